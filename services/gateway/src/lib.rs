@@ -21,18 +21,17 @@ pub mod settings;
 pub mod http;
 mod pages;
 
+pub use http::settings::Settings;
+
 use engine::as_of::PointInTimeReader;
 use engine::{DecisionObserver, Engine, Forecasts};
 use http::api::settings::TemplateCache;
 use http::api::ticket::LinkLimiter;
 use http::board_cache::BoardCache;
-use http::csp::Origin;
 use http::rate_limit::RateLimiter;
 use http::state::{AppState, AppStateInner};
-use http::{client_ip, rate_limit};
 use identity::browser_sessions::{BrowserSessions, SessionLifetime};
 use identity::login;
-use identity::login::settings::LoginSettings;
 use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -47,42 +46,15 @@ use projections::feed::Feed;
 use projections::visits::VisitProjection;
 use scan::codes::CodeSource;
 use scan::codes::permanent::PermanentCodes;
-use scan::codes::pool::{PoolSettings, Pools};
+use scan::codes::pool::Pools;
 use scan::codes::usage::QrUsageReader;
 use scan::sessions::ScanSessions;
 use settings::DeploymentSettings;
 use settings::live::{LiveSettings, SitesObserver};
 use settings::update::{CurrentSite, CurrentSites, SettingsEditor};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// Settings of a gateway, from the configuration.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Largest difference between a callback's timestamp and this machine's clock.
-    pub max_callback_clock_skew: Duration,
-    /// Largest body of a callback, in bytes.
-    pub max_callback_body_bytes: usize,
-    /// Validity of a scan session's QR code.
-    pub scan_session_ttl: Duration,
-    /// Pools of codes that are made before they are needed.
-    pub pool: PoolSettings,
-    /// Address under which people reach this gateway, without a slash at the end; without it no
-    /// links are given out.
-    pub public_url: Option<String>,
-    /// Address of the simulator's phones, for the links of a demo.
-    pub simulator_url: Option<String>,
-    /// Sites whose pages may embed the board.
-    pub frame_ancestors: Vec<Origin>,
-    /// Login by scanning, and OAuth clients.
-    pub login: LoginSettings,
-    /// Proxies whose forwarding headers are believed.
-    pub trusted_proxies: Vec<client_ip::IpRange>,
-    /// Limits on requests from one address.
-    pub limits: rate_limit::RateLimitSettings,
-}
 
 /// Adapters that a gateway is built on.
 pub struct Ports {

@@ -1,123 +1,69 @@
-//! Carries out what the ledger says people are to be told, each thing once.
+//! Notifier: turns ledger entries into notices and delivers each of them once.
 //!
-//! Four parts, joined by work queues, so that each scales and fails by itself:
+//! Its workers are joined by work queues, so that each scales and fails independently:
 //!
-//! - the **planner** reads commits and puts notices on the queue: [`plan`] (pure), `planner`;
-//! - the **senders** take notices and say them in WeChat: [`channels`] (pure: how, and what comes
-//!   after a channel that did not take it; [`paihao_notice_text`] has the words), `says` (which those are
-//!   now), [`claim`] (who may try, and for how long), [`thread`] (what comes before and after it), `record` (what the ledger
-//!   knows of it), `ending`, `say`, [`verdict`] (pure: what an attempt's result means), `share` (how
-//!   many of which account at once), `sender`;
-//! - the **redriver** tries again what was given up, when somebody has mended the reason and says so:
-//!   `redrive`;
-//! - the **receipts**, what WeChat told of messages later, are matched to their notices: `sent`,
-//!   `receipts`.
+//! - [`planning`] consumes commits, queues notices and writes the visit log.
+//! - [`delivery`] sends the notices through WeChat and records their outcomes.
+//! - `receipts` matches WeChat's delivery receipts to their notices.
+//! - `redrive` requeues dead letters on an operator's request.
+//! - `templates` holds the texts in force, and `account_checks` compares them with WeChat.
+//! - [`webhooks`] posts events to other systems.
 //!
-//! Beside them the `historian` keeps what is left of each visit, `upkeep` looks after each account's templates and quotas, and [`webhooks`] tells the
-//! owner's other systems what happened.
-//!
-//! Every notice has a key. A key is accepted by WeChat at most once, over all channels, and ends in
-//! exactly one recorded outcome. Of what is said about one ticket, nothing is said after something
-//! later.
+//! WeChat accepts each notice key at most once, over all channels, and each key has exactly one
+//! recorded outcome. Of the notices of one ticket, none is sent after a later one.
 
-pub mod plan;
-mod planner;
-
-mod historian;
-
-pub mod channels;
-
-mod allowance;
-pub mod claim;
-mod ending;
-mod record;
-mod say;
-pub mod thread;
-pub mod verdict;
-
-mod says;
-mod sender;
-mod share;
-
-mod redrive;
-
-mod receipts;
-mod sent;
-
-mod upkeep;
-
+pub mod delivery;
+pub mod planning;
 pub mod webhooks;
 
-pub use paihao_notice_text::render;
-pub use upkeep::Upkeep;
+mod account_checks;
+mod ports;
+mod receipts;
+mod redrive;
+mod settings;
+mod templates;
 
-use channels::AccountPolicies;
-use paihao_cache::Cache;
+pub use paihao_notice_text::{AccountPolicies, NoticePolicy, render};
+pub use ports::Ports;
+pub use settings::{AccountCheckIntervals, Settings};
+
+use delivery::worker;
 use paihao_chassis::Tasks;
-use paihao_chassis::clock::Clock;
-use paihao_contracts::settings::Wording;
-use paihao_ledger::Ledger;
-use paihao_wechat::AccountClient;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use planning::{planner, visit_writer};
 use tokio::sync::watch;
 
-/// What can be set about a notifier.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Notices of each account that are worked on at once.
-    pub in_flight: usize,
-    /// What each account says and how, by the account's name.
-    pub accounts: BTreeMap<String, AccountPolicies>,
-    /// Where sites have words of their own: by the site's id, and the kind of notice.
-    pub wording: BTreeMap<String, BTreeMap<String, Wording>>,
-    /// How often the accounts are looked after.
-    pub upkeep: Upkeep,
-    /// Under which address people reach the gateway, without a slash at the end; without it no
-    /// message has a link.
-    pub public: Option<String>,
-}
-
-/// What a notifier stands on.
-#[derive(Clone)]
-pub struct Ports {
-    /// The message store.
-    pub ledger: Arc<dyn Ledger>,
-    /// The cache, for claims.
-    pub cache: Arc<dyn Cache>,
-    /// WeChat, with the token taken care of.
-    pub wechat: AccountClient,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// A running notifier.
+/// Handle to a running notifier.
 pub struct Notifier {
-    asked: watch::Sender<u64>,
+    check_requests: watch::Sender<u64>,
 }
 
 impl Notifier {
-    /// Has every account's templates checked now.
+    /// Requests an immediate check of every account's template bindings.
     pub fn check_bindings(&self) {
-        self.asked.send_modify(|asked| *asked += 1);
+        self.check_requests.send_modify(|count| *count += 1);
     }
 }
 
-/// Starts planning and sending. On the soft stop nothing new is taken and what is under way ends.
+/// Starts all workers. After the soft stop no message is taken, and those in progress are finished.
 pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     let stop = tasks.stop().clone();
-    let asked = watch::Sender::new(0);
-    let says = says::follow(&settings, ports.ledger.clone(), stop.clone(), tasks);
+    let check_requests = watch::Sender::new(0);
+    let templates = templates::follow(&settings, ports.ledger.clone(), stop.clone(), tasks);
     for name in settings.accounts.keys().cloned() {
-        let (upkeep, wechat) = (settings.upkeep, ports.wechat.clone());
-        let (asked, says) = (asked.subscribe(), says.clone());
-        let looking = upkeep::run(name, says, upkeep, wechat, asked, stop.clone());
-        tasks.spawn("upkeep", looking);
+        let checks = account_checks::run(
+            name,
+            templates.clone(),
+            settings.account_checks,
+            ports.wechat.clone(),
+            check_requests.subscribe(),
+            stop.clone(),
+        );
+        tasks.spawn("account-checks", checks);
     }
     planner::worker(ports.ledger.clone(), ports.cache.clone()).start("planner", tasks);
-    historian::worker(ports.ledger.clone()).start("historian", tasks);
+    visit_writer::worker(ports.ledger.clone()).start("visit-writer", tasks);
     redrive::worker(ports.clone()).start("redriver", tasks);
     receipts::worker(ports.clone()).start("receipts", tasks);
-    sender::worker(settings, says, ports).start("sender", tasks);
-    Notifier { asked }
+    worker::worker(settings, templates, ports).start("delivery", tasks);
+    Notifier { check_requests }
 }

@@ -1,12 +1,12 @@
-//! Brings what WeChat told of a message to the notice that it is about.
+//! Receipt worker: matches WeChat's delivery receipts to their notices.
 //!
-//! A receipt may come before the answer to the call that it is about, or after that was lost and
-//! asked for again. So it waits on its queue, longer each time, until its message is known; after
-//! ten minutes it was another program's message, or one that cannot be told from others.
+//! A receipt may arrive before the response to its send call, or after that call was retried. It is
+//! retried with growing delays until its message is known. After ten minutes it belongs to another
+//! program's message, or to one that cannot be identified.
 
-use crate::Ports;
-use crate::record;
-use crate::sent::{self, Found, Sent};
+use crate::delivery::outcome_log;
+use crate::delivery::sent_index::{self, ReceiptMatch, SentMessage};
+use crate::ports::Ports;
 use paihao_contracts::outcome::NoticeReceipt;
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::streams::RECEIPTS;
@@ -14,86 +14,89 @@ use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Handler, Worker};
 use std::time::Duration;
 
-/// Receipts worked on at once.
-const IN_FLIGHT: usize = 32;
-/// When to look again after the ledger or the cache did not answer.
-const STORE_AWAY: Duration = Duration::from_secs(2);
-/// How long a receipt waits for its message.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// Most receipts handled at once.
+const MAX_IN_FLIGHT: usize = 32;
+/// Delay after the ledger or the cache did not answer.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
+/// Longest time that a receipt waits for its message.
+const MATCH_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// Member of the receipts' queue.
+/// Creates the worker of the receipt queue.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
     let ledger = ports.ledger.clone();
-    Worker::new(ledger, Source::Queue(RECEIPTS), IN_FLIGHT, Receipts { ports })
+    Worker::new(ledger, Source::Queue(RECEIPTS), MAX_IN_FLIGHT, ReceiptHandler { ports })
 }
 
-struct Receipts {
+struct ReceiptHandler {
     ports: Ports,
 }
 
-impl Handler for Receipts {
+impl Handler for ReceiptHandler {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         let receipt: Receipt = match serde_json::from_slice(&delivery.message.entry.payload) {
             Ok(receipt) => receipt,
             Err(error) => {
-                tracing::error!(%error, "a receipt cannot be read");
+                tracing::error!(%error, "cannot decode a receipt");
                 return Disposition::DeadLetter(format!("not a receipt of a known form: {error}"));
             }
         };
         let age = self.ports.clock.now_ms().saturating_sub(receipt.heard_at);
-        match bring_home(&self.ports, &receipt).await {
+        match match_to_notice(&self.ports, &receipt).await {
             Ok(true) => Disposition::Ack,
-            Ok(false) if age >= PATIENCE.as_millis() as i64 => {
-                count(&receipt, "unmatched");
+            Ok(false) if age >= MATCH_TIMEOUT.as_millis() as i64 => {
+                count_receipt(&receipt, "unmatched");
                 Disposition::Ack
             }
-            Ok(false) => Disposition::RetryAfter(wait(age)),
+            Ok(false) => Disposition::RetryAfter(retry_delay(age)),
             Err(error) => {
-                tracing::warn!(error, "a receipt waits for its stores");
-                Disposition::RetryAfter(STORE_AWAY)
+                tracing::warn!(error, "cannot match a receipt, retrying");
+                Disposition::RetryAfter(STORE_RETRY_DELAY)
             }
         }
     }
 }
 
-/// As long again as it has waited already.
-fn wait(age_ms: i64) -> Duration {
+/// Returns the delay before the next match: the age of the receipt, from 1 s to 120 s.
+fn retry_delay(age_ms: i64) -> Duration {
     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
     age.clamp(Duration::from_secs(1), Duration::from_secs(120))
 }
 
-/// Whether the receipt has found its notice.
-async fn bring_home(ports: &Ports, receipt: &Receipt) -> Result<bool, String> {
+/// Matches a receipt and records it. Returns `false` if its message is not known yet.
+async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, String> {
     let Receipt { account, person, .. } = receipt;
     let cache = &*ports.cache;
-    let all = sent::of(cache, account, person).await.map_err(|error| error.to_string())?;
-    let key = match sent::find(&all, receipt) {
-        Found::Key(key) => key,
-        Found::Repeat => return Ok(true),
-        Found::NotYet => return Ok(false),
+    let all = sent_index::load(cache, account, person).await.map_err(|error| error.to_string())?;
+    let key = match sent_index::match_receipt(&all, receipt) {
+        ReceiptMatch::Notice(key) => key,
+        ReceiptMatch::Duplicate => return Ok(true),
+        ReceiptMatch::NoMatch => return Ok(false),
     };
-    let told = NoticeReceipt {
+    let record = NoticeReceipt {
         v: 1,
         key: key.clone(),
         receipt: receipt.receipt,
         said: receipt.said.clone(),
         at: receipt.created_s.saturating_mul(1000),
     };
-    // Twice at worst, if what follows fails: the records add up to the same.
-    record::receipt(&*ports.ledger, account, told).await.map_err(|error| error.to_string())?;
+    // A retry after a failure below records it twice, which does not change the result.
+    outcome_log::record_receipt(&*ports.ledger, account, record)
+        .await
+        .map_err(|error| error.to_string())?;
     let name = receipt.receipt.name();
-    tracing::info!(key, receipt = name, "WeChat told what became of a notice");
-    count(receipt, "matched");
-    let to = |sent: &Sent| {
+    tracing::info!(key, receipt = name, "matched a receipt to its notice");
+    count_receipt(receipt, "matched");
+    let match_receipt = |sent: &SentMessage| {
         let receipt = Some(receipt.identity.clone());
-        Some(Sent { receipt, ..sent.clone() })
+        Some(SentMessage { receipt, ..sent.clone() })
     };
-    let noted = sent::update(cache, account, person, (&key, receipt.channel), to).await;
-    noted.map_err(|error| error.to_string())?;
+    let updated =
+        sent_index::update(cache, account, person, (&key, receipt.channel), match_receipt).await;
+    updated.map_err(|error| error.to_string())?;
     Ok(true)
 }
 
-fn count(receipt: &Receipt, found: &'static str) {
+fn count_receipt(receipt: &Receipt, found: &'static str) {
     metrics::counter!(
         "paihao_notifier_receipts_total",
         "account" => receipt.account.clone(),

@@ -1,12 +1,12 @@
-//! Tries dead letters again, once for each that somebody said so of.
+//! Redrive worker: requeues dead letters on an operator's request.
 //!
-//! A notice comes back under a key of its own, since the key under which it was given up has its
-//! recorded end, and takes its old place in its ticket's order: what was told since then supersedes
-//! it, and what is no longer true is stale. It comes back only if WeChat surely does not have it.
+//! A notice is requeued under a key of its own, because its original key already has a recorded
+//! outcome. It keeps its place in the order of its ticket, so a later notice supersedes it, and it
+//! is stale after its validity. A notice is requeued only if WeChat certainly does not have it.
 
-use crate::ending::Away;
-use crate::record;
-use crate::{Ports, thread};
+use crate::delivery::outcome_log;
+use crate::delivery::ticket_order;
+use crate::ports::{Ports, StoreUnavailable};
 use futures::StreamExt;
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
@@ -23,22 +23,22 @@ use paihao_ledger::{
 };
 use std::time::Duration;
 
-/// Letters in hand at once.
-const IN_FLIGHT: usize = 8;
+/// Most resolutions handled at once.
+const MAX_IN_FLIGHT: usize = 8;
 
-/// When to look again after a store did not answer.
-const LATER: Duration = Duration::from_secs(1);
+/// Delay after a store did not answer.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at what a newer program wrote: a newer replica may take it first.
-const NEWER_LATER: Duration = Duration::from_secs(30);
+/// Delay for an entry of a newer program version, so that a newer replica may take it.
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// How long a letter is waited for that stands in the log.
-const READING: Duration = Duration::from_secs(10);
+/// Longest wait for reading a dead letter from its log.
+const LETTER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Member of the consumer that tries dead letters again.
+/// Creates the worker of the redrive consumer.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
     let ledger = ports.ledger.clone();
-    Worker::new(ledger, Source::Consumer(DEAD_LETTERS, REDRIVER), IN_FLIGHT, Redriver { ports })
+    Worker::new(ledger, Source::Consumer(DEAD_LETTERS, REDRIVER), MAX_IN_FLIGHT, Redriver { ports })
 }
 
 struct Redriver {
@@ -47,46 +47,48 @@ struct Redriver {
 
 impl Handler for Redriver {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
-        match said(&delivery.message) {
-            // A letter itself, or one that was dropped.
-            Said::Nothing => Disposition::Ack,
-            Said::Newer => Disposition::RetryAfter(NEWER_LATER),
-            Said::Again { letter, newest } => match again(&self.ports, letter, newest).await {
-                Ok(()) => Disposition::Ack,
-                Err(Away(error)) => {
-                    tracing::warn!(error, "a dead letter cannot be tried again yet");
-                    Disposition::RetryAfter(LATER)
+        match parse_command(&delivery.message) {
+            // The dead letter itself, or the resolution to drop it.
+            RedriveCommand::Ignore => Disposition::Ack,
+            RedriveCommand::NewerVersion => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
+            RedriveCommand::Redrive { letter, newest } => {
+                match redrive(&self.ports, letter, newest).await {
+                    Ok(()) => Disposition::Ack,
+                    Err(StoreUnavailable(error)) => {
+                        tracing::warn!(error, "cannot redrive a dead letter, retrying");
+                        Disposition::RetryAfter(STORE_RETRY_DELAY)
+                    }
                 }
-            },
+            }
         }
     }
 }
 
-enum Said {
-    Nothing,
-    Newer,
-    Again { letter: Position, newest: u32 },
+enum RedriveCommand {
+    Ignore,
+    NewerVersion,
+    Redrive { letter: Position, newest: u32 },
 }
 
-fn said(recorded: &StoredEntry) -> Said {
+fn parse_command(recorded: &StoredEntry) -> RedriveCommand {
     let mut parts = recorded.subject.parts();
     let (Some(HANDLED_SUBJECT), Some(letter)) = (parts.next(), parts.next()) else {
-        return Said::Nothing;
+        return RedriveCommand::Ignore;
     };
     match serde_json::from_slice(&recorded.entry.payload) {
         Ok(DeadLetterResolution { v: 1, action: did, .. }) => match (did, letter.parse()) {
             (DeadLetterAction::Redriven { newest }, Ok(letter)) => {
-                Said::Again { letter: Position(letter), newest }
+                RedriveCommand::Redrive { letter: Position(letter), newest }
             }
-            _ => Said::Nothing,
+            _ => RedriveCommand::Ignore,
         },
-        _ => Said::Newer,
+        _ => RedriveCommand::NewerVersion,
     }
 }
 
-async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away> {
-    let Some(letter) = read(&*ports.ledger, letter).await? else {
-        tracing::warn!(position = letter.0, "a dead letter has aged out before it was tried again");
+async fn redrive(ports: &Ports, letter: Position, newest: u32) -> Result<(), StoreUnavailable> {
+    let Some(letter) = read_letter(&*ports.ledger, letter).await? else {
+        tracing::warn!(position = letter.0, "a dead letter aged out before its redrive");
         return Ok(());
     };
     let Some(Cause { origin, key, .. }) = Cause::from_dead_letter(&letter.entry) else {
@@ -94,40 +96,48 @@ async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away>
     };
     let key = redrive_key(&key);
     match &*origin {
-        name if name == NOTICES.name => notice(ports, letter.entry, key, newest).await?,
-        name if name == WEBHOOKS.name => webhook(ports, letter.entry, &key).await?,
+        name if name == NOTICES.name => requeue_notice(ports, letter.entry, key, newest).await?,
+        name if name == WEBHOOKS.name => requeue_webhook(ports, letter.entry, &key).await?,
         _ => return Ok(()),
     }
     metrics::counter!("paihao_notifier_redriven_total", "origin" => origin).increment(1);
     Ok(())
 }
 
-/// The entry at a position, if it is still there.
-async fn read(ledger: &dyn Ledger, at: Position) -> Result<Option<StoredEntry>, Away> {
+/// Reads the dead letter at a position. `None` if it has aged out.
+async fn read_letter(
+    ledger: &dyn Ledger,
+    at: Position,
+) -> Result<Option<StoredEntry>, StoreUnavailable> {
     let before = Position(at.0.saturating_sub(1));
     let mut entries = ledger.follow(&DEAD_LETTERS, before).await?;
-    let first = tokio::time::timeout(READING, entries.next()).await;
+    let first = tokio::time::timeout(LETTER_READ_TIMEOUT, entries.next()).await;
     match first.map_err(|_| Unavailable("a letter was not read in time".to_owned()))? {
         Some(LogItem::Entry(recorded)) if recorded.position == at => Ok(Some(recorded)),
         _ => Ok(None),
     }
 }
 
-async fn notice(ports: &Ports, letter: Entry, key: String, newest: u32) -> Result<(), Away> {
+async fn requeue_notice(
+    ports: &Ports,
+    letter: Entry,
+    key: String,
+    newest: u32,
+) -> Result<(), StoreUnavailable> {
     let Ok(notice) = serde_json::from_slice::<Notice>(&letter.payload) else { return Ok(()) };
-    let subject = record::subject(&notice.account, &notice.key);
+    let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
     let ended = ports.ledger.last(&OUTCOMES, &subject).await?;
     let ended = ended.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
     let was_not_taken = matches!(&ended, Some(OutcomeRecord::Ended(ended)) if matches!(
         ended.fate, DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unspeakable { .. } | DeliveryOutcome::GaveUp { .. }
     ));
     if !was_not_taken {
-        tracing::warn!(key = notice.key, "WeChat may have this notice: it is not tried again");
+        tracing::warn!(key = notice.key, "not redriving a notice that WeChat may have");
         return Ok(());
     }
     let notice = Notice { key, ..notice };
-    if thread::ordered(&notice) {
-        thread::note_again(&*ports.cache, &notice, newest).await?;
+    if ticket_order::is_ordered(&notice) {
+        ticket_order::register_redriven(&*ports.cache, &notice, newest).await?;
     }
     let payload = serde_json::to_vec(&notice).expect("string keys only");
     let entry = Entry { payload: payload.into(), ..letter };
@@ -135,8 +145,8 @@ async fn notice(ports: &Ports, letter: Entry, key: String, newest: u32) -> Resul
     Ok(())
 }
 
-/// A message that was not taken for a day is tried for another.
-async fn webhook(ports: &Ports, letter: Entry, key: &str) -> Result<(), Away> {
+/// Requeues a webhook message. It is retried for another day.
+async fn requeue_webhook(ports: &Ports, letter: Entry, key: &str) -> Result<(), StoreUnavailable> {
     let Ok(message) = serde_json::from_slice::<WebhookMessage>(&letter.payload) else {
         return Ok(());
     };

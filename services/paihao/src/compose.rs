@@ -178,7 +178,8 @@ fn notifier(
         wechat: wechat.clone(),
         clock: ports.clock.clone(),
     };
-    let (ledger, clock) = (ports.ledger.clone(), ports.clock.clone());
+    let ledger = ports.ledger.clone();
+    let clock = ports.clock.clone();
     paihao_notifier::webhooks::start(resolved.webhooks.clone(), ledger, clock, tasks)
         .context("cannot send webhooks")?;
     Ok(paihao_notifier::start(resolved.notifier.clone(), ports, tasks))

@@ -14,9 +14,9 @@ use crate::protocol::command::{Act, Command};
 /// Command that must be decided before any other. A business day ends and begins as a whole, so the
 /// first command of a new day waits for it.
 pub fn day_close_command(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Command> {
-    let piece = day_rollover::next_batch(site, rules, now)?;
+    let batch = day_rollover::next_batch(site, rules, now)?;
     let day = site.day?.0;
-    Some(Command::by_system(&format!("closeday/{day}/{}", piece.left_before), Act::CloseDay))
+    Some(Command::by_system(&format!("closeday/{day}/{}", batch.left_before), Act::CloseDay))
 }
 
 /// Commands for the next batch of each queue's remainders.
@@ -26,11 +26,13 @@ pub(crate) fn continuation_commands<'a>(
 ) -> impl Iterator<Item = Command> + 'a {
     let lines = rules.queues.keys().filter_map(|queue| Some((queue, site.lines.get(queue)?)));
     lines.flat_map(|(queue, line)| {
-        let sweep = Act::ContinueClearQueue(queue.clone());
-        let sweep = line.uncleared.as_ref().map(|rest| batch_command(rest, "sweep", queue, sweep));
-        let tell = Act::ContinueNotifyQueue(queue.clone());
-        let tell = line.unnotified.as_ref().map(|rest| batch_command(rest, "tell", queue, tell));
-        sweep.into_iter().chain(tell)
+        let clear = line.uncleared.as_ref().map(|remainder| {
+            batch_command(remainder, "sweep", queue, Act::ContinueClearQueue(queue.clone()))
+        });
+        let notify = line.unnotified.as_ref().map(|remainder| {
+            batch_command(remainder, "tell", queue, Act::ContinueNotifyQueue(queue.clone()))
+        });
+        clear.into_iter().chain(notify)
     })
 }
 

@@ -31,24 +31,24 @@ pub(crate) fn next_ticket(
 ) -> Option<NextTicket> {
     let lines = || callable_lines(site, rules, counter);
     // Tickets that were passed over as often as allowed go first; among them, the earliest arrival.
-    let starving = lines().flat_map(|(_, of_queue, line)| starved_candidates(of_queue, line));
-    let first = starving.min_by_key(|nominee| (ignoring_class(nominee.rank), nominee.ticket));
-    let nominees = || lines().filter_map(|(_, of_queue, line)| queue_candidate(of_queue, line));
+    let starving = lines().flat_map(|(_, queue_rules, line)| starved_candidates(queue_rules, line));
+    let first = starving.min_by_key(|candidate| (ignoring_class(candidate.rank), candidate.ticket));
+    let candidates =
+        || lines().filter_map(|(_, queue_rules, line)| queue_candidate(queue_rules, line));
     let chosen = match first {
         Some(starving) => starving,
-        None => nominees().min_by_key(|nominee| (nominee.rank, nominee.ticket))?,
+        None => candidates().min_by_key(|candidate| (candidate.rank, candidate.ticket))?,
     };
-    let over = lines().filter(|(_, _, line)| {
+    let passed_lines = lines().filter(|(_, _, line)| {
         line.lane_heads().any(|(head, ticket)| {
             let earlier =
                 (ignoring_class(head), ticket) < (ignoring_class(chosen.rank), chosen.ticket);
             head.class > chosen.rank.class && earlier
         })
     });
-    let over = over.map(|(id, _, _)| id.clone()).collect();
     Some(NextTicket {
         ticket: chosen.ticket,
-        passed_over: over,
+        passed_over: passed_lines.map(|(id, _, _)| id.clone()).collect(),
         next_interleave_step: chosen.next_interleave_step,
     })
 }
@@ -64,15 +64,15 @@ fn callable_lines<'a>(
     counter: &'a CounterRules,
 ) -> impl Iterator<Item = (&'a QueueId, &'a QueueRules, &'a Line)> {
     counter.queues.iter().filter_map(|queue| {
-        let (of_queue, line) = (rules.queues.get(queue)?, site.lines.get(queue)?);
-        (site.is_calling(rules, queue) && !line.is_empty()).then_some((queue, of_queue, line))
+        let (queue_rules, line) = (rules.queues.get(queue)?, site.lines.get(queue)?);
+        (site.is_calling(rules, queue) && !line.is_empty()).then_some((queue, queue_rules, line))
     })
 }
 
 /// First tickets of lanes that were passed over as often as allowed.
-fn starved_candidates(of_queue: &QueueRules, line: &Line) -> impl Iterator<Item = Candidate> {
-    let bound = of_queue.max_passes;
-    let strict = of_queue.policy == CallPolicy::Strict;
+fn starved_candidates(queue_rules: &QueueRules, line: &Line) -> impl Iterator<Item = Candidate> {
+    let bound = queue_rules.max_passes;
+    let strict = queue_rules.policy == CallPolicy::Strict;
     let heads = line.lane_heads().filter(move |(rank, ticket)| {
         strict && (bound == 0 || line.count_passes(*rank, *ticket, bound) >= bound)
     });
@@ -80,34 +80,36 @@ fn starved_candidates(of_queue: &QueueRules, line: &Line) -> impl Iterator<Item 
 }
 
 /// Ticket that a queue offers by its policy.
-fn queue_candidate(of_queue: &QueueRules, line: &Line) -> Option<Candidate> {
-    match of_queue.policy {
+fn queue_candidate(queue_rules: &QueueRules, line: &Line) -> Option<Candidate> {
+    match queue_rules.policy {
         CallPolicy::Strict => {
             let (rank, ticket) = line.lane_heads().next()?;
             Some(Candidate { rank, ticket, next_interleave_step: None })
         }
         CallPolicy::Interleave { first, second, missed_lane } => {
-            let own = of_queue.class + 1;
-            let aside = if missed_lane { MISSED_LANE_CLASS } else { u8::MAX };
-            let lanes = [0..own, own..aside, aside..u8::MAX];
+            let first_other = queue_rules.class + 1;
+            let missed = if missed_lane { MISSED_LANE_CLASS } else { u8::MAX };
+            let lanes = [0..first_other, first_other..missed, missed..u8::MAX];
             let more =
                 line.len_of_classes(lanes[1].clone()) > line.len_of_classes(lanes[0].clone());
             let first = if more { second.min(first) } else { first };
             let cycle = [first, second, u32::from(missed_lane)];
             let length: u32 = cycle.iter().sum();
             (0..length.max(1)).find_map(|step| {
-                let place = (line.interleave_step + step) % length.max(1);
-                let lane = match place {
-                    place if place < cycle[0] => 0,
-                    place if place < cycle[0] + cycle[1] => 1,
-                    _ => 2,
+                let step_in_cycle = (line.interleave_step + step) % length.max(1);
+                let lane = if step_in_cycle < cycle[0] {
+                    0
+                } else if step_in_cycle < cycle[0] + cycle[1] {
+                    1
+                } else {
+                    2
                 };
                 let (rank, ticket) =
                     line.lane_heads().find(|(rank, _)| lanes[lane].contains(&rank.class))?;
                 Some(Candidate {
                     rank,
                     ticket,
-                    next_interleave_step: Some((place + 1) % length.max(1)),
+                    next_interleave_step: Some((step_in_cycle + 1) % length.max(1)),
                 })
             })
         }

@@ -62,18 +62,18 @@ pub(crate) fn triggered_by(
     now: &DecisionInput,
     events: &[Event],
 ) -> Vec<Event> {
-    let mut telling = NotificationBuilder {
+    let mut builder = NotificationBuilder {
         site: after,
         rules,
         now,
         notified: BTreeSet::new(),
         events: Vec::new(),
     };
-    events.iter().for_each(|event| telling.add_for_event(event));
+    events.iter().for_each(|event| builder.add_for_event(event));
     for queue in affected_queues(after, rules, events) {
-        telling.add_approaching(queue);
+        builder.add_approaching(queue);
     }
-    telling.events
+    builder.events
 }
 
 /// Input of the last check for longer waits. Between two checks only events make a wait longer, not
@@ -97,16 +97,16 @@ pub(crate) fn slip_notifications(
     now: &DecisionInput,
     queue: &QueueId,
 ) -> Vec<Event> {
-    let mut telling =
+    let mut builder =
         NotificationBuilder { site, rules, now, notified: BTreeSet::new(), events: Vec::new() };
     for (id, ahead) in
         slipped_tickets(site, rules, now, queue).into_iter().take(MAX_SLIPPED_PER_COMMAND)
     {
         let Some(ticket) = site.ticket(id) else { continue };
-        let told = site.quote_at(rules, ticket, ahead, now);
-        telling.add(ticket, NotificationKind::Slipped(told), progress_valid_until(now.at));
+        let quote = site.quote_at(rules, ticket, ahead, now);
+        builder.add(ticket, NotificationKind::Slipped(quote), progress_valid_until(now.at));
     }
-    telling.events
+    builder.events
 }
 
 /// Tickets for `slip_notifications`, with the number ahead of each. Stretches of the line in which
@@ -117,26 +117,28 @@ pub(crate) fn slipped_tickets(
     now: &DecisionInput,
     queue: &QueueId,
 ) -> Vec<(TicketId, u32)> {
-    let look = last_slip_check(now);
-    let (Some(line), Some(situation)) =
-        (site.lines.get(queue), site.forecast_input(rules, queue, 0, &look))
+    let check = last_slip_check(now);
+    let (Some(line), Some(input)) =
+        (site.lines.get(queue), site.forecast_input(rules, queue, 0, &check))
     else {
         return Vec::new();
     };
-    let outlook = |ahead| {
-        let forecast = look.model.forecast(&ForecastInput { ahead, ..situation.clone() });
+    let estimate_at = |ahead| {
+        let forecast = check.model.forecast(&ForecastInput { ahead, ..input.clone() });
         forecast.map(|forecast| forecast.to_estimate())
     };
-    let mut found = line.slip_candidates(|patience, first, last| {
+    let mut found = line.slip_candidates(|threshold, first, last| {
         // The quote is this range, or a shorter one where it was just shortened.
         first < MONOTONIC_FROM_AHEAD && first < last
-            || outlook(last).is_some_and(|wait| patience.is_exceeded(look.at, wait.low))
+            || estimate_at(last).is_some_and(|wait| threshold.is_exceeded(check.at, wait.low))
     });
     found.retain(|(id, ahead)| {
         let Some(ticket) = site.ticket(*id) else { return false };
-        let told = outlook(*ahead).map(|wait| ticket.progress.steady_range(wait, look.at));
-        let patience = SlipThreshold::for_ticket(ticket);
-        told.zip(patience).is_some_and(|(wait, patience)| patience.is_exceeded(look.at, wait.low))
+        let quote = estimate_at(*ahead).map(|wait| ticket.progress.steady_range(wait, check.at));
+        let threshold = SlipThreshold::for_ticket(ticket);
+        quote
+            .zip(threshold)
+            .is_some_and(|(wait, threshold)| threshold.is_exceeded(check.at, wait.low))
     });
     found
 }
@@ -166,15 +168,15 @@ pub(crate) fn queue_state_notifications(
     rest: &Remainder,
 ) -> Vec<Event> {
     let state = site.queue_state(rules, queue);
-    let mut telling =
+    let mut builder =
         NotificationBuilder { site, rules, now, notified: BTreeSet::new(), events: Vec::new() };
     for ticket in rest.next_batch().filter_map(|id| site.ticket(id)) {
-        let listens = matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. });
-        if listens && ticket.queue == *queue {
-            telling.add_queue_state_for(ticket.id, site.ahead(ticket), state);
+        let is_in_queue = matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. });
+        if is_in_queue && ticket.queue == *queue {
+            builder.add_queue_state_for(ticket.id, site.ahead(ticket), state);
         }
     }
-    telling.events
+    builder.events
 }
 
 /// Returns `true` if a recall since the call was notified before.
@@ -276,8 +278,8 @@ impl NotificationBuilder<'_> {
     }
 
     fn add_returned(&mut self, ticket: &Ticket, through: ReturnCause) {
-        let told = self.site.current_quote(self.rules, ticket, self.now);
-        let kind = NotificationKind::Returned { through, told };
+        let quote = self.site.current_quote(self.rules, ticket, self.now);
+        let kind = NotificationKind::Returned { through, told: quote };
         self.add(ticket, kind, progress_valid_until(self.now.at));
     }
 
@@ -285,11 +287,11 @@ impl NotificationBuilder<'_> {
     /// following batches.
     fn add_queue_state(&mut self, queue: &QueueId, state: QueueState, untold: u32) {
         let site = self.site;
-        let told = matches!(state, QueueState::Halted | QueueState::Closed);
-        let Some(line) = site.lines.get(queue).filter(|_| told) else { return };
-        let mut now: Vec<_> = line.notification_targets().collect();
-        now.truncate(now.len().saturating_sub(untold as usize));
-        for (id, ahead) in now {
+        let is_notified = matches!(state, QueueState::Halted | QueueState::Closed);
+        let Some(line) = site.lines.get(queue).filter(|_| is_notified) else { return };
+        let mut batch: Vec<_> = line.notification_targets().collect();
+        batch.truncate(batch.len().saturating_sub(untold as usize));
+        for (id, ahead) in batch {
             self.add_queue_state_for(id, ahead, state);
         }
     }
@@ -299,8 +301,8 @@ impl NotificationBuilder<'_> {
         let (Some(ticket), at) = (self.site.ticket(id), self.now.at) else { return };
         match state {
             QueueState::Halted => {
-                let told = QuotedWait::without_estimate(ahead);
-                self.add(ticket, NotificationKind::Halted(told), progress_valid_until(at));
+                let quote = QuotedWait::without_estimate(ahead);
+                self.add(ticket, NotificationKind::Halted(quote), progress_valid_until(at));
             }
             QueueState::Closed => {
                 self.add(
@@ -326,33 +328,33 @@ impl NotificationBuilder<'_> {
         for (ahead, id) in line.waiting().take(MAX_TICKETS_CHECKED).enumerate() {
             let Some(ticket) = site.ticket(id) else { continue };
             let ahead = ahead as u32;
-            let told = site.quote_at(self.rules, ticket, ahead, self.now);
-            let soon = told.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
+            let quote = site.quote_at(self.rules, ticket, ahead, self.now);
+            let soon = quote.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
             // No ticket further back is nearer.
             if !soon && ahead > MAX_NOTIFY_AHEAD.max(rules.near) {
                 return;
             }
             match ahead {
-                0 => self.add_next(ticket, rules, told),
-                _ => self.add_near(ticket, rules, told, soon),
+                0 => self.add_next(ticket, rules, quote),
+                _ => self.add_near(ticket, rules, quote, soon),
             }
         }
     }
 
-    fn add_next(&mut self, ticket: &Ticket, rules: &QueueRules, told: QuotedWait) {
-        let kind = NotificationKind::Next(told);
-        let news = ticket.notifications.count(&kind) == 0 && !self.just_joined(ticket);
-        if news && rules.minutes >= NEXT_MIN_SERVICE_MINUTES {
+    fn add_next(&mut self, ticket: &Ticket, rules: &QueueRules, quote: QuotedWait) {
+        let kind = NotificationKind::Next(quote);
+        let is_first = ticket.notifications.count(&kind) == 0 && !self.just_joined(ticket);
+        if is_first && rules.minutes >= NEXT_MIN_SERVICE_MINUTES {
             self.add(ticket, kind, progress_valid_until(self.now.at));
         }
     }
 
-    fn add_near(&mut self, ticket: &Ticket, rules: &QueueRules, told: QuotedWait, soon: bool) {
-        let kind = NotificationKind::Near(told);
+    fn add_near(&mut self, ticket: &Ticket, rules: &QueueRules, quote: QuotedWait, soon: bool) {
+        let kind = NotificationKind::Near(quote);
         let near = match ticket.marks.tell_at {
             // A holder who chose a number is notified at that number.
-            Some(chosen) => told.ahead <= chosen,
-            None => soon || told.ahead <= rules.near,
+            Some(chosen) => quote.ahead <= chosen,
+            None => soon || quote.ahead <= rules.near,
         };
         if near && ticket.notifications.count(&kind) == 0 && !self.just_joined(ticket) {
             self.add(ticket, kind, progress_valid_until(self.now.at));

@@ -12,24 +12,21 @@ impl Site {
     /// change that gave it that place; oldest first.
     pub fn position_changes_of(&self, ticket: &Ticket) -> Vec<TicketPositionChange> {
         let Some(line) = self.lines.get(&ticket.queue) else { return Vec::new() };
-        let mut moves = Vec::new();
-        for one in line.position_changes() {
-            let own = one.ticket == ticket.id;
-            if own && one.to.is_some() {
+        let mut changes = Vec::new();
+        for change in line.position_changes() {
+            let own = change.ticket == ticket.id;
+            if own && change.to.is_some() {
                 // Before that the ticket had another place.
-                moves.retain(|moved: &TicketPositionChange| moved.own);
+                changes.retain(|earlier: &TicketPositionChange| earlier.own);
             }
-            let touches = match own {
-                true => Some(0),
-                false => one.effect_on(ticket.rank, ticket.id),
-            };
-            let was_there = ticket.id <= one.newest_ticket;
-            if let Some(more) = touches.filter(|_| was_there) {
-                let (number, cause, at) = (one.number.clone(), one.cause, one.at);
-                moves.push(TicketPositionChange { own, number, cause, ahead_delta: more, at });
+            let effect = if own { Some(0) } else { change.effect_on(ticket.rank, ticket.id) };
+            let was_in_line = ticket.id <= change.newest_ticket;
+            if let Some(ahead_delta) = effect.filter(|_| was_in_line) {
+                let (number, cause, at) = (change.number.clone(), change.cause, change.at);
+                changes.push(TicketPositionChange { own, number, cause, ahead_delta, at });
             }
         }
-        moves
+        changes
     }
 
     /// Queue and rank of a ticket that waits.
@@ -50,10 +47,10 @@ impl Site {
         let is = self.waiting_position(id);
         let Some(ticket) = self.ticket(id) else { return };
         let (number, queue) = (ticket.number.clone(), ticket.queue.clone());
-        let here = |place: Option<(QueueId, Rank)>| {
-            place.filter(|(line, _)| *line == queue).map(|(_, rank)| rank)
+        let in_queue = |position: Option<(QueueId, Rank)>| {
+            position.filter(|(line, _)| *line == queue).map(|(_, rank)| rank)
         };
-        let (from, to) = (here(was), here(is));
+        let (from, to) = (in_queue(was), in_queue(is));
         if from.is_some() || to.is_some() {
             let newest = TicketId(self.last_ticket);
             let line = self.lines.entry(queue).or_default();

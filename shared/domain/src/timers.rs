@@ -21,9 +21,10 @@ pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Comm
         return vec![command];
     }
     if day < now.day() {
-        return match needs_day_close(site) {
-            true => vec![Command::by_system(&format!("closeday/{}", day.0), Act::CloseDay)],
-            false => Vec::new(),
+        return if needs_day_close(site) {
+            vec![Command::by_system(&format!("closeday/{}", day.0), Act::CloseDay)]
+        } else {
+            Vec::new()
         };
     }
     let passed = site.deadlines.iter().take_while(|(deadline, _)| *deadline <= now.at);
@@ -55,11 +56,10 @@ pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Ti
     let deadline = live.map(|(deadline, _)| *deadline);
     let next = auto_call_counters(site, rules).next().map(|_| now.at);
     let slipped = rules.queues.keys().find_map(|queue| slip_command(site, rules, queue, now));
-    let slipped = slipped.map(|_| now.at);
-    let impatient = site.lines.values().any(Line::has_slip_candidates);
-    let look = impatient.then(|| notifications::next_slip_check(now));
+    let has_candidates = site.lines.values().any(Line::has_slip_candidates);
+    let check = has_candidates.then(|| notifications::next_slip_check(now));
     let end = (now.today.interval.to.0 < i64::MAX).then_some(now.today.interval.to);
-    [deadline, next, slipped, look, end].into_iter().flatten().min()
+    [deadline, next, slipped.map(|_| now.at), check, end].into_iter().flatten().min()
 }
 
 /// Returns `true` if the end of the day has anything to end.
@@ -81,11 +81,11 @@ fn slip_command(
     if !notifications::has_long_wait(site, rules, queue, now) {
         return None;
     }
-    let look = notifications::last_slip_check(now).at.0;
-    let text = format!("slipped/{}/{look}", queue.as_str());
+    let check = notifications::last_slip_check(now).at.0;
+    let text = format!("slipped/{}/{check}", queue.as_str());
     let command = Command::by_system(&text, Act::NotifySlipped(queue.clone()));
-    let told = site.recorded_answer(&command.id).is_some();
-    (!told && !notifications::slipped_tickets(site, rules, now, queue).is_empty())
+    let already_sent = site.recorded_answer(&command.id).is_some();
+    (!already_sent && !notifications::slipped_tickets(site, rules, now, queue).is_empty())
         .then_some(command)
 }
 
@@ -93,12 +93,12 @@ fn slip_command(
 /// command's id: an end that was taken back has another deadline, and falls due a second time.
 fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Option<Command> {
     let (id, deadline) = (ticket.id.0, deadline.0);
-    let of_queue = rules.queues.get(&ticket.queue)?;
+    let queue_rules = rules.queues.get(&ticket.queue)?;
     match &ticket.state {
         TicketState::Called { counter, call, round, .. } => {
             let number = Some(ticket.number.to_string());
             let served = CounterTicket { counter: counter.clone(), number };
-            if of_queue.auto_recall && *round == 1 && of_queue.calls > 1 {
+            if queue_rules.auto_recall && *round == 1 && queue_rules.calls > 1 {
                 return Some(Command::by_system(
                     &format!("recall/{id}/{call}/{deadline}"),
                     Act::Recall(served),
@@ -106,7 +106,7 @@ fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Opti
             }
             let miss =
                 || Command::by_system(&format!("noshow/{id}/{call}/{deadline}"), Act::Miss(served));
-            of_queue.auto_miss.then(miss)
+            queue_rules.auto_miss.then(miss)
         }
         TicketState::Missed { .. } => {
             let misses = ticket.counts.misses;
@@ -132,8 +132,8 @@ fn auto_call_counters<'a>(
     rules: &'a Rules,
 ) -> impl Iterator<Item = (&'a CounterId, u32)> {
     rules.counters.iter().filter_map(|(id, of_counter)| {
-        let is = site.counters.get(id)?;
-        let idle = of_counter.auto_next && is.is_open() && is.serving.is_none();
-        (idle && next_ticket(site, rules, of_counter).is_some()).then_some((id, is.calls))
+        let state = site.counters.get(id)?;
+        let idle = of_counter.auto_next && state.is_open() && state.serving.is_none();
+        (idle && next_ticket(site, rules, of_counter).is_some()).then_some((id, state.calls))
     })
 }

@@ -15,18 +15,18 @@ pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp)
             let Some(ticket) = site.ticket(*ticket) else { return };
             let serving_ms = match &ticket.state {
                 TicketState::Serving { since, at: begun, .. } => {
-                    let coming = begun.since_ms(*since) + ticket.progress.approach_ms;
-                    slot_ms.map(|slot| (slot - coming).max(0))
+                    let approach_ms = begun.since_ms(*since) + ticket.progress.approach_ms;
+                    slot_ms.map(|slot| (slot - approach_ms).max(0))
                 }
                 _ => None,
             };
-            let ended = VisitRecord {
+            let record = VisitRecord {
                 slot_ms: *slot_ms,
                 serving_ms,
                 implausible: *implausible,
                 ..visit_record(site, ticket, day, at, VisitOutcome::Served)
             };
-            *visit = Some(Box::new(ended));
+            *visit = Some(Box::new(record));
         }
         Event::TicketClosed { ticket, reason, visit, .. } => {
             let Some(ticket) = site.ticket(*ticket) else { return };
@@ -34,8 +34,8 @@ pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp)
                 Some(Box::new(visit_record(site, ticket, day, at, VisitOutcome::Closed(*reason))));
         }
         Event::TicketRestored { ticket, retracts } => {
-            let ended = site.ticket(ticket.id).is_some_and(Ticket::has_ended);
-            *retracts = ended.then_some(day);
+            let was_final = site.ticket(ticket.id).is_some_and(Ticket::has_ended);
+            *retracts = was_final.then_some(day);
         }
         _ => {}
     }
@@ -48,27 +48,27 @@ fn visit_record(
     at: Timestamp,
     end: VisitOutcome,
 ) -> VisitRecord {
-    let trail = &ticket.progress;
+    let progress = &ticket.progress;
     // A ticket that leaves a counter without being served has kept it until now.
     let slot_ms = match &ticket.state {
         TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
             Some(ticket.worked_ms + at.since_ms(*since).max(0))
         }
-        _ => trail.missed_ms,
+        _ => progress.missed_ms,
     };
     VisitRecord {
         day,
         queue: ticket.queue.clone(),
         counter: ticket.at_counter().cloned(),
         taken_at: ticket.taken_at,
-        called_at: trail.called_at,
-        started_at: trail.started_at,
+        called_at: progress.called_at,
+        started_at: progress.started_at,
         ended_at: at,
         slot_ms,
         serving_ms: None,
         implausible: false,
         counts: ticket.counts,
-        called_out_of_order: trail.called_out_of_order,
+        called_out_of_order: progress.called_out_of_order,
         quoted: ticket.quoted,
         basis: ticket.basis,
         overtaken: site.overtake_counts(ticket),

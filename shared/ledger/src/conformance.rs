@@ -1,8 +1,8 @@
-//! Conformance suite of the ledger port, one case for each guarantee.
+//! Conformance suite of the ledger port: one case for each rule of its contract.
 //!
-//! An implementation writes `paihao_ledger::ledger_conformance!(make)` into a test, where `make` is
-//! an `async fn() -> (Arc<dyn Ledger>, Guard)` that returns an empty store; the guard is dropped
-//! after the case. Cases wait with generous deadlines and never require speed.
+//! An implementation calls `paihao_ledger::ledger_conformance!(make)` in a test, where `make` is an
+//! `async fn() -> (Arc<dyn Ledger>, Guard)` that returns an empty store. The guard is dropped after
+//! the case. Cases wait with generous deadlines and never require speed.
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a case end with its runtime")]
 
@@ -18,21 +18,21 @@ use futures::stream::BoxStream;
 use paihao_contracts::streams::Log;
 use std::time::Duration;
 
-/// Generates a test for every case; see the module.
+/// Generates a test for every case, as the module describes.
 #[macro_export]
 macro_rules! ledger_conformance {
     ($make:ident) => {
         $crate::ledger_conformance! { @cases $make
             append: [
-                expects_nothing_then_a_position,
+                expects_an_empty_subject_then_a_position,
                 a_conflict_carries_what_was_found,
                 at_a_position_of_an_empty_subject,
                 concurrent_appenders_lose_nothing,
-                concurrent_appends_of_anything,
+                concurrent_appends_without_precondition,
                 subjects_do_not_disturb_each_other,
                 logs_do_not_disturb_each_other,
-                keeps_what_it_was_given,
-                leaves_out_headers_it_cannot_carry,
+                keeps_entries_unchanged,
+                drops_headers_it_cannot_carry,
                 last_is_the_newest_of_its_subject,
                 head_is_the_newest_of_the_log,
                 refuses_what_is_too_large,
@@ -45,7 +45,7 @@ macro_rules! ledger_conformance {
                 an_empty_log_and_its_first_entry,
                 without_gap_while_others_append,
                 all_followers_see_one_order,
-                a_long_past,
+                a_long_log,
                 from_beyond_the_end_is_a_restart,
                 a_dropped_follower_disturbs_nobody,
             ]
@@ -53,27 +53,27 @@ macro_rules! ledger_conformance {
                 begins_at_the_oldest_and_goes_on,
                 each_entry_to_exactly_one_member,
                 keeps_the_order_for_one_member,
-                forgetting_means_again,
-                again_waits,
-                never_becomes_a_dead_letter,
+                a_dropped_delivery_is_redelivered,
+                retry_after_waits,
+                dead_letter_keeps_reason_and_origin,
                 no_more_than_in_flight,
-                what_is_done_stays_done,
-                members_leaving_hand_over,
-                a_member_that_says_nothing_loses_it,
+                acknowledged_entries_stay_acknowledged,
+                a_leaving_member_gives_back_its_entries,
+                an_unacknowledged_entry_goes_to_another_member,
                 extending_keeps_it,
                 consumers_do_not_share,
             ]
             queue: [
                 one_worker_gets_it_once,
-                the_same_key_is_the_same_work,
-                keys_hold_anything,
+                a_duplicate_key_is_dropped,
+                keys_may_contain_any_text,
                 waits_before_the_first_time,
                 a_delayed_message_lets_others_pass,
                 roughly_first_in_first_out,
-                survives_until_done,
-                forgetting_means_again,
-                again_waits,
-                never_becomes_a_dead_letter,
+                survives_until_acknowledged,
+                a_dropped_delivery_is_redelivered,
+                retry_after_waits,
+                dead_letter_keeps_reason_and_origin,
                 no_more_than_in_flight,
                 extending_keeps_it,
                 shared_among_workers,
@@ -92,9 +92,9 @@ macro_rules! ledger_conformance {
     };
 }
 
-/// Timeout for expected events.
+/// Longest wait for an event that must occur.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
-/// Wait before an event counts as absent.
+/// Wait for an event that must not occur.
 const QUIET_PERIOD: Duration = Duration::from_millis(150);
 
 const LOG: Log = Log { name: "conformance", retention: None };
@@ -104,7 +104,7 @@ fn subject(name: &str) -> Subject {
     Subject::new(&["acc", name]).expect("a plain name")
 }
 
-/// Appends without expectation, and returns the position.
+/// Appends without a precondition and returns the position.
 async fn append_any(
     ledger: &dyn Ledger,
     log: &Log,
@@ -154,7 +154,7 @@ async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
     with_timeout("a delivery", deliveries.next()).await.expect("deliveries do not end")
 }
 
-/// Gives a delivery up with a reason and returns its dead letter.
+/// Dead-letters a delivery with a reason and reads its dead letter.
 async fn dead_letter_and_find(
     ledger: &dyn Ledger,
     delivery: Delivery,

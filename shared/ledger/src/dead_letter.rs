@@ -1,13 +1,13 @@
-//! Form of a dead letter: the entry unchanged, with reason and origin in its headers.
+//! Dead letters: entries that were given up, with the cause in their headers.
 
 use crate::{Entry, StoredEntry};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-/// Header that holds the reason.
+/// Header with the reason for giving up.
 pub const REASON_HEADER: &str = "Paihao-Reason";
-/// Header that holds the name of the work queue or log of origin.
+/// Header with the name of the work queue or log of origin.
 pub const ORIGIN_HEADER: &str = "Paihao-Origin";
-/// Header that holds the key of the work, or subject and position of the log entry.
+/// Header with the message key, or the subject and position of a log entry.
 pub const KEY_HEADER: &str = "Paihao-Key";
 
 // Reasons and keys may hold anything; headers are visible ASCII. Spaces stay readable.
@@ -16,16 +16,16 @@ const PERCENT_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
 /// Reason and origin of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// Reason that the worker gave.
+    /// Reason given by the worker.
     pub reason: String,
-    /// Work queue or log of origin.
+    /// Name of the work queue or log of origin.
     pub origin: String,
-    /// Key of the work; for an entry of a log `subject/position`.
+    /// Key of the message, or `subject/position` for an entry of a log.
     pub key: String,
 }
 
 impl Cause {
-    /// Cause for an entry of a log that one of its consumers gave up.
+    /// Builds the cause for a log entry that a consumer gave up.
     pub fn for_log_entry(log: &str, recorded: &StoredEntry, reason: &str) -> Self {
         Cause {
             reason: reason.to_owned(),
@@ -34,7 +34,7 @@ impl Cause {
         }
     }
 
-    /// Returns the dead letter of an entry.
+    /// Builds the dead letter of an entry. It replaces the cause of an earlier dead letter.
     pub fn to_dead_letter(&self, entry: &Entry) -> Entry {
         let mut letter = entry.clone();
         letter.headers.retain(|(name, _)| {
@@ -46,7 +46,7 @@ impl Cause {
             .with_header(KEY_HEADER, encode(&self.key))
     }
 
-    /// Reads the cause from a dead letter.
+    /// Reads the cause from a dead letter. `None` if a header is missing.
     pub fn from_dead_letter(letter: &Entry) -> Option<Cause> {
         Some(Cause {
             reason: decode(letter.header(REASON_HEADER)?),
@@ -56,7 +56,7 @@ impl Cause {
     }
 }
 
-/// Encodes any text as a header value, for [`decode`].
+/// Encodes any text as a header value. [`decode`] reverses it.
 pub fn encode(text: &str) -> String {
     let encoded = utf8_percent_encode(text, PERCENT_ENCODE_SET).to_string();
     // A store may trim the ends of a value.
@@ -69,7 +69,7 @@ pub fn encode(text: &str) -> String {
     format!("{}{inner}{}", "%20".repeat(before), "%20".repeat(after))
 }
 
-/// Decodes a value of [`encode`].
+/// Decodes a header value that [`encode`] produced.
 pub fn decode(value: &str) -> String {
     percent_decode_str(value).decode_utf8_lossy().into_owned()
 }

@@ -1,66 +1,65 @@
-//! Delivery of a message to one worker, which owns its acknowledgement.
+//! Deliveries: messages handed to one worker, which acknowledges each of them.
 
 use crate::entry::StoredEntry;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt};
 use std::time::Duration;
 
-/// Disposition of a worker on a delivery.
+/// Acknowledgement that a worker gives for a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
-    /// Finished: never redelivered.
+    /// The message is handled. It is not delivered again.
     Ack,
-    /// Redelivered, after this delay at the earliest.
+    /// The message is to be delivered again, after this delay at the earliest.
     RetryAfter(Duration),
-    /// Failed for good, for this reason: moved to the dead letters.
+    /// The message cannot be handled, for this reason. It goes to the dead letters.
     DeadLetter(String),
 }
 
-/// Acknowledgement of a delivery to its store; implemented by the adapters.
+/// Acknowledgement handle of one delivery, implemented by each adapter.
 #[async_trait]
 pub trait Acknowledge: Send + Sync {
-    /// Sends the disposition to the store. On failure the message is redelivered, which is the safe
-    /// outcome.
+    /// Reports the disposition to the store. After a failure the message is delivered again.
     async fn settle(&self, disposition: Disposition) -> Result<(), crate::Unavailable>;
-    /// Requests another full ack-wait from now.
+    /// Restarts the ack-wait of the delivery.
     async fn extend(&self) -> Result<(), crate::Unavailable>;
-    /// Called if the worker drops the delivery without a disposition: redeliver it soon. Must not
-    /// block.
+    /// Schedules the message for redelivery after the worker dropped it without a disposition. Must
+    /// not block.
     fn abandon(&self);
 }
 
-/// One message in the possession of one worker. Dropping it without a disposition returns it.
+/// Message held by one worker. Dropping it without a disposition gives it back to the store.
 pub struct Delivery {
-    /// The message. For a work queue the subject is the queue's name and the position has no
-    /// meaning.
+    /// The message. For a work queue the subject is the queue's name and the position is
+    /// meaningless.
     pub message: StoredEntry,
-    /// Number of deliveries so far, including this one: 1 the first time.
+    /// Count of deliveries of this message, 1 for the first.
     pub attempt: u64,
     handle: Option<Box<dyn Acknowledge>>,
 }
 
 impl Delivery {
-    /// For adapters: combines a message with its acknowledgement.
+    /// Creates a delivery. Adapters call this with their acknowledgement handle.
     pub fn new(message: StoredEntry, attempt: u64, handle: Box<dyn Acknowledge>) -> Self {
         Delivery { message, attempt, handle: Some(handle) }
     }
 
-    /// Acknowledges the message as finished.
+    /// Acknowledges the message as handled.
     pub async fn ack(self) -> Result<(), crate::Unavailable> {
         self.settle(Disposition::Ack).await
     }
 
-    /// Returns the message for redelivery, after `delay` at the earliest.
+    /// Requests redelivery, after `delay` at the earliest.
     pub async fn retry_after(self, delay: Duration) -> Result<(), crate::Unavailable> {
         self.settle(Disposition::RetryAfter(delay)).await
     }
 
-    /// Moves the message to the dead letters with this reason.
+    /// Moves the message to the dead letters, with this reason.
     pub async fn dead_letter(self, reason: &str) -> Result<(), crate::Unavailable> {
         self.settle(Disposition::DeadLetter(reason.to_owned())).await
     }
 
-    /// Keeps the message for another full ack-wait.
+    /// Restarts the ack-wait, so that the message stays with this worker.
     pub async fn extend(&self) -> Result<(), crate::Unavailable> {
         match &self.handle {
             Some(handle) => handle.extend().await,
@@ -68,7 +67,7 @@ impl Delivery {
         }
     }
 
-    /// Sends a disposition to the store.
+    /// Reports the disposition to the store.
     pub(crate) async fn settle(
         mut self,
         disposition: Disposition,
@@ -88,16 +87,16 @@ impl Drop for Delivery {
     }
 }
 
-/// Stream of the deliveries of one worker. Dropping it leaves the consumer or queue.
+/// Stream of deliveries to one worker. Dropping it leaves the consumer or the queue.
 pub struct Deliveries(BoxStream<'static, Delivery>);
 
 impl Deliveries {
-    /// For adapters: wraps a stream.
+    /// Wraps an adapter's stream.
     pub fn new(stream: BoxStream<'static, Delivery>) -> Self {
         Deliveries(stream)
     }
 
-    /// Returns the next delivery; waits while there is none, also while the store is unavailable.
+    /// Waits for the next delivery, also while the store is unavailable.
     pub async fn next(&mut self) -> Option<Delivery> {
         self.0.next().await
     }

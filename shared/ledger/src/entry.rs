@@ -1,10 +1,10 @@
-//! Entries of a log, their subjects and their positions.
+//! Entries of a log, their positions and their subjects.
 
 use bytes::Bytes;
 use std::fmt;
 
-/// Position of an entry in its log. Larger is later; the number has no other meaning, and positions
-/// of one subject are not consecutive.
+/// Position of an entry in its log. A larger position is later. The number has no other meaning,
+/// and positions of one subject are not consecutive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub u64);
 
@@ -13,13 +13,13 @@ impl Position {
     pub const START: Position = Position(0);
 }
 
-/// Content of an entry: a payload, and headers that carry its context (never its meaning).
+/// Entry to append: a payload, and headers that carry its context but never its meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
-    /// Payload.
+    /// Bytes that the store does not interpret.
     pub payload: Bytes,
-    /// Names and values, visible ASCII both; `traceparent` is one. Their order is not kept, and
-    /// headers that a store cannot carry are dropped: see [`Entry::carried_headers`].
+    /// Header names and values in visible ASCII, for example `traceparent`. Their order is not
+    /// kept, and headers that a store cannot carry are dropped: see [`Entry::carried_headers`].
     pub headers: Vec<(String, String)>,
 }
 
@@ -36,13 +36,13 @@ impl Entry {
         self
     }
 
-    /// Value of a header.
+    /// Returns the value of the first header with this name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// The headers that every store can carry: a name of letters, digits, `-` and `_`, and a value
-    /// of visible ASCII and inner spaces.
+    /// Returns the headers that every store can carry: a name of letters, digits, `-` and `_`, and
+    /// a value of visible ASCII and inner spaces.
     pub fn carried_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(
             |(name, value)| {
@@ -54,7 +54,7 @@ impl Entry {
         )
     }
 
-    /// Size of payload and headers in bytes.
+    /// Returns the size of payload and headers in bytes.
     pub fn size(&self) -> usize {
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -62,31 +62,31 @@ impl Entry {
     }
 }
 
-/// An entry stored in a log.
+/// Entry as a log stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {
     /// Position in the log.
     pub position: Position,
     /// Subject of the entry.
     pub subject: Subject,
-    /// Time of the append by the store's clock, in Unix milliseconds.
+    /// Time of the append in Unix milliseconds, by the store's clock.
     pub at_ms: i64,
-    /// Content of the entry.
+    /// The payload and the headers.
     pub entry: Entry,
 }
 
-/// Name that groups entries of a log: one or more parts, each of ASCII letters, digits, `-` and
-/// `_`, separated by dots.
+/// Name that groups entries of a log: one or more parts, separated by dots, each of ASCII letters,
+/// digits, `-` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject(String);
 
-/// Error for a part of a subject that is empty or holds a forbidden character.
+/// Error for a subject part that is empty or has a character outside the allowed set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a subject part takes letters, digits, - and _")]
 pub struct InvalidSubject;
 
 impl Subject {
-    /// Creates a subject from its parts.
+    /// Builds a subject from its parts.
     pub fn new(parts: &[&str]) -> Result<Self, InvalidSubject> {
         if parts.is_empty() || !parts.iter().all(|part| is_name(part)) {
             return Err(InvalidSubject);
@@ -94,17 +94,17 @@ impl Subject {
         Ok(Subject(parts.join(".")))
     }
 
-    /// Parses the text of [`Subject::as_str`].
+    /// Parses the text form that [`Subject::as_str`] returns.
     pub fn parse(text: &str) -> Result<Self, InvalidSubject> {
         Subject::new(&text.split('.').collect::<Vec<_>>())
     }
 
-    /// The parts, separated by dots.
+    /// Returns the text form, the parts separated by dots.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The parts, first to last.
+    /// Iterates over the parts, first to last.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('.')
     }

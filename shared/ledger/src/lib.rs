@@ -1,8 +1,8 @@
 //! The ledger port: ordered logs with conditional append, shared consumers, and work queues.
 //!
-//! The trait [`Ledger`] states the requirements of the system on its message store. Two crates
-//! implement it: `paihao-ledger-sqlite` in one file, `paihao-ledger-nats` on JetStream. Both pass
-//! the suite in `conformance`, which defines the precise meaning of the documentation below.
+//! The trait [`Ledger`] is the interface to the message store. Two crates implement it:
+//! `paihao-ledger-sqlite` in one file and `paihao-ledger-nats` on JetStream. Both pass the suite in
+//! `conformance`, which defines the behaviour precisely.
 
 mod entry;
 
@@ -31,71 +31,71 @@ use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
 
-/// Expectation of an append about the newest entry of its subject.
+/// Precondition of an append: the newest entry of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedPosition {
-    /// No expectation.
+    /// No precondition.
     Any,
-    /// The subject holds no entry (it never had one, or all have expired).
+    /// The subject has no entry: it never had one, or all have aged out.
     Empty,
     /// The newest entry of the subject has this position.
     At(Position),
 }
 
-/// Errors of an append.
+/// Failure of an append.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The expectation was wrong; nothing was written.
+    /// The precondition did not hold. Nothing was written.
     #[error("expected {expected:?}, found {found:?}")]
     Conflict {
-        /// Expectation of the caller.
+        /// Precondition that the caller gave.
         expected: ExpectedPosition,
-        /// Position of the subject's newest entry, `None` if it holds none.
+        /// Position of the subject's newest entry, `None` for an empty subject.
         found: Option<Position>,
     },
-    /// The entry is larger than the store accepts; nothing was written.
+    /// The entry exceeds the store's size limit. Nothing was written.
     #[error("an entry of {size} bytes is larger than the limit of {limit}")]
     TooLarge {
-        /// Bytes of payload and headers.
+        /// Size of payload and headers in bytes.
         size: usize,
         /// Limit of the store in bytes.
         limit: usize,
     },
     /// The store did not answer in time. **The entry may or may not have been written**: read the
-    /// subject before a retry, or make the entry one that may be stored twice.
+    /// subject before retrying, or append only entries that may be duplicated.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// Error for a store that cannot be reached or did not answer. A later retry may succeed.
+/// The store is unreachable or did not answer. A later retry may succeed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the ledger is unavailable: {0}")]
 pub struct Unavailable(pub String);
 
-/// An item of a follower's stream.
+/// Item of the stream that follows a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogItem {
-    /// The next entry, in order of position, without gap or repeat.
+    /// The next entry, in order of position, without gaps or duplicates.
     Entry(StoredEntry),
-    /// The log was lost and recreated: all former entries are void, and the next entries are those
-    /// of the new log, from its beginning.
+    /// The log was lost and created anew. Entries received so far are void, and the new log follows
+    /// from its beginning.
     Restarted,
 }
 
-/// Result of an enqueue.
+/// Result of enqueueing a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnqueueOutcome {
-    /// It was added to the queue.
+    /// The message is on the queue.
     New,
-    /// A message with this key was enqueued within the last two minutes; this one was dropped.
+    /// A message with this key was enqueued within the last two minutes. This one was dropped.
     Duplicate,
 }
 
-/// A message store. Cheap to share; every method may be called from many tasks at once.
+/// Message store. Every method may be called from many tasks at once.
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
-    /// Appends one entry to a subject if the expectation holds. After `Ok` the entry is durable and
-    /// every follower will receive it.
+    /// Appends one entry to a subject if the precondition holds. After `Ok` the entry is durable
+    /// and every follower receives it.
     async fn append(
         &self,
         log: &Log,
@@ -107,13 +107,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// Returns the newest entry of a subject.
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable>;
 
-    /// Returns the position of the newest entry of the whole log, [`Position::START`] if it is
-    /// empty.
+    /// Returns the position of the newest entry of the log, [`Position::START`] if it is empty.
     async fn head(&self, log: &Log) -> Result<Position, Unavailable>;
 
-    /// Streams all entries after `after`, oldest first, and then new ones as they are appended. The
-    /// stream never ends by itself: while the store is unavailable it is silent, and then
-    /// continues.
+    /// Streams all entries after the position `after`, oldest first, and then new ones as they are
+    /// appended. The stream never ends by itself. It pauses while the store is unavailable and then
+    /// resumes at the same place.
     async fn follow(
         &self,
         log: &Log,
@@ -121,7 +120,7 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> Result<BoxStream<'static, LogItem>, Unavailable>;
 
     /// Joins a shared consumer of a log. A new consumer begins at the oldest entry. At most
-    /// `in_flight` deliveries of these `Deliveries` are open at once.
+    /// `in_flight` deliveries of the returned stream are open at once.
     async fn consume(
         &self,
         log: &Log,
@@ -129,8 +128,8 @@ pub trait Ledger: Send + Sync + 'static {
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable>;
 
-    /// Enqueues a message, to be delivered after `delay` at the earliest. `key` identifies the
-    /// work: the same key within two minutes is the same work.
+    /// Puts a message on a work queue, to be delivered after `delay` at the earliest. `key`
+    /// deduplicates: a second message with the same key within two minutes is dropped.
     async fn enqueue(
         &self,
         queue: &WorkQueue,
@@ -139,14 +138,14 @@ pub trait Ledger: Send + Sync + 'static {
         delay: Duration,
     ) -> Result<EnqueueOutcome, Unavailable>;
 
-    /// Joins the workers of a queue. At most `in_flight` deliveries of these `Deliveries` are open
-    /// at once. A delivery given up with [`Delivery::dead_letter`] moves to the dead letters.
+    /// Joins the workers of a queue. At most `in_flight` deliveries of the returned stream are open
+    /// at once. [`Delivery::dead_letter`] moves a message to the dead letters.
     async fn consume_queue(
         &self,
         queue: &WorkQueue,
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable>;
 
-    /// Checks that the store answers and has everything it needs, for readiness.
+    /// Checks that the store answers and has everything it needs. The readiness probe calls this.
     async fn check(&self) -> Result<(), Unavailable>;
 }

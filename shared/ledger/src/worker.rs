@@ -1,5 +1,4 @@
-//! Workers: each message of a shared consumer or a work queue goes through one handler, several at
-//! once.
+//! Workers: run a handler for each message of a shared consumer or a work queue, several at once.
 
 use crate::{Deliveries, Delivery, Disposition, Ledger, Unavailable};
 use futures::StreamExt;
@@ -11,22 +10,22 @@ use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The first wait before a source is joined again.
+/// Shortest delay before a source is joined again.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// The longest.
+/// Longest delay before a source is joined again.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// Where a worker's messages come from.
+/// Source of a worker's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The entries of a log, divided among the members of a shared consumer.
+    /// A shared consumer, whose members divide the entries of a log.
     Consumer(Log, Consumer),
     /// A work queue.
     Queue(WorkQueue),
 }
 
 impl Source {
-    /// The name of the consumer or the queue.
+    /// Returns the name of the consumer or the queue.
     pub fn name(&self) -> &'static str {
         match self {
             Source::Consumer(_, consumer) => consumer.name,
@@ -42,15 +41,14 @@ impl Source {
     }
 }
 
-/// What is done with one message.
+/// Handler of messages.
 pub trait Handler: Send + Sync + 'static {
-    /// Handles a message to its end and says whether it is finished, to come again, or to go to the
-    /// dead letters. It may handle a message that was handled before: an acknowledgement can be
-    /// lost.
+    /// Handles a message and returns its disposition. A message may be handled twice, because an
+    /// acknowledgement can be lost.
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Disposition> + Send;
 }
 
-/// A member of a shared consumer or of a work queue's workers.
+/// Member of a shared consumer, or one of the workers of a queue.
 pub struct Worker<H> {
     ledger: Arc<dyn Ledger>,
     source: Source,
@@ -59,20 +57,19 @@ pub struct Worker<H> {
 }
 
 impl<H: Handler> Worker<H> {
-    /// Handles at most `concurrency` messages of this source at once, at least one.
+    /// Creates a worker that handles at most `concurrency` messages at once. Zero counts as one.
     pub fn new(ledger: Arc<dyn Ledger>, source: Source, concurrency: usize, handler: H) -> Self {
         Worker { ledger, source, concurrency: concurrency.max(1), handler }
     }
 
-    /// Starts it as a task without which the process stops.
+    /// Starts the worker as an essential task: the process stops if it ends.
     pub fn start(self, name: &str, tasks: &Tasks) {
         let stop = tasks.stop().clone();
         tasks.spawn_essential(name, async move { self.run(&stop).await });
     }
 
-    /// Joins the source and handles what it hands out, until the soft stop. From then on no message
-    /// is taken; those that were fetched ahead are given back, and those under way are handled to
-    /// their end.
+    /// Joins the source and handles its messages until the soft stop. After the stop no message is
+    /// taken: those fetched ahead are given back, and those in progress are finished.
     pub async fn run(&self, stop: &CancellationToken) {
         let mut backoff = Backoff::new(MIN_RETRY_DELAY, MAX_RETRY_DELAY);
         let source = self.source.name();
@@ -90,7 +87,7 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// Handles deliveries until the stop or the end of the deliveries.
+    /// Handles deliveries until the stop or the end of the stream.
     async fn drain(
         &self,
         mut deliveries: Deliveries,
@@ -110,12 +107,12 @@ impl<H: Handler> Worker<H> {
                 }
             }
         }
-        // Others go on with what was fetched ahead while this one finishes.
+        // Gives back messages that were fetched ahead, so that other workers take them.
         drop(deliveries);
         while under_way.next().await.is_some() {}
     }
 
-    /// Handles a delivery as part of the trace that its message carries, and tells the store.
+    /// Handles a delivery within the trace of its message and reports the disposition.
     async fn settle(&self, delivery: Delivery) {
         let here =
             Traceparent::continue_from(delivery.message.entry.header(trace::TRACEPARENT_HEADER));

@@ -14,7 +14,7 @@ const MAX_HOPS: usize = 16;
 pub(crate) struct Module {
     /// Names from the crate's root down, without `crate`.
     pub(crate) path: Vec<String>,
-    /// Index into [`Tree::list_files`].
+    /// Index into [`Tree::files`].
     pub(crate) file: usize,
     parent: Option<usize>,
     children: BTreeMap<String, usize>,

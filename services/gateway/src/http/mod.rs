@@ -14,6 +14,7 @@ mod errors;
 pub(crate) mod openapi;
 pub(crate) mod pagination;
 pub mod refusals;
+pub mod settings;
 pub(crate) mod sse;
 
 pub mod replies;

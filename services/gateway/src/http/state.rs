@@ -1,12 +1,12 @@
 //! Application state that every handler can reach.
 
-use crate::Settings;
 use crate::engine::Engine;
 use crate::engine::as_of::PointInTimeReader;
 use crate::http::api::settings::TemplateCache;
 use crate::http::api::ticket::LinkLimiter;
 use crate::http::board_cache::BoardCache;
 use crate::http::rate_limit::RateLimiter;
+use crate::http::settings::Settings;
 use crate::identity::browser_sessions::BrowserSessions;
 use crate::identity::roster_log::RosterLog;
 use crate::projections::dead_letters::DeadLetterProjection;

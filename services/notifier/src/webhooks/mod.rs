@@ -1,11 +1,10 @@
-//! Tells the owner's other systems what happened, signed, until they have taken it.
+//! Webhooks: signed messages about events to other systems, retried until they are accepted.
 //!
-//! - the **planner** reads commits, by a consumer of its own, and puts one message for each webhook
-//!   and event on a queue of its own: `planner`;
-//! - the **senders** post them: [`signature`] (who sent it, and when), `client` (the one that posts),
-//!   [`retry`] (pure: when again, and until when), `sender`.
+//! - The planner consumes commits and enqueues one message per webhook and event.
+//! - The sender posts the messages, with a [`signature`] and the delays of [`retry`].
 //!
-//! Nothing of it is shared with the messages to WeChat: a receiver that hangs slows nobody else.
+//! Webhooks share no queue and no client with the messages to WeChat, so a receiver that hangs
+//! delays nothing else.
 
 pub mod retry;
 pub mod signature;
@@ -14,58 +13,26 @@ mod client;
 
 mod planner;
 mod sender;
+mod settings;
 
 pub use client::BuildError;
 
+pub use settings::{Settings, WebhookEndpoint, is_allowed_url};
+
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
-use paihao_chassis::config::SecretText;
 use paihao_ledger::Ledger;
-use reqwest::Url;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use url::Host;
 
-/// What can be set about webhooks.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Messages on their way to one webhook at once, from one replica.
-    pub in_flight: usize,
-    /// The webhooks, by site and id: `hall/crm`.
-    pub hooks: BTreeMap<Arc<str>, Hook>,
-}
-
-/// One system that is told.
-#[derive(Debug, Clone)]
-pub struct Hook {
-    /// Where it takes them; [`is_fine`].
-    pub url: Url,
-    /// What messages are signed with: one secret, or the new and the former one.
-    pub secrets: Vec<SecretText>,
-    /// The types of event it is told of.
-    pub events: BTreeSet<String>,
-}
-
-/// Whether messages may go there: by HTTPS, or to this machine itself.
-pub fn is_fine(url: &Url) -> bool {
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && is_here)
-}
-
-/// Starts planning and sending; nothing at all without a webhook. On the soft stop nothing new is
-/// taken and what is under way ends.
+/// Starts the planner and the sender, unless no webhook is configured. After the soft stop no
+/// message is taken, and those in progress are finished.
 pub fn start(
     settings: Settings,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> Result<(), BuildError> {
-    if settings.hooks.is_empty() {
+    if settings.endpoints.is_empty() {
         return Ok(());
     }
     let client = client::Client::new()?;
@@ -74,30 +41,4 @@ pub fn start(
         .start("webhook-planner", tasks);
     sender::worker(settings, client, ledger, clock).start("webhook-sender", tasks);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_https_leaves_the_machine() {
-        for fine in [
-            "https://crm.example.com/paihao",
-            "http://127.0.0.1:9000/",
-            "http://[::1]/",
-            "http://localhost/x",
-        ] {
-            assert!(is_fine(&fine.parse().unwrap()), "{fine}");
-        }
-        for bad in [
-            "http://crm.example.com/",
-            "http://10.0.0.1/",
-            "http://localhost.example.com/",
-            "ftp://127.0.0.1/",
-            "file:///etc/passwd",
-        ] {
-            assert!(!is_fine(&bad.parse().unwrap()), "{bad}");
-        }
-    }
 }

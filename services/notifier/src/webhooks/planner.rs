@@ -1,6 +1,6 @@
-//! Reads commits, shared with the other replicas, and puts their events on the webhooks' queue.
+//! Webhook planner: consumes commits and puts their events on the webhook queue.
 
-use super::Settings;
+use super::settings::Settings;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::clock::Clock;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
@@ -12,26 +12,26 @@ use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Unavailable, 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Commits planned at once.
-const IN_FLIGHT: usize = 16;
+/// Most commits planned at once.
+const MAX_IN_FLIGHT: usize = 16;
 
-/// Messages of one commit that are put on the queue at once.
-const AT_ONCE: usize = 16;
+/// Most messages of one commit that are enqueued at once.
+const MAX_CONCURRENT_ENQUEUES: usize = 16;
 
-/// When to plan a commit again after the ledger did not answer.
+/// Delay after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at a commit that a newer program wrote: a newer replica may take it first.
-const NEWER_LATER: Duration = Duration::from_secs(30);
+/// Delay for a commit of a newer program version, so that a newer replica may take it.
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// Member of the consumer that plans webhooks.
+/// Creates the worker of the webhook planner's consumer.
 pub(super) fn worker(
     settings: Arc<Settings>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 ) -> Worker<impl Handler> {
     let planner = Planner { settings, ledger: ledger.clone(), clock };
-    Worker::new(ledger, Source::Consumer(LEDGER, WEBHOOK_PLANNER), IN_FLIGHT, planner)
+    Worker::new(ledger, Source::Consumer(LEDGER, WEBHOOK_PLANNER), MAX_IN_FLIGHT, planner)
 }
 
 struct Planner {
@@ -46,7 +46,7 @@ impl Handler for Planner {
         match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
                 let messages = plan(&self.settings, position, &commit, self.clock.now_ms());
-                match enqueue(&*self.ledger, messages).await {
+                match enqueue_messages(&*self.ledger, messages).await {
                     Ok(()) => Disposition::Ack,
                     Err(error) => {
                         tracing::warn!(%error, "cannot queue the webhooks of a commit, retrying");
@@ -54,23 +54,23 @@ impl Handler for Planner {
                     }
                 }
             }
-            Ok(_) => Disposition::RetryAfter(NEWER_LATER),
+            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
             Err(error) => {
-                tracing::error!(position, %error, "a commit cannot be told to webhooks");
+                tracing::error!(position, %error, "cannot decode a commit");
                 Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
             }
         }
     }
 }
 
-/// What the webhooks of a commit's site are to be told.
+/// Returns the messages of a commit for the webhooks of its site.
 fn plan(settings: &Settings, position: u64, commit: &Commit, now_ms: i64) -> Vec<WebhookMessage> {
-    let of_site = format!("{}/", commit.site.id);
-    let hooks = settings.hooks.iter().filter(|(name, _)| name.starts_with(&of_site));
+    let site_prefix = format!("{}/", commit.site.id);
+    let endpoints = settings.endpoints.iter().filter(|(name, _)| name.starts_with(&site_prefix));
     let mut messages = Vec::new();
-    for (name, hook) in hooks {
+    for (name, endpoint) in endpoints {
         let wanted = to_public_events(position, commit)
-            .filter(|event| hook.events.contains(event.kind.name()));
+            .filter(|event| endpoint.events.contains(event.kind.name()));
         messages.extend(wanted.map(|event| WebhookMessage {
             v: 1,
             hook: name.clone(),
@@ -81,10 +81,16 @@ fn plan(settings: &Settings, position: u64, commit: &Commit, now_ms: i64) -> Vec
     messages
 }
 
-async fn enqueue(ledger: &dyn Ledger, messages: Vec<WebhookMessage>) -> Result<(), Unavailable> {
+async fn enqueue_messages(
+    ledger: &dyn Ledger,
+    messages: Vec<WebhookMessage>,
+) -> Result<(), Unavailable> {
     let put = |message: WebhookMessage| async move {
         let entry = Entry::new(message.encode());
         ledger.enqueue(&WEBHOOKS, &message.key(), entry, Duration::ZERO).await.map(drop)
     };
-    stream::iter(messages.into_iter().map(put)).buffered(AT_ONCE).try_collect::<()>().await
+    stream::iter(messages.into_iter().map(put))
+        .buffered(MAX_CONCURRENT_ENQUEUES)
+        .try_collect::<()>()
+        .await
 }

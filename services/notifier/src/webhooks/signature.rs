@@ -1,15 +1,15 @@
-//! Who sent a message, and when: an HMAC over the time and the body.
+//! Signature of webhook messages: an HMAC over the time and the body.
 
 use hmac::{Hmac, KeyInit, Mac};
 use paihao_chassis::config::SecretText;
 use sha2::Sha256;
 use std::fmt::Write;
 
-/// The header that holds it.
-pub const HEADER: &str = "Paihao-Signature";
+/// Header with the signature.
+pub const SIGNATURE_HEADER: &str = "Paihao-Signature";
 
-/// `t=SECONDS,v1=HEX`, with one `v1` for each secret: HMAC-SHA256 of the time in decimal, a dot and
-/// the body.
+/// Returns the header value `t=SECONDS,v1=HEX`, with one `v1` per secret: the HMAC-SHA256 of the
+/// time in decimal, a dot and the body.
 pub fn sign(secrets: &[SecretText], unix_seconds: i64, body: &[u8]) -> String {
     let mut header = format!("t={unix_seconds}");
     for secret in secrets {
@@ -27,7 +27,7 @@ pub fn sign(secrets: &[SecretText], unix_seconds: i64, body: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// What docs/guide/webhooks.md gives to check one's own code against.
+    /// Checks the example in docs/guide/webhooks.md.
     #[test]
     fn the_documented_example_is_what_is_sent() {
         let documented = include_str!("../../../../docs/guide/webhooks.md");

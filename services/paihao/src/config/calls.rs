@@ -71,10 +71,10 @@ impl Config {
             all.apis.insert(api, Limit { in_flight, per_second, per_day, reserve_percent });
         }
         for (name, account) in &self.accounts {
-            if let Some(own) = &account.limits {
-                let changed =
-                    account_limits(&format!("accounts.{name}.limits"), own, &all, problems);
-                all.accounts.insert(name.clone(), changed);
+            if let Some(changes) = &account.limits {
+                let at = format!("accounts.{name}.limits");
+                let limits = account_limits(&at, changes, &all, problems);
+                all.accounts.insert(name.clone(), limits);
             }
         }
         all
@@ -129,11 +129,7 @@ impl Config {
             for account in key.accounts.iter().filter(|name| !self.accounts.contains_key(*name)) {
                 let known = self.accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                 let what = format!("there is no account {account:?}");
-                problems.add(
-                    &format!("{at}.accounts"),
-                    what,
-                    format!("the ones there are: {known}"),
-                );
+                problems.add(&format!("{at}.accounts"), what, format!("the accounts are: {known}"));
             }
         }
         if server.listen.is_empty() {
@@ -249,10 +245,10 @@ mod tests {
 
     #[test]
     fn an_account_has_limits_of_its_own() {
-        let own = "[accounts.shop.limits]\nreserve_percent = 20\n\
+        let changes = "[accounts.shop.limits]\nreserve_percent = 20\n\
                    template_send = { in_flight = 8, per_day = 10000 }\n\
                    service_text = { reserve_percent = 0 }\n";
-        let resolved = check(own).unwrap();
+        let resolved = check(changes).unwrap();
         let limit = |account, api| resolved.call_limits.for_api(account, api);
         let template = limit("shop", Api::SendTemplate);
         let of_others = limit("other", Api::SendTemplate);

@@ -112,7 +112,7 @@ impl Config {
         if split && self.cache.kind == CacheKind::Memory {
             problems.add(
                 "cache.kind",
-                "this process's memory is not seen by the other roles",
+                "the other roles cannot read this process's memory",
                 "use \"redis\", or run everything in one process with `paihao all`",
             );
         }
@@ -186,7 +186,7 @@ impl Config {
             problems.add("gateway.pool.size", what, "use 0 to 1000");
         }
         if size > 0 && keep_seconds < 300 {
-            let what = format!("{keep_seconds}: the pool would be made anew all the time");
+            let what = format!("{keep_seconds}: the pool would be replaced all the time");
             problems.add("gateway.pool.keep_seconds", what, "use 300 or more, such as 86400");
         }
         if size > 0 && keep_seconds.saturating_add(session) > 2_592_000 {

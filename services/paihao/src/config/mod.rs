@@ -273,7 +273,7 @@ fn plain() -> Mode {
 }
 
 fn greeting() -> String {
-    paihao_gateway::http::replies::GREETING.into()
+    paihao_gateway::settings::DEFAULT_GREETING.into()
 }
 
 fn shanghai() -> String {

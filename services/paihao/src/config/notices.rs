@@ -2,7 +2,7 @@
 
 use super::Config;
 use paihao_chassis::config::ConfigProblems;
-use paihao_notifier::{Settings, Upkeep};
+use paihao_notifier::{AccountCheckIntervals, Settings};
 use std::time::Duration;
 
 impl Config {
@@ -12,12 +12,12 @@ impl Config {
         }
         let bindings = self.notifier.bindings_check_seconds;
         if bindings < 60 {
-            let what = format!("templates looked at every {bindings} s");
+            let what = format!("templates checked every {bindings} s");
             problems.add("notifier.bindings_check_seconds", what, "use 60 or more; 21600 is good");
         }
         let quotas = self.wechat.limits.quota_read_seconds;
         if (1..60).contains(&quotas) {
-            let what = format!("quotas asked for every {quotas} s");
+            let what = format!("quotas read every {quotas} s");
             problems.add("wechat.limits.quota_read_seconds", what, "use 60 or more, or 0");
         }
         let accounts = self.accounts.iter().map(|(name, account)| {
@@ -27,11 +27,11 @@ impl Config {
         Settings {
             in_flight: self.notifier.in_flight,
             accounts: accounts.collect(),
-            public: self.gateway.public_url(),
+            public_url: self.gateway.public_url(),
             wording: wording.collect(),
-            upkeep: Upkeep {
-                bindings_every: Duration::from_secs(bindings),
-                quotas_every: Duration::from_secs(quotas),
+            account_checks: AccountCheckIntervals {
+                bindings_interval: Duration::from_secs(bindings),
+                quotas_interval: Duration::from_secs(quotas),
             },
         }
     }
@@ -42,7 +42,7 @@ mod tests {
     use super::super::{ResolvedConfig, Role};
     use super::*;
     use paihao_contracts::notice::Channel;
-    use paihao_notifier::channels::NoticePolicy;
+    use paihao_notifier::NoticePolicy;
 
     const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
 

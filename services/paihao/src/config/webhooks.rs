@@ -5,7 +5,7 @@ use paihao_chassis::config::{ConfigProblems, SecretText};
 use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::webhook::hook_name;
 use paihao_gateway::settings::validate::{check_id, refuse_unknown};
-use paihao_notifier::webhooks::{Hook, Settings, is_fine};
+use paihao_notifier::webhooks::{Settings, WebhookEndpoint, is_allowed_url};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Event types by site and webhook. The gateway publishes only these.
@@ -31,14 +31,18 @@ impl Config {
                 let Some(hook) = check_webhook(&at, webhook, problems) else { continue };
                 let types = hook.events.clone();
                 event_types.entry(site.clone()).or_default().insert(name.clone(), types);
-                settings.hooks.insert(hook_name(site, name), hook);
+                settings.endpoints.insert(hook_name(site, name), hook);
             }
         }
         (settings, event_types)
     }
 }
 
-fn check_webhook(at: &str, webhook: &Webhook, problems: &mut ConfigProblems) -> Option<Hook> {
+fn check_webhook(
+    at: &str,
+    webhook: &Webhook,
+    problems: &mut ConfigProblems,
+) -> Option<WebhookEndpoint> {
     let former = webhook.former_secret.as_ref().map(|secret| ("former_secret", secret));
     let secrets = [("secret", &webhook.secret)].into_iter().chain(former);
     for (key, secret) in secrets.clone() {
@@ -60,7 +64,7 @@ fn check_webhook(at: &str, webhook: &Webhook, problems: &mut ConfigProblems) -> 
         }
     };
     match webhook.url.parse() {
-        Ok(url) if is_fine(&url) => Some(Hook { url, secrets, events }),
+        Ok(url) if is_allowed_url(&url) => Some(WebhookEndpoint { url, secrets, events }),
         _ => {
             // The message does not quote the address: it may hold a password.
             let advice = "use https://…, or http:// on this machine";
@@ -97,12 +101,12 @@ mod tests {
     fn a_webhook_gets_every_event_type_unless_it_lists_some() {
         let secret = "secret = 'a-secret-of-24-characters'";
         let resolved = checked(&format!("url = 'https://crm.example.com/x'\n{secret}")).unwrap();
-        let hook = &resolved.webhooks.hooks["hall/crm"];
+        let hook = &resolved.webhooks.endpoints["hall/crm"];
         assert_eq!((hook.secrets.len(), hook.events.len()), (1, PublicEventKind::TYPES.len()));
         assert_eq!(resolved.settings.webhooks["hall"]["crm"], hook.events);
         let more = "former_secret = 'another-one-of-24-letters'\nevents = ['ticket_called']";
         let resolved = checked(&format!("url = 'http://127.0.0.1:1/x'\n{secret}\n{more}")).unwrap();
-        let hook = &resolved.webhooks.hooks["hall/crm"];
+        let hook = &resolved.webhooks.endpoints["hall/crm"];
         assert_eq!((hook.secrets.len(), hook.events.len()), (2, 1));
     }
 

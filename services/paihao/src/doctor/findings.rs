@@ -62,60 +62,60 @@ findings! {
     CREDENTIALS_OK = "credentials_ok", Ok, "微信接受 AppID 和 AppSecret", "WeChat accepts AppID and AppSecret",
         "", "";
     CREDENTIALS_REFUSED = "credentials_refused", Bad, "微信不接受 AppID 或 AppSecret", "WeChat does not accept AppID or AppSecret",
-        "按微信后台改正 appid 和 secret（被冻结时先解冻）", "correct appid and secret by WeChat's console (unfreeze the secret if it is frozen)";
+        "按微信后台改正 appid 和 secret（被冻结时先解冻）", "correct appid and secret as in WeChat's console (unfreeze the secret if it is frozen)";
     ADDRESS_NOT_LISTED = "address_not_listed", Bad, "本机的出口 IP 不在白名单里", "The address this machine calls from is not on the IP allow list",
         "在微信后台的 IP 白名单里加入所示的 IP；token 服务所在的机器都要加", "add the address named here to the IP allow list in WeChat's console, and that of every machine that calls WeChat";
     WECHAT_REFUSED = "wechat_refused", Bad, "微信拒绝了这个调用", "WeChat refused this call",
         "见 docs/reference/wechat-codes.md 中该返回码", "see the code in docs/reference/wechat-codes.md";
     WECHAT_UNREACHABLE = "wechat_unreachable", Bad, "连不上微信，或没有及时应答", "WeChat cannot be reached, or did not answer in time",
         "检查出站网络、DNS 和 wechat.api", "look at the outgoing network, DNS and wechat.api";
-    TOKEN_KEPT = "token_kept", Ok, "token 服务保存着有效的 access_token", "The token service keeps a living access token",
+    TOKEN_KEPT = "token_kept", Ok, "token 服务保存着有效的 access_token", "The token service holds a valid access token",
         "", "";
     TOKEN_NOT_KEPT = "token_not_kept", Warning, "缓存里没有 access_token", "The cache holds no access token",
         "启动 token 服务（paihao token），并看它的日志", "start the token service (paihao token), and look at its log";
-    TOKEN_REFUSED = "token_refused", Bad, "微信拒绝了 token 服务保存的 access_token", "WeChat refuses the access token that the token service keeps",
+    TOKEN_REFUSED = "token_refused", Bad, "微信拒绝了 token 服务保存的 access_token", "WeChat refuses the access token that the token service holds",
         "找出另一个在取 token 的程序，让它改从 paihao 读取（docs/guide/token-server.md）", "find the other program that fetches tokens of this account and let it read paihao's (docs/guide/token-server.md)";
     CALLS_OK = "calls_ok", Ok, "带 access_token 的调用可用，本机 IP 在白名单里", "Calls with the access token work, and this machine's address is on the allow list",
         "", "";
     TEMPLATES_OK = "templates_ok", Ok, "模板及其字段与微信后台一致", "The template and its fields are those of WeChat's console",
         "", "";
     TEMPLATE_UNBOUND = "template_unbound", Warning, "这种通知没有模板消息，只能走所示的渠道", "This kind of notice has no template message, and goes through the channels named here only",
-        "客服消息只到得了刚互动过的人，订阅通知只到得了同意过的人；要让每位顾客都收到，配置 template_id", "a text reaches only who has just done something, a subscription notice only who has agreed; to reach everybody set template_id";
+        "客服消息只到得了刚互动过的人，订阅通知只到得了同意过的人；要让每位顾客都收到，配置 template_id", "a text reaches only those who have just interacted, a subscription notice only those who have agreed; to reach everybody set template_id";
     CHANNELS_OK = "channels_ok", Ok, "这种通知可以走所示的渠道", "This kind of notice can go through the channels named here",
         "", "";
-    NO_CHANNEL = "no_channel", Warning, "这种通知没有可用的渠道，顾客收不到微信消息", "This kind of notice has no channel that can work, so nobody is told by WeChat",
+    NO_CHANNEL = "no_channel", Warning, "这种通知没有可用的渠道，顾客收不到微信消息", "This kind of notice has no channel that can work, so customers get no message in WeChat",
         "在 accounts.NAME 的这一节里配置 template_id、text 或 subscription，并在 channels 里列出", "set template_id, text or subscription in its section of accounts.NAME, and name it in channels";
-    TEMPLATE_FAULT = "template_fault", Bad, "配置的模板与微信后台不一致，消息会被拒绝或丢字段", "A bound template is not as WeChat's console has it: messages will be refused or lose fields",
-        "按微信后台的模板改正 template_id 和 fields", "correct template_id and fields by the template in WeChat's console";
+    TEMPLATE_FAULT = "template_fault", Bad, "配置的模板与微信后台不一致，消息会被拒绝或丢字段", "A bound template differs from WeChat's console: messages will be refused or lose fields",
+        "按微信后台的模板改正 template_id 和 fields", "correct template_id and fields as in WeChat's console";
     QUOTA_OK = "quota_ok", Ok, "今天的调用额度够用", "Enough of today's calls is left",
         "", "";
     QUOTA_LOW = "quota_low", Warning, "今天的调用额度所剩不足两成", "Less than a fifth of today's calls is left",
-        "看是谁在调用；需要时在微信后台申请提额", "see who makes them; ask for more in WeChat's console if need be";
+        "看是谁在调用；需要时在微信后台申请提额", "see which program makes them; request more in WeChat's console if need be";
     QUOTA_USED_UP = "quota_used_up", Bad, "今天的调用额度已用完", "Today's calls are used up",
-        "等到零点，或用 clear_quota 清零（每月十次）", "wait for midnight, or set them back with clear_quota (ten times a month)";
+        "等到零点，或用 clear_quota 清零（每月十次）", "wait for midnight, or reset them with clear_quota (ten times a month)";
     QUOTA_ABOVE = "quota_above", Warning, "配置的每日上限高于微信给的额度", "The configured calls a day are more than WeChat allows",
-        "把 wechat.limits 里的 per_day 改成微信后台的数字", "set per_day in wechat.limits to the figure of WeChat's console";
-    CALLBACK_OK = "callback_ok", Ok, "回调地址通过服务器验证，签名不对的被拒绝", "The callback address passes the server verification and refuses what is wrongly signed",
+        "把 wechat.limits 里的 per_day 改成微信后台的数字", "set per_day in wechat.limits to the value in WeChat's console";
+    CALLBACK_OK = "callback_ok", Ok, "回调地址通过服务器验证，签名不对的被拒绝", "The callback address passes the server verification and refuses wrong signatures",
         "", "";
-    CALLBACK_INSIDE = "callback_inside", Warning, "没有配置 gateway.public，只从内网问了 gateway.listen", "gateway.public is not set, so only gateway.listen was asked, from inside",
+    CALLBACK_INSIDE = "callback_inside", Warning, "没有配置 gateway.public，只从内网问了 gateway.listen", "gateway.public is not set, so only gateway.listen was probed, from inside",
         "把 gateway.public 设为微信后台填写的地址的前半部分", "set gateway.public to the beginning of the address entered in WeChat's console";
     CALLBACK_NOT_HTTPS = "callback_not_https", Warning, "回调地址不是 https", "The callback address is not https",
         "配上证书，改用 https", "get a certificate and use https";
     CALLBACK_WRONG_PORT = "callback_wrong_port", Bad, "微信只推送到 80 和 443 端口", "WeChat pushes to the ports 80 and 443 only",
         "在前面放反向代理，改用 443", "put a reverse proxy in front and use 443";
     CALLBACK_PRIVATE = "callback_private", Bad, "回调地址是内网地址，微信到不了", "The callback address is a private one, which WeChat cannot reach",
-        "用公网域名", "use a public name";
+        "用公网域名", "use a public host name";
     CALLBACK_SILENT = "callback_silent", Bad, "回调地址没有应答", "The callback address does not answer",
         "启动 gateway，检查域名、证书和反向代理", "start the gateway; look at the name, the certificate and the proxy";
     CALLBACK_WRONG_TOKEN = "callback_wrong_token", Bad, "网关用的 callback_token 与此配置不同", "The gateway's callback_token is not this configuration's",
         "让网关用同一份配置重启，并与微信后台的 Token 一致", "restart the gateway with this configuration, and make it the Token of WeChat's console";
-    CALLBACK_WRONG_CLOCK = "callback_wrong_clock", Bad, "网关认为时间戳过期：它的时钟与本机不同", "The gateway finds the time stale: its clock is not this machine's",
+    CALLBACK_WRONG_CLOCK = "callback_wrong_clock", Bad, "网关认为时间戳过期：它的时钟与本机不同", "The gateway finds the timestamp stale: its clock differs from this machine's",
         "两台机器都用 NTP 校时", "set both machines' clocks by NTP";
-    CALLBACK_WRONG_ANSWER = "callback_wrong_answer", Bad, "回调地址答的不是微信要的内容", "The callback address answers something else than WeChat wants",
+    CALLBACK_WRONG_ANSWER = "callback_wrong_answer", Bad, "回调地址答的不是微信要的内容", "The callback address does not respond as WeChat requires",
         "检查反向代理：不得跳转、改写或缓存，路径为 /wechat/NAME", "look at the proxy: no redirect, no rewriting, no caching, and the path /wechat/NAME";
-    CALLBACK_UNGUARDED = "callback_unguarded", Bad, "回调地址接受签名不对的请求", "The callback address takes what is wrongly signed",
+    CALLBACK_UNGUARDED = "callback_unguarded", Bad, "回调地址接受签名不对的请求", "The callback address accepts wrong signatures",
         "那里不是 paihao 的网关，检查反向代理", "it is not paihao's gateway that answers: look at the proxy";
-    MODE_OK = "mode_ok", Ok, "网关按所配置的模式接受推送", "The gateway takes a push in the configured mode",
+    MODE_OK = "mode_ok", Ok, "网关按所配置的模式接受推送", "The gateway accepts a push in the configured mode",
         "", "";
     MODE_PLAIN = "mode_plain", Warning, "明文模式的签名不覆盖消息内容", "In plain mode the signature does not cover the message",
         "在微信后台改用安全模式，并配置 mode 和 aes_key", "choose secure mode in WeChat's console, and set mode and aes_key";
@@ -123,7 +123,7 @@ findings! {
         "让网关用同一份配置重启，并与微信后台的消息加解密方式一致", "restart the gateway with this configuration, and make it the mode of WeChat's console";
     KEY_WRONG = "key_wrong", Bad, "网关解不开：aes_key 或 appid 与此配置不同", "The gateway cannot decipher: its aes_key or appid is not this configuration's",
         "让网关用同一份配置重启，并与微信后台的 EncodingAESKey 一致", "restart the gateway with this configuration, and make it the EncodingAESKey of WeChat's console";
-    PUSH_REFUSED = "push_refused", Bad, "网关没有接受推送", "The gateway did not take a push",
+    PUSH_REFUSED = "push_refused", Bad, "网关没有接受推送", "The gateway did not accept a push",
         "看网关的日志和 docs/reference/refusals.md", "look at the gateway's log and docs/reference/refusals.md";
     CLOCK_OK = "clock_ok", Ok, "时钟一致", "The clocks agree",
         "", "";
@@ -131,9 +131,9 @@ findings! {
         "用 NTP 校时", "set the clock by NTP";
     CLOCK_WRONG = "clock_wrong", Bad, "时钟相差超过一分钟", "The clocks are more than a minute apart",
         "用 NTP 校时：差到 gateway.callback_window_seconds 时所有回调都会被拒绝", "set the clock by NTP: at gateway.callback_window_seconds every callback is refused";
-    CLOCK_UNKNOWN = "clock_unknown", Warning, "没有问到对方的时间", "The other clock could not be asked",
+    CLOCK_UNKNOWN = "clock_unknown", Warning, "没有问到对方的时间", "The other clock could not be read",
         "过一会再试", "try again later";
-    NATS_OK = "nats_ok", Ok, "NATS 可用，版本受支持，JetStream 已打开", "NATS is there, in a supported version, with JetStream on",
+    NATS_OK = "nats_ok", Ok, "NATS 可用，版本受支持，JetStream 已打开", "NATS is available, in a supported version, with JetStream on",
         "", "";
     NATS_UNTESTED = "nats_untested", Warning, "NATS 比测试过的版本新", "NATS is newer than any version that was tested",
         "先在测试环境试过", "try it on a test system first";
@@ -145,30 +145,30 @@ findings! {
         "检查 ledger.url 和网络", "look at ledger.url and the network";
     NATS_REFUSED = "nats_refused", Bad, "NATS 不接受所配置的用户，或配置有误", "NATS does not accept the configured user, or the configuration is wrong",
         "改正 ledger.user、ledger.password 和 ledger.url", "correct ledger.user, ledger.password and ledger.url";
-    STREAMS_OK = "streams_ok", Ok, "所有数据流都存盘，保留期正确", "Every stream is kept on disk, for as long as it should be",
+    STREAMS_OK = "streams_ok", Ok, "所有数据流都存盘，保留期正确", "Every stream is on disk, with the right retention",
         "", "";
-    STREAMS_MISSING = "streams_missing", Warning, "有的数据流还没有，首次启动时会建立", "Some streams are not there yet; the first start makes them",
+    STREAMS_MISSING = "streams_missing", Warning, "有的数据流还没有，首次启动时会建立", "Some streams are not there yet; the first start creates them",
         "先启动一次所有角色，再运行一次 doctor", "start every role once, and run doctor again";
     STREAM_IN_MEMORY = "stream_in_memory", Bad, "数据流只在内存里，NATS 重启就没了", "A stream is in memory only: a restart of NATS loses it",
-        "停下 paihao，用 file 存储重建这个流", "stop paihao and make the stream anew with file storage";
-    STREAM_RETENTION = "stream_retention", Bad, "数据流的保留方式与本版本不同", "A stream is not kept as this version keeps it",
-        "用本版本启动一次；仍不对就是有人改过，按提示恢复", "start this version once; if it stays, somebody changed it: set it back";
+        "停下 paihao，用 file 存储重建这个流", "stop paihao and recreate the stream with file storage";
+    STREAM_RETENTION = "stream_retention", Bad, "数据流的保留方式与本版本不同", "A stream has another retention than this version sets",
+        "用本版本启动一次；仍不对就是有人改过，按提示恢复", "start this version once; if it stays, somebody has changed it: restore it";
     STREAM_REPLICAS = "stream_replicas", Warning, "数据流的副本数与配置不同", "A stream has another number of copies than configured",
         "用本配置启动一次，或改正 ledger.replicas", "start once with this configuration, or correct ledger.replicas";
-    REDIS_OK = "redis_ok", Ok, "Redis 可用，版本受支持，数据存盘", "Redis is there, in a supported version, and writes its data to disk",
+    REDIS_OK = "redis_ok", Ok, "Redis 可用，版本受支持，数据存盘", "Redis is available, in a supported version, and writes its data to disk",
         "", "";
     REDIS_OLD = "redis_old", Bad, "Redis 版本太旧，至少要 6.2", "Redis is too old: 6.2 is the oldest supported",
         "升级 Redis", "update Redis";
     REDIS_AWAY = "redis_away", Bad, "连不上 Redis，或它不接受密码", "Redis cannot be reached, or does not accept the password",
         "检查 cache.url、cache.password 和网络", "look at cache.url, cache.password and the network";
-    REDIS_REPLICA = "redis_replica", Bad, "这个 Redis 是只读副本", "This Redis is a replica, which takes no writes",
+    REDIS_REPLICA = "redis_replica", Bad, "这个 Redis 是只读副本", "This Redis is a replica, which accepts no writes",
         "把 cache.url 指向主库", "point cache.url to the primary";
     REDIS_NOT_PERSISTENT = "redis_not_persistent", Warning, "Redis 既无 AOF 也无 RDB：重启会丢掉 token、扫码会话和发送认领", "Redis has neither AOF nor RDB on: a restart loses the token, scan sessions and claims",
         "打开 appendonly yes（票号不在 Redis 里，不会丢）", "set appendonly yes (tickets are not in Redis and are not lost)";
     REDIS_WRITE_FAILED = "redis_write_failed", Bad, "Redis 上次存盘失败", "Redis could not write its data the last time",
         "看 Redis 的日志，多半是磁盘满了", "look at its log; most likely the disk is full";
-    REDIS_EVICTS = "redis_evicts", Warning, "内存用满时 Redis 会丢掉仍有用的键", "Redis throws living keys away when its memory is used up",
-        "设 maxmemory-policy noeviction，或给足内存", "set maxmemory-policy noeviction, or give it memory enough";
+    REDIS_EVICTS = "redis_evicts", Warning, "内存用满时 Redis 会丢掉仍有用的键", "Redis evicts live keys when its memory is full",
+        "设 maxmemory-policy noeviction，或给足内存", "set maxmemory-policy noeviction, or give it enough memory";
     FILE_OK = "file_ok", Ok, "SQLite 文件可写", "The SQLite file can be written",
         "", "";
     FILE_NEW = "file_new", Ok, "SQLite 文件还没有，所在的目录可写", "The SQLite file is not there yet, and its folder can be written",
@@ -177,12 +177,12 @@ findings! {
         "检查 ledger.file、它的所有者和权限", "look at ledger.file, its owner and its permissions";
     FILE_ON_NETWORK = "file_on_network", Bad, "SQLite 文件在网络文件系统上，锁不可靠", "The SQLite file is on a network file system, where locks do not hold",
         "放到本机磁盘", "put it on a disk of this machine";
-    DISK_OK = "disk_ok", Ok, "磁盘空间够用", "There is room enough on the disk",
+    DISK_OK = "disk_ok", Ok, "磁盘空间够用", "There is enough space on the disk",
         "", "";
     DISK_LOW = "disk_low", Warning, "磁盘剩余不到 1 GiB", "Less than 1 GiB is left on the disk",
-        "腾出空间", "make room";
+        "腾出空间", "free some space";
     DISK_FULL = "disk_full", Bad, "磁盘剩余不到 100 MiB", "Less than 100 MiB is left on the disk",
-        "马上腾出空间", "make room now";
+        "马上腾出空间", "free some space now";
     NO_ACCOUNT = "no_account", Bad, "没有这个公众号，或一个也没有配置", "There is no such account, or none at all",
         "配置 [accounts.NAME]", "add [accounts.NAME]";
     TIMED_OUT = "timed_out", Bad, "这项检查没有及时完成", "This check did not end in time",

@@ -5,7 +5,7 @@ use super::wechat_refusals::refusal_finding;
 use super::{ProbeContext, finding, findings};
 use crate::config::ResolvedConfig;
 use paihao_contracts::notice::Channel;
-use paihao_notifier::channels::{AccountPolicies, NoticePolicy};
+use paihao_notifier::{AccountPolicies, NoticePolicy};
 use paihao_wechat::AccessToken;
 use paihao_wechat::template::Template;
 use paihao_wechat::template::list::{TemplateFault, check_binding};

@@ -73,7 +73,8 @@ impl Report {
                 let _ = writeln!(text, "     → {advice_zh}\n       {advice_en}");
             }
         }
-        let (bad, warnings) = (self.bad_count(), self.count(Level::Warning));
+        let bad = self.bad_count();
+        let warnings = self.count(Level::Warning);
         let _ =
             writeln!(text, "\n{bad} 项不行，{warnings} 项注意。 {bad} bad, {warnings} warnings.");
         text

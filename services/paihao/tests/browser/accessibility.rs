@@ -1,8 +1,8 @@
-//! A small checker of what keeps people out, and proof that it sees.
+//! Accessibility checker of the pages, and a test of the checker.
 //!
-//! It judges names and labels, headings and landmarks, the language of every part, contrast as
-//! computed from styles, the size of targets and whether focus shows. It cannot judge whether words
-//! make sense, what a screen reader makes of a change, or the order in which things are read.
+//! It checks names and labels, headings and landmarks, the language of every part, contrast as
+//! computed from styles, the size of targets, and the visibility of the focus. It cannot check the
+//! sense of a text, the announcement of a change by a screen reader, or the reading order.
 
 use crate::browser::Browser;
 use crate::demo::Demo;
@@ -11,9 +11,9 @@ use serde_json::json;
 
 const CHECKER_SCRIPT: &str = include_str!("checker.js");
 
-/// What is wrong with a page as it stands, in sentences.
+/// Checks a page in its current state. Returns a sentence for each violation.
 pub async fn accessibility_findings(page: &Window) -> Vec<String> {
-    // After a key, the focus shows wherever it goes; this one does nothing else.
+    // A key press makes the browser show the focus; this key (shift) has no other effect.
     page.press_keys("\u{E008}").await;
     let found = page.run_script(CHECKER_SCRIPT, json!([])).await;
     let found = found.as_array().expect("a list").iter();
@@ -21,8 +21,9 @@ pub async fn accessibility_findings(page: &Window) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_checker_sees_what_is_wrong() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn the_checker_finds_every_kind_of_violation() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let index = demo.printed_address("/kiosk/").replace("/kiosk/hall", "/");
     let page = browser.open(&index).await;
     page.wait_for_text("#sites h2", "城南便民服务大厅").await;
@@ -51,7 +52,8 @@ async fn the_checker_sees_what_is_wrong() {
     browser.quit(&[]).await;
 }
 
-/// One of each, made by properties: the page's policy bars attributes with styles.
+/// Adds one violation of each kind. Styles are set as properties, since the page's policy forbids
+/// style attributes.
 const FAULTS_SCRIPT: &str = "
 const make = (tag, text = '', style = {}, more = {}) => {
   const element = document.createElement(tag);

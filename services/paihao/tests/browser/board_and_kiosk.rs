@@ -1,4 +1,5 @@
-//! The hall: the board sees and says every call, the kiosk's code is never dead.
+//! Tests of the board, which shows and announces every call, and of the kiosk, whose code always
+//! works.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
@@ -7,8 +8,9 @@ use harness::Proxy;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn calls_in_one_instant_are_seen_and_heard_one_after_the_other_also_after_a_cut() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn simultaneous_calls_are_shown_and_spoken_one_after_the_other_also_after_an_outage() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 4).await;
     let staff = demo.staff_at_first_counter(&browser).await;
 
@@ -19,20 +21,20 @@ async fn calls_in_one_instant_are_seen_and_heard_one_after_the_other_also_after_
     board.before_each_page(RECORDER_SCRIPT).await;
     board.navigate(&address.replace(port, &proxy.port().to_string())).await;
 
-    // A browser is silent until it is touched.
+    // A browser plays no sound before the first click.
     board.click("#unlock").await;
     board.wait_until_hidden("#unlock").await;
     wait_until_spoken(&board, &["语音已打开"]).await;
 
-    // Nobody finishes speaking, and yet both calls are seen.
+    // Both calls are shown even if no announcement ends.
     board.run_script("window.holding = true", json!([])).await;
     press_counter_buttons(&demo, &staff, &["1/call-next", "2/call-next"]).await;
-    board.wait_until("both are seen", async || highlighted_numbers(&board).await.len() == 2).await;
+    board
+        .wait_until("both calls are shown", async || highlighted_numbers(&board).await.len() == 2)
+        .await;
     board.run_script("window.holding = false; window.held()", json!([])).await;
-    let (first, second) = (
-        ["请 A零零一 号到一号窗口", "Number A zero zero one, please go to counter 1"],
-        ["请 A零零二 号到二号窗口", "Number A zero zero two, please go to counter 2"],
-    );
+    let first = ["请 A零零一 号到一号窗口", "Number A zero zero one, please go to counter 1"];
+    let second = ["请 A零零二 号到二号窗口", "Number A zero zero two, please go to counter 2"];
     let spoken = [&["语音已打开"][..], &first, &second, &second].concat();
     wait_until_spoken(&board, &spoken).await;
 
@@ -41,25 +43,30 @@ async fn calls_in_one_instant_are_seen_and_heard_one_after_the_other_also_after_
     press_counter_buttons(&demo, &staff, &["1/finish", "2/finish", "1/call-next", "2/call-next"])
         .await;
     proxy.restore();
-    board.wait_until("all are seen", async || highlighted_numbers(&board).await.len() == 4).await;
+    board
+        .wait_until("all calls are shown", async || highlighted_numbers(&board).await.len() == 4)
+        .await;
     board.wait_until_hidden("#offline").await;
-    let seen = highlighted_numbers(&board).await;
-    let numbers: Vec<_> = seen.iter().map(|(number, _)| number.as_str()).collect();
+    let highlighted = highlighted_numbers(&board).await;
+    let numbers: Vec<_> = highlighted.iter().map(|(number, _)| number.as_str()).collect();
     assert_eq!(numbers, ["A001", "A002", "A003", "A004"]);
-    for pair in [&seen[..2], &seen[2..]] {
-        assert!(pair[1].1 - pair[0].1 > 4_900.0, "one call ate the other: {seen:?}");
+    for pair in [&highlighted[..2], &highlighted[2..]] {
+        assert!(
+            pair[1].1 - pair[0].1 > 4_900.0,
+            "a call was highlighted for less than 5 s: {highlighted:?}"
+        );
     }
     let again = board.run_script("return spoken.slice(7)", json!([])).await;
     let again = again.as_array().unwrap();
     assert!(again[0].as_str().unwrap().contains("A零零三"), "{again:?}");
     board
-        .wait_until("the last is heard", async || {
+        .wait_until("the last call is spoken", async || {
             let last = board.run_script("return spoken.at(-1)", json!([])).await;
             last.as_str().unwrap().contains("zero zero four")
         })
         .await;
 
-    // Switched off, it stays off.
+    // The voice stays off after a reload.
     board.click("#voice").await;
     board.navigate(&address).await;
     board.wait_for_text("#voice[aria-pressed=false], #voice", "语音").await;
@@ -67,8 +74,9 @@ async fn calls_in_one_instant_are_seen_and_heard_one_after_the_other_also_after_
 }
 
 #[tokio::test]
-async fn what_was_called_too_long_ago_is_shown_and_not_announced_and_clocks_are_the_sites() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn an_old_call_is_listed_without_an_announcement_and_clocks_have_the_sites_zone() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let staff = demo.staff_at_first_counter(&browser).await;
     let address = demo.printed_address("/board/");
@@ -92,15 +100,16 @@ async fn what_was_called_too_long_ago_is_shown_and_not_announced_and_clocks_are_
     board.wait_for_text("#calls li:first-child", "A002").await;
     press_counter_buttons(&demo, &staff, &["1/finish", "1/call-next"]).await;
     board.wait_for_text("#hero .number", "A003").await;
-    let seen = highlighted_numbers(&board).await;
-    let seen: Vec<_> = seen.iter().map(|(number, _)| number.as_str()).collect();
-    assert_eq!(seen, ["A001", "A003"]);
+    let highlighted = highlighted_numbers(&board).await;
+    let numbers: Vec<_> = highlighted.iter().map(|(number, _)| number.as_str()).collect();
+    assert_eq!(numbers, ["A001", "A003"]);
     browser.quit(&["net::ERR_"]).await;
 }
 
 #[tokio::test]
-async fn a_kiosk_says_how_long_the_wait_is_now_at_each_service() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_kiosk_shows_the_current_wait_of_each_queue() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
     kiosk.wait_for_text("#queues .queue:first-child", "3 人在等").await;
@@ -108,7 +117,7 @@ async fn a_kiosk_says_how_long_the_wait_is_now_at_each_service() {
     let staff = demo.staff_at_first_counter(&browser).await;
     press_counter_buttons(&demo, &staff, &["1/close", "2/close", "3/close"]).await;
     kiosk
-        .wait_until("nobody can say", async || {
+        .wait_until("no wait is shown", async || {
             !kiosk.texts("#queues .queue:first-child").await[0].contains("现在约等")
         })
         .await;
@@ -116,31 +125,36 @@ async fn a_kiosk_says_how_long_the_wait_is_now_at_each_service() {
 }
 
 #[tokio::test]
-async fn a_queues_own_script_is_spoken_and_one_may_be_yao() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_queues_own_announcement_is_spoken_and_one_may_be_yao() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let board = browser.open(&demo.printed_address("/board/")).await;
-    let said = async |call: Value, queue: Value, language: &str, yao: bool| {
+    let sentence = async |call: Value, queue: Value, language: &str, yao: bool| {
         board.run_script(SPOKEN_TEXT_SCRIPT, json!([call, queue, language, yao])).await
     };
     let call = json!({"number": "A012", "counter_name": "3号窗口"});
-    let own = json!({"name": "综合", "announcement": {"zh": "{queue}{number}，{counter}有请"}});
-    assert_eq!(said(call.clone(), Value::Null, "zh", false).await, "请 A零一二 号到三号窗口");
-    assert_eq!(said(call.clone(), Value::Null, "zh", true).await, "请 A零幺二 号到三号窗口");
-    assert_eq!(said(call.clone(), own.clone(), "zh", false).await, "综合A零一二，三号窗口有请");
+    let queue = json!({"name": "综合", "announcement": {"zh": "{queue}{number}，{counter}有请"}});
+    assert_eq!(sentence(call.clone(), Value::Null, "zh", false).await, "请 A零一二 号到三号窗口");
+    assert_eq!(sentence(call.clone(), Value::Null, "zh", true).await, "请 A零幺二 号到三号窗口");
+    assert_eq!(
+        sentence(call.clone(), queue.clone(), "zh", false).await,
+        "综合A零一二，三号窗口有请"
+    );
     let english = "Number A zero one two, please go to counter 3";
-    assert_eq!(said(call, own, "en", true).await, english);
+    assert_eq!(sentence(call, queue, "en", true).await, english);
     let office = json!({"number": "B007", "counter_name": "Desk 12"});
     let english = "Number B zero zero seven, please go to Desk 12";
-    assert_eq!(said(office, Value::Null, "en", false).await, english);
+    assert_eq!(sentence(office, Value::Null, "en", false).await, english);
     let room = json!({"number": "B007", "counter_name": "内科诊室"});
     let english = "Number B zero zero seven, please see the screen";
-    assert_eq!(said(room, Value::Null, "en", false).await, english);
+    assert_eq!(sentence(room, Value::Null, "en", false).await, english);
     browser.quit(&[]).await;
 }
 
 #[tokio::test]
-async fn a_kiosk_renews_its_code_in_time_and_comes_back_to_it_after_a_number() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_kiosk_renews_its_code_in_time_and_shows_a_new_one_after_a_ticket() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let kiosk = browser.open("about:blank").await;
     kiosk.before_each_page(SHORT_CODE_SCRIPT).await;
     kiosk.navigate(&demo.kiosk_url("general")).await;
@@ -159,8 +173,9 @@ async fn a_kiosk_renews_its_code_in_time_and_comes_back_to_it_after_a_number() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_in_the_middle_leaves_a_kiosk_that_begins_anew() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_kiosk_that_is_left_halfway_returns_to_its_start() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let kiosk = browser.open("about:blank").await;
     kiosk.before_each_page(SHORT_IDLE_SCRIPT).await;
     kiosk.navigate(&demo.printed_address("/kiosk/")).await;
@@ -174,7 +189,7 @@ async fn whoever_leaves_in_the_middle_leaves_a_kiosk_that_begins_anew() {
     browser.quit(&[]).await;
 }
 
-/// Presses buttons of counters for the staff, one right after the other.
+/// Performs acts of counters through the API, one right after the other.
 async fn press_counter_buttons(demo: &Demo, staff: &Window, buttons: &[&str]) {
     let address = demo.printed_address("#key=");
     let (_, key) = address.split_once("#key=").unwrap();
@@ -182,15 +197,15 @@ async fn press_counter_buttons(demo: &Demo, staff: &Window, buttons: &[&str]) {
     assert_eq!(done, json!(vec![200; buttons.len()]));
 }
 
-/// The numbers that were the big one, and when.
+/// Numbers that were highlighted, each with its time in milliseconds.
 async fn highlighted_numbers(board: &Window) -> Vec<(String, f64)> {
-    let seen = board.run_script("return heroes", json!([])).await;
-    serde_json::from_value(seen).expect("numbers and moments")
+    let recorded = board.run_script("return heroes", json!([])).await;
+    serde_json::from_value(recorded).expect("numbers and moments")
 }
 
-async fn wait_until_spoken(board: &Window, wanted: &[&str]) {
-    let heard = async || board.run_script("return spoken", json!([])).await == json!(wanted);
-    board.wait_until(&format!("{wanted:?} is heard"), heard).await;
+async fn wait_until_spoken(board: &Window, expected: &[&str]) {
+    let spoken = async || board.run_script("return spoken", json!([])).await == json!(expected);
+    board.wait_until(&format!("{expected:?} is spoken"), spoken).await;
 }
 
 const COUNTER_ACTS_SCRIPT: &str = "
@@ -204,7 +219,8 @@ return (async () => {
   return done;
 })();";
 
-/// Notes what is spoken, as a browser that wants to be touched first, and what is the big number.
+/// Records spoken texts and highlighted numbers. Speech is refused before the first click, as in a
+/// real browser.
 const RECORDER_SCRIPT: &str = "
 window.spoken = [];
 window.heroes = [];
@@ -231,19 +247,19 @@ Element.prototype.replaceChildren = function (...parts) {
   replaceChildren.apply(this, parts);
 };";
 
-/// Ninety seconds without a touch are over in four.
+/// Shortens the kiosk's idle timeout of 90 s to 4 s.
 const SHORT_IDLE_SCRIPT: &str = "
 const later = window.setTimeout;
 window.setTimeout = (done, ms) => later(done, ms === 90000 ? 4000 : ms);";
 
-/// From now on the server says that this one was called ten minutes ago.
+/// Makes the page receive a call of this number as ten minutes old.
 const OLD_CALL_SCRIPT: &str = "
 const [number] = arguments;
 const { parse } = JSON;
 JSON.parse = text => {
-  const told = parse(text);
-  for (const call of told.calls || []) if (call.number === number) call.called_at -= 600000;
-  return told;
+  const body = parse(text);
+  for (const call of body.calls || []) if (call.number === number) call.called_at -= 600000;
+  return body;
 };";
 
 const CLOCKS_SCRIPT: &str = "
@@ -255,13 +271,13 @@ const SPOKEN_TEXT_SCRIPT: &str = "
 const given = arguments;
 return import('/assets/pages/board/speech.js').then(voice => voice.sentence(...given));";
 
-/// The page is told that its first code ends in eight seconds.
+/// Makes the page's first code expire in 8 s.
 const SHORT_CODE_SCRIPT: &str = "
 const reallyFetch = window.fetch;
 window.fetch = async (path, options) => {
-  const answer = await reallyFetch(path, options);
-  if (!String(path).endsWith('/scan-sessions') || window.firstEnds) return answer;
-  const opened = await answer.json();
+  const response = await reallyFetch(path, options);
+  if (!String(path).endsWith('/scan-sessions') || window.firstEnds) return response;
+  const opened = await response.json();
   window.firstEnds = opened.expires_at = Date.now() + 8000;
-  return new Response(JSON.stringify(opened), { status: answer.status, headers: answer.headers });
+  return new Response(JSON.stringify(opened), { status: response.status, headers: response.headers });
 };";

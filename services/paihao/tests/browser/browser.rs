@@ -1,4 +1,4 @@
-//! A headless Chromium, and what it has to say for itself at the end.
+//! Headless Chromium, with checks of its requests and console at the end.
 
 use crate::window::Window;
 use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
@@ -9,18 +9,18 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long anything may take on a machine that is busy with other things.
+/// Timeout of every wait, with room for a busy machine.
 pub const PAGE_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// One browser with windows.
+/// Running browser with its windows.
 pub struct Browser {
     client: Client,
-    // After the client: it ends what the client speaks to.
+    // Declared after the client, so that it is dropped later: dropping it ends the client's server.
     _driver: ChromeDriver,
 }
 
 impl Browser {
-    /// Starts one.
+    /// Starts a browser that prefers Chinese.
     pub async fn start() -> Browser {
         let driver = ChromeDriver::start();
         let capabilities = json!({
@@ -37,7 +37,7 @@ impl Browser {
 
     /// Opens a page in a window of its own.
     pub async fn open(&self, url: &str) -> Window {
-        // It is opened from the current one, which may have been closed.
+        // A new window is opened from the current one, which may have been closed.
         let some = self.windows().await.remove(0);
         self.client.switch_to_window(some).await.expect("a window is left");
         let opened = self.client.new_window(false).await.expect("a new window");
@@ -46,12 +46,12 @@ impl Browser {
         window
     }
 
-    /// All windows there are.
+    /// Handles of all windows.
     pub async fn windows(&self) -> Vec<WindowHandle> {
         self.client.windows().await.expect("the windows' handles")
     }
 
-    /// The window that a page opens, when it was none of `before`.
+    /// Waits for a window that is not among `before`.
     pub async fn window_opened_since(&self, before: &[WindowHandle]) -> Window {
         let mut fresh = None;
         let opened = async || {
@@ -62,38 +62,38 @@ impl Browser {
         Window::new(&self.client, fresh.expect("waited for"))
     }
 
-    /// Ends it. Nothing may have been asked of another machine, and no page may have complained of
-    /// anything but what holds one of `expected`.
+    /// Quits the browser. Fails if a page has requested anything from another machine, or has
+    /// logged an error that contains none of `expected`.
     pub async fn quit(self, expected: &[&str]) {
-        let asked: Vec<Url> =
+        let requested: Vec<Url> =
             self.log("performance").await.iter().filter_map(requested_url).collect();
-        assert!(asked.len() > 5, "the requests were not seen: {asked:?}");
-        for url in asked {
-            let inside = matches!(url.scheme(), "data" | "about" | "blob" | "chrome");
-            let here = matches!(url.host_str(), Some("127.0.0.1" | "localhost"));
-            assert!(inside || here, "{url} was asked for");
+        assert!(requested.len() > 5, "the requests were not logged: {requested:?}");
+        for url in requested {
+            let is_internal = matches!(url.scheme(), "data" | "about" | "blob" | "chrome");
+            let is_local = matches!(url.host_str(), Some("127.0.0.1" | "localhost"));
+            assert!(is_internal || is_local, "{url} was requested");
         }
         for line in self.log("browser").await {
             let line = line["message"].as_str().unwrap_or_default();
             let known = expected.iter().any(|expected| line.contains(expected));
-            assert!(known, "the console says: {line}");
+            assert!(known, "the console has: {line}");
         }
         self.client.close().await.expect("the browser ends");
     }
 
     async fn log(&self, kind: &'static str) -> Vec<Value> {
-        let told =
-            self.client.issue_cmd(ChromedriverCommand("se/log", json!({ "type": kind }))).await;
-        told.expect("the log").as_array().expect("a list").clone()
+        let command = ChromedriverCommand("se/log", json!({ "type": kind }));
+        let log = self.client.issue_cmd(command).await.expect("the log");
+        log.as_array().expect("a list").clone()
     }
 }
 
-/// The address that a line of the performance log tells of as asked for.
+/// URL of the request in a line of the performance log.
 fn requested_url(line: &Value) -> Option<Url> {
-    let told: Value = serde_json::from_str(line["message"].as_str()?).ok()?;
-    let message = &told["message"];
-    let (method, event) = (message["method"].as_str()?, &message["params"]);
-    let url = match method {
+    let entry: Value = serde_json::from_str(line["message"].as_str()?).ok()?;
+    let message = &entry["message"];
+    let event = &message["params"];
+    let url = match message["method"].as_str()? {
         "Network.requestWillBeSent" => &event["request"]["url"],
         "Network.webSocketCreated" => &event["url"],
         _ => return None,
@@ -101,7 +101,7 @@ fn requested_url(line: &Value) -> Option<Url> {
     Url::parse(url.as_str()?).ok()
 }
 
-/// A command of chromedriver that is not in the WebDriver standard.
+/// Command of chromedriver outside the WebDriver standard.
 #[derive(Debug)]
 pub struct ChromedriverCommand(pub &'static str, pub Value);
 

@@ -1,5 +1,5 @@
-// Looks over a page as it stands for what would keep somebody out, by the rules of WCAG 2.2 AA that a
-// program can judge. Returns sentences.
+// Checks a page in its current state by the rules of WCAG 2.2 AA that a program can judge. Returns
+// a sentence for each violation.
 const findings = [];
 const say = (what, element) => findings.push(`${what}: ${element.outerHTML.slice(0, 140)}`);
 const style = element => getComputedStyle(element);
@@ -7,7 +7,7 @@ const seen = element => {
   const { width, height } = element.getBoundingClientRect();
   return width > 0 && height > 0 && element.checkVisibility({ visibilityProperty: true });
 };
-// What lies behind an open dialog cannot be reached, and is not looked at.
+// Elements behind an open dialog cannot be reached, and are not checked.
 const modal = document.querySelector('dialog:modal');
 const all = [...(modal || document.body).querySelectorAll('*')].filter(seen);
 const byEar = element => element.closest('.sr') !== null;
@@ -18,7 +18,7 @@ const name = element => (element.getAttribute('aria-label')
   || (element.getAttribute('aria-labelledby') || '').split(/\s+/).map(text).join('')
   || element.getAttribute('alt') || [...(element.labels || [])].map(label => label.textContent).join('')
   || (element.matches('input') ? '' : element.textContent) || element.title).trim();
-// What lies behind an open dialog is out of reach on purpose.
+// Elements behind an open dialog are out of reach on purpose.
 const dialog = document.querySelector('dialog:modal');
 const reachable = element => !dialog || dialog.contains(element);
 const controls = all.filter(reachable).filter(element => element.matches('button, a[href], input, select, textarea, summary, [role=button], [tabindex]'));

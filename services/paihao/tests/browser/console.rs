@@ -1,4 +1,4 @@
-//! The console: one key each, one press one act, and every "no" in words.
+//! Tests of the console: keyboard shortcuts, one act a press, and refusals as sentences.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector};
@@ -10,21 +10,22 @@ const ENTER_KEY: &str = "\u{E007}";
 const ESCAPE_KEY: &str = "\u{E00C}";
 const DOWN_KEY: &str = "\u{E015}";
 
-/// Waits until a button can be pressed, and presses its key.
+/// Waits until a button is enabled, and presses its shortcut.
 async fn press_shortcut(staff: &Window, key: &str, button: &str) {
     staff.wait_for_text(&format!("#{button}:enabled"), "").await;
     staff.press_keys(key).await;
 }
 
-/// Waits for a question, and answers it by the keyboard.
+/// Waits for a dialog, and answers it by keyboard.
 async fn answer_dialog(staff: &Window, title: &str, keys: &str) {
     staff.wait_for_text("#dialog-title", title).await;
     staff.press_keys(keys).await;
 }
 
 #[tokio::test]
-async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn every_act_of_a_day_has_a_shortcut_and_calls_are_shown_at_once_everywhere() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 5).await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     let other = demo.staff_at(&browser, 2).await;
@@ -42,7 +43,7 @@ async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere(
     staff.wait_for_text("#message", "已").await;
     staff.wait_for_text("#recall:disabled #recall-hint", "秒后").await;
 
-    // The call was a mistake, and then it was none.
+    // The call is undone, and repeated.
     press_shortcut(&staff, "u", "undo").await;
     answer_dialog(&staff, "撤销什么", ENTER_KEY).await;
     staff.wait_for_text("#said.done", "已撤销 A001").await;
@@ -52,14 +53,14 @@ async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere(
     press_shortcut(&staff, "s", "start").await;
     staff.wait_for_text("#desk[data-state=serving] #state", "办理中").await;
 
-    // Suspended with a reason, which is asked for.
+    // A ticket is held; the reason is required.
     press_shortcut(&staff, "h", "hold").await;
     answer_dialog(&staff, "挂起 A001", ENTER_KEY).await;
     staff.wait_for_text("#dialog .wrong", "请选一个原因").await;
     staff.press_keys(&format!(" {ENTER_KEY}")).await;
     staff.wait_for_text("#held-list", "A001").await;
 
-    // Somebody who is not next, with a reason of one's own.
+    // A ticket is called out of turn, with a reason.
     press_shortcut(&staff, "c", "call").await;
     answer_dialog(&staff, "指定叫号", &format!("a003{ENTER_KEY}")).await;
     answer_dialog(&staff, "先叫 A003", &format!(" {DOWN_KEY}{ENTER_KEY}")).await;
@@ -68,7 +69,7 @@ async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere(
     staff.wait_for_text("#missed-list", "A003").await;
     board.wait_for_text("#calls li:first-child", "A003").await;
 
-    // Through the list by arrows, to what may be done with one of it.
+    // Arrow keys lead through the list to the acts for a ticket.
     staff.press_keys(&format!("l{DOWN_KEY}{ENTER_KEY}")).await;
     staff.wait_for_text("#dialog-title", "A004").await;
     staff.wait_for_text("#dialog .messages", "已送达").await;
@@ -77,7 +78,7 @@ async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere(
     let focus = staff.run_script("return document.activeElement.innerText", json!([])).await;
     assert!(focus.as_str().unwrap().contains("A004"), "the focus is lost: {focus}");
 
-    // A finished one is brought back, and transferred.
+    // A finished ticket is restored and transferred.
     press_shortcut(&staff, "n", "next").await;
     staff.wait_for_text("#desk[data-state=called] #number", "A002").await;
     press_shortcut(&staff, "s", "start").await;
@@ -92,7 +93,7 @@ async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere(
     staff.wait_for_text("#said.done", "A002 已转号").await;
     other.wait_for_text("#waiting", "A002").await;
 
-    // Breaks, hours of the queue, and the list of all keys.
+    // A break, a closed queue, and the list of all shortcuts.
     press_shortcut(&staff, "b", "break").await;
     staff.wait_for_text("#said.done", "休息中").await;
     staff.wait_for_text("#next-hint", "先开窗").await;
@@ -113,8 +114,9 @@ async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere(
 }
 
 #[tokio::test]
-async fn a_double_press_does_one_thing_also_when_the_answer_is_lost() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_double_press_acts_once_even_if_the_response_is_lost() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     let staff = browser.open("about:blank").await;
@@ -126,11 +128,11 @@ async fn a_double_press_does_one_thing_also_when_the_answer_is_lost() {
         .run_script("const b = document.getElementById('next'); b.click(); b.click()", json!([]))
         .await;
     staff.wait_for_text("#said.done", "已叫 A001").await;
-    let asked = staff.run_script("return wishes", json!([])).await;
-    let asked = asked.as_array().unwrap();
-    assert_eq!(asked.len(), 2, "one press and its repeat: {asked:?}");
-    assert_eq!(asked[0], asked[1], "the repeat is another wish");
-    // A key that is held down is one press.
+    let keys = staff.run_script("return keys", json!([])).await;
+    let keys = keys.as_array().unwrap();
+    assert_eq!(keys.len(), 2, "one press and its repeat: {keys:?}");
+    assert_eq!(keys[0], keys[1], "the repeat has the same idempotency key");
+    // A key that is held down counts once.
     staff.run_script(HELD_KEY_SCRIPT, json!([])).await;
     press_shortcut(&staff, "f", "finish").await;
     staff.wait_for_text("#said.done", "A001 已完成").await;
@@ -141,11 +143,12 @@ async fn a_double_press_does_one_thing_also_when_the_answer_is_lost() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_a_sentence_where_the_eyes_are_and_says_what_to_do() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_refusal_is_shown_as_a_sentence_with_advice() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = demo.printed_address("#key=").split("#key=").next().unwrap().to_owned();
 
-    // The page bars what makes no sense, but may know of it a moment too late.
+    // The page disables buttons that make no sense, but its state may be a moment old.
     let staff = demo.staff_at_first_counter(&browser).await;
     staff.wait_for_text("#finish:disabled", "完成").await;
     staff.wait_for_text("#next-hint", "没有人排队").await;
@@ -161,7 +164,7 @@ async fn a_refusal_is_a_sentence_where_the_eyes_are_and_says_what_to_do() {
 
     staff.click("#sign-out").await;
     staff.wait_for_text("#said", "扫码登录").await;
-    // The former address still leads to the console, and that to the login.
+    // The former address redirects to the console, and that to the login.
     staff.navigate(&page.replace("/console/", "/staff/")).await;
     staff.wait_for_text("#said", "扫码登录").await;
     demo.log_in_with_key(&staff).await;
@@ -175,8 +178,9 @@ async fn a_refusal_is_a_sentence_where_the_eyes_are_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_console_that_is_cut_off_says_what_it_knows_and_goes_on() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_console_that_is_cut_off_shows_its_last_state_and_recovers() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let address = demo.printed_address("#key=");
     let port = address.split([':', '/']).nth(4).unwrap();
@@ -196,16 +200,16 @@ async fn a_console_that_is_cut_off_says_what_it_knows_and_goes_on() {
     browser.quit(&["net::ERR_"]).await;
 }
 
-/// The first answer to a wish does not arrive, though the wish did.
+/// Loses the first response to a POST after the request was sent, and records idempotency keys.
 const LOSE_ANSWER_SCRIPT: &str = "
-window.wishes = [];
+window.keys = [];
 const reallyFetch = window.fetch;
 window.fetch = async (path, options = {}) => {
-  const answer = await reallyFetch(path, options);
-  if (options.method !== 'POST') return answer;
-  window.wishes.push(options.headers['idempotency-key']);
-  if (window.wishes.length === 1) throw new TypeError('lost');
-  return answer;
+  const response = await reallyFetch(path, options);
+  if (options.method !== 'POST') return response;
+  window.keys.push(options.headers['idempotency-key']);
+  if (window.keys.length === 1) throw new TypeError('lost');
+  return response;
 };";
 
 const HELD_KEY_SCRIPT: &str = "

@@ -1,4 +1,4 @@
-//! Several counters at once, people without WeChat, and the sound of somebody coming.
+//! Tests of several counters at once, of paper tickets, and of the sound at a new ticket.
 
 use crate::browser::Browser;
 use crate::demo::Demo;
@@ -6,8 +6,9 @@ use crate::window::Window;
 use serde_json::json;
 
 #[tokio::test]
-async fn two_consoles_race_for_the_next_and_nobody_is_called_twice() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn two_consoles_that_race_never_call_the_same_ticket() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     let one = demo.staff_at(&browser, 1).await;
@@ -15,11 +16,13 @@ async fn two_consoles_race_for_the_next_and_nobody_is_called_twice() {
     for window in [&one, &two] {
         window.wait_for_text("#next-hint", "3 人在等").await;
     }
-    // Both press at an agreed moment; a window that is not looked at has slow timers, so it is soon.
+    // Both press at about the same moment. The delay is short, since timers of a background window
+    // are slow.
     let press = "setTimeout(() => document.getElementById('next').click(), 50)";
     one.run_script(press, json!([])).await;
     two.run_script(press, json!([])).await;
-    let (first, second) = (called_number(&one).await, called_number(&two).await);
+    let first = called_number(&one).await;
+    let second = called_number(&two).await;
     assert_ne!(first, second);
     let mut both = [first.clone(), second.clone()];
     both.sort();
@@ -27,10 +30,10 @@ async fn two_consoles_race_for_the_next_and_nobody_is_called_twice() {
     one.wait_for_text("#counter-list", &second).await;
     two.wait_for_text("#counter-list", &first).await;
     board
-        .wait_until("both calls are seen", async || board.texts("#calls .number").await.len() == 2)
+        .wait_until("both calls are shown", async || board.texts("#calls .number").await.len() == 2)
         .await;
 
-    // Only one is left: one gets them, the other is told why not and what to do.
+    // One ticket is left: one console gets it, and the other shows a refusal.
     for window in [&one, &two] {
         window.click("#finish").await;
         window.wait_for_text("#said.done", "已完成").await;
@@ -38,12 +41,11 @@ async fn two_consoles_race_for_the_next_and_nobody_is_called_twice() {
     }
     one.run_script(press, json!([])).await;
     two.run_script("document.getElementById('next').click()", json!([])).await;
-    let told = async |window: &Window| window.texts("#said").await.join(" ");
-    let mut said = Vec::new();
+    let shown = async |window: &Window| window.texts("#said").await.join(" ");
     one.wait_until("both were answered", async || {
-        said = vec![told(&one).await, told(&two).await];
-        said.iter().any(|said| said.contains("已叫 A003"))
-            && said.iter().any(|said| said.contains("没有人排队") || said.contains("叫了 A003"))
+        let both = [shown(&one).await, shown(&two).await];
+        both.iter().any(|text| text.contains("已叫 A003"))
+            && both.iter().any(|text| text.contains("没有人排队") || text.contains("叫了 A003"))
     })
     .await;
     browser.quit(&["status of 409"]).await;
@@ -55,8 +57,9 @@ async fn called_number(window: &Window) -> String {
 }
 
 #[tokio::test]
-async fn somebody_without_wechat_gets_a_slip_and_is_called_like_anybody() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_person_without_wechat_gets_a_paper_ticket_and_is_called() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let staff = demo.staff_at(&browser, 2).await;
     staff.press_keys("k").await;
     staff.wait_for_text("#dialog-title", "给没有微信的客户取号").await;
@@ -89,15 +92,16 @@ async fn somebody_without_wechat_gets_a_slip_and_is_called_like_anybody() {
 }
 
 #[tokio::test]
-async fn an_empty_line_that_somebody_joins_is_heard_unless_sound_is_off() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_ticket_in_an_empty_queue_makes_a_sound_unless_it_is_off() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let address = demo.printed_address("#key=");
     let staff = browser.open("about:blank").await;
     staff.before_each_page(COUNT_TONES_SCRIPT).await;
     staff.navigate(&address).await;
     staff.wait_for_text("#counters", "1号窗口").await;
     staff.run_script("document.querySelector('#counters button').click()", json!([])).await;
-    // A browser is silent until it is touched.
+    // A browser plays no sound before the first click.
     staff.click("#unlock").await;
     staff.wait_until_hidden("#unlock").await;
     let key = address.split("#key=").nth(1).unwrap();
@@ -106,7 +110,7 @@ async fn an_empty_line_that_somebody_joins_is_heard_unless_sound_is_off() {
     wait_for_rings(&staff, 1).await;
     take_number(&staff, key, "general").await;
     staff.wait_for_text("#waiting", "A002").await;
-    // Another counter's line is not this one's.
+    // A queue of other counters makes no sound here.
     take_number(&staff, key, "social").await;
     staff.wait_for_text("#queue-list", "1 人在等").await;
     wait_for_rings(&staff, 1).await;
@@ -140,7 +144,7 @@ const [key, queue] = arguments;
 return fetch(`/api/v1/sites/hall/queues/${queue}/tickets`, { method: 'POST', headers: { authorization: `Bearer ${key}` } })
   .then(answer => answer.status);";
 
-/// Counts tones instead of sounding them; silent until touched, as a browser is.
+/// Counts tones instead of playing them; suspended until the first click, as in a real browser.
 const COUNT_TONES_SCRIPT: &str = "
 window.tones = 0;
 const part = () => ({ gain: { setValueAtTime: () => {}, exponentialRampToValueAtTime: () => {} }, frequency: {},

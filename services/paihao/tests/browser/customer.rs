@@ -1,4 +1,4 @@
-//! One customer's page: what it says and does from the scan to the end, without network, and after a
+//! Tests of the customer's ticket page: from the scan to the end, without network, and after the
 //! phone has slept.
 
 use crate::browser::Browser;
@@ -8,7 +8,7 @@ use crate::window::Window;
 use harness::Proxy;
 use serde_json::json;
 
-/// The link in the first message that a person was sent.
+/// Waits for the link in a person's first message, and returns it.
 pub async fn ticket_link(phones: &Window, person: usize) -> String {
     let css = format!(".phone:nth-child({person}) .chat a");
     phones.wait_for_text(&css, "查看进度").await;
@@ -17,7 +17,7 @@ pub async fn ticket_link(phones: &Window, person: usize) -> String {
     link.as_str().expect("a link").to_owned()
 }
 
-/// Presses a counter's button for the staff.
+/// Performs an act of a counter through the API.
 pub async fn press_counter_button(demo: &Demo, page: &Window, button: &str) {
     let address = demo.printed_address("#key=");
     let (_, key) = address.split_once("#key=").unwrap();
@@ -29,17 +29,19 @@ pub async fn press_counter_button(demo: &Demo, page: &Window, button: &str) {
 }
 
 #[tokio::test]
-async fn a_number_is_followed_from_the_scan_to_the_end() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_ticket_page_follows_the_ticket_from_the_scan_to_the_end() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
-    let (first, second) = (ticket_link(&phones, 1).await, ticket_link(&phones, 2).await);
+    let first = ticket_link(&phones, 1).await;
+    let second = ticket_link(&phones, 2).await;
     assert_ne!(first, second);
     let ann = browser.open("about:blank").await;
     ann.before_each_page(COUNT_VIBRATIONS_SCRIPT).await;
     ann.navigate(&first).await;
     let ben = browser.open(&second).await;
     ann.wait_for_text("#lead", "下一位就是您").await;
-    // A phone shakes only for who has touched the page.
+    // A phone vibrates only after the first touch of the page.
     ann.click("#number").await;
     ben.wait_for_text("#number", "A002").await;
     ben.wait_for_text("#lead", "前面还有 1 位").await;
@@ -55,7 +57,7 @@ async fn a_number_is_followed_from_the_scan_to_the_end() {
     ben.wait_for_text("#last-called", "A001").await;
     ben.wait_for_text("#lead", "下一位就是您").await;
 
-    // The call was a mistake: one more ahead, and why.
+    // The call is undone: the other page shows one more ahead, with the cause.
     press_counter_button(&demo, &ben, "counters/1/put-back").await;
     ben.wait_for_text("#lead", "前面还有 1 位").await;
     ben.wait_for_text("#moves", "一次叫号被撤回，您前面多 1 位").await;
@@ -79,8 +81,9 @@ async fn a_number_is_followed_from_the_scan_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_holder_lets_others_pass_chooses_when_to_be_told_and_leaves() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_customer_lets_others_pass_chooses_a_notice_and_leaves() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = browser.open(&ticket_link(&phones, 1).await).await;
     page.click("#act-let-pass").await;
@@ -98,7 +101,7 @@ async fn a_holder_lets_others_pass_chooses_when_to_be_told_and_leaves() {
     page.click("#sheet-close").await;
     page.wait_until_hidden("#sheet").await;
 
-    // What hurts is asked about first.
+    // Leaving needs a confirmation.
     page.click("#act-leave").await;
     page.wait_for_text("#sheet", "A001 号会作废").await;
     page.click("#sheet-close").await;
@@ -108,16 +111,17 @@ async fn a_holder_lets_others_pass_chooses_when_to_be_told_and_leaves() {
     page.wait_for_text("#hero[data-state=closed] #lead", "您已取消").await;
     page.wait_until_hidden("#buttons button").await;
 
-    let wrong = ticket_link(&phones, 2).await;
-    let wrong = format!("{}{}", &wrong[..wrong.len() - 4], "0000");
-    page.navigate(&wrong).await;
+    let link = ticket_link(&phones, 2).await;
+    let forged_link = format!("{}{}", &link[..link.len() - 4], "0000");
+    page.navigate(&forged_link).await;
     page.wait_for_text("main", "没有这个号，或者已经过了保存时间").await;
     browser.quit(&["404"]).await;
 }
 
 #[tokio::test]
-async fn a_cut_network_is_said_and_nothing_is_lost_or_done_twice() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_lost_network_is_shown_and_no_act_is_lost_or_repeated() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let link = ticket_link(&phones, 1).await;
     let port = link.split([':', '/']).nth(4).unwrap().to_owned();
@@ -140,8 +144,9 @@ async fn a_cut_network_is_said_and_nothing_is_lost_or_done_twice() {
 }
 
 #[tokio::test]
-async fn a_phone_that_slept_shows_how_it_stands_now() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_phone_that_slept_shows_the_current_state() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = browser.open(&ticket_link(&phones, 1).await).await;
     page.wait_for_text("#lead", "下一位就是您").await;
@@ -155,14 +160,15 @@ async fn a_phone_that_slept_shows_how_it_stands_now() {
     browser.quit(&[]).await;
 }
 
-/// A page of the demo from which its counters can be pressed.
+/// Opens a page of the demo that can call its API.
 async fn open_board(browser: &Browser, demo: &Demo) -> Window {
     browser.open(&demo.printed_address("/board/")).await
 }
 
 #[tokio::test]
-async fn every_state_of_a_number_fits_every_screen_and_keeps_nobody_out() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn every_state_of_a_ticket_fits_every_screen_and_is_accessible() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = browser.open(&ticket_link(&phones, 1).await).await;
     page.wait_for_text("#lead", "下一位就是您").await;
@@ -190,12 +196,12 @@ const [key, button] = arguments;
 const headers = { authorization: `Bearer ${key}`, 'idempotency-key': String(Math.random()) };
 return fetch(`/api/v1/sites/hall/${button}`, { method: 'POST', headers }).then(answer => answer.status);";
 
-/// Counts how often the phone shook.
+/// Counts vibrations.
 const COUNT_VIBRATIONS_SCRIPT: &str = "
 window.vibrated = 0;
 Object.defineProperty(navigator, 'vibrate', { value: () => { window.vibrated += 1; return true; } });";
 
-/// Whether anybody looks at the page.
+/// Sets the page's visibility; the argument is `true` for hidden.
 const VISIBILITY_SCRIPT: &str = "
 Object.defineProperty(document, 'hidden', { value: arguments[0], configurable: true });
 document.dispatchEvent(new Event('visibilitychange'));";

@@ -1,5 +1,5 @@
-//! What could not be said is seen by who runs things, with a reason that people understand, and said
-//! once that is mended.
+//! Test of the manager's section for undelivered notices: their reasons, and their repeat after a
+//! repair.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector};
@@ -8,8 +8,9 @@ use crate::pictures::{DESKTOP, PHONE, take_pictures};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_call_whose_template_is_gone_reaches_the_phone_once_that_is_mended() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_notice_whose_template_was_deleted_is_sent_again_after_the_repair() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = open_manage_page(&demo, &browser).await;
     let key = demo.printed_address("#key=").split("#key=").nth(1).unwrap().to_owned();
@@ -30,7 +31,7 @@ async fn a_call_whose_template_is_gone_reaches_the_phone_once_that_is_mended() {
     press("open").await;
     press("call-next").await;
 
-    // It comes by itself, in words that say what to do, in both languages.
+    // The entry appears without a reload, with a reason and advice in both languages.
     page.wait_for_text(".letters li", "A001 叫号").await;
     page.wait_for_text(".letters .why", "模板不存在或已被删除").await;
     page.wait_for_text(".letters .why small", "the template was deleted").await;
@@ -43,7 +44,7 @@ async fn a_call_whose_template_is_gone_reaches_the_phone_once_that_is_mended() {
     let shown = page.texts("#place").await.concat();
     assert!(!shown.contains("sim-") && !shown.contains("openid"), "{shown}");
 
-    // The first is needed no more; the second is said when its template is there.
+    // The first notice is given up; the second is sent again once its template exists.
     page.click(".letters li:last-child .remove").await;
     page.wait_for_text(".letters li:last-child", "已放弃").await;
     set("SIM43522_the_number_is_called_0000000000002").await;
@@ -57,21 +58,21 @@ async fn a_call_whose_template_is_gone_reaches_the_phone_once_that_is_mended() {
         .await;
     phones.wait_for_text(&chat_selector(2), "1号窗口").await;
     let first = phones.texts(&chat_selector(1)).await.concat();
-    assert!(!first.contains("1号窗口"), "nobody wanted it said: {first}");
+    assert!(!first.contains("1号窗口"), "it was given up: {first}");
     browser.quit(&["status of 401"]).await;
 }
 
-/// The account says calls through this template, and in no other way.
+/// Sets the account's channels to this template alone.
 const SET_TEMPLATE_SCRIPT: &str = "
 const [key, template] = arguments;
 const headers = { authorization: `Bearer ${key}` };
 const path = '/api/v1/book/accounts/demo';
 return (async () => {
-  const seen = await fetch(path, { headers });
-  const said = await seen.json();
-  said.channels = ['template'];
-  said.called.template_id = template;
-  return (await fetch(path, { method: 'PUT', body: JSON.stringify(said), headers: { ...headers, 'if-match': seen.headers.get('etag') } })).status;
+  const response = await fetch(path, { headers });
+  const account = await response.json();
+  account.channels = ['template'];
+  account.called.template_id = template;
+  return (await fetch(path, { method: 'PUT', body: JSON.stringify(account), headers: { ...headers, 'if-match': response.headers.get('etag') } })).status;
 })();";
 
 const POST_ACT_SCRIPT: &str = "

@@ -1,18 +1,19 @@
-//! A demo, as its terminal tells of it, and people who take numbers there.
+//! Running `paihao demo`, driven by the addresses that it prints, and helpers that take numbers
+//! there.
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
 use crate::window::Window;
 use harness::{Program, free_port, wait_until};
 use serde_json::json;
 
-/// A running `paihao demo`.
+/// Running demo.
 pub struct Demo {
     program: Program,
     starts: usize,
 }
 
 impl Demo {
-    /// Starts one with data of its own.
+    /// Starts a demo with its own data, and waits until it is ready.
     pub async fn start() -> Demo {
         let port = two_free_ports().to_string();
         let arguments = ["demo", "--port", &port, "--data", "{dir}/data"];
@@ -22,7 +23,7 @@ impl Demo {
         demo
     }
 
-    /// Ends it without a warning.
+    /// Kills the process.
     pub fn kill(&mut self) {
         self.program.kill();
     }
@@ -35,11 +36,12 @@ impl Demo {
     }
 
     async fn wait_until_ready(&self) {
-        let said = || self.program.output().matches("Ctrl-C to stop").count() >= self.starts;
-        wait_until("the demo says that it is ready", PAGE_TIMEOUT, async || said()).await;
+        let greeted =
+            async || self.program.output().matches("Ctrl-C to stop").count() >= self.starts;
+        wait_until("the demo prints its greeting", PAGE_TIMEOUT, greeted).await;
     }
 
-    /// The printed address that holds this, or stands on a line with it.
+    /// Last printed address on a line with this word.
     pub fn printed_address(&self, word: &str) -> String {
         let output = self.program.output();
         let line = output.lines().rfind(|line| line.contains(word) && line.contains("http://"));
@@ -47,16 +49,17 @@ impl Demo {
         line[line.find("http://").expect("looked for")..].trim().to_owned()
     }
 
-    /// The kiosk's address, for one queue.
+    /// Address of the kiosk for one queue.
     pub fn kiosk_url(&self, queue: &str) -> String {
         format!("{}?queue={queue}", self.printed_address("/kiosk/"))
     }
 
-    /// Opens a kiosk and has so many people scan its first code, one after the other; the phones.
+    /// Opens a kiosk and lets so many people scan its first code, one after the other. Returns the
+    /// phones' page.
     pub async fn add_people_in_line(&self, browser: &Browser, people: usize) -> Window {
         let kiosk = browser.open(&self.kiosk_url("general")).await;
         let phones = browser.open(&kiosk_code_link(&kiosk).await).await;
-        // A browser has few connections to one server, and a kiosk needs two.
+        // A browser limits its connections to one server, and a kiosk needs two.
         kiosk.close().await;
         for _ in 3..people {
             phones.click("#add").await;
@@ -68,7 +71,7 @@ impl Demo {
         phones
     }
 
-    /// Logs in with the key that the terminal names, on a page that asks who one is.
+    /// Logs in with the printed key, on a page that shows the login.
     pub async fn log_in_with_key(&self, page: &Window) {
         page.click("#with-key summary").await;
         let key = self.printed_address("#key=");
@@ -76,52 +79,53 @@ impl Demo {
         page.click("#sign-in .primary").await;
     }
 
-    /// Opens the console as the terminal says, at the first counter.
+    /// Opens the console at the first counter.
     pub async fn staff_at_first_counter(&self, browser: &Browser) -> Window {
         self.staff_at(browser, 1).await
     }
 
-    /// The same at another one, by its place in the list.
-    pub async fn staff_at(&self, browser: &Browser, place: usize) -> Window {
+    /// Opens the console at a counter, by its position in the list, counted from 1.
+    pub async fn staff_at(&self, browser: &Browser, position: usize) -> Window {
         let staff = browser.open(&self.printed_address("#key=")).await;
         let choices = "#choose button, #desk #change";
         staff.wait_until("it has begun", async || !staff.texts(choices).await.is_empty()).await;
-        // The browser remembers where its last console was.
+        // The browser remembers the counter of its last console.
         if staff.texts("#choose button").await.is_empty() {
             staff.click("#change").await;
         }
-        staff.click(&format!("#counters button:nth-child({place})")).await;
-        staff.wait_for_text("#counter", &format!("{place}号窗口")).await;
+        staff.click(&format!("#counters button:nth-child({position})")).await;
+        staff.wait_for_text("#counter", &format!("{position}号窗口")).await;
         staff
     }
 }
 
-/// The first of two neighbours: the phones are beside the pages, and another demo that starts at
-/// this moment must not be told to take that port.
+/// Reserves two consecutive ports and returns the first. The demo's phones take the next port,
+/// which no other demo may get meanwhile.
 fn two_free_ports() -> u16 {
     loop {
-        let (one, other) = (free_port(), free_port());
-        if other == one + 1 {
-            return one;
+        let first = free_port();
+        let second = free_port();
+        if second == first + 1 {
+            return first;
         }
     }
 }
 
-/// The link under a kiosk's code, once there is one.
+/// Waits for a kiosk's code. Returns the link below it.
 pub async fn kiosk_code_link(kiosk: &Window) -> String {
     kiosk.wait_for_picture("#code").await;
     let link = kiosk.run_script("return document.getElementById('phone').href", json!([])).await;
     link.as_str().expect("a link").to_owned()
 }
 
-/// A person, counted from one, scans the code that the phones page was opened with.
+/// Lets a person, counted from 1, scan the code that the phones' page was opened with.
 pub async fn scan(phones: &Window, person: usize) {
-    // With its picture, the page has drawn all it knows: nothing moves under the finger.
+    // Once the image is there, the page is complete, and the button does not move during the click.
     phones.wait_for_picture(&format!(".phone:nth-child({person}) .pick img")).await;
     phones.click(&format!(".phone:nth-child({person}):not(.busy) .pick .go")).await;
 }
 
-/// Where a person's phone shows what was said.
+/// CSS selector of a person's chat.
 pub fn chat_selector(person: usize) -> String {
     format!(".phone:nth-child({person}) .chat")
 }

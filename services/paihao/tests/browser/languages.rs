@@ -1,4 +1,4 @@
-//! Two languages on every page: the browser's at first, the chosen one from then on.
+//! Tests of the two languages: the browser's at first, the chosen one from then on.
 
 use crate::browser::Browser;
 use crate::demo::Demo;
@@ -6,8 +6,9 @@ use crate::window::Window;
 use serde_json::json;
 
 #[tokio::test]
-async fn the_browsers_language_leads_until_another_is_chosen() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn the_browsers_language_holds_until_another_is_chosen() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let index = demo.printed_address("/kiosk/").replace("/kiosk/hall", "/");
 
     let page = browser.open(&index).await;
@@ -20,7 +21,7 @@ async fn the_browsers_language_leads_until_another_is_chosen() {
     page.navigate(&index).await;
     assert_page_language(&page, "zh-CN", ".what", "全部门店 All sites").await;
 
-    // What is chosen turns over where it stands, and holds for all pages.
+    // A choice changes the page at once, and holds for all pages.
     page.click("#language").await;
     assert_page_language(&page, "en", ".what", "All sites 全部门店").await;
     page.wait_for_text("#sites .to-kiosk", "Kiosk").await;
@@ -28,7 +29,7 @@ async fn the_browsers_language_leads_until_another_is_chosen() {
     page.navigate(&demo.printed_address("/board/")).await;
     assert_page_language(&page, "en", "#hero", "Please wait 请稍候").await;
 
-    // At a kiosk it is for one person only.
+    // At a kiosk a choice holds for one person only.
     page.navigate(&demo.printed_address("/kiosk/")).await;
     assert_page_language(&page, "zh-CN", "#choose h2", "请选择业务 What do you need?").await;
     page.click("#language").await;
@@ -47,14 +48,15 @@ async fn the_browsers_language_leads_until_another_is_chosen() {
 }
 
 #[tokio::test]
-async fn phones_and_posters_turn_over_too() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn phones_and_posters_have_both_languages() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
     assert_page_language(&phones, "zh-CN", "h1", "模拟手机 Customers’ phones").await;
     assert_page_language(&phones, "zh-CN", ".phone:first-child .scan", "扫一扫 Scan").await;
     phones.click("#language").await;
     assert_page_language(&phones, "en", "h1", "Customers’ phones 模拟手机").await;
-    // What is made later is in the chosen language, too.
+    // Elements that are added later have the chosen language, too.
     phones.click("#add").await;
     assert_page_language(&phones, "en", ".phone:last-child .scan", "Scan 扫一扫").await;
     phones.navigate(&demo.printed_address("The phones")).await;

@@ -1,4 +1,4 @@
-//! Logging in by scanning: this system's own pages, and another site that sends its visitors here.
+//! Tests of login by scanning: this system's pages, and another site that is an OAuth client.
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
 use crate::demo::Demo;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wechat_sim::{Routing, SimAccount, SimConfig, Simulator};
 
-/// What the simulator's phones do, without looking at them.
+/// Simulated phones, driven through the simulator's API.
 pub struct SimulatedPhones {
     http: reqwest::Client,
     sim: String,
@@ -34,10 +34,19 @@ impl SimulatedPhones {
         done["reply"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Scans the code that a page shows; what the phone shows then.
+    /// Scans the code that a page shows. Returns the reply.
     pub async fn scan(&self, person: &str, page: &Window) -> String {
         let code = code_on_page(page).await;
         self.post_action("scan", json!({ "openid": person, "url": code })).await
+    }
+
+    /// Scans the code that a login page shows, and confirms the login on the phone. Returns the
+    /// reply to the scan.
+    pub async fn scan_and_confirm(&self, person: &str, page: &Window) -> String {
+        let reply = self.scan(person, page).await;
+        page.wait_for_text("#said", "回复 1").await;
+        self.send_text(person, "1").await;
+        reply
     }
 
     pub async fn send_text(&self, person: &str, text: &str) -> String {
@@ -45,7 +54,7 @@ impl SimulatedPhones {
     }
 }
 
-/// What the code says that a page shows.
+/// Content of the code that a page shows.
 async fn code_on_page(page: &Window) -> String {
     page.wait_for_picture("#code").await;
     let link = page.run_script("return document.getElementById('phone').href", json!([])).await;
@@ -53,18 +62,17 @@ async fn code_on_page(page: &Window) -> String {
 }
 
 #[tokio::test]
-async fn the_first_manager_comes_in_invites_somebody_and_is_asked_again_elsewhere() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn the_first_manager_logs_in_invites_a_member_and_logs_out() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = SimulatedPhones::for_demo(&demo);
     let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
 
     let page = browser.open(&demo.printed_address("/login#first=")).await;
     page.wait_for_text("#target", "排号").await;
     page.wait_for_text("#said", "扫码登录").await;
-    let asked = phones.scan("oAnn", &page).await;
-    assert!(asked.contains("登录确认") && asked.contains("127.0.0.*"), "{asked}");
-    page.wait_for_text("#said", "回复 1").await;
-    phones.send_text("oAnn", "1").await;
+    let reply = phones.scan_and_confirm("oAnn", &page).await;
+    assert!(reply.contains("登录确认") && reply.contains("127.0.0.*"), "{reply}");
     page.wait_for_text("#who", "管理员").await;
     page.wait_for_text("#sessions li", "就是这个浏览器").await;
     let kept = page.run_script("return [document.cookie, sessionStorage.length]", json!([])).await;
@@ -77,7 +85,7 @@ async fn the_first_manager_comes_in_invites_somebody_and_is_asked_again_elsewher
     page.wait_for_text(".told.done", "李雷 已加入").await;
     page.wait_for_text("#members", "李雷").await;
 
-    // The first link is over, and so is the login; whoever comes to a counter is asked who they are.
+    // The first manager's link works once. After the logout the console shows the login.
     page.click("#sign-out").await;
     page.wait_for_text("#said", "扫码登录").await;
     page.navigate("about:blank").await;
@@ -96,16 +104,16 @@ async fn the_first_manager_comes_in_invites_somebody_and_is_asked_again_elsewher
     page.wait_for_text("#login[data-state=over] #said", "已在手机上拒绝登录").await;
     page.click("#again").await;
     page.wait_for_text("#login[data-state=waiting] #said", "扫码登录").await;
-    phones.scan("oBen", &page).await;
-    phones.send_text("oBen", "1").await;
+    phones.scan_and_confirm("oBen", &page).await;
     page.click("#counters button").await;
     page.wait_for_text("#counter", "1号窗口").await;
     browser.quit(&["status of 401", "status of 409", "status of 410", "status of 403"]).await;
 }
 
 #[tokio::test]
-async fn a_key_logs_in_too_and_a_wrong_one_does_not() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_key_logs_in_and_a_wrong_one_does_not() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let staff = demo.printed_address("#key=");
     let (page, key) = staff.split_once("#key=").unwrap();
     let stranger = browser.open(page).await;
@@ -119,7 +127,7 @@ async fn a_key_logs_in_too_and_a_wrong_one_does_not() {
     browser.quit(&["status of 401"]).await;
 }
 
-/// Serves the example, as another web server would.
+/// Serves the documentation's example of a client. Returns its address.
 async fn serve_example(issuer: &str) -> String {
     let page = include_str!("../../../../docs/guide/examples/login.html");
     let page = page.replace("http://127.0.0.1:8080", issuer);
@@ -127,23 +135,25 @@ async fn serve_example(issuer: &str) -> String {
     let at = format!("http://{}/login.html", listener.local_addr().expect("an address"));
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut asked = vec![0; 8192];
-            let _ = stream.read(&mut asked).await;
+            let mut request = vec![0; 8192];
+            let _ = stream.read(&mut request).await;
             let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close";
-            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{page}", page.len());
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let response = format!("{head}\r\nContent-Length: {}\r\n\r\n{page}", page.len());
+            let _ = stream.write_all(response.as_bytes()).await;
         }
     });
     at
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_example_of_the_documentation_logs_somebody_in() {
+async fn the_example_of_the_documentation_logs_a_person_in() {
     let config = SimConfig { accounts: vec![SimAccount::default()], ..SimConfig::default() };
     let wechat = Arc::new(Simulator::start(config).await.expect("a free port"));
-    let (port, admin) = (free_port(), free_port());
+    let port = free_port();
+    let admin = free_port();
     let SimAccount { appid, secret, callback_token, .. } = SimAccount::default();
-    let (issuer, sim) = (format!("http://127.0.0.1:{port}"), wechat.base_url());
+    let issuer = format!("http://127.0.0.1:{port}");
+    let sim = wechat.base_url();
     let back = serve_example(&issuer).await;
     let text = format!(
         "
@@ -173,27 +183,27 @@ async fn the_example_of_the_documentation_logs_somebody_in() {
         &[("paihao.toml", &text)],
     );
     let printed = async || program.output().contains("/login#first=");
-    wait_until("the program is there", PAGE_TIMEOUT, printed).await;
-    let heard = || Routing { deliveries: 1, to: vec![format!("{issuer}/wechat/shop")] };
+    wait_until("the first manager's link is printed", PAGE_TIMEOUT, printed).await;
+    let routing = || Routing { deliveries: 1, to: vec![format!("{issuer}/wechat/shop")] };
 
     let browser = Browser::start().await;
     let page = browser.open(&back).await;
     page.wait_for_text("#target", "示例网站").await;
-    let asked = wechat.scan("oAnn", &code_on_page(&page).await, heard()).await;
-    assert!(asked.reply.unwrap_or_default().contains("「示例网站」"));
+    let scanned = wechat.scan("oAnn", &code_on_page(&page).await, routing()).await;
+    assert!(scanned.reply.unwrap_or_default().contains("「示例网站」"));
     page.wait_for_text("#said", "回复 1").await;
-    wechat.send_text(None, "oAnn", "1", heard()).await.expect("a follower");
+    wechat.send_text(None, "oAnn", "1", routing()).await.expect("a follower");
     page.wait_for_text("#who", "logged in as").await;
-    assert!(page.url().await.starts_with(&back), "back where they came from");
+    assert!(page.url().await.starts_with(&back), "the browser is redirected back");
     let shown = page.texts("#who").await.join("");
     assert!(!shown.contains("oAnn"), "{shown}");
 
-    // The same answer again is of no use, and neither is one that nobody asked for.
+    // A code that was used is refused, and so is one with a foreign state.
     page.run_script("location.reload()", json!([])).await;
     page.wait_for_text("#who", "The code is not good").await;
     page.navigate(&format!("{back}?code=stolen&state=stolen")).await;
     page.wait_for_text("#who", "not the answer to our question").await;
-    // Whoever does not want to goes back without.
+    // A cancelled login returns to the client with an error.
     page.navigate("about:blank").await;
     page.navigate(&back).await;
     page.wait_for_text("#target", "示例网站").await;

@@ -1,4 +1,4 @@
-//! The manager's page: what is set up there is what people meet a moment later.
+//! Tests of the manager's page: its settings take effect on the other pages at once.
 
 use crate::browser::Browser;
 use crate::demo::Demo;
@@ -6,7 +6,7 @@ use crate::pictures::{DESKTOP, PHONE, take_pictures};
 use crate::window::Window;
 use serde_json::json;
 
-/// The manager's page of the demo's hall, signed in to.
+/// Opens the manager's page of the demo's site, and logs in with the key.
 pub async fn open_manage_page(demo: &Demo, browser: &Browser) -> Window {
     let page = browser.open(&demo.printed_address("/manage/")).await;
     page.wait_for_text("#said", "扫码登录").await;
@@ -15,13 +15,13 @@ pub async fn open_manage_page(demo: &Demo, browser: &Browser) -> Window {
     page
 }
 
-/// Goes to a section by its place in the list.
-pub async fn open_section(page: &Window, place: usize, title: &str) {
-    page.click(&format!("#sections button:nth-child({place})")).await;
+/// Opens a section by its position in the list, counted from 1.
+pub async fn open_section(page: &Window, position: usize, title: &str) {
+    page.click(&format!("#sections button:nth-child({position})")).await;
     page.wait_for_text("#place h2", title).await;
 }
 
-/// Puts a text into a control, as if somebody wrote it.
+/// Sets the text of a control with the events of typing.
 async fn fill_control(page: &Window, css: &str, text: &str) {
     page.wait_for_text("#place h2", "").await;
     page.run_script(FILL_SCRIPT, json!([css, text])).await;
@@ -39,13 +39,14 @@ async fn save_section(page: &Window) {
 }
 
 #[tokio::test]
-async fn what_is_set_up_is_what_people_meet() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn settings_take_effect_on_the_other_pages_at_once() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
     kiosk.wait_for_text("#queues", "社保医保").await;
 
-    // A queue more: the kiosk has it without being loaded again.
+    // A new queue appears at the kiosk without a reload.
     open_section(&page, 2, "业务").await;
     fill_control(&page, ".adding .field:nth-child(1) input", "loan").await;
     fill_control(&page, ".adding .field:nth-child(2) input", "小额贷款").await;
@@ -54,7 +55,7 @@ async fn what_is_set_up_is_what_people_meet() {
     save_section(&page).await;
     kiosk.wait_for_text("#queues", "小额贷款").await;
 
-    // What cannot be is said where it stands, while it is written; and nothing of it counts.
+    // An invalid value is reported next to its field while it is typed, and is not saved.
     open_section(&page, 4, "开放时间").await;
     fill_control(&page, ".place .card:nth-of-type(2) textarea", "mon 12:00-09:60").await;
     page.wait_for_text(".place .wrong", "is not from when to when").await;
@@ -62,14 +63,14 @@ async fn what_is_set_up_is_what_people_meet() {
     page.click("#undo").await;
     page.wait_until_hidden("#bar").await;
 
-    // Words are shown as WeChat will, before anybody reads them there.
+    // A preview shows the notice as in WeChat.
     open_section(&page, 5, "通知文字").await;
     page.wait_for_text(".phone-view .message-card", "A012").await;
     fill_control(&page, ".place textarea", "【{site}】{number} 请到 {counter}，带好证件").await;
     page.wait_for_text(".phone-view .bubble", "A012 请到 1号窗口，带好证件").await;
     save_section(&page).await;
 
-    // Somebody else's change is not written over.
+    // A save does not overwrite another manager's change.
     let other = browser.open(&demo.printed_address("/manage/")).await;
     other.wait_for_text("#place h2", "门店").await;
     fill_control(&other, ".place .fields input", "城北便民服务大厅").await;
@@ -89,8 +90,9 @@ async fn what_is_set_up_is_what_people_meet() {
 }
 
 #[tokio::test]
-async fn every_section_fits_and_keeps_nobody_out() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn every_section_fits_every_screen_and_is_accessible() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     let screens = &[PHONE, DESKTOP];
     take_pictures(&page, "manage-site", screens).await;

@@ -1,4 +1,4 @@
-//! The manager's page about people and keys: who is let in there is in at once, and out at once.
+//! Tests of the manager's sections for members and API keys: both take effect and end at once.
 
 use crate::browser::Browser;
 use crate::demo::Demo;
@@ -8,7 +8,7 @@ use crate::pictures::{DESKTOP, PHONE, take_pictures};
 use crate::window::Window;
 use serde_json::json;
 
-/// Goes to a section by its name.
+/// Opens a section by its name.
 async fn open_section_named(page: &Window, name: &str) {
     page.wait_for_text("#sections", name).await;
     page.run_script(OPEN_SECTION_SCRIPT, json!([name])).await;
@@ -19,7 +19,7 @@ const OPEN_SECTION_SCRIPT: &str = "
 const buttons = [...document.querySelectorAll('#sections button')];
 buttons.find(button => button.innerText.includes(arguments[0])).click();";
 
-/// Has the code shown that makes somebody staff at the first counter.
+/// Invites a member for the first counter, so that the page shows the code.
 pub async fn show_invite_code(page: &Window, name: &str) {
     open_section_named(page, "人员").await;
     page.type_into("#invitation input", name).await;
@@ -30,17 +30,17 @@ pub async fn show_invite_code(page: &Window, name: &str) {
     page.wait_for_text(".invited", "前有效").await;
 }
 
+/// Logs oBen in on a page that shows the login, and waits for the console.
 async fn log_in(page: &Window, phones: &SimulatedPhones) {
     page.wait_for_text("#said", "扫码登录").await;
-    phones.scan("oBen", page).await;
-    page.wait_for_text("#said", "回复 1").await;
-    phones.send_text("oBen", "1").await;
+    phones.scan_and_confirm("oBen", page).await;
     page.wait_for_text("#choose, #desk", "号窗口").await;
 }
 
 #[tokio::test]
-async fn who_is_invited_works_here_until_a_manager_says_otherwise() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn an_invited_member_can_work_until_removed() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = SimulatedPhones::for_demo(&demo);
     let page = open_manage_page(&demo, &browser).await;
     open_section_named(&page, "人员").await;
@@ -51,10 +51,10 @@ async fn who_is_invited_works_here_until_a_manager_says_otherwise() {
     page.wait_for_text(".told.done", "李雷 已加入").await;
     page.wait_for_text("#members", "1号窗口").await;
 
-    // Somebody else's browser, which is sent to log in and comes back to the console.
-    let theirs = Browser::start().await;
+    // The member's own browser is redirected to the login and back to the console.
+    let other_browser = Browser::start().await;
     let console = demo.printed_address("#key=").split("#key=").next().unwrap().to_owned();
-    let staff = theirs.open(&console).await;
+    let staff = other_browser.open(&console).await;
     log_in(&staff, &phones).await;
     assert_eq!(staff.url().await, console);
     staff.wait_for_text("#counters", "1号窗口").await;
@@ -67,7 +67,7 @@ async fn who_is_invited_works_here_until_a_manager_says_otherwise() {
     staff.wait_for_text("#said", "扫码登录").await;
     page.wait_for_text("#members .member .rows", "没有登录").await;
 
-    // A console hears of another counter without being loaded anew.
+    // The console gets a further counter without a reload.
     log_in(&staff, &phones).await;
     staff.click("#counters button").await;
     staff.wait_for_text("#counter", "1号窗口").await;
@@ -83,13 +83,14 @@ async fn who_is_invited_works_here_until_a_manager_says_otherwise() {
     page.click("#members .remove").await;
     page.wait_for_text("#members", "还没有人").await;
     staff.wait_for_text("#said", "扫码登录").await;
-    theirs.quit(&["status of 401"]).await;
+    other_browser.quit(&["status of 401"]).await;
     browser.quit(&["status of 401"]).await;
 }
 
 #[tokio::test]
-async fn a_key_works_from_when_it_is_made_until_it_is_revoked() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_key_works_from_its_creation_until_it_is_revoked() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     open_section_named(&page, "程序密钥").await;
     page.wait_for_text("#keys", "还没有密钥").await;
@@ -103,8 +104,11 @@ async fn a_key_works_from_when_it_is_made_until_it_is_revoked() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let url = demo.printed_address("/board/").replace("/board/hall", "/api/v1/sites/hall/desk");
-    let asked = async || http.get(&url).bearer_auth(&key).send().await.expect("an answer").status();
-    assert_eq!(asked().await, 200);
+    let status = async || {
+        let request = http.get(&url).bearer_auth(&key);
+        request.send().await.expect("a response").status()
+    };
+    assert_eq!(status().await, 200);
 
     page.click("#making .secret button").await;
     page.wait_for_text("#keys .one", "CRM").await;
@@ -113,7 +117,7 @@ async fn a_key_works_from_when_it_is_made_until_it_is_revoked() {
     page.click("#keys .remove").await;
     page.click("#keys .remove").await;
     page.wait_for_text(".told.done", "已吊销").await;
-    assert_eq!(asked().await, 401);
+    assert_eq!(status().await, 401);
 
     open_section_named(&page, "事件通知").await;
     page.wait_for_text("#webhooks", "配置文件里没有").await;

@@ -1,4 +1,4 @@
-//! A newcomer's first two minutes, through the addresses that the terminal prints.
+//! Test of the demo's first steps, through the addresses that it prints.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, scan};
@@ -6,14 +6,15 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
 
     let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
     kiosk.click("#queues .queue:first-child").await;
     kiosk.wait_for_text("#queue", "综合业务").await;
     let first_code = kiosk.wait_for_picture("#code").await;
 
-    // The link under the code is another window, in which that very code is held out to scan.
+    // The link below the code opens a window in which the phones offer that code.
     let before = browser.windows().await;
     kiosk.click("#phone").await;
     let phones = browser.window_opened_since(&before).await;
@@ -50,13 +51,13 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     phones.wait_for_text(&format!("{} .card", chat_selector(1)), "A001").await;
     phones.wait_for_text(&format!("{} .card", chat_selector(1)), "1号窗口").await;
 
-    // Meanwhile the kiosk has had time for the next customer.
+    // Meanwhile the kiosk has returned to a fresh code.
     kiosk.wait_until_hidden("#taken").await;
     assert_ne!(kiosk.wait_for_picture("#code").await, first_code, "the code was used");
     browser.quit(&[]).await;
 }
 
-/// The text of the element with the largest letters.
+/// Returns the text of the element with the largest font.
 const LARGEST_TEXT_SCRIPT: &str = "
 const size = element => parseFloat(getComputedStyle(element).fontSize);
 const leaves = [...document.querySelectorAll('body *')]

@@ -1,15 +1,17 @@
-//! What customers do with a code: scan it twice, share it, pick it from a list, come too late.
+//! Tests of the simulated phones: repeated scans, shared codes, the list of codes, and expired
+//! ones.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 use serde_json::json;
 
-/// The codes that the third phone can choose from.
+/// CSS selector of the codes that the third phone offers.
 const CODE_SELECTOR: &str = ".phone:nth-child(3) .codes .code";
 
 #[tokio::test]
 async fn the_same_phone_keeps_its_number_and_another_gets_the_next() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 1).await;
 
     scan(&phones, 1).await;
@@ -25,13 +27,14 @@ async fn the_same_phone_keeps_its_number_and_another_gets_the_next() {
 }
 
 #[tokio::test]
-async fn a_code_can_be_picked_from_the_list_and_a_dead_one_says_so() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_code_can_be_picked_from_the_list_and_an_invalid_one_is_reported() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
     phones.click(".phone:nth-child(3) .scan").await;
     phones.wait_for_text(".phone:nth-child(3) .sheet", "还没有二维码").await;
 
-    // The sheet is open while the code is made elsewhere.
+    // The list is open while another window creates the code.
     let kiosk = browser.open(&demo.kiosk_url("social")).await;
     kiosk_code_link(&kiosk).await;
     phones.click(CODE_SELECTOR).await;
@@ -44,7 +47,7 @@ async fn a_code_can_be_picked_from_the_list_and_a_dead_one_says_so() {
     phones.click(".phone:nth-child(3) .scan").await;
     let codes = phones.texts(CODE_SELECTOR).await.len();
     phones.type_into(".phone:nth-child(3) .paste input", "http://weixin.qq.example/q/").await;
-    // A code that comes meanwhile does not take the pen away.
+    // A code that is added meanwhile does not take the focus.
     kiosk.navigate(&demo.kiosk_url("general")).await;
     phones
         .wait_until("a code comes", async || phones.texts(CODE_SELECTOR).await.len() > codes)
@@ -58,8 +61,9 @@ async fn a_code_can_be_picked_from_the_list_and_a_dead_one_says_so() {
 }
 
 #[tokio::test]
-async fn the_halls_screen_stands_beside_the_phones() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn the_board_is_shown_beside_the_phones() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 1).await;
     phones.wait_for_framed_text("#hero", "请稍候").await;
     let staff = demo.staff_at_first_counter(&browser).await;
@@ -71,7 +75,8 @@ async fn the_halls_screen_stands_beside_the_phones() {
 
 #[tokio::test]
 async fn a_kiosk_serves_one_customer_after_the_other() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
     for _ in 3..8 {
         phones.click("#add").await;

@@ -1,5 +1,5 @@
-//! Every page on every screen, in both lights, as pictures in `target/pictures`; on none of them
-//! may anything stick out sideways.
+//! Screenshots of every page on every screen, in both color schemes and languages, in
+//! `target/pictures`. No element may overflow the sides, and every page must be accessible.
 
 use crate::accessibility::accessibility_findings;
 use crate::browser::Browser;
@@ -9,20 +9,22 @@ use crate::window::Window;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
+/// Name, width and height of a screen, in CSS pixels.
 pub type Screen = (&'static str, u32, u32);
 pub const PHONE: Screen = ("phone", 390, 844);
 const TABLET: Screen = ("tablet", 1024, 768);
 pub const DESKTOP: Screen = ("desk", 1440, 900);
 const WALL: Screen = ("wall", 1920, 1080);
 
-/// Where a page of the hall may be looked at.
+/// Screens of the pages in the hall.
 const HALL_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP, WALL];
-/// Where one that a person works with is.
+/// Screens of the pages for staff and customers.
 pub const STAFF_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP];
 
 #[tokio::test]
-async fn every_page_fits_every_screen_and_keeps_nobody_out() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn every_page_fits_every_screen_and_is_accessible() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
 
     let page = browser.open(&pages).await;
@@ -37,16 +39,16 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     page.navigate(demo.printed_address("#key=").split('#').next().unwrap()).await;
     page.wait_for_picture("#code").await;
     take_pictures(&page, "login-code", STAFF_SCREENS).await;
-    let by_hand = SimulatedPhones::for_demo(&demo);
-    by_hand.scan("oAnn", &page).await;
+    let simulated = SimulatedPhones::for_demo(&demo);
+    simulated.scan("oAnn", &page).await;
     page.wait_for_text("#login[data-state=over]", "不在工作人员名单").await;
     take_pictures(&page, "login-refused", STAFF_SCREENS).await;
     page.navigate("about:blank").await;
     page.navigate(&demo.printed_address("/login#first=")).await;
-    by_hand.scan("oAnn", &page).await;
+    simulated.scan("oAnn", &page).await;
     page.wait_for_text("#login[data-state=scanned]", "回复 1").await;
     take_pictures(&page, "login-scanned", STAFF_SCREENS).await;
-    by_hand.send_text("oAnn", "1").await;
+    simulated.send_text("oAnn", "1").await;
     page.wait_for_text("#sessions li", "就是这个浏览器").await;
     take_pictures(&page, "me", STAFF_SCREENS).await;
     page.click("#sign-out").await;
@@ -61,7 +63,7 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     let social = browser.open(&demo.kiosk_url("social")).await;
     let phones = browser.open(&kiosk_code_link(&social).await).await;
     take_pictures(&phones, "phones-chosen", STAFF_SCREENS).await;
-    // The number would leave before it has sat for all its pictures.
+    // Without timers the page keeps showing the number for all screenshots.
     social.run_script("window.setTimeout = () => 0", json!([])).await;
     scan(&phones, 3).await;
     social.wait_for_text("#taken #number", "B001").await;
@@ -69,13 +71,13 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     social.close().await;
     page.close().await;
 
-    let hall = demo.add_people_in_line(&browser, 2).await;
+    let more_phones = demo.add_people_in_line(&browser, 2).await;
     for (person, number) in [(4, "A003"), (5, "A004"), (6, "A005")] {
-        hall.click("#add").await;
-        scan(&hall, person).await;
+        more_phones.click("#add").await;
+        scan(&more_phones, person).await;
         hall.wait_for_text(&chat_selector(person), number).await;
     }
-    hall.close().await;
+    more_phones.close().await;
     let staff = browser.open(&demo.printed_address("#key=")).await;
     staff.wait_for_text("#counters", "3号窗口").await;
     take_pictures(&staff, "console-counters", STAFF_SCREENS).await;
@@ -93,7 +95,7 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     staff.click("#counters button:last-child").await;
     staff.click("#next").await;
     staff.wait_for_text("#said", "已叫 B001").await;
-    // A call stays the big one for a while; a board that is just opened begins with the last.
+    // A board highlights each call for a while; one that is just opened begins with the last.
     board.navigate(&format!("{}?voice=off", demo.printed_address("/board/"))).await;
     board.wait_for_text("#hero .number", "B001").await;
     take_pictures(&board, "board-busy", HALL_SCREENS).await;
@@ -103,11 +105,12 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     phones.click(".phone:nth-child(1) .scan").await;
     phones.wait_for_text(".phone:nth-child(1) .codes .code", "还剩").await;
     take_pictures(&phones, "phones-codes", STAFF_SCREENS).await;
-    // Nobody had signed in yet.
+    // Some pages were opened before a login.
     browser.quit(&["status of 401"]).await;
 }
 
-/// The console with somebody missed, somebody away and somebody being served, and what it asks.
+/// Brings the console into a state with a missed, a held and a serving ticket, and takes
+/// screenshots of its dialogs.
 async fn open_busy_console(staff: &Window) {
     staff.click("#missed").await;
     staff.wait_for_text("#missed-list", "A001").await;
@@ -152,7 +155,8 @@ async fn open_busy_console(staff: &Window) {
     staff.wait_for_text("#counter", "1号窗口").await;
 }
 
-/// Looks at a page on these screens, in both lights and languages.
+/// Takes screenshots of a page on these screens, in both color schemes and languages, and checks
+/// each for overflow and accessibility.
 pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
     let switched = page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await == json!(true);
     if switched {
@@ -164,9 +168,9 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
             for light in ["light", "dark"] {
                 page.set_screen(width, height, light).await;
                 let what = format!("{name}-{screen}-{light}-{language}");
-                let out = page.run_script(OVERFLOW_SCRIPT, json!([width])).await;
-                let out = serde_json::from_value::<Vec<String>>(out).expect("texts");
-                wrong.extend(out.iter().map(|one| format!("{what}: sticks out: {one}")));
+                let found = page.run_script(OVERFLOW_SCRIPT, json!([width])).await;
+                let overflowing = serde_json::from_value::<Vec<String>>(found).expect("texts");
+                wrong.extend(overflowing.iter().map(|one| format!("{what}: overflows: {one}")));
                 let found = accessibility_findings(page).await;
                 wrong.extend(found.iter().map(|one| format!("{what}: {one}")));
                 let file = picture_folder().join(format!("{what}.png"));
@@ -179,7 +183,7 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Turns the page to its other language, if it has one.
+/// Switches the page's language. Returns `false` if it has no other.
 const SWITCH_LANGUAGE_SCRIPT: &str = "
 const button = document.getElementById('language');
 if (!button) return false;
@@ -192,8 +196,8 @@ fn picture_folder() -> PathBuf {
     folder
 }
 
-/// What reaches beyond the sides of the screen, unless it scrolls within something that does not,
-/// and numbers that reach beyond what they stand in.
+/// Returns elements that overflow the sides of the screen, except within a scrolling parent, and
+/// numbers that overflow their parent.
 const OVERFLOW_SCRIPT: &str = "
 const [width] = arguments;
 const scrolls = element => element !== document.body

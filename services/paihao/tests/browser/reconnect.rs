@@ -1,11 +1,12 @@
-//! The server goes away and comes back: the pages say so, and recover by themselves.
+//! Test of an outage of the server: the pages show it, and recover by themselves.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 
 #[tokio::test]
 async fn pages_recover_by_themselves_and_the_numbers_are_still_there() {
-    let (mut demo, browser) = (Demo::start().await, Browser::start().await);
+    let mut demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 2).await;
     let kiosk = browser.open(&demo.kiosk_url("general")).await;
     let old_code = kiosk_code_link(&kiosk).await;
@@ -19,7 +20,7 @@ async fn pages_recover_by_themselves_and_the_numbers_are_still_there() {
         page.wait_for_text("#offline", "正在重新连接").await;
     }
     demo.restart().await;
-    // The demo has a new key; whoever has the former one is asked who they are.
+    // The restarted demo has a new key, so the console shows the login.
     demo.log_in_with_key(&staff).await;
     for page in [&board, &kiosk, &staff] {
         page.wait_until_hidden("#offline").await;
@@ -29,7 +30,7 @@ async fn pages_recover_by_themselves_and_the_numbers_are_still_there() {
     kiosk.wait_for_text("#waiting", "1 人在等").await;
     staff.wait_for_text("#desk[data-state=called] #number", "A001").await;
 
-    // WeChat's codes went with the demo: the kiosk shows one that works.
+    // The simulator has lost its codes at the restart: the kiosk shows a new one that works.
     kiosk
         .wait_until("there is a new code", async || kiosk_code_link(&kiosk).await != old_code)
         .await;

@@ -1,5 +1,5 @@
-//! The manager's numbers: they are what was done in the hall, on the page, behind its charts and in
-//! the table to take away; and the line can be seen as it was.
+//! Tests of the manager's statistics: charts, tables and the CSV file agree with the acts, and a
+//! past state of the queue can be shown.
 
 use crate::browser::Browser;
 use crate::demo::Demo;
@@ -8,10 +8,10 @@ use crate::pictures::{PHONE, Screen, take_pictures};
 use crate::window::Window;
 use serde_json::{Value, json};
 
-/// Where the section stands in the list.
+/// Position of the section in the list.
 const STATISTICS_SECTION: usize = 10;
 
-/// Screens on which the whole section can be seen at once.
+/// Screens that show the whole section at once.
 const LONG_PHONE: Screen = ("phone", 390, 6400);
 const LONG_DESK: Screen = ("desk", 1440, 4600);
 
@@ -30,7 +30,7 @@ const [key, path, body] = arguments;
 const headers = { authorization: `Bearer ${key}`, 'idempotency-key': String(Math.random()), 'content-type': 'application/json' };
 return fetch(`/api/v1/sites/hall/${path}`, { method: 'POST', headers, body }).then(answer => answer.status);";
 
-/// The texts of a table's cells, row by row as they stand.
+/// Texts of a table's cells, row by row.
 async fn table_cells(page: &Window, css: &str) -> Vec<Vec<String>> {
     let rows = page.run_script(TABLE_CELLS_SCRIPT, json!([css])).await;
     serde_json::from_value(rows).expect("rows of texts")
@@ -41,15 +41,16 @@ return [...document.querySelectorAll(arguments[0])].map(row =>
   [...row.cells].map(cell => (cell.querySelector('[data-zh]')?.dataset.zh || (cell.querySelector('.barred > span') || cell).textContent).trim()));";
 
 #[tokio::test]
-async fn the_numbers_are_what_was_done() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn the_statistics_agree_with_the_acts() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 4).await;
     let page = open_manage_page(&demo, &browser).await;
     page.run_script(CAPTURE_DOWNLOAD_SCRIPT, json!([])).await;
     let all_wait = page.run_script(LOCAL_NOW_SCRIPT, json!([])).await;
 
-    // One is served, one is called from behind the others and served, who was overtaken leaves, one is
-    // missed and may come back.
+    // A001 is served; A003 is called out of turn and served; A002, which was overtaken, leaves;
+    // A004 is missed and may return.
     for what in ["call-next", "start", "finish"] {
         post_act(&demo, &page, &format!("counters/1/{what}"), json!({})).await;
     }
@@ -69,7 +70,7 @@ async fn the_numbers_are_what_was_done() {
     assert_eq!(causes[5], ["指定叫号", "1"]);
     page.wait_for_text(".messages tbody", "取号成功").await;
 
-    // Behind each chart are its figures, and they are those of the table to take away.
+    // The figures of each chart equal those of the CSV file.
     page.click(".people summary").await;
     assert_eq!(
         table_cells(&page, ".people tfoot tr").await,
@@ -82,7 +83,7 @@ async fn the_numbers_are_what_was_done() {
         table = page.run_script("return window.kept || null", json!([])).await;
         table.is_string()
     };
-    page.wait_until("the table is there", kept).await;
+    page.wait_until("the CSV file is captured", kept).await;
     let table = table.as_str().unwrap();
     let rows: Vec<Vec<&str>> =
         table.lines().skip(1).map(|line| line.split(',').collect()).collect();
@@ -107,7 +108,7 @@ async fn the_numbers_are_what_was_done() {
     let served_hours = hours.iter().filter(|hour| hour[2] != "0").count();
     assert_eq!(bars.await, json!(served_hours + 1), "a column each, and the legend's");
 
-    // Another queue, another day.
+    // Filters of queue and day.
     page.run_script(CHOOSE_SCRIPT, json!([".choosing select", "social"])).await;
     page.wait_for_text(".tiles .taken dd", "0").await;
     page.wait_for_text(".people .drawn", "还没有数据").await;
@@ -120,7 +121,7 @@ async fn the_numbers_are_what_was_done() {
     page.wait_for_text(".tiles .taken dd", "4").await;
     assert_eq!(table_cells(&page, ".people tbody tr").await.len(), 7);
 
-    // The line before anybody was called; and no line of last week.
+    // The queue before the first call can be shown; that of a week ago cannot.
     page.run_script(CHOOSE_SCRIPT, json!([".past input", all_wait])).await;
     page.click(".past form button").await;
     page.wait_for_text(".past .then li", "4 人在等").await;
@@ -134,8 +135,9 @@ async fn the_numbers_are_what_was_done() {
 }
 
 #[tokio::test]
-async fn a_busy_day_can_be_read_on_every_screen_and_keeps_nobody_out() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+async fn a_busy_day_fits_every_screen_and_is_accessible() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     open_section(&page, STATISTICS_SECTION, "数据").await;
     page.wait_for_text(".people .drawn", "还没有数据").await;
@@ -152,12 +154,12 @@ async fn a_busy_day_can_be_read_on_every_screen_and_keeps_nobody_out() {
     browser.quit(&["status of 401"]).await;
 }
 
-/// Keeps the text of what is given to be taken away.
+/// Keeps the text of a file that the page offers as a download.
 const CAPTURE_DOWNLOAD_SCRIPT: &str = "
 const made = URL.createObjectURL;
 URL.createObjectURL = blob => { blob.text().then(text => { window.kept = text; }); return made.call(URL, blob); };";
 
-/// The moment by the hall's clocks.
+/// Returns the current local time of the site.
 const LOCAL_NOW_SCRIPT: &str = "
 const now = new Date();
 const written = now.toLocaleString('sv-SE', { timeZone: 'Asia/Shanghai' }).replace(' ', 'T');
@@ -168,20 +170,20 @@ const control = document.querySelector(arguments[0]);
 control.value = arguments[1];
 control.dispatchEvent(new Event('change', { bubbles: true }));";
 
-/// From now on the server's numbers are those of a day that a demo has no time for.
+/// Replaces the server's statistics by those of a busy day.
 const BUSY_DAY_SCRIPT: &str = "
-const asked = window.fetch;
+const reallyFetch = window.fetch;
 const spread = (count, median_s, p90_s) => ({ count, median_s, p90_s });
-const told = (count, kept, mean_error_minutes, median_error_minutes, bias_minutes) => ({ count, kept, mean_error_minutes, median_error_minutes, bias_minutes });
+const accuracy = (count, kept, mean_error_minutes, median_error_minutes, bias_minutes) => ({ count, kept, mean_error_minutes, median_error_minutes, bias_minutes });
 const overtaken = { people: 23, priority: 12, returned: 17, transferred: 2, resumed: 5, taken_back: 1, out_of_order: 3 };
 const day = [[9, 31, 26, 2, 3, 0, 240, 660, 300, 540], [10, 52, 45, 4, 3, 0, 780, 1440, 320, 600], [11, 48, 41, 3, 4, 0, 1020, 1980, 310, 560],
   [12, 12, 11, 1, 0, 0, 420, 900, 360, 700], [13, 29, 25, 2, 2, 0, 300, 780, 290, 520], [14, 44, 38, 2, 4, 0, 660, 1320, 300, 550],
   [15, 47, 36, 4, 2, 5, 900, 1740, 330, 610], [16, 24, 2, 1, 1, 20, 540, 840, 280, 400]];
 const counted = ([, taken, served, missed, left, here, w, w9, s, s9]) => ({ taken, served, missed, left, void: 0, here,
-  unanswered_calls: missed * 2, waiting: spread(taken, w, w9), serving: spread(served, s, s9), estimate: told(taken, 0.84, 3.4, 2.25, -0.3), overtaken });
+  unanswered_calls: missed * 2, waiting: spread(taken, w, w9), serving: spread(served, s, s9), estimate: accuracy(taken, 0.84, 3.4, 2.25, -0.3), overtaken });
 const total = { taken: 287, served: 224, missed: 19, left: 19, void: 0, here: 25, unanswered_calls: 38, waiting: spread(262, 690, 1560),
-  serving: spread(224, 310, 570), estimate: told(241, 0.85, 3.42, 2.25, -0.35), overtaken };
-const band = (ahead, ...figures) => ({ ahead, ...told(...figures) });
+  serving: spread(224, 310, 570), estimate: accuracy(241, 0.85, 3.42, 2.25, -0.35), overtaken };
+const band = (ahead, ...figures) => ({ ahead, ...accuracy(...figures) });
 const message = (notice, fate, count) => ({ day: '2026-11-23', notice, fate, count });
 const busy = from => ({ site: 'hall', zone: 'Asia/Shanghai', from, to: from, by: 'hour', rows: [], total,
   all_queues: day.map(hour => ({ day: from, hour: hour[0], ...counted(hour) })),
@@ -189,7 +191,7 @@ const busy = from => ({ site: 'hall', zone: 'Asia/Shanghai', from, to: from, by:
   messages: [message('joined', 'delivered', 287), message('near', 'delivered', 201), message('near', 'superseded', 31), message('near', 'failed', 6),
     message('called', 'delivered', 236), message('called', 'sent', 4), message('called', 'not_delivered', 5), message('called', 'failed', 9), message('missed', 'delivered', 33), message('missed', 'unknown', 1)] });
 window.fetch = async (path, options) => {
-  const answer = await asked(path, options);
-  if (!String(path).includes('/numbers?')) return answer;
-  return Response.json(busy((await answer.json()).from), { headers: { date: answer.headers.get('date') } });
+  const response = await reallyFetch(path, options);
+  if (!String(path).includes('/numbers?')) return response;
+  return Response.json(busy((await response.json()).from), { headers: { date: response.headers.get('date') } });
 };";

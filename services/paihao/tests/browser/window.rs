@@ -1,4 +1,4 @@
-//! One window: what is seen in it, and what its owner does.
+//! Window of the browser: reading of its page, and input.
 
 use crate::browser::{ChromedriverCommand, PAGE_TIMEOUT};
 use base64::Engine;
@@ -10,7 +10,7 @@ use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// A page in a window. Elements are named by CSS selectors; only what is shown counts.
+/// Page in a window. Elements are named by CSS selectors, and only visible ones count.
 pub struct Window {
     client: Client,
     handle: WindowHandle,
@@ -26,17 +26,17 @@ impl Window {
         self.focus().await.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// What the address bar says.
+    /// Current address.
     pub async fn url(&self) -> String {
         self.focus().await.current_url().await.expect("an address").to_string()
     }
 
-    /// Closes it.
+    /// Closes the window.
     pub async fn close(self) {
         self.focus().await.close_window().await.expect("the window closes");
     }
 
-    /// Waits until something that fits shows this text.
+    /// Waits until a matching element shows the text.
     pub async fn wait_for_text(&self, css: &str, text: &str) {
         let what = format!("{css} shows {text:?}");
         self.wait_until(&what, async || {
@@ -45,20 +45,20 @@ impl Window {
         .await;
     }
 
-    /// Waits until nothing that fits is shown.
+    /// Waits until no matching element is visible.
     pub async fn wait_until_hidden(&self, css: &str) {
         let what = format!("{css} is no longer shown");
         self.wait_until(&what, async || self.texts(css).await.is_empty()).await;
     }
 
-    /// The texts of everything shown that fits.
+    /// Texts of all visible matching elements.
     pub async fn texts(&self, css: &str) -> Vec<String> {
         let found = self.run_script(SHOWN_TEXTS_SCRIPT, json!([css])).await;
         let texts = found.as_array().expect("a list").iter();
         texts.map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Waits until a picture is shown and has been drawn; its address.
+    /// Waits until an image is visible and loaded. Returns its address.
     pub async fn wait_for_picture(&self, css: &str) -> String {
         let mut address = Value::Null;
         let drawn = async || {
@@ -69,14 +69,14 @@ impl Window {
         address.as_str().expect("waited for").to_owned()
     }
 
-    /// Clicks as soon as it can be clicked.
+    /// Waits until an element can be clicked, and clicks it.
     pub async fn click(&self, css: &str) {
         let what = format!("{css} can be clicked");
         self.wait_until(&what, async || self.try_click(css).await.is_ok_and(|clicked| clicked))
             .await;
     }
 
-    /// A page draws itself anew at any time, so what was found may be gone already; then nothing
+    /// Tries to click once. It fails if the page has replaced the element meanwhile; then nothing
     /// was clicked.
     async fn try_click(&self, css: &str) -> Result<bool, CmdError> {
         let element = self.focus().await.find(Locator::Css(css)).await?;
@@ -86,7 +86,7 @@ impl Window {
         element.click().await.map(|()| true)
     }
 
-    /// Types into a field, once it is there.
+    /// Waits for a field, and types into it.
     pub async fn type_into(&self, css: &str, text: &str) {
         let written = async || {
             let Ok(field) = self.focus().await.find(Locator::Css(css)).await else { return false };
@@ -95,7 +95,7 @@ impl Window {
         self.wait_until(&format!("{css} can be written to"), written).await;
     }
 
-    /// Presses keys one after the other, as fast as it goes.
+    /// Presses keys one after the other, without pauses.
     pub async fn press_keys(&self, keys: &str) {
         let mut actions = KeyActions::new("keyboard".into());
         for key in keys.chars() {
@@ -105,14 +105,15 @@ impl Window {
         self.focus().await.perform_actions(actions).await.expect("keys can be pressed");
     }
 
-    /// Runs a script's statements; `arguments` are theirs, what they return is the answer.
+    /// Runs the statements of a script with `arguments`, a list. Returns the value that they
+    /// return.
     pub async fn run_script(&self, script: &str, arguments: Value) -> Value {
         let Value::Array(arguments) = arguments else { panic!("arguments are a list") };
         let answer = self.focus().await.execute(script, arguments).await;
         answer.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
-    /// Waits until something that fits shows this text in the page's only frame.
+    /// Waits until a matching element in the page's only frame shows the text.
     pub async fn wait_for_framed_text(&self, css: &str, text: &str) {
         let framed = async || {
             let here = self.focus().await;
@@ -128,11 +129,11 @@ impl Window {
         self.wait_until(&format!("in the frame, {css} shows {text:?}"), framed).await;
     }
 
-    /// Waits until a condition holds, and says what the page shows if it never does.
+    /// Waits until a condition holds; the failure includes the page's address and text.
     pub async fn wait_until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
-        let begun = Instant::now();
+        let started = Instant::now();
         while !condition().await {
-            if begun.elapsed() > PAGE_TIMEOUT {
+            if started.elapsed() > PAGE_TIMEOUT {
                 let shown = self.run_script("return document.body.innerText", json!([])).await;
                 panic!("still not: {what}\nat {}\nshown: {shown}", self.url().await);
             }
@@ -140,15 +141,16 @@ impl Window {
         }
     }
 
-    /// Looks at the page on another screen and in another light.
-    pub async fn set_screen(&self, width: u32, height: u32, light: &str) {
-        let hand = width < 600;
+    /// Sets the size of the screen, and the color scheme: `light` or `dark`. A width below 600 is a
+    /// touch screen.
+    pub async fn set_screen(&self, width: u32, height: u32, color_scheme: &str) {
+        let touch = width < 600;
         let screen = json!({"width": width, "height": height, "screenWidth": width,
-            "screenHeight": height, "deviceScaleFactor": 1, "mobile": hand});
+            "screenHeight": height, "deviceScaleFactor": 1, "mobile": touch});
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
-        self.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": hand})).await;
-        let light = json!({"features": [{"name": "prefers-color-scheme", "value": light}]});
-        self.devtools("Emulation.setEmulatedMedia", light).await;
+        self.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": touch})).await;
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": color_scheme}]});
+        self.devtools("Emulation.setEmulatedMedia", media).await;
         let width = f64::from(width);
         let sized = async || {
             self.run_script("return screen.width", json!([])).await.as_f64() == Some(width)
@@ -156,25 +158,25 @@ impl Window {
         self.wait_until("the screen has its size", sized).await;
     }
 
-    /// From the next page on, a script runs before the page's own.
+    /// Runs a script before the page's own ones, from the next page on.
     pub async fn before_each_page(&self, script: &str) {
         let script = json!({ "source": script });
         self.devtools("Page.addScriptToEvaluateOnNewDocument", script).await;
     }
 
-    /// From the next page on, the browser says that its owner reads these languages.
+    /// Sets the browser's preferred languages, from the next page on.
     pub async fn set_languages(&self, languages: &str) {
         let agent = self.run_script("return navigator.userAgent", json!([])).await;
         let agent = json!({ "userAgent": agent, "acceptLanguage": languages });
         self.devtools("Emulation.setUserAgentOverride", agent).await;
     }
 
-    /// The machine says that it is in this time zone.
+    /// Sets the time zone of the machine.
     pub async fn set_time_zone(&self, zone: &str) {
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
     }
 
-    /// A PNG of what is on the screen.
+    /// Takes a screenshot as PNG.
     pub async fn screenshot(&self) -> Vec<u8> {
         let quickly = json!({"format": "png", "optimizeForSpeed": true});
         let taken = self.devtools("Page.captureScreenshot", quickly).await;

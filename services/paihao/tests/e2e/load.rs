@@ -74,7 +74,8 @@ async fn scan_everybody(
     let callbacks = cluster.callback_urls();
     let wechat = cluster.wechat.clone();
     let scan = |i: usize| {
-        let (wechat, callbacks) = (wechat.clone(), callbacks.clone());
+        let wechat = wechat.clone();
+        let callbacks = callbacks.clone();
         let code = &codes[i % SITES];
         async move {
             // A reply may say that no number was issued; then the person scans again, as it asks.
@@ -138,7 +139,8 @@ async fn call_everybody(
         (0..SITES).flat_map(|i| [(i, "1"), (i, "2")]).map(|(i, c)| (site_id(i), c)).collect();
     let http = cluster.http.clone();
     let work = counters.iter().map(|(site, counter)| {
-        let (http, urls) = (http.clone(), urls.clone());
+        let http = http.clone();
+        let urls = urls.clone();
         async move {
             let mut called: Vec<String> = Vec::new();
             // Each request goes to the gateways in turn, until one responds.

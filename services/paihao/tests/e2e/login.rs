@@ -1,4 +1,4 @@
-//! Logging in by scanning, with two gateways: the browser is at the one, the phone is heard by the
+//! Tests of login by scanning with two gateways: the browser uses one, and WeChat pushes to the
 //! other.
 
 use crate::support::cluster::{Cluster, ProgramProcess};
@@ -17,11 +17,11 @@ use wechat_sim::Routing;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 const REDIRECT_URI: &str = "http://127.0.0.1:1/back";
-/// The pair of RFC 7636, appendix B.
+/// Verifier and challenge of RFC 7636, appendix B.
 const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// A cluster whose two gateways know another site.
+/// Cluster with two gateways that have OAuth clients.
 struct LoginCluster {
     cluster: Cluster,
     gateways: Vec<ProgramProcess>,
@@ -32,13 +32,13 @@ impl LoginCluster {
         let cluster = Cluster::start(1).await;
         let mut gateways = Vec::new();
         for _ in 0..2 {
-            let (port, admin) = (free_port(), free_port());
+            let port = free_port();
+            let admin = free_port();
             let url = format!("http://127.0.0.1:{port}");
-            let text = cluster.configuration(port, admin);
             let public = "[gateway]\npublic = 'http://queue.example.com'\n";
-            let text = text.replacen("[gateway]\n", public, 1);
+            let with_public = cluster.configuration(port, admin).replacen("[gateway]\n", public, 1);
             let text = format!(
-                "{text}
+                "{with_public}
                 [login.clients.intranet]
                 name = '内部网'
                 redirects = ['{REDIRECT_URI}']
@@ -66,7 +66,7 @@ impl LoginCluster {
         LoginCluster { cluster, gateways }
     }
 
-    /// The code that both have printed.
+    /// Waits for the first manager's code, which both gateways print.
     async fn first_code(&self) -> String {
         let code = |gateway: &ProgramProcess| {
             let output = gateway.program.output();
@@ -76,45 +76,43 @@ impl LoginCluster {
         let printed = async || self.gateways.iter().all(|gateway| code(gateway).is_some());
         wait_until("the first code is printed", WAIT_TIMEOUT, printed).await;
         let codes: Vec<_> = self.gateways.iter().filter_map(code).collect();
-        assert_eq!(codes[0], codes[1], "each replica makes the same");
+        assert_eq!(codes[0], codes[1], "replicas print the same code");
         codes[0].clone()
     }
 
-    fn route_to_other(&self, gateway: usize) -> Routing {
+    fn route_to(&self, gateway: usize) -> Routing {
         let url = format!("{}/wechat/shop", self.gateways[gateway].url);
         Routing { deliveries: 2, to: vec![url] }
     }
 
-    /// Somebody scans what a browser shows; the other gateway hears it, twice.
+    /// Scans a login's code; the event is pushed twice to the second gateway. Returns the reply.
     async fn scan(&self, person: &str, opened: &Value) -> String {
-        let link = opened["scan_link"].as_str().expect("there are phones");
+        let link = opened["scan_link"].as_str().expect("the simulator's phones are configured");
         let code = link.split_once("?scan=").unwrap().1;
-        let outcome = self.cluster.wechat.scan(person, code, self.route_to_other(1)).await;
+        let outcome = self.cluster.wechat.scan(person, code, self.route_to(1)).await;
         outcome.reply.unwrap_or_else(|| panic!("no reply: {:?}", outcome.pushes))
     }
 
     async fn send_text(&self, person: &str, text: &str) -> String {
-        let said = self.cluster.wechat.send_text(None, person, text, self.route_to_other(1)).await;
-        said.expect("a follower").reply.unwrap_or_default()
+        let outcome = self.cluster.wechat.send_text(None, person, text, self.route_to(1)).await;
+        outcome.expect("a follower").reply.unwrap_or_default()
     }
 
     fn browser(&self, gateway: usize) -> Browser<'_> {
         Browser { cluster: self, url: &self.gateways[gateway].url, cookies: BTreeMap::new() }
     }
 
-    /// Somebody is the first manager, in a browser of theirs.
+    /// Makes a person the first manager. Returns their browser, logged in.
     async fn first_manager(&self, person: &str) -> Browser<'_> {
         let mut browser = self.browser(0);
-        let opened = browser.open_login(json!({"first": self.first_code().await})).await;
-        self.scan(person, &opened).await;
-        self.send_text(person, "1").await;
-        let (status, redeemed) = browser.redeem(&opened).await;
+        let first = json!({"first": self.first_code().await});
+        let (status, redeemed) = browser.log_in(person, first).await;
         assert_eq!(status, StatusCode::CREATED, "{redeemed}");
         browser
     }
 }
 
-/// A browser with its cookies.
+/// Browser at one gateway, with its cookies.
 struct Browser<'a> {
     cluster: &'a LoginCluster,
     url: &'a str,
@@ -125,34 +123,44 @@ impl Browser<'_> {
     async fn request(&mut self, method: Method, path: &str, body: Option<Value>) -> Response {
         let http = &self.cluster.cluster.http;
         let cookies: Vec<_> = self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let asked = http.request(method, format!("{}{path}", self.url));
-        let asked = asked.header(COOKIE, cookies.join("; ")).header("x-paihao-page", "1");
-        let answer = asked.body(body.map(|b| b.to_string()).unwrap_or_default()).send().await;
-        let answer = answer.expect("an answer");
-        for set in answer.headers().get_all(SET_COOKIE) {
+        let request = http
+            .request(method, format!("{}{path}", self.url))
+            .header(COOKIE, cookies.join("; "))
+            .header("x-paihao-page", "1")
+            .body(body.map(|body| body.to_string()).unwrap_or_default());
+        let response = request.send().await.expect("a response");
+        for set in response.headers().get_all(SET_COOKIE) {
             let set = set.to_str().unwrap();
             assert!(set.contains("; HttpOnly; SameSite=Lax"), "{set}");
             let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
-        answer
+        response
     }
 
     async fn json(&mut self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let answer = self.request(method, path, body).await;
-        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+        let response = self.request(method, path, body).await;
+        (response.status().as_u16(), response.json().await.unwrap_or_default())
     }
 
-    async fn open_login(&mut self, wanted: Value) -> Value {
-        let (status, opened) = self.json(Method::POST, "/api/v1/logins", Some(wanted)).await;
+    async fn open_login(&mut self, request: Value) -> Value {
+        let (status, opened) = self.json(Method::POST, "/api/v1/logins", Some(request)).await;
         assert_eq!(status, 201, "{opened}");
         opened
     }
 
     async fn redeem(&mut self, opened: &Value) -> (StatusCode, Value) {
         let path = opened["redeem"].as_str().unwrap();
-        let answer = self.request(Method::POST, path, None).await;
-        (answer.status(), answer.json().await.unwrap())
+        let response = self.request(Method::POST, path, None).await;
+        (response.status(), response.json().await.unwrap())
+    }
+
+    /// Opens a login, scans its code, confirms it on the phone, and redeems it.
+    async fn log_in(&mut self, person: &str, request: Value) -> (StatusCode, Value) {
+        let opened = self.open_login(request).await;
+        self.cluster.scan(person, &opened).await;
+        self.cluster.send_text(person, "1").await;
+        self.redeem(&opened).await
     }
 
     async fn me(&mut self) -> (u16, Value) {
@@ -161,24 +169,24 @@ impl Browser<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
-    let mut house = LoginCluster::start().await;
-    let code = house.first_code().await;
+async fn a_member_is_invited_logs_in_and_is_logged_out_at_once_when_removed() {
+    let mut deployment = LoginCluster::start().await;
+    let code = deployment.first_code().await;
 
-    let mut browser = house.browser(0);
+    let mut browser = deployment.browser(0);
     let opened = browser.open_login(json!({ "first": code })).await;
     let events = browser.request(Method::GET, opened["events"].as_str().unwrap(), None).await;
     let mut events = SseReader::new(events);
     assert_eq!(events.next().await.0, "pending");
     let (status, refused) = browser.redeem(&opened).await;
     assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("login_pending")));
-    let asked = house.scan("oAnn", &opened).await;
-    for said in ["queue.example.com", "127.0.0.*", "回复 1", "Reply 1"] {
-        assert!(asked.contains(said), "{said}: {asked}");
+    let question = deployment.scan("oAnn", &opened).await;
+    for part in ["queue.example.com", "127.0.0.*", "回复 1", "Reply 1"] {
+        assert!(question.contains(part), "{part}: {question}");
     }
     assert_eq!(events.next().await.0, "scanned");
-    assert!(house.scan("oEve", &opened).await.contains("已有人扫过"), "one person a code");
-    assert!(house.send_text("oAnn", "１").await.contains("登录成功"));
+    assert!(deployment.scan("oEve", &opened).await.contains("已有人扫过"), "one person a code");
+    assert!(deployment.send_text("oAnn", "１").await.contains("登录成功"));
     assert_eq!(events.next().await.0, "approved");
     let (status, redeemed) = browser.redeem(&opened).await;
     assert_eq!((status, &redeemed["me"]["role"]), (StatusCode::CREATED, &json!("manager")));
@@ -188,17 +196,14 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
     let again = browser.json(Method::POST, "/api/v1/logins", Some(json!({ "first": code }))).await;
     assert_eq!((again.0, &again.1["code"]), (410, &json!("first_code_used")));
 
-    // A manager invites; whoever scans is in, once, and then logs in like everybody.
-    let wanted = json!({"name": "李雷", "role": "staff", "sites": ["hall-0"], "counters": ["1"]});
-    let (status, invited) = browser.json(Method::POST, "/api/v1/invitations", Some(wanted)).await;
+    // A manager invites. The first to scan becomes staff and can then log in; the code works once.
+    let member = json!({"name": "李雷", "role": "staff", "sites": ["hall-0"], "counters": ["1"]});
+    let (status, invited) = browser.json(Method::POST, "/api/v1/invitations", Some(member)).await;
     assert_eq!(status, 201, "{invited}");
-    assert!(house.scan("oBen", &invited).await.contains("欢迎，李雷"));
-    assert!(house.scan("oEve", &invited).await.contains("不能再用"));
-    let mut staff = house.browser(0);
-    let opened = staff.open_login(json!({})).await;
-    house.scan("oBen", &opened).await;
-    house.send_text("oBen", "1").await;
-    let (_, redeemed) = staff.redeem(&opened).await;
+    assert!(deployment.scan("oBen", &invited).await.contains("欢迎，李雷"));
+    assert!(deployment.scan("oEve", &invited).await.contains("不能再用"));
+    let mut staff = deployment.browser(0);
+    let (_, redeemed) = staff.log_in("oBen", json!({})).await;
     assert_eq!(
         (&redeemed["me"]["name"], &redeemed["me"]["role"]),
         (&json!("李雷"), &json!("staff"))
@@ -210,27 +215,28 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
     assert_eq!(staff.json(Method::POST, other, None).await.1["code"], "not_your_counter");
     assert_eq!(staff.json(Method::GET, "/api/v1/staff", None).await.1["code"], "not_allowed");
 
-    // The gateways and the cache go; who is logged in stays so, at any replica.
+    // The sessions survive a restart of the cache and the gateways, at any replica.
     let cookies = (browser.cookies.clone(), staff.cookies.clone());
-    house.cluster.redis.kill();
-    house.cluster.redis.restart();
-    for gateway in &mut house.gateways {
+    deployment.cluster.redis.kill();
+    deployment.cluster.redis.restart();
+    for gateway in &mut deployment.gateways {
         gateway.program.restart();
     }
-    for gateway in &house.gateways {
-        house.cluster.wait_until_ready(gateway).await;
+    for gateway in &deployment.gateways {
+        deployment.cluster.wait_until_ready(gateway).await;
     }
-    let (mut browser, mut staff) = (house.browser(1), house.browser(1));
+    let mut browser = deployment.browser(1);
+    let mut staff = deployment.browser(1);
     (browser.cookies, staff.cookies) = cookies;
     assert_eq!((browser.me().await.0, staff.me().await.0), (200, 200));
 
-    // What somebody hears at a counter ends when they may do other things than then.
-    let told = staff.request(Method::GET, "/api/v1/sites/hall-0/desk/events", None).await;
-    assert_eq!(told.status(), 200);
+    // A stream of the console ends when the permissions of its member change.
+    let stream = staff.request(Method::GET, "/api/v1/sites/hall-0/desk/events", None).await;
+    assert_eq!(stream.status(), 200);
     let path = format!("/api/v1/staff/{id}");
     let moved = browser.json(Method::PATCH, &path, Some(json!({"counters": ["2"]}))).await;
     assert_eq!(moved.0, 200, "{}", moved.1);
-    let _ = tokio::time::timeout(WAIT_TIMEOUT, told.bytes()).await.expect("the stream ends");
+    let _ = tokio::time::timeout(WAIT_TIMEOUT, stream.bytes()).await.expect("the stream ends");
     assert_eq!(staff.json(Method::POST, open, None).await.1["code"], "not_your_counter");
     let (_, sessions) = browser.json(Method::GET, &format!("{path}/sessions"), None).await;
     assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
@@ -238,11 +244,11 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
 
     let gone = browser.json(Method::DELETE, &format!("/api/v1/staff/{id}"), None).await;
     assert_eq!(gone.0, 204);
-    assert_eq!(staff.me().await.0, 401, "out at once where it was done");
-    staff.url = &house.gateways[0].url;
-    wait_until("out at the other too", WAIT_TIMEOUT, async || staff.me().await.0 == 401).await;
+    assert_eq!(staff.me().await.0, 401, "logged out at once at the same gateway");
+    staff.url = &deployment.gateways[0].url;
+    wait_until("logged out at the other", WAIT_TIMEOUT, async || staff.me().await.0 == 401).await;
     let opened = staff.open_login(json!({})).await;
-    assert!(house.scan("oBen", &opened).await.contains("不在工作人员名单"));
+    assert!(deployment.scan("oBen", &opened).await.contains("不在工作人员名单"));
     let (_, listed) = browser.json(Method::GET, "/api/v1/staff", None).await;
     let members = listed["members"].as_array().unwrap();
     assert_eq!(members.len(), 1);
@@ -251,14 +257,14 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_seen_on_a_screen_is_never_enough() {
-    let house = LoginCluster::start().await;
-    let mut manager = house.first_manager("oAnn").await;
-    let mut browser = house.browser(0);
+async fn a_login_cannot_be_redeemed_by_another_browser_or_person() {
+    let deployment = LoginCluster::start().await;
+    let mut manager = deployment.first_manager("oAnn").await;
+    let mut browser = deployment.browser(0);
     let opened = browser.open_login(json!({})).await;
 
-    // Somebody else sees the code, and even knows every address that belongs to it.
-    let mut other = house.browser(1);
+    // Another browser with every address of the login is refused.
+    let mut other = deployment.browser(1);
     for path in ["events", "qr_svg"] {
         let path = opened[path].as_str().unwrap();
         let (status, refused) = other.json(Method::GET, path, None).await;
@@ -271,43 +277,46 @@ async fn what_is_seen_on_a_screen_is_never_enough() {
     }
     let scene = opened["scan_link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     assert!(!opened["redeem"].to_string().contains(&scene));
-    house.scan("oAnn", &opened).await;
-    house.send_text("oAnn", "1").await;
+    deployment.scan("oAnn", &opened).await;
+    deployment.send_text("oAnn", "1").await;
     assert_eq!(other.redeem(&opened).await.1["code"], "wrong_browser");
     other.open_login(json!({})).await;
-    assert_eq!(other.redeem(&opened).await.1["code"], "wrong_browser", "with a secret of its own");
-    let forged =
-        house.cluster.http.post(format!("{}{}", browser.url, opened["redeem"].as_str().unwrap()));
+    assert_eq!(other.redeem(&opened).await.1["code"], "wrong_browser", "with its own cookie");
+    let forged = deployment.cluster.http.post(format!(
+        "{}{}",
+        browser.url,
+        opened["redeem"].as_str().unwrap()
+    ));
     let cookies: Vec<_> = browser.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let (_, refused) = send_json(forged.header(COOKIE, cookies.join("; "))).await;
     assert_eq!(refused["code"], "cross_site", "a page of another site");
     assert_eq!(
         browser.redeem(&opened).await.0,
         StatusCode::CREATED,
-        "and it is the browser's still"
+        "its own browser can still redeem it"
     );
 
-    // It is said no on the phone.
+    // The person refuses on the phone.
     let opened = browser.open_login(json!({})).await;
     let events = browser.request(Method::GET, opened["events"].as_str().unwrap(), None).await;
     let mut events = SseReader::new(events);
-    house.scan("oAnn", &opened).await;
-    assert!(house.send_text("oAnn", "0").await.contains("已拒绝"));
+    deployment.scan("oAnn", &opened).await;
+    assert!(deployment.send_text("oAnn", "0").await.contains("已拒绝"));
     while events.next().await.0 != "refused" {}
     assert_eq!(browser.redeem(&opened).await.1["code"], "login_refused");
-    assert!(house.send_text("oAnn", "1").await.contains("已拒绝"), "a no stays one");
+    assert!(deployment.send_text("oAnn", "1").await.contains("已拒绝"), "a refusal is final");
 
-    // A stranger is told so; a code has its time.
+    // A person who is not staff is refused, and so is a code that has expired.
     let opened = browser.open_login(json!({})).await;
-    assert!(house.scan("oEve", &opened).await.contains("不在工作人员名单"));
+    assert!(deployment.scan("oEve", &opened).await.contains("不在工作人员名单"));
     assert_eq!(browser.redeem(&opened).await.1["code"], "not_staff");
     let opened = browser.open_login(json!({})).await;
-    expire_code(&house, opened["uuid"].as_str().unwrap()).await;
-    assert!(house.scan("oAnn", &opened).await.contains("已失效"));
+    expire_code(&deployment, opened["uuid"].as_str().unwrap()).await;
+    assert!(deployment.scan("oAnn", &opened).await.contains("已失效"));
     assert_eq!(browser.redeem(&opened).await.1["code"], "session_expired");
 
     assert_eq!(manager.me().await.0, 200);
-    for gateway in &house.gateways {
+    for gateway in &deployment.gateways {
         let output = gateway.program.output();
         for secret in browser.cookies.values().chain(manager.cookies.values()) {
             assert!(secret.is_empty() || !output.contains(secret), "a secret is in the logs");
@@ -316,9 +325,9 @@ async fn what_is_seen_on_a_screen_is_never_enough() {
     }
 }
 
-/// What time does to a code, at once.
-async fn expire_code(house: &LoginCluster, uuid: &str) {
-    let options = RedisOptions::new(house.cluster.redis.url());
+/// Makes a scan session expire at once, by rewriting it in the cache.
+async fn expire_code(deployment: &LoginCluster, uuid: &str) {
+    let options = RedisOptions::new(deployment.cluster.redis.url());
     let cache = RedisCache::connect(options).expect("the cache of the cluster");
     let key = paihao_contracts::streams::scan_session_key(uuid);
     let stored = cache.get(&key).await.unwrap().expect("a session");
@@ -343,15 +352,14 @@ fn authorize_path(client: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_site_gets_a_token_that_it_can_check_and_nobody_else_gets_one() {
-    let house = LoginCluster::start().await;
-    let http = &house.cluster.http;
-    let url = |path: &str| format!("{}{path}", house.gateways[1].url);
+async fn a_client_gets_a_token_that_it_can_verify_and_nobody_else_gets_one() {
+    let deployment = LoginCluster::start().await;
+    let http = &deployment.cluster.http;
+    let url = |path: &str| format!("{}{path}", deployment.gateways[1].url);
     let page = async |query: &str| {
-        let asked = url(&format!("/login/authorize?{query}"));
-        let direct =
-            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        direct.build().unwrap().get(asked).send().await.unwrap()
+        let no_redirects = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder().no_proxy().redirect(no_redirects).build().unwrap();
+        client.get(url(&format!("/login/authorize?{query}"))).send().await.unwrap()
     };
     let good = authorize_path("intranet");
     assert_eq!(page(&good).await.status(), 200);
@@ -362,20 +370,23 @@ async fn another_site_gets_a_token_that_it_can_check_and_nobody_else_gets_one() 
     assert!(back.starts_with(REDIRECT_URI) && back.contains("error=invalid_request"), "{back}");
 
     let login = async |client: &str, person: &str| {
-        let mut browser = house.browser(0);
+        let mut browser = deployment.browser(0);
         let opened = browser.open_login(json!({ "authorize": authorize_path(client) })).await;
-        let said = house.scan(person, &opened).await;
+        let reply = deployment.scan(person, &opened).await;
         if client == "intranet" {
-            assert!(said.contains("「内部网」"), "{said}");
-            house.send_text(person, "1").await;
+            assert!(reply.contains("「内部网」"), "{reply}");
+            deployment.send_text(person, "1").await;
         }
         let (_, redeemed) = browser.redeem(&opened).await;
         let Some(back) = redeemed["redirect"].as_str() else { return Err(redeemed) };
         let back = Url::parse(back).unwrap();
-        let given: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
-        assert!(back.as_str().starts_with(REDIRECT_URI) && given["state"] == "a b&c", "{back}");
-        assert!(!browser.cookies.contains_key("paihao"), "it is no login to this system");
-        Ok(given["code"].clone())
+        let query: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
+        assert!(back.as_str().starts_with(REDIRECT_URI) && query["state"] == "a b&c", "{back}");
+        assert!(
+            !browser.cookies.contains_key("paihao"),
+            "the browser has no session of this system"
+        );
+        Ok(query["code"].clone())
     };
     let form = |client: &str, code: &str, verifier: &str| {
         let mut form = Url::parse("http://x/").unwrap();
@@ -388,54 +399,57 @@ async fn another_site_gets_a_token_that_it_can_check_and_nobody_else_gets_one() 
         ]);
         form.query().unwrap().to_owned()
     };
-    let change = async |client: &str, code: &str, verifier: &str| {
+    let exchange = async |client: &str, code: &str, verifier: &str| {
         send_json(http.post(url("/login/token")).body(form(client, code, verifier))).await
     };
 
     let code = login("intranet", "oAnn").await.unwrap();
-    let (status, token) = change("intranet", &code, CODE_VERIFIER).await;
+    let (status, token) = exchange("intranet", &code, CODE_VERIFIER).await;
     assert_eq!(status, StatusCode::OK, "{token}");
-    let claims = verified_claims(&house, token["id_token"].as_str().unwrap()).await;
+    let claims = verified_claims(&deployment, token["id_token"].as_str().unwrap()).await;
     assert_eq!(claims["iss"], "http://queue.example.com");
     assert_eq!((&claims["aud"], &claims["nonce"]), (&json!("intranet"), &json!("n-1")));
-    let lives = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
-    assert_eq!(lives, 300);
+    let lifetime_s = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+    assert_eq!(lifetime_s, 300);
     assert!(!claims.to_string().contains("oAnn"), "{claims}");
-    let (status, refused) = change("intranet", &code, CODE_VERIFIER).await;
+    let (status, refused) = exchange("intranet", &code, CODE_VERIFIER).await;
     assert_eq!((status.as_u16(), &refused["error"]), (400, &json!("invalid_grant")), "once");
 
     let code = login("intranet", "oAnn").await.unwrap();
     let wrong = CODE_VERIFIER.replace('d', "e");
-    assert_eq!(change("intranet", &code, &wrong).await.1["code"], "invalid_grant");
-    assert_eq!(change("intranet", &code, CODE_VERIFIER).await.1["code"], "invalid_grant", "spent");
+    assert_eq!(exchange("intranet", &code, &wrong).await.1["code"], "invalid_grant");
+    assert_eq!(
+        exchange("intranet", &code, CODE_VERIFIER).await.1["code"],
+        "invalid_grant",
+        "spent"
+    );
     let code = login("intranet", "oAnn").await.unwrap();
-    assert_eq!(change("staff-only", &code, CODE_VERIFIER).await.1["code"], "invalid_grant");
+    assert_eq!(exchange("staff-only", &code, CODE_VERIFIER).await.1["code"], "invalid_grant");
 
-    // The same person is the same one, here, and another one elsewhere.
+    // A person has one subject at a client, and another one at another client.
     let code = login("intranet", "oAnn").await.unwrap();
-    let again = change("intranet", &code, CODE_VERIFIER).await.1;
-    let again = verified_claims(&house, again["id_token"].as_str().unwrap()).await;
+    let token = exchange("intranet", &code, CODE_VERIFIER).await.1;
+    let again = verified_claims(&deployment, token["id_token"].as_str().unwrap()).await;
     assert_eq!(again["sub"], claims["sub"]);
     assert_eq!(login("staff-only", "oAnn").await.unwrap_err()["code"], "not_staff");
-    house.first_manager("oAnn").await;
+    deployment.first_manager("oAnn").await;
     let code = login("staff-only", "oAnn").await.unwrap();
-    let staff = change("staff-only", &code, CODE_VERIFIER).await.1;
-    let staff = verified_claims(&house, staff["id_token"].as_str().unwrap()).await;
+    let token = exchange("staff-only", &code, CODE_VERIFIER).await.1;
+    let staff = verified_claims(&deployment, token["id_token"].as_str().unwrap()).await;
     assert_eq!((&staff["role"], &claims["role"]), (&json!("manager"), &Value::Null));
     assert_ne!(staff["sub"], claims["sub"]);
 }
 
-/// What a token says, once its signature has been found to be of a published key; as any site would.
-async fn verified_claims(house: &LoginCluster, token: &str) -> Value {
-    let (_, keys) = send_json(
-        house.cluster.http.get(format!("{}/.well-known/jwks.json", house.gateways[0].url)),
-    )
-    .await;
+/// Verifies an ID token with the published keys, as a client would. Returns its claims.
+async fn verified_claims(deployment: &LoginCluster, token: &str) -> Value {
+    let jwks_url = format!("{}/.well-known/jwks.json", deployment.gateways[0].url);
+    let (_, keys) = send_json(deployment.cluster.http.get(jwks_url)).await;
     let (text, signature) = token.rsplit_once('.').unwrap();
     let part = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let mut parts =
         text.split('.').map(|text| serde_json::from_slice::<Value>(&part(text)).unwrap());
-    let (header, claims) = (parts.next().unwrap(), parts.next().unwrap());
+    let header = parts.next().unwrap();
+    let claims = parts.next().unwrap();
     assert_eq!(header["alg"], "ES256");
     let key = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]);
     let key = key.expect("the key is published");

@@ -254,7 +254,7 @@ async fn a_misconfigured_account_and_a_slow_one_do_not_delay_a_third() {
     ])
     .await;
     let wechat = &deployment.wechat;
-    deployment.wait_for_log("a template is bound wrongly", 1).await;
+    deployment.wait_for_log("a template binding is wrong", 1).await;
     for i in 0..4 {
         for (shop, name) in SHOPS.iter().zip(["oAnn", "oBen", "oCai"]) {
             deployment.take_number(shop, &format!("{name}{i}")).await;

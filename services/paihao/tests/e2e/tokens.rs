@@ -94,7 +94,8 @@ impl TokenDeployment {
         let mut requests = JoinSet::new();
         for i in 0..callers {
             let base = format!("{}/token/shop", services[i % services.len()].url);
-            let (http, refused) = (self.http.clone(), refused.map(str::to_owned));
+            let http = self.http.clone();
+            let refused = refused.map(str::to_owned);
             requests.spawn(async move {
                 loop {
                     let request = match &refused {

@@ -2,7 +2,7 @@
 
 use super::Decider;
 use crate::model::actor::{Actor, Role};
-use crate::model::ids::{CounterId, QueueId, TicketId};
+use crate::model::ids::{CounterId, Person, QueueId, TicketId};
 use crate::protocol::command::{Act, Mark};
 use crate::protocol::refusal::Refusal;
 
@@ -75,9 +75,10 @@ impl Decider<'_> {
             | Act::ClearQueue(queue)
             | Act::NotifySlipped(queue) => {
                 self.queue(queue)?;
-                match self.actor.is_manager() || role == System {
-                    true => Ok(()),
-                    false => Err(Refusal::NotAllowed(role)),
+                if self.actor.is_manager() || role == System {
+                    Ok(())
+                } else {
+                    Err(Refusal::NotAllowed(role))
                 }
             }
             Act::ContinueNotifyQueue(queue) | Act::ContinueClearQueue(queue) => {
@@ -91,7 +92,7 @@ impl Decider<'_> {
     /// theirs.
     fn authorize_take(
         &self,
-        person: Option<&crate::model::ids::Person>,
+        person: Option<&Person>,
         class: Option<u8>,
         queue: &QueueId,
     ) -> Result<(), Refusal> {
@@ -104,7 +105,7 @@ impl Decider<'_> {
         }
     }
 
-    fn authorize_person(&self, person: &crate::model::ids::Person) -> Result<(), Refusal> {
+    fn authorize_person(&self, person: &Person) -> Result<(), Refusal> {
         match self.actor {
             Actor::Customer(me) if me != person => Err(Refusal::NotYourTicket),
             Actor::Holder(_) => Err(Refusal::NotYourTicket),
@@ -141,9 +142,10 @@ impl Decider<'_> {
     pub(super) fn authorize_queue(&self, queue: &QueueId) -> Result<(), Refusal> {
         self.queue(queue)?;
         let Some(counters) = self.actor.allowed_counters() else { return Ok(()) };
-        match self.rules.counters_of(queue).any(|counter| counters.contains(counter)) {
-            true => Ok(()),
-            false => Err(Refusal::NotYourQueue(queue.clone())),
+        if self.rules.counters_of(queue).any(|counter| counters.contains(counter)) {
+            Ok(())
+        } else {
+            Err(Refusal::NotYourQueue(queue.clone()))
         }
     }
 

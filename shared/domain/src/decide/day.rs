@@ -8,9 +8,9 @@ use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
     /// Decides the next batch of the end of a day.
-    pub(super) fn continue_close_day(&self, piece: DayCloseBatch) -> Decided {
+    pub(super) fn continue_close_day(&self, batch: DayCloseBatch) -> Decided {
         self.authorize(&Act::CloseDay)?;
-        Ok((Outcome::DayTurning { left: piece.left_after }, piece.events))
+        Ok((Outcome::DayTurning { left: batch.left_after }, batch.events))
     }
 
     /// Decides the end of a day that is over. The first command of a new day ends it too; this act

@@ -25,18 +25,20 @@ impl Decider<'_> {
         if ticket.counts.let_pass >= rules.let_pass {
             return Err(Refusal::TooOften(ticket.number.clone()));
         }
-        let most = rules.let_pass_minutes;
+        let max_minutes = rules.let_pass_minutes;
         let (minutes, after_calls) = match until {
-            LetPassLimit::Minutes(minutes) if (1..=most).contains(&minutes) => (minutes, None),
+            LetPassLimit::Minutes(minutes) if (1..=max_minutes).contains(&minutes) => {
+                (minutes, None)
+            }
             LetPassLimit::Minutes(_) => {
                 return Err(Refusal::OutOfRange("longer than this queue keeps a place"));
             }
             LetPassLimit::Others(0) => return Err(Refusal::OutOfRange("at least one other")),
             LetPassLimit::Others(others) => {
                 let calls = self.site.line(&ticket.queue).calls;
-                (most, Some(calls.saturating_add(others)))
+                (max_minutes, Some(calls.saturating_add(others)))
             }
-            LetPassLimit::OnRequest => (most, None),
+            LetPassLimit::OnRequest => (max_minutes, None),
         };
         let hold = Hold {
             kind: HoldKind::LetPass,

@@ -51,42 +51,48 @@ pub fn decide(
     command: &Command,
     now: &DecisionInput,
 ) -> Result<DecisionResult, Refusal> {
-    if let Some(remembered) = site.recorded_answer(&command.id) {
-        return match remembered.fingerprint == command.fingerprint {
-            true => Ok(DecisionResult::AlreadyDecided(remembered.clone())),
-            false => Err(Refusal::CommandIdReused),
+    if let Some(recorded) = site.recorded_answer(&command.id) {
+        return if recorded.fingerprint == command.fingerprint {
+            Ok(DecisionResult::AlreadyDecided(recorded.clone()))
+        } else {
+            Err(Refusal::CommandIdReused)
         };
     }
-    let (actor, by) = (&command.actor, command.actor.actor_ref());
-    let piece = day_rollover::next_batch(site, rules, now);
-    if piece.is_some() && command.act != Act::CloseDay {
+    let actor = &command.actor;
+    let by = actor.actor_ref();
+    let batch = day_rollover::next_batch(site, rules, now);
+    if batch.is_some() && command.act != Act::CloseDay {
         return Err(Refusal::DayTurning);
     }
     // The end of the day and its effects on others notify nobody.
-    let night = piece.is_some();
-    let mut events = match night {
-        true => Vec::new(),
-        false => day_rollover::day_rollover_events(site, rules, now),
-    };
+    let is_day_end = batch.is_some();
+    let mut events =
+        if is_day_end { Vec::new() } else { day_rollover::day_rollover_events(site, rules, now) };
     let mut today = site.clone();
     apply_all(&mut today, &mut events, now, &by);
-    let sitting = Decider { before: site, site: &today, rules, now, actor };
-    let (outcome, mut happened) = match piece {
-        Some(piece) => sitting.continue_close_day(piece)?,
-        None => sitting.dispatch(&command.act)?,
+    let decider = Decider { before: site, site: &today, rules, now, actor };
+    let (outcome, mut happened) = match batch {
+        Some(batch) => decider.continue_close_day(batch)?,
+        None => decider.dispatch(&command.act)?,
     };
     let mut after = today.clone();
     apply_all(&mut after, &mut happened, now, &by);
-    let told = match night {
-        true => Vec::new(),
-        false => notifications::triggered_by(&after, rules, now, &happened),
+    let notices = if is_day_end {
+        Vec::new()
+    } else {
+        notifications::triggered_by(&after, rules, now, &happened)
     };
-    told.iter().for_each(|event| after.apply_event(event, now.at, Some(&by)));
+    notices.iter().for_each(|event| after.apply_event(event, now.at, Some(&by)));
     events.extend(happened);
-    events.extend(told);
-    let (command, fingerprint, at) = (command.id, command.fingerprint, now.at);
-    let by = Some(by);
-    let decision = Decision { command, fingerprint, at, by, outcome, events };
+    events.extend(notices);
+    let decision = Decision {
+        command: command.id,
+        fingerprint: command.fingerprint,
+        at: now.at,
+        by: Some(by),
+        outcome,
+        events,
+    };
     after.recent_commands.record(&decision);
     Ok(DecisionResult::Decided(decision, Box::new(after)))
 }
@@ -169,10 +175,7 @@ impl Decider<'_> {
     /// Requires a ticket that has not ended.
     fn live_ticket(&self, id: TicketId) -> Result<&Ticket, Refusal> {
         let ticket = self.ticket(id)?;
-        match ticket.is_live() {
-            true => Ok(ticket),
-            false => Err(Refusal::TicketEnded(ticket.number.clone())),
-        }
+        if ticket.is_live() { Ok(ticket) } else { Err(Refusal::TicketEnded(ticket.number.clone())) }
     }
 
     /// Requires a counter that is open.
@@ -234,9 +237,11 @@ impl Decider<'_> {
 
 /// Refusal for a ticket in a state that does not allow the act.
 fn wrong_state(ticket: &Ticket) -> Refusal {
-    match ticket.is_live() {
-        true => Refusal::WrongState { number: ticket.number.clone(), found: ticket.status() },
-        false => Refusal::TicketEnded(ticket.number.clone()),
+    let number = ticket.number.clone();
+    if ticket.is_live() {
+        Refusal::WrongState { number, found: ticket.status() }
+    } else {
+        Refusal::TicketEnded(number)
     }
 }
 

@@ -27,8 +27,8 @@ impl Ticket {
     /// left.
     pub fn recall_allowed_from(&self, rules: &Rules) -> Option<Timestamp> {
         let TicketState::Called { round, last, .. } = &self.state else { return None };
-        let most = rules.queues.get(&self.queue)?.calls;
-        (*round < most).then(|| last.plus_ms(MIN_RECALL_INTERVAL_MS))
+        let max_calls = rules.queues.get(&self.queue)?.calls;
+        (*round < max_calls).then(|| last.plus_ms(MIN_RECALL_INTERVAL_MS))
     }
 
     /// Time until which the call may be taken back; `None` unless the ticket is called.
@@ -52,9 +52,9 @@ impl Site {
         if self.day != Some(now.day()) {
             return None;
         }
-        let sitting = Decider { before: self, site: self, rules, now, actor };
-        sitting.authorize(&Act::Undo(ticket.id)).ok()?;
-        let (_, before) = sitting.undo_target(ticket.id).ok()?;
+        let decider = Decider { before: self, site: self, rules, now, actor };
+        decider.authorize(&Act::Undo(ticket.id)).ok()?;
+        let (_, before) = decider.undo_target(ticket.id).ok()?;
         let until = (!actor.is_manager()).then(|| before.at.plus_ms(UNDO_WINDOW_MS));
         Some(UndoOption { to: before.ticket.status(), since: before.at, until })
     }

@@ -12,8 +12,8 @@ use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
     pub(super) fn set_queue(&self, queue: &QueueId, state: QueueState) -> Decided {
-        let told = matches!(state, QueueState::Halted | QueueState::Closed);
-        let line = self.site.lines.get(queue).filter(|_| told);
+        let is_notified = matches!(state, QueueState::Halted | QueueState::Closed);
+        let line = self.site.lines.get(queue).filter(|_| is_notified);
         let untold = line
             .map_or(0, |line| line.notification_targets().skip(MAX_BATCH_TICKETS).count() as u32);
         let event = Event::QueueSet { queue: queue.clone(), state, untold };
@@ -22,15 +22,16 @@ impl Decider<'_> {
 
     /// Notifies the next batch of those who were there when the queue was halted or closed.
     pub(super) fn continue_notify_queue(&self, queue: &QueueId) -> Decided {
-        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.unnotified.as_ref())
+        let Some(remainder) = self.site.lines.get(queue).and_then(|line| line.unnotified.as_ref())
         else {
             return Err(Refusal::NotDue);
         };
-        let people = rest.next_batch().count() as u32;
-        let mut told =
-            notifications::queue_state_notifications(self.site, self.rules, self.now, queue, rest);
-        told.push(Event::QueueTold { queue: queue.clone(), people });
-        Ok((Outcome::Told { people }, told))
+        let people = remainder.next_batch().count() as u32;
+        let mut events = notifications::queue_state_notifications(
+            self.site, self.rules, self.now, queue, remainder,
+        );
+        events.push(Event::QueueTold { queue: queue.clone(), people });
+        Ok((Outcome::Told { people }, events))
     }
 
     /// Voids the tickets of a queue that are not being called or served.
@@ -48,26 +49,28 @@ impl Decider<'_> {
 
     /// Voids the next batch of those that were there when the queue was cleared, and still are.
     pub(super) fn continue_clear_queue(&self, queue: &QueueId) -> Decided {
-        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.uncleared.as_ref()) else {
+        let Some(remainder) = self.site.lines.get(queue).and_then(|line| line.uncleared.as_ref())
+        else {
             return Err(Refusal::NotDue);
         };
-        let tickets = rest.next_batch().count() as u32;
-        let there = rest.next_batch().filter(|id| {
+        let tickets = remainder.next_batch().count() as u32;
+        let still_there = remainder.next_batch().filter(|id| {
             let ticket = self.site.ticket(*id).filter(|ticket| ticket.queue == *queue);
             ticket.is_some_and(|ticket| ticket.is_live() && ticket.at_counter().is_none())
         });
-        let mut events: Vec<_> =
-            there.map(|id| Event::ticket_closed(id, CloseReason::QueueCleared, None)).collect();
+        let mut events: Vec<_> = still_there
+            .map(|id| Event::ticket_closed(id, CloseReason::QueueCleared, None))
+            .collect();
         let voided = events.len() as u32;
         events.push(Event::QueueSwept { queue: queue.clone(), tickets });
         Ok((Outcome::QueueCleared { queue: queue.clone(), voided }, events))
     }
 
     pub(super) fn notify_slipped(&self, queue: &QueueId) -> Decided {
-        let told = notifications::slip_notifications(self.site, self.rules, self.now, queue);
-        match told.len() {
+        let events = notifications::slip_notifications(self.site, self.rules, self.now, queue);
+        match events.len() {
             0 => Err(Refusal::NotDue),
-            people => Ok((Outcome::Told { people: people as u32 }, told)),
+            people => Ok((Outcome::Told { people: people as u32 }, events)),
         }
     }
 }

@@ -37,8 +37,8 @@ impl Decider<'_> {
             number: ticket.number.clone(),
             counter: counter.clone(),
         };
-        let started = matches!(ticket.state, TicketState::Called { .. });
-        let started = started.then(|| self.started_event(ticket, counter));
+        let was_called = matches!(ticket.state, TicketState::Called { .. });
+        let started = was_called.then(|| self.started_event(ticket, counter));
         let finished = self.finished_event(ticket, counter, self.actor.role() == Role::System);
         Ok((outcome, started.into_iter().chain([finished]).collect()))
     }
@@ -47,16 +47,16 @@ impl Decider<'_> {
         &self,
         ticket: &Ticket,
         counter: &CounterId,
-        unsaid: bool,
+        unconfirmed: bool,
     ) -> Event {
         let slot_ms = worked_ms(ticket, self.now);
         let minutes = self.rules.queues.get(&ticket.queue).map_or(0, |rules| rules.minutes);
-        let most = (IMPLAUSIBLE_SLOT_FACTOR * i64::from(minutes)).max(60) * MINUTE_MS;
+        let max_ms = (IMPLAUSIBLE_SLOT_FACTOR * i64::from(minutes)).max(60) * MINUTE_MS;
         Event::TicketFinished {
             ticket: ticket.id,
             counter: counter.clone(),
             slot_ms: Some(slot_ms),
-            implausible: unsaid && slot_ms > most,
+            implausible: unconfirmed && slot_ms > max_ms,
             visit: None,
         }
     }
@@ -93,7 +93,7 @@ impl Decider<'_> {
             TicketState::Held { hold, .. } if hold.kind == HoldKind::Suspended => hold,
             _ => return Err(wrong_state(ticket)),
         };
-        let elsewhere = hold.counter.as_ref().is_some_and(|own| own != counter);
+        let elsewhere = hold.counter.as_ref().is_some_and(|only| only != counter);
         if elsewhere || !rules.queues.contains(&ticket.queue) {
             return Err(Refusal::WrongCounter(counter.clone()));
         }

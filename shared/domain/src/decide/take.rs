@@ -46,12 +46,12 @@ impl Decider<'_> {
         let number = Number { prefix: rules.prefix.clone(), serial };
         let ahead = self.site.ahead_at(queue, rank, ticket);
         let forecast = self.site.forecast(self.rules, queue, ahead, self.now);
-        let told = QuotedWait::from_forecast(ahead, forecast);
+        let quote = QuotedWait::from_forecast(ahead, forecast);
         let outcome = Outcome::Holding {
             ticket,
             number: number.clone(),
             queue: queue.clone(),
-            told,
+            told: quote,
             called_to: None,
             new: true,
             state: TicketStatus::Waiting,
@@ -62,7 +62,7 @@ impl Decider<'_> {
             number,
             person: person.cloned(),
             rank,
-            told,
+            told: quote,
             basis: forecast.map(ForecastBasis::from_forecast),
             via: via.cloned(),
             key,
@@ -73,8 +73,8 @@ impl Decider<'_> {
     /// Requires a queue that the caller may join now. Staff may give a number whose turn may come
     /// after closing time.
     fn check_availability(&self, queue: &QueueId) -> Result<(), Refusal> {
-        let by_hand = self.actor.role() != Role::Customer;
-        let may_override = by_hand && self.actor.role() != Role::Api;
+        let is_staff = self.actor.role() != Role::Customer;
+        let may_override = is_staff && self.actor.role() != Role::Api;
         match self.site.availability(self.rules, queue, self.now) {
             // A ticket in a halted queue waits until calling goes on.
             QueueAvailability::Open | QueueAvailability::Halted => Ok(()),
@@ -98,7 +98,7 @@ impl Decider<'_> {
     }
 
     pub(super) fn show_ticket(&self, held: &Ticket, via: Option<&ScanSessionRef>) -> Decided {
-        let told = self.site.current_quote(self.rules, held, self.now);
+        let quote = self.site.current_quote(self.rules, held, self.now);
         let called_to = match &held.state {
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
                 Some(counter.clone())
@@ -109,29 +109,29 @@ impl Decider<'_> {
             ticket: held.id,
             number: held.number.clone(),
             queue: held.queue.clone(),
-            told,
+            told: quote,
             called_to,
             new: false,
             state: held.status(),
         };
-        Ok((outcome, vec![Event::TicketShown { ticket: held.id, told, via: via.cloned() }]))
+        Ok((outcome, vec![Event::TicketShown { ticket: held.id, told: quote, via: via.cloned() }]))
     }
 
     /// Returns a missed ticket to the line on another scan.
     fn return_on_scan(&self, missed: &Ticket, rank: Rank, via: Option<&ScanSessionRef>) -> Decided {
         let ahead = self.site.ahead_at(&missed.queue, rank, missed.id);
-        let told = self.site.quote_at(self.rules, missed, ahead, self.now);
+        let quote = self.site.quote_at(self.rules, missed, ahead, self.now);
         let outcome = Outcome::Holding {
             ticket: missed.id,
             number: missed.number.clone(),
             queue: missed.queue.clone(),
-            told,
+            told: quote,
             called_to: None,
             new: false,
             state: TicketStatus::Waiting,
         };
         let returned = Event::TicketReturned { ticket: missed.id, rank };
-        let shown = Event::TicketShown { ticket: missed.id, told, via: via.cloned() };
+        let shown = Event::TicketShown { ticket: missed.id, told: quote, via: via.cloned() };
         Ok((outcome, vec![returned, shown]))
     }
 }

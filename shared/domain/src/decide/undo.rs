@@ -31,8 +31,8 @@ impl Decider<'_> {
         let before = ticket.undo_point.as_ref();
         let before = before.ok_or_else(|| Refusal::NothingToUndo(ticket.number.clone()))?;
         if !self.actor.is_manager() {
-            let own = before.by.as_ref() == Some(&self.actor.actor_ref());
-            if !own || self.now.at.since_ms(before.at) > UNDO_WINDOW_MS {
+            let is_own = before.by.as_ref() == Some(&self.actor.actor_ref());
+            if !is_own || self.now.at.since_ms(before.at) > UNDO_WINDOW_MS {
                 return Err(Refusal::TooLate(ticket.number.clone()));
             }
         }

@@ -1,6 +1,6 @@
 //! Accuracy of quoted waits against the waits that followed.
 
-use super::situation::AheadBand;
+use super::forecast::AheadBand;
 use std::collections::BTreeMap;
 
 /// Error in seconds that still counts as close.

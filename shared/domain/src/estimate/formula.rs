@@ -1,8 +1,8 @@
 //! Closed-form forecast for a line that its counters serve in order, and the calibration of every
 //! forecast.
 
+use super::forecast::{ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 use super::model::{ForecastModel, QueueModel};
-use super::situation::{ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 
 /// Number ahead from which the wait of the last called person is weighed in.
 const LAST_WAIT_MIN_AHEAD: u32 = 8;
@@ -14,33 +14,35 @@ const MIN_WAIT_SHARE: f64 = 0.3;
 impl ForecastModel {
     /// Forecast for a ticket that is served in the order of the line, by counters that serve no
     /// other queue. `None` while no counter is open.
-    pub fn forecast(&self, situation: &ForecastInput) -> Option<Forecast> {
-        if situation.counters.is_empty() {
+    pub fn forecast(&self, input: &ForecastInput) -> Option<Forecast> {
+        if input.counters.is_empty() {
             return None;
         }
-        if situation.is_next() {
-            return Some(immediate_forecast(situation));
+        if input.is_next() {
+            return Some(immediate_forecast(input));
         }
-        let learned = self.queue_model(&situation.queue);
-        let formula = self.closed_form_s(situation, &learned);
-        let predicted = match situation.last_wait_s {
-            Some(last) if situation.ahead >= LAST_WAIT_MIN_AHEAD && !learned.is_cold() => {
+        let queue_model = self.queue_model(&input.queue);
+        let formula = self.closed_form_s(input, &queue_model);
+        let predicted = match input.last_wait_s {
+            Some(last) if input.ahead >= LAST_WAIT_MIN_AHEAD && !queue_model.is_cold() => {
                 // As a sum of parts, it never falls where the formula rises.
                 formula * (1.0 - LAST_WAIT_SHARE) + f64::from(last) * LAST_WAIT_SHARE
             }
             _ => formula,
         };
-        Some(calibrated_forecast(situation, &learned, predicted, ForecastMethod::Formula))
+        Some(calibrated_forecast(input, &queue_model, predicted, ForecastMethod::Formula))
     }
 
-    fn closed_form_s(&self, situation: &ForecastInput, learned: &QueueModel) -> f64 {
-        let pace = learned.service_time(situation.minutes);
-        let counters = situation.counters.len() as f64;
-        let remaining: f64 = situation.counters.iter().map(|c| self.remaining_s(c)).sum();
-        let work = f64::from(situation.ahead) * learned.stay_rate() * pace.mean_s + remaining;
+    fn closed_form_s(&self, input: &ForecastInput, queue_model: &QueueModel) -> f64 {
+        let service_time = queue_model.service_time(input.minutes);
+        let counters = input.counters.len() as f64;
+        let remaining: f64 = input.counters.iter().map(|c| self.remaining_s(c)).sum();
+        let work =
+            f64::from(input.ahead) * queue_model.stay_rate() * service_time.mean_s + remaining;
         // When this ticket's turn comes, the other counters are in the middle of a service.
-        let unfinished = (counters - 1.0) * pace.mean_s * (1.0 + pace.variation) / 2.0;
-        ((work - unfinished) / counters).max(MIN_WAIT_SHARE * pace.mean_s / counters)
+        let unfinished =
+            (counters - 1.0) * service_time.mean_s * (1.0 + service_time.variation) / 2.0;
+        ((work - unfinished) / counters).max(MIN_WAIT_SHARE * service_time.mean_s / counters)
     }
 
     /// Mean seconds until this counter is free.
@@ -60,7 +62,7 @@ impl ForecastInput {
     }
 }
 
-pub(super) fn immediate_forecast(situation: &ForecastInput) -> Forecast {
+pub(super) fn immediate_forecast(input: &ForecastInput) -> Forecast {
     Forecast {
         predicted_s: 0,
         median_s: 0,
@@ -68,18 +70,18 @@ pub(super) fn immediate_forecast(situation: &ForecastInput) -> Forecast {
         p90_s: 0,
         method: ForecastMethod::Immediate,
         cold: false,
-        closing: ClosingRisk::of(0, 0, situation.closing_s),
+        closing: ClosingRisk::of(0, 0, input.closing_s),
     }
 }
 
 pub(super) fn calibrated_forecast(
-    situation: &ForecastInput,
-    learned: &QueueModel,
+    input: &ForecastInput,
+    queue_model: &QueueModel,
     predicted: f64,
     method: ForecastMethod,
 ) -> Forecast {
     let predicted = predicted.max(1.0).round();
-    let bounds = learned.multipliers(situation.ahead).map(|m| (predicted * m).round() as u32);
+    let bounds = queue_model.multipliers(input.ahead).map(|m| (predicted * m).round() as u32);
     let [median_s, p80_s, p90_s] = bounds;
     Forecast {
         predicted_s: predicted as u32,
@@ -87,8 +89,8 @@ pub(super) fn calibrated_forecast(
         p80_s,
         p90_s,
         method,
-        cold: learned.is_cold(),
-        closing: ClosingRisk::of(median_s, p80_s, situation.closing_s),
+        cold: queue_model.is_cold(),
+        closing: ClosingRisk::of(median_s, p80_s, input.closing_s),
     }
 }
 
@@ -115,8 +117,8 @@ mod tests {
         }
     }
 
-    fn cold_forecast(situation: &ForecastInput) -> Forecast {
-        ForecastModel::default().forecast(situation).unwrap()
+    fn cold_forecast(input: &ForecastInput) -> Forecast {
+        ForecastModel::default().forecast(input).unwrap()
     }
 
     /// Model of a queue whose slots all last eight minutes, and whose forecasts come true.
@@ -178,13 +180,13 @@ mod tests {
 
     #[test]
     fn closing_before_the_promise_or_before_the_median_is_said() {
-        let told = |closing_s| {
+        let closing = |closing_s| {
             let closing_s = Some(closing_s);
             cold_forecast(&ForecastInput { closing_s, ..input_with_ahead(7, &[busy(0)]) }).closing
         };
-        assert_eq!(told(3_360), ClosingRisk::InTime);
-        assert_eq!(told(3_359), ClosingRisk::Doubtful);
-        assert_eq!(told(2_399), ClosingRisk::TooLate);
+        assert_eq!(closing(3_360), ClosingRisk::InTime);
+        assert_eq!(closing(3_359), ClosingRisk::Doubtful);
+        assert_eq!(closing(2_399), ClosingRisk::TooLate);
     }
 
     proptest! {
@@ -207,13 +209,13 @@ mod tests {
         ) {
             let counters: Vec<_> =
                 spents.into_iter().map(|s| s.map_or(LiveCounter::Free, busy)).collect();
-            let situation = ForecastInput { last_wait_s, ..input_with_ahead(ahead, &counters) };
+            let input = ForecastInput { last_wait_s, ..input_with_ahead(ahead, &counters) };
             static LEARNED: LazyLock<ForecastModel> = LazyLock::new(eight_minute_model);
             for model in [ForecastModel::default(), LEARNED.clone()] {
-                let forecast = model.forecast(&situation).unwrap();
+                let forecast = model.forecast(&input).unwrap();
                 prop_assert!(forecast.median_s <= forecast.p80_s);
                 prop_assert!(forecast.p80_s <= forecast.p90_s);
-                prop_assert_eq!(model.clone().forecast(&situation), Some(forecast));
+                prop_assert_eq!(model.clone().forecast(&input), Some(forecast));
             }
         }
     }

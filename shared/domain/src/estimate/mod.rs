@@ -12,7 +12,7 @@
 //! operations and comparisons of IEEE 754, which give the same bits everywhere: no logarithm, no
 //! power, nothing that a platform's library may round in its own way.
 
-mod situation;
+mod forecast;
 
 mod recent;
 mod slots;
@@ -20,18 +20,18 @@ mod slots;
 mod model;
 
 mod formula;
-mod forward_run;
+mod simulation;
 
 mod quote;
 
-mod lead;
+mod thresholds;
 
 mod accuracy;
 
 pub use accuracy::{Accuracy, AccuracyScore};
-pub use forward_run::{CallOrder, MAX_SIMULATED_CALLS, SimulatedCall};
-pub(crate) use lead::slip_threshold_s;
-pub use lead::{is_near, is_slipped};
+pub use forecast::{AheadBand, ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 pub use model::{ForecastModel, ModelSnapshot, Observation, ObservationEnd};
 pub use quote::{DisplayedRange, Estimate, EstimatePhrase, MIN_LENGTHEN_DELAY_MS};
-pub use situation::{AheadBand, ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
+pub use simulation::{CallOrder, MAX_SIMULATED_CALLS, SimulatedCall};
+pub(crate) use thresholds::slip_threshold_s;
+pub use thresholds::{is_near, is_slipped};

@@ -1,8 +1,8 @@
 //! Forecast model of a site, learned from finished visits: slots, cancellations and forecast
 //! outcomes.
 
+use super::forecast::AheadBand;
 use super::recent::{RecentValues, quantile};
-use super::situation::AheadBand;
 use super::slots::{MAX_RECENT_SLOTS, RecentSlots, ServiceTime};
 use crate::model::ids::QueueId;
 use imbl::OrdMap;
@@ -77,19 +77,19 @@ pub struct ModelSnapshot {
 impl ForecastModel {
     /// Learns from a visit to this queue.
     pub fn learn(&mut self, queue: &QueueId, visit: &Observation) {
-        let learned = Arc::make_mut(self.queues.entry(queue.clone()).or_default());
+        let model = Arc::make_mut(self.queues.entry(queue.clone()).or_default());
         let ObservationEnd::Called { waited_s, slot_s, implausible } = visit.end else {
-            learned.cancelled.push(1);
+            model.cancelled.push(1);
             return;
         };
-        learned.cancelled.push(0);
+        model.cancelled.push(0);
         if !implausible {
-            learned.slots.add(slot_s);
+            model.slots.add(slot_s);
         }
         if let Some(predicted_s) = visit.predicted_s.filter(|predicted| *predicted > 0) {
             let ratio = u64::from(waited_s) * 1_000 / u64::from(predicted_s);
             let ratio = u32::try_from(ratio).unwrap_or(MAX_OUTCOME_RATIO).min(MAX_OUTCOME_RATIO);
-            learned.outcomes[AheadBand::of(visit.ahead) as usize].push(ratio);
+            model.outcomes[AheadBand::of(visit.ahead) as usize].push(ratio);
         }
     }
 
@@ -100,27 +100,27 @@ impl ForecastModel {
 
     /// Snapshot of a queue's learned values.
     pub fn snapshot(&self, queue: &QueueId) -> ModelSnapshot {
-        let Some(learned) = self.queues.get(queue) else { return ModelSnapshot::default() };
+        let Some(model) = self.queues.get(queue) else { return ModelSnapshot::default() };
         ModelSnapshot {
-            slots_s: learned.slots.in_order().collect(),
-            cancelled: learned.cancelled.in_order().map(|cancelled| cancelled == 1).collect(),
-            outcomes: learned.outcomes.each_ref().map(|band| band.in_order().collect()),
+            slots_s: model.slots.in_order().collect(),
+            cancelled: model.cancelled.in_order().map(|cancelled| cancelled == 1).collect(),
+            outcomes: model.outcomes.each_ref().map(|band| band.in_order().collect()),
         }
     }
 
     /// Replaces the learned values of a queue by a snapshot.
     pub fn restore(&mut self, queue: &QueueId, snapshot: &ModelSnapshot) {
-        let mut learned = QueueModel::default();
-        snapshot.slots_s.iter().for_each(|slot| learned.slots.add(*slot));
+        let mut model = QueueModel::default();
+        snapshot.slots_s.iter().for_each(|slot| model.slots.add(*slot));
         for cancelled in &snapshot.cancelled {
-            learned.cancelled.push(u32::from(*cancelled));
+            model.cancelled.push(u32::from(*cancelled));
         }
-        for (band, stored) in learned.outcomes.iter_mut().zip(&snapshot.outcomes) {
+        for (band, stored) in model.outcomes.iter_mut().zip(&snapshot.outcomes) {
             for outcome in stored {
                 band.push((*outcome).min(MAX_OUTCOME_RATIO));
             }
         }
-        self.queues.insert(queue.clone(), Arc::new(learned));
+        self.queues.insert(queue.clone(), Arc::new(model));
     }
 
     pub(super) fn queue_model(&self, queue: &QueueId) -> Arc<QueueModel> {
@@ -166,9 +166,10 @@ impl QueueModel {
             all.sort_unstable();
             &all
         };
-        let thousandths = match self.is_cold() {
-            true => COLD_MULTIPLIERS,
-            false => [50, 80, 90].map(|percent| quantile(sorted, percent).unwrap_or(1_000)),
+        let thousandths = if self.is_cold() {
+            COLD_MULTIPLIERS
+        } else {
+            [50, 80, 90].map(|percent| quantile(sorted, percent).unwrap_or(1_000))
         };
         thousandths.map(|multiplier| f64::from(multiplier) / 1_000.0)
     }
@@ -220,9 +221,9 @@ mod tests {
         let end = ObservationEnd::Called { waited_s: 60, slot_s: 40_000, implausible: true };
         let flagged = Observation { ahead: 1, predicted_s: None, end };
         let at_once = called_observation(0, 0, 0, 120);
-        let learned = trained_model([flagged, at_once]).snapshot(&QueueId::new("a"));
-        assert_eq!(learned.slots_s, [120]);
-        assert!(learned.outcomes.iter().all(Vec::is_empty));
+        let snapshot = trained_model([flagged, at_once]).snapshot(&QueueId::new("a"));
+        assert_eq!(snapshot.slots_s, [120]);
+        assert!(snapshot.outcomes.iter().all(Vec::is_empty));
     }
 
     #[test]

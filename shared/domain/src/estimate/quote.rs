@@ -1,6 +1,6 @@
 //! Quoted range of a wait: rounded outward, and steady.
 
-use super::situation::Forecast;
+use super::forecast::Forecast;
 use crate::model::time::Timestamp;
 
 /// Time after shortening in which the upper bound is not lengthened again: two minutes.
@@ -99,7 +99,7 @@ impl DisplayedRange {
 
 #[cfg(test)]
 mod tests {
-    use super::super::situation::{ClosingRisk, ForecastMethod};
+    use super::super::forecast::{ClosingRisk, ForecastMethod};
     use super::*;
     use proptest::prelude::*;
 

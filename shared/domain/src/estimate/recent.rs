@@ -39,8 +39,8 @@ impl<const LAST: usize> RecentValues<LAST> {
 /// Value that the next one stays below with this chance, in percent, if it comes from the same
 /// distribution: one more value is counted than there is. `None` without values.
 pub(super) fn quantile(sorted: &[u32], percent: usize) -> Option<u32> {
-    let place = (percent * (sorted.len() + 1)).div_ceil(100);
-    sorted.get(place.clamp(1, sorted.len().max(1)) - 1).copied()
+    let position = (percent * (sorted.len() + 1)).div_ceil(100);
+    sorted.get(position.clamp(1, sorted.len().max(1)) - 1).copied()
 }
 
 #[cfg(test)]

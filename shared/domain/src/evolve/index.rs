@@ -30,7 +30,7 @@ enum TicketLocation {
 
 impl IndexEntry {
     fn for_ticket(ticket: &Ticket) -> IndexEntry {
-        let place = match &ticket.state {
+        let location = match &ticket.state {
             TicketState::Waiting => TicketLocation::Line,
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
                 TicketLocation::Counter(counter.clone())
@@ -42,7 +42,7 @@ impl IndexEntry {
         IndexEntry {
             queue: ticket.queue.clone(),
             rank: ticket.rank,
-            location: place,
+            location,
             holder: ticket.person.clone().filter(|_| ticket.is_live()),
             deadline: ticket.deadline(),
             slip_threshold: SlipThreshold::for_ticket(ticket),
@@ -70,15 +70,15 @@ impl Site {
         id: TicketId,
         change: impl FnOnce(&mut Ticket),
     ) -> Option<Arc<Ticket>> {
-        let trail = self.visit_progress(self.ticket(id)?);
+        let progress = self.visit_progress(self.ticket(id)?);
         let shared = self.tickets.get_mut(&id)?;
         let was = IndexEntry::for_ticket(shared);
         let ticket = Arc::make_mut(shared);
-        ticket.progress = trail;
+        ticket.progress = progress;
         change(ticket);
         let stays = was.location == TicketLocation::Line && was.queue == ticket.queue;
         ticket.progress.overtakes_counted = match ticket.state {
-            TicketState::Waiting if stays => trail.overtakes_counted,
+            TicketState::Waiting if stays => progress.overtakes_counted,
             TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
             _ => 0,
         };
@@ -95,48 +95,52 @@ impl Site {
         Some(ticket)
     }
 
-    fn unindex(&mut self, id: TicketId, spot: IndexEntry) {
-        match spot.location {
-            TicketLocation::Line => self.lines.entry(spot.queue).or_default().remove(spot.rank, id),
+    fn unindex(&mut self, id: TicketId, entry: IndexEntry) {
+        match entry.location {
+            TicketLocation::Line => {
+                self.lines.entry(entry.queue).or_default().remove(entry.rank, id)
+            }
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = None,
             TicketLocation::Held => {
-                drop(self.lines.entry(spot.queue).or_default().held.remove(&id))
+                self.lines.entry(entry.queue).or_default().held.remove(&id);
             }
             TicketLocation::Missed => {
-                drop(self.lines.entry(spot.queue).or_default().missed.remove(&id))
+                self.lines.entry(entry.queue).or_default().missed.remove(&id);
             }
             TicketLocation::Gone => {}
         }
-        if let Some(deadline) = spot.deadline {
+        if let Some(deadline) = entry.deadline {
             self.deadlines.remove(&(deadline, id));
         }
-        if let Some(holder) = spot.holder {
+        if let Some(holder) = entry.holder {
             self.holders.remove(&holder);
         }
     }
 
-    fn index(&mut self, id: TicketId, spot: IndexEntry) {
-        match spot.location {
+    fn index(&mut self, id: TicketId, entry: IndexEntry) {
+        match entry.location {
             TicketLocation::Line => {
-                let arrival = spot.rank.arrival;
+                let arrival = entry.rank.arrival;
                 self.last_arrival = self.last_arrival.max(Some(arrival));
-                self.lines.entry(spot.queue).or_default().insert(
-                    spot.rank,
+                self.lines.entry(entry.queue).or_default().insert(
+                    entry.rank,
                     id,
-                    spot.slip_threshold,
+                    entry.slip_threshold,
                 );
             }
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
-            TicketLocation::Held => drop(self.lines.entry(spot.queue).or_default().held.insert(id)),
+            TicketLocation::Held => {
+                self.lines.entry(entry.queue).or_default().held.insert(id);
+            }
             TicketLocation::Missed => {
-                drop(self.lines.entry(spot.queue).or_default().missed.insert(id))
+                self.lines.entry(entry.queue).or_default().missed.insert(id);
             }
             TicketLocation::Gone => {}
         }
-        if let Some(deadline) = spot.deadline {
+        if let Some(deadline) = entry.deadline {
             self.deadlines.insert((deadline, id));
         }
-        if let Some(holder) = spot.holder {
+        if let Some(holder) = entry.holder {
             self.holders.insert(holder, id);
         }
     }

@@ -65,8 +65,8 @@ impl Site {
                     0 => None,
                     untold => {
                         let all: Vec<_> = line.notification_targets().map(|(id, _)| id).collect();
-                        let told = all.len().saturating_sub(untold);
-                        Remainder::from_tickets(at, all.into_iter().skip(told))
+                        let notified = all.len().saturating_sub(untold);
+                        Remainder::from_tickets(at, all.into_iter().skip(notified))
                     }
                 };
             }
@@ -140,9 +140,10 @@ impl Site {
                 line.out_of_order += u32::from(out_of_order);
                 if out_of_order && !line.is_empty() {
                     // A missed ticket that is called at once was behind no other.
-                    let (before, cause) = match was_waiting {
-                        true => (Some((called.rank, called.id)), PositionChangeCause::OutOfOrder),
-                        false => (None, PositionChangeCause::Return),
+                    let (before, cause) = if was_waiting {
+                        (Some((called.rank, called.id)), PositionChangeCause::OutOfOrder)
+                    } else {
+                        (None, PositionChangeCause::Return)
                     };
                     line.record_overtake(Overtake { behind: None, before, cause });
                 }
@@ -264,11 +265,11 @@ impl Site {
                     }
                 });
             }
-            Event::NotificationTriggered(milestone) => {
-                self.update_ticket(milestone.ticket, |ticket| {
-                    ticket.notifications.record(&milestone.kind, milestone.order, milestone.at);
-                    if let Some(told) = milestone.kind.quoted_wait() {
-                        ticket.progress.record_quote(told, milestone.at);
+            Event::NotificationTriggered(trigger) => {
+                self.update_ticket(trigger.ticket, |ticket| {
+                    ticket.notifications.record(&trigger.kind, trigger.order, trigger.at);
+                    if let Some(quote) = trigger.kind.quoted_wait() {
+                        ticket.progress.record_quote(quote, trigger.at);
                     }
                 });
             }
@@ -279,7 +280,7 @@ impl Site {
     fn end_ticket(
         &mut self,
         id: TicketId,
-        stage: TicketState,
+        state: TicketState,
         at: Timestamp,
         by: Option<&ActorRef>,
     ) {
@@ -290,7 +291,7 @@ impl Site {
                 ticket.undo_point =
                     Some(Arc::new(UndoPoint { ticket: before, at, by: by.cloned() }));
             }
-            ticket.state = stage;
+            ticket.state = state;
         });
     }
 
@@ -341,12 +342,12 @@ fn new_ticket(
     number: &Number,
     person: &Option<Person>,
     rank: Rank,
-    told: QuotedWait,
+    quoted: QuotedWait,
     at: Timestamp,
 ) -> Ticket {
-    let mut trail = VisitProgress::default();
-    trail.record_quote(&told, at);
-    let expected = told.estimate.map(|estimate| at.plus_minutes(estimate.low));
+    let mut progress = VisitProgress::default();
+    progress.record_quote(&quoted, at);
+    let expected = quoted.estimate.map(|estimate| at.plus_minutes(estimate.low));
     Ticket {
         id,
         key: None,
@@ -356,13 +357,13 @@ fn new_ticket(
         taken_at: at,
         arrived: rank.arrival,
         rank,
-        quoted: told,
+        quoted,
         basis: None,
         state: TicketState::Waiting,
         counts: TicketCounts::default(),
         marks: Marks::default(),
         notifications: NotificationHistory { expected_turn_at: expected, ..Default::default() },
-        progress: trail,
+        progress,
         worked_ms: 0,
         undo_point: None,
     }

@@ -35,9 +35,9 @@ impl SlipThreshold {
     pub(crate) fn for_ticket(ticket: &Ticket) -> Option<SlipThreshold> {
         let expected = ticket.notifications.expected_turn_at?;
         let from = ticket.person.as_ref().and(ticket.notifications.slip_allowed_from())?;
-        let told_ms = expected.since_ms(ticket.taken_at).max(0);
-        let told_s = u32::try_from(told_ms / 1_000).unwrap_or(u32::MAX);
-        let limit = ticket.taken_at.plus_ms(i64::from(slip_threshold_s(told_s)) * 1_000);
+        let quoted_ms = expected.since_ms(ticket.taken_at).max(0);
+        let quoted_s = u32::try_from(quoted_ms / 1_000).unwrap_or(u32::MAX);
+        let limit = ticket.taken_at.plus_ms(i64::from(slip_threshold_s(quoted_s)) * 1_000);
         Some(SlipThreshold { limit, from })
     }
 
@@ -88,15 +88,8 @@ fn weight(tree: &Tree) -> u32 {
 }
 
 impl Node {
-    fn leaf(place: Position, patience: SlipThreshold) -> Node {
-        Node {
-            position: place,
-            threshold: patience,
-            len: 1,
-            min_threshold: patience,
-            left: None,
-            right: None,
-        }
+    fn leaf(position: Position, threshold: SlipThreshold) -> Node {
+        Node { position, threshold, len: 1, min_threshold: threshold, left: None, right: None }
     }
 
     /// Recomputes the totals from the two sides.
@@ -115,18 +108,20 @@ fn rebalance(mut shared: Arc<Node>) -> Arc<Node> {
     let (left, right) = (weight(&node.left), weight(&node.right));
     if right > MAX_WEIGHT_RATIO * left {
         node.right = node.right.take().map(|side| {
-            match weight(&side.left) < SINGLE_ROTATION_RATIO * weight(&side.right) {
-                true => side,
-                false => rotate_right(side),
+            if weight(&side.left) < SINGLE_ROTATION_RATIO * weight(&side.right) {
+                side
+            } else {
+                rotate_right(side)
             }
         });
         return rotate_left(shared);
     }
     if left > MAX_WEIGHT_RATIO * right {
         node.left = node.left.take().map(|side| {
-            match weight(&side.right) < SINGLE_ROTATION_RATIO * weight(&side.left) {
-                true => side,
-                false => rotate_left(side),
+            if weight(&side.right) < SINGLE_ROTATION_RATIO * weight(&side.left) {
+                side
+            } else {
+                rotate_left(side)
             }
         });
         return rotate_right(shared);
@@ -158,23 +153,23 @@ fn rotate_right(mut shared: Arc<Node>) -> Arc<Node> {
     up
 }
 
-fn tree_with(tree: Tree, place: Position, patience: SlipThreshold) -> Arc<Node> {
-    let Some(mut shared) = tree else { return Arc::new(Node::leaf(place, patience)) };
+fn tree_with(tree: Tree, position: Position, threshold: SlipThreshold) -> Arc<Node> {
+    let Some(mut shared) = tree else { return Arc::new(Node::leaf(position, threshold)) };
     let node = Arc::make_mut(&mut shared);
-    match place.cmp(&node.position) {
-        Ordering::Less => node.left = Some(tree_with(node.left.take(), place, patience)),
-        Ordering::Greater => node.right = Some(tree_with(node.right.take(), place, patience)),
-        Ordering::Equal => node.threshold = patience,
+    match position.cmp(&node.position) {
+        Ordering::Less => node.left = Some(tree_with(node.left.take(), position, threshold)),
+        Ordering::Greater => node.right = Some(tree_with(node.right.take(), position, threshold)),
+        Ordering::Equal => node.threshold = threshold,
     }
     rebalance(shared)
 }
 
-fn tree_without(tree: Tree, place: &Position) -> Tree {
+fn tree_without(tree: Tree, position: &Position) -> Tree {
     let mut shared = tree?;
     let node = Arc::make_mut(&mut shared);
-    match place.cmp(&node.position) {
-        Ordering::Less => node.left = tree_without(node.left.take(), place),
-        Ordering::Greater => node.right = tree_without(node.right.take(), place),
+    match position.cmp(&node.position) {
+        Ordering::Less => node.left = tree_without(node.left.take(), position),
+        Ordering::Greater => node.right = tree_without(node.right.take(), position),
         Ordering::Equal => match (node.left.take(), node.right.take()) {
             (None, side) | (side, None) => return side,
             (left, Some(right)) => {
@@ -210,13 +205,13 @@ impl Lane {
     }
 
     /// Inserts a position with its threshold; replaces the threshold of a position that is present.
-    pub(crate) fn insert(&mut self, place: Position, patience: Option<SlipThreshold>) {
-        let patience = patience.unwrap_or(SlipThreshold::NEVER);
-        self.root = Some(tree_with(self.root.take(), place, patience));
+    pub(crate) fn insert(&mut self, position: Position, threshold: Option<SlipThreshold>) {
+        let threshold = threshold.unwrap_or(SlipThreshold::NEVER);
+        self.root = Some(tree_with(self.root.take(), position, threshold));
     }
 
-    pub(crate) fn remove(&mut self, place: &Position) {
-        self.root = tree_without(self.root.take(), place);
+    pub(crate) fn remove(&mut self, position: &Position) {
+        self.root = tree_without(self.root.take(), position);
     }
 
     /// First position of the lane.
@@ -247,15 +242,14 @@ impl Lane {
     }
 
     /// Number of positions before this one, which need not be in the lane.
-    pub(crate) fn count_before(&self, place: &Position) -> usize {
+    pub(crate) fn count_before(&self, position: &Position) -> usize {
         let (mut tree, mut before) = (&self.root, 0);
         while let Some(node) = tree {
-            tree = match place <= &node.position {
-                true => &node.left,
-                false => {
-                    before += len(&node.left) as usize + 1;
-                    &node.right
-                }
+            tree = if position <= &node.position {
+                &node.left
+            } else {
+                before += len(&node.left) as usize + 1;
+                &node.right
             };
         }
         before
@@ -299,11 +293,11 @@ fn find_slip_candidates(
         return;
     }
     find_slip_candidates(&node.left, before, may, found);
-    let own = before + len(&node.left);
-    if node.threshold != SlipThreshold::NEVER && may(&node.threshold, own, own) {
-        found(node.position.1, own);
+    let index = before + len(&node.left);
+    if node.threshold != SlipThreshold::NEVER && may(&node.threshold, index, index) {
+        found(node.position.1, index);
     }
-    find_slip_candidates(&node.right, own + 1, may, found);
+    find_slip_candidates(&node.right, index + 1, may, found);
 }
 
 /// Lanes are equal if they hold the same positions; the shape of the tree does not matter.
@@ -379,10 +373,10 @@ mod tests {
             let (mut lane, mut list) = (Lane::default(), BTreeMap::new());
             for (n, limit, comes) in steps {
                 let earlier = (lane.clone(), list.clone());
-                let patience = limit.map(|n| SlipThreshold { limit: Timestamp(n), from: Timestamp(40 - n) });
+                let threshold = limit.map(|n| SlipThreshold { limit: Timestamp(n), from: Timestamp(40 - n) });
                 if comes {
-                    lane.insert(position(n), patience);
-                    list.insert(position(n), patience);
+                    lane.insert(position(n), threshold);
+                    list.insert(position(n), threshold);
                 } else {
                     lane.remove(&position(n));
                     list.remove(&position(n));
@@ -399,8 +393,8 @@ mod tests {
                 let mut found = Vec::new();
                 let now = |least: &SlipThreshold| least.limit <= Timestamp(20) && least.from <= Timestamp(25);
                 lane.slip_candidates(&mut |least, _, _| now(least), &mut |id, at| found.push((id, at)));
-                let all = list.iter().enumerate().filter(|(_, (_, patience))| patience.as_ref().is_some_and(now));
-                let all: Vec<_> = all.map(|(at, (place, _))| (place.1, at as u32)).collect();
+                let all = list.iter().enumerate().filter(|(_, (_, threshold))| threshold.as_ref().is_some_and(now));
+                let all: Vec<_> = all.map(|(at, (position, _))| (position.1, at as u32)).collect();
                 prop_assert_eq!(found, all);
             }
         }

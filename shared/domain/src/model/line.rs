@@ -70,11 +70,11 @@ impl Line {
         ticket: TicketId,
         from: u32,
     ) -> impl Iterator<Item = PositionChangeCause> + '_ {
-        let place = (rank, ticket);
+        let position = (rank, ticket);
         let later = self.overtakes.iter().skip(from as usize);
         let past = later.filter(move |overtake| {
-            overtake.behind.is_none_or(|from| from < place)
-                && overtake.before.is_none_or(|to| place < to)
+            overtake.behind.is_none_or(|from| from < position)
+                && overtake.before.is_none_or(|to| position < to)
         });
         past.map(|overtake| overtake.cause)
     }
@@ -160,8 +160,13 @@ impl Line {
         self.lanes.range(classes).map(|(_, lane)| lane.len()).sum()
     }
 
-    pub(crate) fn insert(&mut self, rank: Rank, ticket: TicketId, patience: Option<SlipThreshold>) {
-        self.lanes.entry(rank.class).or_default().insert((rank, ticket), patience);
+    pub(crate) fn insert(
+        &mut self,
+        rank: Rank,
+        ticket: TicketId,
+        threshold: Option<SlipThreshold>,
+    ) {
+        self.lanes.entry(rank.class).or_default().insert((rank, ticket), threshold);
     }
 
     pub(crate) fn remove(&mut self, rank: Rank, ticket: TicketId) {
@@ -240,10 +245,11 @@ impl Line {
     }
 
     /// Number of times that tickets of a better class that came later were called before this
-    /// position. Counting stops at `most`.
-    pub(crate) fn count_passes(&self, rank: Rank, ticket: TicketId, most: u32) -> u32 {
-        let place = (rank.arrival, rank.sequence, rank.offset, ticket);
-        let later = self.priority_passes.range(place..).filter(|(_, class)| **class < rank.class);
-        later.take(most as usize).count() as u32
+    /// position. Counting stops at `max`.
+    pub(crate) fn count_passes(&self, rank: Rank, ticket: TicketId, max: u32) -> u32 {
+        let position = (rank.arrival, rank.sequence, rank.offset, ticket);
+        let later =
+            self.priority_passes.range(position..).filter(|(_, class)| **class < rank.class);
+        later.take(max as usize).count() as u32
     }
 }

@@ -164,11 +164,11 @@ impl NotificationKind {
     /// Wait that the notification quotes, if it quotes one.
     pub(crate) fn quoted_wait(&self) -> Option<&QuotedWait> {
         match self {
-            NotificationKind::Joined(told)
-            | NotificationKind::Near(told)
-            | NotificationKind::Next(told)
-            | NotificationKind::Returned { told, .. }
-            | NotificationKind::Slipped(told) => Some(told),
+            NotificationKind::Joined(quote)
+            | NotificationKind::Near(quote)
+            | NotificationKind::Next(quote)
+            | NotificationKind::Returned { told: quote, .. }
+            | NotificationKind::Slipped(quote) => Some(quote),
             _ => None,
         }
     }
@@ -188,7 +188,7 @@ impl NotificationHistory {
     /// Returns `true` if the budget and the spacing allow this kind now. A call needs no spacing,
     /// and the last template of the budget is reserved for it.
     pub(crate) fn allows(&self, kind: &NotificationKind, at: Timestamp) -> bool {
-        let apart =
+        let is_spaced =
             self.last_template_at.is_none_or(|last| at.since_ms(last) >= MIN_TEMPLATE_INTERVAL_MS);
         match kind {
             NotificationKind::Joined(_) => true,
@@ -198,10 +198,10 @@ impl NotificationHistory {
                 self.template_count < MAX_TEMPLATES_PER_TICKET - 1
             }
             NotificationKind::Recalled { .. } | NotificationKind::Missed { .. } => {
-                apart && self.template_count < MAX_TEMPLATES_PER_TICKET - 1
+                is_spaced && self.template_count < MAX_TEMPLATES_PER_TICKET - 1
             }
             _ => {
-                apart
+                is_spaced
                     && self.template_count < MAX_TEMPLATES_PER_TICKET - TEMPLATES_RESERVED_FOR_CALLS
             }
         }

@@ -67,8 +67,8 @@ pub struct TicketPositionChange {
 pub(crate) struct PositionChanges(Vector<PositionChange>);
 
 impl PositionChanges {
-    pub(crate) fn add(&mut self, moved: PositionChange) {
-        self.0.push_back(moved);
+    pub(crate) fn add(&mut self, change: PositionChange) {
+        self.0.push_back(change);
         while self.0.len() > MAX_POSITION_CHANGES {
             self.0.pop_front();
         }
@@ -82,8 +82,8 @@ impl PositionChanges {
 impl PositionChange {
     /// Change of the number ahead for another position; `None` if it is not affected.
     pub(crate) fn effect_on(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
-        let in_front = |place: Option<Rank>| {
-            i32::from(place.is_some_and(|place| (place, self.ticket) < (rank, ticket)))
+        let in_front = |other: Option<Rank>| {
+            i32::from(other.is_some_and(|other| (other, self.ticket) < (rank, ticket)))
         };
         let more = in_front(self.to) - in_front(self.from);
         let overtaken = self.cause == PositionChangeCause::OutOfOrder && in_front(self.from) == 0;

@@ -31,7 +31,7 @@ pub(crate) struct RecentCommands {
 
 impl RecentCommands {
     pub(crate) fn get(&self, id: &CommandId) -> Option<&RecordedAnswer> {
-        self.by_id.get(id).map(|remembered| &**remembered)
+        self.by_id.get(id).map(|recorded| &**recorded)
     }
 
     pub(crate) fn record(&mut self, decision: &Decision) {
@@ -42,12 +42,12 @@ impl RecentCommands {
             self.in_order.pop_front();
             self.by_id.remove(&id);
         }
-        let remembered = RecordedAnswer {
+        let recorded = RecordedAnswer {
             fingerprint: decision.fingerprint,
             at: decision.at,
             outcome: decision.outcome.clone(),
         };
-        self.by_id.insert(decision.command, Arc::new(remembered));
+        self.by_id.insert(decision.command, Arc::new(recorded));
         self.in_order.push_back((decision.at, decision.command));
     }
 }

@@ -125,9 +125,9 @@ impl Site {
 
     /// Live tickets, in the order in which they were taken.
     pub(crate) fn live_tickets(&self) -> Vec<TicketId> {
-        let aside = self.lines.values().flat_map(Line::all_tickets);
+        let in_lines = self.lines.values().flat_map(Line::all_tickets);
         let served = self.counters.values().filter_map(|counter| counter.serving);
-        let mut all: Vec<_> = aside.chain(served).collect();
+        let mut all: Vec<_> = in_lines.chain(served).collect();
         all.sort_unstable();
         all
     }
@@ -176,8 +176,8 @@ impl Site {
 
     /// State of a queue: the one that staff set, or the one of the owner's rules.
     pub fn queue_state(&self, rules: &Rules, queue: &QueueId) -> QueueState {
-        let set = self.lines.get(queue).and_then(|line| line.state);
-        set.unwrap_or_else(|| match rules.queues.get(queue) {
+        let by_staff = self.lines.get(queue).and_then(|line| line.state);
+        by_staff.unwrap_or_else(|| match rules.queues.get(queue) {
             Some(rules) if rules.open => QueueState::Open,
             _ => QueueState::Closed,
         })
@@ -185,9 +185,9 @@ impl Site {
 
     /// Returns `true` if tickets of the queue may be called now.
     pub(crate) fn is_calling(&self, rules: &Rules, queue: &QueueId) -> bool {
-        let swept = self.lines.get(queue).is_none_or(|line| line.uncleared.is_none());
+        let cleared = self.lines.get(queue).is_none_or(|line| line.uncleared.is_none());
         let state = self.queue_state(rules, queue);
-        swept && matches!(state, QueueState::Open | QueueState::Paused)
+        cleared && matches!(state, QueueState::Open | QueueState::Paused)
     }
 
     /// Number of times that a ticket was overtaken, up to now.
@@ -197,13 +197,14 @@ impl Site {
 
     /// Running record of a visit, with the overtakings of its line up to now.
     pub(crate) fn visit_progress(&self, ticket: &Ticket) -> VisitProgress {
-        let mut trail = ticket.progress;
-        let Some(line) = self.lines.get(&ticket.queue) else { return trail };
+        let mut progress = ticket.progress;
+        let Some(line) = self.lines.get(&ticket.queue) else { return progress };
         if ticket.state == TicketState::Waiting {
-            let overtakers = line.overtake_causes(ticket.rank, ticket.id, trail.overtakes_counted);
-            overtakers.for_each(|cause| trail.overtaken.increment(cause));
-            trail.overtakes_counted = line.overtake_count();
+            let overtakers =
+                line.overtake_causes(ticket.rank, ticket.id, progress.overtakes_counted);
+            overtakers.for_each(|cause| progress.overtaken.increment(cause));
+            progress.overtakes_counted = line.overtake_count();
         }
-        trail
+        progress
     }
 }

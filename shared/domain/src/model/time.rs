@@ -104,8 +104,8 @@ impl DecisionInput {
 
     /// The same input with this forecast model.
     #[must_use]
-    pub fn with_model(self, learned: ForecastModel) -> DecisionInput {
-        DecisionInput { model: learned, ..self }
+    pub fn with_model(self, model: ForecastModel) -> DecisionInput {
+        DecisionInput { model, ..self }
     }
 
     /// Business day of the decision.
@@ -116,7 +116,7 @@ impl DecisionInput {
     /// Opening status of a queue at the time of the decision.
     pub fn opening_status(&self, queue: &QueueId) -> OpeningStatus {
         let Some(intervals) = self.today.hours.get(queue) else { return OpeningStatus::Always };
-        let within = intervals.iter().find(|interval| interval.contains(self.at));
-        within.map_or(OpeningStatus::Outside, |interval| OpeningStatus::Until(interval.to))
+        let open = intervals.iter().find(|interval| interval.contains(self.at));
+        open.map_or(OpeningStatus::Outside, |interval| OpeningStatus::Until(interval.to))
     }
 }

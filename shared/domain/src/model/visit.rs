@@ -66,9 +66,9 @@ impl VisitRecord {
     /// not held, transferred or called out of order.
     pub fn comparable_wait_s(&self) -> Option<u32> {
         let TicketCounts { holds, hops, .. } = self.counts;
-        let foretold = self.basis.is_some_and(|basis| basis.predicted_s > 0);
-        let plain = holds == 0 && hops == 0 && !self.called_out_of_order;
-        (foretold && plain).then(|| self.waited_ms().map(ms_to_seconds)).flatten()
+        let has_prediction = self.basis.is_some_and(|basis| basis.predicted_s > 0);
+        let is_comparable = holds == 0 && hops == 0 && !self.called_out_of_order;
+        (has_prediction && is_comparable).then(|| self.waited_ms().map(ms_to_seconds)).flatten()
     }
 
     /// Observation for the forecast model; `None` if the visit was voided before a call.
@@ -86,8 +86,8 @@ impl VisitRecord {
             (None, _) => return None,
         };
         // The prediction of another method cannot be compared.
-        let own = self.basis.filter(|basis| ForecastMethod::from_code(basis.method).is_some());
-        let predicted_s = self.comparable_wait_s().and(own).map(|basis| basis.predicted_s);
+        let basis = self.basis.filter(|basis| ForecastMethod::from_code(basis.method).is_some());
+        let predicted_s = self.comparable_wait_s().and(basis).map(|basis| basis.predicted_s);
         Some(Observation { ahead, predicted_s, end })
     }
 }

@@ -29,17 +29,18 @@ pub struct VisitProgress {
 
 impl VisitProgress {
     /// Records that the holder was quoted a range.
-    pub(crate) fn record_quote(&mut self, told: &QuotedWait, at: Timestamp) {
-        if let Some(range) = told.estimate {
+    pub(crate) fn record_quote(&mut self, quote: &QuotedWait, at: Timestamp) {
+        if let Some(range) = quote.estimate {
             self.displayed = Some(
-                self.displayed.map_or(DisplayedRange::new(range), |shown| shown.updated(range, at)),
+                self.displayed
+                    .map_or(DisplayedRange::new(range), |displayed| displayed.updated(range, at)),
             );
         }
     }
 
     /// Range to quote now, given a fresh estimate.
     pub(crate) fn steady_range(&self, fresh: Estimate, at: Timestamp) -> Estimate {
-        self.displayed.map_or(fresh, |shown| shown.updated(fresh, at).range)
+        self.displayed.map_or(fresh, |displayed| displayed.updated(fresh, at).range)
     }
 }
 

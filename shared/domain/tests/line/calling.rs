@@ -1,6 +1,6 @@
 //! Calling, and what becomes of the called.
 
-use crate::hall::{call, finish, given, miss, open, take};
+use crate::fixture::{call, finish, given, miss, open, take};
 use paihao_domain::{
     Act, CounterId, CounterTicket, Event, NotificationKind, QueueId, Refusal, TicketId, TicketState,
 };

@@ -1,6 +1,6 @@
 //! Opening and closing counters.
 
-use crate::hall::{call, close, given, open, take};
+use crate::fixture::{call, close, given, open, take};
 use paihao_domain::{CounterId, Refusal};
 
 #[test]
@@ -27,7 +27,8 @@ fn a_closed_counter_calls_nobody() {
 #[test]
 fn an_unknown_counter_does_nothing() {
     let mut hall = given([]);
-    for act in [open("9"), close("9"), call("9"), crate::hall::finish("9"), crate::hall::miss("9")]
+    for act in
+        [open("9"), close("9"), call("9"), crate::fixture::finish("9"), crate::fixture::miss("9")]
     {
         let refused = hall.when(act).then_refused();
         assert_eq!(refused, Refusal::UnknownCounter(CounterId::new("9")));

@@ -1,6 +1,6 @@
 //! A business day stands alone.
 
-use crate::hall::{call, given, open, take};
+use crate::fixture::{call, given, open, take};
 use paihao_domain::{CounterId, Day, Event, Refusal};
 
 #[test]
@@ -48,7 +48,7 @@ fn a_day_needs_nothing_from_before() {
     let command = paihao_domain::Command {
         id: paihao_domain::CommandId([7; 16]),
         fingerprint: 0,
-        actor: crate::hall::customer("ben"),
+        actor: crate::fixture::customer("ben"),
         act: take("ben", "a"),
     };
     lived.when_command(command.clone()).then();

@@ -1,6 +1,6 @@
 //! Asking for one's own ticket, giving it up, and being forgotten.
 
-use crate::hall::{call, finish, given, open, take};
+use crate::fixture::{call, finish, given, open, take};
 use paihao_domain::{Act, CloseReason, CounterId, Event, Outcome, Person, Refusal, TicketId};
 
 fn person(name: &str) -> Person {

@@ -1,7 +1,7 @@
 //! Properties that hold after every step of thousands of random commands, by several replicas whose
 //! clocks jump and whose views are stale.
 
-use crate::hall::{
+use crate::fixture::{
     api_manager, call, close, customer, finish, manager, miss, open, rules, served, staff, start,
     take,
 };

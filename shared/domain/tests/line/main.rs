@@ -1,6 +1,6 @@
 //! The rules of the line, told as given / when / then, and as properties of random histories.
 
-mod hall;
+mod fixture;
 
 mod calling;
 mod counters;
@@ -14,7 +14,7 @@ mod transitions;
 
 mod visits;
 
+mod batches;
 mod histories;
-mod looks;
-mod pieces;
 mod records;
+mod timers;

@@ -1,6 +1,6 @@
 //! Who is next: classes, turns, the bound; and where those stand who come back.
 
-use crate::hall::{
+use crate::fixture::{
     MINUTE_MS, SiteFixture, call, finish, given, given_with_rules, miss, open, return_ticket,
     rules, take, take_class,
 };

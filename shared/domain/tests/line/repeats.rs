@@ -1,6 +1,6 @@
 //! The same command again.
 
-use crate::hall::{MINUTE_MS, call, given, given_with_rules, open, rules, take};
+use crate::fixture::{MINUTE_MS, call, given, given_with_rules, open, rules, take};
 use paihao_domain::{
     Act, COMMAND_RETENTION_MS, Command, CommandId, Outcome, QueueId, Refusal, TicketId,
     TicketStatus,

@@ -1,6 +1,6 @@
 //! Taking a number, and giving it up.
 
-use crate::hall::{MINUTE_MS, call, finish, given, miss, open, take};
+use crate::fixture::{MINUTE_MS, call, finish, given, miss, open, take};
 use paihao_domain::{
     Act, CloseReason, Event, Outcome, QueueId, Refusal, TicketId, TicketState, TicketStatus,
 };

@@ -1,10 +1,10 @@
 //! What is left of a visit when it has ended: given / when / then for each way to end it.
 
-use crate::hall::{
+use crate::fixture::{
     CommandResult, MINUTE_MS, call, finish, given, given_with_rules, miss, open, return_ticket,
     rules, start, take,
 };
-use crate::hall::{manager, take_class};
+use crate::fixture::{manager, take_class};
 use paihao_domain::{
     Act, CloseReason, CounterId, Day, Event, ForecastBasis, ForecastModel, LetPassLimit,
     Observation, ObservationEnd, OvertakeCounts, QueueId, TicketId, Timestamp, VisitOutcome,
@@ -64,10 +64,11 @@ fn a_served_visit_says_when_what_happened_and_what_was_told() {
 #[test]
 fn a_break_in_the_service_is_not_service_and_the_way_to_the_counter_neither() {
     let mut hall = given([open("1"), take("ann", "a"), call("1"), start("1")]);
-    let suspend =
-        Act::Suspend {
-            served: crate::hall::served("1"), reason: "补材料".into(), affinity: false
-        };
+    let suspend = Act::Suspend {
+        served: crate::fixture::served("1"),
+        reason: "补材料".into(),
+        affinity: false,
+    };
     hall.when(suspend).then();
     hall.advance_ms(20 * MINUTE_MS);
     let resume = Act::ResumeAtCounter { counter: CounterId::new("1"), ticket: TicketId(1) };
@@ -170,7 +171,7 @@ fn each_way_to_be_overtaken_is_counted_for_whom_it_happened_to() {
     hall.when(Act::LetPass { ticket: TicketId(1), until: LetPassLimit::OnRequest }).then();
     hall.when(Act::Resume(TicketId(1))).then(); // x is back before her
     hall.when(call("1")).then(); // 5
-    hall.when(Act::PutBack(crate::hall::served("1"))).then(); // and not called after all
+    hall.when(Act::PutBack(crate::fixture::served("1"))).then(); // and not called after all
     let visit = single_ended_visit(hall.when(Act::Leave { ticket: TicketId(3), reason: None }));
     let expected = OvertakeCounts {
         priority: 1,
@@ -221,18 +222,18 @@ fn what_was_learned_changes_what_the_next_person_is_told() {
 fn a_promise_that_was_shortened_is_not_lengthened_in_front_of_its_holder() {
     let people = ["x", "y", "z", "ann"].map(|name| take(name, "a"));
     let mut hall = given([open("1"), open("2")].into_iter().chain(people));
-    let shown = |hall: &crate::hall::SiteFixture| {
+    let shown = |hall: &crate::fixture::SiteFixture| {
         hall.site.current_quote(&hall.rules, hall.ticket(4), &hall.now)
     };
     let show = || Act::Show { person: paihao_domain::Person::new("ann") };
-    hall.at_once(crate::hall::close("2")).then();
+    hall.at_once(crate::fixture::close("2")).then();
     let long = shown(&hall).estimate.unwrap().high;
     hall.at_once(show()).then();
     hall.at_once(open("2")).then();
     hall.at_once(show()).then();
     let short = shown(&hall).estimate.unwrap().high;
     assert!(short < long, "{short} {long}");
-    hall.at_once(crate::hall::close("2")).then();
+    hall.at_once(crate::fixture::close("2")).then();
     assert_eq!(shown(&hall).estimate.unwrap().high, short, "a moment later");
     hall.advance_ms(2 * MINUTE_MS);
     assert!(shown(&hall).estimate.unwrap().high >= long);

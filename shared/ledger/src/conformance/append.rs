@@ -1,12 +1,12 @@
-//! Cases of appending: expectations, conflicts, and stored entries.
+//! Cases of appending: preconditions, conflicts, and stored entries.
 
 use super::*;
 use crate::{AppendError, ExpectedPosition};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The first append expects nothing, the next one the position of the first.
-pub async fn expects_nothing_then_a_position(ledger: Arc<dyn Ledger>) {
+/// The first append expects an empty subject, the next one the position of the first.
+pub async fn expects_an_empty_subject_then_a_position(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
     let first =
         ledger.append(&LOG, &subject, ExpectedPosition::Empty, Entry::new("1")).await.unwrap();
@@ -17,7 +17,7 @@ pub async fn expects_nothing_then_a_position(ledger: Arc<dyn Ledger>) {
     assert!(Position::START < first && first < second && second < third);
 }
 
-/// A wrong expectation writes nothing and reports the position found.
+/// A failed precondition writes nothing and returns the found position.
 pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
     let first = append_any(&*ledger, &LOG, "a", "1").await;
@@ -39,7 +39,7 @@ pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
     ledger.append(&LOG, &subject, ExpectedPosition::At(second), Entry::new("3")).await.unwrap();
 }
 
-/// An expected position in an empty subject is a conflict that found nothing.
+/// A precondition on a position conflicts with an empty subject.
 pub async fn at_a_position_of_an_empty_subject(ledger: Arc<dyn Ledger>) {
     let elsewhere = append_any(&*ledger, &LOG, "b", "elsewhere").await;
     let wrong = ExpectedPosition::At(elsewhere);
@@ -52,8 +52,8 @@ pub async fn at_a_position_of_an_empty_subject(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), None);
 }
 
-/// Concurrent appenders that retry on a conflict: every append is stored once, directly after the
-/// one it expected.
+/// Appenders that read, append and retry on conflict store every entry once, each after the one it
+/// expected.
 pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
     const APPENDERS: usize = 8;
     const EACH: usize = 15;
@@ -101,8 +101,8 @@ pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), all.last().cloned());
 }
 
-/// Concurrent appends without expectation: each gets a position of its own.
-pub async fn concurrent_appends_of_anything(ledger: Arc<dyn Ledger>) {
+/// Concurrent appends without a precondition get distinct positions.
+pub async fn concurrent_appends_without_precondition(ledger: Arc<dyn Ledger>) {
     let appends = (0..200).map(|n| {
         let ledger = Arc::clone(&ledger);
         async move { append_any(&*ledger, &LOG, "a", n.to_string()).await }
@@ -117,7 +117,7 @@ pub async fn concurrent_appends_of_anything(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// An expectation concerns one subject, even if another's name begins with it.
+/// A precondition covers one subject, also if its name is a prefix of another's.
 pub async fn subjects_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
     let short = Subject::new(&["acc"]).unwrap();
     let long = Subject::new(&["acc", "a"]).unwrap();
@@ -148,8 +148,8 @@ pub async fn logs_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
     assert_pending("an entry of another log", there.next()).await;
 }
 
-/// Subject, payload, headers and time are returned unchanged, by reading and by following.
-pub async fn keeps_what_it_was_given(ledger: Arc<dyn Ledger>) {
+/// Subject, payload, headers and time are unchanged, both by reading and by following.
+pub async fn keeps_entries_unchanged(ledger: Arc<dyn Ledger>) {
     let subject = Subject::new(&["gh_2f", "Hall-1", "x"]).unwrap();
     let every_byte: Vec<u8> = (0..=255).collect();
     let full = Entry::new(every_byte)
@@ -176,8 +176,8 @@ pub async fn keeps_what_it_was_given(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// A header that would break the store's own format is dropped without further harm.
-pub async fn leaves_out_headers_it_cannot_carry(ledger: Arc<dyn Ledger>) {
+/// A header that would break the store's format is dropped without further effect.
+pub async fn drops_headers_it_cannot_carry(ledger: Arc<dyn Ledger>) {
     let given = Entry::new("x")
         .with_header("fine", "v")
         .with_header("not fine", "v")
@@ -198,7 +198,7 @@ pub async fn last_is_the_newest_of_its_subject(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("c")).await.unwrap(), None);
 }
 
-/// `head` is the newest position of the log, in any subject.
+/// `head` is the newest position of the log, of whatever subject.
 pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.head(&LOG).await.unwrap(), Position::START);
     for name in ["a", "b", "a"] {
@@ -210,7 +210,7 @@ pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap().unwrap().position, head);
 }
 
-/// 200 kB is accepted; 9 MB is refused with the specific error.
+/// An entry of 200 kB is accepted. One of 9 MB fails with the size error.
 pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
     let fine = Entry::new(vec![b'x'; 200_000]);
@@ -226,7 +226,7 @@ pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
         .unwrap();
 }
 
-/// Expired entries are gone: the subject is empty, and positions still grow.
+/// Entries that have aged out are gone: the subject is empty, and positions still increase.
 pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
     const SHORT_LIVED_LOG: Log =
         Log { name: "conformance-brief", retention: Some(Duration::from_secs(1)) };
@@ -258,7 +258,7 @@ pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
     assert_eq!(payload_text(&next_entry(&mut follower).await), "new");
 }
 
-/// An available store passes the check.
+/// A store that is there says so.
 pub async fn answers_a_check(ledger: Arc<dyn Ledger>) {
     ledger.check().await.unwrap();
 }

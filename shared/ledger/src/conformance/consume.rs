@@ -1,5 +1,4 @@
-//! Cases of shared consumers: members divide a log among themselves, and unfinished entries are
-//! redelivered.
+//! Cases of shared consumers: members divide a log, and unacknowledged entries are redelivered.
 
 use super::*;
 use crate::dead_letter::Cause;
@@ -31,7 +30,7 @@ pub async fn begins_at_the_oldest_and_goes_on(ledger: Arc<dyn Ledger>) {
     assert_eq!(with_timeout("the waiting member", waiting).await.unwrap(), "new");
 }
 
-/// With healthy members no entry is delivered twice and none is left.
+/// With healthy members every entry is delivered exactly once.
 pub async fn each_entry_to_exactly_one_member(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 120;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -75,8 +74,9 @@ pub async fn keeps_the_order_for_one_member(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// A delivery dropped without a disposition is redelivered long before its ack-wait, and counts.
-pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
+/// A delivery dropped without a disposition is redelivered long before its ack-wait and counts as
+/// an attempt.
+pub async fn a_dropped_delivery_is_redelivered(ledger: Arc<dyn Ledger>) {
     append_any(&*ledger, &LOG, "a", "x").await;
     let mut member = ledger.consume(&LOG, &PLANNER, 2).await.unwrap();
     for attempt in 1..=3 {
@@ -88,8 +88,8 @@ pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
     assert_pending("nothing after done", member.next()).await;
 }
 
-/// `retry_after` redelivers after the delay, not before, and lets others pass.
-pub async fn again_waits(ledger: Arc<dyn Ledger>) {
+/// `retry_after` redelivers after the delay, not before, and does not block other entries.
+pub async fn retry_after_waits(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(700);
     append_any(&*ledger, &LOG, "a", "later").await;
     let mut member = ledger.consume(&LOG, &PLANNER, 1).await.unwrap();
@@ -106,8 +106,8 @@ pub async fn again_waits(ledger: Arc<dyn Ledger>) {
     one.ack().await.unwrap();
 }
 
-/// `dead_letter` moves the entry to the dead letters, with reason and origin.
-pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
+/// `dead_letter` moves the entry to the dead letters, with its reason and origin.
+pub async fn dead_letter_keeps_reason_and_origin(ledger: Arc<dyn Ledger>) {
     let given = Entry::new("bad").with_header("traceparent", "00-1-2-01");
     let subject = subject("a");
     let append = ledger.append(&LOG, &subject, crate::ExpectedPosition::Any, given);
@@ -124,7 +124,7 @@ pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
     assert_pending("never is never", member.next()).await;
 }
 
-/// A member has at most `in_flight` open deliveries; finishing one makes room.
+/// At most `in_flight` deliveries of a member are open. Finishing one admits the next.
 pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     for n in 0..5 {
         append_any(&*ledger, &LOG, "a", n.to_string()).await;
@@ -141,8 +141,8 @@ pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     third.ack().await.unwrap();
 }
 
-/// The store keeps the acknowledgements after all members have left.
-pub async fn what_is_done_stays_done(ledger: Arc<dyn Ledger>) {
+/// Acknowledgements survive the departure of all members.
+pub async fn acknowledged_entries_stay_acknowledged(ledger: Arc<dyn Ledger>) {
     for n in 0..4 {
         append_any(&*ledger, &LOG, "a", n.to_string()).await;
     }
@@ -160,8 +160,8 @@ pub async fn what_is_done_stays_done(ledger: Arc<dyn Ledger>) {
     assert_pending("nothing is left", member.next()).await;
 }
 
-/// A leaving member returns its deliveries, prefetched or dropped.
-pub async fn members_leaving_hand_over(ledger: Arc<dyn Ledger>) {
+/// A member that leaves gives back its open and prefetched entries.
+pub async fn a_leaving_member_gives_back_its_entries(ledger: Arc<dyn Ledger>) {
     for n in 0..20 {
         append_any(&*ledger, &LOG, "a", n.to_string()).await;
     }
@@ -178,8 +178,8 @@ pub async fn members_leaving_hand_over(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// An entry neither finished nor extended within the ack-wait goes to another member.
-pub async fn a_member_that_says_nothing_loses_it(ledger: Arc<dyn Ledger>) {
+/// An entry that is neither finished nor extended within the ack-wait goes to another member.
+pub async fn an_unacknowledged_entry_goes_to_another_member(ledger: Arc<dyn Ledger>) {
     append_any(&*ledger, &LOG, "a", "x").await;
     let mut silent = ledger.consume(&LOG, &SHORT_ACK_CONSUMER, 1).await.unwrap();
     let held = next_delivery(&mut silent).await;
@@ -192,7 +192,7 @@ pub async fn a_member_that_says_nothing_loses_it(ledger: Arc<dyn Ledger>) {
     drop(held);
 }
 
-/// Extending keeps an entry from going to another member.
+/// Extending keeps an entry with its member.
 pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
     append_any(&*ledger, &LOG, "a", "x").await;
     let mut holds = ledger.consume(&LOG, &SHORT_ACK_CONSUMER, 1).await.unwrap();
@@ -206,7 +206,7 @@ pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
     held.ack().await.unwrap();
 }
 
-/// Two consumers of one log each get everything.
+/// Two consumers of one log each get all entries.
 pub async fn consumers_do_not_share(ledger: Arc<dyn Ledger>) {
     const SECOND: Consumer = Consumer { name: "second", ack_wait: Duration::from_secs(60) };
     append_any(&*ledger, &LOG, "a", "x").await;

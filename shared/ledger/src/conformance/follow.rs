@@ -1,9 +1,9 @@
-//! Cases of following: existing entries, then new ones, without gap or repeat.
+//! Cases of following: existing and then new entries, without gaps or duplicates.
 
 use super::*;
 use std::sync::Arc;
 
-/// From the start: existing entries in order, then new appends of this and other clients.
+/// From the start: existing entries in order, then new ones of any subject.
 pub async fn from_the_start_and_on(ledger: Arc<dyn Ledger>) {
     let mut positions = Vec::new();
     for n in 0..3 {
@@ -20,7 +20,7 @@ pub async fn from_the_start_and_on(ledger: Arc<dyn Ledger>) {
     assert_pending("no entry twice", follower.next()).await;
 }
 
-/// From the middle: strictly after the given position.
+/// From the middle: entries strictly after the given position.
 pub async fn from_the_middle(ledger: Arc<dyn Ledger>) {
     let mut positions = Vec::new();
     for n in 0..5 {
@@ -38,7 +38,7 @@ pub async fn from_the_middle(ledger: Arc<dyn Ledger>) {
     assert_eq!(payload_text(&next_entry(&mut follower).await), "5");
 }
 
-/// A follower of an empty log receives its first entry.
+/// An empty log can be followed and yields its first entry.
 pub async fn an_empty_log_and_its_first_entry(ledger: Arc<dyn Ledger>) {
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
     assert_pending("nothing in an empty log", follower.next()).await;
@@ -46,7 +46,7 @@ pub async fn an_empty_log_and_its_first_entry(ledger: Arc<dyn Ledger>) {
     assert_eq!(payload_text(&next_entry(&mut follower).await), "first");
 }
 
-/// The transition from existing to new entries has neither gap nor repeat.
+/// The transition from existing to new entries has neither gaps nor duplicates.
 pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 400;
     let appending = tokio::spawn({
@@ -57,7 +57,7 @@ pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
             }
         }
     });
-    // Followers that join at different moments.
+    // Followers join at several moments during the appends.
     for joins_after in [0, 20, 100, 200] {
         let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
         let seen = next_entries(&mut early, joins_after + 1).await;
@@ -70,7 +70,7 @@ pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
     appending.await.unwrap();
 }
 
-/// Every follower sees the same order, independent of the appender, with growing positions.
+/// Every follower sees the same order, with increasing positions, whoever appended.
 pub async fn all_followers_see_one_order(ledger: Arc<dyn Ledger>) {
     let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
     let appends = (0..100).map(|n| {
@@ -84,8 +84,8 @@ pub async fn all_followers_see_one_order(ledger: Arc<dyn Ledger>) {
     assert!(order.is_sorted_by(|a, b| a.position < b.position));
 }
 
-/// More entries than any store reads at once.
-pub async fn a_long_past(ledger: Arc<dyn Ledger>) {
+/// More entries than any store reads in one batch.
+pub async fn a_long_log(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 3_000;
     for chunk in 0..COUNT / 500 {
         let appends = (0..500).map(|n| {
@@ -103,7 +103,7 @@ pub async fn a_long_past(ledger: Arc<dyn Ledger>) {
     assert_pending("nothing more", follower.next()).await;
 }
 
-/// A position beyond the end of the log belongs to another log.
+/// A position beyond the end belongs to another log, so following restarts.
 pub async fn from_beyond_the_end_is_a_restart(ledger: Arc<dyn Ledger>) {
     let newest = append_any(&*ledger, &LOG, "a", "1").await;
     let mut follower = ledger.follow(&LOG, Position(newest.0 + 1000)).await.unwrap();
@@ -113,7 +113,7 @@ pub async fn from_beyond_the_end_is_a_restart(ledger: Arc<dyn Ledger>) {
     assert_eq!(payload_text(&next_entry(&mut follower).await), "2");
 }
 
-/// Dropping the stream ends a follower; others are unaffected.
+/// Dropping a stream leaves the other followers unaffected.
 pub async fn a_dropped_follower_disturbs_nobody(ledger: Arc<dyn Ledger>) {
     let mut stays = ledger.follow(&LOG, Position::START).await.unwrap();
     let leaves = ledger.follow(&LOG, Position::START).await.unwrap();

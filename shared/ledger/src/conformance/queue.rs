@@ -1,4 +1,4 @@
-//! Cases of work queues: each message goes to one worker and is kept until it is acknowledged.
+//! Cases of work queues: each message goes to one worker and stays until it is acknowledged.
 
 use super::*;
 use crate::EnqueueOutcome;
@@ -18,7 +18,7 @@ async fn enqueue_new(ledger: &dyn Ledger, key: &str) {
     assert_eq!(new, EnqueueOutcome::New, "{key}");
 }
 
-/// A message is delivered with its content, and never again once acknowledged.
+/// A message arrives unchanged and is not redelivered after its acknowledgement.
 pub async fn one_worker_gets_it_once(ledger: Arc<dyn Ledger>) {
     let given = Entry::new("do it").with_header("traceparent", "00-1-2-01");
     ledger.enqueue(&QUEUE, "k", given.clone(), NO_DELAY).await.unwrap();
@@ -31,8 +31,8 @@ pub async fn one_worker_gets_it_once(ledger: Arc<dyn Ledger>) {
     assert_pending("done is done", worker.next()).await;
 }
 
-/// The same key is dropped, also while the first message is open and after it is done.
-pub async fn the_same_key_is_the_same_work(ledger: Arc<dyn Ledger>) {
+/// A duplicate key is dropped, also while the first message is open and after its acknowledgement.
+pub async fn a_duplicate_key_is_dropped(ledger: Arc<dyn Ledger>) {
     let again = async || ledger.enqueue(&QUEUE, "k", Entry::new("second"), NO_DELAY).await.unwrap();
     ledger.enqueue(&QUEUE, "k", Entry::new("first"), NO_DELAY).await.unwrap();
     assert_eq!(again().await, EnqueueOutcome::Duplicate);
@@ -49,8 +49,8 @@ pub async fn the_same_key_is_the_same_work(ledger: Arc<dyn Ledger>) {
     assert_eq!(new, 1);
 }
 
-/// A key may hold anything, and different keys are different work.
-pub async fn keys_hold_anything(ledger: Arc<dyn Ledger>) {
+/// Keys may contain any text, and different keys are different messages.
+pub async fn keys_may_contain_any_text(ledger: Arc<dyn Ledger>) {
     let long = "k".repeat(300);
     let keys = ["a", "A", "a b", " a", "a ", "a*", "a.>", "号码:A001/叫号", "a\r\nb", "%20", &long];
     for key in keys {
@@ -69,7 +69,7 @@ pub async fn keys_hold_anything(ledger: Arc<dyn Ledger>) {
     assert_eq!(seen, expected);
 }
 
-/// The first delivery comes after the delay, as attempt 1.
+/// The first delivery occurs after the delay and is attempt 1.
 pub async fn waits_before_the_first_time(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(900);
     let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
@@ -81,7 +81,7 @@ pub async fn waits_before_the_first_time(ledger: Arc<dyn Ledger>) {
     one.ack().await.unwrap();
 }
 
-/// A delayed message does not block those that are due.
+/// A delayed message does not block others.
 pub async fn a_delayed_message_lets_others_pass(ledger: Arc<dyn Ledger>) {
     for n in 0..10 {
         let key = format!("later {n}");
@@ -93,7 +93,7 @@ pub async fn a_delayed_message_lets_others_pass(ledger: Arc<dyn Ledger>) {
     assert_eq!(payload_text(&next_delivery(&mut worker).await.message), "now");
 }
 
-/// One worker with one delivery at a time sees the messages in order.
+/// A single worker with one delivery at a time gets the messages in order.
 pub async fn roughly_first_in_first_out(ledger: Arc<dyn Ledger>) {
     for n in 0..20 {
         enqueue_new(&*ledger, &n.to_string()).await;
@@ -106,8 +106,8 @@ pub async fn roughly_first_in_first_out(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// Without workers, or after they have left, the message is kept.
-pub async fn survives_until_done(ledger: Arc<dyn Ledger>) {
+/// A message survives without workers and the departure of workers.
+pub async fn survives_until_acknowledged(ledger: Arc<dyn Ledger>) {
     enqueue_new(&*ledger, "k").await;
     for _ in 0..2 {
         let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
@@ -120,8 +120,8 @@ pub async fn survives_until_done(ledger: Arc<dyn Ledger>) {
     one.ack().await.unwrap();
 }
 
-/// A delivery dropped without a disposition is redelivered, and counts.
-pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
+/// A delivery dropped without a disposition is redelivered and counts as an attempt.
+pub async fn a_dropped_delivery_is_redelivered(ledger: Arc<dyn Ledger>) {
     enqueue_new(&*ledger, "k").await;
     let mut worker = ledger.consume_queue(&QUEUE, 2).await.unwrap();
     for attempt in 1..=3 {
@@ -134,7 +134,7 @@ pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
 }
 
 /// `retry_after` redelivers after the delay, not before.
-pub async fn again_waits(ledger: Arc<dyn Ledger>) {
+pub async fn retry_after_waits(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(700);
     enqueue_new(&*ledger, "k").await;
     let mut worker = ledger.consume_queue(&QUEUE, 1).await.unwrap();
@@ -147,8 +147,8 @@ pub async fn again_waits(ledger: Arc<dyn Ledger>) {
     one.ack().await.unwrap();
 }
 
-/// `dead_letter` moves the message to the dead letters, with reason, queue and key.
-pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
+/// `dead_letter` moves the message to the dead letters, with its reason, queue and key.
+pub async fn dead_letter_keeps_reason_and_origin(ledger: Arc<dyn Ledger>) {
     let key = "号码:A001/叫号 %";
     let given = Entry::new("bad").with_header("traceparent", "00-1-2-01");
     ledger.enqueue(&QUEUE, key, given, NO_DELAY).await.unwrap();
@@ -165,7 +165,7 @@ pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
     assert_pending("never is never", worker.next()).await;
 }
 
-/// A worker has at most `in_flight` open deliveries; any disposition makes room.
+/// At most `in_flight` deliveries of a worker are open. Any disposition admits the next.
 pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     for n in 0..6 {
         enqueue_new(&*ledger, &n.to_string()).await;
@@ -186,7 +186,7 @@ pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     assert_eq!(next_delivery(&mut worker).await.attempt, 2);
 }
 
-/// Extending keeps a message from going to another worker; silence does not.
+/// Extending keeps a message with its worker, until the ack-wait passes without an extension.
 pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
     ledger.enqueue(&SHORT_ACK_QUEUE, "k", Entry::new("x"), NO_DELAY).await.unwrap();
     let mut holds = ledger.consume_queue(&SHORT_ACK_QUEUE, 1).await.unwrap();
@@ -203,7 +203,7 @@ pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
     drop(held);
 }
 
-/// With several workers every message goes to one of them.
+/// Several workers share a queue, and each message goes to one of them.
 pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 100;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -233,7 +233,7 @@ pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
     workers.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
-/// The same key on two queues is two pieces of work.
+/// The same key on two queues names two messages.
 pub async fn queues_do_not_share(ledger: Arc<dyn Ledger>) {
     enqueue_new(&*ledger, "k").await;
     let there = ledger.enqueue(&SHORT_ACK_QUEUE, "k", Entry::new("there"), NO_DELAY).await.unwrap();

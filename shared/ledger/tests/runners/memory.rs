@@ -1,4 +1,4 @@
-//! Ledger in memory with one log and one work queue, whose failures a test controls.
+//! In-memory ledger with one log and one work queue, and with injectable outages and losses.
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -17,15 +17,15 @@ use tokio::time::Instant;
 pub const LOG: Log = Log { name: "memory", retention: None };
 pub const QUEUE: WorkQueue = WorkQueue { name: "memory", ack_wait: Duration::from_secs(30) };
 
-/// A ledger; clones share it.
+/// In-memory ledger. Clones share its state.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     state: Mutex<State>,
-    /// Notifies waiters for a message, an entry or the end of a stream.
-    bell: watch::Sender<()>,
+    /// Wakes tasks that wait for a message, an entry or the end of a stream.
+    changed: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -33,20 +33,20 @@ struct State {
     entries: Vec<StoredEntry>,
     newest: u64,
     appended: i64,
-    /// Incarnation of the log: it grows when the log is lost.
-    life: u64,
-    /// Streams started before this count have ended.
+    /// Ordinal of the log: it increases when the log is lost and created anew.
+    incarnation: u64,
+    /// Streams up to the ordinal `ended` have ended.
     begun: u64,
     ended: u64,
-    /// Streams show nothing beyond this position.
+    /// Streams yield no entry after this position.
     held_at: Option<u64>,
     failures_left: usize,
-    asked: Vec<Instant>,
+    request_times: Vec<Instant>,
     messages: VecDeque<Entry>,
     settled: Vec<(String, Disposition)>,
-    /// True if no acknowledgement arrives.
+    /// All acknowledgements are lost.
     silent: bool,
-    /// True if deliveries end as soon as they begin.
+    /// Delivery streams end immediately.
     ends_at_once: bool,
 }
 
@@ -64,52 +64,52 @@ impl Memory {
         })
     }
 
-    /// Expires the oldest entries.
+    /// Removes the oldest entries, as if they had aged out.
     pub fn age_out(&self, count: usize) {
         self.change(|state| drop(state.entries.drain(..count)));
     }
 
-    /// Loses the log and recreates it.
+    /// Replaces the log by a new, empty one.
     pub fn remake(&self) {
         self.change(|state| {
             state.entries.clear();
-            (state.newest, state.life) = (0, state.life + 1);
+            (state.newest, state.incarnation) = (0, state.incarnation + 1);
         });
     }
 
-    /// Ends all streams, and fails the next `failures` calls.
+    /// Ends all streams and fails the next `failures` calls.
     pub fn go_away(&self, failures: usize) {
         self.change(|state| (state.ended, state.failures_left) = (state.begun, failures));
     }
 
-    /// Makes streams show nothing beyond this position, until it is `None`.
+    /// Stops streams after this position, until it is `None`.
     pub fn hold_at(&self, position: Option<Position>) {
         self.change(|state| state.held_at = position.map(|position| position.0));
     }
 
-    /// Times at which streams and deliveries were requested.
-    pub fn asked(&self) -> Vec<Instant> {
-        self.0.state.lock().asked.clone()
+    /// Returns the times of all requests for streams and deliveries.
+    pub fn request_times(&self) -> Vec<Instant> {
+        self.0.state.lock().request_times.clone()
     }
 
-    /// Enqueues messages.
+    /// Puts messages on the queue.
     pub fn queue<const N: usize>(&self, payloads: [&str; N]) {
         self.change(|state| {
             state.messages.extend(payloads.map(|payload| Entry::new(payload.to_owned())));
         });
     }
 
-    /// Enqueues a message with a header.
+    /// Puts a message with a header on the queue.
     pub fn queue_with(&self, entry: Entry) {
         self.change(|state| state.messages.push_back(entry));
     }
 
-    /// Number of messages that no worker holds.
+    /// Returns the count of messages that no worker holds.
     pub fn waiting(&self) -> usize {
         self.0.state.lock().messages.len()
     }
 
-    /// Verdicts received, in order.
+    /// Returns the reported dispositions in order.
     pub fn settled(&self) -> Vec<(String, Disposition)> {
         self.0.state.lock().settled.clone()
     }
@@ -119,20 +119,20 @@ impl Memory {
         self.change(|state| state.silent = true);
     }
 
-    /// Ends deliveries as soon as they begin, from now on.
+    /// Ends delivery streams immediately from now on.
     pub fn end_at_once(&self) {
         self.change(|state| state.ends_at_once = true);
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let changed = change(&mut self.0.state.lock());
-        self.0.bell.send_replace(());
+        self.0.changed.send_replace(());
         changed
     }
 
     fn begin(&self) -> Result<u64, Unavailable> {
         let mut state = self.0.state.lock();
-        state.asked.push(Instant::now());
+        state.request_times.push(Instant::now());
         if state.failures_left > 0 {
             state.failures_left -= 1;
             return Err(Unavailable("away".to_owned()));
@@ -150,34 +150,34 @@ impl Memory {
     }
 }
 
-/// A stream of the log.
+/// Stream of the log.
 struct Stream {
     memory: Memory,
     session: u64,
-    life: u64,
+    incarnation: u64,
     after: u64,
     restarted: bool,
 }
 
 impl Stream {
     async fn next(&mut self) -> Option<LogItem> {
-        let mut bell = self.memory.0.bell.subscribe();
+        let mut changed = self.memory.0.changed.subscribe();
         loop {
-            if let Some(next) = self.look() {
+            if let Some(next) = self.poll_next() {
                 return next;
             }
-            bell.changed().await.ok()?;
+            changed.changed().await.ok()?;
         }
     }
 
-    /// Next item: an entry, a restart or the end.
-    fn look(&mut self) -> Option<Option<LogItem>> {
+    /// Returns the next item or the end (`Some(None)`). `None` if nothing is ready.
+    fn poll_next(&mut self) -> Option<Option<LogItem>> {
         let state = self.memory.0.state.lock();
         if state.ended >= self.session {
             return Some(None);
         }
-        if self.life != state.life || std::mem::take(&mut self.restarted) {
-            (self.life, self.after) = (state.life, 0);
+        if self.incarnation != state.incarnation || std::mem::take(&mut self.restarted) {
+            (self.incarnation, self.after) = (state.incarnation, 0);
             return Some(Some(LogItem::Restarted));
         }
         let next = state.entries.iter().find(|entry| entry.position.0 > self.after)?;
@@ -189,7 +189,7 @@ impl Stream {
     }
 }
 
-/// A member that prefetches as many messages as it may hold.
+/// Worker that prefetches as many messages as its limit allows.
 struct Ahead {
     memory: Memory,
     limit: usize,
@@ -198,7 +198,7 @@ struct Ahead {
 
 impl Ahead {
     async fn next(&mut self) -> Option<Delivery> {
-        let mut bell = self.memory.0.bell.subscribe();
+        let mut changed = self.memory.0.changed.subscribe();
         loop {
             if !self.fetch() {
                 return None;
@@ -206,11 +206,11 @@ impl Ahead {
             if let Some(entry) = self.taken.pop_front() {
                 return Some(self.delivery(entry));
             }
-            bell.changed().await.ok()?;
+            changed.changed().await.ok()?;
         }
     }
 
-    /// Fetches as many as there is room for; `false` at the end.
+    /// Prefetches up to the limit. Returns `false` at the end of the stream.
     fn fetch(&mut self) -> bool {
         let mut state = self.memory.0.state.lock();
         let room = (self.limit - self.taken.len()).min(state.messages.len());
@@ -288,8 +288,9 @@ impl Ledger for Memory {
     ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         let session = self.begin()?;
         let state = self.0.state.lock();
-        let (life, restarted) = (state.life, after.0 > state.newest);
-        let stream = Stream { memory: self.clone(), session, life, after: after.0, restarted };
+        let (incarnation, restarted) = (state.incarnation, after.0 > state.newest);
+        let stream =
+            Stream { memory: self.clone(), session, incarnation, after: after.0, restarted };
         Ok(stream::unfold(stream, |mut stream| async { Some((stream.next().await?, stream)) })
             .boxed())
     }

@@ -15,8 +15,6 @@ const PROMISED: &[&str] = &[
     "cargo test -p paihao --test e2e bad_input -- --nocapture",
     "cargo test -p paihao-gateway codec",
     "services/gateway/src/http/pages/",
-    "services/notifier/src/delivery/send.rs",
-    "services/notifier/src/planning/plan.rs",
     "shared/domain/src/rules.rs",
 ];
 

@@ -23,7 +23,7 @@ const fn max(package: &'static str, names: usize, files: usize, comments: usize)
 }
 
 const MAXIMA: &[Maximum] = &[
-    max("services/gateway", 3, 69, 469),
+    max("services/gateway", 3, 69, 471),
     max("services/notifier", 30, 13, 103),
     max("services/paihao", 3, 12, 98),
     max("services/token", 7, 6, 42),
@@ -34,7 +34,7 @@ const MAXIMA: &[Maximum] = &[
     max("shared/chassis", 0, 7, 37),
     max("shared/contracts", 0, 14, 188),
     max("shared/domain", 1, 28, 343),
-    max("shared/ledger", 5, 2, 38),
+    max("shared/ledger", 2, 2, 38),
     max("shared/ledger-nats", 0, 3, 34),
     max("shared/ledger-sqlite", 0, 4, 15),
     max("shared/notice-text", 1, 3, 20),

@@ -1,9 +1,10 @@
-//! Whether a history of requests fits the ledger: a pure function.
+//! Linearizability checker: compares a history of requests with the ledger.
 //!
-//! It fits if every wish took effect at one instant between its request and its answer, and the
-//! ledger is the order of these instants. Then whoever was answered before somebody else asked
-//! stands before them; every answer is what stands in the ledger; every refusal was true at some
-//! instant while its asker waited; and what nobody was answered happened at most once.
+//! A history is valid if every request took effect at one instant between its invocation and its
+//! response, and the ledger is the order of these instants. So a request that was answered before
+//! another was invoked precedes it in the ledger; every response equals the stored outcome; every
+//! refusal was true at some instant while its client waited; and a request without a response was
+//! executed at most once.
 
 use super::history::{Answer, MicrosSinceStart, Operation};
 use super::model::{Counters, ReferenceModel};
@@ -11,63 +12,65 @@ use paihao_contracts::commit::{Decision, Outcome};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Everything that does not fit.
+/// Checks a history against the ledger. Returns a sentence for each violation.
 pub fn check(ledger: &[Decision], history: &[Operation], counters: Counters) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut violations = Vec::new();
+    let mut positions: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, decision) in ledger.iter().enumerate() {
-        if places.insert(&decision.command, at).is_some() {
-            wrong.push(format!("the command {} was decided twice", decision.command));
+        if positions.insert(&decision.command, at).is_some() {
+            violations.push(format!("the command {} was decided twice", decision.command));
         }
     }
-    let place = |op: &Operation| places.get(&*op.command).copied();
+    let position = |op: &Operation| positions.get(&*op.command).copied();
     for op in history {
-        check_answer(op, place(op).map(|at| &ledger[at]), &mut wrong);
+        check_answer(op, position(op).map(|at| &ledger[at]), &mut violations);
     }
-    check_real_time_order(ledger.len(), history, place, &mut wrong);
-    let mut refusals = refusal_windows(ledger.len(), history, place);
-    let mut hall = ReferenceModel::new(counters);
+    check_real_time_order(ledger.len(), history, position, &mut violations);
+    let mut refusals = refusal_windows(ledger.len(), history, position);
+    let mut model = ReferenceModel::new(counters);
     for at in 0..=ledger.len() {
         refusals.retain(|refusal| {
             let now = (refusal.from..=refusal.to).contains(&at);
-            !(now && hall.explains_refusal(&refusal.op.request, refusal.code))
+            !(now && model.explains_refusal(&refusal.op.request, refusal.code))
         });
         if let Some(decision) = ledger.get(at) {
-            hall.apply(decision, &mut wrong);
+            model.apply(decision, &mut violations);
         }
     }
     for RefusalWindow { op, code, .. } in refusals {
-        wrong.push(format!("{code} was never true while it was asked: {:?}", op.request));
+        violations.push(format!("{code} was never true while the client waited: {:?}", op.request));
     }
-    wrong
+    violations
 }
 
-/// What was answered is what stands in the ledger.
-fn check_answer(op: &Operation, decision: Option<&Decision>, wrong: &mut Vec<String>) {
+/// Checks that the response equals the stored outcome.
+fn check_answer(op: &Operation, decision: Option<&Decision>, violations: &mut Vec<String>) {
     match (&op.answered, decision) {
         (Some((_, Answer::Done(body))), None) => {
-            wrong.push(format!("{:?} was answered {body}, and is lost", op.request));
+            violations.push(format!("{:?} was answered {body}, and is lost", op.request));
         }
         (Some((_, Answer::Done(body))), Some(decision)) => {
             let mut stored = outcome_as_json(&decision.outcome);
             stored["at"] = decision.at.into();
             for (field, value) in stored.as_object().into_iter().flatten() {
                 if body[field] != *value {
-                    let wish = &op.request;
-                    wrong.push(format!("{wish:?} was answered {body}, and {stored} is stored"));
+                    let request = &op.request;
+                    violations
+                        .push(format!("{request:?} was answered {body}, and {stored} is stored"));
                     break;
                 }
             }
         }
-        // A request without an answer may come late: it was sent before the one that was refused.
+        // After a retry, a refusal is no contradiction: the first attempt, which got no response,
+        // may have been executed late.
         (Some((_, Answer::Refused(code))), Some(_)) if !op.retried => {
-            wrong.push(format!("{:?} was refused, {code}, and done", op.request));
+            violations.push(format!("{:?} was refused, {code}, and done", op.request));
         }
         _ => {}
     }
 }
 
-/// A stored outcome in the words of the API.
+/// Converts a stored outcome to the API's JSON.
 fn outcome_as_json(outcome: &Outcome) -> Value {
     let number = |number: &paihao_contracts::commit::Number| number.to_string();
     match outcome {
@@ -95,26 +98,27 @@ fn outcome_as_json(outcome: &Outcome) -> Value {
     }
 }
 
-/// Nobody stands before somebody who had been answered before they asked.
+/// Checks that no request precedes, in the ledger, one that had been answered before its
+/// invocation.
 fn check_real_time_order<'a>(
     entries: usize,
     history: &'a [Operation],
-    place: impl Fn(&Operation) -> Option<usize>,
-    wrong: &mut Vec<String>,
+    position: impl Fn(&Operation) -> Option<usize>,
+    violations: &mut Vec<String>,
 ) {
-    let mut by_place: Vec<Option<&'a Operation>> = vec![None; entries];
+    let mut by_position: Vec<Option<&'a Operation>> = vec![None; entries];
     for op in history {
-        if let Some(at) = place(op) {
-            by_place[at] = Some(op);
+        if let Some(at) = position(op) {
+            by_position[at] = Some(op);
         }
     }
     let mut latest: Option<&Operation> = None;
-    for op in by_place.into_iter().flatten() {
+    for op in by_position.into_iter().flatten() {
         if let (Some(before), Some((answered, Answer::Done(_)))) = (latest, &op.answered)
             && before.invoked_at > *answered
         {
-            wrong.push(format!(
-                "{:?} was asked at {}, and stands before {:?}, answered at {answered}",
+            violations.push(format!(
+                "{:?} was invoked at {}, and stands before {:?}, answered at {answered}",
                 before.request, before.invoked_at, op.request
             ));
         }
@@ -124,8 +128,7 @@ fn check_real_time_order<'a>(
     }
 }
 
-/// A refusal, and the states of the ledger that may have been there while it was asked: by how many
-/// decisions they had.
+/// Refusal, with the range of ledger lengths that were possible while its client waited.
 struct RefusalWindow<'a> {
     op: &'a Operation,
     code: &'a str,
@@ -136,16 +139,16 @@ struct RefusalWindow<'a> {
 fn refusal_windows<'a>(
     entries: usize,
     history: &'a [Operation],
-    place: impl Fn(&Operation) -> Option<usize>,
+    position: impl Fn(&Operation) -> Option<usize>,
 ) -> Vec<RefusalWindow<'a>> {
-    let stands: Vec<(MicrosSinceStart, MicrosSinceStart, usize)> = history
+    let stored: Vec<(MicrosSinceStart, MicrosSinceStart, usize)> = history
         .iter()
         .filter_map(|op| {
             let answered = match &op.answered {
                 Some((at, Answer::Done(_))) => *at,
                 _ => MicrosSinceStart::MAX,
             };
-            Some((op.invoked_at, answered, place(op)?))
+            Some((op.invoked_at, answered, position(op)?))
         })
         .collect();
     let refused = history.iter().filter_map(|op| match &op.answered {
@@ -154,10 +157,10 @@ fn refusal_windows<'a>(
     });
     refused
         .map(|(op, at, code)| {
-            let before = stands.iter().filter(|(_, answered, _)| *answered < op.invoked_at);
-            let after = stands.iter().filter(|(asked, _, _)| *asked > at);
-            let from = before.map(|(_, _, place)| place + 1).max().unwrap_or(0);
-            let to = after.map(|(_, _, place)| *place).min().unwrap_or(entries);
+            let before = stored.iter().filter(|(_, answered, _)| *answered < op.invoked_at);
+            let after = stored.iter().filter(|(invoked, _, _)| *invoked > at);
+            let from = before.map(|(_, _, position)| position + 1).max().unwrap_or(0);
+            let to = after.map(|(_, _, position)| *position).min().unwrap_or(entries);
             RefusalWindow { op, code, from, to }
         })
         .collect()

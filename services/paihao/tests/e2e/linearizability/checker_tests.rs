@@ -1,4 +1,4 @@
-//! The checker finds what it is there for: histories that are right, and each wrong in one thing.
+//! Tests of the checker with valid histories, and with forged ones that have one violation each.
 
 use super::check::check;
 use super::history::{Answer, MicrosSinceStart, Operation, Request};
@@ -10,7 +10,7 @@ fn counters() -> Counters {
     ["1", "2"].map(|counter| (counter.to_owned(), vec!["a".to_owned()])).into()
 }
 
-/// As it is stored: what was stored once is understood for ever.
+/// Builds a decision from its stored form, which every later version can read.
 fn decision(command: &str, outcome: Value, event: Value) -> Decision {
     let fingerprint = "00".repeat(8);
     let decision = json!({
@@ -33,13 +33,14 @@ fn open_step(counter: &str) -> (Decision, Operation) {
     let outcome = json!({ "outcome": "counter_open", "counter": counter });
     let event = json!({ "event": "counter_opened", "counter": counter });
     let body = json!({ "outcome": "counter_open", "counter": counter, "at": 1 });
-    let wish = Request::Open { counter: counter.into() };
-    (decision(&command, outcome, event), operation(&command, wish, body))
+    let request = Request::Open { counter: counter.into() };
+    (decision(&command, outcome, event), operation(&command, request, body))
 }
 
 fn take_step(ticket: u32) -> (Decision, Operation) {
     let command = format!("take {ticket}");
-    let (told, number) = (json!({ "ahead": 0 }), ticket_number(ticket));
+    let told = json!({ "ahead": 0 });
+    let number = ticket_number(ticket);
     let outcome = json!({
         "outcome": "holding", "ticket": ticket, "number": stored_ticket(ticket), "queue": "a",
         "told": told, "new": true,
@@ -49,8 +50,8 @@ fn take_step(ticket: u32) -> (Decision, Operation) {
         "rank": { "class": 5, "arrival": ticket, "sequence": ticket }, "told": told,
     });
     let body = json!({ "outcome": "holding", "number": number, "queue": "a", "ahead": 0, "at": 1 });
-    let wish = Request::Take { queue: "a".into() };
-    (decision(&command, outcome, event), operation(&command, wish, body))
+    let request = Request::Take { queue: "a".into() };
+    (decision(&command, outcome, event), operation(&command, request, body))
 }
 
 fn call_step(ticket: u32, counter: &str) -> (Decision, Operation) {
@@ -66,8 +67,8 @@ fn call_step(ticket: u32, counter: &str) -> (Decision, Operation) {
         "outcome": "called", "number": ticket_number(ticket), "queue": "a", "counter": counter,
         "deadline": 9, "at": 1,
     });
-    let wish = Request::CallNext { counter: counter.into() };
-    (decision(&command, outcome, event), operation(&command, wish, body))
+    let request = Request::CallNext { counter: counter.into() };
+    (decision(&command, outcome, event), operation(&command, request, body))
 }
 
 fn leave_step(ticket: u32) -> (Decision, Operation) {
@@ -75,16 +76,16 @@ fn leave_step(ticket: u32) -> (Decision, Operation) {
     let outcome = json!({ "outcome": "left", "ticket": ticket, "number": stored_ticket(ticket) });
     let event = json!({ "event": "ticket_closed", "ticket": ticket, "reason": "by_staff" });
     let body = json!({ "outcome": "left", "number": ticket_number(ticket), "at": 1 });
-    let wish = Request::Leave { number: ticket_number(ticket) };
-    (decision(&command, outcome, event), operation(&command, wish, body))
+    let request = Request::Leave { number: ticket_number(ticket) };
+    (decision(&command, outcome, event), operation(&command, request, body))
 }
 
-fn operation(command: &str, wish: Request, body: Value) -> Operation {
+fn operation(command: &str, request: Request, body: Value) -> Operation {
     let answered = Some((0, Answer::Done(body)));
-    Operation { command: command.into(), request: wish, invoked_at: 0, answered, retried: false }
+    Operation { command: command.into(), request: request, invoked_at: 0, answered, retried: false }
 }
 
-/// One after the other, each answered before the next one asks: at 10 and 15, 20 and 25, …
+/// Builds a history without overlaps: requests at 10, 20, …, and responses at 15, 25, …
 fn sequential(parts: Vec<(Decision, Operation)>) -> (Vec<Decision>, Vec<Operation>) {
     let (ledger, mut history): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     for (i, op) in history.iter_mut().enumerate() {
@@ -93,25 +94,19 @@ fn sequential(parts: Vec<(Decision, Operation)>) -> (Vec<Decision>, Vec<Operatio
     (ledger, history)
 }
 
-fn set_times(op: &mut Operation, asked: MicrosSinceStart, answered: MicrosSinceStart) {
-    op.invoked_at = asked;
+fn set_times(op: &mut Operation, invoked: MicrosSinceStart, answered: MicrosSinceStart) {
+    op.invoked_at = invoked;
     op.answered.as_mut().unwrap().0 = answered;
 }
 
 fn refused_operation(
-    wish: Request,
+    request: Request,
     code: &str,
-    asked: MicrosSinceStart,
+    invoked: MicrosSinceStart,
     answered: MicrosSinceStart,
 ) -> Operation {
     let answered = Some((answered, Answer::Refused(code.into())));
-    Operation {
-        command: "refused".into(),
-        request: wish,
-        invoked_at: asked,
-        answered,
-        retried: false,
-    }
+    Operation { command: "refused".into(), request, invoked_at: invoked, answered, retried: false }
 }
 
 fn valid_history() -> (Vec<Decision>, Vec<Operation>) {
@@ -127,32 +122,35 @@ fn valid_history() -> (Vec<Decision>, Vec<Operation>) {
 
 #[track_caller]
 fn assert_violation(what: &str, (ledger, history): (Vec<Decision>, Vec<Operation>)) {
-    let wrong = check(&ledger, &history, counters());
-    assert!(wrong.len() == 1 && wrong[0].contains(what), "{what} was to be found: {wrong:#?}");
+    let violations = check(&ledger, &history, counters());
+    assert!(
+        violations.len() == 1 && violations[0].contains(what),
+        "{what} is expected: {violations:#?}"
+    );
 }
 
 #[test]
-fn what_is_right_is_right() {
+fn valid_histories_have_no_violation() {
     assert_eq!(check(&valid_history().0, &valid_history().1, counters()), [""; 0]);
-    // Nobody waits before the first has come, and after the last was called.
+    // No ticket waits before the first take, and after the last call.
     let (ledger, mut history) = valid_history();
-    let nobody = |asked, answered| {
+    let nobody = |invoked, answered| {
         refused_operation(
             Request::CallNext { counter: "1".into() },
             "nobody_waiting",
-            asked,
+            invoked,
             answered,
         )
     };
     history.push(nobody(21, 31));
     assert_eq!(check(&ledger, &history, counters()), [""; 0]);
-    // Of requests at the same time, either may come first.
+    // Of concurrent requests either may take effect first.
     let (ledger, mut history) = valid_history();
     set_times(&mut history[2], 30, 50);
     set_times(&mut history[3], 30, 50);
     history.swap(2, 3);
     assert_eq!(check(&ledger, &history, counters()), [""; 0]);
-    // What was never answered may have happened, or not.
+    // A request without a response may have been executed or not.
     let (ledger, mut history) = valid_history();
     history[5].answered = None;
     let lost = Operation { command: "never came".into(), ..history[5].clone() };
@@ -161,14 +159,14 @@ fn what_is_right_is_right() {
 }
 
 #[test]
-fn a_number_that_was_told_and_is_nowhere() {
+fn a_lost_number_is_found() {
     let (ledger, mut history) = valid_history();
     history.push(take_step(3).1);
     assert_violation("is lost", (ledger, history));
 }
 
 #[test]
-fn somebody_whom_two_counters_call() {
+fn a_ticket_called_by_two_counters_is_found() {
     let parts = vec![
         open_step("1"),
         open_step("2"),
@@ -178,12 +176,15 @@ fn somebody_whom_two_counters_call() {
         call_step(1, "2"),
     ];
     let (ledger, history) = sequential(parts);
-    let wrong = check(&ledger, &history, counters());
-    assert!(wrong.iter().any(|wrong| wrong.contains("by 1 and by 2")), "{wrong:#?}");
+    let violations = check(&ledger, &history, counters());
+    assert!(
+        violations.iter().any(|violations| violations.contains("by 1 and by 2")),
+        "{violations:#?}"
+    );
 }
 
 #[test]
-fn a_counter_with_two_people() {
+fn a_counter_with_two_tickets_is_found() {
     assert_violation("while A001 was there", {
         sequential(vec![
             open_step("1"),
@@ -196,15 +197,16 @@ fn a_counter_with_two_people() {
 }
 
 #[test]
-fn one_who_was_answered_before_another_asked_and_stands_behind() {
+fn a_ledger_against_the_real_time_order_is_found() {
     let (mut ledger, history) = valid_history();
-    // Both took a number, the second after the first had hers; the ledger says otherwise.
+    // The second request was invoked after the response to the first; the ledger has them the other
+    // way round.
     ledger.swap(0, 1);
     assert_violation("stands before", (ledger, history));
 }
 
 #[test]
-fn one_who_was_called_out_of_turn() {
+fn a_call_out_of_turn_is_found() {
     assert_violation("A001\") was next", {
         sequential(vec![
             open_step("1"),
@@ -217,14 +219,14 @@ fn one_who_was_called_out_of_turn() {
 }
 
 #[test]
-fn an_answer_that_does_not_stand_in_the_ledger() {
+fn a_response_that_differs_from_the_ledger_is_found() {
     let (ledger, mut history) = valid_history();
     history[2].answered.as_mut().unwrap().1 = take_step(7).1.answered.unwrap().1;
     assert_violation("is stored", (ledger, history));
 }
 
 #[test]
-fn what_was_done_twice() {
+fn a_command_executed_twice_is_found() {
     let (mut ledger, history) = valid_history();
     let again = Decision { events: vec![], ..ledger[5].clone() };
     ledger.push(again);
@@ -232,22 +234,22 @@ fn what_was_done_twice() {
 }
 
 #[test]
-fn what_was_refused_and_done() {
+fn a_refused_but_executed_command_is_found() {
     let (ledger, mut history) = valid_history();
     history[5].answered = Some((65, Answer::Refused("counter_busy".into())));
     history[4].answered.as_mut().unwrap().0 = 99;
-    let wrong = check(&ledger, &history, counters());
-    assert!(wrong.iter().any(|wrong| wrong.contains("and done")), "{wrong:#?}");
+    let violations = check(&ledger, &history, counters());
+    assert!(violations.iter().any(|violations| violations.contains("and done")), "{violations:#?}");
 }
 
 #[test]
-fn a_refusal_that_was_never_true() {
-    // Two waited all the time.
+fn a_refusal_that_was_never_true_is_found() {
+    // Two tickets waited all the time.
     let (ledger, mut history) = valid_history();
     let nobody = Request::CallNext { counter: "1".into() };
     history.push(refused_operation(nobody, "nobody_waiting", 46, 49));
     assert_violation("was never true", (ledger, history));
-    // It knows a number that has long been given out no more: its replica was behind.
+    // The number had been issued before: the replica was behind.
     let (ledger, mut history) = valid_history();
     let leave = Request::Leave { number: "A001".into() };
     history.push(refused_operation(leave, "unknown_ticket", 36, 39));

@@ -1,26 +1,26 @@
-//! What clients asked of one site, when, and what they were answered.
+//! History of the requests of all clients to one site, with their times and responses.
 
 use serde_json::Value;
 
-/// Microseconds since the story began, by one clock for all clients.
+/// Microseconds since the start of the run, by one clock for all clients.
 pub type MicrosSinceStart = u64;
 
-/// One wish of one client, however often it was sent.
+/// Request of one client; its repeats count as the same operation.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// The command's id in the ledger.
+    /// Id of the command in the ledger.
     pub command: String,
-    /// What was wished.
+    /// Content of the request.
     pub request: Request,
-    /// When it was first sent.
+    /// Time of the first attempt.
     pub invoked_at: MicrosSinceStart,
-    /// When the answer was there, and what it said; `None` if none ever came.
+    /// Time and content of the response; `None` if none arrived.
     pub answered: Option<(MicrosSinceStart, Answer)>,
-    /// Whether it was sent more than once, because an answer did not come.
+    /// `true` if it was sent more than once, since a response was missing.
     pub retried: bool,
 }
 
-/// What can be wished.
+/// Kinds of requests in a history.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     Open { counter: String },
@@ -35,42 +35,49 @@ pub enum Request {
     Undo { number: String },
 }
 
-/// What was answered.
+/// Response to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// It was done; the body.
+    /// Success, with the body.
     Done(Value),
-    /// It was refused, with this code.
+    /// Refusal, with its code.
     Refused(String),
 }
 
 impl Request {
-    /// The way to it, and what is sent.
+    /// Path and body of the HTTP request.
     pub fn path_and_body(&self, site: &str) -> (String, Value) {
-        let at =
+        let at_counter =
             |counter: &str, act: &str| format!("/api/v1/sites/{site}/counters/{counter}/{act}");
-        let with = |number: &str, act: &str| format!("/api/v1/sites/{site}/tickets/{number}/{act}");
-        let seen = |number: &str| serde_json::json!({ "number": number });
-        let nothing = serde_json::json!({});
+        let ticket =
+            |number: &str, act: &str| format!("/api/v1/sites/{site}/tickets/{number}/{act}");
+        let with_number = |number: &str| serde_json::json!({ "number": number });
+        let empty = serde_json::json!({});
         match self {
-            Request::Open { counter } => (at(counter, "open"), nothing),
+            Request::Open { counter } => (at_counter(counter, "open"), empty),
             Request::Take { queue } => {
-                (format!("/api/v1/sites/{site}/queues/{queue}/tickets"), nothing)
+                (format!("/api/v1/sites/{site}/queues/{queue}/tickets"), empty)
             }
-            Request::CallNext { counter } => (at(counter, "call-next"), nothing),
-            Request::Start { counter, number } => (at(counter, "start"), seen(number)),
-            Request::Finish { counter, number } => (at(counter, "finish"), seen(number)),
-            Request::Miss { counter, number } => (at(counter, "missed"), seen(number)),
+            Request::CallNext { counter } => (at_counter(counter, "call-next"), empty),
+            Request::Start { counter, number } => {
+                (at_counter(counter, "start"), with_number(number))
+            }
+            Request::Finish { counter, number } => {
+                (at_counter(counter, "finish"), with_number(number))
+            }
+            Request::Miss { counter, number } => {
+                (at_counter(counter, "missed"), with_number(number))
+            }
             Request::Transfer { number, queue } => {
-                (with(number, "transfer"), serde_json::json!({ "queue": queue }))
+                (ticket(number, "transfer"), serde_json::json!({ "queue": queue }))
             }
-            Request::Return { number } => (with(number, "return"), nothing),
-            Request::Leave { number } => (with(number, "leave"), nothing),
-            Request::Undo { number } => (with(number, "undo"), nothing),
+            Request::Return { number } => (ticket(number, "return"), empty),
+            Request::Leave { number } => (ticket(number, "leave"), empty),
+            Request::Undo { number } => (ticket(number, "undo"), empty),
         }
     }
 
-    /// The number that it names.
+    /// Number of the ticket that the request names.
     pub fn number(&self) -> Option<&str> {
         match self {
             Request::Open { .. } | Request::Take { .. } | Request::CallNext { .. } => None,

@@ -1,5 +1,5 @@
-//! One hot site, three gateways, one of them killed in the middle: the recorded history fits the
-//! ledger, and the ledger is the order of the line.
+//! Test of linearizability: clients of one busy site at three gateways, one of which is killed,
+//! record a history that fits the ledger.
 
 mod history;
 
@@ -24,13 +24,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// People with a number, one after the other, at this many doors.
+/// Concurrent customers; each takes [`VISITS_PER_CLIENT`] numbers, one after the other.
 const CUSTOMER_CLIENTS: u64 = 6;
 const VISITS_PER_CLIENT: u64 = 25;
-/// Counters at which it is called.
+/// Counters that call.
 const COUNTERS: [&str; 4] = ["3", "4", "5", "6"];
 
-/// A second queue, and counters that serve both, or one.
+/// Configuration of a second queue, and of counters that serve both queues or one.
 const EXTRA_SITE_CONFIG: &str = "
     [sites.hall-0.queues.b]
     name = '对公业务'
@@ -49,19 +49,20 @@ const EXTRA_SITE_CONFIG: &str = "
     queues = ['b']
 ";
 
-/// What all clients share.
+/// State that the clients share.
 struct LinearRun {
     http: Client,
     gateways: Vec<String>,
     started: Instant,
     history: Mutex<Vec<Operation>>,
-    /// Wishes that were answered.
+    /// Number of requests with a response.
     answered_count: AtomicU64,
-    /// Doors that are still open.
+    /// Number of customers that still run.
     active_customers: AtomicU64,
 }
 
-/// Chance of one client, the same in every run.
+/// Linear congruential generator of one client, with the same sequence in every run. No library, so
+/// that the sequence never changes.
 struct Rng(u64);
 
 impl Rng {
@@ -76,36 +77,32 @@ impl LinearRun {
         self.started.elapsed().as_micros() as u64
     }
 
-    /// Has a wish carried out by whichever gateway answers, and notes how that went.
-    async fn perform(&self, chance: &mut Rng, wish: Request) -> Answer {
+    /// Sends a request to random gateways until one responds, and records the operation.
+    async fn perform(&self, rng: &mut Rng, request: Request) -> Answer {
         let site = site_id(0);
-        let (path, body) = wish.path_and_body(&site);
-        let key = format!("{wish:?} {}", chance.below(u64::from(u32::MAX)));
+        let (path, body) = request.path_and_body(&site);
+        let key = format!("{request:?} {}", rng.below(u64::from(u32::MAX)));
         let hash = Sha256::digest(format!("api\0tests\0{site}\0{key}"));
-        let (command, asked) = (hex::encode(&hash[..16]), self.now());
-        let mut doubtful = false;
+        let command = hex::encode(&hash[..16]);
+        let invoked_at = self.now();
+        let mut retried = false;
         for _ in 0..400 {
-            let url = format!("{}{path}", self.gateways[chance.below(3) as usize]);
+            let url = format!("{}{path}", self.gateways[rng.below(3) as usize]);
             if let Some(answer) = self.send_once(&url, &key, &body).await {
                 let answered = Some((self.now(), answer.clone()));
-                let op = Operation {
-                    command,
-                    request: wish,
-                    invoked_at: asked,
-                    answered,
-                    retried: doubtful,
-                };
+                let op = Operation { command, request, invoked_at, answered, retried };
                 self.history.lock().unwrap().push(op);
                 self.answered_count.fetch_add(1, Ordering::Relaxed);
                 return answer;
             }
-            doubtful = true;
+            retried = true;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("no gateway answers {wish:?}");
+        panic!("no gateway responds to {request:?}");
     }
 
-    /// One request; `None` if there was no answer, or the gateway does not know how it went.
+    /// Sends a request once; `None` without a response, or if the gateway does not know the
+    /// outcome.
     async fn send_once(&self, url: &str, key: &str, body: &Value) -> Option<Answer> {
         let answer = staff_request(&self.http, STAFF_KEY, url, key).json(body).send().await.ok()?;
         let status = answer.status();
@@ -117,21 +114,21 @@ impl LinearRun {
         }
     }
 
-    /// People come, take a number, and do with it what they like.
+    /// Runs one customer, who takes numbers and then waits, leaves, returns or is transferred.
     async fn run_customer(&self, i: u64) {
-        let mut chance = Rng(i);
+        let mut rng = Rng(i);
         for _ in 0..VISITS_PER_CLIENT {
-            let queue = ["a", "b"][chance.below(2) as usize].to_owned();
-            let taken = self.perform(&mut chance, Request::Take { queue }).await;
+            let queue = ["a", "b"][rng.below(2) as usize].to_owned();
+            let taken = self.perform(&mut rng, Request::Take { queue }).await;
             let Answer::Done(taken) = taken else { panic!("{taken:?}") };
             let number = taken["number"].as_str().unwrap().to_owned();
-            tokio::time::sleep(Duration::from_millis(chance.below(30))).await;
-            match chance.below(5) {
-                0 => drop(self.perform(&mut chance, Request::Leave { number }).await),
-                1 => drop(self.perform(&mut chance, Request::Return { number }).await),
+            tokio::time::sleep(Duration::from_millis(rng.below(30))).await;
+            match rng.below(5) {
+                0 => drop(self.perform(&mut rng, Request::Leave { number }).await),
+                1 => drop(self.perform(&mut rng, Request::Return { number }).await),
                 2 => {
                     let queue = "b".to_owned();
-                    self.perform(&mut chance, Request::Transfer { number, queue }).await;
+                    self.perform(&mut rng, Request::Transfer { number, queue }).await;
                 }
                 _ => {}
             }
@@ -139,15 +136,15 @@ impl LinearRun {
         self.active_customers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whoever is next is called, and something becomes of that, until nobody comes any more.
+    /// Runs one counter: calls the next ticket and handles it at random, until no customer is left.
     async fn run_counter(&self, counter: &str, seed: u64) {
-        let mut chance = Rng(seed);
+        let mut rng = Rng(seed);
         let counter = counter.to_owned();
-        self.perform(&mut chance, Request::Open { counter: counter.clone() }).await;
+        self.perform(&mut rng, Request::Open { counter: counter.clone() }).await;
         loop {
             let over = self.active_customers.load(Ordering::Relaxed) == 0;
             let called =
-                self.perform(&mut chance, Request::CallNext { counter: counter.clone() }).await;
+                self.perform(&mut rng, Request::CallNext { counter: counter.clone() }).await;
             let number = match called {
                 Answer::Done(called) => called["number"].as_str().unwrap().to_owned(),
                 Answer::Refused(code) if code == "nobody_waiting" && over => return,
@@ -155,44 +152,43 @@ impl LinearRun {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     continue;
                 }
-                // Somebody whose service was taken back is here again.
                 Answer::Refused(code) => panic!("{counter} cannot call: {code}"),
             };
-            let (counter, number) = (counter.clone(), number.clone());
-            match chance.below(6) {
+            let counter = counter.clone();
+            match rng.below(6) {
                 0 => {
                     let missed = Request::Miss { counter, number: number.clone() };
-                    self.perform(&mut chance, missed).await;
-                    if chance.below(2) == 0 {
-                        self.perform(&mut chance, Request::Return { number }).await;
+                    self.perform(&mut rng, missed).await;
+                    if rng.below(2) == 0 {
+                        self.perform(&mut rng, Request::Return { number }).await;
                     }
                 }
                 1 => {
-                    let queue = ["a", "b"][chance.below(2) as usize].to_owned();
-                    self.perform(&mut chance, Request::Transfer { number, queue }).await;
+                    let queue = ["a", "b"][rng.below(2) as usize].to_owned();
+                    self.perform(&mut rng, Request::Transfer { number, queue }).await;
                 }
                 2 => {
                     let finish =
                         Request::Finish { counter: counter.clone(), number: number.clone() };
-                    self.perform(&mut chance, finish.clone()).await;
-                    self.perform(&mut chance, Request::Undo { number }).await;
-                    self.perform(&mut chance, finish).await;
+                    self.perform(&mut rng, finish.clone()).await;
+                    self.perform(&mut rng, Request::Undo { number }).await;
+                    self.perform(&mut rng, finish).await;
                 }
                 3 => {
                     let start = Request::Start { counter: counter.clone(), number: number.clone() };
-                    self.perform(&mut chance, start).await;
-                    self.perform(&mut chance, Request::Finish { counter, number }).await;
+                    self.perform(&mut rng, start).await;
+                    self.perform(&mut rng, Request::Finish { counter, number }).await;
                 }
-                _ => drop(self.perform(&mut chance, Request::Finish { counter, number }).await),
+                _ => drop(self.perform(&mut rng, Request::Finish { counter, number }).await),
             }
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_history_of_a_hot_site_is_that_of_one_line() {
+async fn the_history_of_a_busy_site_is_linearizable() {
     let mut cluster = Cluster::start_gateways(3, EXTRA_SITE_CONFIG).await;
-    let story = Arc::new(LinearRun {
+    let run = Arc::new(LinearRun {
         http: cluster.http.clone(),
         gateways: cluster.gateways.iter().map(|gateway| gateway.url.clone()).collect(),
         started: Instant::now(),
@@ -200,32 +196,32 @@ async fn the_history_of_a_hot_site_is_that_of_one_line() {
         answered_count: AtomicU64::new(0),
         active_customers: AtomicU64::new(CUSTOMER_CLIENTS),
     });
-    let doors = join_all((0..CUSTOMER_CLIENTS).map(|i| story.run_customer(i + 1)));
+    let customers = join_all((0..CUSTOMER_CLIENTS).map(|i| run.run_customer(i + 1)));
     let seeds = COUNTERS.into_iter().zip(100..);
-    let counters = join_all(seeds.map(|(counter, seed)| story.run_counter(counter, seed)));
-    let trouble = async {
-        let answered = |n| story.answered_count.load(Ordering::Relaxed) >= n;
+    let counters = join_all(seeds.map(|(counter, seed)| run.run_counter(counter, seed)));
+    let kill = async {
+        let answered = |n| run.answered_count.load(Ordering::Relaxed) >= n;
         let reached = async |n| {
-            let soon = Duration::from_secs(120);
-            harness::wait_until("wishes are answered", soon, async || answered(n)).await;
+            let timeout = Duration::from_secs(120);
+            harness::wait_until("requests are answered", timeout, async || answered(n)).await;
         };
         reached(120).await;
         cluster.gateways[1].program.kill();
         reached(240).await;
         cluster.gateways[1].program.restart();
     };
-    tokio::join!(doors, counters, trouble);
+    tokio::join!(customers, counters, kill);
 
     let commits = log_entries::<Commit>(&cluster, &LEDGER).await;
     let ledger: Vec<Decision> = commits.into_iter().flat_map(|commit| commit.decisions).collect();
-    let history = std::mem::take(&mut *story.history.lock().unwrap());
+    let history = std::mem::take(&mut *run.history.lock().unwrap());
     let served = [("3", "ab"), ("4", "ab"), ("5", "a"), ("6", "b")];
     let queues = |queues: &str| queues.chars().map(String::from).collect();
     let served = served.map(|(counter, of)| (counter.to_owned(), queues(of))).into();
-    let wrong = check(&ledger, &history, served);
-    assert!(wrong.is_empty(), "{} things are wrong: {wrong:#?}", wrong.len());
+    let violations = check(&ledger, &history, served);
+    assert!(violations.is_empty(), "{} violations: {violations:#?}", violations.len());
     let done = history.iter().filter(|op| matches!(op.answered, Some((_, Answer::Done(_)))));
     let refused = history.len() - done.count();
-    assert!(refused > 0, "nothing was ever refused: nobody raced anybody");
-    assert!(history.iter().any(|op| op.retried), "no answer was lost: nobody was killed");
+    assert!(refused > 0, "no request was refused: the clients do not race");
+    assert!(history.iter().any(|op| op.retried), "no response was lost: the kill had no effect");
 }

@@ -1,14 +1,16 @@
-//! A hall as plain as can be, made from the ledger's events alone: where everybody is, who is next,
-//! and whether a refusal tells the truth. Shares no code with the rules that it checks.
+//! Reference model of a site, folded from the ledger's events: queues, counters, and the refusals
+//! that are true in a state.
+//!
+//! It shares no code with the rules that it checks.
 
 use super::history::Request;
 use paihao_contracts::commit::{Decision, Event, Outcome, Rank, TicketState, TicketStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which queues each counter serves.
+/// Queues that each counter serves.
 pub type Counters = BTreeMap<String, Vec<String>>;
 
-/// A place in a line: class, arrival, the tie breakers, the ticket.
+/// Position in a queue: class, arrival, two tie-breakers, ticket.
 type QueuePosition = (u8, i64, u32, i32, u32);
 
 #[derive(Debug, Clone)]
@@ -17,11 +19,11 @@ struct TicketRecord {
     queue: String,
     rank: Rank,
     state: TicketStatus,
-    /// The last counter.
+    /// Counter of the last call.
     counter: Option<String>,
 }
 
-/// All of it.
+/// State of the model.
 #[derive(Debug, Clone, Default)]
 pub struct ReferenceModel {
     counters: Counters,
@@ -40,23 +42,24 @@ impl ReferenceModel {
         ReferenceModel { counters, ..ReferenceModel::default() }
     }
 
-    /// Takes a decision in; what is wrong with it goes to `problems`.
-    pub fn apply(&mut self, decision: &Decision, wrong: &mut Vec<String>) {
-        let by_turn = matches!(decision.outcome, Outcome::Called { .. });
+    /// Applies a decision; violations of the rules are added to `violations`.
+    pub fn apply(&mut self, decision: &Decision, violations: &mut Vec<String>) {
+        let next_in_turn = matches!(decision.outcome, Outcome::Called { .. });
         for event in &decision.events {
-            self.apply_event(event, by_turn, wrong);
+            self.apply_event(event, next_in_turn, violations);
         }
     }
 
-    fn apply_event(&mut self, event: &Event, by_turn: bool, wrong: &mut Vec<String>) {
+    fn apply_event(&mut self, event: &Event, next_in_turn: bool, violations: &mut Vec<String>) {
         match event {
             Event::CounterOpened { counter, .. } => {
                 self.open_counters.insert(counter.to_string());
             }
             Event::TicketTaken { ticket, queue, number, rank, .. } => {
-                let (number, queue) = (number.to_string(), queue.to_string());
-                if self.tickets.values().any(|seat| seat.number == number) {
-                    wrong.push(format!("{number} was given out twice"));
+                let number = number.to_string();
+                let queue = queue.to_string();
+                if self.tickets.values().any(|record| record.number == number) {
+                    violations.push(format!("{number} was given out twice"));
                 }
                 let state = TicketStatus::Waiting;
                 self.put_ticket(
@@ -65,20 +68,20 @@ impl ReferenceModel {
                 );
             }
             Event::TicketCalled { ticket, counter, reason, .. } => {
-                if by_turn && reason.is_none() && self.next_ticket(counter) != Some(*ticket) {
+                if next_in_turn && reason.is_none() && self.next_ticket(counter) != Some(*ticket) {
                     let next = self.next_ticket(counter).map(|ticket| self.ticket_number(ticket));
                     let called = self.ticket_number(*ticket);
-                    wrong.push(format!("{counter} called {called}, and {next:?} was next"));
+                    violations.push(format!("{counter} called {called}, and {next:?} was next"));
                 }
-                self.serve_at(*ticket, counter, TicketStatus::Called, wrong);
+                self.serve_at(*ticket, counter, TicketStatus::Called, violations);
             }
             Event::TicketStarted { ticket, .. } => self.set_state(*ticket, TicketStatus::Serving),
             Event::TicketFinished { ticket, counter, .. } => {
-                self.release_counter(*ticket, counter, wrong);
+                self.release_counter(*ticket, counter, violations);
                 self.set_state(*ticket, TicketStatus::Done);
             }
             Event::TicketMissed { ticket, counter, .. } => {
-                self.release_counter(*ticket, counter, wrong);
+                self.release_counter(*ticket, counter, violations);
                 self.set_state(*ticket, TicketStatus::Missed);
             }
             Event::TicketReturned { ticket, rank } => self.enqueue(*ticket, None, *rank),
@@ -87,132 +90,139 @@ impl ReferenceModel {
             }
             Event::TicketClosed { ticket, .. } => self.set_state(*ticket, TicketStatus::Closed),
             Event::TicketRestored { ticket, .. } => {
-                let seat = TicketRecord {
+                let record = TicketRecord {
                     number: ticket.number.to_string(),
                     queue: ticket.queue.to_string(),
                     rank: ticket.rank,
                     state: ticket.stage.status(),
-                    counter: self.tickets.get(&ticket.id).and_then(|seat| seat.counter.clone()),
+                    counter: self.tickets.get(&ticket.id).and_then(|record| record.counter.clone()),
                 };
-                self.put_ticket(ticket.id, seat);
+                self.put_ticket(ticket.id, record);
                 if let TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } =
                     &ticket.stage
                 {
-                    self.serve_at(ticket.id, counter, ticket.stage.status(), wrong);
+                    self.serve_at(ticket.id, counter, ticket.stage.status(), violations);
                 }
             }
             Event::DayOpened { .. } | Event::DayClosed { .. } | Event::MilestoneReached(_) => {}
-            other => wrong.push(format!("nobody wished for {other:?}")),
+            other => violations.push(format!("no request causes {other:?}")),
         }
     }
 
-    /// Whom the counter has to call, as things stand.
+    /// Ticket that the counter must call next.
     fn next_ticket(&self, counter: &str) -> Option<u32> {
-        let lines = self.counters.get(counter)?.iter().filter_map(|queue| self.queues.get(queue));
-        lines.filter_map(|line| line.first()).min().map(|place| place.4)
+        let queues = self.counters.get(counter)?.iter().filter_map(|queue| self.queues.get(queue));
+        queues.filter_map(|queue| queue.first()).min().map(|position| position.4)
     }
 
     fn ticket_number(&self, ticket: u32) -> String {
-        self.tickets.get(&ticket).map_or_else(|| format!("#{ticket}"), |seat| seat.number.clone())
+        self.tickets
+            .get(&ticket)
+            .map_or_else(|| format!("#{ticket}"), |record| record.number.clone())
     }
 
-    /// Puts a ticket where it says that it is.
-    fn put_ticket(&mut self, ticket: u32, seat: TicketRecord) {
+    /// Stores a ticket, and queues it if it waits.
+    fn put_ticket(&mut self, ticket: u32, record: TicketRecord) {
         self.remove_ticket(ticket);
-        if seat.state == TicketStatus::Waiting {
+        if record.state == TicketStatus::Waiting {
             self.queues
-                .entry(seat.queue.clone())
+                .entry(record.queue.clone())
                 .or_default()
-                .insert(queue_position(&seat.rank, ticket));
+                .insert(queue_position(&record.rank, ticket));
         }
-        self.tickets.insert(ticket, seat);
+        self.tickets.insert(ticket, record);
     }
 
-    /// Takes a ticket from wherever it is.
+    /// Removes a ticket from its queue and its counter.
     fn remove_ticket(&mut self, ticket: u32) {
-        self.queues.values_mut().for_each(|line| line.retain(|place| place.4 != ticket));
-        self.serving.retain(|_, there| *there != ticket);
+        self.queues.values_mut().for_each(|queue| queue.retain(|position| position.4 != ticket));
+        self.serving.retain(|_, serving| *serving != ticket);
     }
 
     fn set_state(&mut self, ticket: u32, state: TicketStatus) {
         if state != TicketStatus::Serving {
             self.remove_ticket(ticket);
         }
-        if let Some(seat) = self.tickets.get_mut(&ticket) {
-            seat.state = state;
+        if let Some(record) = self.tickets.get_mut(&ticket) {
+            record.state = state;
         }
     }
 
     fn enqueue(&mut self, ticket: u32, queue: Option<&str>, rank: Rank) {
-        let Some(seat) = self.tickets.get(&ticket).cloned() else { return };
-        let queue = queue.map_or(seat.queue.clone(), str::to_owned);
-        self.put_ticket(ticket, TicketRecord { queue, rank, state: TicketStatus::Waiting, ..seat });
+        let Some(record) = self.tickets.get(&ticket).cloned() else { return };
+        let queue = queue.map_or(record.queue.clone(), str::to_owned);
+        self.put_ticket(
+            ticket,
+            TicketRecord { queue, rank, state: TicketStatus::Waiting, ..record },
+        );
     }
 
-    /// Brings a ticket to a counter, which must be free, as the ticket must be.
+    /// Assigns a ticket to a counter; neither may be busy.
     fn serve_at(
         &mut self,
         ticket: u32,
         counter: &str,
         state: TicketStatus,
-        wrong: &mut Vec<String>,
+        violations: &mut Vec<String>,
     ) {
         let number = self.ticket_number(ticket);
-        if let Some((elsewhere, _)) = self.serving.iter().find(|(_, there)| **there == ticket) {
-            wrong.push(format!("{number} was called by {elsewhere} and by {counter}"));
+        if let Some((elsewhere, _)) = self.serving.iter().find(|(_, serving)| **serving == ticket) {
+            violations.push(format!("{number} was called by {elsewhere} and by {counter}"));
         }
         if let Some(other) = self.serving.get(counter) {
-            wrong.push(format!(
+            violations.push(format!(
                 "{counter} called {number} while {} was there",
                 self.ticket_number(*other)
             ));
         }
         self.remove_ticket(ticket);
         self.serving.insert(counter.to_owned(), ticket);
-        if let Some(seat) = self.tickets.get_mut(&ticket) {
-            (seat.state, seat.counter) = (state, Some(counter.to_owned()));
+        if let Some(record) = self.tickets.get_mut(&ticket) {
+            (record.state, record.counter) = (state, Some(counter.to_owned()));
         }
     }
 
-    fn release_counter(&mut self, ticket: u32, counter: &str, wrong: &mut Vec<String>) {
+    fn release_counter(&mut self, ticket: u32, counter: &str, violations: &mut Vec<String>) {
         if self.serving.get(counter) != Some(&ticket) {
-            wrong.push(format!("{} was not at {counter}", self.ticket_number(ticket)));
+            violations.push(format!("{} was not at {counter}", self.ticket_number(ticket)));
         }
     }
 
-    /// Whether this refusal of a wish is what a hall in this state has to say.
-    pub fn explains_refusal(&self, wish: &Request, code: &str) -> bool {
-        let seat = |number: &str| self.tickets.values().find(|seat| seat.number == number);
-        let state = |number: &str| seat(number).map(|seat| seat.state);
-        let there =
+    /// Checks that a refusal of a request is true in this state.
+    pub fn explains_refusal(&self, request: &Request, code: &str) -> bool {
+        let record = |number: &str| self.tickets.values().find(|record| record.number == number);
+        let state = |number: &str| record(number).map(|record| record.state);
+        let served_at =
             |counter: &str| self.serving.get(counter).and_then(|ticket| self.tickets.get(ticket));
-        match (code, wish) {
-            ("unknown_ticket", wish) => wish.number().is_some_and(|number| seat(number).is_none()),
+        match (code, request) {
+            ("unknown_ticket", request) => {
+                request.number().is_some_and(|number| record(number).is_none())
+            }
             ("counter_closed", Request::CallNext { counter }) => {
                 !self.open_counters.contains(counter)
             }
             ("nobody_waiting", Request::CallNext { counter }) => {
                 self.open_counters.contains(counter)
-                    && there(counter).is_none_or(|seat| seat.state == TicketStatus::Serving)
+                    && served_at(counter).is_none_or(|record| record.state == TicketStatus::Serving)
                     && self.next_ticket(counter).is_none()
             }
             ("counter_busy", Request::CallNext { counter }) => {
-                there(counter).is_some_and(|seat| seat.state == TicketStatus::Called)
+                served_at(counter).is_some_and(|record| record.state == TicketStatus::Called)
             }
             ("counter_busy", Request::Undo { number }) => {
-                let counter = seat(number).and_then(|seat| seat.counter.as_deref());
-                counter.is_some_and(|counter| there(counter).is_some())
+                let counter = record(number).and_then(|record| record.counter.as_deref());
+                counter.is_some_and(|counter| served_at(counter).is_some())
             }
             (
                 code,
                 Request::Start { counter, number }
                 | Request::Finish { counter, number }
                 | Request::Miss { counter, number },
-            ) => match (code, there(counter)) {
-                ("counter_idle", there) => there.is_none(),
-                ("counter_busy", Some(there)) => there.number != *number,
-                ("wrong_state", Some(there)) => {
-                    there.number == *number && there.state != TicketStatus::Called
+            ) => match (code, served_at(counter)) {
+                ("counter_idle", current) => current.is_none(),
+                ("counter_busy", Some(current)) => current.number != *number,
+                ("wrong_state", Some(current)) => {
+                    current.number == *number && current.state != TicketStatus::Called
                 }
                 _ => false,
             },
@@ -238,7 +248,7 @@ impl ReferenceModel {
                     Some(TicketStatus::Waiting | TicketStatus::Called | TicketStatus::Serving)
                 )
             }
-            // What it was before is not kept for ever.
+            // The previous state is not kept for ever.
             ("nothing_to_undo", Request::Undo { number }) => {
                 matches!(
                     state(number),

@@ -1,8 +1,8 @@
 //! Every guard: what is so, who asks for what, and the refusal that this gives.
 
-use super::halls::*;
+use super::fixtures::*;
 use super::scene::*;
-use crate::hall::{
+use crate::fixture::{
     MINUTE_MS, SiteFixture, call, given_with_rules, miss, open, rules, served, take,
 };
 use paihao_domain::{Act, LetPassLimit, Mark, QueueState};

@@ -2,14 +2,14 @@
 //! `docs/reference/transitions.md`, which is compared. To write it anew: `PAIHAO_WRITE=1 cargo test -p
 //! paihao-domain transitions`.
 
+mod fixtures;
 mod guards;
-mod halls;
 mod rows;
 mod scene;
 
-use crate::hall::{MINUTE_MS, manager, rules, staff};
+use crate::fixture::{MINUTE_MS, manager, rules, staff};
+use fixtures::{closes_in, take_without_person};
 use guards::{Guard, guards};
-use halls::{closes_in, take_without_person};
 use paihao_domain::{Act, QueueId, Refusal, TicketStatus};
 use rows::{OK, Row, rows};
 use scene::{ACTORS, actor, refusal_code, site_with_ann};

@@ -1,7 +1,7 @@
 //! Every transition, and what each actor gets.
 
 use super::scene::*;
-use crate::hall::{call, finish, miss, served, start, take};
+use crate::fixture::{call, finish, miss, served, start, take};
 use paihao_domain::{Act, LetPassLimit, Mark, QueueId, Rules, TicketStatus};
 
 /// A row: from where, by which command, to where; and what each actor gets.

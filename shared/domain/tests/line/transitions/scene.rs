@@ -1,6 +1,6 @@
 //! Whom and where the transitions are tried with: a hall, the actors, Ann's ticket in each state.
 
-use crate::hall::{
+use crate::fixture::{
     SiteFixture, api, api_manager, call, customer, finish, given_with_rules, manager, miss, open,
     served, staff, start, take,
 };

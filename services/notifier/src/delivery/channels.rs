@@ -1,0 +1,182 @@
+//! Channels of a notice: call priority, skipped channels, and the outcome when none accepts. Pure.
+//!
+//! The worker moves to the next channel only if the current one certainly did not accept the
+//! notice. A notice is therefore never sent twice. After an attempt without a response, the same
+//! channel is retried if WeChat drops a second message with the same id (template messages).
+//! Otherwise the outcome is unknown.
+
+use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice, NoticeContent};
+use paihao_wechat::CallPriority;
+
+/// Returns the priority of a notice among the API calls of its account.
+pub fn priority(notice: &Notice) -> CallPriority {
+    match notice.saying {
+        // A called person must learn of it before anyone else.
+        NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => CallPriority::High,
+        NoticeContent::Missed { .. } | NoticeContent::Returned { .. } => CallPriority::Normal,
+        _ => CallPriority::Low,
+    }
+}
+
+/// Builds the record of a channel that was skipped without an attempt.
+pub fn skipped_attempt(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
+    ChannelAttempt { channel, reason: reason.to_owned(), code: None, said }
+}
+
+/// Returns the outcome of a notice that no channel accepted, and the dead-letter reason if an
+/// operator has to act.
+pub fn undelivered_outcome(
+    kind: &str,
+    account: &str,
+    tried: &[ChannelAttempt],
+) -> (DeliveryOutcome, Option<String>) {
+    let faults: Vec<_> = tried
+        .iter()
+        .filter(|tried| tried.reason != GAVE_UP)
+        .filter_map(|tried| Some(format!("{}: {}", tried.channel.name(), tried.said.as_ref()?)))
+        .collect();
+    let dead_letter_reason = (!faults.is_empty()).then(|| faults.join("; "));
+    let decisive = tried.iter().find(|tried| tried.code.is_some() || tried.reason == GAVE_UP);
+    match decisive {
+        Some(ChannelAttempt { reason, said, .. }) if reason == GAVE_UP => {
+            (DeliveryOutcome::GaveUp { last: said.clone().unwrap_or_default() }, dead_letter_reason)
+        }
+        Some(ChannelAttempt { reason, code, .. }) => (
+            DeliveryOutcome::Refused { code: code.unwrap_or_default(), name: reason.clone() },
+            dead_letter_reason,
+        ),
+        None => match (dead_letter_reason, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE))
+        {
+            (Some(reason), _) => {
+                (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
+            }
+            (None, Some(ChannelAttempt { reason, .. })) => {
+                (DeliveryOutcome::Refused { code: 0, name: reason.clone() }, None)
+            }
+            (None, None) => {
+                let reason = format!("account {account} has no channel for \"{kind}\"");
+                (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
+            }
+        },
+    }
+}
+
+/// Reason: the passive reply did not contain the notice.
+pub const NOT_REPLIED: &str = "not_replied";
+/// Reason: no send window of the person is known to be open.
+pub const NO_ALLOWANCE: &str = "no_allowance";
+/// Reason: the account has no binding for the channel.
+pub const NOT_BOUND: &str = "not_bound";
+/// Reason: the text does not fit the template's limits.
+pub const DOES_NOT_FIT: &str = "does_not_fit";
+/// Reason: WeChat deferred the attempt for longer than the notice is valid.
+pub const GAVE_UP: &str = "gave_up";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_notice_text::NoticePolicy;
+    use paihao_notice_text::render::Binding;
+
+    fn tried(
+        channel: Channel,
+        reason: &str,
+        code: Option<i64>,
+        said: Option<&str>,
+    ) -> ChannelAttempt {
+        ChannelAttempt { channel, reason: reason.into(), code, said: said.map(Into::into) }
+    }
+
+    fn policy(channels: &[Channel]) -> NoticePolicy {
+        let binding = Binding { template_id: "T".into(), fields: vec![] };
+        NoticePolicy {
+            channels: channels.into(),
+            template: Some(binding),
+            subscription: None,
+            text: "到您了".into(),
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_announced_if_it_could_be_duplicated() {
+        use Channel::{CustomerService, PassiveReply, Subscription, Template};
+        assert!(
+            !policy(&[Template]).needs_announcement(Template),
+            "WeChat itself drops a second one"
+        );
+        assert!(!policy(&[PassiveReply, Template]).needs_announcement(Template));
+        assert!(
+            !policy(&[Template, Subscription]).needs_announcement(Template),
+            "it is not set up"
+        );
+        assert!(policy(&[Template, CustomerService]).needs_announcement(Template));
+        assert!(policy(&[CustomerService]).needs_announcement(CustomerService));
+    }
+
+    #[test]
+    fn the_first_refusal_of_wechat_is_the_outcome() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
+            "called",
+            "shop",
+            &[
+                tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
+                tried(Channel::Template, "not_following", Some(43004), None),
+                tried(Channel::Subscription, "messages_refused", Some(43101), None),
+            ],
+        );
+        assert_eq!(outcome, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
+        assert_eq!(dead_letter_reason, None, "a refusal needs no operator");
+    }
+
+    #[test]
+    fn configuration_mistakes_are_reported_together() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
+            "called",
+            "shop",
+            &[
+                tried(Channel::Template, "template_unknown", Some(40037), Some("40037 gone")),
+                tried(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
+            ],
+        );
+        assert!(matches!(outcome, DeliveryOutcome::Refused { code: 40037, .. }));
+        assert_eq!(
+            dead_letter_reason.unwrap(),
+            "template: 40037 gone; subscription: nothing is bound"
+        );
+    }
+
+    #[test]
+    fn a_notice_that_no_channel_could_render_is_unrenderable() {
+        let unbound = [
+            tried(Channel::Template, NOT_BOUND, None, Some("no template")),
+            tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
+        ];
+        let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound);
+        assert!(
+            matches!(outcome, DeliveryOutcome::Unspeakable { .. }) && dead_letter_reason.is_some()
+        );
+        let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound[1..]);
+        assert_eq!(
+            (outcome, dead_letter_reason),
+            (DeliveryOutcome::Refused { code: 0, name: NO_ALLOWANCE.into() }, None)
+        );
+        let (outcome, _) = undelivered_outcome("called", "shop", &[]);
+        assert!(matches!(outcome, DeliveryOutcome::Unspeakable { .. }));
+    }
+
+    #[test]
+    fn a_channel_deferred_for_too_long_gave_up() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
+            "called",
+            "shop",
+            &[
+                tried(Channel::Template, GAVE_UP, None, Some("45009 daily_quota")),
+                tried(Channel::CustomerService, "no_open_window", Some(45015), None),
+            ],
+        );
+        assert_eq!(
+            (outcome, dead_letter_reason),
+            (DeliveryOutcome::GaveUp { last: "45009 daily_quota".into() }, None)
+        );
+    }
+}

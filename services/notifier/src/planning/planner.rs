@@ -1,0 +1,73 @@
+//! Planner: consumes commits and puts their notices on the work queue.
+
+use crate::delivery::ticket_order;
+use crate::planning::plan::plan;
+use crate::ports::StoreUnavailable;
+use paihao_cache::Cache;
+use paihao_contracts::commit::{COMMIT_VERSION, Commit};
+use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
+use paihao_ledger::worker::Source;
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Worker};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most commits planned at once.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// Delay after a store did not answer.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Delay for a commit of a newer program version, so that a newer replica may take it.
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
+
+/// Creates the worker of the planner's consumer.
+pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
+    let planner = Planner { ledger: ledger.clone(), cache };
+    Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), MAX_IN_FLIGHT, planner)
+}
+
+struct Planner {
+    ledger: Arc<dyn Ledger>,
+    cache: Arc<dyn Cache>,
+}
+
+impl Handler for Planner {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
+            Ok(commit) if commit.v <= COMMIT_VERSION => {
+                match enqueue_notices(&*self.ledger, &*self.cache, delivery, &commit).await {
+                    Ok(()) => Disposition::Ack,
+                    Err(StoreUnavailable(error)) => {
+                        tracing::warn!(error, "cannot queue the notices of a commit, retrying");
+                        Disposition::RetryAfter(RETRY_DELAY)
+                    }
+                }
+            }
+            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
+            Err(error) => {
+                let position = delivery.message.position.0;
+                tracing::error!(position, %error, "cannot decode a commit");
+                Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
+            }
+        }
+    }
+}
+
+async fn enqueue_notices(
+    ledger: &dyn Ledger,
+    cache: &dyn Cache,
+    delivery: &Delivery,
+    commit: &Commit,
+) -> Result<(), StoreUnavailable> {
+    let notices = plan(commit);
+    for notice in notices.iter().filter(|notice| ticket_order::is_ordered(notice)) {
+        ticket_order::register(cache, notice).await?;
+    }
+    for notice in notices {
+        let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));
+        entry.headers = delivery.message.entry.headers.clone();
+        ledger.enqueue(&NOTICES, &notice.key, entry, Duration::ZERO).await?;
+        metrics::counter!("paihao_notifier_planned_total").increment(1);
+    }
+    Ok(())
+}

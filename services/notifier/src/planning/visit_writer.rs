@@ -1,0 +1,64 @@
+//! Visit writer: consumes commits and appends the visits that ended in them to the visit log.
+//!
+//! The records of a commit may be written twice. Readers of the log count each visit once.
+
+use paihao_contracts::commit::{COMMIT_VERSION, Commit};
+use paihao_contracts::streams::{HISTORY, LEDGER, VISIT_WRITER};
+use paihao_contracts::visit::history_entry;
+use paihao_ledger::worker::Source;
+use paihao_ledger::{
+    AppendError, Delivery, Disposition, Entry, ExpectedPosition, Handler, Ledger, Worker,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most commits handled at once.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// Delay after the ledger did not answer.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Delay for a commit of a newer program version, so that a newer replica may take it.
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
+
+/// Creates the worker of the visit writer's consumer.
+pub(crate) fn worker(ledger: Arc<dyn Ledger>) -> Worker<impl Handler> {
+    let writer = VisitWriter { ledger: ledger.clone() };
+    Worker::new(ledger, Source::Consumer(LEDGER, VISIT_WRITER), MAX_IN_FLIGHT, writer)
+}
+
+struct VisitWriter {
+    ledger: Arc<dyn Ledger>,
+}
+
+impl Handler for VisitWriter {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
+            Ok(commit) if commit.v <= COMMIT_VERSION => {
+                match write_visits(&*self.ledger, delivery, &commit).await {
+                    Ok(()) => Disposition::Ack,
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot write the visits of a commit, retrying");
+                        Disposition::RetryAfter(RETRY_DELAY)
+                    }
+                }
+            }
+            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
+            // The planner logs it and moves it to the dead letters.
+            Err(_) => Disposition::Ack,
+        }
+    }
+}
+
+async fn write_visits(
+    ledger: &dyn Ledger,
+    delivery: &Delivery,
+    commit: &Commit,
+) -> Result<(), AppendError> {
+    let stored = &delivery.message;
+    let Some(visits) = history_entry(stored.position.0, commit) else { return Ok(()) };
+    let entry = Entry::new(serde_json::to_vec(&visits).expect("string keys only"));
+    ledger.append(&HISTORY, &stored.subject, ExpectedPosition::Any, entry).await?;
+    metrics::counter!("paihao_notifier_visits_total").increment(visits.records.len() as u64);
+    Ok(())
+}

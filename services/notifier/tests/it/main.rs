@@ -1,0 +1,12 @@
+//! Notices and webhooks from commit to outcome, over embedded stores and a simulated WeChat.
+
+mod support;
+
+mod account_checks;
+mod channels;
+mod delivery;
+mod isolation;
+mod order;
+mod receipts;
+mod redrive;
+mod webhooks;

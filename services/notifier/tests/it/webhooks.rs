@@ -1,0 +1,310 @@
+//! Tests of webhooks: signed messages, retries, dead letters, and isolation of receivers.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use futures::StreamExt;
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_chassis::config::SecretText;
+use paihao_contracts::public_event::PublicEventKind;
+use paihao_contracts::streams::{DEAD_LETTERS, LEDGER};
+use paihao_ledger::dead_letter::REASON_HEADER;
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use paihao_notifier::webhooks::{Settings, WebhookEndpoint, start};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+const START_MS: i64 = 1_795_384_474_775;
+
+/// Message as a receiver got it.
+#[derive(Debug)]
+struct ReceivedPost {
+    signature: String,
+    id: String,
+    body: String,
+}
+
+impl ReceivedPost {
+    /// Returns the time of the signature in Unix seconds.
+    fn signed_at(&self) -> i64 {
+        let t = self.signature.strip_prefix("t=").unwrap().split_once(',').unwrap().0;
+        t.parse().unwrap()
+    }
+
+    fn event(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// Response of a receiver by the index of the message. `None` never responds.
+type ResponsePolicy = Arc<dyn Fn(usize) -> Option<StatusCode> + Send + Sync>;
+
+/// HTTP server that stands for a webhook receiver.
+struct Receiver {
+    url: String,
+    received: mpsc::UnboundedReceiver<ReceivedPost>,
+}
+
+#[derive(Clone)]
+struct ReceiverState {
+    sender: mpsc::UnboundedSender<ReceivedPost>,
+    responses: ResponsePolicy,
+    count: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Receiver {
+    async fn new(responses: impl Fn(usize) -> Option<StatusCode> + Send + Sync + 'static) -> Self {
+        let (sender, received) = mpsc::unbounded_channel();
+        let behind =
+            ReceiverState { sender, responses: Arc::new(responses), count: Arc::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook?pass=in-the-address", listener.local_addr().unwrap());
+        let routes = Router::new().route("/hook", post(take_ticket)).with_state(behind);
+        #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Receiver { url, received }
+    }
+
+    async fn next(&mut self) -> ReceivedPost {
+        let next = tokio::time::timeout(Duration::from_secs(30), self.received.recv());
+        next.await.expect("a message").expect("a receiver")
+    }
+
+    fn hook(&self, events: &[&str]) -> WebhookEndpoint {
+        WebhookEndpoint {
+            url: self.url.parse().unwrap(),
+            secrets: vec![SecretText::new(SIGNING_SECRET)],
+            events: events.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// Handles a post. Without a status it never responds.
+async fn take_ticket(
+    State(behind): State<ReceiverState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let (signature, id) = (header("paihao-signature"), header("paihao-event-id"));
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    let _ = behind.sender.send(ReceivedPost { signature, id, body });
+    let count = behind.count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    match (behind.responses)(count) {
+        Some(StatusCode::TEMPORARY_REDIRECT) => Redirect::temporary("/hook").into_response(),
+        Some(status) => status.into_response(),
+        None => std::future::pending().await,
+    }
+}
+
+const SIGNING_SECRET: &str = "the-secret-of-the-tests-alone";
+
+/// HMAC-SHA256 by its definition, independent of the implementation under test.
+fn hmac(key: &str, message: &[u8]) -> String {
+    let mut block = [0u8; 64];
+    block[..key.len()].copy_from_slice(key.as_bytes());
+    let padded = |with: u8| block.map(|byte| byte ^ with);
+    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(message).finalize();
+    hex::encode(Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize())
+}
+
+struct TestEnv {
+    ledger: Arc<SqliteLedger>,
+    clock: ManualClock,
+    tasks: Tasks,
+    _folder: TempDir,
+}
+
+impl TestEnv {
+    fn new() -> TestEnv {
+        let clock = ManualClock::at(START_MS);
+        let folder = tempfile::tempdir().unwrap();
+        let time = clock.clone();
+        let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
+        let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
+        TestEnv { ledger: Arc::new(ledger), clock, tasks: Tasks::new(), _folder: folder }
+    }
+
+    fn start(&self, hooks: impl IntoIterator<Item = (&'static str, WebhookEndpoint)>) {
+        let hooks: BTreeMap<Arc<str>, WebhookEndpoint> =
+            hooks.into_iter().map(|(name, hook)| (name.into(), hook)).collect();
+        let settings = Settings { in_flight: 2, endpoints: hooks };
+        start(settings, self.ledger.clone(), Arc::new(self.clock.clone()), &self.tasks).unwrap();
+    }
+
+    /// Appends a commit in which a ticket is taken.
+    async fn receive(&self, ticket: u32) {
+        // The stored form of version 1, which stays readable.
+        let commit = json!({
+            "v": 1,
+            "site": {"account": "shop", "id": "hall", "name": "大厅", "zone": "Asia/Shanghai"},
+            "decisions": [{
+                "command": "00".repeat(16), "fingerprint": "00".repeat(8), "at": self.clock.now_ms(),
+                "outcome": {"outcome": "counter_open", "counter": "1"},
+                "events": [
+                    {"event": "ticket_taken", "ticket": ticket, "queue": "cash",
+                     "number": {"prefix": "A", "serial": ticket},
+                     "person": format!("oPerson{ticket}"),
+                     "rank": {"class": 0, "arrival": START_MS, "sequence": ticket}, "told": {"ahead": 0}},
+                    {"event": "counter_opened", "counter": "1"},
+                ],
+            }],
+        });
+        let entry = Entry::new(commit.to_string());
+        let subject = Subject::new(&["shop", "hall"]).unwrap();
+        self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
+    }
+
+    /// Waits for the next message while the clock advances in these steps.
+    async fn next_after_steps(&self, receiver: &mut Receiver, step: Duration) -> ReceivedPost {
+        for _ in 0..60 {
+            let next = tokio::time::timeout(Duration::from_millis(1_500), receiver.received.recv());
+            if let Ok(got) = next.await {
+                return got.expect("a receiver");
+            }
+            self.clock.advance(step);
+        }
+        panic!("it is not sent again")
+    }
+
+    async fn wait_for_dead_letter(&self) -> StoredEntry {
+        let mut letters = self.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
+        let letter = tokio::time::timeout(Duration::from_secs(30), letters.next()).await;
+        let Ok(Some(LogItem::Entry(letter))) = letter else { panic!("{letter:?}") };
+        letter
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
+    let env = TestEnv::new();
+    let (mut all, mut some) = (
+        Receiver::new(|_| Some(StatusCode::OK)).await,
+        Receiver::new(|_| Some(StatusCode::ACCEPTED)).await,
+    );
+    let mut other = Receiver::new(|_| Some(StatusCode::OK)).await;
+    let mut changing = some.hook(&["counter_opened"]);
+    changing.secrets.insert(0, SecretText::new("the-new-one"));
+    env.start([
+        ("hall/all", all.hook(&PublicEventKind::TYPES)),
+        ("hall/some", changing),
+        ("hall-2/other", other.hook(&PublicEventKind::TYPES)),
+    ]);
+    env.receive(17).await;
+    let mut got = [all.next().await, all.next().await];
+    got.sort_by_key(|got| got.id.clone());
+    for (index, message) in got.iter().enumerate() {
+        assert_eq!(message.id, format!("1-{index}"));
+        assert_eq!(message.event()["id"], *message.id);
+        let t = START_MS / 1000;
+        let v1 = hmac(SIGNING_SECRET, format!("{t}.{}", message.body).as_bytes());
+        assert_eq!(message.signature, format!("t={t},v1={v1}"));
+        assert!(!message.body.contains("oPerson"), "{message:?}");
+    }
+    assert_eq!(got[0].event()["number"], "A017");
+    // During a change of the secret, both secrets sign.
+    let message = some.next().await;
+    assert_eq!(message.event()["type"], "counter_opened");
+    let signed = format!("{}.{}", START_MS / 1000, message.body);
+    let (new, former) =
+        (hmac("the-new-one", signed.as_bytes()), hmac(SIGNING_SECRET, signed.as_bytes()));
+    assert!(message.signature.ends_with(&format!(",v1={new},v1={former}")), "{message:?}");
+    env.tasks.stop_and_wait().await;
+    assert!(all.received.try_recv().is_err() && some.received.try_recv().is_err(), "sent twice");
+    assert!(other.received.try_recv().is_err(), "sent an event of another site");
+}
+
+#[tokio::test]
+async fn a_failed_message_is_resent_unchanged_but_for_its_time() {
+    let mut env = TestEnv::new();
+    let failing = |count: usize| {
+        Some(
+            [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::NOT_FOUND, StatusCode::OK]
+                [count.min(2)],
+        )
+    };
+    let mut receiver = Receiver::new(failing).await;
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    env.receive(1).await;
+    let mut last = receiver.next().await;
+    for _ in 0..2 {
+        let again = env.next_after_steps(&mut receiver, Duration::from_secs(1)).await;
+        assert_eq!((&again.id, &again.body), (&last.id, &last.body));
+        assert!(
+            again.signed_at() - last.signed_at() >= 3,
+            "sent again at once: {last:?} {again:?}"
+        );
+        last = again;
+    }
+    env.receive(2).await;
+    assert_eq!(receiver.next().await.event()["number"], "A002");
+    // A later notifier has nothing left to send.
+    env.tasks.stop_and_wait().await;
+    env.clock.advance(Duration::from_secs(7200));
+    env.tasks = Tasks::new();
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    env.receive(3).await;
+    assert_eq!(receiver.next().await.event()["number"], "A003", "taken ones are not sent again");
+}
+
+#[tokio::test]
+async fn a_message_that_fails_for_a_day_becomes_a_dead_letter() {
+    let env = TestEnv::new();
+    let mut receiver = Receiver::new(|_| Some(StatusCode::TEMPORARY_REDIRECT)).await;
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    env.receive(1).await;
+    for hours in [0, 10, 10, 10] {
+        env.next_after_steps(&mut receiver, Duration::from_secs(hours * 3600)).await;
+    }
+    let letter = env.wait_for_dead_letter().await;
+    let reason = letter.entry.header(REASON_HEADER).unwrap();
+    assert_eq!(reason, "not taken for 24 hours: answered 307; redirects are not followed");
+    let whole = format!("{letter:?}");
+    for hidden in [SIGNING_SECRET, "in-the-address", "oPerson"] {
+        assert!(!whole.contains(hidden), "{hidden} stands in {whole}");
+    }
+    assert!(receiver.received.try_recv().is_err(), "a redirect was followed");
+}
+
+#[tokio::test]
+async fn a_hanging_and_a_missing_receiver_delay_no_other() {
+    let env = TestEnv::new();
+    let (mut stuck, mut fine) =
+        (Receiver::new(|_| None).await, Receiver::new(|_| Some(StatusCode::NO_CONTENT)).await);
+    let gone = WebhookEndpoint {
+        url: "http://127.0.0.1:1/".parse().unwrap(),
+        ..fine.hook(&["ticket_taken"])
+    };
+    env.start([
+        ("hall/a-stuck", stuck.hook(&["ticket_taken"])),
+        ("hall/b-gone", gone),
+        ("hall/c-fine", fine.hook(&["ticket_taken"])),
+    ]);
+    for ticket in 0..60 {
+        env.receive(ticket).await;
+        env.clock.advance(Duration::from_millis(50));
+    }
+    let mut delivered = Vec::new();
+    for _ in 0..60 {
+        delivered.push(fine.next().await.event()["ticket"].as_u64().unwrap());
+        env.clock.advance(Duration::from_secs(1));
+    }
+    delivered.sort_unstable();
+    assert_eq!(delivered, (0..60).collect::<Vec<_>>());
+    // No message waited for the ten seconds of an attempt: there was no second attempt.
+    for _ in 0..2 {
+        stuck.next().await;
+    }
+    assert!(stuck.received.try_recv().is_err(), "more than its two permits");
+}
