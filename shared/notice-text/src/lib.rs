@@ -1,6 +1,6 @@
 //! Texts of notices, rendered with the settings of account and site; pure functions.
 //!
-//! - [`notice_policy`]: channels, templates and texts of an account for each kind of notice, and
+//! - [`policy`]: channels, templates and texts of an account for each kind of notice, and
 //!   the texts of a site;
 //! - [`render`]: rendering of a notice, with placeholders replaced;
 //! - [`sample`]: sample notice of each kind, for previews and checks;
