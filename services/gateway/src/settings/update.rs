@@ -205,7 +205,7 @@ impl AppState {
             }
             DocumentUpdate::Site(None) => None,
         };
-        problems.into_result().map_err(|error| Problem::invalid_settings(&error))?;
+        problems.into_result().map_err(|error| refusals::invalid_settings(&error))?;
         match new {
             DocumentUpdate::Site(_) => self.check_not_in_use(id, site.as_ref()),
             DocumentUpdate::Account(_) => Ok(()),
