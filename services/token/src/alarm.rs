@@ -1,93 +1,98 @@
-//! Says that an account gets no token that works: at once, in WeChat's words, and again every hour.
+//! Alarms of an account that gets no working token: logged at once, with WeChat's message, and again
+//! every hour.
 
 use paihao_wechat::{CallError, FailureClass};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often the log repeats what somebody has to act on.
-const REPEATED: Duration = Duration::from_secs(3600);
+/// Interval in which the log repeats an alarm.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// What an alarm of ours is called when a token is refused as soon as it is issued.
-const EVERY_TOKEN: &str = "every_token_refused";
+/// Reason of the alarm that WeChat refuses tokens as soon as it has issued them.
+const EVERY_TOKEN_REFUSED: &str = "every_token_refused";
 
-/// The alarms of one account, at the keeper that holds its lease.
+/// Alarms of one account, at the keeper that holds its lease.
 pub(crate) struct Alarm {
     account: String,
     raised: BTreeSet<&'static str>,
-    /// What fetching failed with last, and when the log said so.
-    failing: Option<(&'static str, Instant)>,
-    refused_said: Option<Instant>,
+    /// Reason of the last failed fetch, with the time at which it was logged.
+    last_failure: Option<(&'static str, Instant)>,
+    refusal_logged_at: Option<Instant>,
 }
 
 impl Alarm {
-    pub(crate) fn of(account: &str) -> Self {
+    pub(crate) fn new(account: &str) -> Self {
         Alarm {
             account: account.to_owned(),
             raised: BTreeSet::new(),
-            failing: None,
-            refused_said: None,
+            last_failure: None,
+            refusal_logged_at: None,
         }
     }
 
-    /// A fetch failed. What passes by itself is only told; what somebody has to correct is an alarm.
-    pub(crate) fn failed(&mut self, error: &CallError) {
+    /// Records a failed fetch. A failure that passes by itself is logged; one that somebody has to
+    /// correct raises an alarm.
+    pub(crate) fn fetch_failed(&mut self, error: &CallError) {
         let (account, reason) = (self.account.as_str(), error.outcome());
-        let lately = |at: &Instant| at.elapsed() < REPEATED;
-        if self.failing.as_ref().is_some_and(|(known, at)| *known == reason && lately(at)) {
-            tracing::debug!(account, %error, "no token again");
+        let is_recent = |at: &Instant| at.elapsed() < REPEAT_INTERVAL;
+        if self.last_failure.as_ref().is_some_and(|(known, at)| *known == reason && is_recent(at)) {
+            tracing::debug!(account, %error, "cannot fetch a token, as before");
             return;
         }
-        self.failing = Some((reason, Instant::now()));
+        self.last_failure = Some((reason, Instant::now()));
         match (error, error.class()) {
             (_, FailureClass::RetryLater(_)) => {
-                tracing::warn!(account, %error, "no token: trying again")
+                tracing::warn!(account, %error, "cannot fetch a token, retrying")
             }
             (CallError::Refused(refusal), _) => {
                 let advice = refusal.advice();
-                tracing::error!(account, %error, advice, "WeChat issues no token: somebody has to act");
+                tracing::error!(account, %error, advice, "cannot fetch a token: WeChat refuses the account");
             }
-            (_, _) => tracing::error!(account, %error, "no token"),
+            (_, _) => tracing::error!(account, %error, "cannot fetch a token"),
         }
         let alarm = !matches!(error.class(), FailureClass::RetryLater(_));
-        self.raised.clone().into_iter().filter(|known| *known != EVERY_TOKEN).for_each(|known| {
-            if known != reason {
-                self.set(known, false);
-            }
-        });
+        self.raised.clone().into_iter().filter(|known| *known != EVERY_TOKEN_REFUSED).for_each(
+            |known| {
+                if known != reason {
+                    self.set_raised(known, false);
+                }
+            },
+        );
         if alarm {
-            self.set(reason, true);
+            self.set_raised(reason, true);
         }
     }
 
-    /// A fetch gave a token.
-    pub(crate) fn fetched(&mut self) {
-        if self.failing.take().is_some() {
+    /// Records a successful fetch.
+    pub(crate) fn fetch_succeeded(&mut self) {
+        if self.last_failure.take().is_some() {
             tracing::info!(account = self.account, "WeChat issues tokens again");
         }
-        for reason in self.raised.clone().into_iter().filter(|known| *known != EVERY_TOKEN) {
-            self.set(reason, false);
+        for reason in self.raised.clone().into_iter().filter(|known| *known != EVERY_TOKEN_REFUSED)
+        {
+            self.set_raised(reason, false);
         }
     }
 
-    /// Whether WeChat refuses every token it issues.
-    pub(crate) fn every_token_refused(&mut self, so: bool) {
-        if !so {
-            self.refused_said = None;
-        } else if self.refused_said.is_none_or(|at| at.elapsed() >= REPEATED) {
-            self.refused_said = Some(Instant::now());
+    /// Raises or clears the alarm that WeChat refuses every token it issues.
+    pub(crate) fn set_every_token_refused(&mut self, refused: bool) {
+        if !refused {
+            self.refusal_logged_at = None;
+        } else if self.refusal_logged_at.is_none_or(|at| at.elapsed() >= REPEAT_INTERVAL) {
+            self.refusal_logged_at = Some(Instant::now());
             tracing::error!(
                 account = self.account,
                 advice = "look for a second program that forces tokens of this account, and compare AppID and AppSecret with WeChat's console",
                 "WeChat refuses every token that it issues: pausing"
             );
         }
-        self.set(EVERY_TOKEN, so);
+        self.set_raised(EVERY_TOKEN_REFUSED, refused);
     }
 
-    fn set(&mut self, reason: &'static str, raised: bool) {
-        let news = if raised { self.raised.insert(reason) } else { self.raised.remove(reason) };
-        if news {
+    fn set_raised(&mut self, reason: &'static str, raised: bool) {
+        let changed = if raised { self.raised.insert(reason) } else { self.raised.remove(reason) };
+        if changed {
             let account = self.account.clone();
             metrics::gauge!("paihao_token_alarm", "account" => account, "reason" => reason)
                 .set(f64::from(u8::from(raised)));
@@ -96,10 +101,10 @@ impl Alarm {
 }
 
 impl Drop for Alarm {
-    /// Whoever holds the lease next raises its own.
+    /// The next holder of the lease raises its own alarms.
     fn drop(&mut self) {
         for reason in self.raised.clone() {
-            self.set(reason, false);
+            self.set_raised(reason, false);
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Who issues tokens: WeChat, or in tests somebody who plays it.
+//! Port for fetching tokens, implemented by the WeChat client.
 
 use crate::Account;
 use crate::decide::Channel;
 use async_trait::async_trait;
 use paihao_wechat::{CallError, Client, IssuedToken};
 
-/// Issues tokens.
+/// Issuer of access tokens.
 #[async_trait]
 pub trait Issuer: Send + Sync + 'static {
-    /// A token from the account's channel. `force` ends the former one (stable channel only).
+    /// Fetches a token from the account's channel. `force` ends the former one (stable channel only).
     async fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError>;
 }
 

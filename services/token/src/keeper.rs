@@ -1,9 +1,9 @@
-//! One account's keeper: takes the lease, and while it holds it keeps the stored token fresh.
+//! Keeper of one account: acquires the lease, and refreshes the stored token while it holds it.
 
 use crate::alarm::Alarm;
-use crate::decide::{Action, Rules, State};
+use crate::decide::{Action, KeeperState, RefreshPolicy};
 use crate::fetching::Issuer;
-use crate::store::{Store, Stored, Written};
+use crate::store::{Store, StoredToken, WriteOutcome};
 use crate::{Account, Channel};
 use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
@@ -19,42 +19,42 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// How often the holder looks whether the stored token is still there.
-const LOOK: Duration = Duration::from_secs(5);
+/// Interval in which the holder of the lease reads the stored token.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Where reports and keepers of one replica meet.
+/// Signals between the report worker and the keepers of one replica.
 #[derive(Default)]
-pub(crate) struct Desk {
-    /// The accounts whose lease this replica holds.
-    held: watch::Sender<HashSet<String>>,
-    /// The refused token's fingerprint, by account.
-    refused: Mutex<HashMap<String, String>>,
-    bell: Notify,
+pub(crate) struct KeeperSignals {
+    /// Accounts whose lease this replica holds.
+    held_leases: watch::Sender<HashSet<String>>,
+    /// Fingerprint of the refused token, by account.
+    refused_tokens: Mutex<HashMap<String, String>>,
+    wake: Notify,
 }
 
-impl Desk {
-    /// Tells the account's keeper, if it is here and holds the lease; whether it was news to it.
-    pub(crate) fn refused(&self, account: &str, fingerprint: &str) -> bool {
-        if !self.held.borrow().contains(account) {
+impl KeeperSignals {
+    /// Notifies the account's keeper if it holds the lease. True if the report is new to it.
+    pub(crate) fn report_refused(&self, account: &str, fingerprint: &str) -> bool {
+        if !self.held_leases.borrow().contains(account) {
             return false;
         }
-        let before = self.refused.lock().insert(account.to_owned(), fingerprint.to_owned());
-        self.bell.notify_waiters();
+        let before = self.refused_tokens.lock().insert(account.to_owned(), fingerprint.to_owned());
+        self.wake.notify_waiters();
         before.as_deref() != Some(fingerprint)
     }
 
-    pub(crate) async fn holds_any(&self) {
-        // The sender lives in this very struct, so the wait cannot fail.
-        let _ = self.held.subscribe().wait_for(|held| !held.is_empty()).await;
+    pub(crate) async fn wait_until_any_held(&self) {
+        // The sender is a field of this struct, so the wait cannot fail.
+        let _ = self.held_leases.subscribe().wait_for(|held| !held.is_empty()).await;
     }
 
-    pub(crate) async fn holds_none(&self) {
-        let _ = self.held.subscribe().wait_for(HashSet::is_empty).await;
+    pub(crate) async fn wait_until_none_held(&self) {
+        let _ = self.held_leases.subscribe().wait_for(HashSet::is_empty).await;
     }
 
-    fn hold(&self, account: &str, holds: bool) {
-        self.refused.lock().remove(account);
-        self.held.send_modify(|held| {
+    fn set_held(&self, account: &str, holds: bool) {
+        self.refused_tokens.lock().remove(account);
+        self.held_leases.send_modify(|held| {
             if holds {
                 held.insert(account.to_owned());
             } else {
@@ -63,51 +63,52 @@ impl Desk {
         });
     }
 
-    fn refused_of(&self, account: &str) -> Option<String> {
-        self.refused.lock().get(account).cloned()
+    fn refused_fingerprint(&self, account: &str) -> Option<String> {
+        self.refused_tokens.lock().get(account).cloned()
     }
 }
 
+/// Keeper of one account.
 pub(crate) struct Keeper {
     pub(crate) account: Account,
-    pub(crate) rules: Rules,
+    pub(crate) policy: RefreshPolicy,
     pub(crate) store: Store,
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) signals: Arc<KeeperSignals>,
     pub(crate) holder: String,
     pub(crate) lease: Duration,
     pub(crate) stop: CancellationToken,
-    /// The credentials were changed: they are proved at once.
+    /// The credentials were changed, so they are verified by a fetch at once.
     pub(crate) is_new_secret: bool,
 }
 
 impl Keeper {
-    /// Stands by and keeps, in turn, until the stop.
+    /// Waits for the lease and works under it, until the stop.
     pub(crate) async fn run(self) {
         let name = streams::token_lease(&self.account.name);
         let mut backoff = Backoff::new(self.lease / 15, self.lease / 3);
-        let mut away = false;
-        self.gauge("paihao_token_kept_here", 0.0);
+        let mut is_unavailable = false;
+        self.set_gauge("paihao_token_kept_here", 0.0);
         while !self.stop.is_cancelled() {
             let wait = match self.cache.acquire(&name, &self.holder, self.lease).await {
                 Ok(Some(lease)) => {
-                    away = false;
+                    is_unavailable = false;
                     backoff.reset();
-                    self.keep(lease).await;
+                    self.run_with_lease(lease).await;
                     entropy::jitter(self.lease / 5, 0.3)
                 }
                 Ok(None) => {
-                    away = false;
+                    is_unavailable = false;
                     backoff.reset();
                     entropy::jitter(self.lease / 5, 0.3)
                 }
                 Err(unavailable) => {
-                    if !away {
-                        tracing::warn!(account = self.account.name, %unavailable, "cannot stand by");
+                    if !is_unavailable {
+                        tracing::warn!(account = self.account.name, %unavailable, "cannot acquire the lease, retrying");
                     }
-                    away = true;
+                    is_unavailable = true;
                     backoff.next_wait()
                 }
             };
@@ -115,41 +116,52 @@ impl Keeper {
         }
     }
 
-    /// Keeps the token fresh until the lease is lost or the stop comes. Renewing goes on beside
-    /// the work, so that a slow fetch does not cost the lease.
-    async fn keep(&self, lease: Lease) {
-        tracing::info!(account = self.account.name, fence = lease.fence, "keeping the token");
-        self.desk.hold(&self.account.name, true);
-        self.gauge("paihao_token_kept_here", 1.0);
+    /// Refreshes the token until the lease is lost or the stop comes. The lease is renewed
+    /// concurrently, so that a slow fetch does not lose it.
+    async fn run_with_lease(&self, lease: Lease) {
+        tracing::info!(
+            account = self.account.name,
+            fence = lease.fence,
+            "acquired the token lease"
+        );
+        self.signals.set_held(&self.account.name, true);
+        self.set_gauge("paihao_token_kept_here", 1.0);
         let (lost, done) = (CancellationToken::new(), CancellationToken::new());
-        let work = async {
-            self.work(&lease, &lost).await;
+        let refresh = async {
+            self.refresh_loop(&lease, &lost).await;
             done.cancel();
         };
-        tokio::join!(work, self.renew(&lease, &lost, &done));
-        self.desk.hold(&self.account.name, false);
-        self.gauge("paihao_token_kept_here", 0.0);
-        // Fails only while the cache is away, and then the lease ends by itself.
+        tokio::join!(refresh, self.renew_lease(&lease, &lost, &done));
+        self.signals.set_held(&self.account.name, false);
+        self.set_gauge("paihao_token_kept_here", 0.0);
+        // Fails only while the cache is unavailable. Then the lease expires.
         let _ = self.cache.release(&lease).await;
-        tracing::info!(account = self.account.name, fence = lease.fence, "keeping it no longer");
+        tracing::info!(
+            account = self.account.name,
+            fence = lease.fence,
+            "released the token lease"
+        );
     }
 
-    async fn renew(&self, lease: &Lease, lost: &CancellationToken, done: &CancellationToken) {
-        let mut good_until = Instant::now() + self.lease;
+    async fn renew_lease(&self, lease: &Lease, lost: &CancellationToken, done: &CancellationToken) {
+        let mut valid_until = Instant::now() + self.lease;
         let mut wait = self.lease / 3;
         while done.run_until_cancelled(sleep(wait)).await.is_some() {
-            let asked = Instant::now();
+            let requested_at = Instant::now();
             match self.cache.renew(lease, self.lease).await {
                 Ok(true) => {
-                    good_until = asked + self.lease;
+                    valid_until = requested_at + self.lease;
                     wait = self.lease / 3;
                 }
                 Ok(false) => {
-                    tracing::warn!(account = self.account.name, "the lease went to another keeper");
+                    tracing::warn!(
+                        account = self.account.name,
+                        "lost the token lease to another keeper"
+                    );
                     return lost.cancel();
                 }
-                Err(_) if Instant::now() >= good_until => {
-                    tracing::warn!(account = self.account.name, "the lease could not be renewed");
+                Err(_) if Instant::now() >= valid_until => {
+                    tracing::warn!(account = self.account.name, "cannot renew the token lease");
                     return lost.cancel();
                 }
                 Err(_) => wait = self.lease / 15,
@@ -157,47 +169,50 @@ impl Keeper {
         }
     }
 
-    /// Between two steps the stop and the loss of the lease are looked at; a step is never cut.
-    async fn work(&self, lease: &Lease, lost: &CancellationToken) {
-        let mut state = State::new(self.rules.clone(), spread());
-        let mut alarm = Alarm::of(&self.account.name);
+    /// Decides and acts until the stop or the loss of the lease, which do not interrupt a step.
+    async fn refresh_loop(&self, lease: &Lease, lost: &CancellationToken) {
+        let mut state = KeeperState::new(self.policy.clone(), random_spread());
+        let mut alarm = Alarm::new(&self.account.name);
         if self.is_new_secret {
-            state.prove();
+            state.mark_credentials_changed();
         }
         while !self.stop.is_cancelled() && !lost.is_cancelled() {
-            // Asked for before looking, so that a bell in between is not missed.
-            let rung = self.desk.bell.notified();
+            // Created before the read, so that a signal in between is not missed.
+            let woken = self.signals.wake.notified();
             let wait = match self.store.read().await {
                 Ok(stored) if stored.fence > lease.fence => return,
                 Ok(stored) => {
-                    if let Some(fingerprint) = self.desk.refused_of(&self.account.name) {
-                        state.report(&fingerprint);
+                    if let Some(fingerprint) = self.signals.refused_fingerprint(&self.account.name)
+                    {
+                        state.report_refused(&fingerprint);
                     }
                     let now_ms = self.clock.now_ms();
-                    self.measure(&stored, now_ms);
+                    self.record_gauges(&stored, now_ms);
                     match state.decide(now_ms, stored.record.as_ref()) {
                         Action::Fetch { force } => {
-                            let went_on =
+                            let written =
                                 self.fetch(&mut state, force, stored, lease, lost, &mut alarm);
-                            if went_on.await == Written::Superseded {
+                            if written.await == WriteOutcome::Superseded {
                                 return;
                             }
                             continue;
                         }
                         Action::Wait { until_ms } => {
                             let record = stored.record.as_ref();
-                            alarm.every_token_refused(state.is_every_token_refused(now_ms, record));
+                            alarm.set_every_token_refused(
+                                state.is_every_token_refused(now_ms, record),
+                            );
                             let left = u64::try_from(until_ms - now_ms).unwrap_or(0);
-                            Duration::from_millis(left).min(LOOK)
+                            Duration::from_millis(left).min(POLL_INTERVAL)
                         }
                     }
                 }
-                // Renewing says so if it lasts.
+                // The renewal of the lease logs it if it lasts.
                 Err(_) => Duration::from_secs(1),
             };
             tokio::select! {
                 () = sleep(wait) => {}
-                () = rung => {}
+                () = woken => {}
                 () = lost.cancelled() => {}
                 () = self.stop.cancelled() => {}
             }
@@ -206,69 +221,74 @@ impl Keeper {
 
     async fn fetch(
         &self,
-        state: &mut State,
+        state: &mut KeeperState,
         force: bool,
-        stored: Stored,
+        stored: StoredToken,
         lease: &Lease,
         lost: &CancellationToken,
         alarm: &mut Alarm,
-    ) -> Written {
+    ) -> WriteOutcome {
         let account = self.account.name.as_str();
-        // Before the call: a token lives from when WeChat made it, not from when we heard of it.
-        let asked_at_ms = self.clock.now_ms();
-        state.fetching(asked_at_ms, force);
+        // Taken before the call: the lifetime begins when WeChat issues the token.
+        let requested_at_ms = self.clock.now_ms();
+        state.fetch_started(requested_at_ms, force);
         let issued = self.issuer.issue(&self.account, force).await;
-        self.count(&issued.as_ref().map_or_else(|error| error.outcome(), |_| "ok"), force);
+        self.record_fetch(&issued.as_ref().map_or_else(|error| error.outcome(), |_| "ok"), force);
         let issued = match issued {
             Ok(issued) => issued,
             Err(error) => {
-                state.failed(self.clock.now_ms(), &error, spread());
-                alarm.failed(&error);
-                return Written::Stored;
+                state.fetch_failed(self.clock.now_ms(), &error, random_spread());
+                alarm.fetch_failed(&error);
+                return WriteOutcome::Stored;
             }
         };
-        alarm.fetched();
-        let lives = i64::try_from(issued.expires_in.as_millis()).unwrap_or(i64::MAX);
+        alarm.fetch_succeeded();
+        let lifetime_ms = i64::try_from(issued.expires_in.as_millis()).unwrap_or(i64::MAX);
         let record = TokenRecord {
             v: 1,
             token: issued.token.expose().to_owned(),
-            fetched_at_ms: asked_at_ms,
-            expires_at_ms: asked_at_ms.saturating_add(lives),
+            fetched_at_ms: requested_at_ms,
+            expires_at_ms: requested_at_ms.saturating_add(lifetime_ms),
             fence: lease.fence,
-            forced_at_ms: state.forced(asked_at_ms, stored.record.as_ref()),
+            forced_at_ms: state.forced_within_day(requested_at_ms, stored.record.as_ref()),
         };
-        state.fetched(&record.token, spread());
+        state.fetch_succeeded(&record.token, random_spread());
         let fingerprint = issued.token.fingerprint();
-        tracing::info!(account, fingerprint, force, lives_ms = lives, "fetched the token");
-        self.put(stored, &record, lost).await
+        tracing::info!(account, fingerprint, force, lifetime_ms, "fetched a token");
+        self.store_token(stored, &record, lost).await
     }
 
-    /// Stores the token, waiting for the cache if need be: on the classic channel the former one
-    /// is already dying. Gives up with the lease, or when the stop comes and the cache is away.
-    async fn put(&self, seen: Stored, record: &TokenRecord, lost: &CancellationToken) -> Written {
+    /// Stores the token and retries while the cache is unavailable: on the classic channel the former
+    /// token ends soon. Gives up when the lease is lost, or at the stop.
+    async fn store_token(
+        &self,
+        read: StoredToken,
+        record: &TokenRecord,
+        lost: &CancellationToken,
+    ) -> WriteOutcome {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-        let mut seen = Some(seen);
+        let mut read = Some(read);
         loop {
-            let now = match seen.take() {
-                Some(seen) => Ok(seen),
+            let current = match read.take() {
+                Some(stored) => Ok(stored),
                 None => self.store.read().await,
             };
-            let written = match now {
+            let written = match current {
                 Ok(stored) => self.store.write(stored, record).await,
                 Err(unavailable) => Err(unavailable),
             };
             match written {
                 Ok(written) => return written,
                 Err(unavailable) if lost.is_cancelled() || self.stop.is_cancelled() => {
-                    tracing::warn!(account = self.account.name, %unavailable, "a fetched token was not stored");
-                    return Written::Superseded;
+                    tracing::warn!(account = self.account.name, %unavailable, "cannot store the fetched token, giving up");
+                    return WriteOutcome::Superseded;
                 }
                 Err(_) => backoff.wait().await,
             }
         }
     }
 
-    fn count(&self, outcome: &&'static str, force: bool) {
+    fn record_fetch(&self, outcome: &&'static str, force: bool) {
         let mode = match (self.account.channel, force) {
             (Channel::Classic, _) => "classic",
             (Channel::Stable, false) => "stable",
@@ -279,23 +299,23 @@ impl Keeper {
             .increment(1);
     }
 
-    fn measure(&self, stored: &Stored, now_ms: i64) {
+    fn record_gauges(&self, stored: &StoredToken, now_ms: i64) {
         let seconds = |millis: i64| millis as f64 / 1000.0;
         if let Some(record) = &stored.record {
-            self.gauge("paihao_token_age_seconds", seconds(now_ms - record.fetched_at_ms));
-            self.gauge("paihao_token_expires_at_seconds", seconds(record.expires_at_ms));
-            self.gauge("paihao_token_left_seconds", seconds(record.expires_at_ms - now_ms));
+            self.set_gauge("paihao_token_age_seconds", seconds(now_ms - record.fetched_at_ms));
+            self.set_gauge("paihao_token_expires_at_seconds", seconds(record.expires_at_ms));
+            self.set_gauge("paihao_token_left_seconds", seconds(record.expires_at_ms - now_ms));
         } else {
-            self.gauge("paihao_token_left_seconds", 0.0);
+            self.set_gauge("paihao_token_left_seconds", 0.0);
         }
     }
 
-    fn gauge(&self, name: &'static str, value: f64) {
+    fn set_gauge(&self, name: &'static str, value: f64) {
         metrics::gauge!(name, "account" => self.account.name.clone()).set(value);
     }
 }
 
-/// From -1.0 to 1.0.
-fn spread() -> f64 {
+/// Random number from -1.0 to 1.0.
+fn random_spread() -> f64 {
     entropy::jitter(Duration::from_secs(1), 1.0).as_secs_f64() - 1.0
 }

@@ -1,58 +1,58 @@
-//! The token service: the only one that fetches access tokens, one per account among all replicas.
+//! Token service: fetches access tokens, in one replica at a time for each account.
 //!
-//! Each account has a keeper in every replica. One of them holds the account's lease and keeps the
-//! stored token fresh; the others stand by. Everybody else reads the stored token and reports one
-//! that WeChat refused.
+//! Each account has a keeper in every replica. One of them holds the account's lease and refreshes
+//! the stored token; the others wait for the lease. Other services read the stored token and report
+//! one that WeChat refused.
 //!
-//! In reading order: [`decide`] says what to do now, as a pure function; `keeper` does it under
-//! the lease and `alarm` says what somebody has to act on; `store` writes so that a slow former
-//! holder cannot overwrite; `reports` takes in what was refused; `roster` starts keepers, and starts
-//! them anew when credentials change; [`server`] hands tokens to the owner's other systems.
+//! In reading order: [`decide`] is the decision of a keeper, a pure function; `keeper` acts on it
+//! under the lease and `alarm` reports failures that somebody has to correct; `store` writes so that a
+//! slow former holder cannot overwrite; `reports` handles refused tokens; `registry` starts keepers
+//! and replaces them when credentials change; [`server`] serves tokens to the owner's other systems.
 
 pub mod decide;
 
 mod alarm;
 mod fetching;
 mod keeper;
+mod registry;
 mod reports;
-mod roster;
 mod store;
 
 pub mod server;
 
 pub use decide::Channel;
 pub use fetching::Issuer;
-pub use roster::Changes;
+pub use registry::AccountChanges;
 
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use paihao_wechat::{AppId, AppSecret};
-use roster::Roster;
+use registry::KeeperRegistry;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An Official Account whose token is kept.
+/// An Official Account whose token the service refreshes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Our name of it, which stands in keys, logs and metrics.
+    /// Name in the configuration, used in keys, logs and metrics.
     pub name: String,
-    /// WeChat's id of it.
+    /// AppID at WeChat.
     pub app: AppId,
-    /// With which its token is fetched.
+    /// AppSecret, with which the token is fetched.
     pub secret: AppSecret,
-    /// From which of WeChat's two channels.
+    /// Channel that issues its tokens.
     pub channel: Channel,
 }
 
-/// What can be set about the token service.
+/// Settings of the token service.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long after a keeper's death another takes over; 15 s by default.
+    /// Lifetime of a lease, after which another keeper takes over; 15 s by default.
     pub lease: Duration,
-    /// How long before its end a token of the stable channel is replaced; 250 s by default, and
-    /// pointless at 300 s or more, because until then WeChat gives out the same one again.
+    /// Time before its end at which a token of the stable channel is refreshed; 250 s by default, and
+    /// below 300 s, because until then WeChat returns the same token.
     pub stable_ahead: Duration,
     /// The same for the classic channel; 10 min by default.
     pub classic_ahead: Duration,
@@ -68,43 +68,42 @@ impl Default for Settings {
     }
 }
 
-/// What the token service stands on.
+/// Ports of the token service.
 pub struct Ports {
-    /// Where tokens are stored and leases taken.
+    /// Cache for tokens and leases.
     pub cache: Arc<dyn Cache>,
-    /// Where refused tokens are reported.
+    /// Ledger with the reports of refused tokens.
     pub ledger: Arc<dyn Ledger>,
-    /// Who issues tokens: WeChat's client.
+    /// Issuer of tokens, the WeChat client.
     pub issuer: Arc<dyn Issuer>,
-    /// The time.
+    /// Clock for expiry times.
     pub clock: Arc<dyn Clock>,
 }
 
 /// A running token service. Clones are the same service.
 #[derive(Clone)]
-pub struct TokenService(Arc<Roster>);
+pub struct TokenService(Arc<KeeperRegistry>);
 
 impl TokenService {
-    /// Keeps these accounts from now on: what is new is begun with, what is gone is left, and where
-    /// the credentials changed, the keeper is replaced by one that proves the new ones at once.
-    /// Nobody's lease is broken for it: a fetch under way is finished and stored first.
-    pub async fn reload(&self, accounts: Vec<Account>) -> Changes {
-        let changes = self.0.change(accounts).await;
+    /// Replaces the accounts: starts and stops keepers, and replaces the keeper of changed credentials
+    /// by one that verifies them at once. A fetch in progress is finished and stored first.
+    pub async fn reload(&self, accounts: Vec<Account>) -> AccountChanges {
+        let changes = self.0.replace_accounts(accounts).await;
         if !changes.is_empty() {
-            let Changes { added, changed, removed } = &changes;
-            tracing::info!(?added, ?changed, ?removed, "the accounts changed");
+            let AccountChanges { added, changed, removed } = &changes;
+            tracing::info!(?added, ?changed, ?removed, "accounts changed");
         }
         changes
     }
 
-    /// Whether this account is kept.
+    /// True if the account has a keeper.
     pub fn keeps(&self, account: &str) -> bool {
         self.0.store(account).is_some()
     }
 }
 
-/// Starts the keepers of these accounts. On the soft stop each finishes the fetch it is at, stores
-/// it and gives its lease up.
+/// Starts the keepers of these accounts. On the soft stop each finishes its fetch, stores the token
+/// and releases its lease.
 pub fn start(
     settings: Settings,
     accounts: Vec<Account>,
@@ -112,11 +111,11 @@ pub fn start(
     tasks: &Tasks,
 ) -> TokenService {
     let ledger = ports.ledger.clone();
-    let roster = Arc::new(Roster::new(settings, ports, tasks.clone()));
+    let registry = Arc::new(KeeperRegistry::new(settings, ports, tasks.clone()));
     for account in accounts {
-        roster.add(account, false);
+        registry.start_keeper(account, false);
     }
-    let reports = reports::run(ledger, roster.clone(), tasks.stop().clone());
+    let reports = reports::run(ledger, registry.clone(), tasks.stop().clone());
     tasks.spawn_essential("refused tokens", reports);
-    TokenService(roster)
+    TokenService(registry)
 }

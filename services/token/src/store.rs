@@ -1,4 +1,5 @@
-//! The stored token: read by everybody, written by whoever holds the lease, never backwards.
+//! Store of an account's token in the cache. The holder of the lease writes it, and a later lease
+//! supersedes an earlier one.
 
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
@@ -8,7 +9,7 @@ use paihao_contracts::token::TokenRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One account's place in the cache.
+/// Token store of one account.
 #[derive(Clone)]
 pub(crate) struct Store {
     cache: Arc<dyn Cache>,
@@ -16,21 +17,22 @@ pub(crate) struct Store {
     key: String,
 }
 
-/// What stands there.
+/// Content of the store.
 #[derive(Default)]
-pub(crate) struct Stored {
+pub(crate) struct StoredToken {
     /// The token, unless it has expired or cannot be read.
     pub(crate) record: Option<TokenRecord>,
-    /// The fence it was written under, expired or not.
+    /// Fence of the lease under which it was written, expired or not.
     pub(crate) fence: u64,
     bytes: Option<Bytes>,
 }
 
-/// What became of a write.
+/// Outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum WriteOutcome {
+    /// The token was stored.
     Stored,
-    /// A keeper with a later lease has written: this one's time is over.
+    /// A keeper with a later lease has written before.
     Superseded,
 }
 
@@ -39,36 +41,36 @@ impl Store {
         Store { cache, clock, key: streams::access_token_key(account) }
     }
 
-    pub(crate) async fn read(&self) -> Result<Stored, Unavailable> {
+    pub(crate) async fn read(&self) -> Result<StoredToken, Unavailable> {
         let found = self.cache.get(&self.key).await?;
-        Ok(self.understood(found))
+        Ok(self.decode(found))
     }
 
-    fn understood(&self, bytes: Option<Bytes>) -> Stored {
+    fn decode(&self, bytes: Option<Bytes>) -> StoredToken {
         let record = bytes.as_ref().and_then(|bytes| TokenRecord::decode(bytes).ok());
         let fence = record.as_ref().map_or(0, |record| record.fence);
         let now_ms = self.clock.now_ms();
-        Stored { record: record.filter(|record| now_ms < record.expires_at_ms), fence, bytes }
+        StoredToken { record: record.filter(|record| now_ms < record.expires_at_ms), fence, bytes }
     }
 
-    /// Puts `record` in the place of what was read, or of what has come there since, unless that
-    /// was written under a later lease.
+    /// Replaces the content that was read, or newer content, with `record` unless that was written
+    /// under a later lease.
     pub(crate) async fn write(
         &self,
-        mut seen: Stored,
+        mut current: StoredToken,
         record: &TokenRecord,
-    ) -> Result<Written, Unavailable> {
+    ) -> Result<WriteOutcome, Unavailable> {
         let left = record.expires_at_ms - self.clock.now_ms();
         let ttl = Duration::from_millis(u64::try_from(left).unwrap_or(0).max(1_000));
         let new = Bytes::from(record.encode());
         loop {
-            if seen.fence > record.fence {
-                return Ok(Written::Superseded);
+            if current.fence > record.fence {
+                return Ok(WriteOutcome::Superseded);
             }
-            let expected = seen.bytes.as_deref();
+            let expected = current.bytes.as_deref();
             match self.cache.compare_and_set(&self.key, expected, new.clone(), ttl).await? {
-                CasOutcome::Swapped => return Ok(Written::Stored),
-                CasOutcome::Mismatch(found) => seen = self.understood(found),
+                CasOutcome::Swapped => return Ok(WriteOutcome::Stored),
+                CasOutcome::Mismatch(found) => current = self.decode(found),
             }
         }
     }

@@ -1,7 +1,7 @@
-//! What a keeper decides, without a runtime.
+//! Tests of the decisions of a keeper, without a runtime.
 
 use paihao_contracts::token::TokenRecord;
-use paihao_token::decide::{Action, Rules, State};
+use paihao_token::decide::{Action, KeeperState, RefreshPolicy};
 use paihao_wechat::{CallError, FailureClass, Refusal, fingerprint};
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 3_600_000;
 
-fn stable() -> State {
-    State::new(Rules::stable(Duration::from_secs(250)), 0.0)
+fn stable() -> KeeperState {
+    KeeperState::new(RefreshPolicy::stable(Duration::from_secs(250)), 0.0)
 }
 
-fn classic() -> State {
-    State::new(Rules::classic(Duration::from_secs(600)), 0.0)
+fn classic() -> KeeperState {
+    KeeperState::new(RefreshPolicy::classic(Duration::from_secs(600)), 0.0)
 }
 
 fn token(text: &str, fetched_at_ms: i64, lives_s: i64) -> TokenRecord {
@@ -57,10 +57,10 @@ fn a_fresh_token_is_left_alone_until_shortly_before_its_end() {
 }
 
 #[test]
-fn the_stable_channel_is_never_asked_while_it_would_answer_the_same() {
+fn the_stable_channel_gets_no_request_while_it_would_return_the_same() {
     let stored = token("a", NOW, 7200);
     for spread in [-1.0, -0.3, 0.0, 0.7, 1.0] {
-        let state = State::new(Rules::stable(Duration::from_secs(250)), spread);
+        let state = KeeperState::new(RefreshPolicy::stable(Duration::from_secs(250)), spread);
         let Action::Wait { until_ms } = state.decide(NOW, Some(&stored)) else { panic!() };
         let left = (stored.expires_at_ms - until_ms) / SECOND;
         assert!((225..300).contains(&left), "{left} s left");
@@ -68,7 +68,7 @@ fn the_stable_channel_is_never_asked_while_it_would_answer_the_same() {
 }
 
 #[test]
-fn the_same_token_again_is_asked_about_when_half_of_the_rest_has_passed() {
+fn the_same_token_again_is_refreshed_when_half_of_the_rest_has_passed() {
     let again = token("a", NOW, 240);
     assert_eq!(stable().decide(NOW, Some(&again)), wait(NOW + 120 * SECOND));
 }
@@ -83,8 +83,8 @@ fn a_short_lived_token_is_not_fetched_without_pause() {
         match state.decide(now, stored.as_ref()) {
             Action::Fetch { .. } => {
                 fetches += 1;
-                state.fetching(now, false);
-                state.fetched("a", 0.0);
+                state.fetch_started(now, false);
+                state.fetch_succeeded("a", 0.0);
                 stored = Some(token("a", now, 1));
             }
             Action::Wait { until_ms } => now = until_ms,
@@ -94,29 +94,29 @@ fn a_short_lived_token_is_not_fetched_without_pause() {
 }
 
 #[test]
-fn a_refused_token_is_asked_about_and_then_forced() {
+fn a_refused_token_is_fetched_again_and_then_forced() {
     let stored = token("a", NOW, 7200);
     let mut state = stable();
-    state.report(&fingerprint("a"));
+    state.report_refused(&fingerprint("a"));
     assert_eq!(state.decide(NOW, Some(&stored)), FETCH);
-    state.fetching(NOW, false);
-    state.fetched("a", 0.0);
+    state.fetch_started(NOW, false);
+    state.fetch_succeeded("a", 0.0);
     assert_eq!(state.decide(NOW, Some(&stored)), FORCE);
-    state.fetching(NOW, true);
-    state.fetched("b", 0.0);
+    state.fetch_started(NOW, true);
+    state.fetch_succeeded("b", 0.0);
     let stored = token("b", NOW, 7200);
     assert_eq!(state.decide(NOW, Some(&stored)), wait(NOW + 6950 * SECOND));
-    assert_eq!(state.forced(NOW, Some(&stored)), [NOW]);
+    assert_eq!(state.forced_within_day(NOW, Some(&stored)), [NOW]);
 }
 
 #[test]
-fn a_forced_token_that_is_refused_at_once_is_asked_about_only_when_another_may_be_forced() {
+fn a_forced_token_that_is_refused_at_once_is_fetched_again_only_when_another_may_be_forced() {
     let mut state = stable();
-    state.fetching(NOW, true);
-    state.fetched("b", 0.0);
+    state.fetch_started(NOW, true);
+    state.fetch_succeeded("b", 0.0);
     let mut stored = token("b", NOW, 7200);
     stored.forced_at_ms = vec![NOW];
-    state.report(&fingerprint("b"));
+    state.report_refused(&fingerprint("b"));
     assert_eq!(state.decide(NOW + SECOND, Some(&stored)), wait(NOW + 30 * SECOND));
     assert_eq!(state.decide(NOW + 30 * SECOND, Some(&stored)), FETCH);
     // Refused an hour later, it has nothing to do with the force.
@@ -126,18 +126,18 @@ fn a_forced_token_that_is_refused_at_once_is_asked_about_only_when_another_may_b
 #[test]
 fn a_refusal_that_asking_settles_forces_nothing() {
     let mut state = stable();
-    state.report(&fingerprint("a"));
-    state.fetching(NOW, false);
-    state.fetched("b", 0.0);
+    state.report_refused(&fingerprint("a"));
+    state.fetch_started(NOW, false);
+    state.fetch_succeeded("b", 0.0);
     let stored = token("b", NOW, 7200);
     assert!(matches!(state.decide(NOW, Some(&stored)), Action::Wait { .. }));
-    assert!(state.forced(NOW, None).is_empty());
+    assert!(state.forced_within_day(NOW, None).is_empty());
 }
 
 #[test]
 fn a_refused_token_that_is_no_longer_the_stored_one_changes_nothing() {
     let mut state = stable();
-    state.report(&fingerprint("old"));
+    state.report_refused(&fingerprint("old"));
     assert!(matches!(state.decide(NOW, Some(&token("a", NOW, 7200))), Action::Wait { .. }));
 }
 
@@ -145,10 +145,10 @@ fn a_refused_token_that_is_no_longer_the_stored_one_changes_nothing() {
 fn the_same_report_again_does_not_begin_anew() {
     let stored = token("a", NOW, 7200);
     let mut state = stable();
-    state.report(&fingerprint("a"));
-    state.fetching(NOW, false);
-    state.fetched("a", 0.0);
-    state.report(&fingerprint("a"));
+    state.report_refused(&fingerprint("a"));
+    state.fetch_started(NOW, false);
+    state.fetch_succeeded("a", 0.0);
+    state.report_refused(&fingerprint("a"));
     assert_eq!(state.decide(NOW, Some(&stored)), FORCE);
 }
 
@@ -156,14 +156,14 @@ fn the_same_report_again_does_not_begin_anew() {
 fn the_classic_channel_never_forces() {
     let stored = token("a", NOW, 7200);
     let mut state = classic();
-    state.report(&fingerprint("a"));
+    state.report_refused(&fingerprint("a"));
     assert_eq!(state.decide(NOW, Some(&stored)), FETCH);
-    state.fetching(NOW, false);
-    state.fetched("a", 0.0);
+    state.fetch_started(NOW, false);
+    state.fetch_succeeded("a", 0.0);
     assert_eq!(state.decide(NOW, Some(&stored)), FETCH);
 }
 
-/// Every token is refused at once, for two days: how often is one forced?
+/// Refuses every token at once for two days and counts the forced fetches.
 #[test]
 fn forcing_keeps_to_wechats_ration_however_many_refusals_come() {
     let mut state = stable();
@@ -171,17 +171,17 @@ fn forcing_keeps_to_wechats_ration_however_many_refusals_come() {
     let mut next_death = 3;
     let mut stored = token("0", NOW, 7200);
     while now < NOW + 48 * HOUR {
-        state.report(&fingerprint(&stored.token));
+        state.report_refused(&fingerprint(&stored.token));
         match state.decide(now, Some(&stored)) {
             Action::Fetch { force } => {
-                state.fetching(now, force);
+                state.fetch_started(now, force);
                 if force {
                     forced.push(now);
                     n += 1;
                 }
                 let record = token(&n.to_string(), now, 7200);
-                state.fetched(&record.token, 0.0);
-                let forced_at_ms = state.forced(now, Some(&stored));
+                state.fetch_succeeded(&record.token, 0.0);
+                let forced_at_ms = state.forced_within_day(now, Some(&stored));
                 stored = TokenRecord { forced_at_ms, ..record };
             }
             Action::Wait { until_ms } => {
@@ -208,8 +208,8 @@ fn fetching_keeps_to_its_budget_on_both_channels() {
             match state.decide(now, None) {
                 Action::Fetch { force } => {
                     fetched.push(now);
-                    state.fetching(now, force);
-                    state.fetched("a", 0.0);
+                    state.fetch_started(now, force);
+                    state.fetch_succeeded("a", 0.0);
                 }
                 Action::Wait { until_ms } => now = until_ms,
             }
@@ -225,8 +225,8 @@ fn waits(error: &CallError, spread: f64) -> Vec<i64> {
     let mut now = NOW;
     (0..12)
         .map(|_| {
-            state.fetching(now, false);
-            state.failed(now, error, spread);
+            state.fetch_started(now, false);
+            state.fetch_failed(now, error, spread);
             match state.decide(now, None) {
                 Action::Wait { until_ms } => {
                     let wait = until_ms - now;
@@ -265,11 +265,11 @@ fn a_failure_keeps_the_stored_token_in_use_and_success_ends_the_wait() {
     let mut state = stable();
     let stored = token("a", NOW - 7000 * SECOND, 7200);
     assert_eq!(state.decide(NOW, Some(&stored)), FETCH);
-    state.fetching(NOW, false);
-    state.failed(NOW, &CallError::TimedOut, 0.0);
+    state.fetch_started(NOW, false);
+    state.fetch_failed(NOW, &CallError::TimedOut, 0.0);
     assert_eq!(state.decide(NOW, Some(&stored)), wait(NOW + SECOND));
-    state.fetching(NOW + SECOND, false);
-    state.fetched("b", 0.0);
+    state.fetch_started(NOW + SECOND, false);
+    state.fetch_succeeded("b", 0.0);
     assert_eq!(state.decide(NOW + SECOND, None), FETCH);
 }
 
@@ -278,12 +278,12 @@ fn new_credentials_are_proved_at_once_and_then_all_is_as_before() {
     let token = token("a", NOW, 7200);
     let mut state = stable();
     assert!(matches!(state.decide(NOW, Some(&token)), Action::Wait { .. }));
-    state.prove();
+    state.mark_credentials_changed();
     assert_eq!(state.decide(NOW, Some(&token)), FETCH);
-    state.failed(NOW, &refusal(FailureClass::Configuration), 0.0);
+    state.fetch_failed(NOW, &refusal(FailureClass::Configuration), 0.0);
     assert_eq!(state.decide(NOW, Some(&token)), wait(NOW + MINUTE));
     assert_eq!(state.decide(NOW + MINUTE, Some(&token)), FETCH);
-    state.fetched(&token.token, 0.0);
+    state.fetch_succeeded(&token.token, 0.0);
     assert!(matches!(state.decide(NOW + MINUTE, Some(&token)), Action::Wait { .. }));
 }
 
@@ -292,11 +292,11 @@ fn a_token_refused_again_after_a_force_means_that_every_one_is() {
     let token = token("a", NOW, 7200);
     let mut state = stable();
     assert!(!state.is_every_token_refused(NOW, Some(&token)));
-    state.report(&fingerprint(&token.token));
+    state.report_refused(&fingerprint(&token.token));
     assert!(!state.is_every_token_refused(NOW, Some(&token)), "asking may help");
-    state.fetching(NOW, true);
+    state.fetch_started(NOW, true);
     assert!(state.is_every_token_refused(NOW, Some(&token)));
     assert!(!state.is_every_token_refused(NOW + HOUR, Some(&token)), "an hour later");
-    state.fetched("another", 0.0);
+    state.fetch_succeeded("another", 0.0);
     assert!(!state.is_every_token_refused(NOW, Some(&token)));
 }

@@ -1,4 +1,4 @@
-//! Keepers at work, in a paused time: who fetches, when, and what the others see of it.
+//! Tests of keepers in paused time: fetches, hand-over of the lease, and the tokens that readers get.
 
 mod world;
 

@@ -1,5 +1,4 @@
-//! The central token server over HTTP, with the simulated WeChat behind it, and the documented
-//! client in front of it.
+//! Tests of the central token server over HTTP with the simulated WeChat and the documented client.
 
 #![expect(clippy::disallowed_methods, reason = "it plays the owner's other systems")]
 
@@ -40,11 +39,11 @@ fn settings(key: &str, per_minute: u32) -> ServerSettings {
 
 impl Owner {
     async fn start(per_minute: u32) -> Owner {
-        // Patience for a busy machine; nothing waits this long when it works.
-        Owner::patient(per_minute, Duration::from_secs(30)).await
+        // Long enough for a slow machine; nothing waits this long when it works.
+        Owner::with_wait_timeout(per_minute, Duration::from_secs(30)).await
     }
 
-    async fn patient(per_minute: u32, wait: Duration) -> Owner {
+    async fn with_wait_timeout(per_minute: u32, wait: Duration) -> Owner {
         let wechat = Simulator::start(SimConfig::default()).await.unwrap();
         let base: url::Url = wechat.base_url().parse().unwrap();
         let endpoints = Endpoints { api: base.clone(), mp: base };
@@ -117,7 +116,7 @@ impl Owner {
     }
 }
 
-/// Whether WeChat takes this token.
+/// True if WeChat accepts the token.
 async fn works(owner: &Owner, token: &str) -> bool {
     let url = format!("{}/cgi-bin/getcallbackip?access_token={token}", owner.wechat.base_url());
     let answer: Value = owner.http.get(url).send().await.unwrap().json().await.unwrap();
@@ -254,7 +253,7 @@ async fn the_client_of_the_documentation_works() {
 
 #[tokio::test]
 async fn without_any_token_it_says_when_to_ask_again() {
-    let owner = Owner::patient(0, Duration::from_secs(2)).await;
+    let owner = Owner::with_wait_timeout(0, Duration::from_secs(2)).await;
     let first = owner.token().await;
     owner.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", 40164));
     owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
@@ -263,7 +262,7 @@ async fn without_any_token_it_says_when_to_ask_again() {
     owner.close().await;
 }
 
-/// Every operation, status and code of the document; a status without a code answers.
+/// Operation, status and code of every response in the document; the code of a success is empty.
 fn named(document: &Value) -> BTreeSet<(String, u16, String)> {
     let mut named = BTreeSet::new();
     for operations in document["paths"].as_object().unwrap().values() {
@@ -283,7 +282,7 @@ fn named(document: &Value) -> BTreeSet<(String, u16, String)> {
 
 #[tokio::test]
 async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
-    let owner = Owner::patient(0, Duration::from_secs(2)).await;
+    let owner = Owner::with_wait_timeout(0, Duration::from_secs(2)).await;
     let document = owner.http.get(format!("{}/openapi.json", owner.url)).send().await.unwrap();
     assert_eq!(document.status(), 200, "without a key");
     let document: Value = document.json().await.unwrap();
@@ -296,7 +295,7 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
             200 => {
                 let token: Value = response.json().await.unwrap();
                 let fields: Vec<_> = token.as_object().unwrap().keys().cloned().collect();
-                let schema = &document["components"]["schemas"]["Token"];
+                let schema = &document["components"]["schemas"]["TokenView"];
                 assert_eq!(json!(fields), schema["required"]);
                 (id.to_owned(), 200, String::new())
             }

@@ -1,4 +1,4 @@
-//! The service, its readers and the client together, against the simulated WeChat, over HTTP.
+//! Tests of the service, its readers and the client with the simulated WeChat over HTTP.
 
 use futures::future::join_all;
 use paihao_access_token::{TokenReader, TokenReaderOptions};

@@ -1,10 +1,11 @@
-//! Who is asking: the one answer, for every route that not everybody may use.
+//! Authentication: the principal of a request, for every route that is not public.
 //!
 //! A program brings a bearer key. A browser brings the cookie of its session; a request of it that
 //! changes something must also show that a page of this server made it, since browsers send
 //! cookies along with what pages of others have them ask.
 
 use crate::http::cookies;
+use crate::http::openapi::ApiArgument;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::roster::{Roster, member_actor, program_actor};
@@ -18,10 +19,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a page of this server sends along with whatever it wants changed.
+/// Header that a page of this server sends with every change.
 pub(crate) const PAGE_HEADER: &str = "x-paihao-page";
 
-/// What is told for long is looked at so often, whether its time is over.
+/// Interval in which a stream checks that its principal is still valid.
 const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Somebody whom the server knows.
@@ -42,7 +43,7 @@ pub(crate) struct PrincipalSession {
     pub(crate) holder: SessionHolder,
 }
 
-/// Which sites are open to somebody.
+/// Sites that are open to a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SiteScope {
     /// All there are, and all that will be.
@@ -58,7 +59,7 @@ impl From<Option<BTreeSet<String>>> for SiteScope {
 }
 
 impl SiteScope {
-    /// Whether a site is among them.
+    /// True if the site is open.
     pub(crate) fn contains(&self, site: &str) -> bool {
         match self {
             SiteScope::All => true,
@@ -66,7 +67,7 @@ impl SiteScope {
         }
     }
 
-    /// Whether everything that `others` opens is open here too.
+    /// True if every site of `others` is open too.
     pub(crate) fn covers(&self, others: &SiteScope) -> bool {
         match (self, others) {
             (SiteScope::All, _) => true,
@@ -84,8 +85,10 @@ impl FromRequestParts<AppState> for Principal {
     }
 }
 
+impl ApiArgument<AppState> for Principal {}
+
 impl Principal {
-    /// Who sent this request.
+    /// Authenticates a request by its key or its session cookie.
     pub(crate) async fn authenticate(
         door: &AppState,
         headers: &HeaderMap,
@@ -123,7 +126,7 @@ impl Principal {
         Principal { session: Some(Arc::new(session)), ..self }
     }
 
-    /// The book of a site, if it is open to them.
+    /// Settings of a site, if it is open to the principal.
     pub(crate) fn authorize_site(
         &self,
         door: &AppState,
@@ -136,7 +139,7 @@ impl Principal {
         }
     }
 
-    /// Which sites are open to them.
+    /// Sites that are open to the principal.
     pub(crate) fn scope(&self) -> &SiteScope {
         &self.scope
     }
@@ -158,8 +161,8 @@ impl Principal {
         }
     }
 
-    /// Ends when the session or the key is over that somebody came with, or when they may do other
-    /// things than then. What is told for long is told until then.
+    /// Ends when the session or key of the request is no longer valid, or when its scope or actor
+    /// changes. A stream ends with it.
     pub(crate) async fn until_revoked(self, door: AppState) {
         let (mut staff, mut logins) = (door.roster.changes(), door.browser_sessions.changes());
         while self.is_still_valid(&door) {
@@ -172,7 +175,7 @@ impl Principal {
         }
     }
 
-    /// Whether they stand now as they stood when they asked.
+    /// True if actor and scope are the same as when the request was authenticated.
     fn is_still_valid(&self, door: &AppState) -> bool {
         let roster = door.roster.now();
         let now = match &self.session {
@@ -189,7 +192,7 @@ impl Principal {
     }
 }
 
-/// Whoever holds this key.
+/// Authenticates a bearer key.
 async fn authenticate_bearer(door: &AppState, given: &str) -> Result<Principal, Problem> {
     // Every key is compared, so that the time taken says nothing about which one was right.
     let keys = door.deployment.staff_keys.iter();
@@ -212,7 +215,7 @@ fn program_principal(key: &ApiKey) -> Principal {
     Principal { name: key.id.as_str().into(), actor, scope: opens, session: None }
 }
 
-/// What keys of programs begin with that were made through the API.
+/// Prefix of keys that were made through the API.
 pub(crate) const PROGRAM_KEY_PREFIX: &str = "paihao_";
 
 fn configured_key_principal(key: &StaffKey) -> Principal {

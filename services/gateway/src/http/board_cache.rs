@@ -1,4 +1,4 @@
-//! What a site's screens show, drawn once for all that watch it.
+//! Cache of the rendered boards of sites, shared by all that watch one.
 
 use super::api::sites::current_board;
 use crate::engine::{Engine, SiteSnapshot};
@@ -24,7 +24,7 @@ struct CachedBoard {
 }
 
 impl BoardCache {
-    /// What anybody may know of a site, as JSON.
+    /// Public view of a site, as JSON.
     pub(super) fn board_json(
         &self,
         lines: &Engine,

@@ -1,5 +1,6 @@
-//! Where a request comes from: the address of a browser, and in a few words what it is.
+//! Address of a request's client, and a short description of its browser.
 
+use crate::http::openapi::ApiArgument;
 use crate::http::refusals::Problem;
 use crate::http::state::AppState;
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -16,7 +17,7 @@ pub struct IpRange {
     prefix_len: u8,
 }
 
-/// What is no range.
+/// Text that is no IP range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an address, nor a range like 10.0.0.0/8")]
 pub struct InvalidIpRange;
@@ -43,7 +44,7 @@ impl FromStr for IpRange {
 }
 
 impl IpRange {
-    /// Whether an address lies in it.
+    /// True if the address is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, canonical(address)) {
             (IpAddr::V4(first), IpAddr::V4(address)) => {
@@ -61,9 +62,11 @@ impl IpRange {
     }
 }
 
-/// Where a request comes from, as far as proxies are trusted to say so.
+/// Address of the client, as far as proxies are trusted to report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientIp(pub(crate) IpAddr);
+
+impl ApiArgument<AppState> for ClientIp {}
 
 impl FromRequestParts<AppState> for ClientIp {
     type Rejection = Problem;

@@ -1,4 +1,4 @@
-//! Cookies: one header in, one header out.
+//! Reading and setting of cookies.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use std::time::Duration;

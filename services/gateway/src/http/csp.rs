@@ -1,4 +1,4 @@
-//! Which pages of other sites may show the board within them: a sign's player, an intranet's page.
+//! Origins whose pages may show the board in a frame: a sign's player, an intranet's page.
 
 use crate::http::api::BASE_CSP;
 use axum::http::{HeaderValue, header};
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use std::fmt;
 use std::str::FromStr;
 
-/// Where such a page comes from: scheme, host and port, as a policy of a browser names it.
+/// Origin of a page: scheme, host and port, as a content security policy names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 

@@ -9,13 +9,10 @@ pub mod csp;
 pub mod rate_limit;
 pub(crate) mod ticket_link;
 
-pub(crate) mod body;
 mod errors;
 pub(crate) mod openapi;
-pub(crate) mod pagination;
 pub mod refusals;
 pub mod settings;
-pub(crate) mod sse;
 
 pub mod replies;
 pub(crate) mod wechat;
@@ -28,15 +25,15 @@ use openapi::Routes;
 use refusals::Problem;
 use state::AppState;
 
-/// Everything that is served.
+/// Routes of the gateway, described.
 pub(crate) fn described() -> Routes {
     wechat::routes().merge(api::routes()).merge(crate::pages::routes())
 }
 
-pub(crate) fn router(door: AppState) -> Router {
+pub(crate) fn router(state: AppState) -> Router {
     let routes = described().into_router();
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
-    api::with_middleware(routes).with_state(door)
+    api::with_middleware(routes).with_state(state)
 }

@@ -1,4 +1,4 @@
-//! How much one address may ask of what anybody may ask for: codes, and how they go on.
+//! Rate limits per address for public operations: codes and their progress.
 //!
 //! Each replica counts for itself. An office, or a school behind one address, is one address.
 
@@ -17,7 +17,7 @@ const RATE_WINDOW: Duration = Duration::from_secs(60);
 /// Addresses that are remembered before those are looked for that need not be.
 const PRUNE_THRESHOLD_ADDRESSES: usize = 4096;
 
-/// How much in a minute; 0 is no limit. A minute's worth may come at once.
+/// Limits per minute; 0 is no limit. A minute's worth may come at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RateLimitSettings {
     /// Codes made: for tickets, logins and invitations.
@@ -91,7 +91,7 @@ impl AddressLimiter {
     }
 }
 
-/// Who has one IPv6 address has a network of them.
+/// Network of an IPv6 address: its owner has all of them.
 fn network_prefix(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -1,46 +1,16 @@
-//! Every "no" a client can get: a stable code, a sentence in two languages, and what it means.
+//! Catalogue of the gateway's problem kinds: a stable code, a sentence in two languages, the meaning.
 //!
-//! Answers are `application/problem+json`. `docs/reference/refusals.md` is this table in words; a test keeps
-//! the two together.
+//! `docs/reference/refusals.md` has the same table in words; a test compares the two.
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use paihao_chassis::config::ConfigError;
+use paihao_http_api::problem_kinds;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
-use std::time::Duration;
 
-/// One kind of refusal.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ProblemKind {
-    /// Stable for ever; what programs look at.
-    pub code: &'static str,
-    /// The HTTP status it comes with.
-    pub status: StatusCode,
-    /// For people.
-    pub zh: &'static str,
-    /// For people.
-    pub en: &'static str,
-    /// For whoever has to do something about it.
-    pub meaning: &'static str,
-}
-
-macro_rules! problem_kinds {
-    ($($name:ident = $code:literal, $status:ident, $zh:literal, $en:literal, $meaning:literal;)*) => {
-        $(
-            #[doc = $meaning]
-            pub const $name: ProblemKind = ProblemKind {
-                code: $code, status: StatusCode::$status, zh: $zh, en: $en, meaning: $meaning,
-            };
-        )*
-        /// All of them, in the order of the documentation.
-        pub const ALL: &[&ProblemKind] = &[$(&$name),*];
-    };
-}
+pub use paihao_http_api::{Problem, ProblemKind};
 
 problem_kinds! {
+    counter: "paihao_gateway_refusals_total";
     UNKNOWN_ACCOUNT = "unknown_account", NOT_FOUND, "没有这个公众号", "There is no such account",
         "The path names an account that the configuration does not have.";
     BAD_CALLBACK_QUERY = "bad_callback_query", BAD_REQUEST, "缺少签名参数", "The signature's parameters are missing",
@@ -221,26 +191,16 @@ problem_kinds! {
         "WeChat refused or did not answer the call that makes the code; the log says why.";
 }
 
-/// A refusal: the request changed nothing, unless its code's meaning says otherwise.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Problem")]
-pub(crate) struct ProblemDetails<'a> {
-    /// The code as an address that identifies it.
-    r#type: String,
-    /// A sentence for people, in Chinese.
-    title: &'static str,
-    /// The same in English.
-    title_en: &'static str,
-    /// That of the response.
-    status: u16,
-    /// Stable for ever; what programs look at.
-    code: &'static str,
-    /// What exactly was met, for whoever looks for the reason.
-    detail: &'a str,
+/// Problem details of the gateway.
+pub(crate) type ProblemDetails = paihao_http_api::ProblemDetails<ProblemMembers>;
+
+/// Members that only some problems of the gateway have.
+#[derive(Default, Serialize, JsonSchema)]
+pub(crate) struct ProblemMembers {
     /// Everything that is wrong, each with where it stands, of a set-up that contradicts itself.
     #[serde(skip_serializing_if = "<[InvalidSetting]>::is_empty")]
-    problems: &'a [InvalidSetting],
-    /// What OAuth calls it (RFC 6749, 5.2); where codes are changed for tokens alone.
+    problems: Vec<InvalidSetting>,
+    /// Error code of OAuth (RFC 6749, 5.2); only for the exchange of codes for tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
 }
@@ -248,124 +208,35 @@ pub(crate) struct ProblemDetails<'a> {
 /// One thing that is wrong with a set-up.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct InvalidSetting {
-    /// Where it stands: `sites.hall.queues.cash.prefix`.
+    /// Path of the setting: `sites.hall.queues.cash.prefix`.
     pub key: String,
-    /// What is wrong.
+    /// Error.
     pub what: String,
-    /// What to do about it.
+    /// Advice.
     pub advice: String,
     /// Stable for ever, of settings that contradict each other: docs/guide/settings.md has them all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
 }
 
-/// A refusal on its way to a client.
-#[derive(Debug)]
-pub struct Problem {
-    kind: &'static ProblemKind,
-    detail: String,
-    invalid_settings: Vec<InvalidSetting>,
-    retry_after: Option<Duration>,
-    /// As OAuth calls it.
-    oauth_error: Option<&'static str>,
+/// Settings that contradict each other, with everything that is wrong with them.
+pub fn invalid_settings(error: &ConfigError) -> Problem {
+    let problems = error.problems().iter().map(|problem| InvalidSetting {
+        key: problem.key.clone(),
+        what: problem.message.clone(),
+        advice: problem.advice.clone(),
+        code: problem.code,
+    });
+    let members = ProblemMembers { problems: problems.collect(), error: None };
+    let sentences: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
+    let detail = sentences.join("; ").replace('\n', " ");
+    Problem::new(&UNSOUND_SETUP).with_detail(detail).with_members(&members)
 }
 
-impl Problem {
-    /// A refusal whose kind says it all.
-    pub fn new(kind: &'static ProblemKind) -> Self {
-        Problem {
-            kind,
-            detail: String::new(),
-            invalid_settings: Vec::new(),
-            retry_after: None,
-            oauth_error: None,
-        }
-    }
-
-    /// A set-up that contradicts itself, with everything that is wrong with it.
-    pub fn invalid_settings(error: &ConfigError) -> Self {
-        let wrong = error.problems().iter().map(|problem| InvalidSetting {
-            key: problem.key.clone(),
-            what: problem.message.clone(),
-            advice: problem.advice.clone(),
-            code: problem.code,
-        });
-        let detail = error.problems().iter().map(ToString::to_string).collect::<Vec<_>>();
-        let detail = detail.join("; ").replace('\n', " ");
-        Problem { invalid_settings: wrong.collect(), detail, ..Problem::new(&UNSOUND_SETUP) }
-    }
-
-    /// Says what exactly was met. Must hold no secret and no openid.
-    #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = detail.into();
-        self
-    }
-
-    /// Says when to ask again.
-    #[must_use]
-    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
-        self
-    }
-
-    /// Whole seconds after which to ask again.
-    pub(crate) fn retry_after(&self) -> Option<u64> {
-        self.retry_after.map(|wait| wait.as_millis().div_ceil(1000) as u64)
-    }
-
-    /// Says it in the words of OAuth too.
-    #[must_use]
-    pub(crate) fn with_oauth_error(self, error: &'static str) -> Self {
-        Problem { oauth_error: Some(error), ..self }
-    }
-
-    /// What the client reads.
-    pub(crate) fn body(&self) -> Value {
-        let Problem { kind, detail, invalid_settings: wrong, oauth_error: oauth, .. } = self;
-        let seen = ProblemDetails {
-            r#type: format!("urn:paihao:refusal:{}", kind.code),
-            title: kind.zh,
-            title_en: kind.en,
-            status: kind.status.as_u16(),
-            code: kind.code,
-            detail,
-            problems: wrong,
-            error: *oauth,
-        };
-        serde_json::to_value(seen).expect("string keys only")
-    }
-
-    /// Which kind it is.
-    pub fn kind(&self) -> &'static ProblemKind {
-        self.kind
-    }
-}
-
-impl From<&'static ProblemKind> for Problem {
-    fn from(kind: &'static ProblemKind) -> Self {
-        Problem::new(kind)
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let kind = self.kind;
-        metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
-        tracing::debug!(code = kind.code, detail = self.detail, "refused");
-        let wait = self.retry_after();
-        let mut response = (kind.status, Json(self.body())).into_response();
-        let headers = response.headers_mut();
-        let problem = HeaderValue::from_static("application/problem+json");
-        headers.insert(header::CONTENT_TYPE, problem);
-        if kind.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(seconds) = wait {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
-    }
+/// Adds the error code of OAuth 2.0 (RFC 6749, 5.2).
+#[must_use]
+pub(crate) fn with_oauth_error(problem: Problem, error: &'static str) -> Problem {
+    problem.with_members(&ProblemMembers { problems: Vec::new(), error: Some(error) })
 }
 
 #[cfg(test)]

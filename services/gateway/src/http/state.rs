@@ -1,12 +1,13 @@
-//! Application state that every handler can reach.
+//! Application state of the handlers.
 
-use crate::engine::Engine;
 use crate::engine::as_of::PointInTimeReader;
+use crate::engine::{Engine, SiteSnapshot};
 use crate::http::api::settings::TemplateCache;
 use crate::http::api::ticket::LinkLimiter;
 use crate::http::board_cache::BoardCache;
 use crate::http::rate_limit::RateLimiter;
 use crate::http::settings::Settings;
+use crate::http::refusals::{self, ProblemKind};
 use crate::identity::browser_sessions::BrowserSessions;
 use crate::identity::roster_log::RosterLog;
 use crate::projections::dead_letters::DeadLetterProjection;
@@ -23,16 +24,18 @@ use crate::settings::live::LiveSettings;
 use crate::settings::update::SettingsEditor;
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
+use paihao_http_api::ApiState;
+use paihao_http_api::sse::Positioned;
 use paihao_ledger::Ledger;
 use std::ops::Deref;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// What every handler can reach: one pointer, since a request copies it several times.
+/// Application state: one pointer, since a request copies it several times.
 #[derive(Clone)]
 pub(crate) struct AppState(pub(crate) Arc<AppStateInner>);
 
-/// What is behind the door.
+/// Fields of the application state.
 pub(crate) struct AppStateInner {
     pub(crate) deployment: Arc<DeploymentSettings>,
     pub(crate) live_settings: LiveSettings,
@@ -66,5 +69,16 @@ impl Deref for AppState {
 
     fn deref(&self) -> &AppStateInner {
         &self.0
+    }
+}
+
+impl ApiState for AppState {
+    const MALFORMED_REQUEST: &'static ProblemKind = &refusals::MALFORMED_REQUEST;
+    const BODY_TOO_LARGE: &'static ProblemKind = &refusals::BODY_TOO_LARGE;
+}
+
+impl Positioned for SiteSnapshot {
+    fn position(&self) -> u64 {
+        self.position.0
     }
 }

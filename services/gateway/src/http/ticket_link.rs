@@ -1,4 +1,4 @@
-//! The ticket that a link opens, and the link of a ticket.
+//! Links to tickets: parsed from a path and made for a ticket.
 
 use crate::engine::SiteSnapshot;
 use crate::http::refusals::{self, Problem};
@@ -26,14 +26,14 @@ impl HeldTicket {
     }
 }
 
-/// What a path asks for, as it stands in it.
+/// Site and ticket id of a path, unverified.
 #[derive(Clone)]
 pub(crate) struct SiteTicketLink {
     pub(crate) site: String,
     link: TicketLink,
 }
 
-/// Whatever is wrong with a link, it is said in the same words.
+/// Problem of every wrong link, the same whatever is wrong.
 fn unknown_link() -> Problem {
     Problem::new(&refusals::UNKNOWN_LINK)
 }
@@ -79,7 +79,7 @@ impl SiteTicketLink {
     }
 }
 
-/// The path of the page of the ticket that somebody was told of, if it has one.
+/// Path of the page of the ticket in an outcome, if it has one.
 pub(crate) fn ticket_path(door: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
     let Outcome::Holding { ticket, .. } = outcome else { return None };
     let (view, book) = (door.engine.snapshot(site)?, door.engine.settings(site)?);

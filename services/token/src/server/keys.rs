@@ -1,7 +1,7 @@
-//! Who may ask for tokens: keys, the accounts that each opens, and how often.
+//! Keys of the token server: the accounts that each opens, and its rate limit.
 
-use super::ServerSettings;
-use super::refusals::{self, Problem};
+use super::{ServerSettings, problems};
+use paihao_http_api::Problem;
 use paihao_wechat::traffic::RateLimiter;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -10,20 +10,20 @@ use std::fmt;
 use std::time::Duration;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const RATE_WINDOW: Duration = Duration::from_secs(60);
 
-/// One caller. Prints without the key.
+/// Key of one calling system. Its `Debug` output lacks the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerKey {
-    /// What it is called in logs and metrics.
+    /// Name of the caller in logs and metrics.
     name: String,
-    /// Of the key: the key itself is not kept.
+    /// SHA-256 of the key, which itself is not stored.
     digest: [u8; 32],
     accounts: BTreeSet<String>,
 }
 
 impl ServerKey {
-    /// A caller of this name, whose key opens these accounts.
+    /// A key that opens these accounts, with the name of its caller.
     pub fn new(name: &str, key: &str, accounts: BTreeSet<String>) -> Self {
         ServerKey { name: name.to_owned(), digest: digest(key), accounts }
     }
@@ -39,6 +39,7 @@ fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
+/// Keys with their rate limits.
 pub(super) struct Keys {
     settings: ServerSettings,
     rates: Mutex<HashMap<String, RateLimiter>>,
@@ -49,62 +50,65 @@ impl Keys {
         Keys { settings, rates: Mutex::default() }
     }
 
+    /// Replaces the keys. A key that stays keeps the rest of its rate.
     pub(super) fn replace(&mut self, settings: ServerSettings) {
         let rates = self.rates.get_mut();
-        match settings.per_minute == self.settings.per_minute {
-            true => rates.retain(|name, _| settings.keys.iter().any(|key| key.name == *name)),
-            false => rates.clear(),
+        if settings.per_minute == self.settings.per_minute {
+            rates.retain(|name, _| settings.keys.iter().any(|key| key.name == *name));
+        } else {
+            rates.clear();
         }
         self.settings = settings;
     }
 
-    /// Whether whoever holds this key may ask for this account now.
+    /// Admits a request with this key for an account, unless the key is unknown, has used up its rate
+    /// or does not open the account. Counts the outcome.
     pub(super) fn admit(
         &self,
         bearer: Option<&str>,
         account: &str,
         now: Duration,
     ) -> Result<(), Problem> {
-        let Some(key) = self.holder(bearer.unwrap_or_default()) else {
-            return Err(Problem::of(&refusals::UNAUTHORISED));
+        let Some(key) = self.find_key(bearer.unwrap_or_default()) else {
+            return Err(Problem::new(&problems::UNAUTHORISED));
         };
         let wait = {
             let mut rates = self.rates.lock();
             let rate = rates
                 .entry(key.name.clone())
-                .or_insert_with(|| RateLimiter::new(self.settings.per_minute, MINUTE));
+                .or_insert_with(|| RateLimiter::new(self.settings.per_minute, RATE_WINDOW));
             let wait = rate.delay(now);
             if wait.is_zero() {
                 rate.reserve(now);
             }
             wait
         };
-        let counted = |outcome: &'static str| {
+        let count = |outcome: &'static str| {
             let name = key.name.clone();
             metrics::counter!("paihao_token_server_requests_total", "key" => name, "outcome" => outcome)
                 .increment(1);
         };
         if !wait.is_zero() {
-            counted("too_often");
-            return Err(Problem::of(&refusals::TOO_OFTEN).after(wait));
+            count("too_often");
+            return Err(Problem::new(&problems::TOO_OFTEN).with_retry_after(wait));
         }
         if !key.accounts.contains(account) {
-            counted("not_its_account");
-            return Err(Problem::of(&refusals::NOT_YOUR_ACCOUNT));
+            count("not_its_account");
+            return Err(Problem::new(&problems::NOT_YOUR_ACCOUNT));
         }
-        counted("admitted");
+        count("admitted");
         Ok(())
     }
 
-    /// Compares with every key, so that the time it takes says nothing about any.
-    fn holder(&self, bearer: &str) -> Option<&ServerKey> {
-        let given = digest(bearer);
+    /// Finds a key by comparing with every one, so that the time taken says nothing about any.
+    fn find_key(&self, bearer: &str) -> Option<&ServerKey> {
+        let digest = digest(bearer);
         let mut found = u64::MAX;
-        for (place, key) in self.settings.keys.iter().enumerate() {
-            let same: Choice = key.digest[..].ct_eq(&given[..]);
-            found = u64::conditional_select(&found, &(place as u64), same);
+        for (index, key) in self.settings.keys.iter().enumerate() {
+            let same: Choice = key.digest[..].ct_eq(&digest[..]);
+            found = u64::conditional_select(&found, &(index as u64), same);
         }
-        usize::try_from(found).ok().and_then(|place| self.settings.keys.get(place))
+        usize::try_from(found).ok().and_then(|index| self.settings.keys.get(index))
     }
 }
 
@@ -124,13 +128,13 @@ mod tests {
     }
 
     fn code(admitted: Result<(), Problem>) -> &'static str {
-        admitted.map_or_else(|problem| problem.code(), |()| "admitted")
+        admitted.map_or_else(|problem| problem.kind().code, |()| "admitted")
     }
 
     #[test]
     fn a_key_opens_its_own_accounts_and_nothing_else_does() {
         let keys = Keys::new(settings(0));
-        let ask = |bearer, account| code(keys.admit(bearer, account, MINUTE));
+        let ask = |bearer, account| code(keys.admit(bearer, account, RATE_WINDOW));
         assert_eq!(ask(Some("the-key-of-the-crm-system"), "shop"), "admitted");
         assert_eq!(ask(Some("the-key-of-the-crm-system"), "clinic"), "not_your_account");
         assert_eq!(ask(Some("the-key-of-the-web-site"), "clinic"), "admitted");
@@ -138,23 +142,23 @@ mod tests {
             assert_eq!(ask(wrong, "shop"), "unauthorised", "{wrong:?}");
         }
         let none = Keys::new(ServerSettings { keys: Vec::new(), per_minute: 0 });
-        assert_eq!(code(none.admit(Some(""), "shop", MINUTE)), "unauthorised");
+        assert_eq!(code(none.admit(Some(""), "shop", RATE_WINDOW)), "unauthorised");
     }
 
     #[test]
     fn each_key_has_its_own_minute() {
         let mut keys = Keys::new(settings(2));
         let (crm, web) = (Some("the-key-of-the-crm-system"), Some("the-key-of-the-web-site"));
-        let asked: Vec<_> = (0..3).map(|_| code(keys.admit(crm, "shop", MINUTE))).collect();
-        assert_eq!(asked, ["admitted", "admitted", "too_many_requests"]);
-        assert_eq!(code(keys.admit(web, "shop", MINUTE)), "admitted");
+        let codes: Vec<_> = (0..3).map(|_| code(keys.admit(crm, "shop", RATE_WINDOW))).collect();
+        assert_eq!(codes, ["admitted", "admitted", "too_many_requests"]);
+        assert_eq!(code(keys.admit(web, "shop", RATE_WINDOW)), "admitted");
         keys.replace(settings(2));
         assert_eq!(
-            code(keys.admit(crm, "shop", MINUTE)),
+            code(keys.admit(crm, "shop", RATE_WINDOW)),
             "too_many_requests",
             "also after a reload"
         );
-        assert_eq!(code(keys.admit(crm, "shop", MINUTE + MINUTE / 2)), "admitted");
+        assert_eq!(code(keys.admit(crm, "shop", RATE_WINDOW + RATE_WINDOW / 2)), "admitted");
     }
 
     #[test]

@@ -1,46 +1,49 @@
-//! The owner's central token server (中控服务器): other systems of the same owner read an account's
-//! token here instead of fetching their own, and say when WeChat refused it.
+//! Central token server (中控服务器): other systems of the same owner read an account's token here
+//! instead of fetching their own, and report one that WeChat refused.
 //!
-//! Off unless configured. Every caller has a key of its own, which opens the accounts it is for, at
-//! a rate. Answers are never to be stored by anything in between.
+//! Off unless configured. Every caller has a key, which opens certain accounts at a rate. Responses
+//! must not be cached.
 
-mod described;
 mod keys;
-mod refusals;
+mod openapi;
+mod problems;
 
 pub use keys::ServerKey;
 
 use crate::TokenService;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::response::Response;
 use axum::{Json, Router};
-use described::{Route, RouteKind, document};
 use keys::Keys;
 use paihao_access_token::{CachedToken, TokenReader};
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, http};
+use paihao_http_api::openapi::{ApiArgument, Operation};
+use paihao_http_api::{ApiState, Problem, ProblemKind, body};
 use paihao_wechat::{AccessToken, TokenUnavailable};
 use parking_lot::RwLock;
-use refusals::Problem;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-/// A report holds one token and nothing else.
-const LARGEST_REPORT: usize = 4096;
+/// Largest body of a report, which holds one token and nothing else.
+const MAX_REPORT_BYTES: usize = 4096;
 
-/// What the server can be told.
+/// Value of `Retry-After` while there is no usable token.
+const NO_TOKEN_RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// Settings of the token server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Who may ask, and for what.
+    /// Keys of the callers.
     pub keys: Vec<ServerKey>,
     /// Requests a minute that each key may make; all of them at once after a pause.
     pub per_minute: u32,
@@ -48,19 +51,29 @@ pub struct ServerSettings {
 
 /// A running server. Clones are the same one.
 #[derive(Clone)]
-pub struct TokenServer(Arc<Desk>);
+pub struct TokenServer(Arc<ServerState>);
 
-struct Desk {
+/// State of the server's router.
+struct ServerState {
     keys: RwLock<Keys>,
     service: TokenService,
     tokens: TokenReader,
     clock: Arc<dyn Clock>,
-    begun: Instant,
+    started_at: Instant,
+}
+
+/// [`ServerState`] as the router shares it.
+#[derive(Clone)]
+struct SharedState(Arc<ServerState>);
+
+impl ApiState for SharedState {
+    const MALFORMED_REQUEST: &'static ProblemKind = &problems::MALFORMED;
+    const BODY_TOO_LARGE: &'static ProblemKind = &problems::TOO_LARGE;
 }
 
 impl TokenServer {
-    /// Serves on a listener until the soft stop. `tokens` reads what any replica's keepers store, so
-    /// every replica may serve.
+    /// Serves on a listener until the soft stop. `tokens` reads tokens that the keepers of any
+    /// replica store, so every replica may serve.
     pub fn start(
         settings: ServerSettings,
         service: TokenService,
@@ -70,79 +83,29 @@ impl TokenServer {
         tasks: &Tasks,
     ) -> TokenServer {
         let keys = RwLock::new(Keys::new(settings));
-        let desk = Desk { keys, service, tokens, clock, begun: Instant::now() };
-        let server = TokenServer(Arc::new(desk));
+        let state = ServerState { keys, service, tokens, clock, started_at: Instant::now() };
+        let server = TokenServer(Arc::new(state));
         http::serve(tasks, "token server", listener, server.router());
         server
     }
 
-    /// Other keys from now on. Those that stay go on with what is left of their minute.
+    /// Replaces the settings. A key that stays keeps the rest of its rate.
     pub fn set(&self, settings: ServerSettings) {
         self.0.keys.write().replace(settings);
     }
 
     fn router(&self) -> Router {
-        let routes = routes().into_iter();
-        routes
-            .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
-            .method_not_allowed_fallback(async || Problem::of(&refusals::WRONG_METHOD))
-            .fallback(async || Problem::of(&refusals::UNKNOWN_PATH))
-            .layer(from_fn(unstored))
-            .with_state(self.0.clone())
+        openapi::routes()
+            .into_router()
+            .method_not_allowed_fallback(async || Problem::new(&problems::WRONG_METHOD))
+            .fallback(async || Problem::new(&problems::UNKNOWN_PATH))
+            .layer(from_fn(no_store))
+            .with_state(SharedState(self.0.clone()))
     }
 }
 
-/// All there are.
-fn routes() -> [Route; 3] {
-    [
-        Route {
-            path: "/token/{account}",
-            method: "get",
-            handler: || get(current),
-            id: "read_token",
-            summary: "The account's token, and how long it lives",
-            kind: RouteKind::Reading,
-            refuses: &[
-                &refusals::UNAUTHORISED,
-                &refusals::NOT_YOUR_ACCOUNT,
-                &refusals::UNKNOWN_ACCOUNT,
-                &refusals::UNKNOWN_PATH,
-                &refusals::TOO_OFTEN,
-                &refusals::NO_TOKEN,
-            ],
-        },
-        Route {
-            path: "/token/{account}/refused",
-            method: "post",
-            handler: || post(refused),
-            id: "report_refused_token",
-            summary: "Says that WeChat refused this token; the answer is another",
-            kind: RouteKind::Report,
-            refuses: &[
-                &refusals::UNAUTHORISED,
-                &refusals::NOT_YOUR_ACCOUNT,
-                &refusals::UNKNOWN_ACCOUNT,
-                &refusals::UNKNOWN_PATH,
-                &refusals::MALFORMED,
-                &refusals::TOO_LARGE,
-                &refusals::TOO_OFTEN,
-                &refusals::NO_TOKEN,
-            ],
-        },
-        Route {
-            path: "/openapi.json",
-            method: "get",
-            handler: || get(async || Json(document(&routes()))),
-            id: "openapi",
-            summary: "This document",
-            kind: RouteKind::Document,
-            refuses: &[],
-        },
-    ]
-}
-
-/// Tokens stay out of every cache.
-async fn unstored(request: Request, next: Next) -> Response {
+/// Forbids caching of the response.
+async fn no_store(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -150,83 +113,107 @@ async fn unstored(request: Request, next: Next) -> Response {
     response
 }
 
-async fn current(
-    State(desk): State<Arc<Desk>>,
-    account: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let account = named(account)?;
-    desk.admitted(&account, &headers)?;
-    Ok(desk.told(&account, "read", desk.tokens.current_token(&account).await))
+/// Account of the path, which the request's key opens. It is extracted before the body is read.
+struct AuthorizedAccount(String);
+
+impl ApiArgument<SharedState> for AuthorizedAccount {
+    fn describe(operation: Operation<SharedState>) -> Operation<SharedState> {
+        operation.security(&["key"]).refuses(&[
+            &problems::UNAUTHORISED,
+            &problems::NOT_YOUR_ACCOUNT,
+            &problems::UNKNOWN_ACCOUNT,
+            &problems::UNKNOWN_PATH,
+            &problems::TOO_OFTEN,
+        ])
+    }
 }
 
-/// What is no text names nothing.
-fn named(account: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
-    account.map(|Path(account)| account).map_err(|_| Problem::of(&refusals::UNKNOWN_PATH))
-}
+impl FromRequestParts<SharedState> for AuthorizedAccount {
+    type Rejection = Problem;
 
-#[derive(Deserialize)]
-struct Report {
-    access_token: String,
-}
-
-async fn refused(
-    State(desk): State<Arc<Desk>>,
-    account: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let account = named(account)?;
-    // Who may ask is settled before a byte of the body is read.
-    desk.admitted(&account, &headers)?;
-    let body = to_bytes(body, LARGEST_REPORT).await;
-    let body = body.map_err(|_| Problem::of(&refusals::TOO_LARGE))?;
-    let report = serde_json::from_slice::<Report>(&body).ok();
-    let report = report.filter(|report| !report.access_token.is_empty());
-    let report = report.ok_or_else(|| Problem::of(&refusals::MALFORMED))?;
-    let token = AccessToken::new(report.access_token);
-    Ok(desk.told(&account, "refused", desk.tokens.token_after_refusal(&account, &token).await))
-}
-
-impl Desk {
-    /// Whether this request may be answered at all.
-    fn admitted(&self, account: &str, headers: &HeaderMap) -> Result<(), Problem> {
-        let given = headers.get(header::AUTHORIZATION);
-        let given = given.and_then(|value| value.to_str().ok());
-        let bearer = given.and_then(|value| {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        SharedState(state): &SharedState,
+    ) -> Result<AuthorizedAccount, Problem> {
+        let path: Result<Path<String>, PathRejection> =
+            Path::from_request_parts(parts, state).await;
+        let Path(account) = path.map_err(|_| Problem::new(&problems::UNKNOWN_PATH))?;
+        let authorization = parts.headers.get(header::AUTHORIZATION);
+        let authorization = authorization.and_then(|value| value.to_str().ok());
+        let bearer = authorization.and_then(|value| {
             let (scheme, key) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
         });
-        self.keys.read().admit(bearer, account, self.begun.elapsed())?;
-        match self.service.keeps(account) {
-            true => Ok(()),
-            false => Err(Problem::of(&refusals::UNKNOWN_ACCOUNT)),
+        state.keys.read().admit(bearer, &account, state.started_at.elapsed())?;
+        if state.service.keeps(&account) {
+            Ok(AuthorizedAccount(account))
+        } else {
+            Err(Problem::new(&problems::UNKNOWN_ACCOUNT))
         }
     }
+}
 
-    fn told(
+/// A token to use now. To be kept in memory for a minute or so, and nowhere else.
+#[derive(Serialize, JsonSchema)]
+struct TokenView {
+    /// The account's name in the configuration.
+    account: String,
+    /// The token.
+    #[schemars(length(min = 1))]
+    access_token: String,
+    /// Seconds that are left of its life.
+    expires_in: u64,
+}
+
+async fn read_token(
+    State(SharedState(state)): State<SharedState>,
+    AuthorizedAccount(account): AuthorizedAccount,
+) -> Result<Json<TokenView>, Problem> {
+    let token = state.tokens.current_token(&account).await;
+    state.token_response(account, "read", token)
+}
+
+/// The token with which WeChat answered 40001, 40014 or 42001.
+#[derive(Deserialize, JsonSchema)]
+struct RefusedTokenReport {
+    /// The token.
+    #[schemars(length(min = 1))]
+    access_token: String,
+}
+
+async fn report_refused(
+    State(SharedState(state)): State<SharedState>,
+    AuthorizedAccount(account): AuthorizedAccount,
+    body: Body,
+) -> Result<Json<TokenView>, Problem> {
+    let report: RefusedTokenReport =
+        body::read_json::<SharedState, _>(body, MAX_REPORT_BYTES).await?;
+    if report.access_token.is_empty() {
+        return Err(Problem::new(&problems::MALFORMED));
+    }
+    let refused = AccessToken::new(report.access_token);
+    let token = state.tokens.token_after_refusal(&account, &refused).await;
+    state.token_response(account, "refused", token)
+}
+
+impl ServerState {
+    /// Response of an operation, which the log names.
+    fn token_response(
         &self,
-        account: &str,
-        what: &str,
+        account: String,
+        operation: &'static str,
         token: Result<CachedToken, TokenUnavailable>,
-    ) -> Response {
-        let kept = match token {
-            Ok(kept) => kept,
-            Err(TokenUnavailable(why)) => {
-                let again = Duration::from_secs(5);
-                return Problem::of(&refusals::NO_TOKEN).saying(why).after(again).into_response();
-            }
-        };
-        let left_ms = u64::try_from(kept.expires_at_ms - self.clock.now_ms()).unwrap_or(0);
-        let fingerprint = kept.token.fingerprint();
-        tracing::debug!(account, what, fingerprint, "a token was handed out");
-        metrics::counter!("paihao_token_server_answers_total", "account" => account.to_owned())
+    ) -> Result<Json<TokenView>, Problem> {
+        let cached = token.map_err(|TokenUnavailable(why)| {
+            let problem = Problem::new(&problems::NO_TOKEN).with_detail(why);
+            problem.with_retry_after(NO_TOKEN_RETRY_DELAY)
+        })?;
+        let left_ms = u64::try_from(cached.expires_at_ms - self.clock.now_ms()).unwrap_or(0);
+        let fingerprint = cached.token.fingerprint();
+        tracing::debug!(account, operation, fingerprint, "token served");
+        metrics::counter!("paihao_token_server_answers_total", "account" => account.clone())
             .increment(1);
-        Json(json!({
-            "account": account,
-            "access_token": kept.token.expose(),
-            "expires_in": left_ms / 1000,
-        }))
-        .into_response()
+        let access_token = cached.token.expose().to_owned();
+        Ok(Json(TokenView { account, access_token, expires_in: left_ms / 1000 }))
     }
 }

@@ -1,5 +1,5 @@
-//! A world for keepers to live in, under a paused clock: a WeChat without sockets, a queue without
-//! a store, and a cache that can be cut off.
+//! Test environment of keepers under a paused clock: a WeChat without sockets, a queue without a
+//! store, and a cache that can be made unavailable.
 
 mod queue;
 
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) const ACCOUNT: &str = "hall";
 
-/// One WeChat, one cache, one queue, one time.
+/// WeChat, cache, queue and clock that all replicas share.
 pub(crate) struct World {
     pub(crate) wechat: Arc<WeChat>,
     pub(crate) cache: Arc<MemoryCache>,
@@ -88,7 +88,7 @@ impl World {
     }
 }
 
-/// Waits, in the paused time, for something to become true.
+/// Waits, in the paused time, until the condition is true.
 pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !condition().await {
@@ -100,7 +100,7 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
         .unwrap_or_else(|_| panic!("never: {what}"));
 }
 
-/// One replica and the ways in which it fails.
+/// A replica, with switches for its failures.
 pub(crate) struct Replica {
     pub(crate) tasks: Tasks,
     pub(crate) line: Arc<Line>,
@@ -109,7 +109,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    /// Gone without a word: nothing is released.
+    /// Kills the replica. It releases nothing.
     pub(crate) fn die(&self) {
         self.tasks.abort();
     }
@@ -125,7 +125,7 @@ pub(crate) struct WeChat {
 struct Inside {
     current: Option<(u32, Instant)>,
     issued: u32,
-    /// Set by the console; `secret` until then.
+    /// Current secret; `secret` until it is changed.
     secret: Option<String>,
     calls: Vec<Call>,
     errors: VecDeque<CallError>,
@@ -157,12 +157,12 @@ impl WeChat {
         self.calls().iter().filter(|call| call.force).count()
     }
 
-    /// Somebody outside forces a new token.
+    /// Forces a new token as another program would.
     pub(crate) fn forced_by_somebody_else(&self) {
         self.inside.lock().unwrap().renew();
     }
 
-    /// The console sets a new secret, and with it every token dies.
+    /// Changes the secret, which ends every token.
     pub(crate) fn set_secret(&self, secret: &str) {
         let mut inside = self.inside.lock().unwrap();
         (inside.secret, inside.current) = (Some(secret.to_owned()), None);
@@ -200,14 +200,14 @@ impl Inside {
     }
 }
 
-/// A replica's way to WeChat; its answers can be made to take long.
+/// WeChat as one replica calls it, with responses that can be delayed.
 pub(crate) struct Desk {
     wechat: Arc<WeChat>,
     hangs: Mutex<Option<Duration>>,
 }
 
 impl Desk {
-    /// From now on an answer arrives this long after WeChat gave it.
+    /// Delays every further response by this time.
     pub(crate) fn hang(&self, by: Duration) {
         *self.hangs.lock().unwrap() = Some(by);
     }
@@ -223,7 +223,7 @@ impl Issuer for Desk {
     }
 }
 
-/// A replica's way to the cache.
+/// Cache as one replica sees it, which can be made unavailable.
 pub(crate) struct Line {
     cache: Arc<MemoryCache>,
     cut: AtomicBool,

@@ -1,4 +1,4 @@
-//! The work queue of refused tokens, and nothing else of a ledger.
+//! Ledger with the work queue of refused tokens alone.
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 const FOR_EVER: Duration = Duration::from_secs(1 << 30);
 
-/// A queue; clones are one queue.
+/// A queue. Clones are the same queue.
 #[derive(Clone, Default)]
 pub(crate) struct Queue(Arc<Inside>);
 
@@ -35,12 +35,12 @@ struct Message {
 }
 
 impl Queue {
-    /// Reports not yet settled.
+    /// Number of open reports.
     pub(crate) fn open(&self) -> usize {
         self.0.waiting.lock().unwrap().len()
     }
 
-    /// What they say.
+    /// Payloads of the open reports.
     pub(crate) fn payloads(&self) -> Vec<String> {
         let waiting = self.0.waiting.lock().unwrap();
         waiting.iter().map(|m| String::from_utf8_lossy(&m.entry.payload).into_owned()).collect()

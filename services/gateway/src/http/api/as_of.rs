@@ -1,4 +1,4 @@
-//! What a line looked like: the live view of a site, at an instant of the last 72 hours.
+//! Public view of a site at an instant of the last 72 hours.
 
 use super::sites::{self, RenderedBoard};
 use crate::engine::as_of::ReplayError;
@@ -24,7 +24,6 @@ pub(super) fn routes() -> Routes {
             "What the site looked like at an instant of the last 72 hours",
             ANY_SITE_ROLE,
         )
-        .query::<SiteAtQuery>()
         .refuses(&[
             &refusals::PAST_GONE,
             &refusals::LEDGER_UNAVAILABLE,
@@ -33,9 +32,8 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-/// Which instant.
+/// Instant of the view.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "AtQuery")]
 #[serde(deny_unknown_fields)]
 struct SiteAtQuery {
     /// `2026-11-23T10:42:00+08:00`, or without an offset by the site's clocks.

@@ -1,12 +1,11 @@
-//! A site as those who work there see it: every ticket that somebody may still do something with,
-//! and what that is. No openid, as everywhere.
+//! Console of a site for its staff: every ticket that can still be acted on,
+//! and the actions that are possible. No openid, as everywhere.
 
 use super::sites::{counter_state_name, discard_past_day, standing_name};
 use crate::engine::SiteSnapshot;
 use crate::http::auth::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::sse;
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
 use axum::Json;
@@ -17,6 +16,7 @@ use paihao_domain::{
     Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, QueueState, Role, Site,
     Ticket, TicketId, TicketState,
 };
+use paihao_http_api::sse;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// A site as somebody saw it who works there, which outlives what it was seen in.
+/// Console of a site for one principal, rendered independently of the request.
 #[derive(Serialize)]
 struct RenderedConsole(Value);
 
@@ -68,15 +68,14 @@ impl JsonSchema for RenderedConsole {
 
 /// A site for those who work there.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Desk")]
 struct ConsoleView<'a> {
     site: &'a str,
     name: &'a str,
-    /// Whose clocks count there.
+    /// Time zone of the site.
     zone: &'a str,
     day: Option<i32>,
     position: u64,
-    /// As whom the asker is here.
+    /// Principal of the request at this site.
     you: ConsolePrincipalView<'a>,
     queues: Vec<ConsoleQueueView<'a>>,
     counters: Vec<ConsoleCounterView<'a>>,
@@ -86,36 +85,34 @@ struct ConsoleView<'a> {
     ended: Vec<ConsoleEndedTicketView<'a>>,
 }
 
-/// Who asks, and as what.
+/// Principal of the request.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskAsker")]
 struct ConsolePrincipalView<'a> {
     name: &'a str,
     role: &'static str,
-    /// Whether they may open and close queues, and take back what others did.
+    /// True if they may open and close queues, and undo actions of others.
     manages: bool,
-    /// Where they may sit; anywhere without it.
+    /// Counters that they may open; any without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<Vec<&'a str>>,
 }
 
 /// A queue, for those who work there.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskQueue")]
 struct ConsoleQueueView<'a> {
     id: &'a str,
     name: &'a str,
     prefix: &'a str,
-    /// How it stands for those who would join it.
+    /// State of the queue for those who would join it.
     state: &'static str,
-    /// What staff or the owner made of it, whatever the hour.
+    /// State that staff or the owner set, whatever the hour.
     set: &'static str,
     waiting_count: usize,
     held_count: usize,
     missed_count: usize,
     /// Numbers given out today.
     taken: u32,
-    /// Calls before it was somebody's turn, today.
+    /// Average number of calls before a ticket was called, today.
     out_of_order: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     minutes: Option<[u32; 2]>,
@@ -123,13 +120,12 @@ struct ConsoleQueueView<'a> {
 
 /// A counter, for those who work there.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskCounter")]
 struct ConsoleCounterView<'a> {
     id: &'a str,
     name: &'a str,
     queues: Vec<&'a str>,
     state: &'static str,
-    /// Who sits there.
+    /// Member who is at the counter.
     #[serde(skip_serializing_if = "Option::is_none")]
     login: Option<String>,
     /// The number of whom it has called or serves.
@@ -141,7 +137,6 @@ struct ConsoleCounterView<'a> {
 
 /// A call of a moment ago.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskCall")]
 struct ConsoleCallView<'a> {
     number: String,
     counter: String,
@@ -152,7 +147,6 @@ struct ConsoleCallView<'a> {
 
 /// A ticket with which something may still be done.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskTicket")]
 struct ConsoleTicketView<'a> {
     /// The how-manieth of the day.
     serial: u32,
@@ -165,7 +159,7 @@ struct ConsoleTicketView<'a> {
     taken_at: i64,
     /// Since when it is in this state.
     since: i64,
-    /// What its holder was told at first and may still go by: not after they were missed or let
+    /// Quoted wait at joining, while it is still valid: not after the ticket was missed, let
     /// others pass, nor after a transfer.
     #[serde(skip_serializing_if = "Option::is_none")]
     told: Option<QuotedWaitView>,
@@ -180,12 +174,12 @@ struct ConsoleTicketView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<ConsoleHoldView<'a>>,
     arrived: bool,
-    /// How many they are, if somebody said.
+    /// Party size, if it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     party: Option<u32>,
-    /// Whether WeChat can reach them.
+    /// True if WeChat can reach the holder.
     wechat: bool,
-    /// What became of the last message to them.
+    /// Delivery status of the last message to the holder.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<ConsoleMessageView>,
     /// From when they may be called again, if they may.
@@ -198,7 +192,6 @@ struct ConsoleTicketView<'a> {
 
 /// A message and how far it has come.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskMessage")]
 struct ConsoleMessageView {
     notice: String,
     fate: &'static str,
@@ -206,18 +199,16 @@ struct ConsoleMessageView {
     since: Option<i64>,
 }
 
-/// What somebody was told of the wait.
+/// Quoted wait.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskTold")]
 struct QuotedWaitView {
     minutes: [u32; 2],
     /// The instant of the upper bound: what was promised.
     by: i64,
 }
 
-/// Why a ticket is out of the line for a while.
+/// Reason for which a ticket is out of the line for a while.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskHold")]
 struct ConsoleHoldView<'a> {
     why: &'static str,
     reason: &'a str,
@@ -228,21 +219,20 @@ struct ConsoleHoldView<'a> {
 
 /// An end that may be taken back.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeskEnd")]
 struct ConsoleEndedTicketView<'a> {
     number: String,
     queue: &'a str,
-    /// What it is now, and what it would be again.
+    /// State of the ticket now, and after an undo.
     state: &'static str,
     to: &'static str,
-    /// Where that was, if at a counter.
+    /// Counter at which it ended, if at one.
     #[serde(skip_serializing_if = "Option::is_none")]
     counter: Option<&'a str>,
     at: i64,
-    /// Until when the asker may take it back; all day without it.
+    /// Time until which the principal may undo it; the end of the day without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
-    /// Whether the asker did it.
+    /// True if the principal of the request did it.
     own: bool,
 }
 

@@ -1,9 +1,7 @@
-//! What could not be done, for whoever runs a site: seen, tried again, dropped.
+//! Dead letters for managers: listed, redriven, dropped.
 
 use crate::http::auth::{Principal, SiteScope};
-use crate::http::body;
 use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
-use crate::http::pagination;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::projections::dead_letters::DeadLetter;
@@ -13,6 +11,8 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use paihao_contracts::dead_letter::DeadLetterAction;
+use paihao_http_api::body;
+use paihao_http_api::pagination;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 const DEAD_LETTERS_PATH: &str = "/api/v1/dead-letters";
 
-/// Bytes that a wish may have.
+/// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// Who may look at them, and do something about them.
+/// Access to dead letters.
 const MANAGER_ACCESS: Access = Access::Authenticated(&[Role::Manager, Role::ApiManager]);
 
 pub(super) fn routes() -> Routes {
@@ -43,7 +43,6 @@ pub(super) fn routes() -> Routes {
             DEAD_LETTERS_PATH,
             list,
             endpoint("dead_letters", "What could not be done, newest first", MANAGER_ACCESS)
-                .query::<DeadLetterListQuery>()
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
         .post(
@@ -71,33 +70,31 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// Which of them.
+/// Filter of dead letters.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "LettersQuery")]
 #[serde(deny_unknown_fields)]
 struct DeadLetterListQuery {
-    /// Those of this site only; those of every site that is open to the asker, if left out.
+    /// Site; every site that is open to the principal, if left out.
     site: Option<String>,
     /// Those of this reason only.
     reason: Option<String>,
     /// Also those about which something was done.
     #[serde(default)]
     handled: bool,
-    /// Those before this one: the `next_event` of a page.
+    /// Those before this one: the `next` of a page.
     before: Option<u64>,
-    /// How many, 1 to 500; 100 unless said.
+    /// Size of the page, 1 to 500; 100 by default.
     limit: Option<usize>,
 }
 
 /// Dead letters.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeadLetters")]
 struct DeadLetterPage {
     /// Newest first.
     letters: Vec<DeadLetterView>,
-    /// What to ask for as `before` next; `null` if there is nothing older.
+    /// Value of `before` for the next page; `null` if there is nothing older.
     next: Option<u64>,
-    /// How many wait of each reason, whatever was asked for and on whichever page.
+    /// Unhandled letters of each reason, whatever the filter and the page.
     reasons: Vec<DeadLetterReasonCount>,
 }
 
@@ -106,17 +103,16 @@ struct DeadLetterPage {
 struct DeadLetterReasonCount {
     #[serde(flatten)]
     reason: DeadLetterReason,
-    /// How many wait.
+    /// Number of unhandled letters.
     waiting: usize,
 }
 
-/// Why something could not be done.
+/// Reason of a failure.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeadLetterReason")]
 struct DeadLetterReason {
     /// Stable: WeChat's code by our name of it, or one of ours.
     reason: &'static str,
-    /// What to do about it, in Chinese.
+    /// Advice in Chinese.
     zh: &'static str,
     /// The same in English.
     en: &'static str,
@@ -124,7 +120,6 @@ struct DeadLetterReason {
 
 /// One dead letter. It never says whom it was for.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeadLetter")]
 struct DeadLetterView {
     id: u64,
     #[serde(flatten)]
@@ -135,32 +130,31 @@ struct DeadLetterView {
     at: i64,
     /// For how long, in seconds.
     age: u64,
-    /// The work queue or log it came from: `notified_tickets`, `webhooks`.
+    /// The work queue or log it came from: `notices`, `webhooks`.
     origin: String,
     site: Option<String>,
     /// The kind of notice, or the type of event.
     kind: Option<String>,
     /// The ticket's number.
     number: Option<String>,
-    /// How many times WeChat was asked, if that is known.
+    /// Number of requests to WeChat, if it is known.
     attempts: Option<u32>,
     /// Until when it is worth saying, in Unix milliseconds: tried again after that it ends as stale.
     valid_until: Option<i64>,
-    /// Whether it can be tried again.
+    /// True if it can be redriven.
     redrivable: bool,
-    /// What was done about it.
+    /// Handling of the letter, once it was handled.
     handled: Option<DeadLetterHandlingView>,
 }
 
-/// What was done about a letter.
+/// Handling of a letter.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DeadLetterHandled")]
 struct DeadLetterHandlingView {
     /// `redriven` or `dropped`.
     did: &'static str,
-    /// Who.
+    /// Principal who handled it.
     by: String,
-    /// When, in Unix milliseconds.
+    /// Time in Unix milliseconds.
     at: i64,
 }
 
@@ -173,7 +167,7 @@ async fn list(
     let Query(which) = which.map_err(|rejected| {
         Problem::new(&refusals::MALFORMED_REQUEST).with_detail(rejected.body_text())
     })?;
-    let limit = pagination::limit(which.limit)?;
+    let limit = pagination::limit::<AppState>(which.limit)?;
     let open = visible_letters(&door, &asker, which.site.as_deref())?;
     let reasons = count_by_reason(&open);
     let fits = |letter: &&Arc<DeadLetter>| {
@@ -219,21 +213,20 @@ async fn handle(
     Ok(Json(letter_view(door, &letter)))
 }
 
-/// What is to be tried again.
+/// Letters to redrive.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "RedriveWanted")]
 #[serde(deny_unknown_fields)]
 struct RedriveDeadLettersRequest {
-    /// What failed for this reason.
+    /// Reason of the failure.
     reason: String,
     /// At this site only.
     site: Option<String>,
 }
 
-/// How many are tried again.
+/// Result of a redrive by reason.
 #[derive(Serialize, JsonSchema)]
 struct RedriveDeadLettersResult {
-    /// Whoever asks again is told how many more.
+    /// Number of redriven letters; a repeated request counts only further ones.
     redriven: usize,
 }
 
@@ -243,7 +236,8 @@ async fn redrive_all(
     body: Body,
 ) -> Result<Json<RedriveDeadLettersResult>, Problem> {
     require_manager(&asker)?;
-    let wanted: RedriveDeadLettersRequest = body::read_json(body, MAX_BODY_BYTES).await?;
+    let wanted: RedriveDeadLettersRequest =
+        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let mut redriven = 0;
     for letter in visible_letters(&door, &asker, wanted.site.as_deref())? {
         let waits = letter.handled.is_none() && letter.subject.redrivable;
@@ -269,7 +263,7 @@ fn require_manager(asker: &Principal) -> Result<(), Problem> {
     }
 }
 
-/// The letters that somebody may see, of one site if they name it; oldest first.
+/// Letters that the principal may see, of one site if it is given; oldest first.
 fn visible_letters(
     door: &AppState,
     asker: &Principal,
@@ -286,7 +280,7 @@ fn visible_letters(
     Ok(letters)
 }
 
-/// What is of no site is seen by who has every site.
+/// True if the letter is visible: one of no site only for a principal with every site.
 fn is_visible(asker: &Principal, letter: &DeadLetter) -> bool {
     match &letter.subject.site {
         Some(site) => asker.scope().contains(site),

@@ -1,10 +1,9 @@
-//! What happened at a site, for the owner's other systems: as a stream, and by pages.
+//! Event feed of a site for the owner's other systems: as a stream, and in pages.
 
 use crate::http::auth::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
-use crate::http::{pagination, sse};
 use crate::projections::feed::cursor::Cursor;
 use crate::projections::feed::{FeedError, FeedMessage, FeedReader};
 use axum::Json;
@@ -15,6 +14,7 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use paihao_contracts::public_event::PublicEvent;
+use paihao_http_api::{pagination, sse};
 use paihao_ledger::Position;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,6 @@ pub(super) fn routes() -> Routes {
             "/api/v1/sites/{site}/feed",
             subscribe,
             endpoint("feed", "Everything that happens at the site, as it happens", ANY_SITE_ROLE)
-                .query::<FeedQuery>()
                 .header("Last-Event-ID", "The cursor of somebody who comes back")
                 .sends_event::<PublicEvent>("*")
                 .sends_event::<ProblemDetails>("refused")
@@ -42,18 +41,16 @@ pub(super) fn routes() -> Routes {
             "/api/v1/sites/{site}/feed/pages",
             page,
             endpoint("feed_pages", "Everything that happened at the site, by pages", ANY_SITE_ROLE)
-                .query::<FeedQuery>()
                 .refuses(&read)
                 .refuses(&[&refusals::NEWER_LEDGER]),
         )
 }
 
-/// Where to begin.
+/// Start of the feed.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "FeedQuery")]
 #[serde(deny_unknown_fields)]
 struct FeedQuery {
-    /// A cursor: an event's id, the `next_event` of a page, or `now`. The oldest that is kept without one.
+    /// A cursor: an event's id, the `next` of a page, or `now`. The oldest that is kept without one.
     after: Option<String>,
     /// Of pages: how many events, 1 to 500; 100 unless said.
     limit: Option<usize>,
@@ -61,12 +58,11 @@ struct FeedQuery {
 
 /// Some events, and where the next ones begin.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "FeedPage")]
 struct FeedPage {
     events: Vec<PublicEvent>,
-    /// To be asked for as `after` next time, also when there is nothing more yet.
+    /// Value of `after` for the next request, also when there is nothing more yet.
     next: String,
-    /// Whether there was more when this was asked for.
+    /// True if there were more events at the time of the request.
     more: bool,
 }
 
@@ -113,7 +109,7 @@ async fn page(
 ) -> Result<Json<FeedPage>, Problem> {
     asker.authorize_site(&door, &site)?;
     let wanted = parse_query(wanted)?;
-    let limit = pagination::limit(wanted.limit)?;
+    let limit = pagination::limit::<AppState>(wanted.limit)?;
     let after = parse_cursor(wanted.after.as_deref())?;
     let reading = start_reading(&door, &site, after).await?;
     Ok(Json(read_page(reading, after, limit).await?))

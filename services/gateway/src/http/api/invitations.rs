@@ -1,4 +1,4 @@
-//! A manager shows a code, and whoever scans it works here from then on.
+//! Invitations: a manager shows a code, and whoever scans it becomes a member of staff.
 //!
 //! Here the code on the screen is what is given away: it works once and for minutes, and the manager
 //! who shows it sees at once who has come.
@@ -7,9 +7,8 @@ use super::login::{LoginStepEvent, progress_stream};
 use super::members::{AccessScope, validate_name};
 use super::sessions::{qr_image, scan_link};
 use crate::http::auth::Principal;
-use crate::http::body;
 use crate::http::client_ip::ClientIp;
-use crate::http::openapi::answer::Created;
+use crate::http::openapi::Created;
 use crate::http::openapi::{MANAGERS, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
@@ -21,6 +20,7 @@ use axum::response::Response;
 use paihao_chassis::entropy;
 use paihao_contracts::session::{Invitation, ScanPurpose, ScanSession};
 use paihao_contracts::staff::{Member, StaffRole};
+use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -69,13 +69,12 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// Whom a manager invites.
+/// Role and scope of an invited member.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "InvitationWanted")]
 #[serde(deny_unknown_fields)]
 struct InviteMemberRequest {
     name: String,
-    /// `require_site_manager` or `roster`.
+    /// `manager` or `staff`.
     #[schemars(with = "String")]
     role: StaffRole,
     /// `null` is every site.
@@ -86,16 +85,15 @@ struct InviteMemberRequest {
 
 /// An invitation to be scanned.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "InvitationOpened")]
 struct InvitationView {
     uuid: Uuid,
-    /// Who the one is from then on who scans.
+    /// Member that the scan creates.
     member: String,
     /// Unix milliseconds from which on the code no longer works.
     expires_at: i64,
     qr_svg: String,
     events: String,
-    /// Where a simulated phone can scan the code; in a demo only.
+    /// Address at which a simulated phone scans the code; in a demo only.
     #[serde(skip_serializing_if = "Option::is_none")]
     scan_link: Option<String>,
 }
@@ -109,7 +107,7 @@ async fn open(
     asker.require_manager()?;
     door.rate_limiter.admit_code(caller)?;
     let InviteMemberRequest { name, role, sites, counters } =
-        body::read_json(body, MAX_BODY_BYTES).await?;
+        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let name = validate_name(&name)?;
     let AccessScope { sites, counters } =
         AccessScope { sites, counters }.validated(&door, &asker, role)?;
@@ -119,7 +117,7 @@ async fn open(
     let invitation = ScanPurpose::Invitation(Invitation { by: asker.name.to_string(), member });
     let session = door.scan_sessions.open(uuid, account, invitation).await?;
     let at = format!("/api/v1/invitations/{uuid}");
-    tracing::info!(staff = &*asker.name, member = id, "somebody is invited");
+    tracing::info!(staff = &*asker.name, member = id, "invitation created");
     Ok(Created(InvitationView {
         uuid,
         member: id,
@@ -130,7 +128,7 @@ async fn open(
     }))
 }
 
-/// The invitation of a uuid, to whoever made it.
+/// Invitation with this uuid, for the manager who created it.
 async fn find_own_invitation(
     door: &AppState,
     uuid: &str,

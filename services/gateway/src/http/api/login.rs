@@ -1,15 +1,13 @@
-//! A browser logs in: it is given a code to show and a secret to keep, hears how the code is taken
-//! on a phone, and with the secret takes what that led to, once.
+//! Login of a browser: it gets a code to show and a secret to keep, follows the scan
+//! of the code by a phone, and redeems the result with the secret, once.
 
 use super::me::{PrincipalView, principal_view};
 use super::sessions::{qr_image, scan_link};
 use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
-use crate::http::body;
 use crate::http::client_ip::{self, ClientIp};
 use crate::http::cookies;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
-use crate::http::sse;
 use crate::http::state::AppState;
 use crate::identity::login;
 use crate::identity::oauth::authorize::{self, AuthorizeError};
@@ -30,6 +28,8 @@ use paihao_contracts::session::{
     ScanSession,
 };
 use paihao_contracts::staff::SessionHolder;
+use paihao_http_api::body;
+use paihao_http_api::sse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -40,7 +40,7 @@ use uuid::Uuid;
 /// Bytes of a request.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// How long a browser keeps its secret: longer than any code works.
+/// Lifetime of the cookie with a browser's secret: longer than any code is valid.
 const BROWSER_COOKIE_TTL: Duration = Duration::from_secs(3600);
 
 /// A browser that waits hears of a change so soon. What changes is in the cache alone, and few wait.
@@ -111,10 +111,9 @@ pub(super) fn routes() -> Routes {
 
 /// Nothing besides.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "LoginStep")]
 pub(super) struct LoginStepEvent {}
 
-/// What is logged in to: this system, if nothing is said.
+/// Site that is logged in to: this system, if left out.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BeginLoginRequest {
@@ -128,31 +127,30 @@ struct BeginLoginRequest {
 #[derive(Serialize, JsonSchema)]
 struct LoginSessionView {
     uuid: Uuid,
-    /// What is logged in to, as the phone will say it.
+    /// Name of the site that is logged in to, as the phone shows it.
     target: String,
-    /// Whether the phone asks before.
+    /// True if the phone asks for confirmation.
     confirm: bool,
     /// Unix milliseconds from which on the code no longer works.
     expires_at: i64,
     qr_svg: String,
     events: String,
     redeem: String,
-    /// Where a simulated phone can scan the code; in a demo only.
+    /// Address at which a simulated phone scans the code; in a demo only.
     #[serde(skip_serializing_if = "Option::is_none")]
     scan_link: Option<String>,
-    /// Where to go without logging in.
+    /// Address to go to without a login.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<String>,
 }
 
-/// What a login led to.
+/// Result of a login.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "LoginRedeemed")]
 struct RedeemLoginResult {
-    /// Who is logged in, if it was to this system.
+    /// Principal who is logged in, for a login to this system.
     #[serde(skip_serializing_if = "Option::is_none")]
     me: Option<PrincipalView>,
-    /// Where the browser goes, if it was to another site.
+    /// Address that the browser goes to, for a login to another site.
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<String>,
 }
@@ -166,7 +164,8 @@ async fn open(
     let settings = &door.settings.login;
     require_same_origin(&headers, settings.public_url.as_deref())?;
     door.rate_limiter.admit_code(caller)?;
-    let BeginLoginRequest { first, authorize } = body::read_json(body, MAX_BODY_BYTES).await?;
+    let BeginLoginRequest { first, authorize } =
+        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let to = match (first, authorize) {
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
@@ -377,7 +376,7 @@ async fn redeem(
                 at,
             };
             let code = code::issue(&*door.cache, &grant).await.map_err(SessionError::from)?;
-            tracing::info!(client = grant.client, "somebody logged in to another site");
+            tracing::info!(client = grant.client, "login to another site");
             let redirect = authorize::redirect_url(
                 &asked.redirect,
                 asked.state.as_deref(),

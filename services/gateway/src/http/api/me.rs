@@ -1,4 +1,4 @@
-//! Who is asking, told to them; and the browsers they are logged in with.
+//! The principal of the request, and their browser sessions.
 
 use crate::http::auth::{Principal, SiteScope};
 use crate::http::client_ip::{self, ClientIp};
@@ -59,7 +59,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// Whoever can be logged in: programs keep no cookies.
+/// Access of those who can log in: programs have no sessions.
 const STAFF_ACCESS: Access = Access::Authenticated(&[Role::Staff, Role::Manager]);
 
 /// Somebody, as they may know themselves.
@@ -72,13 +72,12 @@ pub(super) struct PrincipalView {
     sites: Option<BTreeSet<String>>,
     /// `null` is every counter.
     counters: Option<Vec<String>>,
-    /// Whether they came with a session.
+    /// True if the request came with a session.
     session: bool,
 }
 
-/// A browser that somebody is logged in with.
+/// A browser session.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Session")]
 pub(super) struct BrowserSessionView {
     id: String,
     current: bool,
@@ -119,7 +118,7 @@ async fn show(
     Ok(Json(principal_view(&door, &asker)))
 }
 
-/// Whose sessions somebody may see: those of whoever they came as.
+/// Holder whose sessions the principal may see: their own.
 fn session_holder(door: &AppState, asker: &Principal) -> Result<SessionHolder, Problem> {
     if let Some(session) = &asker.session {
         return Ok(session.holder.clone());
@@ -137,7 +136,7 @@ async fn list(
     Ok(Json(session_views(&door, &asker, &session_holder(&door, &asker)?)))
 }
 
-/// Somebody's sessions, and which of them the asker came with.
+/// Sessions of the principal, with the session of the request marked.
 pub(super) fn session_views(
     door: &AppState,
     asker: &Principal,
@@ -181,7 +180,7 @@ async fn begin(
         .into_response())
 }
 
-/// `published_keys` is the one that it is asked with.
+/// Ends a session of the principal. The id `current` is the session of the request.
 async fn end(
     State(door): State<AppState>,
     Path(id): Path<String>,
@@ -202,9 +201,8 @@ async fn end(
     Ok(answer)
 }
 
-/// How many sessions ended.
+/// Number of sessions that were ended.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "SessionsEnded")]
 struct EndOtherSessionsResult {
     ended: usize,
 }

@@ -1,4 +1,4 @@
-//! The browsers that a member of staff is logged in with, to their manager.
+//! Browser sessions of a member of staff, for their manager.
 
 use super::me::{BrowserSessionView, session_views};
 use super::members::managed_member;
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// A member whom the asker has to do with, as whose sessions are.
+/// Session holder of a member whom the principal manages.
 async fn managed_session_holder(
     door: &AppState,
     asker: &Principal,
@@ -59,6 +59,6 @@ async fn end_session(
 ) -> Result<Response, Problem> {
     let holder = managed_session_holder(&door, &asker, member.clone()).await?;
     door.browser_sessions.end(&holder, SessionSelection::Only(&session)).await?;
-    tracing::info!(staff = &*asker.name, member, "a session was ended");
+    tracing::info!(staff = &*asker.name, member, "browser session ended");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

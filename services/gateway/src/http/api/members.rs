@@ -1,11 +1,10 @@
-//! Who works here, and the keys of programs: listed, changed and removed by managers.
+//! Members and API keys: listed, changed and removed by managers.
 //!
 //! A manager of some sites has to do with those alone whom no other site is open to.
 
 use super::staff::idempotency_key;
 use crate::http::auth::{PROGRAM_KEY_PREFIX, Principal, SiteScope};
-use crate::http::body;
-use crate::http::openapi::answer::Created;
+use crate::http::openapi::{Created, IdempotencyKeyExt};
 use crate::http::openapi::{MANAGERS, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
@@ -18,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use paihao_chassis::entropy;
 use paihao_contracts::staff::{ApiKey, Member, StaffEvent, StaffRole};
 use paihao_domain::CounterId;
+use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -82,13 +82,12 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// What nobody is given a place for.
+/// Refusals of a scope that contains what the manager cannot grant.
 const SCOPE_REFUSALS: [&ProblemKind; 3] =
     [&refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE, &refusals::UNKNOWN_COUNTER];
 
-/// Those whom the asker manages.
+/// Members and keys that the principal manages.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Staff")]
 struct StaffListView {
     members: Vec<MemberView>,
     keys: Vec<ApiKeyView>,
@@ -96,11 +95,10 @@ struct StaffListView {
 
 /// Somebody who works here.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Member")]
 struct MemberView {
     id: String,
     name: String,
-    /// `require_site_manager` or `roster`.
+    /// `manager` or `staff`.
     role: &'static str,
     /// `null` is every site.
     sites: Option<BTreeSet<String>>,
@@ -120,7 +118,6 @@ impl From<&Member> for MemberView {
 
 /// A key of a program, without the key.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "ProgramKey")]
 struct ApiKeyView {
     id: String,
     name: String,
@@ -143,13 +140,12 @@ async fn list(
     Ok(Json(StaffListView { members, keys: keys.map(listed).collect() }))
 }
 
-/// What is to change; what is left out stays.
+/// Changes of a member; a field that is left out stays.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "MemberChanges")]
 #[serde(deny_unknown_fields)]
 struct ChangeMemberRequest {
     name: Option<String>,
-    /// `require_site_manager` or `roster`.
+    /// `manager` or `staff`.
     #[schemars(with = "Option<String>")]
     role: Option<StaffRole>,
     /// `null` is every site.
@@ -173,7 +169,7 @@ async fn update_member(
     body: Body,
 ) -> Result<Json<MemberView>, Problem> {
     asker.require_manager()?;
-    let wanted: ChangeMemberRequest = body::read_json(body, MAX_BODY_BYTES).await?;
+    let wanted: ChangeMemberRequest = body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let name = wanted.name.as_deref().map(validate_name).transpose()?;
     let (role, sites, counters) = (wanted.role, wanted.sites, wanted.counters);
     if let Some(name) = name {
@@ -200,7 +196,7 @@ async fn update_member(
         Ok::<_, Problem>((!same).then(changed))
     });
     let roster = roster.await?;
-    tracing::info!(staff = &*asker.name, member = id, "a member was changed");
+    tracing::info!(staff = &*asker.name, member = id, "member changed");
     Ok(Json(managed_member(&roster, &asker, &id)?.into()))
 }
 
@@ -215,7 +211,7 @@ async fn remove_member(
         Ok::<_, Problem>(Some(StaffEvent::Removed { id: id.clone() }))
     };
     door.roster.update(&asker.name, removed).await?;
-    tracing::info!(staff = &*asker.name, member = id, "a member was removed");
+    tracing::info!(staff = &*asker.name, member = id, "member removed");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -246,7 +242,7 @@ async fn create_key(
     asker.require_manager()?;
     let wish = idempotency_key(&headers)?;
     let CreateApiKeyRequest { name, sites, counters } =
-        body::read_json(body, MAX_BODY_BYTES).await?;
+        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let name = validate_name(&name)?;
     // A program without counters acts as a manager; with some, as staff there.
     let role = if counters.is_empty() { StaffRole::Manager } else { StaffRole::Staff };
@@ -267,7 +263,7 @@ async fn create_key(
         false => Ok(Some(StaffEvent::KeyMade { key: made.clone() })),
     };
     door.roster.update(&asker.name, event).await?;
-    tracing::info!(staff = &*asker.name, key = id, "a key was made");
+    tracing::info!(staff = &*asker.name, key = id, "API key created");
     Ok(Created(CreatedApiKey { id, key }))
 }
 
@@ -285,18 +281,18 @@ async fn revoke_key(
         }
     };
     door.roster.update(&asker.name, revoked).await?;
-    tracing::info!(staff = &*asker.name, key = id, "a key was revoked");
+    tracing::info!(staff = &*asker.name, key = id, "API key revoked");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Where somebody works.
+/// Sites and counters of a member.
 pub(super) struct AccessScope {
     pub(super) sites: Option<BTreeSet<String>>,
     pub(super) counters: BTreeSet<String>,
 }
 
 impl AccessScope {
-    /// The same, if it is there and the asker may give it.
+    /// Validates that the scope exists and that the principal may grant it.
     pub(super) fn validated(
         self,
         door: &AppState,
@@ -331,7 +327,7 @@ impl AccessScope {
     }
 }
 
-/// A member that the asker has to do with.
+/// A member whom the principal manages.
 pub(super) fn managed_member<'a>(
     roster: &'a Roster,
     asker: &Principal,

@@ -1,4 +1,4 @@
-//! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
+//! HTTP API of the gateway.
 
 mod as_of;
 mod console;
@@ -43,10 +43,10 @@ macro_rules! csp {
     };
 }
 
-/// What a page may load, without a word on who may frame it.
+/// Content security policy of a page, without frame-ancestors.
 pub(crate) const BASE_CSP: &str = csp!();
 
-/// What every answer says, unless it says something else by itself.
+/// Headers of every response that does not set them itself.
 const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -75,7 +75,7 @@ pub(crate) fn routes() -> Routes {
         .merge(openapi::routes())
 }
 
-/// What goes around every route. One layer: each further one costs every request two boxes.
+/// Middleware of every route. One layer: each further one costs every request two allocations.
 pub(crate) fn with_middleware<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.layer(from_fn(trace_and_default_headers))
 }

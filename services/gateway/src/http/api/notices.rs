@@ -1,4 +1,4 @@
-//! What became of the messages to the holder of a ticket, for staff.
+//! Delivery status of the messages to the holder of a ticket, for staff.
 
 use super::staff::ticket_by_number;
 use crate::http::auth::Principal;
@@ -34,7 +34,6 @@ struct TicketNoticesView {
 
 /// A message and how far it has come.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Notice")]
 struct NoticeView {
     notice: String,
     occurrence: u32,
@@ -53,7 +52,6 @@ struct NoticeView {
 
 /// A channel that did not take it.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "ChannelTried")]
 struct ChannelAttemptView {
     channel: &'static str,
     reason: String,

@@ -1,7 +1,6 @@
-//! Login for the owner's other sites: where they send a browser, where they change its code for a
-//! token, and the keys that the token is checked with.
+//! Login for the owner's other sites: the authorization endpoint, the token
+//! endpoint, and the keys that verify a token.
 
-use crate::http::body;
 use crate::http::client_ip::ClientIp;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -18,6 +17,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use paihao_contracts::staff::StaffRole;
+use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -58,13 +58,12 @@ struct TokenRequest {
     /// As it was in the address that the browser was sent to.
     redirect_uri: String,
     client_id: String,
-    /// What `code_challenge` is the SHA-256 of.
+    /// Text of which `code_challenge` is the SHA-256.
     code_verifier: String,
 }
 
 /// A token.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "LoginToken")]
 struct TokenResponse {
     /// A signed JWT (ES256).
     id_token: String,
@@ -110,7 +109,7 @@ async fn token(
                 _ if problem.kind().status.is_server_error() => "temporarily_unavailable",
                 _ => "invalid_request",
             };
-            ([ALLOW_ANY_ORIGIN], problem.with_oauth_error(error)).into_response()
+            ([ALLOW_ANY_ORIGIN], refusals::with_oauth_error(problem, error)).into_response()
         }
     })
 }
@@ -121,7 +120,7 @@ async fn exchange_code(
     body: Body,
 ) -> Result<TokenResponse, Problem> {
     door.rate_limiter.admit_read(caller)?;
-    let body = body::read(body, MAX_FORM_BYTES).await?;
+    let body = body::read::<AppState>(body, MAX_FORM_BYTES).await?;
     let text = std::str::from_utf8(&body).unwrap_or_default();
     let fields = authorize::parse_params(text)?;
     let field = |name: &str| {

@@ -1,15 +1,13 @@
-//! What the API says of itself.
+//! OpenAPI document of the gateway.
 
-use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::openapi::{OpenApiDocument, PUBLIC, Routes, document_of, endpoint};
 use crate::http::refusals::Problem;
 use axum::Json;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-/// It depends on nothing but the code.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| crate::http::described().document());
+/// It depends on the code alone.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document_of(&crate::http::described()));
 
 pub(super) fn routes() -> Routes {
     Routes::new().get("/api/v1/openapi.json", show, endpoint("openapi", "This document", PUBLIC))
@@ -19,11 +17,6 @@ pub(super) fn routes() -> Routes {
 pub fn document() -> &'static Value {
     &DOCUMENT
 }
-
-/// An OpenAPI document.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OpenApi", with = "serde_json::Map<String, Value>")]
-struct OpenApiDocument(&'static Value);
 
 async fn show() -> Result<Json<OpenApiDocument>, Problem> {
     Ok(Json(OpenApiDocument(document())))

@@ -1,6 +1,6 @@
-//! The permanent codes at the doors of queues, as pictures for whoever designs a sign of their own.
+//! Permanent codes of queues as images, for owners who design a sign of their own.
 //!
-//! Anybody may ask: the code hangs at a door. One is made for a configured queue only, and once.
+//! Public, because the code hangs at the entrance. It is created once, for a configured queue only.
 
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
@@ -44,7 +44,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// What a door can be refused for that is not there.
+/// Refusals for a permanent code that does not exist.
 const QUEUE_REFUSALS: [&ProblemKind; 3] =
     [&refusals::UNKNOWN_SITE, &refusals::UNKNOWN_QUEUE, &refusals::UNKNOWN_ACCOUNT];
 
@@ -79,7 +79,7 @@ async fn code_image(
     Ok((headers, bytes).into_response())
 }
 
-/// The code of a queue's door, made if need be.
+/// Permanent code of a queue, created if there is none.
 pub(crate) async fn permanent_code(
     state: &AppState,
     site: &str,
@@ -89,7 +89,7 @@ pub(crate) async fn permanent_code(
     Ok(state.permanent_codes.get_or_create(&door).await?)
 }
 
-/// The door of a queue, if the queue is configured.
+/// Key of a queue's permanent code, if the queue is configured.
 pub(crate) fn resolve_queue(
     state: &AppState,
     site: &str,
@@ -107,7 +107,7 @@ pub(crate) fn resolve_queue(
 
 impl From<PermanentCodeError> for Problem {
     fn from(error: PermanentCodeError) -> Self {
-        tracing::warn!(%error, "no door code");
+        tracing::warn!(%error, "cannot create the permanent code");
         Problem::new(match error {
             PermanentCodeError::Ledger(_) => &refusals::LEDGER_UNAVAILABLE,
             PermanentCodeError::Cache(_) => &refusals::CACHE_UNAVAILABLE,

@@ -1,4 +1,4 @@
-//! What a site's codes cost, for whoever works at the site.
+//! QR code usage of a site, for its staff.
 
 use super::permanent_codes::resolve_queue;
 use crate::http::auth::Principal;
@@ -20,9 +20,8 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-/// What an account's codes have cost, and the codes of the site's doors.
+/// Usage of an account's codes, and the permanent codes of the site.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Codes")]
 struct QrUsageView {
     account: String,
     #[serde(flatten)]
@@ -30,12 +29,11 @@ struct QrUsageView {
     doors: Vec<PermanentCodeView>,
 }
 
-/// The permanent code of a queue's door.
+/// Permanent code of a queue.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DoorCode")]
 struct PermanentCodeView {
     queue: String,
-    /// What the code says; `null` as long as nobody has asked for it.
+    /// Content of the code; `null` until it was requested once.
     url: Option<String>,
     poster: String,
 }

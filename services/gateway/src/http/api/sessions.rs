@@ -1,11 +1,9 @@
-//! Scan sessions over HTTP: make one, draw its code, hear how it goes on.
+//! Scan sessions: create one, draw its code, follow its progress.
 
-use crate::http::body;
 use crate::http::client_ip::ClientIp;
-use crate::http::openapi::answer::Created;
+use crate::http::openapi::Created;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::sse;
 use crate::http::state::AppState;
 use crate::scan::qr::{self, QrFormat};
 use crate::scan::sessions::SessionError;
@@ -18,6 +16,8 @@ use futures::{StreamExt, stream};
 use paihao_chassis::entropy;
 use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
 use paihao_domain::QueueId;
+use paihao_http_api::body;
+use paihao_http_api::sse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -88,7 +88,6 @@ pub(super) fn routes() -> Routes {
             "/qr/{uuid}",
             open_and_draw,
             endpoint("qr", "The code of a session in one step, for an <img>", PUBLIC)
-                .query::<QrQuery>()
                 .responds_with("image/svg+xml")
                 .responds_with("image/png")
                 .responds_with("image/jpeg")
@@ -100,14 +99,13 @@ pub(super) fn routes() -> Routes {
 #[derive(Serialize, JsonSchema)]
 struct EmptyEvent {}
 
-/// What a browser wants to have scanned.
+/// Queue or purpose of a new scan session.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "ScanSessionWanted")]
 #[serde(deny_unknown_fields)]
 struct OpenScanSessionRequest {
     /// The browser's own uuid; one is made if it is left out.
     uuid: Option<String>,
-    /// `ticket_view`, which it is anyway.
+    /// `ticket`, the default.
     purpose: Option<String>,
     /// May be left out where only one site has such a queue.
     site: Option<String>,
@@ -117,7 +115,6 @@ struct OpenScanSessionRequest {
 
 /// A session as its browser may know it: not the scene, which only WeChat says back.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "ScanSession")]
 struct ScanSessionView {
     uuid: Uuid,
     /// Unix milliseconds from which on the code no longer works.
@@ -130,7 +127,7 @@ struct ScanSessionView {
     qr_jpg: String,
     /// The path of how it goes on.
     events: String,
-    /// Where a simulated phone can scan the code; in a demo only.
+    /// Address at which a simulated phone scans the code; in a demo only.
     #[serde(skip_serializing_if = "Option::is_none")]
     scan_link: Option<String>,
 }
@@ -141,8 +138,8 @@ async fn open(
     body: Body,
 ) -> Result<Created<ScanSessionView>, Problem> {
     door.rate_limiter.admit_code(caller)?;
-    let body = body::read(body, MAX_BODY_BYTES).await?;
-    let wanted: OpenScanSessionRequest = body::parse_object(&body)?;
+    let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
+    let wanted: OpenScanSessionRequest = body::parse_object::<AppState, _>(&body)?;
     if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
         let detail = "purpose: the one purpose is \"ticket\"";
         return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
@@ -189,9 +186,8 @@ async fn open_and_draw(
     qr_image(&door, &session, kind).await
 }
 
-/// Which code.
+/// Query of a code's image.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "QrQuery")]
 struct QrQuery {
     /// May be left out where only one site has such a queue.
     site: Option<String>,
@@ -277,7 +273,7 @@ pub(super) async fn qr_image(
     Ok((headers, bytes).into_response())
 }
 
-/// `pending` at once, then `advance_on_scan` and `ticket_view` for each scan, `expired` at the end.
+/// `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
 async fn events(
     State(door): State<AppState>,
     Path(uuid): Path<String>,
@@ -321,7 +317,7 @@ fn parse_uuid(uuid: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(uuid).map_err(|_| Problem::new(&refusals::MALFORMED_UUID))
 }
 
-/// Where a simulated phone can scan the code, in a demo.
+/// Address at which a simulated phone scans the code, in a demo.
 pub(super) fn scan_link(door: &AppState, session: &ScanSession) -> Option<String> {
     let mut link = door.settings.simulator_url.clone()?;
     link.push_str("?scan=");
@@ -337,11 +333,11 @@ impl From<SessionError> for Problem {
             SessionError::Expired => Problem::new(&refusals::SESSION_EXPIRED),
             SessionError::PurposeMismatch => Problem::new(&refusals::SESSION_TAKEN),
             SessionError::Cache(error) => {
-                tracing::warn!(%error, "no session");
+                tracing::warn!(%error, "cannot access the scan session");
                 Problem::new(&refusals::CACHE_UNAVAILABLE)
             }
             SessionError::WeChat(error) => {
-                tracing::warn!(%error, "no code from WeChat");
+                tracing::warn!(%error, "cannot create a QR code at WeChat");
                 Problem::new(&refusals::WECHAT_UNAVAILABLE)
             }
         }

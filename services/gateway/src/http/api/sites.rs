@@ -1,9 +1,8 @@
-//! A site as anybody may see it: who is called where, who waits. Numbers only, no identity.
+//! Public view of a site: current calls and waiting numbers, without identities.
 
 use crate::engine::{Engine, SiteSnapshot};
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::sse;
 use crate::http::state::AppState;
 use crate::projections::visits::VisitProjection;
 use crate::settings::{Announcement, SiteSettings};
@@ -14,6 +13,7 @@ use axum::{Json, Router};
 use paihao_domain::{
     CounterId, CounterState, DecisionInput, QueueAvailability, Site, TicketId, TicketState,
 };
+use paihao_http_api::sse;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
@@ -59,7 +59,6 @@ struct SiteDigest {
 }
 
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "SiteListed")]
 struct SiteSummary {
     site: String,
     name: String,
@@ -94,13 +93,12 @@ impl JsonSchema for RenderedBoard {
     }
 }
 
-/// What anybody may know of a site.
+/// Public view of a site.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Site")]
 struct BoardView<'a> {
     site: &'a str,
     name: &'a str,
-    /// Whose clocks count there.
+    /// Time zone of the site.
     zone: &'a str,
     day: Option<i32>,
     position: u64,
@@ -110,34 +108,31 @@ struct BoardView<'a> {
 }
 
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Queue")]
 struct BoardQueueView<'a> {
     id: &'a str,
     name: &'a str,
-    /// Whether numbers are given out.
+    /// State of the queue for those who would join it.
     open: bool,
     state: &'static str,
     waiting: Vec<WaitingNumberView>,
     waiting_count: usize,
-    /// What somebody who joins now is told: minutes, from and to. Absent while nobody can say.
+    /// Quoted wait for somebody who joins now: minutes, from and to. Absent without a forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     minutes: Option<(u32, u32)>,
     held_count: usize,
     missed_count: usize,
     last_called: Option<String>,
-    /// What a board says of its calls.
+    /// Text of the board about its calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     announcement: Option<&'a Announcement>,
 }
 
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "WaitingNumber")]
 struct WaitingNumberView {
     number: String,
 }
 
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Counter")]
 struct BoardCounterView<'a> {
     id: &'a str,
     name: &'a str,
@@ -148,7 +143,6 @@ struct BoardCounterView<'a> {
 }
 
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Serving")]
 struct BoardServingView {
     number: String,
     queue: String,
@@ -162,7 +156,6 @@ struct BoardServingView {
 }
 
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Call")]
 struct BoardCallView<'a> {
     number: String,
     queue: String,
@@ -189,7 +182,7 @@ async fn show(
     Ok(Json(current_board(&door.engine, &door.visits, &book, view, door.clock.now_ms())))
 }
 
-/// What anybody may know of a site that stands like this now, in Unix milliseconds.
+/// Public view of a site in this state, at a time in Unix milliseconds.
 pub(crate) fn current_board(
     lines: &Engine,
     visits: &VisitProjection,
@@ -202,8 +195,8 @@ pub(crate) fn current_board(
     RenderedBoard::render(board_view(book, &today, &now, Some(visits)))
 }
 
-/// What anybody may know of a site that stood like this at an instant, in Unix milliseconds, without
-/// what somebody would have been told: that was what was known then.
+/// Public view of a site in this past state, at a time in Unix milliseconds, without quoted waits,
+/// which were known only then.
 pub(super) fn past_board(book: &SiteSettings, view: SiteSnapshot, at_ms: i64) -> RenderedBoard {
     let now = book.calendar.at(at_ms);
     let today = discard_past_day(&now, view);
@@ -315,7 +308,7 @@ fn serving_view(site: &Site, counter: &CounterId) -> Option<BoardServingView> {
     })
 }
 
-/// Whether numbers are given out.
+/// Name of a queue's state for those who would join it.
 fn issues_numbers(standing: QueueAvailability) -> bool {
     matches!(standing, QueueAvailability::Open | QueueAvailability::Halted)
 }

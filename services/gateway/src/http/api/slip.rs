@@ -1,4 +1,4 @@
-//! What stands on a paper ticket.
+//! Content of a paper ticket.
 
 use super::staff::ticket_by_number;
 use crate::http::auth::Principal;
@@ -25,21 +25,20 @@ pub(super) fn routes() -> Routes {
 
 /// A paper ticket.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Slip")]
 struct TicketSlipView {
     number: String,
     /// The site's name.
     name: String,
-    /// Whose clocks count there.
+    /// Time zone of the site.
     zone: String,
     queue: String,
     queue_name: String,
     /// The day on which it was taken, there.
     date: String,
     taken_at: i64,
-    /// How many were ahead then.
+    /// Tickets ahead at joining.
     ahead: u32,
-    /// What was said of the wait then.
+    /// Quoted wait at joining.
     #[serde(skip_serializing_if = "Option::is_none")]
     minutes: Option<[u32; 2]>,
     /// A QR code as SVG that opens the ticket's page; only of somebody without WeChat, who has no

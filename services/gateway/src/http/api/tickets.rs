@@ -1,15 +1,15 @@
-//! The tickets of a business day by pages, in the order in which they were taken: for programs that
-//! want all of them, while the line moves. No openid, as everywhere.
+//! Tickets of a business day in pages, in the order in which they were taken: for programs that
+//! read all of them while the queue moves. No openid, as everywhere.
 
 use crate::http::auth::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
-use crate::http::pagination;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use paihao_domain::{QueueId, Site, Ticket, TicketId, TicketState};
+use paihao_http_api::pagination;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,29 +22,26 @@ pub(super) fn routes() -> Routes {
             "The day's tickets, in the order in which they were taken",
             ANY_SITE_ROLE,
         )
-        .query::<TicketListQuery>()
         .refuses(&[&refusals::UNKNOWN_QUEUE]),
     )
 }
 
-/// Which of them.
+/// Filter of tickets.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "TicketsQuery")]
 #[serde(deny_unknown_fields)]
 struct TicketListQuery {
     /// Those of this queue only.
     queue: Option<String>,
     /// Those in this state only.
     state: Option<ListedTicketState>,
-    /// Those after the page that named this `next_event`; of another day it begins anew.
+    /// Value of `next` of the page before; one of another day begins anew.
     after: Option<String>,
-    /// How many, 1 to 500; 100 unless said.
+    /// Size of the page, 1 to 500; 100 by default.
     limit: Option<usize>,
 }
 
-/// Where a ticket is on its way.
+/// State of a listed ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[schemars(rename = "TicketState")]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the words of docs/reference/transitions.md")]
 enum ListedTicketState {
@@ -73,11 +70,10 @@ impl ListedTicketState {
 
 /// Some of the day's tickets.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "TicketsPage")]
 struct TicketPage {
     /// In the order in which they were taken, which never changes.
     tickets: Vec<TicketSummary>,
-    /// What to ask for as `after` next; `null` if there is nothing more yet.
+    /// Value of `after` for the next page; `null` if there is nothing more yet.
     next: Option<String>,
 }
 
@@ -87,13 +83,13 @@ struct TicketSummary {
     number: String,
     queue: String,
     state: ListedTicketState,
-    /// When it was taken, in Unix milliseconds.
+    /// Time at which it was taken, in Unix milliseconds.
     taken_at: i64,
-    /// How many are before it, of one that waits.
+    /// Tickets ahead of it, while it waits.
     ahead: Option<u32>,
     /// The counter that called or serves it.
     counter: Option<String>,
-    /// Whether its holder has WeChat.
+    /// True if its holder has WeChat.
     wechat: bool,
 }
 
@@ -106,7 +102,7 @@ async fn list(
     let book = asker.authorize_site(&door, &site)?;
     let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
     let Query(which) = which.map_err(|rejected| malformed(rejected.body_text()))?;
-    let limit = pagination::limit(which.limit)?;
+    let limit = pagination::limit::<AppState>(which.limit)?;
     let queue = which.queue.as_deref().map(QueueId::new);
     if queue.as_ref().is_some_and(|queue| !book.rules.queues.contains_key(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));

@@ -1,11 +1,10 @@
-//! Has a webhook told again what happened in a time.
+//! Replay of the events of a time range to a webhook.
 
 use super::as_of::parse_instant;
 use super::staff::idempotency_key;
 use crate::http::auth::Principal;
-use crate::http::body;
-use crate::http::openapi::answer::Accepted;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::openapi::{Accepted, IdempotencyKeyExt};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::projections::feed::cursor::Cursor;
@@ -19,6 +18,7 @@ use paihao_chassis::entropy;
 use paihao_contracts::public_event::PublicEvent;
 use paihao_contracts::streams::{LEDGER, WEBHOOKS, webhook_replay_key};
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
+use paihao_http_api::body;
 use paihao_ledger::{Entry, Position};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,16 +30,16 @@ use tokio::time::{Instant, timeout_at};
 /// Bytes a request may have.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// Events that are told again on one wish.
+/// Largest number of events of one replay.
 const MAX_REPLAYED_EVENTS: usize = 10_000;
 
-/// How long the ledger is looked through.
+/// Time limit for reading the ledger.
 const REPLAY_SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Messages put on the queue at once.
 const ENQUEUE_CONCURRENCY: usize = 32;
 
-/// How long a wish is remembered.
+/// Time for which an idempotency key is stored.
 const IDEMPOTENCY_TTL: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn routes() -> Routes {
@@ -71,10 +71,9 @@ pub(super) fn routes() -> Routes {
 
 /// A webhook of the configuration, without its address and its secret.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Webhook")]
 struct WebhookView {
     id: String,
-    /// The types of event that it is told of.
+    /// Event types that are sent to it.
     events: BTreeSet<String>,
 }
 
@@ -88,31 +87,29 @@ async fn list(
     Ok(Json(hooks.into_iter().map(|(id, events)| WebhookView { id, events }).collect()))
 }
 
-/// Which time.
+/// Time range of a replay.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "ReplayWanted")]
 #[serde(deny_unknown_fields)]
 struct ReplayWebhookRequest {
     /// `2026-11-23T10:42:00+08:00`, or without an offset by the site's clocks.
     from: String,
-    /// The end, which is not told any more; now without one.
+    /// End of the range, exclusive; now without it.
     to: Option<String>,
 }
 
-/// What was queued.
+/// Result of a replay.
 #[derive(Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Replayed")]
 struct ReplayWebhookResult {
-    /// How many events.
+    /// Number of events that were queued.
     queued: usize,
 }
 
-/// A wish, as long as it is remembered.
+/// Stored response to an idempotency key.
 #[derive(Serialize, Deserialize)]
 struct ReplayRecord {
-    /// Hash of what was asked for.
+    /// Hash of the request.
     body: String,
-    /// What was answered, once it was.
+    /// Response to the first request, once there is one.
     done: Option<ReplayWebhookResult>,
 }
 
@@ -126,7 +123,7 @@ async fn replay(
     asker.authorize_site(&door, &site)?;
     let of_site = door.deployment.webhooks.get(&site);
     let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
-    let body = body::read(body, MAX_BODY_BYTES).await?;
+    let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
     let (from, to) = parse_range(&door, &site, &body)?;
     let key = idempotency_key(&headers)?.map_or_else(|| entropy::token(16), str::to_owned);
     let name = format!("{}\0{site}\0{id}\0{key}", asker.name);
@@ -147,7 +144,7 @@ async fn replay(
     let events = matching_events(&door, &site, types, from, to).await?;
     let done = ReplayWebhookResult { queued: events.len() };
     enqueue(&door, &site, &id, &name, events).await?;
-    tracing::info!(site, webhook = id, staff = &*asker.name, queued = done.queued, "told again");
+    tracing::info!(site, webhook = id, staff = &*asker.name, queued = done.queued, "replay queued");
     let queued = done.queued;
     store_record(&door, &name, &ReplayRecord { body: asked, done: Some(done) }).await;
     accepted(ReplayWebhookResult { queued })
@@ -156,7 +153,7 @@ async fn replay(
 /// From and to, in Unix milliseconds.
 fn parse_range(door: &AppState, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
     let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
-    let wanted: ReplayWebhookRequest = body::parse_object(body)?;
+    let wanted: ReplayWebhookRequest = body::parse_object::<AppState, _>(body)?;
     let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let read = |name: &str, text: &str| {
         let detail = format!("{name}: use 2026-11-23T10:42:00+08:00, or without the offset");
@@ -221,12 +218,12 @@ async fn enqueue(
     let all =
         stream::iter(events.into_iter().map(put)).buffered(ENQUEUE_CONCURRENCY).try_collect::<()>();
     all.await.map_err(|error| {
-        tracing::warn!(%error, "a replay could not be queued");
+        tracing::warn!(%error, "cannot queue the replay");
         Problem::new(&refusals::LEDGER_UNAVAILABLE)
     })
 }
 
-/// Without the cache every wish is new: then something is told twice, marked as it is.
+/// Without the cache every request is new: events are then sent twice, marked as replayed.
 async fn load_record(door: &AppState, name: &str) -> Option<ReplayRecord> {
     let stored = door.cache.get(name).await.ok().flatten()?;
     serde_json::from_slice(&stored).ok()
@@ -235,6 +232,6 @@ async fn load_record(door: &AppState, name: &str) -> Option<ReplayRecord> {
 async fn store_record(door: &AppState, name: &str, wish: &ReplayRecord) {
     let value = Bytes::from(serde_json::to_vec(wish).expect("string keys only"));
     if let Err(error) = door.cache.put(name, value, IDEMPOTENCY_TTL).await {
-        tracing::warn!(%error, "a wish for a replay is not remembered");
+        tracing::warn!(%error, "cannot store the idempotency key of a replay");
     }
 }

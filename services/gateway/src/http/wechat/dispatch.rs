@@ -1,7 +1,6 @@
-//! What a push means to this system, and what is answered to it.
+//! Dispatch of a push to its handler, and the reply.
 //!
-//! Everything this system does not act on is answered `success_response`, so that WeChat does not say it
-//! again.
+//! A push without a handler gets the reply `success`, so that WeChat does not repeat it.
 
 use crate::http::refusals::Problem;
 use crate::http::state::AppState;
@@ -20,11 +19,11 @@ pub(super) struct PushHandler<'a> {
     pub(super) account_name: &'a str,
     pub(super) account: Arc<AccountReplies>,
     pub(super) message: &'a Message,
-    /// When the answer has to be there.
+    /// Time by which the reply has to be sent.
     pub(super) deadline: Instant,
 }
 
-/// What is answered to a push.
+/// Reply to a push.
 pub(super) enum Reply {
     /// Nothing that a person would see.
     Empty,
@@ -92,7 +91,7 @@ impl PushHandler<'_> {
         }
     }
 
-    /// What is said when something could not be done: the owner's words, or these.
+    /// Reply when a command failed: the owner's text, or this one.
     pub(super) fn failure_reply(&self, ours: &str) -> Reply {
         self.text_reply(self.account.failure.clone().unwrap_or_else(|| ours.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! Logging in, as heard from the phone: a scan, and the answer to the question that follows it.
+//! Login by phone: the scan, and the answer to the question that follows it.
 
 use super::dispatch::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-/// How long somebody may take to answer, and their browser to come for what they said.
+/// Time limit for the answer on the phone, and for the browser to redeem it.
 const CONFIRMATION_TIMEOUT_MS: i64 = 3 * 60 * 1000;
 
-/// What a scan or an answer did.
+/// Effect of a scan or an answer.
 enum LoginOutcome {
     AwaitingConfirmation,
     LoggedIn,
@@ -32,7 +32,7 @@ enum LoginOutcome {
     AlreadyMember,
 }
 
-/// Why nothing was done.
+/// Reason for which nothing was done.
 enum LoginError {
     Expired,
     Unavailable,
@@ -42,7 +42,7 @@ impl From<SessionError> for LoginError {
     fn from(error: SessionError) -> LoginError {
         match error {
             SessionError::Cache(error) => {
-                tracing::warn!(%error, "a login could not be looked at");
+                tracing::warn!(%error, "cannot read the login session");
                 LoginError::Unavailable
             }
             _ => LoginError::Expired,
@@ -116,7 +116,7 @@ impl PushHandler<'_> {
         Ok(self.outcome_for(&moved.await?, &person))
     }
 
-    /// What an answer means that is one of the two, if something was asked.
+    /// Parses one of the two answers, if a question was asked.
     pub(super) async fn handle_login_answer(&self, text: &str) -> Option<Reply> {
         let yes = match text {
             "1" | "１" => true,
@@ -219,7 +219,7 @@ impl PushHandler<'_> {
             .await
     }
 
-    /// What a person is told of a session that stands like this; the same on every repeat.
+    /// Reply about a session in this state; the same on every repetition.
     fn outcome_for(&self, session: &ScanSession, person: &str) -> LoginOutcome {
         match &session.progress {
             ScanProgress::Asked { person: asked } if asked == person => {
@@ -330,7 +330,7 @@ impl PushHandler<'_> {
         let span = Duration::from_millis(CONFIRMATION_TIMEOUT_MS.unsigned_abs());
         let noted = self.door.cache.put(&key, Bytes::from(uuid.to_string()), span);
         if !matches!(timeout_at(self.deadline, noted).await, Ok(Ok(()))) {
-            tracing::warn!("a question about a login could not be remembered");
+            tracing::warn!("cannot store the login question");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What WeChat says: checked and opened here, heard in [`dispatch`].
+//! Callbacks of WeChat: verified and decrypted here, handled in [`dispatch`].
 //!
 //! A push is answered within [`REPLY_TIMEOUT`] whatever happens, since WeChat waits for five seconds and
 //! then shows the customer an error of its own.
@@ -11,7 +11,6 @@ mod ticket_commands;
 mod receipts;
 mod send_window;
 
-use crate::http::body;
 use crate::http::openapi::{Access, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
@@ -22,12 +21,13 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use dispatch::{PushHandler, Reply};
 use paihao_chassis::entropy;
+use paihao_http_api::body;
 use paihao_wechat::callback::{self, CallbackError, CallbackQuery, VerifiedCallback};
 use schemars::JsonSchema;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How long after its arrival a push is answered at the latest.
+/// Time limit for the reply to a push.
 const REPLY_TIMEOUT: Duration = Duration::from_millis(4500);
 
 /// The callback address of every account.
@@ -37,14 +37,14 @@ pub(crate) fn routes() -> Routes {
             "/wechat/{account}",
             verify,
             endpoint("verify", "WeChat asks whether this server knows the token", Access::WeChat)
-                .query::<WeChatCallbackQuery>()
+                .signed_query::<WeChatCallbackQuery>()
                 .responds_with("text/plain"),
         )
         .post(
             "/wechat/{account}",
             receive,
             endpoint("hear", "WeChat tells what a person did", Access::WeChat)
-                .query::<WeChatCallbackQuery>()
+                .signed_query::<WeChatCallbackQuery>()
                 .body_as::<String>("text/xml")
                 .without_idempotency_key(
                     "what a push says identifies it: WeChat repeats it without more",
@@ -63,9 +63,8 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-/// How WeChat signs. For the document: the codec reads it by itself, before anything else.
+/// Signature of a callback. For the document only: the codec parses it first of all.
 #[derive(JsonSchema)]
-#[schemars(rename = "CallbackQuery")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct WeChatCallbackQuery {
     /// Over token, timestamp and nonce.
@@ -106,7 +105,7 @@ async fn receive(
     let deadline = Instant::now() + REPLY_TIMEOUT;
     let (account, query) = authenticate(&door, &name, query)?;
     let limit = door.settings.max_callback_body_bytes;
-    let read = timeout_at(deadline, body::read(body, limit)).await;
+    let read = timeout_at(deadline, body::read::<AppState>(body, limit)).await;
     let body = read.unwrap_or_else(|_| Err(Problem::new(&refusals::SLOW_BODY)))?;
     let VerifiedCallback { message, reply_encryptor: seal } = account
         .protection

@@ -1,4 +1,4 @@
-//! What WeChat says became of messages: put on a queue, for the notifier to match to its notices.
+//! Delivery receipts of WeChat, queued for the notifier, which matches them to its notices.
 
 use super::dispatch::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
@@ -82,7 +82,7 @@ impl PushHandler<'_> {
         match timeout_at(self.deadline, queued).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "a receipt could not be queued");
+                tracing::warn!(%error, "cannot queue the receipt");
                 Err(Problem::new(&refusals::LEDGER_UNAVAILABLE))
             }
             Err(_) => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),

@@ -1,4 +1,4 @@
-//! A scan: it is answered with a number in the same response, once the number is durable.
+//! Scans: a ticket is returned in the reply, once it is durable.
 
 use super::dispatch::{PushHandler, Reply};
 use crate::engine::SubmitError;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-/// What a scan asks for.
+/// Request that a scan makes.
 enum ScanIntent {
     /// A number.
     Ticket(TicketIntent),
@@ -45,7 +45,7 @@ impl PushHandler<'_> {
         reply
     }
 
-    /// What a scanned scene asks for, or what to say if it asks for nothing.
+    /// Parses a scanned scene, or returns the reply to one that requests nothing.
     async fn resolve_scene(&self, scene: &str) -> Result<ScanIntent, Reply> {
         let dead = || self.text_reply(replies::expired_code_reply());
         let (site, queue, session) = match Scene::parse(scene).ok_or_else(dead)? {
@@ -65,7 +65,7 @@ impl PushHandler<'_> {
                         (site, queue, Some((uuid, session)))
                     }
                     Ok(Err(SessionError::Cache(error))) => {
-                        tracing::warn!(%error, "a scan could not be matched to its session");
+                        tracing::warn!(%error, "cannot find the session of a scan");
                         return Err(self.failure_reply(replies::TICKET_UNAVAILABLE));
                     }
                     Err(_) => return Err(self.failure_reply(replies::TICKET_UNAVAILABLE)),
@@ -111,13 +111,13 @@ impl PushHandler<'_> {
             }
             Err(declined) => {
                 let site = &*book.facts.id;
-                tracing::warn!(site, %declined, "a scan got no number");
+                tracing::warn!(site, %declined, "cannot give a ticket to a scan");
                 (self.failure_reply(replies::TICKET_UNAVAILABLE), "not_now")
             }
         }
     }
 
-    /// What is said of a ticket that somebody holds, with the way to its page.
+    /// Reply about a ticket that the customer holds, with the link to its page.
     pub(super) fn ticket_text(&self, book: &SiteSettings, outcome: &Outcome) -> String {
         let address = ticket_link::ticket_url(self.door, &book.facts.id, outcome);
         replies::with_link(replies::ticket_reply(book, outcome), address.as_deref())

@@ -1,4 +1,4 @@
-//! What somebody just did lets the account write to them freely for a while. The notifier reads it.
+//! Send windows: an action of a customer permits messages for a while. The notifier reads them.
 
 use super::dispatch::PushHandler;
 use bytes::Bytes;
@@ -29,12 +29,12 @@ impl PushHandler<'_> {
         let noted = self.door.cache.put(&key, value, Duration::from_millis(left));
         match tokio::time::timeout(RECORD_TIMEOUT, noted).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "what a push allows could not be noted"),
-            Err(_) => tracing::debug!("what a push allows was not noted in time"),
+            Ok(Err(error)) => tracing::debug!(%error, "cannot store the send window"),
+            Err(_) => tracing::debug!("send window not stored in time"),
         }
     }
 
-    /// Takes everything back that the caches hold of somebody. WeChat says again that they left
+    /// Removes what the caches hold about a customer. WeChat repeats the push that they left
     /// until it is done.
     pub(super) async fn erase_from_cache(
         &self,
@@ -49,7 +49,7 @@ impl PushHandler<'_> {
     }
 }
 
-/// Which window a push opens. To tap a line of a menu inside a message counts as the menu does.
+/// Send window that a push opens. A tap on a menu line inside a message counts like the menu.
 fn window_for(kind: &MessageKind) -> Option<SendWindowKind> {
     match kind {
         MessageKind::Event(

@@ -1,4 +1,4 @@
-//! What somebody asks about the tickets they hold, wherever they hold them; and how they leave.
+//! Commands of customers in WeChat about their tickets, at whatever site: status and leaving.
 
 use super::dispatch::{PushHandler, Reply};
 use crate::engine::{CommandOutcome, SubmitError};
@@ -11,11 +11,11 @@ use paihao_domain::{Act, Person, Refusal};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 
-/// So many sites at once are told to forget somebody.
+/// Sites that forget a customer at the same time.
 const FORGET_CONCURRENCY: usize = 64;
 
 impl PushHandler<'_> {
-    /// How the tickets stand that somebody holds.
+    /// State of the tickets of a customer.
     pub(super) async fn show_tickets(&self) -> Reply {
         self.submit_at_each_site(
             |person| Act::Show { person },
@@ -24,7 +24,7 @@ impl PushHandler<'_> {
         .await
     }
 
-    /// Gives up every ticket that somebody holds.
+    /// Leaves every queue in which the customer holds a ticket.
     pub(super) async fn leave_all(&self) -> Reply {
         self.submit_at_each_site(|person| Act::Withdraw { person }, replies::cancelled_reply).await
     }
@@ -80,7 +80,7 @@ impl PushHandler<'_> {
                 Ok(_) | Err(SubmitError::Refused(Refusal::PersonUnknown)) => true,
                 Err(declined) => {
                     let site = &*book.facts.id;
-                    tracing::warn!(site, %declined, "somebody could not be forgotten yet");
+                    tracing::warn!(site, %declined, "cannot forget a customer at a site");
                     false
                 }
             }
@@ -88,7 +88,7 @@ impl PushHandler<'_> {
         let all = told.buffer_unordered(FORGET_CONCURRENCY).all(async |done| done).await;
         let caches = timeout_at(self.deadline, self.erase_from_cache(person)).await;
         if !matches!(caches, Ok(Ok(()))) {
-            tracing::warn!("somebody could not be forgotten in the cache yet");
+            tracing::warn!("cannot remove a customer from the cache");
             return Err(Problem::new(&refusals::CACHE_UNAVAILABLE));
         }
         match all {

@@ -81,14 +81,12 @@ pub(crate) async fn jwk_set(staff: &RosterLog, now_ms: i64) -> Result<JwkSet, Si
 
 /// A JSON Web Key Set (RFC 7517).
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "LoginKeySet")]
 pub(crate) struct JwkSet {
     keys: Vec<Jwk>,
 }
 
 /// The public half of a key on the curve P-256 (RFC 7518, 6.2.1).
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "LoginKey")]
 struct Jwk {
     kty: &'static str,
     crv: &'static str,

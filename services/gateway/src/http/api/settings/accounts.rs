@@ -1,9 +1,9 @@
-//! What an account says: its answers, templates and texts. Its credentials stay in the configuration.
+//! Settings of an account: replies, templates and texts. Its credentials stay in the configuration.
 
 use super::{MANAGER_ACCESS, UnreadRequest, put_operation, read_operation, require_owner};
 use crate::http::auth::Principal;
 use crate::http::openapi::Routes;
-use crate::http::openapi::answer::WithEtag;
+use crate::http::openapi::WithEtag;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::documents::DocumentKind;

@@ -1,10 +1,9 @@
-//! The whole book as one file, in the form of the configuration's sections; and what changed when.
+//! Export and import of all settings, one file in the form of the configuration; and their changes.
 
 use super::{MANAGER_ACCESS, UnreadRequest, malformed, require_owner, write_operation};
 use crate::http::auth::Principal;
-use crate::http::openapi::answer::WithEtag;
+use crate::http::openapi::WithEtag;
 use crate::http::openapi::{Routes, endpoint};
-use crate::http::pagination;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::documents::{DocumentKind, SettingsChange};
@@ -16,6 +15,7 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::settings_log::IdempotencyRecord;
+use paihao_http_api::pagination;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,6 @@ pub(super) fn routes() -> Routes {
             SETTINGS_PATH,
             export,
             endpoint("export_book", "The whole book as one file, JSON or TOML", MANAGER_ACCESS)
-                .query::<ExportSettingsQuery>()
                 .responds_json::<SettingsFile>(StatusCode::OK)
                 .responds_with("application/toml")
                 .refuses(every),
@@ -49,7 +48,6 @@ pub(super) fn routes() -> Routes {
             "/api/v1/book/changes",
             changes,
             endpoint("list_changes", "Who changed what when, newest first", MANAGER_ACCESS)
-                .query::<SettingsChangesQuery>()
                 .refuses(every)
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
@@ -59,7 +57,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ExportSettingsQuery {
-    /// `json`, the default, or `to_toml`.
+    /// `json`, the default, or `toml`.
     format: Option<String>,
 }
 
@@ -83,10 +81,10 @@ async fn export(
     }
 }
 
-/// What an import did.
+/// Result of an import.
 #[derive(Serialize, JsonSchema)]
 struct ImportSettingsResult {
-    /// Whether this is only what would change.
+    /// True for a dry run.
     dry_run: bool,
     /// Every document that changed.
     written: Vec<SettingsUpdateResult>,
@@ -102,7 +100,7 @@ async fn import(
     let request = unread.read().await?;
     let text = std::str::from_utf8(&request.body)
         .map_err(|_| malformed("the file is not UTF-8".to_owned()))?;
-    let book = export::parse(text, is_toml).map_err(|error| Problem::invalid_settings(&error))?;
+    let book = export::parse(text, is_toml).map_err(|error| refusals::invalid_settings(&error))?;
     let documents = door.live_settings.now();
     if request.update.expected_revision.is_some_and(|seen| seen != documents.position.0) {
         return Err(Problem::new(&refusals::REVISION_CHANGED));
@@ -150,7 +148,7 @@ async fn write_all(
     Ok(written)
 }
 
-/// Which changes.
+/// Filter of changes.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SettingsChangesQuery {
@@ -158,16 +156,16 @@ struct SettingsChangesQuery {
     site: Option<String>,
     /// Those before this revision, to page on.
     before: Option<u64>,
-    /// How many, 1 to 500; 100 unless said.
+    /// Size of the page, 1 to 500; 100 by default.
     limit: Option<usize>,
 }
 
-/// Changes of the book.
+/// Changes of the settings.
 #[derive(Serialize, JsonSchema)]
 struct SettingsChangePage {
     /// Newest first.
     changes: Vec<SettingsChange>,
-    /// What to ask for as `before` next; `null` if there is nothing older.
+    /// Value of `before` for the next page; `null` if there is nothing older.
     next: Option<u64>,
 }
 
@@ -181,7 +179,7 @@ async fn changes(
         Some(site) => super::require_site_manager(&door, &asker, site)?,
         None => require_owner(&asker)?,
     };
-    let limit = pagination::limit(wanted.limit)?;
+    let limit = pagination::limit::<AppState>(wanted.limit)?;
     let documents = door.live_settings.now();
     let fitting = documents.changes.iter().rev().filter(|change| {
         let of_site = |site: &String| change.of == DocumentKind::Site && change.id == *site;

@@ -1,9 +1,9 @@
-//! What is set up, for whoever manages it: read, changed where one has seen it, exported, imported.
+//! Settings for managers: read, changed with If-Match, exported, imported.
 //!
-//! - `sites`: a site as one document, and its parts by themselves;
-//! - `accounts`: what an account says;
-//! - `max_age`: all of it as one file, and what changed when;
-//! - `preview`: words as a person will see them.
+//! - `sites`: a site as one document, and its parts;
+//! - `accounts`: replies, templates and texts of an account;
+//! - `export`: all settings as one file, and their changes;
+//! - `preview`: a notice as a customer sees it.
 
 mod accounts;
 mod export;
@@ -14,9 +14,8 @@ pub(crate) use preview::TemplateCache;
 
 use super::staff::idempotency_key;
 use crate::http::auth::{Principal, SiteScope};
-use crate::http::body;
-use crate::http::openapi::answer::WithEtag;
-use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
+use crate::http::openapi::{Access, ApiArgument, Operation, Role, Routes, endpoint};
+use crate::http::openapi::{IdempotencyKeyExt, WithEtag};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::documents::SettingsDocuments;
@@ -26,6 +25,7 @@ use axum::extract::{self, FromRequest, FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use paihao_contracts::settings_log::IdempotencyRecord;
+use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -34,20 +34,20 @@ use sha2::{Digest, Sha256};
 /// Bytes that a set-up may have.
 const MAX_BODY_BYTES: usize = 512 * 1024;
 
-/// Who may look at what is set up, and change it.
+/// Roles that may read and change settings.
 const MANAGER_ROLES: &[Role] = &[Role::Manager, Role::ApiManager];
 
-/// At one site.
+/// Access to the settings of one site.
 const SITE_MANAGER_ACCESS: Access = Access::Site(MANAGER_ROLES);
 
-/// Wherever it is.
+/// Access to settings of no certain site.
 const MANAGER_ACCESS: Access = Access::Authenticated(MANAGER_ROLES);
 
 pub(super) fn routes() -> Routes {
     sites::routes().merge(accounts::routes()).merge(export::routes()).merge(preview::routes())
 }
 
-/// Whether something is only tried.
+/// Dry run of a change.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DryRunQuery {
@@ -56,27 +56,26 @@ struct DryRunQuery {
     dry_run: bool,
 }
 
-/// Reads something.
+/// An operation that reads settings.
 fn read_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
     endpoint(id, summary, access).refuses(&[&refusals::NEWER_LEDGER])
 }
 
-/// Writes something.
+/// An operation that changes settings.
 fn write_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
     read_operation(id, summary, access)
         .idempotency_key()
-        .query::<DryRunQuery>()
         .header("If-Match", "The ETag that it was read with; needed where something is there")
         .refuses(&[&refusals::REVISION_CHANGED, &refusals::BODY_TOO_LARGE])
 }
 
-/// Writes a document that has to be sound, over one that was seen.
+/// An operation that replaces a document with a valid one.
 fn put_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
     write_operation(id, summary, access)
         .refuses(&[&refusals::UNSOUND_SETUP, &refusals::REVISION_NEEDED])
 }
 
-/// Takes something away that was seen, and in which nobody may be.
+/// An operation that removes a document that is not in use.
 fn delete_operation(id: &'static str, summary: &'static str) -> Operation {
     write_operation(id, summary, SITE_MANAGER_ACCESS).refuses(&[&refusals::REVISION_NEEDED])
 }
@@ -103,11 +102,17 @@ fn require_manager(asker: &Principal) -> Result<(), Problem> {
     }
 }
 
-/// A request of which nothing but its asker is known: whether they may is seen before it is read.
+/// Request with its principal, whose access is checked before the body is read.
 struct UnreadRequest {
     asker: Principal,
     parts: Parts,
     body: Body,
+}
+
+impl ApiArgument<AppState> for UnreadRequest {
+    fn describe(operation: Operation) -> Operation {
+        operation.query::<DryRunQuery>()
+    }
 }
 
 impl FromRequest<AppState> for UnreadRequest {
@@ -134,7 +139,7 @@ impl UnreadRequest {
         let UnreadRequest { asker, parts: Parts { method, uri, headers, .. }, body } = self;
         let trying = Query::<DryRunQuery>::try_from_uri(&uri);
         let Query(trying) = trying.map_err(|error| malformed(error.body_text()))?;
-        let body: Vec<u8> = body::read(body, MAX_BODY_BYTES).await?.into();
+        let body: Vec<u8> = body::read::<AppState>(body, MAX_BODY_BYTES).await?.into();
         let hash = |parts: &[&[u8]]| {
             let mut hash = Sha256::new();
             for part in parts {
@@ -168,7 +173,7 @@ impl SettingsRequest {
     }
 
     fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        body::parse_object(&self.body)
+        body::parse_object::<AppState, _>(&self.body)
     }
 
     /// Writes a document in place of the one that was read, with its new revision.

@@ -1,8 +1,7 @@
-//! Words as a person will see them in WeChat, made by what the notifier says them with.
+//! Preview of a notice as a customer sees it in WeChat, rendered by the notifier's code.
 
 use super::{MAX_BODY_BYTES, SITE_MANAGER_ACCESS, require_site_manager};
 use crate::http::auth::Principal;
-use crate::http::body;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::replies;
@@ -13,6 +12,7 @@ use axum::extract::{Path, State};
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::notice::{Channel, Notice};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
+use paihao_http_api::body;
 use paihao_notice_text::render::Binding;
 use paihao_notice_text::sample::{self, SampleContext};
 use paihao_notice_text::{NoticePolicy, check, policy, render};
@@ -26,10 +26,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long an account's templates are taken to be what they were.
+/// Time for which an account's templates are cached.
 const TEMPLATE_CACHE_TTL: Duration = Duration::from_secs(300);
 
-/// How long WeChat is waited for; without it the fields have their keys for names.
+/// Time limit of the request to WeChat. Without a response, fields are named by their keys.
 const TEMPLATE_LIST_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> Routes {
@@ -51,7 +51,7 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-/// What to show.
+/// Notice to preview.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PreviewNoticeRequest {
@@ -59,7 +59,7 @@ struct PreviewNoticeRequest {
     kind: String,
     /// The site as it might become; as it is, if left out.
     setup: Option<SiteSetup>,
-    /// What the account might say; what it says, if left out.
+    /// Account settings to preview; the current ones, if left out.
     account: Option<AccountSetup>,
 }
 
@@ -79,7 +79,7 @@ struct NoticePreview {
 /// A card.
 #[derive(Serialize, JsonSchema)]
 struct PreviewCard {
-    /// Its head, if WeChat told it.
+    /// Heading, if WeChat returned it.
     title: Option<String>,
     /// Its lines.
     lines: Vec<PreviewCardLine>,
@@ -88,9 +88,9 @@ struct PreviewCard {
 /// A line of a card.
 #[derive(Serialize, JsonSchema)]
 struct PreviewCardLine {
-    /// What stands before it, or the field's key.
+    /// Label of the field, or its key.
     label: String,
-    /// What stands in it.
+    /// Content of the field.
     text: String,
 }
 
@@ -101,7 +101,7 @@ async fn preview(
     body: Body,
 ) -> Result<Json<NoticePreview>, Problem> {
     require_site_manager(&door, &asker, &site)?;
-    let wanted: PreviewNoticeRequest = body::read_json(body, MAX_BODY_BYTES).await?;
+    let wanted: PreviewNoticeRequest = body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let documents = door.live_settings.now();
     let now = documents.site(&site).cloned();
     let setup = wanted.setup.or(now).ok_or(&refusals::UNKNOWN_SITE)?;
@@ -111,7 +111,7 @@ async fn preview(
     let mut problems = ConfigProblems::new();
     check::account(&format!("accounts.{}", setup.account), &account, &mut problems);
     check::wording(&format!("sites.{site}.wording"), &setup.wording, &mut problems);
-    problems.into_result().map_err(|error| Problem::invalid_settings(&error))?;
+    problems.into_result().map_err(|error| refusals::invalid_settings(&error))?;
     if wanted.kind == "joined" {
         let text = Some(replies::joined_reply_sample(&setup));
         let channels = vec![Channel::PassiveReply.name()];
@@ -161,7 +161,7 @@ fn render_card(fields: &[(String, String)], bound: &Binding, own: &[Template]) -
     PreviewCard { title: template.map(|template| template.title.clone()), lines }
 }
 
-/// What stands before a field: 排队号码 of `排队号码：{{character_string2.DATA}}`.
+/// Label of a field: 排队号码 of `排队号码：{{character_string2.DATA}}`.
 fn field_label(template: &Template, key: &str) -> Option<String> {
     let field = format!("{{{{{key}.DATA}}}}");
     let line = template.content.lines().find(|line| line.contains(&field))?;
@@ -185,10 +185,10 @@ fn sample_scene(site: &str, setup: &SiteSetup, at: i64) -> SampleContext {
     }
 }
 
-/// When an account's templates were told, and which they are.
+/// Templates of an account, with the time at which they were read.
 type CachedTemplates = (Instant, Arc<Vec<Template>>);
 
-/// The accounts' own templates, as WeChat told them a while ago.
+/// Cache of the accounts' own templates, as WeChat returned them.
 pub(crate) struct TemplateCache {
     wechat: AccountClient,
     cached: Mutex<HashMap<String, CachedTemplates>>,

@@ -6,7 +6,7 @@ use super::{
     put_operation, read_operation, require_owner, require_site_manager,
 };
 use crate::http::auth::Principal;
-use crate::http::openapi::answer::WithEtag;
+use crate::http::openapi::WithEtag;
 use crate::http::openapi::{Operation, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
@@ -139,7 +139,7 @@ async fn list(
     Ok(Json(listed.collect()))
 }
 
-/// A site that the asker manages, as it is now.
+/// Settings of a site that the principal manages.
 async fn managed_site(
     door: &AppState,
     asker: &Principal,
@@ -200,7 +200,7 @@ async fn retire(
     request.write_document(&door, &documents, &site, DocumentUpdate::Site(None)).await
 }
 
-/// When a site's queues are open.
+/// Opening hours of a site's queues.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = paihao_contracts::settings::optional)]
 #[serde(deny_unknown_fields)]
@@ -264,7 +264,7 @@ async fn change_site(
 /// A part of a site that has parts of its own by id.
 struct SiteSection<T: 'static> {
     path_segment: &'static str,
-    /// What one of them is called, between the braces of its path.
+    /// Name of an item in braces of its path.
     path_parameter: &'static str,
     entries: fn(&mut SiteSetup) -> &mut BTreeMap<String, T>,
     unknown: &'static ProblemKind,

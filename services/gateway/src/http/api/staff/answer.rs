@@ -1,11 +1,11 @@
-//! What is answered to a wish that was carried out.
+//! Result of a staff action.
 
 use crate::engine::CommandOutcome;
 use paihao_domain::{Outcome, QueueState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What was done.
+/// Result of a staff action.
 #[derive(Serialize, JsonSchema, Default)]
 pub(super) struct StaffActionResult {
     outcome: &'static str,
@@ -24,13 +24,13 @@ pub(super) struct StaffActionResult {
     /// People ahead, of a ticket that waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<u32>,
-    /// How many it was done to.
+    /// Number of affected tickets.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u32>,
     /// Of a number that was given out: the path of its page, for its holder alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
-    /// When it was decided, in Unix milliseconds.
+    /// Time of the decision, in Unix milliseconds.
     at: i64,
 }
 

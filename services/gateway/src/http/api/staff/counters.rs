@@ -1,4 +1,4 @@
-//! What is done at a counter: opening it, calling, serving.
+//! Staff actions at a counter: opening it, calling, serving.
 
 use super::tickets::ticket_by_number;
 use super::{
@@ -175,7 +175,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// What somebody is refused who names a ticket.
+/// Refusals of an action that names a ticket.
 const TICKET_REFUSALS: [&ProblemKind; 3] =
     [&refusals::UNKNOWN_TICKET, &refusals::TICKET_ENDED, &refusals::WRONG_STATE];
 
@@ -193,27 +193,24 @@ fn counter_operation<Wanted: JsonSchema>(
         .refuses(&[&refusals::UNKNOWN_COUNTER, &refusals::NOT_YOUR_COUNTER])
 }
 
-/// The number that the asker saw at the counter: if somebody else is there by now, nothing is done.
+/// Ticket number that the client shows at the counter: if another ticket is there, nothing is done.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "SeenAtCounter")]
 #[serde(deny_unknown_fields)]
 struct CurrentTicketRequest {
-    /// Whoever is there, without one.
+    /// Whatever ticket is there, if left out.
     number: Option<String>,
 }
 
-/// Which ticket.
+/// Ticket whose service is resumed.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "TicketMeant")]
 #[serde(deny_unknown_fields)]
 struct ResumeHereRequest {
     /// The ticket's number.
     number: String,
 }
 
-/// Whom to call, and why out of order.
+/// Ticket to call, and the reason for calling it out of order.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "CallWanted")]
 #[serde(deny_unknown_fields)]
 struct CallTicketRequest {
     /// The ticket's number.
@@ -222,16 +219,15 @@ struct CallTicketRequest {
     reason: Option<String>,
 }
 
-/// Whose service is interrupted, and why.
+/// Ticket whose service is suspended, and the reason.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "SuspendWanted")]
 #[serde(deny_unknown_fields)]
 struct SuspendServiceRequest {
-    /// The number that the asker saw at the counter.
+    /// Ticket number that the client shows at the counter.
     number: Option<String>,
     /// Needed.
     reason: Option<String>,
-    /// Whether only this counter goes on with it.
+    /// True if only this counter resumes it.
     #[serde(default)]
     affinity: bool,
 }

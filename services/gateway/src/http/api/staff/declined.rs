@@ -1,4 +1,4 @@
-//! Why a wish was not carried out, in the words of the API.
+//! Problems of refused commands.
 
 use crate::engine::SubmitError;
 use crate::http::refusals::{self, Problem};

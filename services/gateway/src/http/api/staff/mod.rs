@@ -1,4 +1,4 @@
-//! What staff do: at a counter, with a ticket, about a queue.
+//! Staff actions on counters, tickets and queues.
 //!
 //! `Idempotency-Key` names a wish: repeated within 15 minutes, to any replica, it is answered like
 //! the first time and done once.
@@ -11,11 +11,11 @@ mod answer;
 mod declined;
 
 use crate::http::auth::Principal;
-use crate::http::body;
-use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
+use crate::http::openapi::{Access, IdempotencyKeyExt, Operation, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::http::ticket_link;
+use paihao_http_api::body;
 pub(in crate::http::api) use tickets::ticket_by_number;
 
 use answer::{StaffActionResult, action_result};
@@ -39,14 +39,14 @@ pub(super) fn routes() -> Routes {
     counters::routes().merge(tickets::routes()).merge(queues::routes())
 }
 
-/// What every act of staff takes, answers and is refused for, whatever it is.
+/// Operation of a staff action, with what all of them have in common.
 fn action_operation(id: &'static str, summary: &'static str, who: Access) -> Operation {
     endpoint(id, summary, who)
         .idempotency_key()
         .refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
 }
 
-/// What an asker does who is staff at some counters or a manager.
+/// Access of staff at some counters and of managers.
 const STAFF_AND_MANAGERS: Access = Access::Site(&[Role::Staff, Role::Manager]);
 
 /// A handler of what is done with something of a site: a counter, a ticket, a queue.
@@ -99,11 +99,10 @@ fn action_handler(
 
 /// A body of which nothing is needed.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "NothingWanted")]
 #[serde(deny_unknown_fields)]
 struct EmptyRequest {}
 
-/// A request of somebody to whom the site is open, read and not yet understood.
+/// Request of a principal to whom the site is open, with its unparsed body.
 struct StaffRequest<'a> {
     door: &'a AppState,
     site: &'a str,
@@ -123,13 +122,13 @@ impl<'a> StaffRequest<'a> {
     ) -> Result<StaffRequest<'a>, Problem> {
         let asker = Principal::authenticate(door, headers, &Method::POST).await?;
         asker.authorize_site(door, site)?;
-        let body = body::read(body, MAX_BODY_BYTES).await?.into();
+        let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?.into();
         Ok(StaffRequest { door, site, asker, headers, uri, body })
     }
 
     /// The body; an empty one stands for an object without anything in it.
     fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        body::parse_object(&self.body)
+        body::parse_object::<AppState, _>(&self.body)
     }
 
     /// Has it decided, and answers what was.
@@ -152,7 +151,7 @@ pub(in crate::http::api) fn idempotency_key(headers: &HeaderMap) -> Result<Optio
     Ok(Some(key.ok_or(&refusals::MALFORMED_IDEMPOTENCY_KEY)?))
 }
 
-/// The wish's identity: the key's owner, the site and the Idempotency-Key, or chance without one.
+/// Command id: derived from principal, site and Idempotency-Key, or random without a key.
 fn command_id(headers: &HeaderMap, asker: &Principal, site: &str) -> Result<CommandId, Problem> {
     let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
     let hash = Sha256::digest(format!("api\0{}\0{site}\0{key}", asker.name));

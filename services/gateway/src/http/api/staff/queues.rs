@@ -1,14 +1,14 @@
-//! What is done about a whole queue.
+//! Staff actions on a queue.
 
 use super::{ActionHandler, EmptyRequest, action_handler, action_operation};
 use crate::http::openapi::{Access, Operation, Role, Routes};
 use crate::http::refusals;
 use paihao_domain::{Act, QueueId, QueueState};
 
-/// Whoever may set a queue's state: a program, too, if it has a manager's scope.
+/// Access to a queue's state: also for a program with a manager's scope.
 const QUEUE_STATE_ACCESS: Access = Access::Site(&[Role::Manager, Role::ApiManager]);
 
-/// Whoever may void everybody's place.
+/// Access to voiding every ticket of a queue.
 const CLEAR_QUEUE_ACCESS: Access = Access::Site(&[Role::Manager]);
 
 pub(super) fn routes() -> Routes {
@@ -61,7 +61,7 @@ fn queue_operation(id: &'static str, summary: &'static str, who: Access) -> Oper
         .refuses(&[&refusals::UNKNOWN_QUEUE])
 }
 
-/// Until somebody says otherwise, or the day ends.
+/// State that lasts until it is set again, or the day ends.
 fn set_state(state: QueueState) -> impl ActionHandler {
     action_handler(move |asked, queue| {
         let EmptyRequest {} = asked.parse_body()?;

@@ -1,4 +1,4 @@
-//! What is done with a ticket, wherever it is.
+//! Staff actions on a ticket, whatever its state.
 
 use super::{ActionHandler, EmptyRequest, STAFF_AND_MANAGERS, action_handler, action_operation};
 use crate::http::openapi::{ANY_SITE_ROLE, Access, Operation, Routes};
@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Why somebody who says so at the counter leaves.
+/// Reason for ending a ticket if the request names none.
 const DEFAULT_LEAVE_REASON: &str = "the customer's wish";
 
 pub(super) fn routes() -> Routes {
@@ -197,47 +197,42 @@ fn ticket_operation<Wanted: JsonSchema>(
         .refuses(&[&refusals::UNKNOWN_TICKET, &refusals::UNKNOWN_QUEUE, &refusals::NOT_YOUR_QUEUE])
 }
 
-/// Who gets a number.
+/// Holder of a new ticket.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "TicketWanted")]
 #[serde(deny_unknown_fields)]
 struct TakeTicketRequest {
     /// The priority class, if it is not the queue's own.
     class: Option<u8>,
 }
 
-/// Why.
+/// Reason of an action.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "Reason")]
 #[serde(deny_unknown_fields)]
 struct EndTicketRequest {
     /// The reason, in a few words.
     reason: Option<String>,
 }
 
-/// Why, and for how long.
+/// Reason and duration of a hold.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "HoldWanted")]
 #[serde(deny_unknown_fields)]
 struct HoldTicketRequest {
     /// Needed.
     reason: Option<String>,
-    /// Until somebody resumes it, without them.
+    /// Duration; until it is resumed, if left out.
     minutes: Option<u32>,
 }
 
-/// Where to.
+/// Destination of a transfer.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "TransferWanted")]
 #[serde(deny_unknown_fields)]
 struct TransferTicketRequest {
     /// The other queue's id.
     queue: String,
 }
 
-/// Which class, and why.
+/// Priority class and the reason.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "PriorityWanted")]
 #[serde(deny_unknown_fields)]
 struct PrioritiseTicketRequest {
     /// 0 first, 8 last.
@@ -246,9 +241,8 @@ struct PrioritiseTicketRequest {
     reason: Option<String>,
 }
 
-/// How many they are.
+/// Party size.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "PartyWanted")]
 #[serde(deny_unknown_fields)]
 struct SetPartySizeRequest {
     /// 1 to 99.

@@ -1,5 +1,5 @@
-//! The figures as a table for spreadsheets. No cell can be taken for a formula, whatever a queue is
-//! called.
+//! Statistics as CSV for spreadsheets. No cell can be taken for a formula, whatever the name of
+//! a queue is.
 
 use super::view::StatisticsRow;
 use std::borrow::Cow;

@@ -1,4 +1,5 @@
-//! A site's figures: how many, how long, how well told, how fair. docs/reference/statistics.md defines each.
+//! Statistics of a site: counts, durations, accuracy, fairness, as docs/reference/statistics.md
+//! defines them.
 
 mod csv;
 mod view;
@@ -20,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use view::StatisticsView;
 
-/// Days that can be asked for at once.
+/// Largest number of days in one request.
 const MAX_DAYS: i32 = 400;
 
 /// The same by the hour.
@@ -38,14 +39,12 @@ pub(super) fn routes() -> Routes {
                 "How many, how long, how well told and how fair, by day or hour",
                 STATISTICS_ACCESS,
             )
-            .query::<StatisticsQuery>()
             .refuses(STATISTICS_REFUSALS),
         )
         .get(
             "/api/v1/sites/{site}/numbers.csv",
             show_csv,
             endpoint("numbers_csv", "The same as a table with a header row", STATISTICS_ACCESS)
-                .query::<StatisticsQuery>()
                 .responds_with("text/csv")
                 .refuses(STATISTICS_REFUSALS),
         )
@@ -53,22 +52,21 @@ pub(super) fn routes() -> Routes {
 
 const STATISTICS_REFUSALS: &[&refusals::ProblemKind] = &[&refusals::LEDGER_UNAVAILABLE];
 
-/// Which figures.
+/// Query of statistics.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "NumbersQuery")]
 #[serde(deny_unknown_fields)]
 struct StatisticsQuery {
     /// The first business day, `2026-11-01`; today if it is left out.
     from: Option<String>,
     /// The last business day; the first if it is left out.
     to: Option<String>,
-    /// `day` or `hour_of_day`; `day` if it is left out.
+    /// `day` or `hour`; `day` if it is left out.
     by: Option<String>,
     /// Only this queue.
     queue: Option<String>,
 }
 
-/// Which figures, as they were meant.
+/// Validated query of statistics.
 struct StatisticsSelection {
     from: i32,
     to: i32,

@@ -1,4 +1,4 @@
-//! The figures in the form in which they are answered.
+//! View of the statistics.
 
 use crate::projections::visits::statistics::{Durations, Statistics, VisitTally};
 use crate::settings::SiteSettings;
@@ -23,9 +23,9 @@ pub(super) struct StatisticsView {
     all_queues: Vec<StatisticsSlot>,
     /// All of them as one.
     total: VisitStats,
-    /// How well people were told the truth, by how many were ahead and by the hour of joining.
+    /// Accuracy of quoted waits, by tickets ahead and by hour of joining.
     estimates: Vec<EstimateBreakdown>,
-    /// What became of messages; only of the last three days.
+    /// Delivery of messages; of the last three days only.
     messages: Vec<NoticeCount>,
 }
 
@@ -43,7 +43,6 @@ pub(super) struct StatisticsRow {
 
 /// The figures of a day, or of an hour of it.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "NumbersSlot")]
 struct StatisticsSlot {
     day: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +51,7 @@ struct StatisticsSlot {
     stats: VisitStats,
 }
 
-/// What visits add up to.
+/// Totals of visits.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct VisitStats {
     pub(super) taken: u32,
@@ -76,11 +75,11 @@ pub(super) struct DurationStats {
     pub(super) p90_s: Option<u32>,
 }
 
-/// Whether what was told came true.
+/// Accuracy of quoted waits.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct EstimateStats {
     pub(super) count: u64,
-    /// The share that was called within the upper bound as told.
+    /// Share that was called within the upper bound of the quoted wait.
     pub(super) kept: Option<f64>,
     pub(super) mean_error_minutes: Option<f64>,
     pub(super) median_error_minutes: Option<f64>,
@@ -98,10 +97,10 @@ struct EstimateBreakdown {
     stats: EstimateStats,
 }
 
-/// How often people were overtaken.
+/// Overtaking.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct OvertakingStats {
-    /// How many people were, at least once.
+    /// Tickets that were overtaken at least once.
     pub(super) people: u32,
     pub(super) priority: u32,
     pub(super) returned: u32,

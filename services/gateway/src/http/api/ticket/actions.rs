@@ -1,9 +1,8 @@
-//! What the holder of a ticket does with it. Who has the link may: it is theirs alone.
+//! Actions of a ticket's holder. The link is the permission: only the holder knows it.
 
 use super::{UncachedTicket, current_ticket};
 use crate::http::api::staff::idempotency_key;
-use crate::http::body;
-use crate::http::openapi::{Operation, PUBLIC, Routes, endpoint};
+use crate::http::openapi::{IdempotencyKeyExt, Operation, PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::http::ticket_link::{HeldTicket, parse};
@@ -12,12 +11,13 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use paihao_chassis::entropy;
 use paihao_domain::{Act, Actor, Command, CommandId, LetPassLimit, Mark, TicketState};
+use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-/// Bytes a wish may have.
+/// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 1024;
 
 pub(super) fn routes() -> Routes {
@@ -91,7 +91,7 @@ struct LetPassRequest {
     minutes: Option<u32>,
 }
 
-/// When to be told.
+/// Number of tickets ahead at which to notify.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TellMeRequest {
@@ -151,8 +151,8 @@ async fn submit_action<Wanted: DeserializeOwned>(
     let asked = parse(&site, &id)?;
     let held = asked.resolve(&door)?;
     door.link_limiter.admit_action(&site, &id, door.clock.now_ms())?;
-    let body = body::read(body, MAX_BODY_BYTES).await?;
-    let wanted = body::parse_object(&body)?;
+    let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
+    let wanted = body::parse_object::<AppState, _>(&body)?;
     if held.ended {
         return Err(Problem::new(&refusals::TICKET_ENDED).with_detail("of a day that is over"));
     }
@@ -172,7 +172,7 @@ fn malformed(what: &str) -> Problem {
     Problem::new(&refusals::MALFORMED_REQUEST).with_detail(what.to_owned())
 }
 
-/// The wish's identity: the ticket and the Idempotency-Key, or chance without one.
+/// Command id: derived from ticket and Idempotency-Key, or random without a key.
 fn command_id(headers: &HeaderMap, site: &str, id: &str) -> Result<CommandId, Problem> {
     let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
     let hash = Sha256::digest(format!("holder\0{site}\0{id}\0{key}"));

@@ -1,5 +1,5 @@
-//! How often, and on how many screens, one link may be used: enough for a family of phones, and not
-//! for a program that has gone wild.
+//! Limits of actions and streams per link: enough for the phones of a family, and not for a program
+//! that has gone wild.
 
 use crate::http::refusals::{self, Problem};
 use parking_lot::Mutex;
@@ -32,7 +32,7 @@ pub(super) struct StreamPermit {
 }
 
 impl LinkLimiter {
-    /// Whether one more wish of this ticket is heard now.
+    /// Admits one more action on this ticket, unless the limit is reached.
     pub(super) fn admit_action(&self, site: &str, id: &str, now_ms: i64) -> Result<(), Problem> {
         let mut counts = self.0.lock();
         let minute = now_ms.div_euclid(MINUTE_MS);

@@ -1,4 +1,4 @@
-//! One ticket, to whoever has its link: how it stands, live, and what its holder may do.
+//! A ticket for whoever has its link: its state, live, and the actions of its holder.
 
 mod actions;
 mod link_limit;
@@ -7,10 +7,9 @@ mod view;
 pub(crate) use link_limit::LinkLimiter;
 
 use crate::engine::SiteSnapshot;
-use crate::http::openapi::answer::{ApiResponse, ResponseSpec};
+use crate::http::openapi::{ApiResponse, ResponseSpec};
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::sse;
 use crate::http::state::AppState;
 use crate::http::ticket_link::{SiteTicketLink, parse};
 use axum::Json;
@@ -19,6 +18,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use paihao_http_api::sse;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
@@ -26,13 +26,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use view::{HeldTicketView, held_ticket_view};
 
-/// A phone is told at most this often.
+/// Shortest time between two events of a stream.
 const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// This often the stream says that it lives, and looks whether the wait is another one by now.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
-/// What a link shows is for its holder: nobody on the way is to keep it.
+/// Header of responses to a link, which must not be cached.
 const NO_STORE_HEADER: [(HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
@@ -103,7 +103,7 @@ async fn stream_events(
     Ok((NO_STORE_HEADER, sse::event_stream(Box::pin(events), &stop)).into_response())
 }
 
-/// What one phone has been told, and what it waits for.
+/// State of one stream of a ticket.
 struct TicketStream {
     views: watch::Receiver<SiteSnapshot>,
     delivery_changes: watch::Receiver<()>,
@@ -115,7 +115,7 @@ struct TicketStream {
 /// Nothing has changed, and the server is there.
 #[derive(Serialize, JsonSchema)]
 struct KeepaliveEvent {
-    /// When that was, in Unix milliseconds.
+    /// Time of the state, in Unix milliseconds.
     now: i64,
 }
 

@@ -1,4 +1,4 @@
-//! A ticket as its holder sees it. Of others it says no more than the board does.
+//! View of a ticket for its holder. Of others it says no more than the board does.
 
 use crate::http::state::AppState;
 use crate::http::ticket_link::HeldTicket;
@@ -16,14 +16,13 @@ const MAX_HISTORY_ITEMS: usize = 12;
 
 /// A ticket as its holder sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "HeldTicket")]
 pub(super) struct HeldTicketView {
     site: String,
     site_name: String,
     number: String,
     queue: String,
     queue_name: String,
-    /// `waiting`, `called`, `serving_view`, `check_response`, `missed`, `done` or `closed_settings`.
+    /// `waiting`, `called`, `serving`, `held`, `missed`, `done` or `closed`.
     state: &'static str,
     /// Since when it is in this state, in Unix milliseconds.
     since: i64,
@@ -38,9 +37,9 @@ pub(super) struct HeldTicketView {
     minutes: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_called: Option<String>,
-    /// What staff made of the queue: `open`, `paused`, `halted` or `closed_settings`.
+    /// State of the queue: `open`, `paused`, `halted` or `closed`.
     queue_state: &'static str,
-    /// Where to go, or where they are served.
+    /// Counter that called or serves the ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     counter_name: Option<String>,
     /// Until when they are expected, or held, or may return.
@@ -55,19 +54,19 @@ pub(super) struct HeldTicketView {
     /// Of one that has ended without being served: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'static str>,
-    /// With so many ahead the holder is told.
+    /// Number of tickets ahead at which the holder is notified.
     tell_at: u32,
-    /// Whether the holder chose that.
+    /// True if the holder chose that.
     tell_at_chosen: bool,
-    /// For how many minutes at most somebody may let others pass.
+    /// Longest time for which the holder may let others pass, in minutes.
     let_pass_minutes: u32,
-    /// What the holder may do now: `let-pass`, `return`, `tell-me`, `leave_all`.
+    /// Actions that the holder may take now: `let-pass`, `return`, `tell-me`, `leave`.
     may: Vec<&'static str>,
-    /// Why the place is another one than before, oldest first.
+    /// Changes of the position with their reasons, oldest first.
     moves: Vec<PositionChangeView>,
     /// The messages, oldest first.
     notices: Vec<HolderNoticeView>,
-    /// When it stood so, in Unix milliseconds.
+    /// Time of this state, in Unix milliseconds.
     now: i64,
 }
 
@@ -78,9 +77,8 @@ impl HeldTicketView {
     }
 }
 
-/// Why the place is another one.
+/// Change of the position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "Moved")]
 struct PositionChangeView {
     at: i64,
     cause: &'static str,
@@ -90,7 +88,6 @@ struct PositionChangeView {
 
 /// A message and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "HoldersNotice")]
 struct HolderNoticeView {
     notice: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +158,7 @@ pub(super) fn held_ticket_view(door: &AppState, held: &HeldTicket) -> HeldTicket
     }
 }
 
-/// What a stage says beside its name.
+/// Details of a delivery stage.
 struct StageDetails<'a> {
     since: Timestamp,
     counter: Option<&'a str>,
@@ -194,7 +191,7 @@ impl<'a> StageDetails<'a> {
     }
 }
 
-/// What the rules let a holder do with the ticket as it stands.
+/// Actions that the rules permit the holder in this state.
 fn permitted_actions(ticket: &Ticket, rules: &QueueRules, now: Timestamp) -> Vec<&'static str> {
     let let_pass = ticket.counts.let_pass < rules.let_pass && rules.let_pass_minutes > 0;
     match &ticket.state {

@@ -1,27 +1,30 @@
-//! Lists that come in pages: how many at once, and where the next page begins.
+//! Pages of lists: their size and the cursor of the next one.
 
-use crate::http::refusals::{self, Problem};
+use crate::{ApiState, Problem};
 
-/// In a page, unless fewer or more are asked for.
+/// Items of a page if the request names no limit.
 const DEFAULT_PAGE_SIZE: usize = 100;
 
-/// The most that can be asked for.
+/// Largest limit that a request may name.
 const MAX_PAGE_SIZE: usize = 500;
 
-/// How many are asked for.
-pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
-    match asked.unwrap_or(DEFAULT_PAGE_SIZE) {
-        limit @ 1..=MAX_PAGE_SIZE => Ok(limit),
-        _ => {
-            let detail = format!("limit: 1 to {MAX_PAGE_SIZE}");
-            Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail))
-        }
+/// Number of items that a page has at most, as requested or 100.
+///
+/// # Errors
+/// Unless it is 1 to 500.
+pub fn limit<S: ApiState>(requested: Option<usize>) -> Result<usize, Problem> {
+    let limit = requested.unwrap_or(DEFAULT_PAGE_SIZE);
+    if (1..=MAX_PAGE_SIZE).contains(&limit) {
+        Ok(limit)
+    } else {
+        let detail = format!("limit: 1 to {MAX_PAGE_SIZE}");
+        Err(Problem::new(S::MALFORMED_REQUEST).with_detail(detail))
     }
 }
 
-/// The first of what is left, and the cursor of the last of them if there is more: the next page is
-/// what comes after it.
-pub(super) fn page<T, C>(
+/// The first page of what is left, with the cursor of its last item if there are more: the next page
+/// begins after it.
+pub fn page<T, C>(
     left: impl Iterator<Item = T>,
     limit: usize,
     cursor: impl FnOnce(&T) -> C,
@@ -36,6 +39,7 @@ pub(super) fn page<T, C>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_state::TestState;
 
     #[test]
     fn pages_join_without_gap_or_repeat_and_the_last_one_leads_nowhere() {
@@ -48,6 +52,7 @@ mod tests {
         }
         assert_eq!(seen, (1..=10).collect::<Vec<_>>());
         assert_eq!(page(1..=3, 3, |last| *last), (vec![1, 2, 3], None));
+        let limit = limit::<TestState>;
         assert_eq!(limit(None).unwrap(), 100);
         assert!(limit(Some(0)).is_err() && limit(Some(501)).is_err());
     }

@@ -1,24 +1,22 @@
-//! What handlers answer, as types that say what stands in the document: [`axum::Json`] for 200,
-//! [`Created`] for 201, [`Accepted`] for 202. A handler of something else answers a `Response`, and
-//! its operation says what is in it.
+//! Response types of handlers that describe themselves: [`axum::Json`] for 200, [`Created`] for 201,
+//! [`Accepted`] for 202. A handler of anything else returns a `Response`, which its operation
+//! describes.
 
 use super::operation::{SchemaFn, schema_of};
-use crate::http::refusals::Problem;
-use crate::http::state::AppState;
 use axum::Json;
-use axum::handler::Handler;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
-/// One way in which an operation answers.
-pub(crate) struct ResponseSpec {
+/// One response of an operation.
+pub struct ResponseSpec {
     pub(super) status: StatusCode,
     pub(super) content_type: &'static str,
-    /// Of JSON.
+    /// Schema of a JSON body.
     pub(super) schema: Option<SchemaFn>,
-    /// Of a stream: each event by its name, with its data.
+    /// Events of a stream: the name of each, and the schema of its data.
     pub(super) events: Vec<(&'static str, SchemaFn)>,
 }
 
@@ -38,22 +36,22 @@ impl ResponseSpec {
         ResponseSpec { status: StatusCode::NO_CONTENT, ..ResponseSpec::content("") }
     }
 
-    /// The events of the stream among these answers.
+    /// Events of the stream among these responses.
     pub(super) fn stream_events_mut(
-        answers: &mut Vec<ResponseSpec>,
+        responses: &mut Vec<ResponseSpec>,
     ) -> &mut Vec<(&'static str, SchemaFn)> {
-        let found = answers.iter().position(|answer| answer.content_type == EVENT_STREAM);
-        let place = found.unwrap_or_else(|| {
-            answers.push(ResponseSpec::content(EVENT_STREAM));
-            answers.len() - 1
+        let found = responses.iter().position(|response| response.content_type == EVENT_STREAM);
+        let index = found.unwrap_or_else(|| {
+            responses.push(ResponseSpec::content(EVENT_STREAM));
+            responses.len() - 1
         });
-        &mut answers[place].events
+        &mut responses[index].events
     }
 }
 
-/// A type that a handler may answer.
-pub(crate) trait ApiResponse: IntoResponse {
-    /// What it says of itself.
+/// A type that a handler of a described route may return.
+pub trait ApiResponse: IntoResponse {
+    /// Responses for the document.
     fn response_specs() -> Vec<ResponseSpec>;
 }
 
@@ -63,8 +61,8 @@ impl<T: Serialize + JsonSchema> ApiResponse for Json<T> {
     }
 }
 
-/// 201 with what was made.
-pub(crate) struct Created<T>(pub(crate) T);
+/// 201 with what was created.
+pub struct Created<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
@@ -79,7 +77,7 @@ impl<T: Serialize + JsonSchema> ApiResponse for Created<T> {
 }
 
 /// 202 with what will be done.
-pub(crate) struct Accepted<T>(pub(crate) T);
+pub struct Accepted<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Accepted<T> {
     fn into_response(self) -> Response {
@@ -93,8 +91,8 @@ impl<T: Serialize + JsonSchema> ApiResponse for Accepted<T> {
     }
 }
 
-/// 200 with something and its revision as the ETag.
-pub(crate) struct WithEtag<T>(pub(crate) u64, pub(crate) T);
+/// 200 with a document and its revision as the ETag.
+pub struct WithEtag<T>(pub u64, pub T);
 
 impl<T: Serialize> IntoResponse for WithEtag<T> {
     fn into_response(self) -> Response {
@@ -108,49 +106,14 @@ impl<T: Serialize + JsonSchema> ApiResponse for WithEtag<T> {
     }
 }
 
-/// What the operation says.
+/// Described by the operation alone.
 impl ApiResponse for Response {
     fn response_specs() -> Vec<ResponseSpec> {
         Vec::new()
     }
 }
 
-/// A handler that answers such a type, or a problem.
-#[diagnostic::on_unimplemented(
-    message = "a route of the API answers `Result<A, Problem>`, A one of `openapi::answer`",
-    note = "and takes what axum's handlers take"
-)]
-pub(crate) trait ApiHandler<T>: Handler<T, AppState> {
-    /// What it answers when it does not refuse.
-    type Response: ApiResponse;
-}
-
-/// One that looks at nothing.
-impl<F, Fut, A> ApiHandler<((),)> for F
-where
-    F: Handler<((),), AppState> + FnOnce() -> Fut,
-    Fut: Future<Output = Result<A, Problem>>,
-    A: ApiResponse,
-{
-    type Response = A;
-}
-
-macro_rules! impl_api_handler {
-    ($(($($given:ident)*),)*) => {
-        $(
-            impl<F, Fut, A, M, $($given,)*> ApiHandler<(M, $($given,)*)> for F
-            where
-                F: Handler<(M, $($given,)*), AppState> + FnOnce($($given),*) -> Fut,
-                Fut: Future<Output = Result<A, Problem>>,
-                A: ApiResponse,
-            {
-                type Response = A;
-            }
-        )*
-    };
-}
-
-impl_api_handler! {
-    (T1), (T1 T2), (T1 T2 T3), (T1 T2 T3 T4), (T1 T2 T3 T4 T5), (T1 T2 T3 T4 T5 T6),
-    (T1 T2 T3 T4 T5 T6 T7), (T1 T2 T3 T4 T5 T6 T7 T8),
-}
+/// The OpenAPI document of a service, as the response of one of its routes.
+#[derive(Serialize, JsonSchema)]
+#[schemars(with = "serde_json::Map<String, Value>")]
+pub struct OpenApiDocument(pub &'static Value);

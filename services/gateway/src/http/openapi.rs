@@ -1,0 +1,170 @@
+//! Described routes of the gateway: access of its operations, and the OpenAPI document.
+//!
+//! [`endpoint`] begins the description of an operation with its access, which brings its refusals
+//! with it (`unauthorised`, `unknown_site`, `not_your_site`, and `not_allowed` unless any role will
+//! do). [`paihao_http_api::openapi`] shows how a route is added.
+//!
+//! `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib openapi` writes `docs/reference/openapi.json`,
+//! after a conflict in that file too. The tests in `services/gateway/tests/it/openapi` call every
+//! operation of the document and name what they lack for a new one: an action of staff needs a row
+//! in `actions.rs`, a read a line in `responses.rs`, and each refusal a line of a script.
+
+use crate::http::refusals::{self, ProblemDetails};
+use crate::http::state::AppState;
+use paihao_http_api::openapi::{DocumentSettings, schema_of};
+use serde_json::{Map, Value, json};
+
+pub(crate) use paihao_http_api::openapi::{
+    Accepted, ApiArgument, ApiResponse, Created, OpenApiDocument, ResponseSpec, WithEtag,
+};
+
+/// Description of an operation of the gateway.
+pub(crate) type Operation = paihao_http_api::openapi::Operation<AppState>;
+
+/// Routes of the gateway.
+pub(crate) type Routes = paihao_http_api::openapi::Routes<AppState>;
+
+/// Names in braces of paths. A name means the same everywhere.
+const PATH_PARAMETERS: &[(&str, &str)] = &[
+    ("account", "The account's name in the configuration"),
+    ("counter", "The counter's id"),
+    ("id", "The webhook's id"),
+    ("key", "The id of a program's key"),
+    ("kind", "A kind of notice, like `called`; `joined` is the answer to a scan"),
+    ("letter", "The dead letter's id"),
+    ("member", "The id of a member of staff"),
+    ("number", "The ticket's number, like A017"),
+    ("queue", "The queue's id"),
+    ("session", "The id of a session of the asker, or `current`"),
+    ("site", "The site's id"),
+    ("uuid", "The scan session's uuid"),
+];
+
+/// Principals that may use an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anybody.
+    Public,
+    /// A key or session that opens the site, in one of these roles.
+    Site(&'static [Role]),
+    /// A key or session in one of these roles: the operation is about no site, or about several.
+    Authenticated(&'static [Role]),
+    /// WeChat, by its signature.
+    WeChat,
+}
+
+/// Role of a key or session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// Staff at certain counters.
+    Staff,
+    /// Manager of a site or of all.
+    Manager,
+    /// A program at certain counters.
+    Api,
+    /// A program with a manager's scope.
+    ApiManager,
+}
+
+impl Role {
+    /// Every role there is.
+    pub(crate) const ALL: &[Role] = &[Role::Staff, Role::Manager, Role::Api, Role::ApiManager];
+
+    /// Name in the document.
+    fn name(self) -> &'static str {
+        match self {
+            Role::Staff => "staff",
+            Role::Manager => "manager",
+            Role::Api => "api",
+            Role::ApiManager => "api_manager",
+        }
+    }
+}
+
+/// Anybody.
+pub(crate) const PUBLIC: Access = Access::Public;
+
+/// A key or session that opens the site, in any role.
+pub(crate) const ANY_SITE_ROLE: Access = Access::Site(Role::ALL);
+
+/// Any key or session.
+pub(crate) const AUTHENTICATED: Access = Access::Authenticated(Role::ALL);
+
+/// Managers of any site.
+pub(crate) const MANAGERS: Access = Access::Authenticated(&[Role::Manager]);
+
+/// An operation with this id, which clients of the API use, and one sentence about it.
+pub(crate) fn endpoint(id: &'static str, summary: &'static str, access: Access) -> Operation {
+    let operation = Operation::new(id, summary);
+    let roles = match access {
+        Access::Public => return operation,
+        Access::WeChat => {
+            return operation.refuses(&[
+                &refusals::UNKNOWN_ACCOUNT,
+                &refusals::BAD_CALLBACK_QUERY,
+                &refusals::WRONG_SIGNATURE,
+                &refusals::STALE_CALLBACK,
+            ]);
+        }
+        Access::Site(roles) | Access::Authenticated(roles) => roles,
+    };
+    let names = roles.iter().map(|role| role.name()).collect();
+    let mut operation = operation
+        .security(&["key", "session"])
+        .extension("x-roles", names)
+        .refuses(&[&refusals::UNAUTHORISED])
+        // A page of another site must not use a browser's session.
+        .refuses_write(&[&refusals::CROSS_SITE]);
+    if matches!(access, Access::Site(_)) {
+        operation = operation.refuses(&[&refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE]);
+    }
+    // Members, sessions and keys made through the API are read from the ledger.
+    operation = operation.refuses(&[&refusals::LEDGER_UNAVAILABLE]);
+    if roles == Role::ALL { operation } else { operation.refuses(&[&refusals::NOT_ALLOWED]) }
+}
+
+/// Writes that an `Idempotency-Key` identifies.
+pub(crate) trait IdempotencyKeyExt {
+    /// A repeated key is answered like the first time.
+    fn idempotency_key(self) -> Self;
+
+    /// A repeated key is refused: the response is stored nowhere.
+    fn single_use_idempotency_key(self) -> Self;
+}
+
+impl IdempotencyKeyExt for Operation {
+    fn idempotency_key(self) -> Self {
+        self.keyed("Names the wish: repeated within 15 minutes it is done once and answered like the first time")
+            .refuses(&[&refusals::MALFORMED_IDEMPOTENCY_KEY, &refusals::IDEMPOTENCY_KEY_REUSED])
+    }
+
+    fn single_use_idempotency_key(self) -> Self {
+        self.keyed("Names the wish: repeated it is refused, and done once")
+            .refuses(&[&refusals::MALFORMED_IDEMPOTENCY_KEY, &refusals::KEY_MADE_BEFORE])
+    }
+}
+
+/// The OpenAPI document of these routes.
+pub(crate) fn document_of(routes: &Routes) -> Value {
+    routes.document(&DocumentSettings {
+        title: "paihao 排号",
+        version: env!("CARGO_PKG_VERSION"),
+        description: "Queues of Official Accounts. Times are Unix milliseconds; a refusal is a problem with one of the codes of docs/reference/refusals.md.",
+        security_schemes: json!({
+            "key": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A key of the configuration's [staff], or one made for a program, that opens the site, in one of the roles under x-roles.",
+            },
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "paihao",
+                "description": "The cookie of a browser that is logged in (`__Host-paihao` over https). What changes something also needs the header `X-Paihao-Page: 1`, and is refused with `cross_site` if Origin or Sec-Fetch-Site name another site.",
+            },
+        }),
+        path_parameters: PATH_PARAMETERS,
+        problem: schema_of::<ProblemDetails>,
+        problem_headers: |_| Map::new(),
+    })
+}
