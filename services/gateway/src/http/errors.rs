@@ -77,7 +77,7 @@ impl From<UpdateError> for Problem {
             UpdateError::RevisionNeeded => Problem::new(&refusals::REVISION_NEEDED),
             UpdateError::RevisionChanged => Problem::new(&refusals::REVISION_CHANGED),
             UpdateError::TooLarge => Problem::new(&refusals::BODY_TOO_LARGE),
-            UpdateError::Invalid(error) => Problem::invalid_settings(&error),
+            UpdateError::Invalid(error) => super::refusals::invalid_settings(&error),
             UpdateError::InUse(detail) => Problem::new(&refusals::IN_USE).with_detail(detail),
         }
     }
