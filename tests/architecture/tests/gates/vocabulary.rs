@@ -33,7 +33,6 @@ const MAXIMA: &[Maximum] = &[
     max("shared/cache-redis", 0, 2, 16),
     max("shared/chassis", 0, 7, 37),
     max("shared/contracts", 0, 14, 188),
-    max("shared/domain", 1, 28, 343),
     max("shared/ledger", 2, 2, 38),
     max("shared/ledger-nats", 0, 3, 34),
     max("shared/ledger-sqlite", 0, 4, 15),
