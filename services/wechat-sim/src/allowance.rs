@@ -48,7 +48,7 @@ pub enum WindowPolicy {
 pub struct Throttle {
     /// The same content within 60 seconds is refused with 40241.
     pub same_in_a_minute: bool,
-    /// More messages than this in `element` are refused with 43117; 0 is no limit.
+    /// More messages than this in `within` are refused with 43117; 0 is no limit.
     pub most: u32,
     /// The span of `most`.
     pub within: Duration,

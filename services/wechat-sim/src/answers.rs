@@ -1,4 +1,4 @@
-//! Answers as WeChat writes them: always HTTP 200, `encoding=utf-8`, `\/`, and a `request_id_tail` tail.
+//! Answers as WeChat writes them: always HTTP 200, `encoding=utf-8`, `\/`, and a `rid` tail.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};

@@ -104,7 +104,7 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// Remembers at most `max_temporary` temporary codes.
+    /// Remembers at most `most` temporary codes.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             by_ticket: HashMap::new(),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub(crate) struct Payload(String);
 
 impl Payload {
-    /// The head every push has; `create_code` in Unix seconds.
+    /// The head every push has; `created` in Unix seconds.
     pub(crate) fn new(to: &str, from: &str, created: u64, kind: &str) -> Self {
         Self("<xml>".into())
             .text("ToUserName", to)

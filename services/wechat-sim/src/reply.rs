@@ -28,7 +28,7 @@ pub enum ReplyOutcome {
     },
     /// Another valid reply.
     Other {
-        /// `image`, `page_events` …
+        /// `image`, `news` …
         msg_type: String,
     },
     /// The customer sees [`SERVICE_ERROR_TEXT`].

@@ -33,7 +33,8 @@ pub(crate) fn next_batch(site: &Site, rules: &Rules, now: &DecisionInput) -> Opt
         return None;
     }
     let (carried, void) = partition_carried_over(site, rules);
-    let (left, going_on) = (void.len(), carried.len());
+    let left = void.len();
+    let going_on = carried.len();
     if left > MAX_BATCH_TICKETS {
         let events = void.into_iter().take(MAX_BATCH_TICKETS).map(voided_event).collect();
         return Some(DayCloseBatch {

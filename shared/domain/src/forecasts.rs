@@ -10,7 +10,7 @@ use crate::model::time::{DecisionInput, OpeningStatus};
 use crate::protocol::command::QueueState;
 
 impl Site {
-    /// Availability of a queue for those who would join it now.
+    /// Availability of a queue for customers who would join it now.
     pub fn availability(
         &self,
         rules: &Rules,

@@ -64,7 +64,8 @@ fn callable_lines<'a>(
     counter: &'a CounterRules,
 ) -> impl Iterator<Item = (&'a QueueId, &'a QueueRules, &'a Line)> {
     counter.queues.iter().filter_map(|queue| {
-        let (queue_rules, line) = (rules.queues.get(queue)?, site.lines.get(queue)?);
+        let queue_rules = rules.queues.get(queue)?;
+        let line = site.lines.get(queue)?;
         (site.is_calling(rules, queue) && !line.is_empty()).then_some((queue, queue_rules, line))
     })
 }

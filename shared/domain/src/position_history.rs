@@ -22,7 +22,9 @@ impl Site {
             let effect = if own { Some(0) } else { change.effect_on(ticket.rank, ticket.id) };
             let was_in_line = ticket.id <= change.newest_ticket;
             if let Some(ahead_delta) = effect.filter(|_| was_in_line) {
-                let (number, cause, at) = (change.number.clone(), change.cause, change.at);
+                let number = change.number.clone();
+                let cause = change.cause;
+                let at = change.at;
                 changes.push(TicketPositionChange { own, number, cause, ahead_delta, at });
             }
         }
@@ -46,11 +48,13 @@ impl Site {
     ) {
         let is = self.waiting_position(id);
         let Some(ticket) = self.ticket(id) else { return };
-        let (number, queue) = (ticket.number.clone(), ticket.queue.clone());
+        let number = ticket.number.clone();
+        let queue = ticket.queue.clone();
         let in_queue = |position: Option<(QueueId, Rank)>| {
             position.filter(|(line, _)| *line == queue).map(|(_, rank)| rank)
         };
-        let (from, to) = (in_queue(was), in_queue(is));
+        let from = in_queue(was);
+        let to = in_queue(is);
         if from.is_some() || to.is_some() {
             let newest = TicketId(self.last_ticket);
             let line = self.lines.entry(queue).or_default();

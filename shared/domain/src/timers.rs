@@ -92,7 +92,8 @@ fn slip_command(
 /// Command that a ticket's deadline brings, if the rules allow one. The deadline is part of the
 /// command's id: an end that was taken back has another deadline, and falls due a second time.
 fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Option<Command> {
-    let (id, deadline) = (ticket.id.0, deadline.0);
+    let id = ticket.id.0;
+    let deadline = deadline.0;
     let queue_rules = rules.queues.get(&ticket.queue)?;
     match &ticket.state {
         TicketState::Called { counter, call, round, .. } => {

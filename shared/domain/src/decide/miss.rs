@@ -13,7 +13,8 @@ use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
     pub(super) fn miss(&self, served: &CounterTicket) -> Decided {
-        let (counter, ticket) = (&served.counter, self.confirm_counter_ticket(served)?);
+        let counter = &served.counter;
+        let ticket = self.confirm_counter_ticket(served)?;
         let TicketState::Called { deadline, .. } = &ticket.state else {
             return Err(wrong_state(ticket));
         };

@@ -20,7 +20,7 @@ impl Decider<'_> {
         Ok((Outcome::QueueIs(queue.clone(), state), vec![event]))
     }
 
-    /// Notifies the next batch of those who were there when the queue was halted or closed.
+    /// Notifies the next batch of the holders who were there when the queue was halted or closed.
     pub(super) fn continue_notify_queue(&self, queue: &QueueId) -> Decided {
         let Some(remainder) = self.site.lines.get(queue).and_then(|line| line.unnotified.as_ref())
         else {
@@ -37,8 +37,8 @@ impl Decider<'_> {
     /// Voids the tickets of a queue that are not being called or served.
     pub(super) fn clear_queue(&self, queue: &QueueId) -> Decided {
         let all: Vec<_> = self.site.line(queue).all_tickets().collect();
-        let (voided, unswept) =
-            (all.len() as u32, all.len().saturating_sub(MAX_BATCH_TICKETS) as u32);
+        let voided = all.len() as u32;
+        let unswept = all.len().saturating_sub(MAX_BATCH_TICKETS) as u32;
         let first = all.into_iter().take(MAX_BATCH_TICKETS);
         let closed =
             first.map(|ticket| Event::ticket_closed(ticket, CloseReason::QueueCleared, None));

@@ -31,7 +31,8 @@ impl Decider<'_> {
     /// Finishes a service. A called ticket whose service was never started is started too: both
     /// events are recorded.
     pub(super) fn finish(&self, served: &CounterTicket) -> Decided {
-        let (counter, ticket) = (&served.counter, self.confirm_counter_ticket(served)?);
+        let counter = &served.counter;
+        let ticket = self.confirm_counter_ticket(served)?;
         let outcome = Outcome::Finished {
             ticket: ticket.id,
             number: ticket.number.clone(),

@@ -26,7 +26,8 @@ impl Decider<'_> {
                 _ => Refusal::QueueClosed(queue.clone()),
             });
         }
-        let (class, line) = (ticket.rank.class, self.site.line(queue));
+        let class = ticket.rank.class;
+        let line = self.site.line(queue);
         let end = || line.tail_rank(self.arrival_rank(class, ticket.id));
         let rank = match rules.transfer {
             Placement::Arrival => {

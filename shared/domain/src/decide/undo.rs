@@ -38,7 +38,8 @@ impl Decider<'_> {
         }
         let again = ticket.person.as_ref().and_then(|person| self.site.live_ticket_of(person));
         if let Some(other) = again.filter(|other| other.id != ticket.id) {
-            let (number, found) = (other.number.clone(), other.status());
+            let number = other.number.clone();
+            let found = other.status();
             return Err(Refusal::WrongState { number, found });
         }
         if let Some(counter) = before.ticket.at_counter() {

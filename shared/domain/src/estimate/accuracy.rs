@@ -100,7 +100,7 @@ pub struct Accuracy {
 impl Accuracy {
     /// Adds a wait that began in this hour with this many ahead; see [`AccuracyScore::add`].
     pub fn add(&mut self, ahead: u32, hour: u8, median_s: u32, promise_s: u32, waited_s: u32) {
-        let cell = self.cells.entry((AheadBand::of(ahead), hour)).or_default();
+        let cell = self.cells.entry((AheadBand::for_ahead(ahead), hour)).or_default();
         cell.add(median_s, promise_s, waited_s);
     }
 
@@ -175,18 +175,18 @@ mod tests {
     proptest! {
         #[test]
         fn parts_add_up_to_the_whole(
-            told in prop::collection::vec((0..30u32, 0..24u8, 0..9_000u32, 0..9_000u32, 0..9_000u32), 0..60),
+            waits in prop::collection::vec((0..30u32, 0..24u8, 0..9_000u32, 0..9_000u32, 0..9_000u32), 0..60),
             cut in 0..60usize,
         ) {
-            let of = |told: &[(u32, u8, u32, u32, u32)]| {
+            let accuracy_of = |waits: &[(u32, u8, u32, u32, u32)]| {
                 let mut all = Accuracy::default();
-                told.iter().for_each(|t| all.add(t.0, t.1, t.2, t.3, t.4));
+                waits.iter().for_each(|t| all.add(t.0, t.1, t.2, t.3, t.4));
                 all
             };
-            let cut = cut.min(told.len());
-            let mut parts = of(&told[cut..]);
-            parts.merge(&of(&told[..cut]));
-            prop_assert_eq!(&parts, &of(&told));
+            let cut = cut.min(waits.len());
+            let mut parts = accuracy_of(&waits[cut..]);
+            parts.merge(&accuracy_of(&waits[..cut]));
+            prop_assert_eq!(&parts, &accuracy_of(&waits));
             let mut sum = AccuracyScore::default();
             AheadBand::ALL.iter().for_each(|band| sum.merge(&parts.of_band(*band)));
             prop_assert_eq!(&sum, &parts.total());

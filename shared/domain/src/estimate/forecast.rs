@@ -96,7 +96,11 @@ pub enum ClosingRisk {
 }
 
 impl ClosingRisk {
-    pub(super) fn of(median_s: u32, promise_s: u32, closing_s: Option<u32>) -> ClosingRisk {
+    pub(super) fn from_bounds(
+        median_s: u32,
+        promise_s: u32,
+        closing_s: Option<u32>,
+    ) -> ClosingRisk {
         match closing_s {
             Some(closing) if median_s > closing => ClosingRisk::TooLate,
             Some(closing) if promise_s > closing => ClosingRisk::Doubtful,
@@ -124,7 +128,7 @@ impl AheadBand {
         [AheadBand::Few, AheadBand::Some, AheadBand::Many, AheadBand::Crowd];
 
     /// Band of a number ahead.
-    pub fn of(ahead: u32) -> AheadBand {
+    pub fn for_ahead(ahead: u32) -> AheadBand {
         match ahead {
             0..=2 => AheadBand::Few,
             3..=6 => AheadBand::Some,
@@ -162,7 +166,8 @@ mod tests {
 
     #[test]
     fn bands_meet_without_a_gap() {
-        let named: Vec<_> = [0, 2, 3, 6, 7, 14, 15, 9_999].map(|n| AheadBand::of(n).name()).into();
+        let named: Vec<_> =
+            [0, 2, 3, 6, 7, 14, 15, 9_999].map(|n| AheadBand::for_ahead(n).name()).into();
         assert_eq!(named, ["0-2", "0-2", "3-6", "3-6", "7-14", "7-14", "15+", "15+"]);
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn immediate_forecast(input: &ForecastInput) -> Forecast {
         p90_s: 0,
         method: ForecastMethod::Immediate,
         cold: false,
-        closing: ClosingRisk::of(0, 0, input.closing_s),
+        closing: ClosingRisk::from_bounds(0, 0, input.closing_s),
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) fn calibrated_forecast(
         p90_s,
         method,
         cold: queue_model.is_cold(),
-        closing: ClosingRisk::of(median_s, p80_s, input.closing_s),
+        closing: ClosingRisk::from_bounds(median_s, p80_s, input.closing_s),
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_say_while_no_counter_is_open() {
+    fn there_is_no_forecast_while_no_counter_is_open() {
         assert_eq!(ForecastModel::default().forecast(&input_with_ahead(3, &[])), None);
     }
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cold_queue_tells_the_owners_minutes_with_generous_bounds() {
+    fn a_cold_queue_quotes_the_owners_minutes_with_generous_bounds() {
         // Seven people of five minutes each, and a counter that has just begun.
         let forecast = cold_forecast(&input_with_ahead(7, &[busy(0)]));
         assert_eq!((forecast.median_s, forecast.p80_s, forecast.p90_s), (2_400, 3_360, 4_320));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learned_takes_the_place_of_the_owners_minutes() {
+    fn learned_slots_replace_the_owners_minutes() {
         let forecast = eight_minute_model().forecast(&input_with_ahead(7, &[busy(0)])).unwrap();
         assert!((3_600..3_840).contains(&forecast.median_s), "{forecast:?}");
         assert!(!forecast.cold);
@@ -174,12 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn however_long_the_counters_have_been_busy_a_wait_behind_somebody_is_not_nothing() {
+    fn a_wait_behind_another_ticket_is_never_zero_however_long_the_counters_were_busy() {
         assert_eq!(cold_forecast(&input_with_ahead(0, &[100_000; 4].map(busy))).median_s, 23);
     }
 
     #[test]
-    fn closing_before_the_promise_or_before_the_median_is_said() {
+    fn closing_before_the_promise_or_before_the_median_is_a_risk() {
         let closing = |closing_s| {
             let closing_s = Some(closing_s);
             cold_forecast(&ForecastInput { closing_s, ..input_with_ahead(7, &[busy(0)]) }).closing
@@ -196,9 +196,9 @@ mod tests {
             counters in 1..8usize,
             spent in 0..1_000u32,
         ) {
-            let of = |ahead, counters| cold_forecast(&input_with_ahead(ahead, &vec![busy(spent); counters])).median_s;
-            prop_assert!(of(ahead, counters) <= of(ahead + 1, counters));
-            prop_assert!(of(ahead, counters + 1) <= of(ahead, counters) + 1);
+            let median_s = |ahead, counters| cold_forecast(&input_with_ahead(ahead, &vec![busy(spent); counters])).median_s;
+            prop_assert!(median_s(ahead, counters) <= median_s(ahead + 1, counters));
+            prop_assert!(median_s(ahead, counters + 1) <= median_s(ahead, counters) + 1);
         }
 
         #[test]

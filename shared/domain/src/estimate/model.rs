@@ -89,7 +89,7 @@ impl ForecastModel {
         if let Some(predicted_s) = visit.predicted_s.filter(|predicted| *predicted > 0) {
             let ratio = u64::from(waited_s) * 1_000 / u64::from(predicted_s);
             let ratio = u32::try_from(ratio).unwrap_or(MAX_OUTCOME_RATIO).min(MAX_OUTCOME_RATIO);
-            model.outcomes[AheadBand::of(visit.ahead) as usize].push(ratio);
+            model.outcomes[AheadBand::for_ahead(visit.ahead) as usize].push(ratio);
         }
     }
 
@@ -155,7 +155,7 @@ impl QueueModel {
 
     /// Multipliers of a prediction for the 50, 80 and 90 % bounds.
     pub(super) fn multipliers(&self, ahead: u32) -> [f64; 3] {
-        let band = &self.outcomes[AheadBand::of(ahead) as usize];
+        let band = &self.outcomes[AheadBand::for_ahead(ahead) as usize];
         let mut all = Vec::new();
         let sorted = if band.len() >= MIN_OUTCOMES {
             band.sorted()
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_flagged_or_not_predicted_is_not_learned_from() {
+    fn flagged_slots_and_missing_predictions_are_not_learned() {
         let end = ObservationEnd::Called { waited_s: 60, slot_s: 40_000, implausible: true };
         let flagged = Observation { ahead: 1, predicted_s: None, end };
         let at_once = called_observation(0, 0, 0, 120);

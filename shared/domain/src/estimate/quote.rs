@@ -143,17 +143,17 @@ mod tests {
         let range = |low, high| Estimate { low, high };
         let at = |s: i64| Timestamp(s * 1_000);
         let shown = DisplayedRange::new(range(15, 25)).updated(range(15, 30), at(0));
-        assert_eq!(shown.range, range(15, 30), "a rise that follows no fall is told at once");
+        assert_eq!(shown.range, range(15, 30), "a rise that follows no fall is shown at once");
         let shown = shown.updated(range(10, 15), at(10));
         assert_eq!(shown.range, range(10, 15));
         let shown = shown.updated(range(20, 30), at(129));
-        assert_eq!(shown.range, range(15, 15), "nothing longer is told yet");
+        assert_eq!(shown.range, range(15, 15), "nothing longer is shown yet");
         assert_eq!(shown.updated(range(20, 30), at(130)).range, range(20, 30));
     }
 
     proptest! {
         #[test]
-        fn what_is_told_holds_the_bounds_and_little_more(median_s in 0..20_000u32, more in 1..20_000u32) {
+        fn the_quoted_range_holds_the_bounds_and_little_more(median_s in 0..20_000u32, more in 1..20_000u32) {
             let p80_s = median_s + more;
             let Estimate { low, high } = estimate_of(median_s, p80_s);
             prop_assert!(low * 60 <= median_s && p80_s <= high * 60 && low <= high);
@@ -168,7 +168,8 @@ mod tests {
             steps in prop::collection::vec((0..90_000i64, 0..12u32, 0..12u32), 1..60),
         ) {
             let mut shown = DisplayedRange::new(Estimate { low: 10, high: 30 });
-            let (mut now, mut shortened) = (0, None);
+            let mut now = 0;
+            let mut shortened = None;
             for (ms, low, more) in steps {
                 now += ms;
                 let fresh = Estimate { low: 5 * low, high: 5 * (low + more) };

@@ -14,7 +14,7 @@ pub const MAX_SIMULATED_CALLS: u32 = 400;
 
 /// Order of calls, on a copy of the lines that it may empty.
 pub trait CallOrder {
-    /// Removes from the lines the ticket that this counter calls, so many seconds from now.
+    /// Removes from the lines the ticket that this counter calls, `in_s` seconds from now.
     /// Counters are numbered as in [`ForecastInput::counters`].
     fn next_call(&mut self, counter: usize, in_s: u32) -> SimulatedCall;
 }
@@ -76,7 +76,8 @@ impl ForecastModel {
             .map(|(counter, busy)| Reverse((seconds_to_ms(self.remaining_s(busy)), counter)))
             .collect();
         let mut slots = BTreeMap::new();
-        let (mut calls, mut same_queue) = (0, 0);
+        let mut calls = 0;
+        let mut same_queue = 0;
         while let Some(Reverse((at, counter))) = free.pop() {
             let seconds = at as f64 / 1_000.0;
             if calls == MAX_SIMULATED_CALLS {
@@ -99,7 +100,7 @@ impl ForecastModel {
         None
     }
 
-    /// Mean slot of a queue in milliseconds, less the share of those who will have left.
+    /// Mean slot of a queue in milliseconds, less the share of tickets that will have left.
     fn effective_slot_ms(&self, queue: &QueueId, minutes: u32) -> u64 {
         let queue_model = self.queue_model(queue);
         seconds_to_ms(queue_model.service_time(minutes).mean_s * queue_model.stay_rate())
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn those_of_another_line_who_are_called_before_count_with_their_own_minutes() {
+    fn tickets_of_another_line_called_before_count_with_their_own_minutes() {
         // Interleaved 1:1 with a line that takes twenty minutes each.
         let line = [other_call("a", 5), other_call("b", 20), SimulatedCall::Target];
         assert_eq!(wait_s(&input_at("a", 1, &[busy("a", 5)]), fixed_order(&line)), Some(30 * 60));
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_does_not_serve_the_line_stands_aside() {
+    fn a_counter_that_does_not_serve_the_line_does_not_count() {
         let input = input_at("a", 1, &[busy("a", 5), LiveCounter::Free]);
         let mut mine = fixed_order(&[other_call("a", 5), SimulatedCall::Target]);
         let first_only =
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chooser_is_told_when_and_may_change_its_mind() {
+    fn the_call_order_gets_the_time_and_may_change() {
         // A later rule calls this ticket first, from twelve minutes on.
         let call_order =
             |_, in_s| if in_s < 12 * 60 { other_call("b", 5) } else { SimulatedCall::Target };
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_next_at_a_free_counter_is_called_at_once() {
+    fn the_next_ticket_at_a_free_counter_is_called_at_once() {
         let mut call_order = fixed_order(&[SimulatedCall::Target]);
         let forecast = ForecastModel::default()
             .forecast_by_simulation(&input_at("a", 0, &[LiveCounter::Free]), &mut call_order);
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_say_without_a_counter_or_if_the_chooser_never_comes_to_them() {
+    fn there_is_no_forecast_without_a_counter_or_if_the_ticket_is_never_called() {
         assert_eq!(wait_s(&input_at("a", 0, &[]), fixed_order(&[SimulatedCall::Target])), None);
         assert_eq!(
             wait_s(&input_at("a", 1, &[busy("a", 5)]), fixed_order(&[other_call("a", 5)])),
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_line_is_run_to_the_limit_and_drawn_on() {
+    fn a_very_long_line_is_simulated_to_the_limit_and_extrapolated() {
         for ahead in [1_000, 100_000] {
             let mut calls = 0;
             let call_order = |_, _| {

@@ -79,7 +79,8 @@ impl<'a> ServiceTime<'a> {
         let spent = f64::from(spent_s);
         let longer = &self.sorted[self.sorted.partition_point(|slot| *slot <= spent_s)..];
         let learned: u64 = longer.iter().map(|slot| u64::from(slot - spent_s)).sum();
-        let (mut left, mut count) = (learned as f64, longer.len());
+        let mut left = learned as f64;
+        let mut count = longer.len();
         for stand_in in self.prior_slots.iter().filter(|slot| **slot > spent) {
             left += stand_in - spent;
             count += 1;
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_depends_on_what_was_spent() {
+    fn the_rest_of_a_slot_depends_on_the_time_spent() {
         // Half take two minutes and half take ten: a slot of more than three minutes takes ten.
         let slots = recent_slots([120, 600].repeat(75));
         let pace = slots.service_time(6);

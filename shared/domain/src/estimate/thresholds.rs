@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn near_is_not_said_to_the_next_one_nor_a_moment_after_joining() {
+    fn near_is_not_sent_to_the_next_ticket_nor_just_after_joining() {
         assert!(!is_near(0, Some(60), 60_000));
         assert!(!is_near(2, Some(60), 59_999));
     }

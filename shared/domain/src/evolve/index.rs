@@ -82,7 +82,8 @@ impl Site {
             TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
             _ => 0,
         };
-        let (ticket, is) = (shared.clone(), IndexEntry::for_ticket(shared));
+        let ticket = shared.clone();
+        let is = IndexEntry::for_ticket(shared);
         let moved = was.location != is.location || was.rank != is.rank || was.queue != is.queue;
         if moved
             || was.slip_threshold != is.slip_threshold

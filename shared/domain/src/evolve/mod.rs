@@ -100,7 +100,8 @@ impl Site {
                 line.taken += 1;
                 let passes = line.has_anyone_behind(*rank, *ticket);
                 if passes {
-                    let (behind, cause) = (Some((*rank, *ticket)), PositionChangeCause::Priority);
+                    let behind = Some((*rank, *ticket));
+                    let cause = PositionChangeCause::Priority;
                     line.record_overtake(Overtake { behind, before: None, cause });
                 }
                 let new = new_ticket(*ticket, queue, number, person, *rank, *told, at);
@@ -327,7 +328,8 @@ impl Site {
     }
 
     fn add_recent_call(&mut self, called: &Ticket, counter: &CounterId, at: Timestamp, call: u32) {
-        let (number, queue) = (called.number.clone(), called.queue.clone());
+        let number = called.number.clone();
+        let queue = called.queue.clone();
         let recent = RecentCall { number, counter: counter.clone(), queue, at, call };
         self.recent_calls.push_back(recent);
         while self.recent_calls.len() > MAX_RECENT_CALLS {

@@ -105,7 +105,8 @@ impl Node {
 fn rebalance(mut shared: Arc<Node>) -> Arc<Node> {
     let node = Arc::make_mut(&mut shared);
     node.update_totals();
-    let (left, right) = (weight(&node.left), weight(&node.right));
+    let left = weight(&node.left);
+    let right = weight(&node.right);
     if right > MAX_WEIGHT_RATIO * left {
         node.right = node.right.take().map(|side| {
             if weight(&side.left) < SINGLE_ROTATION_RATIO * weight(&side.right) {
@@ -243,7 +244,8 @@ impl Lane {
 
     /// Number of positions before this one, which need not be in the lane.
     pub(crate) fn count_before(&self, position: &Position) -> usize {
-        let (mut tree, mut before) = (&self.root, 0);
+        let mut tree = &self.root;
+        let mut before = 0;
         while let Some(node) = tree {
             tree = if position <= &node.position {
                 &node.left
@@ -356,7 +358,8 @@ mod tests {
         let mut again = (**node).clone();
         again.update_totals();
         assert_eq!((again.len, again.min_threshold), (node.len, node.min_threshold));
-        let (left, right) = (weight(&node.left), weight(&node.right));
+        let left = weight(&node.left);
+        let right = weight(&node.right);
         assert!(
             left <= MAX_WEIGHT_RATIO * right && right <= MAX_WEIGHT_RATIO * left,
             "{left} and {right}"
@@ -370,7 +373,8 @@ mod tests {
         fn a_lane_is_a_sorted_list(
             steps in prop::collection::vec((0..60u32, prop::option::of(0..40i64), any::<bool>()), 1..400),
         ) {
-            let (mut lane, mut list) = (Lane::default(), BTreeMap::new());
+            let mut lane = Lane::default();
+            let mut list = BTreeMap::new();
             for (n, limit, comes) in steps {
                 let earlier = (lane.clone(), list.clone());
                 let threshold = limit.map(|n| SlipThreshold { limit: Timestamp(n), from: Timestamp(40 - n) });

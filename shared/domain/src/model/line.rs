@@ -24,7 +24,8 @@ pub struct Line {
     pub(crate) held: OrdSet<TicketId>,
     pub(crate) missed: OrdSet<TicketId>,
     pub(crate) last_called: Option<Number>,
-    /// Tickets of a better class that were called before somebody who had come earlier, by arrival.
+    /// Tickets of a better class that were called before a ticket that had come earlier, by
+    /// arrival.
     priority_passes: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
     pub(crate) position_changes: PositionChanges,
     overtakes: Vector<Overtake>,
@@ -196,7 +197,8 @@ impl Line {
         &self,
         mut may: impl FnMut(&SlipThreshold, u32, u32) -> bool,
     ) -> Vec<(TicketId, u32)> {
-        let (mut found, mut better) = (Vec::new(), 0);
+        let mut found = Vec::new();
+        let mut better = 0;
         for lane in self.lanes.values() {
             lane.slip_candidates(
                 &mut |least, first, last| may(least, better + first, better + last),

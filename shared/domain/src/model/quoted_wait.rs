@@ -16,8 +16,8 @@ pub struct QuotedWait {
 impl QuotedWait {
     /// Quote of a forecast.
     pub(crate) fn from_forecast(ahead: u32, forecast: Option<Forecast>) -> QuotedWait {
-        let (estimate, cold) =
-            (forecast.map(|f| f.to_estimate()), forecast.is_some_and(|f| f.cold));
+        let estimate = forecast.map(|forecast| forecast.to_estimate());
+        let cold = forecast.is_some_and(|forecast| forecast.cold);
         QuotedWait { ahead, estimate, cold }
     }
 

@@ -80,7 +80,7 @@ pub enum CallPolicy {
         first: u32,
         /// Calls of the other classes.
         second: u32,
-        /// `true` if those who return after a miss have a lane of their own.
+        /// `true` if returns after a miss have a lane of their own.
         missed_lane: bool,
     },
 }

@@ -76,7 +76,7 @@ pub struct RecentCall {
     pub call: u32,
 }
 
-/// Availability of a queue for those who would join it.
+/// Availability of a queue for customers who would join it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueAvailability {
     /// Numbers are given out and called.

@@ -1,4 +1,4 @@
-//! What concerns more people than one decision takes comes in pieces that add up to the whole.
+//! Tests of decisions in batches, which must add up to the whole.
 
 use crate::fixture::{MINUTE_MS, call, given_with_rules, manager, open, rules, take};
 use paihao_domain::{
@@ -21,7 +21,7 @@ fn carry_over_rules() -> Rules {
     rules
 }
 
-/// A site, what was decided there, and the moment.
+/// Site, its notifications and events so far, and the time.
 #[derive(Clone)]
 struct BatchScenario {
     site: Site,
@@ -33,12 +33,12 @@ struct BatchScenario {
 }
 
 impl BatchScenario {
-    /// So many people in queue `queue_a`; every fifth has no WeChat.
+    /// Site with this many people in queue `a`; every fifth has no WeChat.
     fn new(people: usize, rules: Rules) -> BatchScenario {
-        let hall = given_with_rules(rules.clone(), [open("1")]);
-        let now = hall.now.clone();
-        let mut story = BatchScenario {
-            site: hall.site,
+        let fixture = given_with_rules(rules.clone(), [open("1")]);
+        let now = fixture.now.clone();
+        let mut scenario = BatchScenario {
+            site: fixture.site,
             rules,
             now,
             notifications: vec![],
@@ -46,22 +46,21 @@ impl BatchScenario {
             commands: 0,
         };
         for n in 0..people {
-            let act = match n % 5 {
-                4 => {
-                    Act::Take { queue: queue_a(), person: None, via: None, class: None, key: None }
-                }
-                _ => take(&format!("p{n}"), "a"),
+            let act = if n % 5 == 4 {
+                Act::Take { queue: queue_a(), person: None, via: None, class: None, key: None }
+            } else {
+                take(&format!("p{n}"), "a")
             };
-            story.run(act).unwrap();
+            scenario.run(act).unwrap();
         }
-        story.now.at = story.now.at.plus_ms(2 * MINUTE_MS);
-        (story.notifications, story.events) = (vec![], vec![]);
-        story
+        scenario.now.at = scenario.now.at.plus_ms(2 * MINUTE_MS);
+        (scenario.notifications, scenario.events) = (vec![], vec![]);
+        scenario
     }
 
     fn execute(&mut self, command: &Command) -> Result<Outcome, Refusal> {
         match decide(&self.site, &self.rules, command, &self.now)? {
-            DecisionResult::AlreadyDecided(known) => Ok(known.outcome),
+            DecisionResult::AlreadyDecided(recorded) => Ok(recorded.outcome),
             DecisionResult::Decided(decision, after) => {
                 self.site.apply(&decision);
                 assert_eq!(self.site, *after);
@@ -70,8 +69,8 @@ impl BatchScenario {
                 });
                 assert!(people.count() <= MAX_BATCH_TICKETS, "too much in one decision");
                 for event in decision.events {
-                    if let Event::NotificationTriggered(milestone) = &event {
-                        self.notifications.push(milestone.clone());
+                    if let Event::NotificationTriggered(trigger) = &event {
+                        self.notifications.push(trigger.clone());
                     }
                     self.events.push(event);
                 }
@@ -90,7 +89,7 @@ impl BatchScenario {
         self.execute(&Command { id, fingerprint: 0, actor, act })
     }
 
-    /// Decides one thing that is due; whether there was any.
+    /// Runs one command that is due; returns `false` if none is.
     fn run_next_due(&mut self) -> bool {
         let due = due_commands(&self.site, &self.rules, &self.now);
         assert_eq!(
@@ -102,7 +101,7 @@ impl BatchScenario {
         true
     }
 
-    /// As any replica would, one after the other.
+    /// Runs the commands that are due, one after the other, and returns their number.
     fn run_until_idle(&mut self) -> usize {
         (0..).take_while(|_| self.run_next_due()).count()
     }
@@ -112,8 +111,8 @@ impl BatchScenario {
     }
 
     fn closed_count(&self, reason: CloseReason) -> usize {
-        let of = |stage: &TicketState| matches!(stage, TicketState::Closed { reason: r, .. } if *r == reason);
-        self.site.tickets().filter(|ticket| of(&ticket.state)).count()
+        let is_closed = |state: &TicketState| matches!(state, TicketState::Closed { reason: r, .. } if *r == reason);
+        self.site.tickets().filter(|ticket| is_closed(&ticket.state)).count()
     }
 
     fn waiting_with_person(&self) -> Vec<TicketId> {
@@ -134,130 +133,133 @@ static ONE_BATCH_LINE: LazyLock<BatchScenario> =
     LazyLock::new(|| BatchScenario::new(MAX_BATCH_TICKETS, rules()));
 
 #[test]
-fn whoever_waits_in_a_halted_line_is_told_once_in_order_in_as_many_pieces_as_it_takes() {
+fn holders_in_a_halted_line_are_notified_once_in_order_in_as_many_batches_as_needed() {
     for (state, name) in [(QueueState::Halted, "halted"), (QueueState::Closed, "queue_closed")] {
-        let mut story = LARGE_LINE.clone();
-        let people = story.waiting_with_person();
-        story.run(set_queue(state)).unwrap();
-        assert!(story.run(call("1")).is_err(), "nobody is called from the first piece on");
-        assert_eq!(story.run_until_idle(), 2);
-        let told: Vec<_> = story.notifications.iter().map(|milestone| milestone.ticket).collect();
-        assert_eq!(told, people);
-        assert!(story.notifications.iter().all(|milestone| milestone.kind.name() == name));
-        if let paihao_domain::NotificationKind::Halted(told) =
-            &story.notifications.last().unwrap().kind
+        let mut scenario = LARGE_LINE.clone();
+        let people = scenario.waiting_with_person();
+        scenario.run(set_queue(state)).unwrap();
+        assert!(scenario.run(call("1")).is_err(), "nobody is called from the first batch on");
+        assert_eq!(scenario.run_until_idle(), 2);
+        let notified: Vec<_> =
+            scenario.notifications.iter().map(|trigger| trigger.ticket).collect();
+        assert_eq!(notified, people);
+        assert!(scenario.notifications.iter().all(|trigger| trigger.kind.name() == name));
+        if let paihao_domain::NotificationKind::Halted(quote) =
+            &scenario.notifications.last().unwrap().kind
         {
             let last = *people.last().unwrap();
-            assert_eq!(told.ahead, story.site.ahead(story.site.ticket(last).unwrap()));
+            assert_eq!(quote.ahead, scenario.site.ahead(scenario.site.ticket(last).unwrap()));
         }
     }
-    // As many as one decision takes are told in one.
-    let mut story = ONE_BATCH_LINE.clone();
-    story.run(set_queue(QueueState::Halted)).unwrap();
+    // Exactly one batch is notified in the decision itself.
+    let mut scenario = ONE_BATCH_LINE.clone();
+    scenario.run(set_queue(QueueState::Halted)).unwrap();
     assert_eq!(
-        (story.notifications.len(), story.run_until_idle()),
+        (scenario.notifications.len(), scenario.run_until_idle()),
         (ONE_BATCH_LINE.waiting_with_person().len(), 0)
     );
 }
 
 #[test]
-fn a_line_that_goes_on_before_everybody_was_told_is_told_no_more() {
-    let mut story = LARGE_LINE.clone();
-    story.run(set_queue(QueueState::Halted)).unwrap();
-    let told = story.notifications.len();
-    story.run(set_queue(QueueState::Open)).unwrap();
-    assert_eq!((story.run_until_idle(), story.notifications.len()), (0, told));
+fn a_line_that_reopens_before_the_last_batch_sends_no_more_notices() {
+    let mut scenario = LARGE_LINE.clone();
+    scenario.run(set_queue(QueueState::Halted)).unwrap();
+    let sent = scenario.notifications.len();
+    scenario.run(set_queue(QueueState::Open)).unwrap();
+    assert_eq!((scenario.run_until_idle(), scenario.notifications.len()), (0, sent));
 }
 
 #[test]
 fn a_cleared_line_is_void_to_the_last_and_nobody_is_called_meanwhile() {
-    let mut story = LARGE_LINE.clone();
-    let all = story.waiting().len() as u32;
-    let people = story.waiting_with_person();
-    let outcome = story.run(Act::ClearQueue(queue_a())).unwrap();
+    let mut scenario = LARGE_LINE.clone();
+    let all = scenario.waiting().len() as u32;
+    let people = scenario.waiting_with_person();
+    let outcome = scenario.run(Act::ClearQueue(queue_a())).unwrap();
     assert_eq!(outcome, Outcome::QueueCleared { queue: queue_a(), voided: all });
-    assert!(matches!(story.run(call("1")), Err(Refusal::QueueHalted(_))));
-    // Who joins meanwhile was not there when it was cleared.
-    story.run(take("late", "a")).unwrap();
-    assert_eq!(story.run_until_idle(), 2);
-    assert_eq!(story.closed_count(CloseReason::QueueCleared), all as usize);
-    assert_eq!(story.waiting().len(), 1);
-    let told = story.notifications.iter().filter(|m| m.kind.name() == "queue_closed");
-    assert_eq!(told.map(|milestone| milestone.ticket).collect::<Vec<_>>(), people);
-    story.run(call("1")).unwrap();
+    assert!(matches!(scenario.run(call("1")), Err(Refusal::QueueHalted(_))));
+    // A ticket taken meanwhile was not there when the line was cleared.
+    scenario.run(take("late", "a")).unwrap();
+    assert_eq!(scenario.run_until_idle(), 2);
+    assert_eq!(scenario.closed_count(CloseReason::QueueCleared), all as usize);
+    assert_eq!(scenario.waiting().len(), 1);
+    let sent = scenario.notifications.iter().filter(|m| m.kind.name() == "queue_closed");
+    assert_eq!(sent.map(|trigger| trigger.ticket).collect::<Vec<_>>(), people);
+    scenario.run(call("1")).unwrap();
 }
 
 #[test]
-fn a_line_that_is_cleared_and_closed_at_once_tells_each_once() {
-    let mut story = LARGE_LINE.clone();
-    let people = story.waiting_with_person();
-    story.run(set_queue(QueueState::Halted)).unwrap();
-    story.run(Act::ClearQueue(queue_a())).unwrap();
-    story.run(set_queue(QueueState::Closed)).unwrap();
-    story.run_until_idle();
-    let closed = story.notifications.iter().filter(|m| m.kind.name() == "queue_closed");
-    let closed: Vec<_> = closed.map(|milestone| milestone.ticket).collect();
-    // The first had just been told that the line was halted: a minute lies between two notices.
+fn a_line_that_is_cleared_and_closed_at_once_notifies_each_holder_once() {
+    let mut scenario = LARGE_LINE.clone();
+    let people = scenario.waiting_with_person();
+    scenario.run(set_queue(QueueState::Halted)).unwrap();
+    scenario.run(Act::ClearQueue(queue_a())).unwrap();
+    scenario.run(set_queue(QueueState::Closed)).unwrap();
+    scenario.run_until_idle();
+    let closed = scenario.notifications.iter().filter(|m| m.kind.name() == "queue_closed");
+    let closed: Vec<_> = closed.map(|trigger| trigger.ticket).collect();
+    // The first batch was notified of the halt just now: a minute lies between two notices.
     assert_eq!(closed, people[MAX_BATCH_TICKETS * 4 / 5..]);
-    assert_eq!(story.notifications.len(), people.len());
-    assert!(story.waiting().is_empty());
+    assert_eq!(scenario.notifications.len(), people.len());
+    assert!(scenario.waiting().is_empty());
 }
 
 #[test]
-fn a_day_ends_in_pieces_before_anything_of_the_next_one() {
-    let mut story = LARGE_LINE.clone();
-    let all = story.waiting().len();
-    story.now = DecisionInput::on_day(Day(20_001), story.now.at.plus_ms(MINUTE_MS));
-    assert_eq!(story.run(take("early", "a")), Err(Refusal::DayTurning));
-    assert_eq!(story.run(Act::CloseDay), Err(Refusal::NotAllowed(paihao_domain::Role::Manager)));
-    assert!(story.run_next_due());
-    assert_eq!(story.closed_count(CloseReason::DayClosed), MAX_BATCH_TICKETS);
-    assert_eq!(story.run(take("early", "a")), Err(Refusal::DayTurning));
-    assert_eq!(story.site.day(), Some(Day(20_000)));
-    assert!(story.run_next_due());
-    // What is left fits into one decision: whatever comes first brings it.
-    assert_eq!(day_close_command(&story.site, &story.rules, &story.now), None);
-    story.run(take("early", "a")).unwrap();
-    assert_eq!(story.site.day(), Some(Day(20_001)));
-    let ended = story.events.iter().find_map(|event| match event {
+fn a_day_ends_in_batches_before_anything_of_the_next_one() {
+    let mut scenario = LARGE_LINE.clone();
+    let all = scenario.waiting().len();
+    scenario.now = DecisionInput::on_day(Day(20_001), scenario.now.at.plus_ms(MINUTE_MS));
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    assert_eq!(scenario.run(Act::CloseDay), Err(Refusal::NotAllowed(paihao_domain::Role::Manager)));
+    assert!(scenario.run_next_due());
+    assert_eq!(scenario.closed_count(CloseReason::DayClosed), MAX_BATCH_TICKETS);
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    assert_eq!(scenario.site.day(), Some(Day(20_000)));
+    assert!(scenario.run_next_due());
+    // The rest fits into one decision: the first command of the new day brings it.
+    assert_eq!(day_close_command(&scenario.site, &scenario.rules, &scenario.now), None);
+    scenario.run(take("early", "a")).unwrap();
+    assert_eq!(scenario.site.day(), Some(Day(20_001)));
+    let ended = scenario.events.iter().find_map(|event| match event {
         Event::DayClosed { voided, carried, .. } => Some((*voided as usize, *carried)),
         _ => None,
     });
     assert_eq!(ended, Some((all, 0)));
-    let closed = story.events.iter().filter(|event| matches!(event, Event::TicketClosed { .. }));
+    let closed = scenario.events.iter().filter(|event| matches!(event, Event::TicketClosed { .. }));
     assert_eq!(closed.count(), all);
-    let told: Vec<_> = story.notifications.iter().map(|milestone| milestone.kind.name()).collect();
-    assert_eq!(told, ["joined"], "it is the middle of the night");
+    let sent: Vec<_> = scenario.notifications.iter().map(|trigger| trigger.kind.name()).collect();
+    assert_eq!(sent, ["joined"], "it is the middle of the night");
 }
 
 #[test]
 fn a_line_that_goes_on_over_the_night_is_carried_whole_before_anybody_joins() {
-    let mut story = BatchScenario::new(2 * MAX_BATCH_TICKETS + 150, carry_over_rules());
-    let (line, counter) = (story.waiting(), story.run(call("1")));
+    let mut scenario = BatchScenario::new(2 * MAX_BATCH_TICKETS + 150, carry_over_rules());
+    let line = scenario.waiting();
+    let counter = scenario.run(call("1"));
     counter.unwrap();
-    story.now = DecisionInput::on_day(Day(20_001), story.now.at.plus_ms(MINUTE_MS));
-    assert_eq!(story.run(take("early", "a")), Err(Refusal::DayTurning));
-    assert!(story.run_next_due());
-    assert_eq!(story.site.day(), Some(Day(20_001)));
-    assert_eq!(story.run(take("early", "a")), Err(Refusal::DayTurning));
-    // A replica whose clock is behind goes on with it, too.
+    scenario.now = DecisionInput::on_day(Day(20_001), scenario.now.at.plus_ms(MINUTE_MS));
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    assert!(scenario.run_next_due());
+    assert_eq!(scenario.site.day(), Some(Day(20_001)));
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    // A replica whose clock is behind continues it, too.
     let ahead = std::mem::replace(
-        &mut story.now,
+        &mut scenario.now,
         DecisionInput::on_day(Day(20_000), Timestamp(2_000_000_000)),
     );
-    assert!(story.run_next_due());
-    story.now = ahead;
-    assert_eq!(story.run_until_idle(), 1);
-    assert_eq!(story.waiting(), line[1..]);
-    let busy = story.site.tickets().find(|ticket| ticket.status() == TicketStatus::Called).unwrap();
+    assert!(scenario.run_next_due());
+    scenario.now = ahead;
+    assert_eq!(scenario.run_until_idle(), 1);
+    assert_eq!(scenario.waiting(), line[1..]);
+    let busy =
+        scenario.site.tickets().find(|ticket| ticket.status() == TicketStatus::Called).unwrap();
     assert_eq!(busy.id, line[0]);
-    let outcome = story.run(take("early", "a")).unwrap();
-    let Outcome::Holding { number, told, .. } = outcome else { panic!("{outcome:?}") };
+    let outcome = scenario.run(take("early", "a")).unwrap();
+    let Outcome::Holding { number, told: quote, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(number.serial as usize, line.len() + 1);
-    assert_eq!(told.ahead as usize, line.len() - 1);
+    assert_eq!(quote.ahead as usize, line.len() - 1);
 }
 
-/// What may come between two pieces.
+/// Random act that may come between two batches.
 fn concurrent_act() -> impl Strategy<Value = Act> {
     let ticket = || (1..2 * MAX_BATCH_TICKETS as u32 + 150).prop_map(TicketId);
     prop_oneof![
@@ -278,42 +280,42 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_comes_between_the_pieces_they_add_up_to_the_whole(
+    fn batches_add_up_to_the_whole_whatever_comes_between_them(
         clears in any::<bool>(),
         between in prop::collection::vec(prop::option::weighted(0.85, concurrent_act()), 0..40),
     ) {
-        let mut story = LARGE_LINE.clone();
-        let there: BTreeSet<_> = story.waiting().into_iter().collect();
-        let people: BTreeSet<_> = story.waiting_with_person().into_iter().collect();
+        let mut scenario = LARGE_LINE.clone();
+        let present: BTreeSet<_> = scenario.waiting().into_iter().collect();
+        let people: BTreeSet<_> = scenario.waiting_with_person().into_iter().collect();
         let kind = if clears { "queue_closed" } else { "halted" };
-        story.run(if clears { Act::ClearQueue(queue_a()) } else { set_queue(QueueState::Halted) }).unwrap();
-        let halted = story.now.at;
+        scenario.run(if clears { Act::ClearQueue(queue_a()) } else { set_queue(QueueState::Halted) }).unwrap();
+        let start = scenario.now.at;
         for act in between {
             match act {
-                Some(act) => drop(story.run(act)),
-                None => drop(story.run_next_due()),
+                Some(act) => drop(scenario.run(act)),
+                None => drop(scenario.run_next_due()),
             }
         }
-        story.run_until_idle();
-        let told: Vec<_> = story.notifications.iter().filter(|m| m.kind.name() == kind).collect();
-        let once: BTreeSet<_> = told.iter().map(|milestone| milestone.ticket).collect();
-        prop_assert_eq!(once.len(), told.len(), "nobody is told twice");
-        prop_assert!(once.is_subset(&people), "nobody who was not there is told");
-        let line = story.site.line(&queue_a());
-        for id in &there {
-            let ticket = story.site.ticket(*id).unwrap();
+        scenario.run_until_idle();
+        let sent: Vec<_> = scenario.notifications.iter().filter(|m| m.kind.name() == kind).collect();
+        let notified: BTreeSet<_> = sent.iter().map(|trigger| trigger.ticket).collect();
+        prop_assert_eq!(notified.len(), sent.len(), "nobody is notified twice");
+        prop_assert!(notified.is_subset(&people), "only holders who were there are notified");
+        let line = scenario.site.line(&queue_a());
+        for id in &present {
+            let ticket = scenario.site.ticket(*id).unwrap();
             let stays = ticket.queue == queue_a() && matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. });
             prop_assert!(!(clears && stays), "{} is still there", ticket.number);
             if !clears && stays && ticket.person.is_some() {
-                prop_assert!(once.contains(id), "{} was not told", ticket.number);
+                prop_assert!(notified.contains(id), "{} was not notified", ticket.number);
             }
             if let TicketState::Closed { reason: CloseReason::QueueCleared, .. } = ticket.state {
-                prop_assert!(!people.contains(id) || once.contains(id) || ticket.person.is_none());
+                prop_assert!(!people.contains(id) || notified.contains(id) || ticket.person.is_none());
             }
         }
-        prop_assert!(line.waiting().all(|id| !clears || !there.contains(&id)));
-        prop_assert_eq!(halted, story.now.at);
-        let next = next_due_at(&story.site, &story.rules, &story.now);
-        prop_assert!(next.is_none_or(|next| next > story.now.at), "something is left");
+        prop_assert!(line.waiting().all(|id| !clears || !present.contains(&id)));
+        prop_assert_eq!(start, scenario.now.at);
+        let next = next_due_at(&scenario.site, &scenario.rules, &scenario.now);
+        prop_assert!(next.is_none_or(|next| next > scenario.now.at), "something is left");
     }
 }

@@ -1,4 +1,4 @@
-//! Calling, and what becomes of the called.
+//! Tests of calls and of the tickets called.
 
 use crate::fixture::{call, finish, given, miss, open, take};
 use paihao_domain::{
@@ -7,100 +7,100 @@ use paihao_domain::{
 
 #[test]
 fn first_come_first_served() {
-    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a")]);
-    assert_eq!(hall.when(call("1")).then_called(), "A001");
-    hall.when(finish("1")).then();
-    assert_eq!(hall.when(call("1")).then_called(), "A002");
+    let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a")]);
+    assert_eq!(fixture.when(call("1")).then_called(), "A001");
+    fixture.when(finish("1")).then();
+    assert_eq!(fixture.when(call("1")).then_called(), "A002");
 }
 
 #[test]
-fn a_counter_of_several_queues_calls_whoever_came_first() {
-    let mut hall = given([open("2"), take("ann", "b"), take("ben", "a"), take("cai", "b")]);
+fn a_counter_of_several_queues_calls_the_earliest_arrival() {
+    let mut fixture = given([open("2"), take("ann", "b"), take("ben", "a"), take("cai", "b")]);
     for number in ["B001", "A001", "B002"] {
-        assert_eq!(hall.when(call("2")).then_called(), number);
-        hall.when(finish("2")).then();
+        assert_eq!(fixture.when(call("2")).then_called(), number);
+        fixture.when(finish("2")).then();
     }
 }
 
 #[test]
-fn a_counter_calls_only_whom_it_serves() {
-    let mut hall = given([open("3"), take("ann", "a")]);
-    assert_eq!(hall.when(call("3")).then_refused(), Refusal::NobodyWaiting(CounterId::new("3")));
+fn a_counter_calls_only_from_its_queues() {
+    let mut fixture = given([open("3"), take("ann", "a")]);
+    assert_eq!(fixture.when(call("3")).then_refused(), Refusal::NobodyWaiting(CounterId::new("3")));
 }
 
 #[test]
 fn two_counters_never_call_the_same_person() {
-    let mut hall = given([open("1"), open("2"), take("ann", "a"), take("ben", "a")]);
-    assert_eq!(hall.when(call("1")).then_called(), "A001");
-    assert_eq!(hall.when(call("2")).then_called(), "A002");
-    assert_eq!(hall.waiting("a"), Vec::<String>::new());
+    let mut fixture = given([open("1"), open("2"), take("ann", "a"), take("ben", "a")]);
+    assert_eq!(fixture.when(call("1")).then_called(), "A001");
+    assert_eq!(fixture.when(call("2")).then_called(), "A002");
+    assert_eq!(fixture.waiting("a"), Vec::<String>::new());
 }
 
 #[test]
-fn a_counter_with_somebody_calls_nobody_else() {
-    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
-    let refused = hall.when(call("1")).then_refused();
+fn a_busy_counter_calls_no_other_ticket() {
+    let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
+    let refused = fixture.when(call("1")).then_refused();
     assert!(matches!(refused, Refusal::CounterBusy { number, .. } if number.to_string() == "A001"));
-    assert_eq!(hall.waiting("a"), ["A002"]);
+    assert_eq!(fixture.waiting("a"), ["A002"]);
 }
 
 #[test]
-fn the_called_are_told_where_and_until_when() {
-    let mut hall = given([open("1"), take("ann", "a")]);
-    let events = hall.when(call("1")).then_events();
-    let Some(Event::NotificationTriggered(milestone)) = events.last() else { panic!("{events:?}") };
-    assert_eq!(milestone.person.as_str(), "ann");
-    assert_eq!(milestone.number.to_string(), "A001");
-    assert_eq!(&*milestone.queue_name, "存取款");
-    assert_eq!(milestone.valid_until, hall.now.at.plus_ms(180_000));
-    let NotificationKind::Called { counter_name, call } = &milestone.kind else { panic!() };
+fn a_called_holder_is_notified_of_the_counter_and_the_deadline() {
+    let mut fixture = given([open("1"), take("ann", "a")]);
+    let events = fixture.when(call("1")).then_events();
+    let Some(Event::NotificationTriggered(trigger)) = events.last() else { panic!("{events:?}") };
+    assert_eq!(trigger.person.as_str(), "ann");
+    assert_eq!(trigger.number.to_string(), "A001");
+    assert_eq!(&*trigger.queue_name, "存取款");
+    assert_eq!(trigger.valid_until, fixture.now.at.plus_ms(180_000));
+    let NotificationKind::Called { counter_name, call } = &trigger.kind else { panic!() };
     assert_eq!((&**counter_name, *call), ("1号窗口", 1));
 }
 
 #[test]
-fn nobody_is_told_who_has_no_wechat() {
+fn a_holder_without_wechat_gets_no_notification() {
     let nobody =
         Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None, key: None };
-    let mut hall = given([open("1"), nobody]);
-    let events = hall.when(call("1")).then_events();
+    let mut fixture = given([open("1"), nobody]);
+    let events = fixture.when(call("1")).then_events();
     assert!(matches!(events[..], [Event::TicketCalled { .. }]), "{events:?}");
 }
 
 #[test]
-fn the_missed_are_out_of_the_line_and_the_counter_is_free() {
-    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), miss("1")]);
-    let stage = &hall.site.ticket(TicketId(1)).unwrap().state;
-    assert!(matches!(stage, TicketState::Missed { .. }));
-    assert_eq!(hall.when(call("1")).then_called(), "A002");
+fn a_missed_ticket_leaves_the_line_and_the_counter_is_free() {
+    let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), miss("1")]);
+    let state = &fixture.site.ticket(TicketId(1)).unwrap().state;
+    assert!(matches!(state, TicketState::Missed { .. }));
+    assert_eq!(fixture.when(call("1")).then_called(), "A002");
 }
 
 #[test]
 fn an_idle_counter_has_nobody_to_finish_with_or_to_miss() {
-    let mut hall = given([open("1")]);
+    let mut fixture = given([open("1")]);
     let idle = Refusal::CounterIdle(CounterId::new("1"));
-    assert_eq!(hall.when(finish("1")).then_refused(), idle);
-    assert_eq!(hall.when(miss("1")).then_refused(), idle);
+    assert_eq!(fixture.when(finish("1")).then_refused(), idle);
+    assert_eq!(fixture.when(miss("1")).then_refused(), idle);
 }
 
 #[test]
 fn a_late_press_does_not_end_somebody_elses_service() {
-    let mut hall =
+    let mut fixture =
         given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), finish("1"), call("1")]);
     let served = CounterTicket { counter: CounterId::new("1"), number: Some("A001".into()) };
-    let refused = hall.when(Act::Finish(served.clone())).then_refused();
+    let refused = fixture.when(Act::Finish(served.clone())).then_refused();
     assert!(matches!(refused, Refusal::CounterBusy { .. }));
-    assert_eq!(hall.at_counter("1").as_deref(), Some("A002"));
+    assert_eq!(fixture.at_counter("1").as_deref(), Some("A002"));
     let meant = CounterTicket { number: Some("A002".into()), ..served };
-    hall.when(Act::Finish(meant)).then();
-    assert_eq!(hall.at_counter("1"), None);
+    fixture.when(Act::Finish(meant)).then();
+    assert_eq!(fixture.at_counter("1"), None);
 }
 
 #[test]
 fn the_board_remembers_the_last_twenty_calls_newest_first() {
     let people = (1..=22).map(|i| take(&format!("p{i}"), "a"));
     let calls = (1..=22).flat_map(|_| [call("1"), finish("1")]);
-    let hall = given([open("1")].into_iter().chain(people).chain(calls));
-    let board: Vec<_> = hall.site.recent_calls().map(|call| call.number.to_string()).collect();
+    let fixture = given([open("1")].into_iter().chain(people).chain(calls));
+    let board: Vec<_> = fixture.site.recent_calls().map(|call| call.number.to_string()).collect();
     assert_eq!(board.len(), 20);
     assert_eq!((board[0].as_str(), board[19].as_str()), ("A022", "A003"));
 }

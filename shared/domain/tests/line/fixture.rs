@@ -1,4 +1,4 @@
-//! A small hall to tell stories about, and the words given / when / then.
+//! Small site for the tests, with the steps given, when and then.
 
 use paihao_domain::{
     Act, Actor, ApiScope, Command, CommandId, CounterId, CounterRules, CounterTicket, Day,
@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 pub const MINUTE_MS: i64 = 60_000;
 
-/// Two queues; counter 1 serves `queue_a`, counter 2 both, counter 3 `b`. Queue `shut` gives no numbers.
+/// Rules of two queues; counter 1 serves `a`, counter 2 both, counter 3 `b`. Queue `shut` gives no
+/// numbers.
 pub fn rules() -> Rules {
     let queue = |name, prefix, open| QueueRules { open, ..QueueRules::new(name, prefix) };
     let counter = |name, queues: &[&str]| {
@@ -33,7 +34,7 @@ pub fn rules() -> Rules {
     }
 }
 
-/// A hall in the middle of a story.
+/// Site, rules and time of a test.
 pub struct SiteFixture {
     pub site: Site,
     pub rules: Rules,
@@ -41,45 +42,45 @@ pub struct SiteFixture {
     commands: u64,
 }
 
-/// What a command led to.
+/// Result of a command.
 pub struct CommandResult(pub Result<(Outcome, Vec<Event>), Refusal>);
 
-/// A hall where these things have happened.
+/// Site after these acts.
 pub fn given(acts: impl IntoIterator<Item = Act>) -> SiteFixture {
     given_with_rules(rules(), acts)
 }
 
-/// The same, by other rules.
+/// Site with other rules after these acts.
 pub fn given_with_rules(rules: Rules, acts: impl IntoIterator<Item = Act>) -> SiteFixture {
     let now = DecisionInput::on_day(Day(20_000), Timestamp(1_000_000_000));
-    let mut hall = SiteFixture { site: Site::default(), rules, now, commands: 0 };
+    let mut fixture = SiteFixture { site: Site::default(), rules, now, commands: 0 };
     for act in acts {
-        let told = hall.when(act.clone());
-        assert!(told.0.is_ok(), "given {act:?}, but {:?}", told.0);
+        let result = fixture.when(act.clone());
+        assert!(result.0.is_ok(), "given {act:?}, but {:?}", result.0);
     }
-    hall
+    fixture
 }
 
 impl SiteFixture {
-    /// A minute later whoever it is for asks for this.
+    /// Runs an act a minute later, as its usual actor.
     pub fn when(&mut self, act: Act) -> CommandResult {
         let actor = self.default_actor(&act);
         self.when_as(actor, act)
     }
 
-    /// A minute later somebody asks for this.
+    /// Runs an act a minute later, as this actor.
     pub fn when_as(&mut self, actor: Actor, act: Act) -> CommandResult {
         self.now.at = self.now.at.plus_ms(MINUTE_MS);
         self.at_once_as(actor, act)
     }
 
-    /// At the same moment whoever it is for asks for this.
+    /// Runs an act at the same time, as its usual actor.
     pub fn at_once(&mut self, act: Act) -> CommandResult {
         let actor = self.default_actor(&act);
         self.at_once_as(actor, act)
     }
 
-    /// At the same moment somebody asks for this.
+    /// Runs an act at the same time, as this actor.
     pub fn at_once_as(&mut self, actor: Actor, act: Act) -> CommandResult {
         self.commands += 1;
         let mut id = [0; 16];
@@ -87,7 +88,7 @@ impl SiteFixture {
         self.execute(Command { id: CommandId(id), fingerprint: 0, actor, act })
     }
 
-    /// Who asks for this if nothing else is said: whom it is about, or the manager.
+    /// Usual actor of an act: the customer whom it concerns, or the manager.
     pub fn default_actor(&self, act: &Act) -> Actor {
         match act {
             Act::Take { person: Some(person), .. }
@@ -105,23 +106,23 @@ impl SiteFixture {
         }
     }
 
-    /// So much time goes by.
+    /// Advances the clock.
     pub fn advance_ms(&mut self, ms: i64) {
         self.now.at = self.now.at.plus_ms(ms);
     }
 
-    /// A new day begins.
+    /// Starts a business day.
     pub fn start_day(&mut self, day: i32) {
         self.now = DecisionInput::on_day(Day(day), self.now.at);
     }
 
-    /// A minute later this very command comes.
+    /// Runs a command a minute later.
     pub fn when_command(&mut self, command: Command) -> CommandResult {
         self.now.at = self.now.at.plus_ms(MINUTE_MS);
         self.execute(command)
     }
 
-    /// What time alone brings about now happens; says what it was.
+    /// Runs the commands that are due, and returns their acts.
     pub fn run_due_commands(&mut self) -> Vec<Act> {
         let due = paihao_domain::due_commands(&self.site, &self.rules, &self.now);
         due.into_iter()
@@ -142,27 +143,27 @@ impl SiteFixture {
                 let Decision { outcome, events, .. } = decision;
                 (outcome, events)
             }
-            DecisionResult::AlreadyDecided(remembered) => (remembered.outcome, vec![]),
+            DecisionResult::AlreadyDecided(recorded) => (recorded.outcome, vec![]),
         }))
     }
 
-    /// The numbers that wait in a queue, first to last.
+    /// Numbers that wait in a queue, first to last.
     pub fn waiting(&self, queue: &str) -> Vec<String> {
         let line = self.site.line(&QueueId::new(queue));
         line.waiting().map(|id| self.site.ticket(id).unwrap().number.to_string()).collect()
     }
 
-    /// The ticket that was taken as the how-manieth.
+    /// Ticket with this ordinal.
     pub fn ticket(&self, id: u32) -> &Ticket {
         self.site.ticket(TicketId(id)).expect("taken")
     }
 
-    /// Its state.
+    /// Status of a ticket.
     pub fn state(&self, id: u32) -> TicketStatus {
         self.ticket(id).status()
     }
 
-    /// The number at a counter.
+    /// Number at a counter.
     pub fn at_counter(&self, counter: &str) -> Option<String> {
         let serving = self.site.counter(&CounterId::new(counter)).serving?;
         self.site.ticket(serving).map(|ticket| ticket.number.to_string())
@@ -185,11 +186,11 @@ impl CommandResult {
         self.0.expect_err("refused")
     }
 
-    /// The number and how many are ahead.
+    /// Number of the ticket shown, and the number ahead.
     #[track_caller]
     pub fn then_holding(self) -> (String, u32) {
         match self.then() {
-            Outcome::Holding { number, told, .. } => (number.to_string(), told.ahead),
+            Outcome::Holding { number, told: quote, .. } => (number.to_string(), quote.ahead),
             other => panic!("not a ticket: {other:?}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Asking for one's own ticket, giving it up, and being forgotten.
+//! Tests of showing one's own ticket, giving it up, and being forgotten.
 
 use crate::fixture::{call, finish, given, open, take};
 use paihao_domain::{Act, CloseReason, CounterId, Event, Outcome, Person, Refusal, TicketId};
@@ -20,34 +20,38 @@ fn forget(name: &str) -> Act {
 }
 
 #[test]
-fn somebody_who_asks_is_told_how_their_ticket_stands() {
-    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
-    assert_eq!(hall.when(show("ben")).then_holding(), ("A002".into(), 0));
-    let Outcome::Holding { called_to, new, .. } = hall.when(show("ann")).then() else { panic!() };
+fn a_holder_who_asks_gets_the_state_of_their_ticket() {
+    let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
+    assert_eq!(fixture.when(show("ben")).then_holding(), ("A002".into(), 0));
+    let Outcome::Holding { called_to, new, .. } = fixture.when(show("ann")).then() else {
+        panic!()
+    };
     assert_eq!((called_to, new), (Some(CounterId::new("1")), false));
-    assert_eq!(hall.when(show("cai")).then_refused(), Refusal::NoTicketHeld);
-    hall.when(finish("1"));
-    assert_eq!(hall.when(show("ann")).then_refused(), Refusal::NoTicketHeld);
+    assert_eq!(fixture.when(show("cai")).then_refused(), Refusal::NoTicketHeld);
+    fixture.when(finish("1"));
+    assert_eq!(fixture.when(show("ann")).then_refused(), Refusal::NoTicketHeld);
 }
 
 #[test]
-fn somebody_gives_up_the_ticket_they_hold() {
-    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
+fn a_holder_gives_up_their_ticket() {
+    let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
     for (name, ticket) in [("ben", 2), ("ann", 1)] {
-        let Outcome::Left { ticket: left, .. } = hall.when(withdraw(name)).then() else { panic!() };
+        let Outcome::Left { ticket: left, .. } = fixture.when(withdraw(name)).then() else {
+            panic!()
+        };
         assert_eq!(left, TicketId(ticket));
     }
-    assert_eq!(hall.site.counter(&CounterId::new("1")).serving, None, "the counter is free");
-    assert_eq!(hall.waiting("a"), Vec::<String>::new());
-    assert_eq!(hall.when(withdraw("ann")).then_refused(), Refusal::NoTicketHeld);
+    assert_eq!(fixture.site.counter(&CounterId::new("1")).serving, None, "the counter is free");
+    assert_eq!(fixture.waiting("a"), Vec::<String>::new());
+    assert_eq!(fixture.when(withdraw("ann")).then_refused(), Refusal::NoTicketHeld);
 }
 
 #[test]
-fn whoever_is_forgotten_leaves_the_line_and_is_named_nowhere() {
-    let mut hall = given([open("1"), take("ann", "a"), call("1"), finish("1")]);
-    hall.when(take("ben", "a"));
-    hall.when(take("ann", "a"));
-    let (outcome, mut events) = hall.when(forget("ann")).0.unwrap();
+fn a_forgotten_person_leaves_the_line_and_is_named_nowhere() {
+    let mut fixture = given([open("1"), take("ann", "a"), call("1"), finish("1")]);
+    fixture.when(take("ben", "a"));
+    fixture.when(take("ann", "a"));
+    let (outcome, mut events) = fixture.when(forget("ann")).0.unwrap();
     if let Event::TicketClosed { visit, .. } = &mut events[1] {
         let visit = visit.take().unwrap();
         assert!(!format!("{visit:?}").contains("ann"), "{visit:?}");
@@ -62,10 +66,10 @@ fn whoever_is_forgotten_leaves_the_line_and_is_named_nowhere() {
             Event::HolderForgotten { ticket: TicketId(3) },
         ]
     );
-    assert_eq!(hall.waiting("a"), ["A002"]);
-    let state = format!("{:?}", hall.site);
+    assert_eq!(fixture.waiting("a"), ["A002"]);
+    let state = format!("{:?}", fixture.site);
     assert!(!state.contains("ann") && state.contains("ben"), "{state}");
-    // What was taken stays taken: numbers do not come back.
-    assert_eq!(hall.when(take("ann", "a")).then_holding().0, "A004");
-    assert_eq!(hall.when(forget("cai")).then_refused(), Refusal::PersonUnknown);
+    // A number that was taken stays taken: numbers do not come back.
+    assert_eq!(fixture.when(take("ann", "a")).then_holding().0, "A004");
+    assert_eq!(fixture.when(forget("cai")).then_refused(), Refusal::PersonUnknown);
 }

@@ -1,4 +1,4 @@
-//! The rules of the line, told as given / when / then, and as properties of random histories.
+//! Tests of the queue rules: scenarios of given, when and then, and properties of random histories.
 
 mod fixture;
 
@@ -16,5 +16,6 @@ mod visits;
 
 mod batches;
 mod histories;
+mod random_steps;
 mod records;
 mod timers;

@@ -1,13 +1,14 @@
-//! What random histories leave behind: one record for each visit, and how often each was overtaken.
+//! Checks of visit records over random histories: one record for each visit, and the counts of
+//! overtakings.
 
-use crate::histories::input_at_step;
+use crate::random_steps::input_at_step;
 use paihao_domain::{
     Act, Actor, Command, CommandId, Decision, DecisionResult, Event, Rules, Site, TicketId,
     TicketState, decide,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The night after the next, and the one after that, without anybody being carried over.
+/// Closes the following days, without any ticket being carried over.
 pub(super) fn close_remaining_days(rules: &Rules, site: &mut Site, ledger: &mut Vec<Decision>) {
     let mut rules = rules.clone();
     rules.queues.values_mut().for_each(|queue| queue.carry_over = false);
@@ -26,9 +27,10 @@ pub(super) fn close_remaining_days(rules: &Rules, site: &mut Site, ledger: &mut 
     }
 }
 
-/// Every ticket that was taken ends in exactly one record, whatever was taken back meanwhile.
+/// Checks that every ticket taken ends in exactly one record, whatever was undone meanwhile.
 pub(super) fn assert_one_record_each(ledger: &[Decision]) {
-    let (mut taken, mut records) = (BTreeSet::new(), BTreeMap::new());
+    let mut taken = BTreeSet::new();
+    let mut records = BTreeMap::new();
     let mut today = BTreeMap::new();
     for decision in ledger {
         for event in &decision.events {
@@ -41,10 +43,10 @@ pub(super) fn assert_one_record_each(ledger: &[Decision]) {
                 Event::TicketCarried { ticket } => drop(today.insert(ticket.id, ticket.taken_at)),
                 Event::TicketFinished { ticket, visit, .. }
                 | Event::TicketClosed { ticket, visit, .. } => {
-                    let visit = visit.as_ref().expect("an end says what it ends");
+                    let visit = visit.as_ref().expect("an end has a visit record");
                     assert_eq!(visit.taken_at, today[ticket]);
-                    let twice = records.insert((*ticket, visit.taken_at), visit.day);
-                    assert_eq!(twice, None, "{ticket:?} ended twice");
+                    let earlier = records.insert((*ticket, visit.taken_at), visit.day);
+                    assert_eq!(earlier, None, "{ticket:?} ended twice");
                 }
                 Event::TicketRestored { ticket, retracts } => {
                     let record = records.remove(&(ticket.id, ticket.taken_at));
@@ -58,7 +60,7 @@ pub(super) fn assert_one_record_each(ledger: &[Decision]) {
     assert_eq!(ended, taken);
 }
 
-/// How often somebody was overtaken is how many came to stand before them or were called over them.
+/// Checks the count of overtakings against the tickets that came before or were called from behind.
 pub(super) fn assert_overtakes_counted(before: &Site, after: &Site, decision: &Decision) {
     for ticket in before.tickets().filter(|ticket| ticket.state == TicketState::Waiting) {
         let Some(now) = after.ticket(ticket.id).filter(|now| {
@@ -71,8 +73,8 @@ pub(super) fn assert_overtakes_counted(before: &Site, after: &Site, decision: &D
             let line = site.line(&now.queue);
             line.waiting().take_while(|id| *id != now.id).collect()
         };
-        let came = front(after).difference(&front(before)).count();
-        let over = decision.events.iter().filter(|event| match event {
+        let placed_ahead = front(after).difference(&front(before)).count();
+        let called_over = decision.events.iter().filter(|event| match event {
             Event::TicketCalled { ticket: called, reason: Some(_), .. } => {
                 before.ticket(*called).is_some_and(|called| {
                     called.queue == now.queue && !front(before).contains(&called.id)
@@ -81,6 +83,6 @@ pub(super) fn assert_overtakes_counted(before: &Site, after: &Site, decision: &D
             _ => false,
         });
         let counted = after.overtake_counts(now).total() - before.overtake_counts(ticket).total();
-        assert_eq!(counted as usize, came + over.count(), "{}", now.number);
+        assert_eq!(counted as usize, placed_ahead + called_over.count(), "{}", now.number);
     }
 }

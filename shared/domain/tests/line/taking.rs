@@ -1,4 +1,4 @@
-//! Taking a number, and giving it up.
+//! Tests of taking a number and giving it up.
 
 use crate::fixture::{MINUTE_MS, call, finish, given, miss, open, take};
 use paihao_domain::{
@@ -7,126 +7,126 @@ use paihao_domain::{
 
 #[test]
 fn the_first_number_of_the_day_is_001_and_nobody_is_ahead() {
-    let mut hall = given([]);
-    assert_eq!(hall.when(take("ann", "a")).then_holding(), ("A001".into(), 0));
+    let mut fixture = given([]);
+    assert_eq!(fixture.when(take("ann", "a")).then_holding(), ("A001".into(), 0));
 }
 
 #[test]
 fn each_queue_counts_by_itself_and_later_ones_stand_behind() {
-    let mut hall = given([take("ann", "a"), take("ben", "a")]);
-    assert_eq!(hall.when(take("cai", "b")).then_holding(), ("B001".into(), 0));
-    assert_eq!(hall.when(take("dan", "a")).then_holding(), ("A003".into(), 2));
-    assert_eq!(hall.waiting("a"), ["A001", "A002", "A003"]);
+    let mut fixture = given([take("ann", "a"), take("ben", "a")]);
+    assert_eq!(fixture.when(take("cai", "b")).then_holding(), ("B001".into(), 0));
+    assert_eq!(fixture.when(take("dan", "a")).then_holding(), ("A003".into(), 2));
+    assert_eq!(fixture.waiting("a"), ["A001", "A002", "A003"]);
 }
 
 #[test]
-fn somebody_who_asks_again_is_shown_the_same_ticket() {
-    let mut hall = given([take("ann", "a"), take("ben", "a")]);
-    assert_eq!(hall.when(take("ben", "a")).then_holding(), ("A002".into(), 1));
-    // Also for another queue: one live ticket a person and site.
-    assert_eq!(hall.when(take("ben", "b")).then_holding(), ("A002".into(), 1));
-    assert_eq!(hall.waiting("b"), Vec::<String>::new());
+fn a_holder_who_asks_again_is_shown_the_same_ticket() {
+    let mut fixture = given([take("ann", "a"), take("ben", "a")]);
+    assert_eq!(fixture.when(take("ben", "a")).then_holding(), ("A002".into(), 1));
+    // The same holds for another queue: one live ticket a person and site.
+    assert_eq!(fixture.when(take("ben", "b")).then_holding(), ("A002".into(), 1));
+    assert_eq!(fixture.waiting("b"), Vec::<String>::new());
 }
 
 #[test]
-fn somebody_who_is_called_and_asks_again_is_told_where_to_go() {
-    let mut hall = given([open("1"), take("ann", "a"), call("1")]);
-    let Outcome::Holding { called_to, new, .. } = hall.when(take("ann", "a")).then() else {
+fn a_called_holder_who_asks_again_gets_the_counter() {
+    let mut fixture = given([open("1"), take("ann", "a"), call("1")]);
+    let Outcome::Holding { called_to, new, .. } = fixture.when(take("ann", "a")).then() else {
         panic!()
     };
     assert_eq!((called_to.unwrap().as_str(), new), ("1", false));
 }
 
 #[test]
-fn whoever_was_served_or_left_may_take_a_new_number() {
-    let mut hall = given([open("1"), take("ann", "a"), call("1"), finish("1")]);
-    assert_eq!(hall.when(take("ann", "a")).then_holding().0, "A002");
-    let mut hall = given([take("ann", "a"), leave(1)]);
-    assert_eq!(hall.when(take("ann", "a")).then_holding().0, "A002");
+fn a_holder_who_was_served_or_left_may_take_a_new_number() {
+    let mut fixture = given([open("1"), take("ann", "a"), call("1"), finish("1")]);
+    assert_eq!(fixture.when(take("ann", "a")).then_holding().0, "A002");
+    let mut fixture = given([take("ann", "a"), leave(1)]);
+    assert_eq!(fixture.when(take("ann", "a")).then_holding().0, "A002");
 }
 
 #[test]
-fn whoever_was_missed_and_asks_for_a_number_is_let_back_in_with_their_own() {
+fn a_missed_holder_who_asks_for_a_number_returns_with_their_own() {
     let people = ["ann", "ben", "cai", "dan", "eva"].map(|name| take(name, "a"));
-    let mut hall = given([open("1")].into_iter().chain(people).chain([call("1"), miss("1")]));
-    assert_eq!(hall.when(take("ann", "a")).then_holding(), ("A001".into(), 3));
-    assert_eq!(hall.waiting("a"), ["A002", "A003", "A004", "A001", "A005"]);
-    // Too late for that, and it is a new one.
-    let mut hall = given([open("1"), take("ann", "a"), call("1"), miss("1")]);
-    hall.advance_ms(31 * MINUTE_MS);
-    assert_eq!(hall.when(take("ann", "a")).then_holding(), ("A002".into(), 0));
-    assert_eq!(hall.state(1), TicketStatus::Closed);
+    let mut fixture = given([open("1")].into_iter().chain(people).chain([call("1"), miss("1")]));
+    assert_eq!(fixture.when(take("ann", "a")).then_holding(), ("A001".into(), 3));
+    assert_eq!(fixture.waiting("a"), ["A002", "A003", "A004", "A001", "A005"]);
+    // After the deadline it is a new number.
+    let mut fixture = given([open("1"), take("ann", "a"), call("1"), miss("1")]);
+    fixture.advance_ms(31 * MINUTE_MS);
+    assert_eq!(fixture.when(take("ann", "a")).then_holding(), ("A002".into(), 0));
+    assert_eq!(fixture.state(1), TicketStatus::Closed);
 }
 
 #[test]
 fn people_without_wechat_may_hold_several() {
     let nobody =
         Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None, key: None };
-    let mut hall = given([nobody.clone()]);
-    assert_eq!(hall.when(nobody).then_holding(), ("A002".into(), 1));
+    let mut fixture = given([nobody.clone()]);
+    assert_eq!(fixture.when(nobody).then_holding(), ("A002".into(), 1));
 }
 
 #[test]
 fn a_closed_or_unknown_queue_gives_no_number() {
-    let mut hall = given([]);
+    let mut fixture = given([]);
     assert_eq!(
-        hall.when(take("ann", "shut")).then_refused(),
+        fixture.when(take("ann", "shut")).then_refused(),
         Refusal::QueueClosed(QueueId::new("shut"))
     );
     assert_eq!(
-        hall.when(take("ann", "z")).then_refused(),
+        fixture.when(take("ann", "z")).then_refused(),
         Refusal::UnknownQueue(QueueId::new("z"))
     );
 }
 
 #[test]
-fn the_wait_is_told_only_while_a_counter_is_open() {
-    let mut hall = given([take("ann", "a")]);
-    let told = |outcome| match outcome {
-        Outcome::Holding { told, .. } => told.estimate.map(|e| (e.low, e.high)),
+fn the_wait_is_quoted_only_while_a_counter_is_open() {
+    let mut fixture = given([take("ann", "a")]);
+    let estimate = |outcome| match outcome {
+        Outcome::Holding { told: quote, .. } => quote.estimate.map(|e| (e.low, e.high)),
         other => panic!("{other:?}"),
     };
-    assert_eq!(told(hall.when(take("ben", "a")).then()), None);
-    hall.when(open("1")).then();
-    // Two ahead at five minutes each and one free counter: 10 to 14 minutes, told in fives.
-    assert_eq!(told(hall.when(take("cai", "a")).then()), Some((10, 15)));
+    assert_eq!(estimate(fixture.when(take("ben", "a")).then()), None);
+    fixture.when(open("1")).then();
+    // Two ahead at five minutes each and one free counter: 10 to 14 minutes, quoted in fives.
+    assert_eq!(estimate(fixture.when(take("cai", "a")).then()), Some((10, 15)));
 }
 
 #[test]
 fn numbers_grow_past_999() {
-    let mut hall = given((1..=1000).map(|i| take(&format!("p{i}"), "a")));
-    assert_eq!(hall.when(take("last", "a")).then_holding(), ("A1001".into(), 1000));
+    let mut fixture = given((1..=1000).map(|i| take(&format!("p{i}"), "a")));
+    assert_eq!(fixture.when(take("last", "a")).then_holding(), ("A1001".into(), 1000));
 }
 
 #[test]
 fn a_clock_that_runs_back_does_not_put_a_late_comer_in_front() {
-    let mut hall = given([take("ann", "a")]);
-    hall.now.at = hall.now.at.plus_ms(-30 * MINUTE_MS);
-    assert_eq!(hall.when(take("ben", "a")).then_holding(), ("A002".into(), 1));
-    assert_eq!(hall.waiting("a"), ["A001", "A002"]);
+    let mut fixture = given([take("ann", "a")]);
+    fixture.now.at = fixture.now.at.plus_ms(-30 * MINUTE_MS);
+    assert_eq!(fixture.when(take("ben", "a")).then_holding(), ("A002".into(), 1));
+    assert_eq!(fixture.waiting("a"), ["A001", "A002"]);
 }
 
 #[test]
 fn leaving_closes_the_gap_and_frees_the_counter() {
-    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), take("cai", "a")]);
-    let left = hall.when(leave(2)).then_events();
+    let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), take("cai", "a")]);
+    let left = fixture.when(leave(2)).then_events();
     let reason = CloseReason::ByCustomer;
     assert!(
         matches!(left[0], Event::TicketClosed { ticket: TicketId(2), reason: r, .. } if r == reason)
     );
-    assert_eq!(hall.waiting("a"), ["A001", "A003"]);
-    hall.when(call("1")).then_called();
-    hall.when(leave(1)).then();
-    assert_eq!(hall.at_counter("1"), None);
-    assert_eq!(hall.when(call("1")).then_called(), "A003");
+    assert_eq!(fixture.waiting("a"), ["A001", "A003"]);
+    fixture.when(call("1")).then_called();
+    fixture.when(leave(1)).then();
+    assert_eq!(fixture.at_counter("1"), None);
+    assert_eq!(fixture.when(call("1")).then_called(), "A003");
 }
 
 #[test]
 fn an_ended_or_unknown_ticket_cannot_be_left() {
-    let mut hall = given([take("ann", "a"), leave(1)]);
-    assert!(matches!(hall.when(leave(1)).then_refused(), Refusal::TicketEnded(_)));
-    assert!(matches!(hall.when(leave(9)).then_refused(), Refusal::UnknownTicket(_)));
-    let ticket = hall.site.ticket(TicketId(1)).unwrap();
+    let mut fixture = given([take("ann", "a"), leave(1)]);
+    assert!(matches!(fixture.when(leave(1)).then_refused(), Refusal::TicketEnded(_)));
+    assert!(matches!(fixture.when(leave(9)).then_refused(), Refusal::UnknownTicket(_)));
+    let ticket = fixture.site.ticket(TicketId(1)).unwrap();
     assert!(matches!(ticket.state, TicketState::Closed { reason: CloseReason::ByCustomer, .. }));
 }
 

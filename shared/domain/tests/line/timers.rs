@@ -1,5 +1,7 @@
-//! What time brings is found without looking at everybody: held, over random histories, against a
-//! look at everybody; and whoever sleeps until the next moment misses nothing.
+//! Tests of due commands against a full scan of the site, over random histories.
+//!
+//! The commands due are found without examining every ticket, and a replica that sleeps until the
+//! next check misses nothing.
 
 use crate::fixture::{call, close, finish, given_with_rules, open, rules, take};
 use paihao_domain::{
@@ -14,7 +16,7 @@ use std::sync::Arc;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// Slow counters, so that people wait long and longer.
+/// Rules with slow counters, so that waits grow long.
 fn slow_rules() -> Rules {
     let mut rules = rules();
     for queue in rules.queues.values_mut() {
@@ -26,7 +28,7 @@ fn slow_rules() -> Rules {
     rules
 }
 
-/// Something that happens, and how many milliseconds later.
+/// Random act, and the milliseconds before it.
 fn step() -> impl Strategy<Value = (Act, i64)> {
     let counter = || prop::sample::select(vec!["1", "2", "3"]);
     let queue = || prop::sample::select(vec!["a", "a", "a", "b"]);
@@ -51,7 +53,7 @@ fn step() -> impl Strategy<Value = (Act, i64)> {
     (act, later)
 }
 
-/// What earlier visits taught: bands whose forecasts came out in their own ways.
+/// Model learned from earlier visits: bands with forecast outcomes of their own.
 fn trained_model(outcomes: &[(u32, u32, u32)]) -> ForecastModel {
     let mut model = ForecastModel::default();
     for (ahead, ratio, slot_s) in outcomes {
@@ -79,12 +81,12 @@ fn decide_command(
     }
 }
 
-/// The last of the moments at which longer waits are looked for.
+/// Input of the last check for longer waits.
 fn last_slip_check(now: &DecisionInput) -> DecisionInput {
     DecisionInput { at: Timestamp(now.at.0 / (5 * MINUTE_MS) * 5 * MINUTE_MS), ..now.clone() }
 }
 
-/// Whether the wait of somebody has become much longer than they were told.
+/// Returns `true` if a wait has become much longer than quoted.
 fn has_slipped(site: &Site, rules: &Rules, ticket: &Ticket, at: &DecisionInput) -> bool {
     let room = ticket.person.is_some()
         && ticket.notifications.template_count < MAX_TEMPLATES_PER_TICKET - 2;
@@ -92,15 +94,15 @@ fn has_slipped(site: &Site, rules: &Rules, ticket: &Ticket, at: &DecisionInput) 
         .notifications
         .last_template_at
         .is_some_and(|last| at.at.since_ms(last) < 30 * MINUTE_MS);
-    let told = site.current_quote(rules, ticket, at).estimate;
-    let (Some(expected), Some(told)) = (ticket.notifications.expected_turn_at, told) else {
+    let estimate = site.current_quote(rules, ticket, at).estimate;
+    let (Some(expected), Some(estimate)) = (ticket.notifications.expected_turn_at, estimate) else {
         return false;
     };
     let whole_s = |then: Timestamp| (then.since_ms(ticket.taken_at).max(0) / 1_000) as u32;
-    room && !recently && is_slipped(whole_s(expected), whole_s(at.at.plus_minutes(told.low)))
+    room && !recently && is_slipped(whole_s(expected), whole_s(at.at.plus_minutes(estimate.low)))
 }
 
-/// Everybody of a queue looked at, one by one.
+/// Tickets of a queue with a slipped wait, by examining every ticket.
 fn slipped_tickets(
     site: &Site,
     rules: &Rules,
@@ -113,7 +115,8 @@ fn slipped_tickets(
     tickets.filter(|ticket| has_slipped(site, rules, ticket, &at)).map(|ticket| ticket.id).collect()
 }
 
-/// Holds what is due, and who would be told, against a look at everybody. Says how many that were.
+/// Checks the commands due and their notices against a full scan. Returns the number of slipped
+/// waits.
 fn assert_slips_found(site: &Site, rules: &Rules, now: &DecisionInput) -> usize {
     let due = due_commands(site, rules, now);
     let mut people = 0;
@@ -125,47 +128,43 @@ fn assert_slips_found(site: &Site, rules: &Rules, now: &DecisionInput) -> usize 
             let wait = site.estimate(rules, queue, last as u32, &last_slip_check(now));
             wait.is_some_and(|wait| wait.low >= 45)
         });
-        assert!(command.is_none() || long && !all.is_empty(), "{queue:?}: nobody is to be told");
-        let told =
-            decide_command(site, rules, &system_command(Act::NotifySlipped(queue.clone())), now);
-        let told = told.map_or(Vec::new(), |(_, events)| {
-            let told =
-                events.iter().filter(|event| matches!(event, Event::NotificationTriggered(_)));
-            told.filter_map(Event::ticket).collect()
-        });
-        assert_eq!(told, all[..all.len().min(200)], "{queue:?}");
+        assert!(command.is_none() || long && !all.is_empty(), "{queue:?}: no notice is due");
+        let notify = system_command(Act::NotifySlipped(queue.clone()));
+        let notified =
+            decide_command(site, rules, &notify, now).map_or(Vec::new(), |(_, events)| {
+                let notices =
+                    events.iter().filter(|event| matches!(event, Event::NotificationTriggered(_)));
+                notices.filter_map(Event::ticket).collect()
+            });
+        assert_eq!(notified, all[..all.len().min(200)], "{queue:?}");
     }
     people
 }
 
-/// Lets come about what is due, as often as anything is.
+/// Runs the commands that are due until none is left.
 fn run_until_idle(site: &mut Site, rules: &Rules, now: &DecisionInput) {
     for _ in 0..20 {
         let due = due_commands(site, rules, now);
         let after = due.iter().find_map(|command| decide_command(site, rules, command, now));
         let Some((after, _)) = after else {
-            assert!(due.is_empty(), "what is due is not refused: {due:?}");
+            assert!(due.is_empty(), "a command that is due is not refused: {due:?}");
             return;
         };
         *site = after;
     }
-    panic!("it does not come to rest");
+    panic!("commands keep falling due");
 }
 
 fn business_day() -> Arc<BusinessDay> {
-    let lasts = Interval { from: Timestamp(0), to: Timestamp(i64::MAX / 2) };
-    Arc::new(BusinessDay {
-        day: paihao_domain::Day(20_000),
-        interval: lasts,
-        hours: BTreeMap::new(),
-    })
+    let interval = Interval { from: Timestamp(0), to: Timestamp(i64::MAX / 2) };
+    Arc::new(BusinessDay { day: paihao_domain::Day(20_000), interval, hours: BTreeMap::new() })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_time_brings_is_what_a_look_at_everybody_finds(
+    fn the_commands_due_are_those_that_a_full_scan_finds(
         outcomes in prop::collection::vec((0..30u32, 20..400u32, 60..2_000u32), 0..120),
         people in 0..70u32,
         steps in prop::collection::vec(step(), 1..80),
@@ -189,7 +188,7 @@ proptest! {
             }
             assert_slips_found(&site, &rules, &now);
             run_until_idle(&mut site, &rules, &now);
-            // Until the next moment nothing comes about, and then something may.
+            // Nothing falls due before the next check.
             let next = next_due_at(&site, &rules, &now).unwrap();
             prop_assert!(next > now.at);
             let gap = next.since_ms(now.at).min(3 * 60 * MINUTE_MS);
@@ -203,25 +202,25 @@ proptest! {
 }
 
 #[test]
-fn the_histories_above_do_have_people_who_are_told() {
+fn histories_with_slow_counters_have_notices_of_longer_waits() {
     let rules = slow_rules();
-    let mut hall = given_with_rules(rules.clone(), [open("1"), open("2")]);
-    (0..60).for_each(|n| drop(hall.at_once(take(&format!("p{n}"), "a"))));
-    hall.when(close("2"));
-    hall.advance_ms(35 * MINUTE_MS);
-    let people = assert_slips_found(&hall.site, &rules, &hall.now);
+    let mut fixture = given_with_rules(rules.clone(), [open("1"), open("2")]);
+    (0..60).for_each(|n| drop(fixture.at_once(take(&format!("p{n}"), "a"))));
+    fixture.when(close("2"));
+    fixture.advance_ms(35 * MINUTE_MS);
+    let people = assert_slips_found(&fixture.site, &rules, &fixture.now);
     assert!((20..60).contains(&people), "{people}");
 }
 
 #[test]
-fn a_day_that_left_nothing_behind_is_not_looked_at_again() {
-    let mut hall = given_with_rules(rules(), [open("1"), take("ann", "a"), call("1")]);
-    hall.start_day(20_001);
-    assert_eq!(next_due_at(&hall.site, &hall.rules, &hall.now), Some(hall.now.at));
-    hall.start_day(20_000);
-    hall.when(finish("1")).then();
-    hall.when(close("1")).then();
-    hall.start_day(20_001);
-    assert_eq!(next_due_at(&hall.site, &hall.rules, &hall.now), None);
-    assert_eq!(due_commands(&hall.site, &hall.rules, &hall.now), []);
+fn a_day_with_nothing_left_to_end_has_no_next_check() {
+    let mut fixture = given_with_rules(rules(), [open("1"), take("ann", "a"), call("1")]);
+    fixture.start_day(20_001);
+    assert_eq!(next_due_at(&fixture.site, &fixture.rules, &fixture.now), Some(fixture.now.at));
+    fixture.start_day(20_000);
+    fixture.when(finish("1")).then();
+    fixture.when(close("1")).then();
+    fixture.start_day(20_001);
+    assert_eq!(next_due_at(&fixture.site, &fixture.rules, &fixture.now), None);
+    assert_eq!(due_commands(&fixture.site, &fixture.rules, &fixture.now), []);
 }

@@ -1,6 +1,6 @@
 //! `bench callback`: from WeChat's callback to a number that is durable, beside what bounds it.
 //!
-//! In reading order: [`scans`] is who scans, [`wire`] and [`call_plan`] bring it to a server and watch
+//! In reading order: [`crowd`] is who scans, [`wire`] and [`load`] bring it to a server and watch
 //! the clock; [`deployment`] starts the product and [`servers`] are what stands beside it;
 //! [`turns`] is one server under load and [`rounds`] the whole course; [`figures`] is what was found and [`report`] says it.
 

@@ -1,7 +1,7 @@
 //! `bench estimate`: how far off the told waits are, beside what simpler estimators say.
 //!
-//! In reading order: [`rng`] is the same for the same seed, [`settings`] are the places, [`day`]
-//! lives through a day, [`watch_stream`] estimates and scores, [`figures`] is what was found, [`gate`] what
+//! In reading order: [`chance`] is the same for the same seed, [`settings`] are the places, [`day`]
+//! lives through a day, [`watch`] estimates and scores, [`figures`] is what was found, [`gate`] what
 //! must not get worse and [`report`] says it.
 
 mod chance;

@@ -1,7 +1,7 @@
 //! `bench qr`: from a browser's request to the code on its screen, with ready codes and without,
 //! beside the tutorial's way.
 //!
-//! In reading order: [`call_plan`] asks and watches the clock; [`rounds`] is the whole course; [`figures`]
+//! In reading order: [`load`] asks and watches the clock; [`rounds`] is the whole course; [`figures`]
 //! is what was found and says it.
 
 mod load;

@@ -269,7 +269,7 @@ async fn start_wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
     Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
 }
 
-/// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle_timeout` that nobody but counter 3
+/// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle` that nobody but counter 3
 /// serves.
 const SITE_TOML: &str = r#"
     account = "shop"

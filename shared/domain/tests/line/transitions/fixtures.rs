@@ -1,4 +1,4 @@
-//! The halls in which a guard fails.
+//! Sites in which a guard fails.
 
 use super::rows::queue_a;
 use super::scene::*;
@@ -14,16 +14,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) fn queue_in_state(state: QueueState) -> SiteFixture {
-    let mut hall = open_site(rules(), "M");
-    hall.when(Act::SetQueueState { queue: QueueId::new("a"), state }).then();
-    hall
+    let mut fixture = open_site(rules(), "M");
+    fixture.when(Act::SetQueueState { queue: QueueId::new("a"), state }).then();
+    fixture
 }
 
 pub(super) fn halted() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "waiting");
+    let mut fixture = site_with_ann(rules(), "M", "waiting");
     let state = QueueState::Halted;
-    hall.when(Act::SetQueueState { queue: QueueId::new("a"), state }).then();
-    hall
+    fixture.when(Act::SetQueueState { queue: QueueId::new("a"), state }).then();
+    fixture
 }
 
 pub(super) fn full_queue(capacity: Option<u32>, daily_cap: Option<u32>) -> SiteFixture {
@@ -33,20 +33,19 @@ pub(super) fn full_queue(capacity: Option<u32>, daily_cap: Option<u32>) -> SiteF
     given_with_rules(rules, [take("ben", "a")])
 }
 
-/// Counter 1 is open, two wait for five minutes each, and the queue closes in so many minutes.
+/// Site with counter 1 open and two waiting for five minutes each, whose queue closes in so many
+/// minutes.
 pub(super) fn closes_in(minutes: i64) -> SiteFixture {
-    let mut hall = open_site(rules(), "A");
-    hall.when(take("ben", "a")).then();
-    hall.when(take("cai", "a")).then();
-    let at = hall.now.at;
+    let mut fixture = open_site(rules(), "A");
+    fixture.when(take("ben", "a")).then();
+    fixture.when(take("cai", "a")).then();
+    let at = fixture.now.at;
     let open = Interval { from: at.plus_ms(-MINUTE_MS), to: at.plus_ms(minutes * MINUTE_MS) };
     let hours = BTreeMap::from([(QueueId::new("a"), vec![open])]);
-    let lasts = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
-    hall.now = DecisionInput::new(
-        at,
-        Arc::new(BusinessDay { day: hall.now.day(), interval: lasts, hours }),
-    );
-    hall
+    let interval = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
+    fixture.now =
+        DecisionInput::new(at, Arc::new(BusinessDay { day: fixture.now.day(), interval, hours }));
+    fixture
 }
 
 pub(super) fn take_without_person(queue: &str) -> Act {
@@ -59,15 +58,15 @@ pub(super) fn take_with_class() -> Act {
 }
 
 pub(super) fn on_break() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "waiting");
-    hall.when(Act::BreakCounter(CounterId::new("1"))).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "waiting");
+    fixture.when(Act::BreakCounter(CounterId::new("1"))).then();
+    fixture
 }
 
 pub(super) fn third_counter_open() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "waiting");
-    hall.when(open("3")).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "waiting");
+    fixture.when(open("3")).then();
+    fixture
 }
 
 pub(super) fn call_at_three() -> Act {
@@ -75,20 +74,21 @@ pub(super) fn call_at_three() -> Act {
     Act::CallTicket { counter: CounterId::new("3"), ticket: ANN, reason }
 }
 
-/// Ann waits, and somebody else has been called.
+/// Site in which Ann waits and another ticket has been called.
 pub(super) fn two_waiting() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "waiting");
-    let (counter, reason) = (CounterId::new("1"), Some("老人".into()));
-    hall.when(Act::CallTicket { counter, ticket: TicketId(2), reason }).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "waiting");
+    let counter = CounterId::new("1");
+    let reason = Some("老人".into());
+    fixture.when(Act::CallTicket { counter, ticket: TicketId(2), reason }).then();
+    fixture
 }
 
 pub(super) fn recalled() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "called");
-    hall.when(Act::Recall(served("1"))).then();
-    hall.when(Act::Recall(served("1"))).then();
-    hall.advance_ms(MINUTE_MS);
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "called");
+    fixture.when(Act::Recall(served("1"))).then();
+    fixture.when(Act::Recall(served("1"))).then();
+    fixture.advance_ms(MINUTE_MS);
+    fixture
 }
 
 pub(super) fn ann_after(state: &str, ms: i64) -> SiteFixture {
@@ -96,9 +96,9 @@ pub(super) fn ann_after(state: &str, ms: i64) -> SiteFixture {
 }
 
 pub(super) fn ann_after_by(column: &str, state: &str, ms: i64) -> SiteFixture {
-    let mut hall = site_with_ann(rules(), column, state);
-    hall.advance_ms(ms);
-    hall
+    let mut fixture = site_with_ann(rules(), column, state);
+    fixture.advance_ms(ms);
+    fixture
 }
 
 pub(super) fn miss_another() -> Act {
@@ -113,48 +113,48 @@ pub(super) fn void_policy(state: &str) -> SiteFixture {
 }
 
 pub(super) fn cleared() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "missed");
-    hall.when(Act::ClearQueue(QueueId::new("a"))).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "missed");
+    fixture.when(Act::ClearQueue(QueueId::new("a"))).then();
+    fixture
 }
 
 pub(super) fn passed_twice() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "waiting");
+    let mut fixture = site_with_ann(rules(), "M", "waiting");
     for _ in 0..2 {
-        hall.when(let_pass(LetPassLimit::OnRequest)).then();
-        hall.when(Act::Resume(ANN)).then();
+        fixture.when(let_pass(LetPassLimit::OnRequest)).then();
+        fixture.when(Act::Resume(ANN)).then();
     }
-    hall
+    fixture
 }
 
 pub(super) fn suspended_two_open() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "suspended");
-    hall.when(open("2")).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "suspended");
+    fixture.when(open("2")).then();
+    fixture
 }
 
 pub(super) fn suspended_busy() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "suspended");
-    hall.when(call("1")).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "suspended");
+    fixture.when(call("1")).then();
+    fixture
 }
 
 pub(super) fn finished_by_manager() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "S", "serving");
-    hall.at_once_as(manager(), finish("1")).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "S", "serving");
+    fixture.at_once_as(manager(), finish("1")).then();
+    fixture
 }
 
 pub(super) fn done_with_busy_counter() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "done");
-    hall.when(call("1")).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "done");
+    fixture.when(call("1")).then();
+    fixture
 }
 
 pub(super) fn done_with_new_number() -> SiteFixture {
-    let mut hall = site_with_ann(rules(), "M", "done");
-    hall.when(take("ann", "a")).then();
-    hall
+    let mut fixture = site_with_ann(rules(), "M", "done");
+    fixture.when(take("ann", "a")).then();
+    fixture
 }
 
 pub(super) fn class_nine() -> Act {
@@ -162,7 +162,7 @@ pub(super) fn class_nine() -> Act {
 }
 
 pub(super) fn staff_at_second_counter() -> SiteFixture {
-    let mut hall = given_with_rules(rules(), []);
-    hall.when_as(staff("desk", &["1", "2"]), open("2")).then();
-    hall
+    let mut fixture = given_with_rules(rules(), []);
+    fixture.when_as(staff("desk", &["1", "2"]), open("2")).then();
+    fixture
 }

@@ -1,4 +1,4 @@
-//! Every guard: what is so, who asks for what, and the refusal that this gives.
+//! Guards of the transitions: a situation, an act, and the refusal that it gets.
 
 use super::fixtures::*;
 use super::scene::*;
@@ -7,18 +7,18 @@ use crate::fixture::{
 };
 use paihao_domain::{Act, LetPassLimit, Mark, QueueState};
 
-/// A guard: what is so, and the refusal that this gives.
+/// Guard of a transition.
 pub(super) struct Guard {
     pub(super) no: &'static str,
     pub(super) when: &'static str,
-    pub(super) hall: fn() -> SiteFixture,
+    pub(super) fixture: fn() -> SiteFixture,
     pub(super) by: &'static str,
     pub(super) act: fn() -> Act,
     pub(super) refused: &'static str,
 }
 
 pub(super) fn guards() -> Vec<Guard> {
-    let guard = |no, when, hall, by, act, refused| Guard { no, when, hall, by, act, refused };
+    let guard = |no, when, fixture, by, act, refused| Guard { no, when, fixture, by, act, refused };
     vec![
         guard(
             "1",

@@ -1,6 +1,7 @@
-//! Every transition, by every actor, and every guard: cases that are run, and printed as
-//! `docs/reference/transitions.md`, which is compared. To write it anew: `PAIHAO_WRITE=1 cargo test -p
-//! paihao-domain transitions`.
+//! Tests of every transition, by every actor, and of every guard.
+//!
+//! The cases are run, and printed as `docs/reference/transitions.md`, which is compared. To write
+//! it anew: `PAIHAO_WRITE=1 cargo test -p paihao-domain transitions`.
 
 mod fixtures;
 mod guards;
@@ -21,12 +22,12 @@ fn each_actor_may_do_what_the_table_says_and_nothing_else() {
         for ((column, _), expected) in ACTORS.into_iter().zip(row.who) {
             let mut rules = rules();
             (row.rules)(&mut rules);
-            let mut hall = site_with_ann(rules, column, row.from);
-            hall.advance_ms(MINUTE_MS - 1);
+            let mut fixture = site_with_ann(rules, column, row.from);
+            fixture.advance_ms(MINUTE_MS - 1);
             if row.from == "missed" && row.to == TicketStatus::Closed || column == "Y" {
-                hall.advance_ms(2);
+                fixture.advance_ms(2);
             }
-            let before = hall.site.clone();
+            let before = fixture.site.clone();
             let act = match (row.no, column) {
                 // Staff give numbers to people without WeChat.
                 ("1", "S" | "S′" | "M" | "A" | "A(M)") => Act::Take {
@@ -38,16 +39,16 @@ fn each_actor_may_do_what_the_table_says_and_nothing_else() {
                 },
                 _ => (row.act)(),
             };
-            let told = hall.at_once_as(actor(column), act).0;
-            let what = format!("{} {} of {} by {column}", row.no, row.command, row.from);
-            match told {
+            let result = fixture.at_once_as(actor(column), act).0;
+            let case = format!("{} {} of {} by {column}", row.no, row.command, row.from);
+            match result {
                 Ok(_) => {
-                    assert_eq!(OK, expected, "{what}");
-                    assert_eq!(hall.state(1), row.to, "{what}");
+                    assert_eq!(OK, expected, "{case}");
+                    assert_eq!(fixture.state(1), row.to, "{case}");
                 }
                 Err(refusal) => {
-                    assert_eq!(refusal_code(&refusal), expected, "{what}");
-                    assert_eq!(hall.site, before, "{what}");
+                    assert_eq!(refusal_code(&refusal), expected, "{case}");
+                    assert_eq!(fixture.site, before, "{case}");
                 }
             }
         }
@@ -65,54 +66,55 @@ fn from_any_other_state_a_transition_is_refused_and_the_state_named() {
         let from: Vec<_> = table.iter().filter(same).map(|r| r.from).collect();
         let from_held = |state: &str| from.contains(&"held") && state == "suspended";
         for state in states.into_iter().filter(|s| !from.contains(s) && !from_held(s)) {
-            let mut hall = site_with_ann(rules(), "M", state);
-            hall.advance_ms(20_000);
-            let (before, found) = (hall.site.clone(), hall.state(1));
+            let mut fixture = site_with_ann(rules(), "M", state);
+            fixture.advance_ms(20_000);
+            let before = fixture.site.clone();
+            let found = fixture.state(1);
             let column = ["S", "C", "Y"].into_iter().find(|column| {
-                let place = ACTORS.iter().position(|(name, _)| name == column).unwrap();
-                row.who[place] == OK
+                let column = ACTORS.iter().position(|(name, _)| name == column).unwrap();
+                row.who[column] == OK
             });
             let by = match column.unwrap() {
                 "S" => manager(),
                 other => actor(other),
             };
-            let refusal = hall.at_once_as(by, (row.act)()).then_refused();
-            let what = format!("{} {} of {state}: {refusal:?}", row.no, row.command);
+            let refusal = fixture.at_once_as(by, (row.act)()).then_refused();
+            let case = format!("{} {} of {state}: {refusal:?}", row.no, row.command);
             match refusal {
-                Refusal::WrongState { found: named, .. } => assert_eq!(named, found, "{what}"),
+                Refusal::WrongState { found: named, .. } => assert_eq!(named, found, "{case}"),
                 Refusal::TicketEnded(_) => {
-                    assert!(matches!(found, TicketStatus::Done | TicketStatus::Closed), "{what}")
+                    assert!(matches!(found, TicketStatus::Done | TicketStatus::Closed), "{case}")
                 }
-                // What is done at a counter finds nobody there.
+                // An act at a counter finds no ticket there.
                 Refusal::CounterIdle(_) | Refusal::CounterBusy { .. } => {}
-                other => panic!("{what}: {other:?}"),
+                other => panic!("{case}: {other:?}"),
             }
-            assert_eq!(hall.site, before, "{what}");
+            assert_eq!(fixture.site, before, "{case}");
         }
     }
 }
 
 #[test]
-fn a_command_whose_guard_fails_changes_nothing_and_says_why() {
-    for Guard { no, when, hall, by, act, refused } in guards() {
-        let mut hall = hall();
-        let before = hall.site.clone();
-        let refusal = hall.at_once_as(actor(by), act()).then_refused();
+fn a_command_whose_guard_fails_is_refused_and_changes_nothing() {
+    for Guard { no, when, fixture, by, act, refused } in guards() {
+        let mut fixture = fixture();
+        let before = fixture.site.clone();
+        let refusal = fixture.at_once_as(actor(by), act()).then_refused();
         assert_eq!(refusal_code(&refusal), refused, "{no}, {when}: {refusal:?}");
-        assert_eq!(hall.site, before, "{no}, {when}");
+        assert_eq!(fixture.site, before, "{no}, {when}");
     }
 }
 
 #[test]
 fn staff_may_give_a_number_whose_turn_may_come_after_closing_time() {
-    let mut hall = closes_in(10);
-    hall.at_once_as(staff("desk", &["1"]), take_without_person("a")).then();
+    let mut fixture = closes_in(10);
+    fixture.at_once_as(staff("desk", &["1"]), take_without_person("a")).then();
 }
 
 fn table() -> String {
     let mut out = String::from(
         "# Transitions\n\n\
-         What may become of a ticket, who may bring it about, and what it is refused for. Printed from the cases\n\
+         Transitions of tickets, the actors that may request them, and the refusals. Printed from the cases\n\
          of `shared/domain/tests/line/transitions`, which are run: do not edit, run the tests with\n\
          `PAIHAO_WRITE=1`.\n\n## Who\n\n",
     );

@@ -1,20 +1,20 @@
-//! Every transition, and what each actor gets.
+//! Rows of the table of transitions, with the result for each actor.
 
 use super::scene::*;
 use crate::fixture::{call, finish, miss, served, start, take};
 use paihao_domain::{Act, LetPassLimit, Mark, QueueId, Rules, TicketStatus};
 
-/// A row: from where, by which command, to where; and what each actor gets.
+/// Row: the first state, the command, the state after it, and the result for each actor.
 pub(super) struct Row {
     pub(super) no: &'static str,
     pub(super) from: &'static str,
     pub(super) command: &'static str,
     pub(super) act: fn() -> Act,
-    /// Other rules than the usual ones.
+    /// Change of the usual rules.
     pub(super) rules: fn(&mut Rules),
-    /// The state after it; `None` where the ticket's state stays.
+    /// Status after it.
     pub(super) to: TicketStatus,
-    /// What each of [`ACTORS`] gets: `✓`, or the refusal.
+    /// Result for each of [`ACTORS`]: `✓`, or the refusal.
     pub(super) who: [&'static str; 8],
 }
 

@@ -1,4 +1,4 @@
-//! Whom and where the transitions are tried with: a hall, the actors, Ann's ticket in each state.
+//! Scene of the transitions: a site, the actors, and Ann's ticket in each state.
 
 use crate::fixture::{
     SiteFixture, api, api_manager, call, customer, finish, given_with_rules, manager, miss, open,
@@ -8,7 +8,7 @@ use paihao_domain::{Act, Actor, CounterId, LetPassLimit, Mark, QueueId, Refusal,
 
 pub(super) const ANN: TicketId = TicketId(1);
 
-/// The columns: who asks.
+/// Columns of the table: the actors.
 pub(super) const ACTORS: [(&str, &str); 8] = [
     ("C", "the ticket's holder"),
     ("C′", "another customer"),
@@ -33,31 +33,31 @@ pub(super) fn actor(column: &str) -> Actor {
     }
 }
 
-/// A hall in which counter 1 was opened by whoever is to act there.
+/// Site whose counter 1 was opened by the actor who is to act there.
 pub(super) fn open_site(rules: Rules, column: &str) -> SiteFixture {
-    let mut hall = given_with_rules(rules, []);
+    let mut fixture = given_with_rules(rules, []);
     let opens = match column {
         "S" | "A" => actor(column),
         _ => manager(),
     };
-    hall.when_as(opens, open("1")).then();
-    hall
+    fixture.when_as(opens, open("1")).then();
+    fixture
 }
 
-/// Whoever does what leads to a row's first state: staff themselves, since they take back only what
-/// they did.
+/// Actor of the steps to a row's first state: staff take them themselves, since they may undo only
+/// their own.
 pub(super) fn setup_actor(column: &str) -> Actor {
     if column == "S" { actor("S") } else { manager() }
 }
 
-/// Ann's ticket, A001, in a state; Ben waits behind her.
+/// Site with Ann's ticket, A001, in a state; Ben waits behind her.
 pub(super) fn site_with_ann(rules: Rules, column: &str, state: &str) -> SiteFixture {
-    let mut hall = open_site(rules, column);
+    let mut fixture = open_site(rules, column);
     if state == "∅" {
-        return hall;
+        return fixture;
     }
-    hall.when(take("ann", "a")).then();
-    hall.when(take("ben", "a")).then();
+    fixture.when(take("ann", "a")).then();
+    fixture.when(take("ben", "a")).then();
     let steps: Vec<Act> = match state {
         "waiting" => vec![],
         "called" => vec![call("1")],
@@ -74,12 +74,12 @@ pub(super) fn site_with_ann(rules: Rules, column: &str, state: &str) -> SiteFixt
         other => panic!("{other}"),
     };
     for step in steps {
-        hall.at_once_as(setup_actor(column), step).then();
+        fixture.at_once_as(setup_actor(column), step).then();
     }
-    hall
+    fixture
 }
 
-/// A refusal's name.
+/// Code of a refusal.
 pub(super) fn refusal_code(refusal: &Refusal) -> String {
     let shown = format!("{refusal:?}");
     let variant: String = shown.chars().take_while(|c| c.is_alphanumeric()).collect();
