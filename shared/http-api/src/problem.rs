@@ -45,7 +45,7 @@ macro_rules! problem_kinds {
             };
         )*
         /// All of them, in the order of the documentation.
-        #[expect(dead_code, reason = "a private catalogue needs it in tests alone")]
+        #[allow(dead_code, reason = "a private catalogue needs it in tests alone")]
         pub const ALL: &[&$crate::ProblemKind] = &[$(&$name),*];
     };
 }
