@@ -6,7 +6,7 @@ use crate::repository::{list_files, read_file, repository_root};
 const MAX_WIDTH: usize = 100;
 
 /// Wider comments that have to be wrapped. It can only fall.
-const MAX_WIDE_COMMENTS: usize = 69;
+const MAX_WIDE_COMMENTS: usize = 65;
 
 /// Titles of texts that are not in this repository.
 const ABSENT: [&str; 3] = ["the failure table", "the article's way", "the article’s way"];

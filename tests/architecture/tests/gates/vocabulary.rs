@@ -23,19 +23,9 @@ const fn max(package: &'static str, names: usize, files: usize, comments: usize)
 }
 
 const MAXIMA: &[Maximum] = &[
-    max("services/gateway", 3, 46, 292),
-    max("services/token", 7, 6, 42),
+    max("services/gateway", 3, 15, 70),
+    max("services/token", 1, 0, 0),
     max("services/wechat-sim", 4, 6, 119),
-    max("shared/access-token", 0, 2, 10),
-    max("shared/cache", 0, 1, 8),
-    max("shared/cache-redis", 0, 2, 16),
-    max("shared/chassis", 0, 7, 37),
-    max("shared/contracts", 0, 14, 188),
-    max("shared/ledger", 2, 2, 38),
-    max("shared/ledger-nats", 0, 3, 34),
-    max("shared/ledger-sqlite", 0, 4, 15),
-    max("shared/notice-text", 1, 3, 20),
-    max("shared/wechat", 1, 14, 139),
     max("tests/bench", 2, 12, 103),
     max("tests/fuzz", 0, 1, 7),
     max("tests/harness", 0, 1, 10),
@@ -60,7 +50,7 @@ fn counts(package: &str) -> (Vec<String>, Prose) {
 const COINED: [&str; 2] = ["how-manieth", "how manieth"];
 
 /// Lines with one of [`COINED`]. It can only fall.
-const MAX_COINED: usize = 3;
+const MAX_COINED: usize = 2;
 
 #[test]
 fn no_word_is_coined() {
