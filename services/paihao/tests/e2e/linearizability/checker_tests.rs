@@ -82,7 +82,7 @@ fn leave_step(ticket: u32) -> (Decision, Operation) {
 
 fn operation(command: &str, request: Request, body: Value) -> Operation {
     let answered = Some((0, Answer::Done(body)));
-    Operation { command: command.into(), request: request, invoked_at: 0, answered, retried: false }
+    Operation { command: command.into(), request, invoked_at: 0, answered, retried: false }
 }
 
 /// Builds a history without overlaps: requests at 10, 20, …, and responses at 15, 25, …
