@@ -1,18 +1,19 @@
 //! Door codes of several replicas over one book.
 
-use super::shop::{FakeCodeSource, MORNING_MS};
+use super::code_source::FakeCodeSource;
+use crate::support::engine::{MORNING_MS, open_ledger};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
 use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::Tasks;
-use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_chassis::clock::ManualClock;
 use paihao_contracts::streams::SETTINGS;
 use paihao_gateway::scan::codes::permanent::{
     PermanentCodeError, PermanentCodeKey, PermanentCodes,
 };
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Position, Subject};
-use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use paihao_ledger_sqlite::SqliteLedger;
 use paihao_wechat::{CallPriority, QrRequest};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +22,6 @@ use tempfile::TempDir;
 fn queue_key(queue: &str) -> PermanentCodeKey {
     let (account, appid, site) = ("shop".into(), "wx1".into(), "hall".into());
     PermanentCodeKey { account, appid, site, queue: queue.into() }
-}
-
-fn open_ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
-    let (folder, now) = (tempfile::tempdir().unwrap(), clock.clone());
-    let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
-    (Arc::new(SqliteLedger::open(folder.path().join("book.sqlite"), options).unwrap()), folder)
 }
 
 struct Fixture {

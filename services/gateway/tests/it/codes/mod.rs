@@ -1,6 +1,6 @@
 //! WeChat's codes over embedded stores: one for a door, ready ones for sessions.
 
-mod shop;
+mod code_source;
 
 mod doors;
 mod pool;

@@ -1,6 +1,7 @@
 //! The warm pool, by a clock that a test holds.
 
-use super::shop::{FakeCodeSource, MORNING_MS};
+use super::code_source::FakeCodeSource;
+use crate::support::engine::MORNING_MS;
 use paihao_cache::{Cache, MemoryCache};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, RuntimeClock};

@@ -1,4 +1,4 @@
-//! A site as those who work there see it, asked over HTTP.
+//! The console's view of a site, asked over HTTP.
 
 mod seen;
 mod told;

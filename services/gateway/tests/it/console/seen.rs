@@ -1,7 +1,8 @@
-//! What is seen of each ticket, by whom, and what may be taken back.
+//! The tickets in the console's view, for each role, and the acts that may be undone.
 
-use crate::support::door::{Cluster, Gateway, STAFF_KEY, read_json};
-use crate::support::replica::{at_counter, command, finish, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, command, finish, take_ticket};
+use crate::support::gateway::{Gateway, STAFF_KEY, read_json};
 use paihao_domain::{Act, CounterTicket, QueueId, TicketKey};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     let paper =
         Act::Take { queue: QueueId::new("a"), person: None, via: None, class: Some(2), key: None };
     submit(&gateway, command("paper", paper)).await;
-    let seen = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
+    let seen = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
     assert_eq!(seen["you"], json!({"name": "desk", "role": "manager", "manages": true}));
     assert_eq!(seen["zone"], "Asia/Shanghai");
     let order: Vec<_> = seen["tickets"].as_array().unwrap().iter().map(|t| &t["number"]).collect();
@@ -49,7 +50,7 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     assert!(!seen.to_string().contains("ann"), "a name is on the desk: {seen}");
 
     submit(&gateway, at_counter("1", Act::CallNext, "next")).await;
-    let seen = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
+    let seen = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
     let called = find_ticket(&seen, "A004");
     let since = called["since"].as_i64().unwrap();
     assert_eq!((&called["state"], &called["counter"]), (&json!("called"), &json!("1")));
@@ -65,7 +66,7 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
         at_counter("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"),
     )
     .await;
-    let seen = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
+    let seen = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
     let missed = find_ticket(&seen, "A004");
     assert_eq!((&missed["state"], &missed["told"]), (&json!("missed"), &Value::Null));
     assert!(missed["until"].as_i64() > missed["since"].as_i64());
@@ -78,7 +79,7 @@ async fn staff_may_take_back_their_own_for_a_minute_and_a_manager_anything_all_d
     let hall = Cluster::new();
     let gateway = hall.start_gateway().await;
     let press = async |what: &str| {
-        let url = format!("{}/hall/counters/1/{what}", gateway.url);
+        let url = gateway.api(&format!("/sites/hall/counters/1/{what}"));
         let answer = hall.http.post(url).bearer_auth(STAFF_KEY).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{what}");
     };
@@ -106,7 +107,7 @@ async fn staff_may_take_back_their_own_for_a_minute_and_a_manager_anything_all_d
     assert_eq!(numbers, ["A001"], "the manager finished the other one");
     hall.clock.advance(std::time::Duration::from_secs(61));
     assert_eq!(get_console(&gateway, STAFF_KEY).await["ended"], json!([]));
-    let manager = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
+    let manager = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
     let numbers: Vec<_> =
         manager["ended"].as_array().unwrap().iter().map(|e| (&e["number"], &e["own"])).collect();
     assert_eq!(numbers, [(&json!("A002"), &json!(false)), (&json!("A001"), &json!(false))]);
@@ -159,7 +160,7 @@ async fn the_desk_is_for_those_with_a_key_of_the_site() {
             let (found, problem) = read_json(answer).await;
             assert_eq!((found, &problem["code"]), (status, &json!(code)), "{path} {key}");
         }
-        let url = format!("{}/nowhere{path}", gateway.url);
+        let url = gateway.api(&format!("/sites/nowhere{path}"));
         let answer = hall.http.get(url).bearer_auth(STAFF_KEY).send().await.unwrap();
         assert_eq!(read_json(answer).await.1["code"], "unknown_site");
     }

@@ -1,7 +1,8 @@
 //! A change is told at once, to boards and to those who work there.
 
-use crate::support::door::{Cluster, STAFF_KEY};
-use crate::support::replica::{at_counter, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, take_ticket};
+use crate::support::gateway::STAFF_KEY;
 use paihao_domain::Act;
 use reqwest::Response;
 use serde_json::Value;

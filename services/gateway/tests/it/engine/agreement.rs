@@ -1,6 +1,6 @@
 //! Replicas agree: on numbers, on repeats, on who is called, and on the whole state.
 
-use crate::support::replica::{
+use crate::support::engine::{
     MORNING_MS, at_counter, digest, finish, open_ledger, start_engine, take_ticket, ticket_number,
 };
 use futures::future::join_all;

@@ -1,6 +1,6 @@
-//! What the owner changes while a replica runs counts from the next decision on.
+//! Settings that change while a replica runs count from its next decision on.
 
-use crate::support::replica::{
+use crate::support::engine::{
     MORNING_MS, deployment_settings, digest, open_ledger, settings_with_queue, start_engine,
     take_ticket, ticket_number,
 };
@@ -51,8 +51,7 @@ async fn replicas_of_different_rules_agree_on_what_happened() {
     assert_eq!(digest(&new, &*ledger).await, same);
     // A replica that begins with rules that neither of them had reads the same.
     let late =
-        crate::support::replica::start_engine_with(&closed_settings(), ledger.clone(), &clock)
-            .await;
+        crate::support::engine::start_engine_with(&closed_settings(), ledger.clone(), &clock).await;
     assert_eq!(digest(&late, &*ledger).await, same);
 }
 
@@ -61,7 +60,7 @@ async fn a_site_that_comes_later_has_the_line_that_others_wrote() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
     let with = start_engine(ledger.clone(), &clock).await;
-    let without = crate::support::replica::start_engine_with(
+    let without = crate::support::engine::start_engine_with(
         &DeploymentSettings::default(),
         ledger.clone(),
         &clock,

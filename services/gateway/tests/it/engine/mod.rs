@@ -1,4 +1,4 @@
-//! The lines of several replicas over one ledger, without any network.
+//! Engines of several replicas over one ledger, without any network.
 
 mod agreement;
 mod changing;

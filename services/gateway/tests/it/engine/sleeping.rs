@@ -1,7 +1,7 @@
 //! A desk sleeps while nothing can come about, and wakes when it does: in the runtime's own time,
 //! on a ledger in memory.
 
-use crate::support::replica::{
+use crate::support::engine::{
     MORNING_MS, at_counter, settings_with_queue, start_engine_on_clock, take_ticket, ticket_number,
 };
 use async_trait::async_trait;

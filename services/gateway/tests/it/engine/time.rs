@@ -1,6 +1,6 @@
-//! What time alone brings about: every replica proposes it, and it happens once.
+//! Events that time alone brings about: every replica proposes them, and they happen once.
 
-use crate::support::replica::{
+use crate::support::engine::{
     MORNING_MS, at_counter, command, digest, open_ledger, settings_with_queue, start_engine_with,
     take_ticket, ticket_number,
 };

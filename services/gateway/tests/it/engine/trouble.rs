@@ -1,6 +1,6 @@
 //! Replicas in trouble: a ledger that is away, that does not say, that forgets, that is too new.
 
-use crate::support::replica::{
+use crate::support::engine::{
     MORNING_MS, digest, open_ledger, start_engine, take_ticket, ticket_number,
 };
 use async_trait::async_trait;

@@ -1,4 +1,4 @@
-//! What happened, told to the owner's other systems by several replicas over one ledger.
+//! The feed of events to the owner's other systems, from several replicas over one ledger.
 
 mod pages;
 mod past;

@@ -1,7 +1,7 @@
-//! The same by pages.
+//! The feed read page by page.
 
-use crate::support::door::Cluster;
-use crate::support::replica::{at_counter, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, take_ticket};
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::Act;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};

@@ -1,7 +1,8 @@
-//! What the line looked like.
+//! A site as it was at an earlier time.
 
-use crate::support::door::{Cluster, Gateway};
-use crate::support::replica::{at_counter, finish, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, finish, take_ticket};
+use crate::support::gateway::Gateway;
 use paihao_chassis::clock::Clock;
 use paihao_domain::Act;
 use reqwest::StatusCode;
@@ -95,6 +96,6 @@ async fn what_is_not_kept_whole_is_refused() {
     for path in ["/at", "/at?time=yesterday"] {
         assert_eq!(gateway.get_json(path).await.0, StatusCode::BAD_REQUEST, "{path}");
     }
-    let url = format!("{}/hall/at?time=2026-11-20T10:00", gateway.url);
+    let url = gateway.api("/sites/hall/at?time=2026-11-20T10:00");
     assert_eq!(hall.http.get(url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }

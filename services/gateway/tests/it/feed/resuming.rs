@@ -1,7 +1,8 @@
 //! A stream that is cut and taken up again tells everything once.
 
-use crate::support::door::{Cluster, Gateway, read_json};
-use crate::support::replica::{at_counter, finish, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, finish, take_ticket};
+use crate::support::gateway::{Gateway, read_json};
 use paihao_domain::Act;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -151,7 +152,7 @@ async fn only_a_key_of_the_site_opens_it() {
     let hall = Cluster::new();
     let gateway = hall.start_gateway().await;
     for path in ["/hall/feed", "/hall/feed/pages"] {
-        let url = format!("{}{path}", gateway.url);
+        let url = gateway.api(&format!("/sites{path}"));
         for (request, status) in [
             (hall.http.get(&url), 401),
             (hall.http.get(&url).bearer_auth("wrong"), 401),

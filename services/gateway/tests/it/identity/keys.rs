@@ -1,8 +1,10 @@
 //! Keys that managers make for programs.
 
-use super::browser::{Browser, api_url, wait_until};
+use super::browser::Browser;
 use super::sessions::assert_stream_ends;
-use crate::support::door::{Cluster, Gateway, read_json};
+use crate::support::cluster::Cluster;
+use crate::support::gateway::{Gateway, read_json};
+use crate::support::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -26,8 +28,7 @@ async fn a_key_is_shown_once_works_at_any_replica_and_not_after_it_was_revoked()
     assert_eq!(status, StatusCode::CREATED, "{made}");
     let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
     let with_key = async |gateway: &Gateway| {
-        let asked =
-            hall.http.get(format!("{}/sites/hall/feed/pages", api_url(gateway))).bearer_auth(key);
+        let asked = hall.http.get(gateway.api("/sites/hall/feed/pages")).bearer_auth(key);
         asked.send().await.unwrap().status()
     };
     wait_until("the key works", async || with_key(&other).await == StatusCode::OK).await;
@@ -36,13 +37,13 @@ async fn a_key_is_shown_once_works_at_any_replica_and_not_after_it_was_revoked()
     assert!(!listed.to_string().contains(key), "it was shown once");
 
     // A program runs lines, not people.
-    let asked = hall.http.get(format!("{}/staff", api_url(&one))).bearer_auth(key);
+    let asked = hall.http.get(one.api("/staff")).bearer_auth(key);
     assert_eq!(read_json(asked.send().await.unwrap()).await.1["code"], "not_allowed");
-    let asked = hall.http.post(format!("{}/me/sessions", api_url(&one))).bearer_auth(key);
+    let asked = hall.http.post(one.api("/me/sessions")).bearer_auth(key);
     assert_eq!(read_json(asked.send().await.unwrap()).await.1["code"], "not_allowed");
 
     // What is told to it goes on until it is revoked.
-    let told = hall.http.get(format!("{}/sites/hall/desk/events", api_url(&one))).bearer_auth(key);
+    let told = hall.http.get(one.api("/sites/hall/desk/events")).bearer_auth(key);
     let told = told.send().await.unwrap();
     assert_eq!(told.status(), StatusCode::OK);
 

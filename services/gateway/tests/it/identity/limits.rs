@@ -1,7 +1,6 @@
-//! How much one address may ask of what anybody may ask for.
+//! Rate limits of one address at the public endpoints.
 
-use super::browser::api_url;
-use crate::support::door::Cluster;
+use crate::support::cluster::Cluster;
 use paihao_gateway::http::rate_limit::RateLimitSettings;
 use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
@@ -10,9 +9,10 @@ use uuid::Uuid;
 
 #[tokio::test]
 async fn more_than_an_address_may_ask_for_is_refused_until_it_waited() {
-    let mut hall = Cluster::new();
-    hall.limits = RateLimitSettings { codes_per_minute: 3, looks_per_minute: 2 };
-    let gateway = hall.start_gateway().await;
+    let hall = Cluster::new();
+    let mut setup = hall.hall_setup();
+    setup.settings.limits = RateLimitSettings { codes_per_minute: 3, looks_per_minute: 2 };
+    let gateway = hall.start(setup).await;
     let asked = async |request: reqwest::RequestBuilder| {
         // Nobody trusts this peer to say where it is from.
         let answer = request.header("x-forwarded-for", "1.2.3.4").send().await.unwrap();
@@ -20,7 +20,7 @@ async fn more_than_an_address_may_ask_for_is_refused_until_it_waited() {
         let body: Value = answer.json().await.unwrap();
         (body["code"].as_str().unwrap().to_owned(), wait)
     };
-    let at = |path: &str| format!("{}{path}", api_url(&gateway));
+    let at = |path: &str| gateway.api(path);
     let code = async |path: &str| {
         let body = r#"{"site":"hall","queue":"a"}"#;
         asked(hall.http.post(at(path)).header("x-paihao-page", "1").body(body)).await

@@ -1,4 +1,4 @@
-//! Who is asking: keys and sessions, at several replicas over one ledger.
+//! API keys and browser sessions at several replicas over one ledger.
 
 mod browser;
 

@@ -1,7 +1,9 @@
 //! A browser is logged in: at any replica, until it is not, and never for a page of another site.
 
-use super::browser::{Browser, wait_until};
-use crate::support::door::{Cluster, read_json};
+use super::browser::Browser;
+use crate::support::cluster::Cluster;
+use crate::support::gateway::read_json;
+use crate::support::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 //! `docs/reference/transitions.md` does.
 
 use super::everywhere::sample_body;
-use super::hall::Fixture;
+use super::fixture::Fixture;
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use futures::{StreamExt, stream};
@@ -10,7 +10,7 @@ use futures::{StreamExt, stream};
 /// A transition's number and the state before.
 type Transition = Option<(&'static str, &'static str)>;
 
-/// An act that can be done after the script, in which `STATISTICS_ACCESS` is whoever does it; and how the table
+/// An act that can be done after the script, in which `WHO` is whoever does it; and how the table
 /// of transitions calls it: its number and the state before, if it has a row there.
 const ACTS: &[(&str, &str, Transition)] = &[
     ("numbers", "", None),

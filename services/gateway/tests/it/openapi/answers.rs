@@ -1,7 +1,7 @@
 //! Everything that is answered to those who ask rightly, where no act of staff does.
 
 use super::everywhere::{sample_body, sample_request};
-use super::hall::{CALLBACK_TOKEN, Fixture, MORNING_MS};
+use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use paihao_contracts::staff::StaffRole;
@@ -25,7 +25,7 @@ const EVENTFUL_DAY: &str = r#"
     manager close_counter
 "#;
 
-/// Who works here, and who asks; `COOKIE` is a browser of the manager's.
+/// Requests about members of staff and the asker; `COOKIE` is a browser of the manager's.
 const MEMBERS: &str = r#"
     manager staff
     manager member_sessions
@@ -42,7 +42,7 @@ const MEMBERS: &str = r#"
     anybody end_session cookie=COOKIE
 "#;
 
-/// What is set up, by whom it may be.
+/// Requests about the settings, by those who may make them.
 const SETTINGS_SCRIPT: &str = r#"
     manager list_setups
     manager read_site

@@ -1,6 +1,6 @@
-//! What is the same for every operation: who is let in, and what is not understood.
+//! Checks that are the same for every operation: access, and requests that cannot be understood.
 
-use super::hall::{Fixture, KEY_HOLDERS};
+use super::fixture::{Fixture, KEY_HOLDERS};
 use super::script::run_script;
 use super::walk::{ApiRequest, Coverage, OPERATIONS, Operation};
 use paihao_contracts::staff::StaffRole;

@@ -1,7 +1,7 @@
 //! Logging in by scanning, as far as it goes without a phone; and joining staff by it.
 
 use super::everywhere::sample_body;
-use super::hall::Fixture;
+use super::fixture::Fixture;
 use super::script::run_script;
 use super::walk::Coverage;
 

@@ -1,6 +1,6 @@
 //! Scripts of refusals to those who run things: of what is set up, and of what could not be done.
 
-/// What cannot be set up like that, and what somebody else has changed meanwhile.
+/// Settings that are refused, and those that somebody else has changed meanwhile.
 pub const SETTINGS_SCRIPT: &str = r#"
     manager put_site {"account": "shop", "name": "x"} -> revision_needed
     manager put_queue {"name": "x", "prefix": "A"} -> revision_needed
@@ -54,7 +54,7 @@ pub const SETTINGS_SCRIPT: &str = r#"
     manager delete_counter seen=SEEN -> in_use
 "#;
 
-/// What could not be done: at the hall, at another site, and of no site.
+/// Dead letters of the hall, of another site, and of no site.
 pub const DEAD_LETTERS_SCRIPT: &str = r#"
     manager drop_letter letter=ELSEWHERE -> not_your_site
     manager redrive_letter letter=ELSEWHERE -> not_your_site

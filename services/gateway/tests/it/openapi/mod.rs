@@ -1,7 +1,7 @@
 //! The API's document, held to what a running gateway does: every operation, by everybody who may
 //! or may not, with every answer and every refusal that it names, and with no other.
 
-mod hall;
+mod fixture;
 mod script;
 mod walk;
 
@@ -20,10 +20,14 @@ use walk::{Coverage, OPERATIONS};
 /// The acts of a ticket's holder.
 const HOLDER_OPERATIONS: &str = "let_pass come_back tell_me give_up held_ticket_events";
 
-/// What this walk cannot bring about in these operations, and why not; `*` is every one.
+/// Answers that this walk cannot bring about in these operations, with the reason; `*` is every one.
 const UNCOVERED: &[(&str, &str, &str)] = &[
-    (HOLDER_OPERATIONS, "too_many_wishes", "twenty in a minute: `gateway/src/api/ticket/turns.rs`"),
-    (HOLDER_OPERATIONS, "body_too_large", "as everybody's: `gateway/src/body.rs`"),
+    (
+        HOLDER_OPERATIONS,
+        "too_many_wishes",
+        "twenty in a minute: `gateway/src/http/api/ticket/link_limit.rs`",
+    ),
+    (HOLDER_OPERATIONS, "body_too_large", "as everybody's: `gateway/src/http/body.rs`"),
     (HOLDER_OPERATIONS, "malformed_idempotency_key", "as staff's, by the same function"),
     (HOLDER_OPERATIONS, "newer_ledger", "as staff's, by the same function"),
     ("come_back", "too_often", "fewer returns than before: as staff's `return`"),
@@ -48,7 +52,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("redeem_login", "not_staff", "a phone of somebody else's: `e2e/login.rs`"),
     ("login_token", "200", "a phone that says yes: `e2e/login.rs`"),
     ("login_token", "invalid_grant", "an address of this server: `e2e/login.rs`"),
-    ("*", "too_many_requests", "hundreds in a minute: `gateway/src/limits.rs`"),
+    ("*", "too_many_requests", "hundreds in a minute: `gateway/src/http/rate_limit.rs`"),
     ("login_code", "wechat_unavailable", "an address that cannot be drawn"),
     ("invitation_code", "wechat_unavailable", "an address that cannot be drawn"),
     ("*", "cache_unavailable", "a cache that is away: `gateway/tests/it/codes/doors.rs`"),

@@ -1,7 +1,7 @@
 //! Whatever is sent, the answer is one of the document's: never a fault of the server's own.
 
 use super::everywhere::{sample_body, sample_query};
-use super::hall::{Fixture, KEY_HOLDERS};
+use super::fixture::{Fixture, KEY_HOLDERS};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS, Operation};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Every refusal that depends on how things stand: a line each.
 
 use super::everywhere::sample_request;
-use super::hall::{CALLBACK_TOKEN, Fixture, MORNING_MS, deployment_settings};
+use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS, deployment_settings};
 use super::managed::{DEAD_LETTERS_SCRIPT, SETTINGS_SCRIPT};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
@@ -175,7 +175,7 @@ const TICKETS: &str = r#"
     staff undo -> too_late
 "#;
 
-/// Who was missed, and comes back.
+/// A missed customer who comes back.
 const RETURNS: &str = r#"
     staff open_counter
     manager take_ticket
@@ -195,7 +195,7 @@ const RETURNS: &str = r#"
     staff return number=A002 -> too_late
 "#;
 
-/// Who gets a number.
+/// Requests for a number.
 const STATISTICS: &str = r#"
     manager take_ticket queue=b
     manager take_ticket queue=b -> queue_full
@@ -209,7 +209,7 @@ const STATISTICS: &str = r#"
     manager take_ticket -> queue_closed
 "#;
 
-/// What others read, and what they want to hear again.
+/// Reading by other systems, and the replay of their webhooks.
 const READS: &str = r#"
     api feed query=after=nonsense -> malformed_request
     api feed_pages query=limit=0 -> malformed_request
@@ -255,7 +255,7 @@ const SESSIONS: &str = r#"
     anybody open_scan_session {"queue": "a", "site": "hall", "uuid": "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"} -> session_expired
 "#;
 
-/// What the holder of a ticket does behind its link.
+/// Acts of a ticket's holder behind its link.
 const HOLDER_ACTS: &str = r#"
     anybody held_ticket id=LINK
     anybody held_ticket id=x -> unknown_link
@@ -305,7 +305,7 @@ const AFTER_HOURS: &str = "
     anybody come_back id=LINK -> too_late
     anybody give_up id=LINK";
 
-/// Who works here: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
+/// Members of staff: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
 const MEMBERS: &str = r#"
     manager change_member member=m_ann {"role": "manager", "sites": ["nowhere"]} -> unknown_site
     manager change_member member=m_ann {"role": "manager", "sites": ["other"]} -> not_your_site

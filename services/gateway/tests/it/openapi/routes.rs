@@ -1,6 +1,6 @@
-//! Which paths and methods there are.
+//! Paths and methods: those of the document, and no other.
 
-use super::hall::Fixture;
+use super::fixture::Fixture;
 use super::walk::{Coverage, DOCUMENT};
 use reqwest::Method;
 use serde_json::Value;

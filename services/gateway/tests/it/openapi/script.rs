@@ -1,14 +1,14 @@
-//! Scripts of who does what and how it ends, a line each.
+//! Scripts of requests and their outcomes, a line each.
 //!
 //! `staff call counter=1 {"number":"A001"} -> wrong_state`: who, the operation, where, its body,
 //! and the refusal's code or `ok`, which it is without an arrow. `wait 20` lets seconds pass, and
 //! `SEEN` is the revision of the hall.
 
-use super::hall::Fixture;
+use super::fixture::Fixture;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Plays a script. `STATISTICS_ACCESS` in it is this one.
+/// Plays a script, in which `WHO` is this one.
 pub async fn run_script(hall: &Fixture, who: &str, script: &str) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(seconds) = line.strip_prefix("wait ") {

@@ -1,6 +1,6 @@
 //! Asks the operations of the document, and holds every answer to what the document says of it.
 
-use super::hall::key_of;
+use super::fixture::key_of;
 use jsonschema::Validator;
 use reqwest::{Client, Method, Response};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// What was answered by which operation: a refusal's code, or the status.
+/// The answers that were met, by operation: a refusal's code, or the status.
 pub type Coverage = Arc<parking_lot::Mutex<BTreeSet<(String, String)>>>;
 
 /// The document as clients read it, whose schemas allow nothing that they do not name.
@@ -38,48 +38,48 @@ impl Operation {
         Some(self.spec["x-roles"].as_array()?.iter().map(|role| role.as_str().unwrap()).collect())
     }
 
-    /// Whether it takes an `Idempotency-Key`.
+    /// True if it takes an `Idempotency-Key`.
     pub fn takes_idempotency_key(&self) -> bool {
         self.parameters().any(|parameter| parameter["name"] == "Idempotency-Key")
     }
 
-    /// Whether it is about the ticket that a link opens, to whoever has the link.
+    /// True if it is about the ticket that a link opens, to whoever has the link.
     pub fn is_for_ticket_holder(&self) -> bool {
         self.path.starts_with("/api/v1/tickets/")
     }
 
-    /// Whether it is about what is set up.
+    /// True if it is about the settings.
     pub fn is_for_settings(&self) -> bool {
         self.path.starts_with("/api/v1/book")
     }
 
-    /// Who may ask it, of those who may: a manager of the hall, or whoever has every site.
+    /// A holder of a key that may ask it: a manager of the hall, or whoever has every site.
     pub fn permitted_holder(&self) -> &'static str {
         let is_of_all = self.is_for_settings() && self.codes().contains("not_every_site");
         if is_of_all && self.id != "put_site" { "owner" } else { "manager" }
     }
 
-    /// Whether it makes what is not there yet at this place of its path.
+    /// True if it makes what is not there yet at this place of its path.
     pub fn creates(&self, place: &str) -> bool {
         self.method == "PUT" && self.path.ends_with(&format!("{{{place}}}"))
     }
 
-    /// Whether everybody may, as long as the page that asks is this server's own.
+    /// True if everybody may, as long as the page that asks is this server's own.
     pub fn is_same_origin_only(&self) -> bool {
         self.roles().is_none() && self.codes().contains("cross_site")
     }
 
-    /// Whether it changes something.
+    /// True if it changes something.
     pub fn is_write(&self) -> bool {
         self.method != "GET"
     }
 
-    /// Whether its body is JSON.
+    /// True if its body is JSON.
     pub fn takes_json(&self) -> bool {
         self.spec["requestBody"]["content"].get("application/json").is_some()
     }
 
-    /// Whether this stands between braces in its path.
+    /// True if this stands between braces in its path.
     pub fn has_path_parameter(&self, place: &str) -> bool {
         self.path.contains(&format!("{{{place}}}"))
     }
@@ -131,7 +131,7 @@ pub struct ApiClient {
     coverage: Coverage,
 }
 
-/// What was answered.
+/// An answer, held to the document.
 #[derive(Debug)]
 pub struct ApiResponse {
     pub status: u16,

@@ -1,14 +1,16 @@
-//! What is changed counts from the next decision on, at every replica; of two that change the same
+//! A changed setting counts from the next decision on, at every replica; of two that change the same
 //! thing, one is told to look again.
 
-use super::shop::{Cluster, Gateway, MANAGER_KEY, OWNER_KEY, STAFF_KEY, send, wait_until};
+use super::client::{MANAGER_KEY, OWNER_KEY, STAFF_KEY, SettingsClient, send};
+use crate::support::cluster::Cluster;
+use crate::support::wait_until;
 use paihao_domain::{Act, Actor, Command, CommandId, Outcome, Person, QueueId};
 use paihao_gateway::engine::{CommandOutcome, SubmitError};
 use reqwest::Method;
 use serde_json::json;
 
 pub async fn take_ticket(
-    gateway: &Gateway,
+    gateway: &SettingsClient,
     queue: &str,
     person: &str,
 ) -> Result<String, SubmitError> {
@@ -33,7 +35,7 @@ pub async fn take_ticket(
 #[tokio::test]
 async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() {
     let shop = Cluster::new();
-    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
+    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
     assert_eq!(take_ticket(&one, "cash", "ann").await.unwrap(), "A001");
 
     let made = one
@@ -63,7 +65,7 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     assert!(matches!(refused, SubmitError::Refused(_)), "{refused:?}");
 
     // A replica that begins later knows all of it.
-    let late = shop.start_gateway().await;
+    let late = SettingsClient::start(&shop).await;
     assert!(!late.engine.settings("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
     let changes = late.get("/book/changes?site=hall").await;
     let changes = changes.body["changes"].as_array().unwrap().clone();
@@ -75,7 +77,7 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
 #[tokio::test]
 async fn of_two_that_have_seen_the_same_one_is_told_to_look_again() {
     let shop = Cluster::new();
-    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
+    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
     let path = "/book/sites/hall/queues/cash";
     let seen = one.get(path).await;
     let changed = |minutes: u32| {
@@ -83,7 +85,7 @@ async fn of_two_that_have_seen_the_same_one_is_told_to_look_again() {
         queue["minutes"] = json!(minutes);
         queue
     };
-    let put = |gateway: &Gateway, minutes: u32| {
+    let put = |gateway: &SettingsClient, minutes: u32| {
         let request = gateway.request(Method::PUT, path, MANAGER_KEY).json(&changed(minutes));
         send(request.header("If-Match", seen.etag.clone().unwrap()))
     };
@@ -100,10 +102,10 @@ async fn of_two_that_have_seen_the_same_one_is_told_to_look_again() {
 #[tokio::test]
 async fn a_wish_that_is_said_twice_is_done_once() {
     let shop = Cluster::new();
-    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
+    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
     let path = "/book/sites/hall/queues/loan";
     let seen = one.get("/book/sites/hall").await.etag.unwrap();
-    let put = |gateway: &Gateway, prefix: &str| {
+    let put = |gateway: &SettingsClient, prefix: &str| {
         let request = gateway.request(Method::PUT, path, OWNER_KEY).header("If-Match", &seen);
         let queue = json!({"name": "贷款", "prefix": prefix, "open": false});
         send(request.header("Idempotency-Key", "the-same").json(&queue))
@@ -123,7 +125,7 @@ async fn a_wish_that_is_said_twice_is_done_once() {
 #[tokio::test]
 async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
     let shop = Cluster::new();
-    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
+    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
     let site = json!({"account": "shop", "name": "小站", "queues": {"q": {"name": "取号", "prefix": "A"}},
                       "counters": {"1": {"name": "1号", "queues": ["q"]}}});
     let path = "/book/sites/kiosk";
@@ -158,7 +160,7 @@ async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
 #[tokio::test]
 async fn nothing_is_taken_away_in_which_somebody_is() {
     let shop = Cluster::new();
-    let one = shop.start_gateway().await;
+    let one = SettingsClient::start(&shop).await;
     take_ticket(&one, "cash", "ann").await.unwrap();
     let shut = json!({"name": "存取款", "prefix": "A", "open": false});
     assert_eq!(one.put("/book/sites/hall/queues/cash", shut).await.status, 200);

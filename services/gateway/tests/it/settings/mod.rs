@@ -1,6 +1,6 @@
-//! The book while gateways run: changed through the API, followed by every replica.
+//! Settings of running gateways: changed through the API, followed by every replica.
 
-mod shop;
+mod client;
 
 mod changing;
 mod refused;

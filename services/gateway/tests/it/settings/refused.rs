@@ -1,6 +1,7 @@
 //! Set-ups that contradict themselves: each is refused by name, and nothing of it is written.
 
-use super::shop::{Cluster, OWNER_KEY, STAFF_KEY, send};
+use super::client::{OWNER_KEY, STAFF_KEY, SettingsClient, send};
+use crate::support::cluster::Cluster;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ fn site_with(path: &str, value: Value) -> Value {
 #[tokio::test]
 async fn every_contradiction_is_named_with_where_it_stands() {
     let shop = Cluster::new();
-    let gateway = shop.start_gateway().await;
+    let gateway = SettingsClient::start(&shop).await;
     let queue = |more: Value| {
         let mut queue = json!({"name": "贷款", "prefix": "L"});
         queue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -69,7 +70,7 @@ async fn every_contradiction_is_named_with_where_it_stands() {
 #[tokio::test]
 async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
     let shop = Cluster::new();
-    let gateway = shop.start_gateway().await;
+    let gateway = SettingsClient::start(&shop).await;
     let queue = json!({"name": "存取款", "prefix": "A", "missed_lane": true});
     let site = site_with("/queues/cash", queue.clone());
     let file = json!({"sites": {"hall": site}});
@@ -93,7 +94,7 @@ async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
 #[tokio::test]
 async fn an_account_says_only_what_wechat_shows() {
     let shop = Cluster::new();
-    let gateway = shop.start_gateway().await;
+    let gateway = SettingsClient::start(&shop).await;
     let said = |fields: Value| json!({"called": {"template_id": "T", "fields": fields}});
     for (setup, key) in [
         (said(json!({"first": "{site}"})), "called.fields.first"),

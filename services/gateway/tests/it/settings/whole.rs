@@ -1,13 +1,14 @@
 //! The whole book as one file, out of one system and into another; and words before they are said.
 
-use super::shop::{Cluster, OWNER_KEY, STAFF_KEY, send};
+use super::client::{OWNER_KEY, STAFF_KEY, SettingsClient, send};
+use crate::support::cluster::Cluster;
 use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test]
 async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
     let shop = Cluster::new();
-    let gateway = shop.start_gateway().await;
+    let gateway = SettingsClient::start(&shop).await;
     let loan = json!({"name": "贷款", "prefix": "L", "open": false, "hours": ["mon-fri 09:00-17:00", "2026-12-31 closed"]});
     assert_eq!(gateway.put("/book/sites/hall/queues/loan", loan).await.status, 200);
     let words = json!({"news": "请到{counter}"});
@@ -15,7 +16,7 @@ async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
     let toml = gateway.get("/book?format=toml").await.text;
 
     let elsewhere = Cluster::new();
-    let empty = elsewhere.start_gateway_with("[accounts.shop]\n[accounts.other]\n").await;
+    let empty = SettingsClient::start_with(&elsewhere, "[accounts.shop]\n[accounts.other]\n").await;
     let import = |query: &str| {
         let request = empty.request(Method::PUT, &format!("/book{query}"), OWNER_KEY);
         send(request.header("content-type", "application/toml").body(toml.clone()))
@@ -52,7 +53,7 @@ async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
 #[tokio::test]
 async fn words_are_shown_as_they_will_be_said() {
     let shop = Cluster::new();
-    let gateway = shop.start_gateway().await;
+    let gateway = SettingsClient::start(&shop).await;
     let path = "/book/sites/hall/preview";
     let preview = |wanted| send(gateway.request(Method::POST, path, OWNER_KEY).json(&wanted));
     let called = preview(json!({"kind": "called"})).await;

@@ -1,7 +1,8 @@
-//! What a ticket's link opens, and for whom.
+//! The ticket link: what it opens, and for whom.
 
-use crate::support::door::{Cluster, Gateway, read_json};
-use crate::support::replica::{at_counter, command, finish};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, command, finish};
+use crate::support::gateway::{Gateway, read_json};
 use paihao_contracts::ticket_link::{TicketKey, TicketLink};
 use paihao_domain::{
     Act, CounterId, CounterTicket, Outcome, Person, QueueId, TicketId, TicketKey as Key,
@@ -156,7 +157,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
             wishes += 1;
             let mut wish = command(&format!("wish {wishes}"), act);
             wish.actor = paihao_domain::Actor::Holder(ticket);
-            let now = book.calendar.at(crate::support::replica::MORNING_MS);
+            let now = book.calendar.at(crate::support::engine::MORNING_MS);
             let allowed = paihao_domain::decide(&site, &book.rules, &wish, &now).is_ok();
             let offered = told["may"].as_array().unwrap().contains(&json!(name));
             // A mark on a live ticket does no harm, and is not offered where it has no meaning.
@@ -291,7 +292,7 @@ async fn a_number_of_yesterday_says_what_became_of_it_and_does_nothing_more() {
     submit_as_manager(&gateway, "call ann", Act::CallNext(CounterId::new("1"))).await;
     submit_as_manager(&gateway, "finish", finish(CounterId::new("1"))).await;
 
-    hall.clock.set(crate::support::replica::MORNING_MS + DAY_MS);
+    hall.clock.set(crate::support::engine::MORNING_MS + DAY_MS);
     let cai = join(&gateway, "cai").await;
     let late = hall.start_gateway().await;
     for gateway in [&gateway, &late] {
@@ -303,7 +304,7 @@ async fn a_number_of_yesterday_says_what_became_of_it_and_does_nothing_more() {
         let (status, told) = post(gateway, &format!("{ben}/return"), json!({}), "k").await;
         assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("ticket_ended")));
     }
-    hall.clock.set(crate::support::replica::MORNING_MS + 2 * DAY_MS);
+    hall.clock.set(crate::support::engine::MORNING_MS + 2 * DAY_MS);
     join(&gateway, "dan").await;
     assert_eq!(get(&gateway, &ann).await.0, StatusCode::NOT_FOUND);
 }

@@ -1,4 +1,4 @@
-//! What is told of one ticket: to its holder behind the link, and to staff.
+//! One ticket as its holder sees it behind the link, and the notices about it as staff see them.
 
 mod link;
 mod notices;

@@ -1,7 +1,7 @@
-//! What became of messages, as staff read it.
+//! Delivery status of notices, as staff read it.
 
-use crate::support::door::Cluster;
-use crate::support::replica::{at_counter, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, take_ticket};
 use paihao_contracts::notice::{Channel, DeliveryOutcome, NoticeOutcome};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::Act;

@@ -1,13 +1,13 @@
 //! Writes the history as the notifier's historian may: whole, twice, or backwards.
 
-use crate::support::door::Cluster;
+use crate::support::cluster::Cluster;
 use futures::StreamExt;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::streams::{HISTORY, LEDGER};
 use paihao_contracts::visit::{HistoryEntry, history_entry};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 
-/// What the ledger says of visits, in order.
+/// The visits in the ledger, in order.
 pub async fn history_entries(hall: &Cluster) -> Vec<(Subject, HistoryEntry)> {
     let head = hall.ledger.head(&LEDGER).await.unwrap();
     let mut entries = hall.ledger.follow(&LEDGER, Position::START).await.unwrap();

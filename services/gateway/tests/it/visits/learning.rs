@@ -1,8 +1,9 @@
 //! A gateway learns from the history what people are told, and knows it again after a restart.
 
 use super::historian::{append_history, history_entries};
-use crate::support::door::{Cluster, Gateway};
-use crate::support::replica::{at_counter, finish, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, finish, take_ticket};
+use crate::support::gateway::Gateway;
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{Act, Outcome, QuotedWait};
 use paihao_ledger::Subject;

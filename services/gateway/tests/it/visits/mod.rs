@@ -1,4 +1,4 @@
-//! What finished visits teach a gateway, and what they add up to.
+//! Forecasts and statistics that a gateway draws from finished visits.
 
 mod historian;
 mod learning;

@@ -1,8 +1,9 @@
 //! A small day's figures are those that were reckoned by hand.
 
 use super::historian::{append_history, history_entries};
-use crate::support::door::{Cluster, Gateway, read_json};
-use crate::support::replica::{at_counter, command, finish, take_ticket};
+use crate::support::cluster::Cluster;
+use crate::support::engine::{at_counter, command, finish, take_ticket};
+use crate::support::gateway::{Gateway, read_json};
 use paihao_domain::{Act, CounterId, CounterTicket, TicketId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -10,20 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// 10:00 in Shanghai on 20 November 2026.
-pub const MORNING_MS: i64 = 1_795_140_000_000;
-
 /// Makes codes.
 #[derive(Default)]
 pub struct FakeCodeSource {
-    /// What was asked for, and how much it was said to be worth.
+    /// Requests so far, each with its priority.
     pub requests: Mutex<Vec<(QrRequest, CallPriority)>>,
     /// So many of the next calls are refused with this code.
     refusals_left: AtomicI64,
     refusal_code: AtomicI64,
-    /// How long an answer takes.
+    /// Delay of each answer.
     pub response_delay: Mutex<Duration>,
-    /// How long a temporary code lives, whatever was asked for.
+    /// Lifetime of temporary codes, whatever was asked for.
     pub code_lifetime: Mutex<Option<Duration>>,
 }
 
@@ -38,7 +35,7 @@ impl FakeCodeSource {
         self.refusals_left.store(times, Ordering::SeqCst);
     }
 
-    /// How many calls there were, refused ones included.
+    /// Number of calls, refused ones included.
     pub fn call_count(&self) -> usize {
         self.requests.lock().len()
     }

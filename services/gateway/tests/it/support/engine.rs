@@ -1,4 +1,4 @@
-//! A hall, and as many gateway replicas of it as a test wants.
+//! Engines of one hall over a shared ledger, and the commands that tests send to them.
 
 use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;

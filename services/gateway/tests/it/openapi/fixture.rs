@@ -1,6 +1,8 @@
-//! A gateway over embedded ports, with keys of every role and a WeChat that makes codes.
+//! A gateway with keys of every role and a WeChat that makes codes.
 
 use super::walk::{ApiClient, Coverage};
+use crate::support::cluster::{Cluster, GatewaySetup};
+pub use crate::support::engine::MORNING_MS;
 use async_trait::async_trait;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -19,13 +21,10 @@ use paihao_domain::{
 };
 use paihao_gateway::engine::Engine;
 use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient as LoginClient};
-use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::documents::ConfiguredDocuments;
 use paihao_gateway::settings::{AccountSettings, DeploymentSettings, KeyRole, StaffKey, validate};
-use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
-use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::callback::Protection;
 use paihao_wechat::{
     AccessToken, AccountClient, AppId, CallbackToken, Client, ClientOptions, Endpoints,
@@ -34,12 +33,7 @@ use paihao_wechat::{
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
-
-/// 10:00 in Shanghai on 20 November 2026, a Friday.
-pub const MORNING_MS: i64 = 1_795_140_000_000;
 
 /// Of the account.
 pub const CALLBACK_TOKEN: &str = "the-callback-token";
@@ -62,13 +56,11 @@ impl Clock for SilentClock {
 pub struct Fixture {
     pub client: ApiClient,
     pub clock: ManualClock,
-    /// Whether WeChat refuses to make codes.
+    /// Set while WeChat refuses to make codes.
     pub refuses_qr: Arc<AtomicBool>,
     pub cache: Arc<MemoryCache>,
     pub engine: Engine,
-    ledger: Arc<SqliteLedger>,
-    pub tasks: Tasks,
-    _folder: TempDir,
+    cluster: Cluster,
 }
 
 struct FixedToken;
@@ -91,49 +83,22 @@ impl TokenSource for FixedToken {
 impl Fixture {
     /// The hall in the morning; what is met there is noted.
     pub async fn new(met: &Coverage) -> Fixture {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let clock = ManualClock::at(MORNING_MS);
-        let folder = tempfile::tempdir().unwrap();
-        let now = clock.clone();
-        let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
-        let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
-        let ledger = Arc::new(ledger);
-        let (tasks, sulking) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
-        let wechat = start_wechat(sulking.clone(), &tasks).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let settings = Settings {
-            max_callback_clock_skew: Duration::from_secs(300),
-            max_callback_body_bytes: 4096,
-            scan_session_ttl: Duration::from_secs(600),
-            pool: PoolSettings { size: 0, max_age: Duration::from_secs(60), max_per_second: 1 },
-            public_url: None,
-            simulator_url: None,
-            login: login_settings(),
-            trusted_proxies: Vec::new(),
-            frame_ancestors: Vec::new(),
-            limits: Default::default(),
-        };
+        let cluster = Cluster::new();
+        let refuses_qr = Arc::new(AtomicBool::new(false));
+        let wechat = start_wechat(refuses_qr.clone(), &cluster.tasks).await;
         let cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
-        let ports = Ports {
-            ledger: ledger.clone(),
+        let clock = cluster.clock.clone();
+        let mut setup = GatewaySetup {
             cache: cache.clone(),
             wechat: AccountClient::new(wechat, Arc::new(FixedToken)),
             clock: Arc::new(SilentClock(clock.clone())),
+            ..cluster.setup(deployment_settings())
         };
-        let gateway = start(settings, Arc::new(deployment_settings()), ports, listener, &tasks);
-        gateway.engine.until_caught_up().await;
-        let (walk, lines) = (ApiClient::new(url, met), gateway.engine);
-        Fixture {
-            client: walk,
-            clock,
-            refuses_qr: sulking,
-            cache,
-            engine: lines,
-            ledger,
-            tasks,
-            _folder: folder,
-        }
+        setup.settings.max_callback_body_bytes = 4096;
+        setup.settings.login = login_settings();
+        let gateway = cluster.start(setup).await;
+        let client = ApiClient::new(gateway.url, met);
+        Fixture { client, clock, refuses_qr, cache, engine: gateway.engine, cluster }
     }
 }
 
@@ -169,7 +134,7 @@ impl Fixture {
         let entry = StaffEntry { v: 1, at: MORNING_MS, by: "first".to_owned(), event };
         let subject = Subject::new(&["staff"]).unwrap();
         let (entry, anywhere) = (Entry::new(entry.encode()), ExpectedPosition::Any);
-        self.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
+        self.cluster.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
         let unknown = async || {
             let answer = self
                 .client
@@ -195,7 +160,11 @@ impl Fixture {
         let cause = Cause { reason, origin: origin.to_owned(), key };
         let letter = cause.to_dead_letter(&Entry::new(notice.to_string()));
         let subject = Subject::new(&[origin]).unwrap();
-        let put = self.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Any, letter).await;
+        let put = self
+            .cluster
+            .ledger
+            .append(&DEAD_LETTERS, &subject, ExpectedPosition::Any, letter)
+            .await;
         let id = put.unwrap().0;
         let known = async || {
             let seen = self.client.request("dead_letters").with_key_of("owner").send().await.body;
@@ -216,7 +185,7 @@ impl Fixture {
         ] {
             let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
             let subject = Subject::new(names).unwrap();
-            self.ledger.append(log, &subject, ExpectedPosition::Any, newer).await.unwrap();
+            self.cluster.ledger.append(log, &subject, ExpectedPosition::Any, newer).await.unwrap();
         }
         for id in ["open_counter", "remove_member"] {
             while self.client.request(id).with_key_of("manager").send().await.problem_code()
@@ -228,7 +197,7 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        self.tasks.stop().cancel();
+        self.cluster.tasks.stop().cancel();
     }
 }
 
@@ -269,8 +238,8 @@ async fn start_wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
     Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
 }
 
-/// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle` that nobody but counter 3
-/// serves.
+/// The hall. Its queue `b` has room for one, the hours of `shut` are over and those of `late` soon
+/// are, and nobody but counter 3 serves `idle`.
 const SITE_TOML: &str = r#"
     account = "shop"
     name = "大厅"

@@ -1,0 +1,134 @@
+//! A client of one gateway's settings API, and the configuration under it.
+
+use crate::support::cluster::Cluster;
+use paihao_chassis::config::ConfigProblems;
+use paihao_gateway::engine::Engine;
+use paihao_gateway::settings::documents::ConfiguredDocuments;
+use paihao_gateway::settings::{
+    ALL_SITES, AccountSettings, DeploymentSettings, KeyRole, StaffKey, export, validate,
+};
+use paihao_wechat::callback::{Mode, Protection};
+use paihao_wechat::{AppId, CallbackToken};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Opens every site, as a manager.
+pub const OWNER_KEY: &str = "the-key-of-the-owner";
+/// Opens the hall, as a manager.
+pub const MANAGER_KEY: &str = "the-key-of-the-hall";
+/// Opens the hall, as staff at its first counter.
+pub const STAFF_KEY: &str = "the-key-of-a-counter";
+
+/// The usual configuration.
+pub const BASE_SETTINGS: &str = "
+[accounts.shop]
+[accounts.other]
+[sites.hall]
+account = 'shop'
+name = '大厅'
+[sites.hall.queues.cash]
+name = '存取款'
+prefix = 'A'
+[sites.hall.counters.1]
+name = '1号窗口'
+queues = ['cash']
+";
+
+/// One gateway, and what is asked of it.
+pub struct SettingsClient {
+    pub engine: Engine,
+    url: String,
+    http: reqwest::Client,
+}
+
+fn deployment_settings(base: &str) -> DeploymentSettings {
+    let file = export::parse(base, true).unwrap();
+    let mut problems = ConfigProblems::new();
+    let mut sites = BTreeMap::new();
+    for (id, site) in &file.sites {
+        let checked =
+            validate::validate_site(id, id, site, file.accounts.keys(), &mut problems).unwrap();
+        sites.insert(id.clone(), Arc::new(checked));
+    }
+    let protection = || Protection {
+        mode: Mode::Plain,
+        app: AppId("wx1".to_owned()),
+        token: CallbackToken::new("token1"),
+        former_token: None,
+        aes_key: None,
+        former_aes_key: None,
+    };
+    let accounts = file.accounts.iter();
+    let accounts =
+        accounts.map(|(name, setup)| (name.clone(), AccountSettings::new(protection(), setup)));
+    let opens = |site: &str| [site.to_owned()].into();
+    let counters = [paihao_domain::CounterId::new("1")].into();
+    DeploymentSettings {
+        accounts: accounts.collect(),
+        sites,
+        staff_keys: vec![
+            StaffKey::new("owner", OWNER_KEY, opens(ALL_SITES)),
+            StaffKey::new("boss", MANAGER_KEY, opens("hall")),
+            StaffKey::new("ann", STAFF_KEY, opens("hall")).with_role(KeyRole::Staff, counters),
+        ],
+        configured: ConfiguredDocuments { sites: file.sites, accounts: file.accounts },
+        ..DeploymentSettings::default()
+    }
+}
+
+/// An answer of the API.
+pub struct ApiResponse {
+    pub status: u16,
+    pub etag: Option<String>,
+    pub body: Value,
+    pub text: String,
+}
+
+impl ApiResponse {
+    pub fn problem_code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl SettingsClient {
+    /// A further gateway of the usual configuration.
+    pub async fn start(cluster: &Cluster) -> SettingsClient {
+        SettingsClient::start_with(cluster, BASE_SETTINGS).await
+    }
+
+    /// A further gateway of another configuration.
+    pub async fn start_with(cluster: &Cluster, base: &str) -> SettingsClient {
+        let gateway = cluster.start(cluster.setup(deployment_settings(base))).await;
+        SettingsClient { url: gateway.api(""), engine: gateway.engine, http: gateway.http }
+    }
+
+    pub fn request(&self, method: Method, path: &str, key: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(key)
+    }
+
+    pub async fn get(&self, path: &str) -> ApiResponse {
+        send(self.request(Method::GET, path, OWNER_KEY)).await
+    }
+
+    /// Puts something where its newest revision was seen.
+    pub async fn put(&self, path: &str, body: Value) -> ApiResponse {
+        let seen = self.get("/book/sites/hall").await.etag.unwrap();
+        send(self.request(Method::PUT, path, OWNER_KEY).header("If-Match", seen).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> ApiResponse {
+        let seen = self.get("/book/sites/hall").await.etag.unwrap();
+        send(self.request(Method::DELETE, path, OWNER_KEY).header("If-Match", seen)).await
+    }
+}
+
+pub async fn send(request: RequestBuilder) -> ApiResponse {
+    let answer = request.send().await.unwrap();
+    let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+    let status = answer.status().as_u16();
+    let text = answer.text().await.unwrap();
+    let body = serde_json::from_str(&text).unwrap_or_default();
+    ApiResponse { status, etag: tag, body, text }
+}

@@ -1,0 +1,108 @@
+//! A cluster of gateways over one embedded ledger, which any subject starts in the same way.
+
+use super::engine::{MORNING_MS, open_ledger};
+use super::gateway::Gateway;
+use async_trait::async_trait;
+use paihao_cache::{Cache, MemoryCache, MemoryOptions};
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_gateway::scan::codes::pool::PoolSettings;
+use paihao_gateway::settings::DeploymentSettings;
+use paihao_gateway::{Ports, Settings, start};
+use paihao_ledger_sqlite::SqliteLedger;
+use paihao_wechat::{
+    AccessToken, AccountClient, Client, ClientOptions, TokenSource, TokenUnavailable,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// A ledger, and what its gateways share besides.
+pub struct Cluster {
+    pub ledger: Arc<SqliteLedger>,
+    pub clock: ManualClock,
+    pub http: reqwest::Client,
+    pub tasks: Tasks,
+    _folder: TempDir,
+}
+
+/// Everything that one gateway is started with and a test may replace.
+pub struct GatewaySetup {
+    pub deployment: DeploymentSettings,
+    pub settings: Settings,
+    pub cache: Arc<dyn Cache>,
+    pub wechat: AccountClient,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Cluster {
+    /// An empty ledger in the morning.
+    #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
+    pub fn new() -> Cluster {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = ManualClock::at(MORNING_MS);
+        let (ledger, folder) = open_ledger(&clock);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Cluster { ledger, clock, http, tasks: Tasks::new(), _folder: folder }
+    }
+
+    /// The usual setup: a cache of its own, the cluster's clock, no limits and no access token.
+    pub fn setup(&self, deployment: DeploymentSettings) -> GatewaySetup {
+        let wechat = Client::new(ClientOptions::default()).unwrap();
+        GatewaySetup {
+            deployment,
+            settings: Settings {
+                max_callback_clock_skew: Duration::from_secs(300),
+                max_callback_body_bytes: 65536,
+                scan_session_ttl: Duration::from_secs(600),
+                pool: PoolSettings { size: 0, max_age: Duration::from_secs(60), max_per_second: 1 },
+                public_url: None,
+                simulator_url: None,
+                login: Default::default(),
+                trusted_proxies: Vec::new(),
+                frame_ancestors: Vec::new(),
+                limits: Default::default(),
+            },
+            cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
+            wechat: AccountClient::new(wechat, Arc::new(NoTokens)),
+            clock: Arc::new(self.clock.clone()),
+        }
+    }
+
+    /// Starts a further gateway, and waits until it has read the ledger and the settings.
+    pub async fn start(&self, setup: GatewaySetup) -> Gateway {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let GatewaySetup { deployment, settings, cache, wechat, clock } = setup;
+        let ports = Ports { ledger: self.ledger.clone(), cache, wechat, clock };
+        let started = start(settings, Arc::new(deployment), ports, listener, &self.tasks);
+        started.engine.until_caught_up().await;
+        super::wait_until("the settings are read", async || started.live_settings.caught_up())
+            .await;
+        Gateway {
+            engine: started.engine,
+            visits: started.visits,
+            delivery_status: started.delivery_status,
+            url,
+            http: self.http.clone(),
+        }
+    }
+}
+
+struct NoTokens;
+
+#[async_trait]
+impl TokenSource for NoTokens {
+    async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
+        Err(TokenUnavailable("none here".to_owned()))
+    }
+
+    async fn replace_refused(
+        &self,
+        _: &str,
+        _: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        Err(TokenUnavailable("none here".to_owned()))
+    }
+}

@@ -1,0 +1,110 @@
+//! A gateway of the hall, asked over HTTP with the keys of its staff.
+
+use super::cluster::{Cluster, GatewaySetup};
+use super::engine;
+use futures::StreamExt;
+use paihao_contracts::commit::Commit;
+use paihao_contracts::public_event::to_public_events;
+use paihao_contracts::streams::LEDGER;
+use paihao_domain::CounterId;
+use paihao_gateway::engine::Engine;
+use paihao_gateway::projections::delivery_status::DeliveryStatusProjection;
+use paihao_gateway::projections::visits::VisitProjection;
+use paihao_gateway::settings::{KeyRole, StaffKey};
+use paihao_ledger::{Ledger, LogItem, Position};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+
+pub const MANAGER_KEY: &str = "a-key-of-the-tests-alone";
+/// Of somebody who may sit at the first counter only.
+pub const STAFF_KEY: &str = "a-key-of-the-first-counter";
+
+/// One gateway.
+pub struct Gateway {
+    pub engine: Engine,
+    pub visits: VisitProjection,
+    pub delivery_status: DeliveryStatusProjection,
+    /// The address under which its pages and its API are.
+    pub url: String,
+    pub http: reqwest::Client,
+}
+
+impl Cluster {
+    /// The setup of a gateway of the hall.
+    pub fn hall_setup(&self) -> GatewaySetup {
+        let mut deployment = engine::deployment_settings();
+        let opens = |site: &str| [site.to_owned()].into();
+        deployment.staff_keys = vec![
+            StaffKey::new("desk", MANAGER_KEY, opens("hall")),
+            StaffKey::new("other", "the-key-of-another-site", opens("elsewhere")),
+            StaffKey::new("mei", STAFF_KEY, opens("hall"))
+                .with_role(KeyRole::Staff, [CounterId::new("1")].into()),
+        ];
+        let mut setup = self.setup(deployment);
+        setup.settings.public_url = Some("https://queue.example".to_owned());
+        setup
+    }
+
+    /// A further gateway of the hall, which has read what there is.
+    pub async fn start_gateway(&self) -> Gateway {
+        self.start(self.hall_setup()).await
+    }
+
+    /// The public form of everything that the ledger holds of the hall.
+    pub async fn public_events(&self) -> Vec<Value> {
+        let head = self.ledger.head(&LEDGER).await.unwrap();
+        let mut entries = self.ledger.follow(&LEDGER, Position::START).await.unwrap();
+        let (mut told, mut reached) = (Vec::new(), Position::START);
+        while reached < head {
+            let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+            reached = recorded.position;
+            let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
+            if &*commit.site.id == "hall" {
+                told.extend(
+                    to_public_events(reached.0, &commit).map(|e| serde_json::to_value(e).unwrap()),
+                );
+            }
+        }
+        told
+    }
+}
+
+impl Gateway {
+    /// The address of something in the API.
+    pub fn api(&self, path: &str) -> String {
+        format!("{}/api/v1{path}", self.url)
+    }
+
+    /// Asks for something of the hall, with its key.
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.get_with_key(path, MANAGER_KEY)
+    }
+
+    /// The same with another key.
+    pub fn get_with_key(&self, path: &str, key: &str) -> RequestBuilder {
+        self.http.get(self.api(&format!("/sites/hall{path}"))).bearer_auth(key)
+    }
+
+    /// Asks for something that needs no key, by its path behind `/api/v1`.
+    pub fn get_public(&self, path: &str) -> RequestBuilder {
+        self.http.get(self.api(path))
+    }
+
+    /// Wishes for something that needs no key.
+    pub fn post_public(&self, path: &str) -> RequestBuilder {
+        self.http.post(self.api(path))
+    }
+
+    /// Loads a page.
+    pub async fn get_page(&self, path: &str) -> Response {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    pub async fn get_json(&self, path: &str) -> (StatusCode, Value) {
+        read_json(self.get(path).send().await.unwrap()).await
+    }
+}
+
+pub async fn read_json(answer: Response) -> (StatusCode, Value) {
+    (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+}
