@@ -23,7 +23,7 @@ const fn max(package: &'static str, names: usize, files: usize, comments: usize)
 }
 
 const MAXIMA: &[Maximum] = &[
-    max("services/gateway", 3, 15, 70),
+    max("services/gateway", 3, 1, 0),
     max("services/token", 1, 0, 0),
     max("services/wechat-sim", 4, 6, 119),
     max("tests/bench", 2, 12, 103),
