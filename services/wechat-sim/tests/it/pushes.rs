@@ -140,7 +140,7 @@ async fn a_repeat_that_is_answered_counts_and_goes_to_the_next_gateway() {
     let slow = FakeGateway::new(&[FakeBehaviour::Delay(Duration::from_secs(60))]).await;
     let quick = FakeGateway::new(&[FakeBehaviour::Reply("您的号码 A002")]).await;
     let caller = client_with_gateways(&[&slow, &quick]).await;
-    caller.simulator.change_behaviour(|behaviour| behaviour.cut = Duration::from_millis(50));
+    caller.simulator.change_behaviour(|behaviour| behaviour.cut = Duration::from_millis(500));
     let url = caller.code("q", 60).await;
     let outcome = caller.simulator.scan(OPENID, &url, Routing::default()).await;
     assert_eq!(outcome.reply.as_deref(), Some("您的号码 A002"));
