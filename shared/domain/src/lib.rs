@@ -3,7 +3,7 @@
 //! A **site** (a shop, a hall) has queues, counters and the day's tickets. Every change goes
 //! through two pure functions:
 //!
-//! - [`decide`] turns a [`Command`] for a [`Site`] into a [`Decision`], which is a list of events,
+//! - [`decide()`] turns a [`Command`] for a [`Site`] into a [`Decision`], which is a list of events,
 //!   or into a [`Refusal`], which changes nothing.
 //! - [`Site::apply`] folds a decision into the site.
 //!
