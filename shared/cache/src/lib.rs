@@ -1,7 +1,7 @@
 //! The cache port: shared state with an expiry, which may be lost.
 //!
 //! Access tokens, scan sessions and leases are kept here. [`MemoryCache`] keeps them inside one
-//! process; `paihao-cache-redis` shares them among many. Both pass the suite in [`conformance`].
+//! process; `paihao-cache-redis` shares them among many. Both pass the suite in `conformance`.
 //! Losing all of it costs work, never a ticket.
 
 mod memory;
