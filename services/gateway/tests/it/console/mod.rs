@@ -1,4 +1,4 @@
 //! The console's view of a site, asked over HTTP.
 
-mod seen;
-mod told;
+mod events;
+mod view;
