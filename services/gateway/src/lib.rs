@@ -4,10 +4,11 @@
 //! only then an answer. A replica holds nothing of its own: its view of the lines is what the
 //! ledger says, so any replica may take any request.
 //!
-//! In reading order: [`site`] is one site as it is set up; [`settings`] holds the settings documents;
-//! [`engine`] decides and follows; [`identity`] has the staff and their logins; [`projections`] are
-//! read models folded from logs; [`scan`] covers QR codes and the sessions that wait for a scan;
-//! [`http`] is the edge. None of them but `http` knows the others: this file joins them.
+//! In reading order: [`site`] is one site as it is set up; [`settings`] holds the settings
+//! documents; [`engine`] decides and follows; [`identity`] has the staff and their logins;
+//! [`projections`] are read models folded from logs; [`scan`] covers QR codes and the sessions that
+//! wait for a scan; [`http`] is the edge. None of them but `http` knows the others: this file joins
+//! them.
 
 mod codec;
 pub mod site;
@@ -96,8 +97,8 @@ impl Gateway {
     }
 }
 
-/// Starts a gateway on a listener. At the soft stop the listener closes first; the engine and what it
-/// needs go on until the requests under way have been answered.
+/// Starts a gateway on a listener. At the soft stop the listener closes first; the engine and what
+/// it needs go on until the requests under way have been answered.
 pub fn start(
     settings: Settings,
     deployment: Arc<DeploymentSettings>,

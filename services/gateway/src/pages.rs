@@ -91,7 +91,8 @@ pub(crate) fn refused(problem: &Problem) -> Response {
     (kind.status, retry, page).into_response()
 }
 
-/// Responds with a page of a site. Its script shows what it finds; an unknown site is a 404 as well.
+/// Responds with a page of a site. Its script shows what it finds; an unknown site is a 404 as
+/// well.
 fn page(State(door): State<AppState>, Path(site): Path<String>, page: &impl Template) -> Response {
     let status = match door.engine.settings(&site) {
         Some(_) => StatusCode::OK,

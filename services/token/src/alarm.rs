@@ -1,5 +1,5 @@
-//! Alarms of an account that gets no working token: logged at once, with WeChat's message, and again
-//! every hour.
+//! Alarms of an account that gets no working token: logged at once, with WeChat's message, and
+//! again every hour.
 
 use paihao_wechat::{CallError, FailureClass};
 use std::collections::BTreeSet;

@@ -2,21 +2,21 @@
 //!
 //! **Refresh.** On the classic channel any time will do: a new token is issued, and the
 //! former one works for five minutes more. The stable channel gives out the *same* token until its
-//! last 300 s; an earlier request changes nothing. So the request is made between 300 s and 0 s before
-//! the end, early in that span to leave room for failures: 250 s, spread by a tenth. If the
+//! last 300 s; an earlier request changes nothing. So the request is made between 300 s and 0 s
+//! before the end, early in that span to leave room for failures: 250 s, spread by a tenth. If the
 //! response is still the same token, the next request follows after half of the rest. The same
 //! halving keeps a token that lives shorter than expected from being fetched without pause.
 //!
-//! **RefusedFingerprint token.** The first request to the stable channel is a normal one, because the usual
-//! reason is that another program forced a new token, and the request costs nothing. Only if it
-//! gives out the refused one again is a new one forced, and that is rationed as WeChat rations it:
-//! 30 s apart, longer each time within an hour, 20 a day. If the forced one is refused as well,
-//! there is no request until the next may be forced. One request to the classic channel
+//! **Refused token.** The first request to the stable channel is a normal one, because
+//! the usual reason is that another program forced a new token, and the request costs nothing. Only
+//! if it gives out the refused one again is a new one forced, and that is rationed as WeChat
+//! rations it: 30 s apart, longer each time within an hour, 20 a day. If the forced one is refused
+//! as well, there is no request until the next may be forced. One request to the classic channel
 //! issues a new token.
 //!
-//! **Failed fetch.** A failure that passes by itself is retried after 1 s and then twice as long each
-//! time, up to a minute. One that somebody has to correct (a wrong secret, an address not listed) is
-//! retried six times an hour, so that it ends without a restart.
+//! **Failed fetch.** A failure that passes by itself is retried after 1 s and then twice as long
+//! each time, up to a minute. One that somebody has to correct (a wrong secret, an address not
+//! listed) is retried six times an hour, so that it ends without a restart.
 
 use paihao_contracts::token::TokenRecord;
 use paihao_wechat::{CallError, FailureClass, fingerprint};
@@ -56,7 +56,8 @@ impl RefreshPolicy {
         RefreshPolicy { channel: Channel::Stable, refresh_ahead: ahead, max_fetches: (6, 60) }
     }
 
-    /// Policy of the classic channel. WeChat's budget is 2,000 fetches a day, 200 for a test account.
+    /// Policy of the classic channel. WeChat's budget is 2,000 fetches a day, 200 for a test
+    /// account.
     pub fn classic(ahead: Duration) -> Self {
         RefreshPolicy { channel: Channel::Classic, refresh_ahead: ahead, max_fetches: (3, 20) }
     }
@@ -77,7 +78,7 @@ pub enum Action {
     },
 }
 
-/// KeeperState of a keeper between two decisions. A new keeper begins with an empty one, which is safe.
+/// State of a keeper between two decisions. A new keeper begins with an empty one, which is safe.
 #[derive(Debug)]
 pub struct KeeperState {
     policy: RefreshPolicy,

@@ -8,7 +8,8 @@ use paihao_wechat::{CallError, Client, IssuedToken};
 /// Issuer of access tokens.
 #[async_trait]
 pub trait Issuer: Send + Sync + 'static {
-    /// Fetches a token from the account's channel. `force` ends the former one (stable channel only).
+    /// Fetches a token from the account's channel. `force` ends the former one (stable channel
+    /// only).
     async fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError>;
 }
 

@@ -258,8 +258,8 @@ impl Keeper {
         self.store_token(stored, &record, lost).await
     }
 
-    /// Stores the token and retries while the cache is unavailable: on the classic channel the former
-    /// token ends soon. Gives up when the lease is lost, or at the stop.
+    /// Stores the token and retries while the cache is unavailable: on the classic channel the
+    /// former token ends soon. Gives up when the lease is lost, or at the stop.
     async fn store_token(
         &self,
         read: StoredToken,

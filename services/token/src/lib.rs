@@ -5,9 +5,10 @@
 //! one that WeChat refused.
 //!
 //! In reading order: [`decide`] is the decision of a keeper, a pure function; `keeper` acts on it
-//! under the lease and `alarm` reports failures that somebody has to correct; `store` writes so that a
-//! slow former holder cannot overwrite; `reports` handles refused tokens; `registry` starts keepers
-//! and replaces them when credentials change; [`server`] serves tokens to the owner's other systems.
+//! under the lease and `alarm` reports failures that somebody has to correct; `store` writes so
+//! that a slow former holder cannot overwrite; `reports` handles refused tokens; `registry` starts
+//! keepers and replaces them when credentials change; [`server`] serves tokens to the owner's other
+//! systems.
 
 pub mod decide;
 
@@ -51,8 +52,8 @@ pub struct Account {
 pub struct Settings {
     /// Lifetime of a lease, after which another keeper takes over; 15 s by default.
     pub lease: Duration,
-    /// Time before its end at which a token of the stable channel is refreshed; 250 s by default, and
-    /// below 300 s, because until then WeChat returns the same token.
+    /// Time before its end at which a token of the stable channel is refreshed; 250 s by default,
+    /// and below 300 s, because until then WeChat returns the same token.
     pub stable_ahead: Duration,
     /// The same for the classic channel; 10 min by default.
     pub classic_ahead: Duration,
@@ -85,8 +86,9 @@ pub struct Ports {
 pub struct TokenService(Arc<KeeperRegistry>);
 
 impl TokenService {
-    /// Replaces the accounts: starts and stops keepers, and replaces the keeper of changed credentials
-    /// by one that verifies them at once. A fetch in progress is finished and stored first.
+    /// Replaces the accounts: starts and stops keepers, and replaces the keeper of changed
+    /// credentials by one that verifies them at once. A fetch in progress is finished and stored
+    /// first.
     pub async fn reload(&self, accounts: Vec<Account>) -> AccountChanges {
         let changes = self.0.replace_accounts(accounts).await;
         if !changes.is_empty() {

@@ -1,5 +1,5 @@
-//! Registry of the keepers of one replica: starts and stops them, and replaces them when credentials
-//! change.
+//! Registry of the keepers of one replica: starts and stops them, and replaces them when
+//! credentials change.
 
 use crate::decide::{Channel, RefreshPolicy};
 use crate::keeper::{Keeper, KeeperSignals};
@@ -73,8 +73,8 @@ impl KeeperRegistry {
         self.keepers.lock().insert(name, RunningKeeper { account, store, tasks });
     }
 
-    /// Replaces the accounts. A keeper whose account is gone or has changed finishes its fetch, stores
-    /// the token and releases its lease before another takes its place.
+    /// Replaces the accounts. A keeper whose account is gone or has changed finishes its fetch,
+    /// stores the token and releases its lease before another takes its place.
     pub(crate) async fn replace_accounts(&self, accounts: Vec<Account>) -> AccountChanges {
         let _guard = self.change_lock.lock().await;
         let mut changes = AccountChanges::default();

@@ -1,8 +1,8 @@
 //! Worker for reports of refused tokens, which notifies the account's keeper.
 //!
 //! A report is done when the stored token is another one. Until then it returns to the queue and is
-//! retried a little later: nothing is lost with a keeper that dies, and a replica that does not hold
-//! the account's lease leaves the report to the one that does.
+//! retried a little later: nothing is lost with a keeper that dies, and a replica that does not
+//! hold the account's lease leaves the report to the one that does.
 
 use crate::registry::KeeperRegistry;
 use paihao_chassis::CancellationToken;
@@ -20,8 +20,8 @@ const MAX_IN_FLIGHT: usize = 16;
 /// Attempts after which a report of an account that no replica knows becomes a dead letter.
 const MAX_UNKNOWN_ACCOUNT_ATTEMPTS: u64 = 60;
 
-/// Handles reports until the stop while this replica holds a lease. Without one it could only return
-/// them to the queue.
+/// Handles reports until the stop while this replica holds a lease. Without one it could only
+/// return them to the queue.
 pub(crate) async fn run(
     ledger: Arc<dyn Ledger>,
     registry: Arc<KeeperRegistry>,

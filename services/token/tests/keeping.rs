@@ -1,4 +1,5 @@
-//! Tests of keepers in paused time: fetches, hand-over of the lease, and the tokens that readers get.
+//! Tests of keepers in paused time: fetches, hand-over of the lease, and the tokens that readers
+//! get.
 
 mod world;
 

@@ -198,7 +198,8 @@ pub struct Receipt {
     pub copies: u32,
     /// Whether it is pushed before the API call is answered.
     pub before_answer: bool,
-    /// Whether a template message with a `client_msg_id` has 0 for its `MsgID`, as was reported once.
+    /// Whether a template message with a `client_msg_id` has 0 for its `MsgID`, as was reported
+    /// once.
     pub zero_id: bool,
 }
 

@@ -33,8 +33,8 @@
 //!
 //! # The control API
 //!
-//! Over HTTP, for tests in another process and for anybody's software: `docs/guide/simulator.md` has every
-//! route and every switch. Everything is also a method of [`Simulator`].
+//! Over HTTP, for tests in another process and for anybody's software: `docs/guide/simulator.md`
+//! has every route and every switch. Everything is also a method of [`Simulator`].
 //!
 //! # Where nobody knows what WeChat does
 //!

@@ -12,7 +12,8 @@ use crate::world::{ScheduledReceipt, SharedState};
 /// Receipts being pushed at one time.
 const MAX_CONCURRENT_RECEIPTS: usize = 64;
 
-/// Pushes a receipt, as the behaviour says: before its call is answered, or later; once, or more often.
+/// Pushes a receipt, as the behaviour says: before its call is answered, or later; once, or more
+/// often.
 pub(crate) async fn deliver(world: &SharedState, receipt: Push) {
     if receipt.to.is_empty() {
         return;

@@ -118,7 +118,8 @@ fn is_time(text: &str) -> bool {
     clock_holds && (date.is_empty() || is_date(date.trim()))
 }
 
-/// `2019年10月1日`, `2018-01-01`, `2018/01/01`, `2018.01.01`, `2018-01`, `01-01`, and a clock after it.
+/// `2019年10月1日`, `2018-01-01`, `2018/01/01`, `2018.01.01`, `2018-01`, `01-01`, and a clock after
+/// it.
 fn is_date(text: &str) -> bool {
     let date = text.split(' ').next().unwrap_or_default();
     let numbers: Vec<_> = date.split(|c| !is_digit(c)).filter(|part| !part.is_empty()).collect();

@@ -3,8 +3,8 @@
 //! A **site** (a shop, a hall) has queues, counters and the day's tickets. Every change goes
 //! through two pure functions:
 //!
-//! - [`decide()`] turns a [`Command`] for a [`Site`] into a [`Decision`], which is a list of events,
-//!   or into a [`Refusal`], which changes nothing.
+//! - [`decide()`] turns a [`Command`] for a [`Site`] into a [`Decision`], which is a list of
+//!   events, or into a [`Refusal`], which changes nothing.
 //! - [`Site::apply`] folds a decision into the site.
 //!
 //! Changes that come with time alone are commands too: [`due_commands`] lists those that are due,

@@ -1,8 +1,8 @@
 //! Parts of an HTTP API that the gateway and the token server share.
 //!
-//! Every refusal is a [`Problem`] (RFC 9457) of one of the kinds in the service's catalogue. A route
-//! is added together with its [`openapi::Operation`], so that the OpenAPI document lacks none. The
-//! crate knows axum and neither the domain nor a port.
+//! Every refusal is a [`Problem`] (RFC 9457) of one of the kinds in the service's catalogue. A
+//! route is added together with its [`openapi::Operation`], so that the OpenAPI document lacks
+//! none. The crate knows axum and neither the domain nor a port.
 
 pub mod body;
 pub mod openapi;

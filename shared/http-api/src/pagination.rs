@@ -22,8 +22,8 @@ pub fn limit<S: ApiState>(requested: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
-/// The first page of what is left, with the cursor of its last item if there are more: the next page
-/// begins after it.
+/// The first page of what is left, with the cursor of its last item if there are more: the next
+/// page begins after it.
 pub fn page<T, C>(
     left: impl Iterator<Item = T>,
     limit: usize,

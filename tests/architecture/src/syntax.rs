@@ -89,8 +89,8 @@ fn idents_of(tokens: TokenStream) -> Vec<Ident> {
     found
 }
 
-/// Attributes `#[expect(…)]` and `#![expect(…)]` of a source file, wherever they stand: the line, and
-/// the words between the parentheses.
+/// Attributes `#[expect(…)]` and `#![expect(…)]` of a source file, wherever they stand: the line,
+/// and the words between the parentheses.
 pub fn allows(text: &str) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
     collect_allows(text.parse().unwrap_or_else(|e| panic!("no Rust: {e}")), &mut found);

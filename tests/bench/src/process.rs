@@ -3,7 +3,8 @@
 use anyhow::Context;
 use std::time::Duration;
 
-/// The unit in which Linux tells programs of processor time (USER_HZ), whatever it counts in itself.
+/// The unit in which Linux tells programs of processor time (USER_HZ), whatever it counts in
+/// itself.
 const TICKS_PER_SECOND: u64 = 100;
 
 /// What one process has used.

@@ -35,8 +35,8 @@ pub fn corpus_folder(target: &Target) -> PathBuf {
 /// Tries every file of the corpus, and then broken ones until there were this many executions.
 ///
 /// # Errors
-/// An input made the codec panic, hold more than it may, or take what it must not take; the input is
-/// written beside the corpus, to be kept there once this is repaired.
+/// An input made the codec panic, hold more than it may, or take what it must not take; the input
+/// is written beside the corpus, to be kept there once this is repaired.
 pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<RunSummary> {
     let folder = corpus_folder(target);
     let mut files: Vec<_> = std::fs::read_dir(&folder)

@@ -15,8 +15,9 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `binary` with these arguments, each of which may hold `{dir}` for its folder, and with
-    /// `files` (name and text) laid into the folder first. It inherits no environment but PATH.
+    /// Starts `binary` with these arguments, each of which may hold `{dir}` for its folder, and
+    /// with `files` (name and text) laid into the folder first. It inherits no environment but
+    /// PATH.
     pub fn start(binary: impl AsRef<Path>, arguments: &[&str], files: &[(&str, &str)]) -> Program {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let dir = folder.path().to_str().expect("temporary folders have plain names").to_owned();

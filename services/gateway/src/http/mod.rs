@@ -1,4 +1,5 @@
-//! Edge of the gateway: the only module that knows the application state, axum and problem responses.
+//! Edge of the gateway: the only module that knows the application state, axum and problem
+//! responses.
 
 pub(crate) mod state;
 

@@ -4,10 +4,11 @@
 //! with it (`unauthorised`, `unknown_site`, `not_your_site`, and `not_allowed` unless any role will
 //! do). [`paihao_http_api::openapi`] shows how a route is added.
 //!
-//! `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib openapi` writes `docs/reference/openapi.json`,
-//! after a conflict in that file too. The tests in `services/gateway/tests/it/openapi` call every
-//! operation of the document and name what they lack for a new one: an action of staff needs a row
-//! in `actions.rs`, a read a line in `responses.rs`, and each refusal a line of a script.
+//! `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib openapi` writes
+//! `docs/reference/openapi.json`, after a conflict in that file too. The tests in
+//! `services/gateway/tests/it/openapi` call every operation of the document and name what they lack
+//! for a new one: an action of staff needs a row in `actions.rs`, a read a line in `responses.rs`,
+//! and each refusal a line of a script.
 
 use crate::http::refusals::{self, ProblemDetails};
 use crate::http::state::AppState;

@@ -1,4 +1,5 @@
-//! Catalogue of the gateway's problem kinds: a stable code, a sentence in two languages, the meaning.
+//! Catalogue of the gateway's problem kinds: a stable code, a sentence in two languages, the
+//! meaning.
 //!
 //! `docs/reference/refusals.md` has the same table in words; a test compares the two.
 
@@ -214,7 +215,8 @@ pub struct InvalidSetting {
     pub what: String,
     /// Advice.
     pub advice: String,
-    /// Stable for ever, of settings that contradict each other: docs/guide/settings.md has them all.
+    /// Stable for ever, of settings that contradict each other: docs/guide/settings.md has them
+    /// all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
 }

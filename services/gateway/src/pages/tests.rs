@@ -5,8 +5,8 @@ use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Bytes that a page may take to load, with all it refers to: on a customer's phone, and where somebody
-/// works with it all day.
+/// Bytes that a page may take to load, with all it refers to: on a customer's phone, and where
+/// somebody works with it all day.
 const LIGHT: usize = 60_000;
 const WORKED_WITH: usize = 120_000;
 

@@ -65,8 +65,8 @@ impl Calendar {
         Calendar { hours, ..self }
     }
 
-    /// The same with dates on which every queue of [`Calendar::with_hours`] has these hours, unless it
-    /// names the date itself.
+    /// The same with dates on which every queue of [`Calendar::with_hours`] has these hours, unless
+    /// it names the date itself.
     #[must_use]
     pub fn with_dates(self, dates: DateHours) -> Self {
         Calendar { dates, ..self }

@@ -61,8 +61,8 @@ impl Keys {
         self.settings = settings;
     }
 
-    /// Admits a request with this key for an account, unless the key is unknown, has used up its rate
-    /// or does not open the account. Counts the outcome.
+    /// Admits a request with this key for an account, unless the key is unknown, has used up its
+    /// rate or does not open the account. Counts the outcome.
     pub(super) fn admit(
         &self,
         bearer: Option<&str>,

@@ -1,5 +1,5 @@
-//! Response types of handlers that describe themselves: [`axum::Json`] for 200, [`Created`] for 201,
-//! [`Accepted`] for 202. A handler of anything else returns a `Response`, which its operation
+//! Response types of handlers that describe themselves: [`axum::Json`] for 200, [`Created`] for
+//! 201, [`Accepted`] for 202. A handler of anything else returns a `Response`, which its operation
 //! describes.
 
 use super::operation::{SchemaFn, schema_of};

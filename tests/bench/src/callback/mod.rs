@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`crowd`] is who scans, [`wire`] and [`load`] bring it to a server and watch
 //! the clock; [`deployment`] starts the product and [`servers`] are what stands beside it;
-//! [`turns`] is one server under load and [`rounds`] the whole course; [`figures`] is what was found and [`report`] says it.
+//! [`turns`] is one server under load and [`rounds`] the whole course; [`figures`] is what was
+//! found and [`report`] says it.
 
 pub mod crowd;
 

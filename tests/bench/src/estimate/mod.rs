@@ -1,8 +1,8 @@
 //! `bench estimate`: how far off the told waits are, beside what simpler estimators say.
 //!
 //! In reading order: [`chance`] is the same for the same seed, [`settings`] are the places, [`day`]
-//! lives through a day, [`watch`] estimates and scores, [`figures`] is what was found, [`gate`] what
-//! must not get worse and [`report`] says it.
+//! lives through a day, [`watch`] estimates and scores, [`figures`] is what was found, [`gate`]
+//! what must not get worse and [`report`] says it.
 
 mod chance;
 

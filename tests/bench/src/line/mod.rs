@@ -1,8 +1,8 @@
 //! `bench line`: what a decision costs with few and with many waiting, in the domain alone and
 //! through both ledgers; a hot site beside many; a replica's start; and memory.
 //!
-//! In reading order: [`hall`] is what is measured, [`pure`] the domain alone, [`stored`] a gateway's
-//! lines on a ledger, [`replay`] a start; [`figures`] is what was found and says it.
+//! In reading order: [`hall`] is what is measured, [`pure`] the domain alone, [`stored`] a
+//! gateway's lines on a ledger, [`replay`] a start; [`figures`] is what was found and says it.
 
 mod hall;
 

@@ -1,8 +1,8 @@
 //! `bench qr`: from a browser's request to the code on its screen, with ready codes and without,
 //! beside the tutorial's way.
 //!
-//! In reading order: [`load`] asks and watches the clock; [`rounds`] is the whole course; [`figures`]
-//! is what was found and says it.
+//! In reading order: [`load`] asks and watches the clock; [`rounds`] is the whole course;
+//! [`figures`] is what was found and says it.
 
 mod load;
 

@@ -1,5 +1,5 @@
-//! `bench token`: how often WeChat is asked for a token and whose calls fail, through everything that
-//! happens to tokens.
+//! `bench token`: how often WeChat is asked for a token and whose calls fail, through everything
+//! that happens to tokens.
 //!
 //! In reading order: [`ways`] are the product's way to a token and two others; [`callers`] is a
 //! process that calls in one of them; [`stage`] starts everything; [`scenes`] is what happens;

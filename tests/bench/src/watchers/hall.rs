@@ -16,7 +16,8 @@ use std::fmt::Write as _;
 
 const STAFF_KEY: &str = "a-key-of-the-bench-alone";
 
-/// Waiting numbers of each site, beside those that will be called: those of the customers who watch.
+/// Waiting numbers of each site, beside those that will be called: those of the customers who
+/// watch.
 const WAITING_PER_SITE: usize = 10;
 
 /// Streams that one ticket may have: a family's phones.
@@ -54,8 +55,8 @@ impl WatchedGateway {
         Ok(WatchedGateway { gateway, day, nats, _redis: redis })
     }
 
-    /// Opens every site's counter, and has so many people take a number at each; the streams of those
-    /// who will not be called, each as often as its ticket may be watched.
+    /// Opens every site's counter, and has so many people take a number at each; the streams of
+    /// those who will not be called, each as often as its ticket may be watched.
     pub async fn fill_queues(
         &self,
         sites: usize,
@@ -82,8 +83,8 @@ impl WatchedGateway {
         futures::future::try_join_all(fill).await
     }
 
-    /// What stands in the link of the ticket that was taken last: whoever took it without WeChat has it
-    /// on paper, and the ledger knows it.
+    /// What stands in the link of the ticket that was taken last: whoever took it without WeChat
+    /// has it on paper, and the ledger knows it.
     async fn newest_ticket(&self, ledger: &NatsLedger, site: &str) -> anyhow::Result<String> {
         let last = ledger.last(&LEDGER, &Subject::new(&["shop", site])?).await?;
         let last = last.context("a site without a commit")?;

@@ -1,5 +1,6 @@
-//! `bench watchers`: thousands of screens that watch one gateway, boards and customers' phones: how long
-//! after a call the last of them shows it, what each of them costs in memory, and what all of them cost while nothing happens.
+//! `bench watchers`: thousands of screens that watch one gateway, boards and customers' phones: how
+//! long after a call the last of them shows it, what each of them costs in memory, and what all of
+//! them cost while nothing happens.
 //!
 //! In reading order: [`hall`] is the gateway and its sites; [`screens`] watch; [`rounds`] is the
 //! whole course; [`figures`] is what was found and says it.

@@ -1,5 +1,5 @@
-//! The screens: each an open event stream, of a site or of one ticket, of which only the newest call is
-//! looked at.
+//! The screens: each an open event stream, of a site or of one ticket, of which only the newest
+//! call is looked at.
 
 use anyhow::{Context, ensure};
 use parking_lot::Mutex;
@@ -76,8 +76,8 @@ pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> a
     }
 }
 
-/// The number of the newest call of a site's event, or of the queue in a ticket's; nothing of anything
-/// else. Empty before the first call.
+/// The number of the newest call of a site's event, or of the queue in a ticket's; nothing of
+/// anything else. Empty before the first call.
 fn newest_call(event: &[u8]) -> Option<&str> {
     if find(event, b"\"queue_state\":").is_some() {
         let Some(called) = find(event, b"\"last_called\":\"") else { return Some("") };

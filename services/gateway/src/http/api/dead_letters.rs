@@ -139,7 +139,8 @@ struct DeadLetterView {
     number: Option<String>,
     /// Number of requests to WeChat, if it is known.
     attempts: Option<u32>,
-    /// Until when it is worth saying, in Unix milliseconds: tried again after that it ends as stale.
+    /// Until when it is worth saying, in Unix milliseconds: tried again after that it ends as
+    /// stale.
     valid_until: Option<i64>,
     /// True if it can be redriven.
     redrivable: bool,

@@ -50,7 +50,8 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FeedQuery {
-    /// A cursor: an event's id, the `next` of a page, or `now`. The oldest that is kept without one.
+    /// A cursor: an event's id, the `next` of a page, or `now`. The oldest that is kept without
+    /// one.
     after: Option<String>,
     /// Of pages: how many events, 1 to 500; 100 unless said.
     limit: Option<usize>,

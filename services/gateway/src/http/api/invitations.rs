@@ -1,7 +1,7 @@
 //! Invitations: a manager shows a code, and whoever scans it becomes a member of staff.
 //!
-//! Here the code on the screen is what is given away: it works once and for minutes, and the manager
-//! who shows it sees at once who has come.
+//! Here the code on the screen is what is given away: it works once and for minutes, and the
+//! manager who shows it sees at once who has come.
 
 use super::login::{LoginStepEvent, progress_stream};
 use super::members::{AccessScope, validate_name};

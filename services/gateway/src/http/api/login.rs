@@ -43,7 +43,8 @@ const MAX_BODY_BYTES: usize = 4096;
 /// Lifetime of the cookie with a browser's secret: longer than any code is valid.
 const BROWSER_COOKIE_TTL: Duration = Duration::from_secs(3600);
 
-/// A browser that waits hears of a change so soon. What changes is in the cache alone, and few wait.
+/// A browser that waits hears of a change so soon. What changes is in the cache alone, and few
+/// wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) fn routes() -> Routes {

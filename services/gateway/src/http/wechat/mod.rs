@@ -1,7 +1,7 @@
 //! Callbacks of WeChat: verified and decrypted here, handled in [`dispatch`].
 //!
-//! A push is answered within [`REPLY_TIMEOUT`] whatever happens, since WeChat waits for five seconds and
-//! then shows the customer an error of its own.
+//! A push is answered within [`REPLY_TIMEOUT`] whatever happens, since WeChat waits for five
+//! seconds and then shows the customer an error of its own.
 
 mod dispatch;
 mod login;

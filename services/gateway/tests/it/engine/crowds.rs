@@ -1,5 +1,5 @@
-//! More people than one entry of the ledger takes, over each ledger: what is decided for all of them
-//! is decided in pieces, by whichever replica is there.
+//! More people than one entry of the ledger takes, over each ledger: what is decided for all of
+//! them is decided in pieces, by whichever replica is there.
 
 use crate::support::engine::{
     MORNING_MS, at_counter, command, digest, open_ledger, settings_with_queue, start_engine_with,

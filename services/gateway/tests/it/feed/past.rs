@@ -17,7 +17,8 @@ async fn site_at(gateway: &Gateway, at_ms: i64) -> (StatusCode, Value) {
     gateway.get_json(&format!("/at?time={at}")).await
 }
 
-/// The site as it is now, without what somebody who joins would be told: the past does not say that.
+/// The site as it is now, without what somebody who joins would be told: the past does not say
+/// that.
 async fn current_site(gateway: &Gateway) -> Value {
     let (_, mut site) = gateway.get_json("").await;
     for queue in site["queues"].as_array_mut().unwrap() {

@@ -146,8 +146,8 @@ impl Fixture {
         while unknown().await {}
     }
 
-    /// Something could not be done, by the word of whoever gave up work of this origin; the letter's
-    /// id. At a site of its own, a notice.
+    /// Something could not be done, by the word of whoever gave up work of this origin; the
+    /// letter's id. At a site of its own, a notice.
     pub async fn add_dead_letter(&self, origin: &str, site: &str) -> String {
         let notice = json!({
             "v": 1, "key": format!("{site}/20777/1/called#1"), "account": "shop",
@@ -174,8 +174,8 @@ impl Fixture {
         id.to_string()
     }
 
-    /// Writes to the ledger of the hall, about its staff and into the book what only a newer program
-    /// understands, and waits until the gateway has seen it.
+    /// Writes to the ledger of the hall, about its staff and into the book what only a newer
+    /// program understands, and waits until the gateway has seen it.
     pub async fn write_newer_versions(&self) {
         for (log, names) in [
             (&LEDGER, &["shop", "hall"][..]),

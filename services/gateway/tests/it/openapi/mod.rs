@@ -20,7 +20,8 @@ use walk::{Coverage, OPERATIONS};
 /// The acts of a ticket's holder.
 const HOLDER_OPERATIONS: &str = "let_pass come_back tell_me give_up held_ticket_events";
 
-/// Answers that this walk cannot bring about in these operations, with the reason; `*` is every one.
+/// Answers that this walk cannot bring about in these operations, with the reason; `*` is every
+/// one.
 const UNCOVERED: &[(&str, &str, &str)] = &[
     (
         HOLDER_OPERATIONS,

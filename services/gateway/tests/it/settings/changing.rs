@@ -1,5 +1,5 @@
-//! A changed setting counts from the next decision on, at every replica; of two that change the same
-//! thing, one is told to look again.
+//! A changed setting counts from the next decision on, at every replica; of two that change the
+//! same thing, one is told to look again.
 
 use super::client::{MANAGER_KEY, OWNER_KEY, STAFF_KEY, SettingsClient, send};
 use crate::support::cluster::Cluster;

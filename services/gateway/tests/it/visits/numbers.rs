@@ -24,8 +24,8 @@ fn served_ticket(counter: CounterId) -> CounterTicket {
 }
 
 /// From 10:00 on: ann waits 2 minutes and is served for 7; ben waits 10 and is served for 20 (and
-/// his end is taken back, and comes again); cai leaves; dan, missed for good, and eva, who is called
-/// from behind the others and is still served at the end; fay waits.
+/// his end is taken back, and comes again); cai leaves; dan, missed for good, and eva, who is
+/// called from behind the others and is still served at the end; fay waits.
 async fn run_day(hall: &Cluster, gateway: &Gateway) {
     let m = |minutes, what| submit_after(hall, gateway, minutes, what);
     m(0, at_counter("1", Act::OpenCounter, "1")).await;
