@@ -20,17 +20,16 @@ pub mod scan;
 pub mod settings;
 
 pub mod http;
-mod pages;
 
 pub use http::settings::Settings;
 
 use engine::as_of::PointInTimeReader;
 use engine::{DecisionObserver, Engine, Forecasts};
-use http::api::settings::TemplateCache;
-use http::api::ticket::LinkLimiter;
-use http::board_cache::BoardCache;
+use http::board::cache::BoardCache;
+use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
 use http::state::{AppState, AppStateInner};
+use http::template_cache::TemplateCache;
 use identity::browser_sessions::{BrowserSessions, SessionLifetime};
 use identity::login;
 use identity::roster_log::RosterLog;

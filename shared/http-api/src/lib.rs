@@ -8,11 +8,13 @@ pub mod body;
 pub mod openapi;
 pub mod pagination;
 mod problem;
+mod query;
 pub mod sse;
 
 /// The status codes that [`problem_kinds!`] names.
 pub use axum::http::StatusCode;
 pub use problem::{Problem, ProblemDetails, ProblemKind};
+pub use query::ApiQuery;
 
 /// State of a service's router, with the problem kinds that this crate itself refuses with.
 pub trait ApiState: Clone + Send + Sync + 'static {

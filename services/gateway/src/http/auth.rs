@@ -1,17 +1,15 @@
-//! Authentication: the principal of a request, for every route that is not public.
+//! Authentication: the principal of a request. [`access`](crate::http::access) has the rules of who
+//! may call what.
 //!
 //! A program brings a bearer key. A browser brings the cookie of its session; a request of it that
 //! changes something must also show that a page of this server made it, since browsers send
 //! cookies along with what pages of others have them ask.
 
 use crate::http::cookies;
-use crate::http::openapi::ApiArgument;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::roster::{Roster, member_actor, program_actor};
 use crate::settings::{SiteSettings, StaffKey};
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use paihao_contracts::staff::{ApiKey, SessionHolder};
 use paihao_domain::Actor;
@@ -77,48 +75,38 @@ impl SiteScope {
     }
 }
 
-impl FromRequestParts<AppState> for Principal {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<Principal, Problem> {
-        Principal::authenticate(door, &parts.headers, &parts.method).await
-    }
-}
-
-impl ApiArgument<AppState> for Principal {}
-
 impl Principal {
     /// Authenticates a request by its key or its session cookie.
     pub(crate) async fn authenticate(
-        door: &AppState,
+        state: &AppState,
         headers: &HeaderMap,
         method: &Method,
     ) -> Result<Principal, Problem> {
         if let Some(given) = headers.get(header::AUTHORIZATION) {
             let given = given.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-            return authenticate_bearer(door, given.unwrap_or_default()).await;
+            return authenticate_bearer(state, given.unwrap_or_default()).await;
         }
-        let settings = &door.settings.login;
+        let settings = &state.settings.login;
         let cookie = cookies::read(headers, settings.session_cookie());
         let cookie = cookie.ok_or(&refusals::UNAUTHORISED)?;
         if !method.is_safe() {
             require_same_origin(headers, settings.public_url.as_deref())?;
         }
-        let roster = door.roster.loaded().await?;
-        let found = door.browser_sessions.find(&roster, cookie).await?;
+        let roster = state.roster.loaded().await?;
+        let found = state.browser_sessions.find(&roster, cookie).await?;
         let (id, session) = found.ok_or(&refusals::UNAUTHORISED)?;
         let known =
-            holder_principal(door, &roster, &session.holder).ok_or(&refusals::UNAUTHORISED)?;
+            holder_principal(state, &roster, &session.holder).ok_or(&refusals::UNAUTHORISED)?;
         Ok(known.with_session(PrincipalSession { id, holder: session.holder }))
     }
 
     /// As whom the holder of a session stands now, if they still do.
     pub(crate) fn from_holder(
-        door: &AppState,
+        state: &AppState,
         roster: &Roster,
         holder: &SessionHolder,
     ) -> Option<Principal> {
-        holder_principal(door, roster, holder)
+        holder_principal(state, roster, holder)
     }
 
     /// The same, with the session that they have now.
@@ -129,27 +117,20 @@ impl Principal {
     /// Settings of a site, if it is open to the principal.
     pub(crate) fn authorize_site(
         &self,
-        door: &AppState,
+        state: &AppState,
         site: &str,
     ) -> Result<Arc<SiteSettings>, Problem> {
-        let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
-        match self.scope.contains(site) {
-            true => Ok(book),
-            false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
+        let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+        if self.scope.contains(site) {
+            Ok(settings)
+        } else {
+            Err(Problem::new(&refusals::NOT_YOUR_SITE))
         }
     }
 
     /// Sites that are open to the principal.
     pub(crate) fn scope(&self) -> &SiteScope {
         &self.scope
-    }
-
-    /// Refused unless it is a person who runs things, or holds the key of one who does.
-    pub(crate) fn require_manager(&self) -> Result<(), Problem> {
-        match self.actor {
-            Actor::Manager(_) => Ok(()),
-            _ => Err(Problem::new(&refusals::NOT_ALLOWED)),
-        }
     }
 
     /// The role in a word.
@@ -163,9 +144,9 @@ impl Principal {
 
     /// Ends when the session or key of the request is no longer valid, or when its scope or actor
     /// changes. A stream ends with it.
-    pub(crate) async fn until_revoked(self, door: AppState) {
-        let (mut staff, mut logins) = (door.roster.changes(), door.browser_sessions.changes());
-        while self.is_still_valid(&door) {
+    pub(crate) async fn until_revoked(self, state: AppState) {
+        let (mut staff, mut logins) = (state.roster.changes(), state.browser_sessions.changes());
+        while self.is_still_valid(&state) {
             tokio::select! {
                 changed = staff.changed() => if changed.is_err() { return },
                 changed = logins.changed() => if changed.is_err() { return },
@@ -176,15 +157,15 @@ impl Principal {
     }
 
     /// True if actor and scope are the same as when the request was authenticated.
-    fn is_still_valid(&self, door: &AppState) -> bool {
-        let roster = door.roster.now();
+    fn is_still_valid(&self, state: &AppState) -> bool {
+        let roster = state.roster.now();
         let now = match &self.session {
-            Some(session) if !door.browser_sessions.is_active(&session.id) => None,
-            Some(session) => holder_principal(door, &roster, &session.holder),
+            Some(session) if !state.browser_sessions.is_active(&session.id) => None,
+            Some(session) => holder_principal(state, &roster, &session.holder),
             None => {
                 let made = roster.keys().find(|key| *key.id == *self.name).map(program_principal);
                 let configured =
-                    door.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
+                    state.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
                 made.or_else(|| configured.map(configured_key_principal))
             }
         };
@@ -193,9 +174,9 @@ impl Principal {
 }
 
 /// Authenticates a bearer key.
-async fn authenticate_bearer(door: &AppState, given: &str) -> Result<Principal, Problem> {
+async fn authenticate_bearer(state: &AppState, given: &str) -> Result<Principal, Problem> {
     // Every key is compared, so that the time taken says nothing about which one was right.
-    let keys = door.deployment.staff_keys.iter();
+    let keys = state.deployment.staff_keys.iter();
     let configured =
         keys.fold(None, |found, key| if key.matches(given) { Some(key) } else { found });
     if let Some(key) = configured {
@@ -205,7 +186,7 @@ async fn authenticate_bearer(door: &AppState, given: &str) -> Result<Principal, 
     if !given.starts_with(PROGRAM_KEY_PREFIX) {
         return Err(Problem::new(&refusals::UNAUTHORISED));
     }
-    let roster = door.roster.loaded().await?;
+    let roster = state.roster.loaded().await?;
     let key = roster.find_key(given).ok_or(&refusals::UNAUTHORISED)?;
     Ok(program_principal(key))
 }
@@ -232,7 +213,11 @@ fn configured_key_principal(key: &StaffKey) -> Principal {
 }
 
 /// As whom the holder of a session stands now, if they still do.
-fn holder_principal(door: &AppState, roster: &Roster, holder: &SessionHolder) -> Option<Principal> {
+fn holder_principal(
+    state: &AppState,
+    roster: &Roster,
+    holder: &SessionHolder,
+) -> Option<Principal> {
     match holder {
         SessionHolder::Member { id } => {
             let member = roster.member(id)?;
@@ -241,7 +226,7 @@ fn holder_principal(door: &AppState, roster: &Roster, holder: &SessionHolder) ->
             Some(Principal { name, actor, scope: opens, session: None })
         }
         SessionHolder::Key { name, print } => {
-            let key = door.deployment.staff_keys.iter().find(|key| key.name == *name)?;
+            let key = state.deployment.staff_keys.iter().find(|key| key.name == *name)?;
             let same = key.fingerprint() == *print;
             same.then(|| configured_key_principal(key))
         }
@@ -262,9 +247,10 @@ pub(crate) fn require_same_origin(
         let asked = text("host").is_some_and(|host| host.eq_ignore_ascii_case(&named));
         asked || public.and_then(authority).is_some_and(|host| host.eq_ignore_ascii_case(&named))
     };
-    match text(PAGE_HEADER).is_some() && same_origin && text("origin").is_none_or(own) {
-        true => Ok(()),
-        false => Err(Problem::new(&refusals::CROSS_SITE)),
+    if text(PAGE_HEADER).is_some() && same_origin && text("origin").is_none_or(own) {
+        Ok(())
+    } else {
+        Err(Problem::new(&refusals::CROSS_SITE))
     }
 }
 

@@ -71,10 +71,10 @@ impl ApiArgument<AppState> for ClientIp {}
 impl FromRequestParts<AppState> for ClientIp {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<ClientIp, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<ClientIp, Problem> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-        Ok(ClientIp(client_address(peer, &parts.headers, &door.settings.trusted_proxies)))
+        Ok(ClientIp(client_address(peer, &parts.headers, &state.settings.trusted_proxies)))
     }
 }
 

@@ -1,10 +1,23 @@
-//! Origins whose pages may show the board in a frame: a sign's player, an intranet's page.
+//! Content security policies, and the origins whose pages may frame the board: a sign's player, an
+//! intranet's page.
 
-use crate::http::api::BASE_CSP;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
 use std::str::FromStr;
+
+/// Scripts, styles and connections from this server only; pictures also inline.
+macro_rules! csp {
+    ($($frames:literal)?) => {
+        concat!("default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'", $($frames)?)
+    };
+}
+
+/// Policy of a page, without frame-ancestors.
+const BASE_CSP: &str = csp!();
+
+/// Policy of every response that has none of its own.
+pub(crate) const DEFAULT_CSP: &str = csp!("; frame-ancestors 'none'");
 
 /// Origin of a page: scheme, host and port, as a content security policy names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

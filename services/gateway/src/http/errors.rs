@@ -1,5 +1,6 @@
 //! Refusals for the errors of the parts below the HTTP edge.
 
+use crate::engine::SubmitError;
 use crate::http::refusals::{self, Problem};
 use crate::identity::error::IdentityError;
 use crate::identity::oauth::authorize::InvalidRequest;
@@ -8,6 +9,7 @@ use crate::identity::oauth::id_token::SignError;
 use crate::projections::dead_letters::handling::HandleError;
 use crate::projections::visits::log_reader::VisitsUnavailable;
 use crate::settings::update::UpdateError;
+use paihao_domain::Refusal;
 
 impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Problem {
@@ -80,5 +82,53 @@ impl From<UpdateError> for Problem {
             UpdateError::Invalid(error) => super::refusals::invalid_settings(&error),
             UpdateError::InUse(detail) => Problem::new(&refusals::IN_USE).with_detail(detail),
         }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        let kind = match &error {
+            SubmitError::UnknownSite => &refusals::UNKNOWN_SITE,
+            SubmitError::Unavailable => &refusals::LEDGER_UNAVAILABLE,
+            SubmitError::Unreadable => &refusals::NEWER_LEDGER,
+            SubmitError::Refused(refusal) => match refusal {
+                Refusal::UnknownQueue(_) => &refusals::UNKNOWN_QUEUE,
+                Refusal::UnknownCounter(_) => &refusals::UNKNOWN_COUNTER,
+                Refusal::UnknownTicket(_) | Refusal::NoTicketHeld | Refusal::PersonUnknown => {
+                    &refusals::UNKNOWN_TICKET
+                }
+                Refusal::QueueClosed(_) => &refusals::QUEUE_CLOSED,
+                Refusal::QueuePaused(_) => &refusals::QUEUE_PAUSED,
+                Refusal::QueueHalted(_) => &refusals::QUEUE_HALTED,
+                Refusal::QueueFull(_) => &refusals::QUEUE_FULL,
+                Refusal::QueueClosing(_) => &refusals::QUEUE_CLOSING,
+                Refusal::OutOfHours(_) => &refusals::OUT_OF_HOURS,
+                Refusal::CounterClosed(_) => &refusals::COUNTER_CLOSED,
+                Refusal::CounterOnBreak(_) => &refusals::COUNTER_ON_BREAK,
+                Refusal::CounterTaken(_) => &refusals::COUNTER_TAKEN,
+                Refusal::ElsewhereLoggedIn(_) => &refusals::ELSEWHERE_LOGGED_IN,
+                Refusal::WrongCounter(_) => &refusals::WRONG_COUNTER,
+                Refusal::CounterBusy { .. } => &refusals::COUNTER_BUSY,
+                Refusal::CounterIdle(_) => &refusals::COUNTER_IDLE,
+                Refusal::NobodyWaiting(_) => &refusals::NOBODY_WAITING,
+                Refusal::TicketEnded(_) => &refusals::TICKET_ENDED,
+                Refusal::WrongState { .. } => &refusals::WRONG_STATE,
+                Refusal::NotAllowed(_) => &refusals::NOT_ALLOWED,
+                Refusal::NotYourTicket => &refusals::NOT_YOUR_TICKET,
+                Refusal::NotYourCounter(_) => &refusals::NOT_YOUR_COUNTER,
+                Refusal::NotYourQueue(_) => &refusals::NOT_YOUR_QUEUE,
+                Refusal::ReasonNeeded => &refusals::REASON_NEEDED,
+                Refusal::TooSoon(_) => &refusals::TOO_SOON,
+                Refusal::TooLate(_) => &refusals::TOO_LATE,
+                Refusal::TooOften(_) => &refusals::TOO_OFTEN,
+                Refusal::NothingToUndo(_) => &refusals::NOTHING_TO_UNDO,
+                Refusal::OutOfRange(_) => &refusals::OUT_OF_RANGE,
+                // The site worker turns the day before it decides anything else.
+                Refusal::DayTurning => &refusals::LEDGER_UNAVAILABLE,
+                Refusal::NotDue => &refusals::NOT_DUE,
+                Refusal::CommandIdReused => &refusals::IDEMPOTENCY_KEY_REUSED,
+            },
+        };
+        Problem::new(kind).with_detail(error.to_string())
     }
 }

@@ -3,10 +3,14 @@
 
 pub(crate) mod state;
 
+pub(crate) mod access;
 pub(crate) mod auth;
 pub mod client_ip;
 pub(crate) mod cookies;
 pub mod csp;
+pub(crate) mod idempotency;
+pub(crate) mod link_limit;
+mod middleware;
 pub mod rate_limit;
 pub(crate) mod ticket_link;
 
@@ -15,11 +19,14 @@ pub(crate) mod openapi;
 pub mod refusals;
 pub mod settings;
 
+pub(crate) mod board;
 pub mod replies;
-pub(crate) mod wechat;
+pub(crate) mod staff_action;
+pub(crate) mod template_cache;
 
 pub mod api;
-pub(crate) mod board_cache;
+pub(crate) mod pages;
+pub(crate) mod wechat;
 
 use axum::Router;
 use openapi::Routes;
@@ -28,7 +35,7 @@ use state::AppState;
 
 /// Routes of the gateway, described.
 pub(crate) fn described() -> Routes {
-    wechat::routes().merge(api::routes()).merge(crate::pages::routes())
+    wechat::routes().merge(api::routes()).merge(pages::routes())
 }
 
 pub(crate) fn router(state: AppState) -> Router {
@@ -36,5 +43,5 @@ pub(crate) fn router(state: AppState) -> Router {
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
-    api::with_middleware(routes).with_state(state)
+    middleware::with_middleware(routes).with_state(state)
 }

@@ -1,8 +1,8 @@
-//! Described routes of the gateway: access of its operations, and the OpenAPI document.
+//! Described routes of the gateway, and the OpenAPI document.
 //!
-//! [`endpoint`] begins the description of an operation with its access, which brings its refusals
-//! with it (`unauthorised`, `unknown_site`, `not_your_site`, and `not_allowed` unless any role will
-//! do). [`paihao_http_api::openapi`] shows how a route is added.
+//! [`endpoint`] begins the description of an operation, and the arguments of its handler complete
+//! it: those of [`access`](crate::http::access) with roles and refusals.
+//! [`paihao_http_api::openapi`] shows how a route is added.
 //!
 //! `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib openapi` writes
 //! `docs/reference/openapi.json`, after a conflict in that file too. The tests in
@@ -36,92 +36,15 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("member", "The id of a member of staff"),
     ("number", "The ticket's number, like A017"),
     ("queue", "The queue's id"),
-    ("session", "The id of a session of the asker, or `current`"),
+    ("session", "The id of a session of the principal, or `current`"),
     ("site", "The site's id"),
     ("uuid", "The scan session's uuid"),
 ];
 
-/// Principals that may use an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Anybody.
-    Public,
-    /// A key or session that opens the site, in one of these roles.
-    Site(&'static [Role]),
-    /// A key or session in one of these roles: the operation is about no site, or about several.
-    Authenticated(&'static [Role]),
-    /// WeChat, by its signature.
-    WeChat,
-}
-
-/// Role of a key or session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
-    /// Staff at certain counters.
-    Staff,
-    /// Manager of a site or of all.
-    Manager,
-    /// A program at certain counters.
-    Api,
-    /// A program with a manager's scope.
-    ApiManager,
-}
-
-impl Role {
-    /// Every role there is.
-    pub(crate) const ALL: &[Role] = &[Role::Staff, Role::Manager, Role::Api, Role::ApiManager];
-
-    /// Name in the document.
-    fn name(self) -> &'static str {
-        match self {
-            Role::Staff => "staff",
-            Role::Manager => "manager",
-            Role::Api => "api",
-            Role::ApiManager => "api_manager",
-        }
-    }
-}
-
-/// Anybody.
-pub(crate) const PUBLIC: Access = Access::Public;
-
-/// A key or session that opens the site, in any role.
-pub(crate) const ANY_SITE_ROLE: Access = Access::Site(Role::ALL);
-
-/// Any key or session.
-pub(crate) const AUTHENTICATED: Access = Access::Authenticated(Role::ALL);
-
-/// Managers of any site.
-pub(crate) const MANAGERS: Access = Access::Authenticated(&[Role::Manager]);
-
-/// An operation with this id, which clients of the API use, and one sentence about it.
-pub(crate) fn endpoint(id: &'static str, summary: &'static str, access: Access) -> Operation {
-    let operation = Operation::new(id, summary);
-    let roles = match access {
-        Access::Public => return operation,
-        Access::WeChat => {
-            return operation.refuses(&[
-                &refusals::UNKNOWN_ACCOUNT,
-                &refusals::BAD_CALLBACK_QUERY,
-                &refusals::WRONG_SIGNATURE,
-                &refusals::STALE_CALLBACK,
-            ]);
-        }
-        Access::Site(roles) | Access::Authenticated(roles) => roles,
-    };
-    let names = roles.iter().map(|role| role.name()).collect();
-    let mut operation = operation
-        .security(&["key", "session"])
-        .extension("x-roles", names)
-        .refuses(&[&refusals::UNAUTHORISED])
-        // A page of another site must not use a browser's session.
-        .refuses_write(&[&refusals::CROSS_SITE]);
-    if matches!(access, Access::Site(_)) {
-        operation = operation.refuses(&[&refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE]);
-    }
-    // Members, sessions and keys made through the API are read from the ledger.
-    operation = operation.refuses(&[&refusals::LEDGER_UNAVAILABLE]);
-    if roles == Role::ALL { operation } else { operation.refuses(&[&refusals::NOT_ALLOWED]) }
+/// An operation with this id, which clients of the API use, and one sentence about it. It is public
+/// unless its handler takes an argument of [`access`](crate::http::access).
+pub(crate) fn endpoint(id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(id, summary)
 }
 
 /// Writes that an `Idempotency-Key` identifies.

@@ -2,12 +2,12 @@
 
 use crate::engine::as_of::PointInTimeReader;
 use crate::engine::{Engine, SiteSnapshot};
-use crate::http::api::settings::TemplateCache;
-use crate::http::api::ticket::LinkLimiter;
-use crate::http::board_cache::BoardCache;
+use crate::http::board::cache::BoardCache;
+use crate::http::link_limit::LinkLimiter;
 use crate::http::rate_limit::RateLimiter;
 use crate::http::refusals::{self, ProblemKind};
 use crate::http::settings::Settings;
+use crate::http::template_cache::TemplateCache;
 use crate::identity::browser_sessions::BrowserSessions;
 use crate::identity::roster_log::RosterLog;
 use crate::projections::dead_letters::DeadLetterProjection;

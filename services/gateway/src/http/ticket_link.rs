@@ -46,19 +46,19 @@ pub(crate) fn parse(site: &str, id: &str) -> Result<SiteTicketLink, Problem> {
 
 impl SiteTicketLink {
     /// The ticket, as this replica knows it now.
-    pub(crate) fn resolve(&self, door: &AppState) -> Result<HeldTicket, Problem> {
-        let view = door.engine.snapshot(&self.site).ok_or_else(unknown_link)?;
-        self.resolve_in(door, view)
+    pub(crate) fn resolve(&self, state: &AppState) -> Result<HeldTicket, Problem> {
+        let view = state.engine.snapshot(&self.site).ok_or_else(unknown_link)?;
+        self.resolve_in(state, view)
     }
 
     /// The ticket in a view of its site.
     pub(crate) fn resolve_in(
         &self,
-        door: &AppState,
+        state: &AppState,
         view: SiteSnapshot,
     ) -> Result<HeldTicket, Problem> {
-        let book = door.engine.settings(&self.site).ok_or_else(unknown_link)?;
-        let now = door.engine.decision_input(&book, door.clock.now_ms());
+        let book = state.engine.settings(&self.site).ok_or_else(unknown_link)?;
+        let now = state.engine.decision_input(&book, state.clock.now_ms());
         let ticket = TicketId(self.link.ticket);
         if let Some(found) = view.site.ticket(ticket).filter(|ticket| self.key_matches(ticket)) {
             let carries = book.rules.queues.get(&found.queue).is_some_and(|q| q.carry_over);
@@ -80,9 +80,9 @@ impl SiteTicketLink {
 }
 
 /// Path of the page of the ticket in an outcome, if it has one.
-pub(crate) fn ticket_path(door: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
+pub(crate) fn ticket_path(state: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
     let Outcome::Holding { ticket, .. } = outcome else { return None };
-    let (view, book) = (door.engine.snapshot(site)?, door.engine.settings(site)?);
+    let (view, book) = (state.engine.snapshot(site)?, state.engine.settings(site)?);
     // Of a scan that is answered again, the day may have ended meanwhile.
     let former = || view.previous_day.as_deref()?.ticket(*ticket);
     let held = view.site.ticket(*ticket).or_else(former)?;
@@ -97,7 +97,7 @@ pub(crate) fn path_for(book: &SiteSettings, ticket: &Ticket) -> Option<String> {
 }
 
 /// The same with the address under which people reach this system, if the owner has said it.
-pub(crate) fn ticket_url(door: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
-    let public = door.settings.public_url.as_deref()?;
-    ticket_path(door, site, outcome).map(|path| format!("{public}{path}"))
+pub(crate) fn ticket_url(state: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
+    let public = state.settings.public_url.as_deref()?;
+    ticket_path(state, site, outcome).map(|path| format!("{public}{path}"))
 }

@@ -226,7 +226,9 @@ fn responses<S: ApiState>(
         refusals.entry(kind.status).or_default().push(kind);
     }
     let problem = (document.problem)(&mut schemas.response);
-    for (status, kinds) in refusals {
+    for (status, mut kinds) in refusals {
+        // The order in which arguments and routes name them says nothing.
+        kinds.sort_by_key(|kind| kind.code);
         let sentences: Vec<_> =
             kinds.iter().map(|kind| format!("`{}`: {}", kind.code, kind.en)).collect();
         let codes: Vec<_> = kinds.iter().map(|kind| kind.code).collect();

@@ -4,10 +4,9 @@ use super::operation::Operation;
 use super::response::ApiResponse;
 use crate::{ApiState, Problem};
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Extension, Path, Query, RawQuery, Request, State};
+use axum::extract::{ConnectInfo, Extension, Path, RawQuery, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, Uri};
-use schemars::JsonSchema;
 
 /// An argument of a handler, with its share in the description of the operation.
 ///
@@ -31,16 +30,6 @@ impl<S> ApiArgument<S> for RawQuery {}
 impl<S> ApiArgument<S> for Body {}
 impl<S> ApiArgument<S> for Bytes {}
 impl<S> ApiArgument<S> for Request {}
-impl<S: ApiState, T: JsonSchema> ApiArgument<S> for Query<T> {
-    fn describe(operation: Operation<S>) -> Operation<S> {
-        operation.query::<T>()
-    }
-}
-impl<S, T: ApiArgument<S>, E> ApiArgument<S> for Result<T, E> {
-    fn describe(operation: Operation<S>) -> Operation<S> {
-        T::describe(operation)
-    }
-}
 
 /// A handler of a described route.
 #[diagnostic::on_unimplemented(

@@ -1,17 +1,17 @@
 //! Public view of a site at an instant of the last 72 hours.
 
-use super::sites::{self, RenderedBoard};
 use crate::engine::as_of::ReplayError;
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::board::{self, RenderedBoard};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::calendar::Calendar;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use paihao_http_api::ApiQuery;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,12 +19,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/api/v1/sites/{site}/at",
         show,
-        endpoint(
-            "site_at",
-            "What the site looked like at an instant of the last 72 hours",
-            ANY_SITE_ROLE,
-        )
-        .refuses(&[
+        endpoint("site_at", "Shows the board at an instant of the last 72 hours").refuses(&[
             &refusals::PAST_GONE,
             &refusals::LEDGER_UNAVAILABLE,
             &refusals::NEWER_LEDGER,
@@ -41,21 +36,18 @@ struct SiteAtQuery {
 }
 
 async fn show(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
-    when: Result<Query<SiteAtQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    SiteAccess { settings, .. }: SiteAccess<AnyRole>,
+    ApiQuery(when): ApiQuery<SiteAtQuery>,
 ) -> Result<Json<RenderedBoard>, Problem> {
-    let book = asker.authorize_site(&door, &site)?;
-    let Query(when) = when.map_err(|rejected| malformed(rejected.body_text()))?;
-    let at = parse_instant(&when.time, &book.calendar).ok_or_else(|| {
+    let at = parse_instant(&when.time, &settings.calendar).ok_or_else(|| {
         malformed(
             "time: use 2026-11-23T10:42:00+08:00, or 2026-11-23T10:42 by the site's clocks"
                 .to_owned(),
         )
     })?;
-    let view = door.point_in_time.snapshot_at(&book, at, door.clock.now_ms()).await?;
-    Ok(Json(sites::past_board(&book, view, at)))
+    let view = state.point_in_time.snapshot_at(&settings, at, state.clock.now_ms()).await?;
+    Ok(Json(board::past_board(&settings, view, at)))
 }
 
 /// Unix milliseconds; without an offset the site's own time is meant.

@@ -1,15 +1,15 @@
 //! Console of a site for its staff: every ticket that can still be acted on,
 //! and the actions that are possible. No openid, as everywhere.
 
-use super::sites::{counter_state_name, discard_past_day, standing_name};
 use crate::engine::SiteSnapshot;
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::board::{availability_name, counter_state_name, discard_past_day};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use paihao_domain::{
@@ -34,16 +34,12 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/sites/{site}/desk",
             show,
-            endpoint(
-                "desk",
-                "The site as its staff see it: every ticket, and what may be done",
-                ANY_SITE_ROLE,
-            ),
+            endpoint("desk", "Shows the console of the site: every ticket, and what may be done"),
         )
         .get(
             "/api/v1/sites/{site}/desk/events",
             events,
-            endpoint("desk_events", "The same, whenever it changes", ANY_SITE_ROLE)
+            endpoint("desk_events", "Streams the console whenever it changes")
                 .sends_event::<ConsoleView>("desk"),
         )
 }
@@ -237,35 +233,32 @@ struct ConsoleEndedTicketView<'a> {
 }
 
 async fn show(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
+    State(state): State<AppState>,
+    SiteAccess { principal, site, settings, .. }: SiteAccess<AnyRole>,
 ) -> Result<Json<RenderedConsole>, Problem> {
-    let book = asker.authorize_site(&door, &site)?;
-    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let now = door.engine.decision_input(&book, door.clock.now_ms());
+    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let now = state.engine.decision_input(&settings, state.clock.now_ms());
     let view = discard_past_day(&now, view);
-    let messages = last_messages(&door, &site, &view);
-    let seen = serde_json::to_value(console_view(&book, &view, &now, &asker.actor, &messages));
+    let messages = last_messages(&state, &site, &view);
+    let seen =
+        serde_json::to_value(console_view(&settings, &view, &now, &principal.actor, &messages));
     Ok(Json(RenderedConsole(seen.expect("string keys only"))))
 }
 
 async fn events(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
+    State(state): State<AppState>,
+    SiteAccess { principal, site, .. }: SiteAccess<AnyRole>,
 ) -> Result<Response, Problem> {
-    asker.authorize_site(&door, &site)?;
-    let out = asker.clone().until_revoked(door.clone());
-    let views = door.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let (news, stop) = (door.delivery_status.watch(&site), door.stop.clone());
+    let out = principal.clone().until_revoked(state.clone());
+    let views = state.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let (news, stop) = (state.delivery_status.watch(&site), state.stop.clone());
     let draw = move |view| {
-        let book = door.engine.settings(&site)?;
-        let now = door.engine.decision_input(&book, door.clock.now_ms());
+        let book = state.engine.settings(&site)?;
+        let now = state.engine.decision_input(&book, state.clock.now_ms());
         let view = discard_past_day(&now, view);
-        let messages = last_messages(&door, &site, &view);
+        let messages = last_messages(&state, &site, &view);
         let drawn =
-            serde_json::to_string(&console_view(&book, &view, &now, &asker.actor, &messages));
+            serde_json::to_string(&console_view(&book, &view, &now, &principal.actor, &messages));
         Some(drawn.expect("string keys only").into())
     };
     let events = sse::render_on_change("desk", views, Some(news), draw).take_until(Box::pin(out));
@@ -276,13 +269,13 @@ async fn events(
 type LastMessageLookup<'a> = dyn Fn(TicketId) -> Option<ConsoleMessageView> + 'a;
 
 fn last_messages<'a>(
-    door: &'a AppState,
+    state: &'a AppState,
     site: &'a str,
     view: &SiteSnapshot,
 ) -> Box<LastMessageLookup<'a>> {
     let day = view.site.day();
     Box::new(move |ticket| {
-        let last = door.delivery_status.for_ticket(site, day?.0, ticket).pop()?;
+        let last = state.delivery_status.for_ticket(site, day?.0, ticket).pop()?;
         Some(ConsoleMessageView { notice: last.notice, fate: last.stage.name(), since: last.since })
     })
 }
@@ -291,7 +284,7 @@ fn console_view<'a>(
     book: &'a SiteSettings,
     view: &'a SiteSnapshot,
     now: &DecisionInput,
-    asker: &'a Actor,
+    principal: &'a Actor,
     messages: &LastMessageLookup<'_>,
 ) -> ConsoleView<'a> {
     let (site, rules) = (&view.site, &book.rules);
@@ -308,31 +301,32 @@ fn console_view<'a>(
         zone: &book.facts.zone,
         day: site.day().map(|day| day.0),
         position: view.position.0,
-        you: principal_view(asker),
+        you: principal_view(principal),
         queues: rules.queues.keys().map(|id| queue_view(book, site, id, now)).collect(),
         counters: rules.counters.keys().map(|id| counter_view(book, site, id)).collect(),
         calls: calls.collect(),
         tickets: ticket_views(book, site, messages),
-        ended: ended_ticket_views(book, site, now, asker),
+        ended: ended_ticket_views(book, site, now, principal),
     }
 }
 
-fn principal_view(asker: &Actor) -> ConsolePrincipalView<'_> {
-    let name = match asker {
+fn principal_view(principal: &Actor) -> ConsolePrincipalView<'_> {
+    let name = match principal {
         Actor::Staff { name, .. } | Actor::Manager(name) | Actor::Api { name, .. } => name,
         Actor::Customer(_) | Actor::Holder(_) | Actor::System => "",
     };
-    let role = match asker.role() {
+    let role = match principal.role() {
         Role::Staff => "staff",
         Role::Manager => "manager",
         Role::Api => "api",
         Role::Customer | Role::System => "none",
     };
-    let counters = asker.allowed_counters().map(|counters| counters.iter().map(CounterId::as_str));
+    let counters =
+        principal.allowed_counters().map(|counters| counters.iter().map(CounterId::as_str));
     ConsolePrincipalView {
         name,
         role,
-        manages: asker.is_manager(),
+        manages: principal.is_manager(),
         counters: counters.map(Iterator::collect),
     }
 }
@@ -349,7 +343,7 @@ fn queue_view<'a>(
         id: id.as_str(),
         name: &rules.name,
         prefix: &rules.prefix,
-        state: standing_name(site.availability(&book.rules, id, now)),
+        state: availability_name(site.availability(&book.rules, id, now)),
         set: match site.queue_state(&book.rules, id) {
             QueueState::Open => "open",
             QueueState::Paused => "paused",
@@ -457,14 +451,14 @@ fn ended_ticket_views<'a>(
     book: &SiteSettings,
     site: &'a Site,
     now: &DecisionInput,
-    asker: &Actor,
+    principal: &Actor,
 ) -> Vec<ConsoleEndedTicketView<'a>> {
-    let by = asker.actor_ref();
+    let by = principal.actor_ref();
     let ends = site.tickets().filter_map(|ticket| Some((ticket, ticket.undo_point.as_deref()?)));
     let mut ends: Vec<_> = ends.filter(|(ticket, _)| has_ended(ticket)).collect();
     ends.sort_unstable_by_key(|(ticket, before)| Reverse((before.at, ticket.id)));
     let seen = ends.into_iter().filter_map(|(ticket, before)| {
-        let undoable = site.undo_option(&book.rules, asker, ticket, now)?;
+        let undoable = site.undo_option(&book.rules, principal, ticket, now)?;
         Some(ConsoleEndedTicketView {
             number: ticket.number.to_string(),
             queue: ticket.queue.as_str(),

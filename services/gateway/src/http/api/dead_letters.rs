@@ -1,16 +1,17 @@
 //! Dead letters for managers: listed, redriven, dropped.
 
+use crate::http::access::{Authorized, ManagerScope};
 use crate::http::auth::{Principal, SiteScope};
-use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
+use crate::http::openapi::{Operation, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::projections::dead_letters::DeadLetter;
 use crate::projections::dead_letters::handling::{HandleError, RequestedAction};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use paihao_contracts::dead_letter::DeadLetterAction;
+use paihao_http_api::ApiQuery;
 use paihao_http_api::body;
 use paihao_http_api::pagination;
 use schemars::JsonSchema;
@@ -23,12 +24,9 @@ const DEAD_LETTERS_PATH: &str = "/api/v1/dead-letters";
 /// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// Access to dead letters.
-const MANAGER_ACCESS: Access = Access::Authenticated(&[Role::Manager, Role::ApiManager]);
-
 pub(super) fn routes() -> Routes {
     let of_one = |id, summary| -> Operation {
-        endpoint(id, summary, MANAGER_ACCESS)
+        endpoint(id, summary)
             .without_idempotency_key(
                 "what was done once is done: a repeat is answered like the first",
             )
@@ -42,31 +40,30 @@ pub(super) fn routes() -> Routes {
         .get(
             DEAD_LETTERS_PATH,
             list,
-            endpoint("dead_letters", "What could not be done, newest first", MANAGER_ACCESS)
+            endpoint("dead_letters", "Lists messages that could not be handled, newest first")
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
         .post(
             &format!("{DEAD_LETTERS_PATH}/{{letter}}/redrive"),
             redrive,
-            of_one("redrive_letter", "Tries it again, once; what is stale by then is not said")
-                .refuses(&[&refusals::NOT_REDRIVABLE]),
+            of_one(
+                "redrive_letter",
+                "Redrives a dead letter, once; a notice that is stale by then is not sent",
+            )
+            .refuses(&[&refusals::NOT_REDRIVABLE]),
         )
         .post(
             &format!("{DEAD_LETTERS_PATH}/{{letter}}/drop"),
             discard,
-            of_one("drop_letter", "Drops it: nobody needs it any more"),
+            of_one("drop_letter", "Drops a dead letter that nobody needs any more"),
         )
         .post(
             &format!("{DEAD_LETTERS_PATH}/redrive"),
             redrive_all,
-            endpoint(
-                "redrive_letters",
-                "Tries everything again that failed for one reason",
-                MANAGER_ACCESS,
-            )
-            .json_body::<RedriveDeadLettersRequest>()
-            .without_idempotency_key("what was tried again already is left alone")
-            .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
+            endpoint("redrive_letters", "Redrives every dead letter that failed for one reason")
+                .json_body::<RedriveDeadLettersRequest>()
+                .without_idempotency_key("what was tried again already is left alone")
+                .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
 }
 
@@ -78,7 +75,7 @@ struct DeadLetterListQuery {
     site: Option<String>,
     /// Those of this reason only.
     reason: Option<String>,
-    /// Also those about which something was done.
+    /// Also those about query something was done.
     #[serde(default)]
     handled: bool,
     /// Those before this one: the `next` of a page.
@@ -160,58 +157,53 @@ struct DeadLetterHandlingView {
 }
 
 async fn list(
-    State(door): State<AppState>,
-    asker: Principal,
-    which: Result<Query<DeadLetterListQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
+    ApiQuery(query): ApiQuery<DeadLetterListQuery>,
 ) -> Result<Json<DeadLetterPage>, Problem> {
-    require_manager(&asker)?;
-    let Query(which) = which.map_err(|rejected| {
-        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(rejected.body_text())
-    })?;
-    let limit = pagination::limit::<AppState>(which.limit)?;
-    let open = visible_letters(&door, &asker, which.site.as_deref())?;
+    let limit = pagination::limit::<AppState>(query.limit)?;
+    let open = visible_letters(&state, &principal, query.site.as_deref())?;
     let reasons = count_by_reason(&open);
     let fits = |letter: &&Arc<DeadLetter>| {
-        which.reason.as_ref().is_none_or(|reason| letter.reason.name == reason)
-            && (which.handled || letter.handled.is_none())
-            && which.before.is_none_or(|before| letter.position < before)
+        query.reason.as_ref().is_none_or(|reason| letter.reason.name == reason)
+            && (query.handled || letter.handled.is_none())
+            && query.before.is_none_or(|before| letter.position < before)
     };
     let fitting = open.iter().rev().filter(fits);
     let (letters, next) = pagination::page(fitting, limit, |letter| letter.position);
-    let letters = letters.into_iter().map(|letter| letter_view(&door, letter)).collect();
+    let letters = letters.into_iter().map(|letter| letter_view(&state, letter)).collect();
     Ok(Json(DeadLetterPage { letters, next, reasons }))
 }
 
 async fn redrive(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(id): Path<String>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
 ) -> Result<Json<DeadLetterView>, Problem> {
-    handle(&door, &asker, &id, RequestedAction::Redrive).await
+    handle(&state, &principal, &id, RequestedAction::Redrive).await
 }
 
 async fn discard(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(id): Path<String>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
 ) -> Result<Json<DeadLetterView>, Problem> {
-    handle(&door, &asker, &id, RequestedAction::Drop).await
+    handle(&state, &principal, &id, RequestedAction::Drop).await
 }
 
 async fn handle(
-    door: &AppState,
-    asker: &Principal,
+    state: &AppState,
+    principal: &Principal,
     id: &str,
     wanted: RequestedAction,
 ) -> Result<Json<DeadLetterView>, Problem> {
-    require_manager(asker)?;
-    let letter = id.parse().ok().and_then(|position| door.dead_letters.get(position));
+    let letter = id.parse().ok().and_then(|position| state.dead_letters.get(position));
     let letter = letter.ok_or(&refusals::UNKNOWN_LETTER)?;
-    if !is_visible(asker, &letter) {
+    if !is_visible(principal, &letter) {
         return Err(Problem::new(&refusals::NOT_YOUR_SITE));
     }
-    let letter = door.dead_letter_handler.handle(&letter, wanted, &asker.name).await?;
-    Ok(Json(letter_view(door, &letter)))
+    let letter = state.dead_letter_handler.handle(&letter, wanted, &principal.name).await?;
+    Ok(Json(letter_view(state, &letter)))
 }
 
 /// Letters to redrive.
@@ -232,21 +224,20 @@ struct RedriveDeadLettersResult {
 }
 
 async fn redrive_all(
-    State(door): State<AppState>,
-    asker: Principal,
+    State(state): State<AppState>,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
     body: Body,
 ) -> Result<Json<RedriveDeadLettersResult>, Problem> {
-    require_manager(&asker)?;
     let wanted: RedriveDeadLettersRequest =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let mut redriven = 0;
-    for letter in visible_letters(&door, &asker, wanted.site.as_deref())? {
+    for letter in visible_letters(&state, &principal, wanted.site.as_deref())? {
         let waits = letter.handled.is_none() && letter.subject.redrivable;
         if !waits || letter.reason.name != wanted.reason {
             continue;
         }
         let handled =
-            door.dead_letter_handler.handle(&letter, RequestedAction::Redrive, &asker.name);
+            state.dead_letter_handler.handle(&letter, RequestedAction::Redrive, &principal.name);
         match handled.await {
             Ok(_) => redriven += 1,
             // Somebody else was faster.
@@ -257,35 +248,28 @@ async fn redrive_all(
     Ok(Json(RedriveDeadLettersResult { redriven }))
 }
 
-fn require_manager(asker: &Principal) -> Result<(), Problem> {
-    match asker.actor.is_manager() {
-        true => Ok(()),
-        false => Err(Problem::new(&refusals::NOT_ALLOWED)),
-    }
-}
-
 /// Letters that the principal may see, of one site if it is given; oldest first.
 fn visible_letters(
-    door: &AppState,
-    asker: &Principal,
+    state: &AppState,
+    principal: &Principal,
     site: Option<&str>,
 ) -> Result<Vec<Arc<DeadLetter>>, Problem> {
     if let Some(site) = site {
-        asker.authorize_site(door, site)?;
+        principal.authorize_site(state, site)?;
     }
-    let mut letters = door.dead_letters.retained(door.clock.now_ms());
+    let mut letters = state.dead_letters.retained(state.clock.now_ms());
     letters.retain(|letter| {
-        is_visible(asker, letter)
+        is_visible(principal, letter)
             && site.is_none_or(|site| letter.subject.site.as_deref() == Some(site))
     });
     Ok(letters)
 }
 
 /// True if the letter is visible: one of no site only for a principal with every site.
-fn is_visible(asker: &Principal, letter: &DeadLetter) -> bool {
+fn is_visible(principal: &Principal, letter: &DeadLetter) -> bool {
     match &letter.subject.site {
-        Some(site) => asker.scope().contains(site),
-        None => *asker.scope() == SiteScope::All,
+        Some(site) => principal.scope().contains(site),
+        None => *principal.scope() == SiteScope::All,
     }
 }
 
@@ -304,9 +288,9 @@ fn reason_view(letter: &DeadLetter) -> DeadLetterReason {
     DeadLetterReason { reason: letter.reason.name, zh: letter.reason.zh, en: letter.reason.en }
 }
 
-fn letter_view(door: &AppState, letter: &DeadLetter) -> DeadLetterView {
+fn letter_view(state: &AppState, letter: &DeadLetter) -> DeadLetterView {
     let about = &letter.subject;
-    let age = (door.clock.now_ms() - letter.at).max(0) as u64 / 1000;
+    let age = (state.clock.now_ms() - letter.at).max(0) as u64 / 1000;
     let handled = letter.handled.as_ref().map(|handled| DeadLetterHandlingView {
         did: match handled.action {
             DeadLetterAction::Redriven { .. } => "redriven",
@@ -325,7 +309,7 @@ fn letter_view(door: &AppState, letter: &DeadLetter) -> DeadLetterView {
         site: about.site.clone(),
         kind: about.kind.clone(),
         number: about.number.clone(),
-        attempts: door.delivery_status.attempts(&about.key),
+        attempts: state.delivery_status.attempts(&about.key),
         valid_until: about.valid_until,
         redrivable: about.redrivable,
         handled,

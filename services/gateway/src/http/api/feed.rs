@@ -1,19 +1,19 @@
 //! Event feed of a site for the owner's other systems: as a stream, and in pages.
 
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::projections::feed::cursor::Cursor;
 use crate::projections::feed::{FeedError, FeedMessage, FeedReader};
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use paihao_contracts::public_event::PublicEvent;
+use paihao_http_api::ApiQuery;
 use paihao_http_api::{pagination, sse};
 use paihao_ledger::Position;
 use schemars::JsonSchema;
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/sites/{site}/feed",
             subscribe,
-            endpoint("feed", "Everything that happens at the site, as it happens", ANY_SITE_ROLE)
+            endpoint("feed", "Streams the site's events as they happen")
                 .header("Last-Event-ID", "The cursor of somebody who comes back")
                 .sends_event::<PublicEvent>("*")
                 .sends_event::<ProblemDetails>("refused")
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/sites/{site}/feed/pages",
             page,
-            endpoint("feed_pages", "Everything that happened at the site, by pages", ANY_SITE_ROLE)
+            endpoint("feed_pages", "Lists the site's events in pages")
                 .refuses(&read)
                 .refuses(&[&refusals::NEWER_LEDGER]),
         )
@@ -68,22 +68,19 @@ struct FeedPage {
 }
 
 async fn subscribe(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
-    wanted: Result<Query<FeedQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    SiteAccess { principal, site, .. }: SiteAccess<AnyRole>,
+    ApiQuery(query): ApiQuery<FeedQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    asker.authorize_site(&door, &site)?;
-    let wanted = parse_query(wanted)?;
     // A browser that comes back says this instead of what stands in the address.
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
-    let after = parse_cursor(last.or(wanted.after.as_deref()))?;
-    let place = door.feed.acquire_stream_permit().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
-    let told = door.feed.stream(start_reading(&door, &site, after).await?, place);
+    let after = parse_cursor(last.or(query.after.as_deref()))?;
+    let place = state.feed.acquire_stream_permit().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
+    let told = state.feed.stream(start_reading(&state, &site, after).await?, place);
     let events = stream::unfold(told, async |mut told| Some((sse_event(told.recv().await?), told)));
-    let events = Box::pin(events).take_until(Box::pin(asker.until_revoked(door.clone())));
-    Ok(sse::event_stream(Box::pin(events), &door.stop).into_response())
+    let events = Box::pin(events).take_until(Box::pin(principal.until_revoked(state.clone())));
+    Ok(sse::event_stream(Box::pin(events), &state.stop).into_response())
 }
 
 fn sse_event(told: FeedMessage) -> Event {
@@ -103,16 +100,13 @@ fn sse_event(told: FeedMessage) -> Event {
 }
 
 async fn page(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
-    wanted: Result<Query<FeedQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    SiteAccess { site, .. }: SiteAccess<AnyRole>,
+    ApiQuery(query): ApiQuery<FeedQuery>,
 ) -> Result<Json<FeedPage>, Problem> {
-    asker.authorize_site(&door, &site)?;
-    let wanted = parse_query(wanted)?;
-    let limit = pagination::limit::<AppState>(wanted.limit)?;
-    let after = parse_cursor(wanted.after.as_deref())?;
-    let reading = start_reading(&door, &site, after).await?;
+    let limit = pagination::limit::<AppState>(query.limit)?;
+    let after = parse_cursor(query.after.as_deref())?;
+    let reading = start_reading(&state, &site, after).await?;
     Ok(Json(read_page(reading, after, limit).await?))
 }
 
@@ -146,16 +140,9 @@ async fn read_page(
     Ok(FeedPage { next: next.to_string(), more: reached < reading.head, events })
 }
 
-async fn start_reading(door: &AppState, site: &str, after: Cursor) -> Result<FeedReader, Problem> {
-    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(door.feed.open(&book.subject, after).await?)
-}
-
-fn parse_query(wanted: Result<Query<FeedQuery>, QueryRejection>) -> Result<FeedQuery, Problem> {
-    let Query(wanted) = wanted.map_err(|rejected| {
-        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(rejected.body_text())
-    })?;
-    Ok(wanted)
+async fn start_reading(state: &AppState, site: &str, after: Cursor) -> Result<FeedReader, Problem> {
+    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    Ok(state.feed.open(&book.subject, after).await?)
 }
 
 fn parse_cursor(text: Option<&str>) -> Result<Cursor, Problem> {

@@ -3,13 +3,14 @@
 //! Here the code on the screen is what is given away: it works once and for minutes, and the
 //! manager who shows it sees at once who has come.
 
-use super::login::{LoginStepEvent, progress_stream};
+use super::logins::{LoginStepEvent, progress_stream};
 use super::members::{AccessScope, validate_name};
-use super::sessions::{qr_image, scan_link};
+use super::scan_sessions::{qr_image, scan_link};
+use crate::http::access::{Authorized, Manager};
 use crate::http::auth::Principal;
 use crate::http::client_ip::ClientIp;
 use crate::http::openapi::Created;
-use crate::http::openapi::{MANAGERS, Routes, endpoint};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::identity::login;
@@ -41,7 +42,7 @@ pub(super) fn routes() -> Routes {
         .post(
             "/api/v1/invitations",
             open,
-            endpoint("invite", "A code that makes whoever scans it a member of staff", MANAGERS)
+            endpoint("invite", "Makes a code that turns whoever scans it into a member of staff")
                 .json_body::<InviteMemberRequest>()
                 .without_idempotency_key("each time it is one code more, which ends by itself")
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE])
@@ -52,7 +53,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/invitations/{uuid}/qr.svg",
             qr_code,
-            endpoint("invitation_code", "The code, to the manager who invites", MANAGERS)
+            endpoint("invitation_code", "Draws the code, for the manager who invites")
                 .responds_with("image/svg+xml")
                 .refuses(SESSION_REFUSALS)
                 .refuses(&[&refusals::WECHAT_UNAVAILABLE]),
@@ -60,12 +61,15 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/invitations/{uuid}/events",
             events,
-            endpoint("invitation_events", "Whether somebody has come, to the manager", MANAGERS)
-                .sends_event::<LoginStepEvent>("pending")
-                .sends_event::<LoginStepEvent>("approved")
-                .sends_event::<ProblemDetails>("refused")
-                .sends_event::<LoginStepEvent>("expired")
-                .refuses(SESSION_REFUSALS),
+            endpoint(
+                "invitation_events",
+                "Streams the invitation's progress, for the manager who invites",
+            )
+            .sends_event::<LoginStepEvent>("pending")
+            .sends_event::<LoginStepEvent>("approved")
+            .sends_event::<ProblemDetails>("refused")
+            .sends_event::<LoginStepEvent>("expired")
+            .refuses(SESSION_REFUSALS),
         )
 }
 
@@ -99,68 +103,68 @@ struct InvitationView {
 }
 
 async fn open(
-    State(door): State<AppState>,
-    asker: Principal,
+    State(state): State<AppState>,
+    Authorized { principal, .. }: Authorized<Manager>,
     caller: ClientIp,
     body: Body,
 ) -> Result<Created<InvitationView>, Problem> {
-    asker.require_manager()?;
-    door.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(caller)?;
     let InviteMemberRequest { name, role, sites, counters } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let name = validate_name(&name)?;
     let AccessScope { sites, counters } =
-        AccessScope { sites, counters }.validated(&door, &asker, role)?;
+        AccessScope { sites, counters }.validated(&state, &principal, role)?;
     let member = Member { id: login::new_member_id(), name, role, sites, counters };
-    let account = door.settings.login.account.as_ref().ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let account = state.settings.login.account.as_ref().ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let (uuid, id) = (entropy::uuid(), member.id.clone());
-    let invitation = ScanPurpose::Invitation(Invitation { by: asker.name.to_string(), member });
-    let session = door.scan_sessions.open(uuid, account, invitation).await?;
+    let invitation = ScanPurpose::Invitation(Invitation { by: principal.name.to_string(), member });
+    let session = state.scan_sessions.open(uuid, account, invitation).await?;
     let at = format!("/api/v1/invitations/{uuid}");
-    tracing::info!(staff = &*asker.name, member = id, "invitation created");
+    tracing::info!(staff = &*principal.name, member = id, "invitation created");
     Ok(Created(InvitationView {
         uuid,
         member: id,
         expires_at: session.expires_at,
         qr_svg: format!("{at}/qr.svg"),
         events: format!("{at}/events"),
-        scan_link: scan_link(&door, &session),
+        scan_link: scan_link(&state, &session),
     }))
 }
 
 /// Invitation with this uuid, for the manager who created it.
 async fn find_own_invitation(
-    door: &AppState,
+    state: &AppState,
     uuid: &str,
-    asker: &Principal,
+    principal: &Principal,
 ) -> Result<(Uuid, ScanSession), Problem> {
-    asker.require_manager()?;
     let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
-    let session = door.scan_sessions.find(uuid).await?;
+    let session = state.scan_sessions.find(uuid).await?;
     match &session.purpose {
-        ScanPurpose::Invitation(invitation) if invitation.by == *asker.name => Ok((uuid, session)),
+        ScanPurpose::Invitation(invitation) if invitation.by == *principal.name => {
+            Ok((uuid, session))
+        }
         _ => Err(Problem::new(&refusals::UNKNOWN_SESSION)),
     }
 }
 
 async fn qr_code(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(uuid): Path<String>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<Manager>,
     caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.rate_limiter.admit_read(caller)?;
-    let (_, session) = find_own_invitation(&door, &uuid, &asker).await?;
-    qr_image(&door, &session, QrFormat::Svg).await
+    state.rate_limiter.admit_read(caller)?;
+    let (_, session) = find_own_invitation(&state, &uuid, &principal).await?;
+    qr_image(&state, &session, QrFormat::Svg).await
 }
 
 async fn events(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(uuid): Path<String>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<Manager>,
     caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.rate_limiter.admit_read(caller)?;
-    let (uuid, _) = find_own_invitation(&door, &uuid, &asker).await?;
-    Ok(progress_stream(&door, uuid))
+    state.rate_limiter.admit_read(caller)?;
+    let (uuid, _) = find_own_invitation(&state, &uuid, &principal).await?;
+    Ok(progress_stream(&state, uuid))
 }

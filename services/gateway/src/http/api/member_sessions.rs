@@ -2,8 +2,9 @@
 
 use super::me::{BrowserSessionView, session_views};
 use super::members::managed_member;
+use crate::http::access::{Authorized, Manager};
 use crate::http::auth::Principal;
-use crate::http::openapi::{MANAGERS, Routes, endpoint};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::browser_sessions::SessionSelection;
@@ -19,13 +20,13 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/staff/{member}/sessions",
             list_sessions,
-            endpoint("member_sessions", "Where a member of staff is logged in", MANAGERS)
+            endpoint("member_sessions", "Lists the browser sessions of a member of staff")
                 .refuses(unknown),
         )
         .delete(
             "/api/v1/staff/{member}/sessions/{session}",
             end_session,
-            endpoint("end_member_session", "A session of a member of staff ends", MANAGERS)
+            endpoint("end_member_session", "Ends a browser session of a member of staff")
                 .without_idempotency_key("what has ended stays so")
                 .responds_no_content()
                 .refuses(unknown),
@@ -34,31 +35,30 @@ pub(super) fn routes() -> Routes {
 
 /// Session holder of a member whom the principal manages.
 async fn managed_session_holder(
-    door: &AppState,
-    asker: &Principal,
+    state: &AppState,
+    principal: &Principal,
     id: String,
 ) -> Result<SessionHolder, Problem> {
-    asker.require_manager()?;
-    managed_member(&*door.roster.loaded().await?, asker, &id)?;
+    managed_member(&*state.roster.loaded().await?, principal, &id)?;
     Ok(SessionHolder::Member { id })
 }
 
 async fn list_sessions(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(member): Path<String>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<Manager>,
 ) -> Result<Json<Vec<BrowserSessionView>>, Problem> {
-    let holder = managed_session_holder(&door, &asker, member).await?;
-    Ok(Json(session_views(&door, &asker, &holder)))
+    let holder = managed_session_holder(&state, &principal, member).await?;
+    Ok(Json(session_views(&state, &principal, &holder)))
 }
 
 async fn end_session(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((member, session)): Path<(String, String)>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<Manager>,
 ) -> Result<Response, Problem> {
-    let holder = managed_session_holder(&door, &asker, member.clone()).await?;
-    door.browser_sessions.end(&holder, SessionSelection::Only(&session)).await?;
-    tracing::info!(staff = &*asker.name, member, "browser session ended");
+    let holder = managed_session_holder(&state, &principal, member.clone()).await?;
+    state.browser_sessions.end(&holder, SessionSelection::Only(&session)).await?;
+    tracing::info!(staff = &*principal.name, member, "browser session ended");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,18 +1,17 @@
-//! Members and API keys: listed, changed and removed by managers.
+//! Members of staff: listed with the API keys, changed and removed by managers.
 //!
 //! A manager of some sites has to do with those alone whom no other site is open to.
 
-use super::staff::idempotency_key;
-use crate::http::auth::{PROGRAM_KEY_PREFIX, Principal, SiteScope};
-use crate::http::openapi::{Created, IdempotencyKeyExt};
-use crate::http::openapi::{MANAGERS, Routes, endpoint};
+use crate::http::access::{Authorized, Manager};
+use crate::http::auth::{Principal, SiteScope};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
 use crate::identity::roster::Roster;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use paihao_chassis::entropy;
 use paihao_contracts::staff::{ApiKey, Member, StaffEvent, StaffRole};
@@ -20,11 +19,10 @@ use paihao_domain::CounterId;
 use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// Bytes of a request.
-const MAX_BODY_BYTES: usize = 4096;
+pub(super) const MAX_BODY_BYTES: usize = 4096;
 
 /// Characters of a name.
 const MAX_NAME_CHARS: usize = 40;
@@ -36,54 +34,32 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/staff",
             list,
-            endpoint("staff", "Who works here, and the keys of programs", MANAGERS),
+            endpoint("staff", "Lists the members of staff and the keys of programs"),
         )
         .patch(
             "/api/v1/staff/{member}",
             update_member,
-            endpoint(
-                "change_member",
-                "A member is called otherwise, or may do other things",
-                MANAGERS,
-            )
-            .json_body::<ChangeMemberRequest>()
-            .without_idempotency_key(IDEMPOTENT_REASON)
-            .refuses(lost)
-            .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
-            .refuses(&SCOPE_REFUSALS),
+            endpoint("change_member", "Changes a member's name, role or scope")
+                .json_body::<ChangeMemberRequest>()
+                .without_idempotency_key(IDEMPOTENT_REASON)
+                .refuses(lost)
+                .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
+                .refuses(&SCOPE_REFUSALS),
         )
         .delete(
             "/api/v1/staff/{member}",
             remove_member,
-            endpoint("remove_member", "A member no longer works here", MANAGERS)
+            endpoint("remove_member", "Removes a member of staff")
                 .without_idempotency_key(IDEMPOTENT_REASON)
                 .responds_no_content()
                 .refuses(lost)
                 .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
                 .refuses(&[&refusals::NOT_YOUR_SITE]),
         )
-        .post(
-            "/api/v1/keys",
-            create_key,
-            endpoint("make_key", "A key for a program, shown once", MANAGERS)
-                .json_body::<CreateApiKeyRequest>()
-                .single_use_idempotency_key()
-                .refuses(lost)
-                .refuses(&SCOPE_REFUSALS),
-        )
-        .delete(
-            "/api/v1/keys/{key}",
-            revoke_key,
-            endpoint("revoke_key", "A program's key opens nothing any more", MANAGERS)
-                .without_idempotency_key(IDEMPOTENT_REASON)
-                .responds_no_content()
-                .refuses(lost)
-                .refuses(&[&refusals::UNKNOWN_KEY, &refusals::NOT_YOUR_SITE]),
-        )
 }
 
 /// Refusals of a scope that contains what the manager cannot grant.
-const SCOPE_REFUSALS: [&ProblemKind; 3] =
+pub(super) const SCOPE_REFUSALS: [&ProblemKind; 3] =
     [&refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE, &refusals::UNKNOWN_COUNTER];
 
 /// Members and keys that the principal manages.
@@ -126,12 +102,12 @@ struct ApiKeyView {
 }
 
 async fn list(
-    State(door): State<AppState>,
-    asker: Principal,
+    State(state): State<AppState>,
+    Authorized { principal, .. }: Authorized<Manager>,
 ) -> Result<Json<StaffListView>, Problem> {
-    asker.require_manager()?;
-    let roster = door.roster.loaded().await?;
-    let covered = |sites: &Option<BTreeSet<String>>| asker.scope().covers(&sites.clone().into());
+    let roster = state.roster.loaded().await?;
+    let covered =
+        |sites: &Option<BTreeSet<String>>| principal.scope().covers(&sites.clone().into());
     let members =
         roster.members().filter(|member| covered(&member.sites)).map(MemberView::from).collect();
     let keys = roster.keys().filter(|key| covered(&key.sites)).cloned();
@@ -163,31 +139,30 @@ fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 async fn update_member(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(id): Path<String>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<Manager>,
     body: Body,
 ) -> Result<Json<MemberView>, Problem> {
-    asker.require_manager()?;
     let wanted: ChangeMemberRequest = body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let name = wanted.name.as_deref().map(validate_name).transpose()?;
     let (role, sites, counters) = (wanted.role, wanted.sites, wanted.counters);
     if let Some(name) = name {
         let renamed = |roster: &Roster| {
-            let known = managed_member(roster, &asker, &id)?;
+            let known = managed_member(roster, &principal, &id)?;
             let event = StaffEvent::Renamed { id: id.clone(), name: name.clone() };
             Ok::<_, Problem>((known.name != name).then_some(event))
         };
-        door.roster.update(&asker.name, renamed).await?;
+        state.roster.update(&principal.name, renamed).await?;
     }
-    let roster = door.roster.update(&asker.name, |roster| {
-        let known = managed_member(roster, &asker, &id)?;
+    let roster = state.roster.update(&principal.name, |roster| {
+        let known = managed_member(roster, &principal, &id)?;
         let role = role.unwrap_or(known.role);
         let wanted = AccessScope {
             sites: sites.clone().unwrap_or_else(|| known.sites.clone()),
             counters: counters.clone().unwrap_or_else(|| known.counters.clone()),
         };
-        let AccessScope { sites, counters } = wanted.validated(&door, &asker, role)?;
+        let AccessScope { sites, counters } = wanted.validated(&state, &principal, role)?;
         if role != StaffRole::Manager || sites.is_some() {
             ensure_not_last_manager(roster, known)?;
         }
@@ -196,92 +171,21 @@ async fn update_member(
         Ok::<_, Problem>((!same).then(changed))
     });
     let roster = roster.await?;
-    tracing::info!(staff = &*asker.name, member = id, "member changed");
-    Ok(Json(managed_member(&roster, &asker, &id)?.into()))
+    tracing::info!(staff = &*principal.name, member = id, "member changed");
+    Ok(Json(managed_member(&roster, &principal, &id)?.into()))
 }
 
 async fn remove_member(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(id): Path<String>,
-    asker: Principal,
+    Authorized { principal, .. }: Authorized<Manager>,
 ) -> Result<Response, Problem> {
-    asker.require_manager()?;
     let removed = |roster: &Roster| {
-        ensure_not_last_manager(roster, managed_member(roster, &asker, &id)?)?;
+        ensure_not_last_manager(roster, managed_member(roster, &principal, &id)?)?;
         Ok::<_, Problem>(Some(StaffEvent::Removed { id: id.clone() }))
     };
-    door.roster.update(&asker.name, removed).await?;
-    tracing::info!(staff = &*asker.name, member = id, "member removed");
-    Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// A key that a program is to have.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CreateApiKeyRequest {
-    name: String,
-    sites: Option<BTreeSet<String>>,
-    #[serde(default)]
-    counters: BTreeSet<String>,
-}
-
-/// A key that was just made.
-#[derive(Serialize, JsonSchema)]
-struct CreatedApiKey {
-    id: String,
-    /// Told this once.
-    key: String,
-}
-
-async fn create_key(
-    State(door): State<AppState>,
-    asker: Principal,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Created<CreatedApiKey>, Problem> {
-    asker.require_manager()?;
-    let wish = idempotency_key(&headers)?;
-    let CreateApiKeyRequest { name, sites, counters } =
-        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
-    let name = validate_name(&name)?;
-    // A program without counters acts as a manager; with some, as staff there.
-    let role = if counters.is_empty() { StaffRole::Manager } else { StaffRole::Staff };
-    let AccessScope { sites, counters } =
-        AccessScope { sites, counters }.validated(&door, &asker, role)?;
-    let roster = door.roster.loaded().await?;
-    let tag = wish.map(|wish| roster.tag("key", &[&asker.name, wish]));
-    let id = match tag {
-        // The same wish, at any replica and at any time, is the same id.
-        Some(tag) => format!("k_{}", &tag.ok_or(&refusals::LEDGER_UNAVAILABLE)?[..12]),
-        None => new_id("k_"),
-    };
-    let key = format!("{PROGRAM_KEY_PREFIX}{}", entropy::token(24));
-    let hash = hex::encode(Sha256::digest(&key));
-    let made = ApiKey { id: id.clone(), name, hash, sites, counters };
-    let event = |roster: &Roster| match roster.is_key_id_issued(&id) {
-        true => Err(Problem::new(&refusals::KEY_MADE_BEFORE).with_detail(id.clone())),
-        false => Ok(Some(StaffEvent::KeyMade { key: made.clone() })),
-    };
-    door.roster.update(&asker.name, event).await?;
-    tracing::info!(staff = &*asker.name, key = id, "API key created");
-    Ok(Created(CreatedApiKey { id, key }))
-}
-
-async fn revoke_key(
-    State(door): State<AppState>,
-    Path(id): Path<String>,
-    asker: Principal,
-) -> Result<Response, Problem> {
-    asker.require_manager()?;
-    let revoked = |roster: &Roster| {
-        let key = roster.keys().find(|key| key.id == id).ok_or(&refusals::UNKNOWN_KEY)?;
-        match asker.scope().covers(&key.sites.clone().into()) {
-            true => Ok(Some(StaffEvent::KeyRevoked { id: id.clone() })),
-            false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
-        }
-    };
-    door.roster.update(&asker.name, revoked).await?;
-    tracing::info!(staff = &*asker.name, key = id, "API key revoked");
+    state.roster.update(&principal.name, removed).await?;
+    tracing::info!(staff = &*principal.name, member = id, "member removed");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -295,18 +199,18 @@ impl AccessScope {
     /// Validates that the scope exists and that the principal may grant it.
     pub(super) fn validated(
         self,
-        door: &AppState,
-        asker: &Principal,
+        state: &AppState,
+        principal: &Principal,
         role: StaffRole,
     ) -> Result<AccessScope, Problem> {
         let AccessScope { sites, counters } = self;
         let malformed =
             |detail: &str| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
         for site in sites.iter().flatten() {
-            door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+            state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
         }
         let opens = SiteScope::from(sites.clone());
-        if !asker.scope().covers(&opens) {
+        if !principal.scope().covers(&opens) {
             return Err(Problem::new(&refusals::NOT_YOUR_SITE));
         }
         if role == StaffRole::Manager {
@@ -318,7 +222,7 @@ impl AccessScope {
         for counter in &counters {
             let id = CounterId::new(counter);
             let mut books =
-                door.engine.all_settings().filter(|book| opens.contains(&book.facts.id));
+                state.engine.all_settings().filter(|book| opens.contains(&book.facts.id));
             if !books.any(|book| book.rules.counters.contains_key(&id)) {
                 return Err(Problem::new(&refusals::UNKNOWN_COUNTER).with_detail(counter.clone()));
             }
@@ -330,11 +234,11 @@ impl AccessScope {
 /// A member whom the principal manages.
 pub(super) fn managed_member<'a>(
     roster: &'a Roster,
-    asker: &Principal,
+    principal: &Principal,
     id: &str,
 ) -> Result<&'a Member, Problem> {
     let member = roster.member(id).ok_or(&refusals::UNKNOWN_MEMBER)?;
-    match asker.scope().covers(&member.sites.clone().into()) {
+    match principal.scope().covers(&member.sites.clone().into()) {
         true => Ok(member),
         false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
     }

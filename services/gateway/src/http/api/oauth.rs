@@ -2,14 +2,14 @@
 //! endpoint, and the keys that verify a token.
 
 use crate::http::client_ip::ClientIp;
-use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::openapi::{Routes, endpoint};
+use crate::http::pages;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::login::settings::OAuthClient;
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
 use crate::identity::oauth::id_token::{self, ID_TOKEN_TTL_S, IdTokenClaims, JwkSet};
-use crate::pages;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -30,21 +30,27 @@ pub(super) fn routes() -> Routes {
         .post(
             "/login/token",
             token,
-            endpoint("login_token", "Another site changes a code for a signed token, once", PUBLIC)
-                .body_as::<TokenRequest>("application/x-www-form-urlencoded")
-                .without_idempotency_key("a code is good once")
-                .responds_json::<TokenResponse>(StatusCode::OK)
-                .refuses(&[&refusals::MALFORMED_REQUEST, &refusals::BODY_TOO_LARGE])
-                .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::INVALID_GRANT])
-                .refuses(&[&refusals::TOO_MANY_REQUESTS, &refusals::LOGIN_UNADDRESSED])
-                .refuses(&[&refusals::CACHE_UNAVAILABLE, &refusals::LEDGER_UNAVAILABLE]),
+            endpoint(
+                "login_token",
+                "Exchanges a client's authorization code for a signed token, once",
+            )
+            .body_as::<TokenRequest>("application/x-www-form-urlencoded")
+            .without_idempotency_key("a code is good once")
+            .responds_json::<TokenResponse>(StatusCode::OK)
+            .refuses(&[&refusals::MALFORMED_REQUEST, &refusals::BODY_TOO_LARGE])
+            .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::INVALID_GRANT])
+            .refuses(&[&refusals::TOO_MANY_REQUESTS, &refusals::LOGIN_UNADDRESSED])
+            .refuses(&[&refusals::CACHE_UNAVAILABLE, &refusals::LEDGER_UNAVAILABLE]),
         )
         .get(
             "/.well-known/jwks.json",
             jwks,
-            endpoint("login_keys", "The keys that tokens of logins are checked with", PUBLIC)
-                .responds_json::<JwkSet>(StatusCode::OK)
-                .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
+            endpoint(
+                "login_keys",
+                "Returns the keys that signatures of login tokens are checked with",
+            )
+            .responds_json::<JwkSet>(StatusCode::OK)
+            .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
         )
 }
 
@@ -72,14 +78,14 @@ struct TokenResponse {
 }
 
 async fn authorize(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let fields = match authorize::parse_params(query.as_deref().unwrap_or_default()) {
         Ok(fields) => fields,
         Err(error) => return Ok(pages::refused(&error.into())),
     };
-    Ok(match authorize::parse_request(&door.settings.login, &fields) {
+    Ok(match authorize::parse_request(&state.settings.login, &fields) {
         Ok(_) => pages::login(),
         Err(AuthorizeError::Direct(error)) => pages::refused(&error.into()),
         Err(AuthorizeError::Redirect(url)) => Redirect::to(&url).into_response(),
@@ -91,11 +97,11 @@ const ALLOW_ANY_ORIGIN: (header::HeaderName, HeaderValue) =
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 
 async fn token(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     caller: ClientIp,
     body: Body,
 ) -> Result<Response, Problem> {
-    Ok(match exchange_code(&door, caller, body).await {
+    Ok(match exchange_code(&state, caller, body).await {
         Ok(granted) => (
             [ALLOW_ANY_ORIGIN, (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
             Json(granted),
@@ -115,11 +121,11 @@ async fn token(
 }
 
 async fn exchange_code(
-    door: &AppState,
+    state: &AppState,
     caller: ClientIp,
     body: Body,
 ) -> Result<TokenResponse, Problem> {
-    door.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(caller)?;
     let body = body::read::<AppState>(body, MAX_FORM_BYTES).await?;
     let text = std::str::from_utf8(&body).unwrap_or_default();
     let fields = authorize::parse_params(text)?;
@@ -132,19 +138,19 @@ async fn exchange_code(
         let detail = "grant_type is authorization_code";
         return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
     }
-    let settings = &door.settings.login;
+    let settings = &state.settings.login;
     let id = field("client_id")?;
     let client: &OAuthClient = settings.clients.get(id).ok_or(&refusals::UNKNOWN_CLIENT)?;
     let issuer = settings.public_url.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
     let (code, redirect) = (field("code")?, field("redirect_uri")?);
-    let grant = code::redeem(&*door.cache, code, id, redirect, field("code_verifier")?).await?;
-    let roster = door.roster.loaded().await?;
+    let grant = code::redeem(&*state.cache, code, id, redirect, field("code_verifier")?).await?;
+    let roster = state.roster.loaded().await?;
     let member = grant.member.as_deref().and_then(|id| roster.member(id));
     let member = member.filter(|_| client.staff_only);
     if client.staff_only && member.is_none() {
         return Err(Problem::new(&refusals::INVALID_GRANT));
     }
-    let now_s = door.clock.now_ms().div_euclid(1000);
+    let now_s = state.clock.now_ms().div_euclid(1000);
     let claims = IdTokenClaims {
         iss: issuer,
         sub: grant.subject,
@@ -159,12 +165,12 @@ async fn exchange_code(
             StaffRole::Staff => "staff",
         }),
     };
-    let id_token = id_token::sign(&door.roster, door.clock.now_ms(), &claims).await?;
+    let id_token = id_token::sign(&state.roster, state.clock.now_ms(), &claims).await?;
     Ok(TokenResponse { id_token, expires_in: ID_TOKEN_TTL_S })
 }
 
-async fn jwks(State(door): State<AppState>) -> Result<Response, Problem> {
-    let published = id_token::jwk_set(&door.roster, door.clock.now_ms()).await?;
+async fn jwks(State(state): State<AppState>) -> Result<Response, Problem> {
+    let published = id_token::jwk_set(&state.roster, state.clock.now_ms()).await?;
     let kept = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
     Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, kept], Json(published)).into_response())
 }

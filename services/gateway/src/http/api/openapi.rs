@@ -1,6 +1,6 @@
 //! OpenAPI document of the gateway.
 
-use crate::http::openapi::{OpenApiDocument, PUBLIC, Routes, document_of, endpoint};
+use crate::http::openapi::{OpenApiDocument, Routes, document_of, endpoint};
 use crate::http::refusals::Problem;
 use axum::Json;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document_of(&crate::http::described()));
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/api/v1/openapi.json", show, endpoint("openapi", "This document", PUBLIC))
+    Routes::new().get("/api/v1/openapi.json", show, endpoint("openapi", "Returns this document"))
 }
 
 /// The OpenAPI document of every route of a gateway.

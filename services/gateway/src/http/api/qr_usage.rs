@@ -1,13 +1,13 @@
 //! QR code usage of a site, for its staff.
 
-use super::permanent_codes::resolve_queue;
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use super::door_codes::resolve_queue;
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::scan::codes::usage::QrUsage;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/api/v1/sites/{site}/codes",
         show,
-        endpoint("codes", "What the codes of the site's account have cost", ANY_SITE_ROLE)
+        endpoint("codes", "Shows what the QR codes of the site's account have cost")
             .refuses(&[&refusals::UNKNOWN_ACCOUNT]),
     )
 }
@@ -40,14 +40,12 @@ struct PermanentCodeView {
 
 async fn show(
     State(state): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
+    SiteAccess { site, settings, .. }: SiteAccess<AnyRole>,
 ) -> Result<Json<QrUsageView>, Problem> {
-    let book = asker.authorize_site(&state, &site)?;
-    let account = book.facts.account.to_string();
+    let account = settings.facts.account.to_string();
     let known = state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cost = state.qr_usage.for_account(&account, &known.protection.app.0).await;
-    let queues = book.rules.queues.keys().map(|queue| queue.as_str());
+    let queues = settings.rules.queues.keys().map(|queue| queue.as_str());
     let doors = queues.map(|queue| {
         let door = resolve_queue(&state, &site, queue)?;
         let url = state.permanent_codes.cached(&door).map(|code| code.qr_url);

@@ -1,10 +1,10 @@
 //! Replay of the events of a time range to a webhook.
 
 use super::as_of::parse_instant;
-use super::staff::idempotency_key;
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::idempotency;
 use crate::http::openapi::{Accepted, IdempotencyKeyExt};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::projections::feed::cursor::Cursor;
@@ -46,26 +46,22 @@ pub(super) fn routes() -> Routes {
     let routes = Routes::new().get(
         "/api/v1/sites/{site}/webhooks",
         list,
-        endpoint("webhooks", "Who is told what happens at a site", ANY_SITE_ROLE),
+        endpoint("webhooks", "Lists the webhooks of the site"),
     );
     routes.post(
         "/api/v1/sites/{site}/webhooks/{id}/replay",
         replay,
-        endpoint(
-            "replay_webhook",
-            "Has a webhook told again what happened in a time",
-            ANY_SITE_ROLE,
-        )
-        .json_body::<ReplayWebhookRequest>()
-        .idempotency_key()
-        .refuses(&[
-            &refusals::UNKNOWN_WEBHOOK,
-            &refusals::REPLAY_TOO_LARGE,
-            &refusals::PAST_GONE,
-            &refusals::CURSOR_GONE,
-            &refusals::LEDGER_UNAVAILABLE,
-            &refusals::NEWER_LEDGER,
-        ]),
+        endpoint("replay_webhook", "Sends the events of a time range to a webhook again")
+            .json_body::<ReplayWebhookRequest>()
+            .idempotency_key()
+            .refuses(&[
+                &refusals::UNKNOWN_WEBHOOK,
+                &refusals::REPLAY_TOO_LARGE,
+                &refusals::PAST_GONE,
+                &refusals::CURSOR_GONE,
+                &refusals::LEDGER_UNAVAILABLE,
+                &refusals::NEWER_LEDGER,
+            ]),
     )
 }
 
@@ -78,12 +74,10 @@ struct WebhookView {
 }
 
 async fn list(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
+    State(state): State<AppState>,
+    SiteAccess { site, .. }: SiteAccess<AnyRole>,
 ) -> Result<Json<Vec<WebhookView>>, Problem> {
-    asker.authorize_site(&door, &site)?;
-    let hooks = door.deployment.webhooks.get(&site).cloned().unwrap_or_default();
+    let hooks = state.deployment.webhooks.get(&site).cloned().unwrap_or_default();
     Ok(Json(hooks.into_iter().map(|(id, events)| WebhookView { id, events }).collect()))
 }
 
@@ -114,23 +108,22 @@ struct ReplayRecord {
 }
 
 async fn replay(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
-    asker: Principal,
+    SiteAccess { principal, .. }: SiteAccess<AnyRole>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Accepted<ReplayWebhookResult>, Problem> {
-    asker.authorize_site(&door, &site)?;
-    let of_site = door.deployment.webhooks.get(&site);
+    let of_site = state.deployment.webhooks.get(&site);
     let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
     let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
-    let (from, to) = parse_range(&door, &site, &body)?;
-    let key = idempotency_key(&headers)?.map_or_else(|| entropy::token(16), str::to_owned);
-    let name = format!("{}\0{site}\0{id}\0{key}", asker.name);
+    let (from, to) = parse_range(&state, &site, &body)?;
+    let key = idempotency::key(&headers)?.map_or_else(|| entropy::token(16), str::to_owned);
+    let name = format!("{}\0{site}\0{id}\0{key}", principal.name);
     let name = webhook_replay_key(&hex::encode(Sha256::digest(name)));
     let asked = hex::encode(Sha256::digest(&body));
     let accepted = |done| Ok(Accepted(done));
-    if let Some(wish) = load_record(&door, &name).await {
+    if let Some(wish) = load_record(&state, &name).await {
         match wish {
             ReplayRecord { body, .. } if body != asked => {
                 return Err(Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED));
@@ -140,26 +133,32 @@ async fn replay(
             ReplayRecord { done: None, .. } => {}
         }
     }
-    store_record(&door, &name, &ReplayRecord { body: asked.clone(), done: None }).await;
-    let events = matching_events(&door, &site, types, from, to).await?;
+    store_record(&state, &name, &ReplayRecord { body: asked.clone(), done: None }).await;
+    let events = matching_events(&state, &site, types, from, to).await?;
     let done = ReplayWebhookResult { queued: events.len() };
-    enqueue(&door, &site, &id, &name, events).await?;
-    tracing::info!(site, webhook = id, staff = &*asker.name, queued = done.queued, "replay queued");
+    enqueue(&state, &site, &id, &name, events).await?;
+    tracing::info!(
+        site,
+        webhook = id,
+        staff = &*principal.name,
+        queued = done.queued,
+        "replay queued"
+    );
     let queued = done.queued;
-    store_record(&door, &name, &ReplayRecord { body: asked, done: Some(done) }).await;
+    store_record(&state, &name, &ReplayRecord { body: asked, done: Some(done) }).await;
     accepted(ReplayWebhookResult { queued })
 }
 
 /// From and to, in Unix milliseconds.
-fn parse_range(door: &AppState, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
+fn parse_range(state: &AppState, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
     let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
     let wanted: ReplayWebhookRequest = body::parse_object::<AppState, _>(body)?;
-    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let read = |name: &str, text: &str| {
         let detail = format!("{name}: use 2026-11-23T10:42:00+08:00, or without the offset");
         parse_instant(text, &book.calendar).ok_or_else(|| malformed(detail))
     };
-    let now = door.clock.now_ms();
+    let now = state.clock.now_ms();
     let from = read("from", &wanted.from)?;
     let to = wanted.to.map_or(Ok(now), |to| read("to", &to))?;
     if from >= to {
@@ -173,14 +172,14 @@ fn parse_range(door: &AppState, site: &str, body: &[u8]) -> Result<(i64, i64), P
 
 /// Events of these types from the one time on and before the other.
 async fn matching_events(
-    door: &AppState,
+    state: &AppState,
     site: &str,
     types: &BTreeSet<String>,
     from: i64,
     to: i64,
 ) -> Result<Vec<PublicEvent>, Problem> {
-    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let mut reading = door.feed.open(&book.subject, Cursor::Beginning).await?;
+    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let mut reading = state.feed.open(&book.subject, Cursor::Beginning).await?;
     let (mut events, mut reached) = (Vec::new(), Position::START);
     let deadline = Instant::now() + REPLAY_SCAN_TIMEOUT;
     while reached < reading.head {
@@ -199,20 +198,20 @@ async fn matching_events(
 }
 
 async fn enqueue(
-    door: &AppState,
+    state: &AppState,
     site: &str,
     id: &str,
     wish: &str,
     events: Vec<PublicEvent>,
 ) -> Result<(), Problem> {
-    let (hook, since) = (hook_name(site, id), door.clock.now_ms());
+    let (hook, since) = (hook_name(site, id), state.clock.now_ms());
     let put = |event: PublicEvent| {
         let event = PublicEvent { replay: true, ..event };
         let message = WebhookMessage { v: 1, hook: hook.clone(), since, event };
         async move {
             let key = format!("{}/{wish}", message.key());
             let entry = Entry::new(message.encode());
-            door.ledger.enqueue(&WEBHOOKS, &key, entry, Duration::ZERO).await.map(drop)
+            state.ledger.enqueue(&WEBHOOKS, &key, entry, Duration::ZERO).await.map(drop)
         }
     };
     let all =
@@ -224,14 +223,14 @@ async fn enqueue(
 }
 
 /// Without the cache every request is new: events are then sent twice, marked as replayed.
-async fn load_record(door: &AppState, name: &str) -> Option<ReplayRecord> {
-    let stored = door.cache.get(name).await.ok().flatten()?;
+async fn load_record(state: &AppState, name: &str) -> Option<ReplayRecord> {
+    let stored = state.cache.get(name).await.ok().flatten()?;
     serde_json::from_slice(&stored).ok()
 }
 
-async fn store_record(door: &AppState, name: &str, wish: &ReplayRecord) {
+async fn store_record(state: &AppState, name: &str, wish: &ReplayRecord) {
     let value = Bytes::from(serde_json::to_vec(wish).expect("string keys only"));
-    if let Err(error) = door.cache.put(name, value, IDEMPOTENCY_TTL).await {
+    if let Err(error) = state.cache.put(name, value, IDEMPOTENCY_TTL).await {
         tracing::warn!(%error, "cannot store the idempotency key of a replay");
     }
 }

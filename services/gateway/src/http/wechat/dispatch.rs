@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// A push that is WeChat's, and all that is needed to answer it.
 pub(super) struct PushHandler<'a> {
-    pub(super) door: &'a AppState,
+    pub(super) state: &'a AppState,
     /// The account's name.
     pub(super) account_name: &'a str,
     pub(super) account: Arc<AccountReplies>,

@@ -69,7 +69,7 @@ impl PushHandler<'_> {
         uuid: Uuid,
         wish: LoginRequest,
     ) -> (Reply, &'static str) {
-        let Some(target) = login::login_destination(&self.door.settings.login, &wish.to) else {
+        let Some(target) = login::login_destination(&self.state.settings.login, &wish.to) else {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         };
         if target.account != self.account_name {
@@ -90,7 +90,7 @@ impl PushHandler<'_> {
         wish: &LoginRequest,
         staff_only: bool,
     ) -> Result<LoginOutcome, LoginError> {
-        let roster = self.door.roster.loaded().await?;
+        let roster = self.state.roster.loaded().await?;
         let person = self.person_tag(&roster)?;
         let may = match wish.to {
             LoginTarget::First => {
@@ -101,8 +101,8 @@ impl PushHandler<'_> {
         if may && !wish.confirm {
             return self.approve(uuid, wish, &person).await;
         }
-        let now = self.door.clock.now_ms();
-        let moved = self.door.scan_sessions.advance(uuid, |session| match &session.progress {
+        let now = self.state.clock.now_ms();
+        let moved = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
             ScanProgress::Pending if !may => {
                 let (person, why) = (person.clone(), DeclineReason::NotStaff);
                 Some(ScanProgress::Declined { person, why })
@@ -123,15 +123,15 @@ impl PushHandler<'_> {
             "0" | "０" => false,
             _ => return None,
         };
-        let roster = self.door.roster.now();
+        let roster = self.state.roster.now();
         let person = self.person_tag(&roster).ok()?;
         let key = streams::login_prompt_key(self.account_name, &person);
-        let asked = timeout_at(self.deadline, self.door.cache.get(&key)).await.ok()?.ok()??;
+        let asked = timeout_at(self.deadline, self.state.cache.get(&key)).await.ok()?.ok()??;
         let uuid = Uuid::try_parse_ascii(&asked).ok()?;
         let session =
-            timeout_at(self.deadline, self.door.scan_sessions.find(uuid)).await.ok()?.ok()?;
+            timeout_at(self.deadline, self.state.scan_sessions.find(uuid)).await.ok()?.ok()?;
         let ScanPurpose::Login(wish) = &session.purpose else { return None };
-        let target = login::login_destination(&self.door.settings.login, &wish.to)?;
+        let target = login::login_destination(&self.state.settings.login, &wish.to)?;
         let answered = async {
             match yes {
                 true => self.approve(uuid, wish, &person).await,
@@ -143,7 +143,7 @@ impl PushHandler<'_> {
     }
 
     async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
-        let moved = self.door.scan_sessions.advance(uuid, |session| match &session.progress {
+        let moved = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
             ScanProgress::Asked { person: asked } if asked == person => {
                 let (person, why) = (person.to_owned(), DeclineReason::ByPerson);
                 Some(ScanProgress::Declined { person, why })
@@ -162,7 +162,7 @@ impl PushHandler<'_> {
     ) -> Result<LoginOutcome, LoginError> {
         if wish.to == LoginTarget::First {
             // Only whom the browser may be let in for: the code on the screen is not enough.
-            let session = self.door.scan_sessions.find(uuid).await?;
+            let session = self.state.scan_sessions.find(uuid).await?;
             let free = match &session.progress {
                 ScanProgress::Pending => !wish.confirm,
                 ScanProgress::Asked { person: asked } => asked == person,
@@ -173,14 +173,14 @@ impl PushHandler<'_> {
             }
             self.claim_first_manager(person).await?;
         }
-        let roster = self.door.roster.loaded().await?;
+        let roster = self.state.roster.loaded().await?;
         let member = roster.member_by_person_hash(person).map(|member| member.id.clone());
-        let target = login::login_destination(&self.door.settings.login, &wish.to);
+        let target = login::login_destination(&self.state.settings.login, &wish.to);
         if member.is_none() && target.is_none_or(|target| target.staff_only) {
             return Ok(LoginOutcome::NotStaff);
         }
-        let now = self.door.clock.now_ms();
-        let moved = self.door.scan_sessions.advance(uuid, |session| {
+        let now = self.state.clock.now_ms();
+        let moved = self.state.scan_sessions.advance(uuid, |session| {
             let mine = match &session.progress {
                 ScanProgress::Pending => !wish.confirm,
                 ScanProgress::Asked { person: asked } => asked == person,
@@ -205,7 +205,7 @@ impl PushHandler<'_> {
             sites: None,
             counters: [].into(),
         };
-        self.door
+        self.state
             .roster
             .update(login::FIRST_MANAGER_AUTHOR, |roster| match roster.has_had_members() {
                 true if roster.member_by_person_hash(person).is_some() => Ok(None),
@@ -246,7 +246,7 @@ impl PushHandler<'_> {
         uuid: Uuid,
         invitation: Invitation,
     ) -> (Reply, &'static str) {
-        if self.door.settings.login.account.as_deref() != Some(self.account_name) {
+        if self.state.settings.login.account.as_deref() != Some(self.account_name) {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         }
         let joined = timeout_at(self.deadline, self.accept_invitation(uuid, &invitation));
@@ -268,10 +268,10 @@ impl PushHandler<'_> {
         uuid: Uuid,
         invitation: &Invitation,
     ) -> Result<LoginOutcome, LoginError> {
-        let (roster, id) = (self.door.roster.loaded().await?, uuid.to_string());
+        let (roster, id) = (self.state.roster.loaded().await?, uuid.to_string());
         let person = self.person_tag(&roster)?;
         let Invitation { by, member } = invitation;
-        let roster = self.door.roster.update(by, |roster| {
+        let roster = self.state.roster.update(by, |roster| {
             if roster.member_by_person_hash(&person).is_some() || roster.is_invitation_used(&id) {
                 return Ok(None);
             }
@@ -283,7 +283,7 @@ impl PushHandler<'_> {
         });
         let theirs =
             roster.await?.member_by_person_hash(&person).cloned().filter(|m| m.id == member.id);
-        let moved = self.door.scan_sessions.advance(uuid, |session| match &theirs {
+        let moved = self.state.scan_sessions.advance(uuid, |session| match &theirs {
             Some(member) if session.progress == ScanProgress::Pending => {
                 let (person, member) = (person.clone(), Some(member.id.clone()));
                 Some(ScanProgress::Approved { person, member, at: 0 })
@@ -325,10 +325,10 @@ impl PushHandler<'_> {
 
     /// Remembers what the person was asked last.
     async fn remember_question(&self, uuid: Uuid) {
-        let Some(person) = self.person_tag(&self.door.roster.now()).ok() else { return };
+        let Some(person) = self.person_tag(&self.state.roster.now()).ok() else { return };
         let key = streams::login_prompt_key(self.account_name, &person);
         let span = Duration::from_millis(CONFIRMATION_TIMEOUT_MS.unsigned_abs());
-        let noted = self.door.cache.put(&key, Bytes::from(uuid.to_string()), span);
+        let noted = self.state.cache.put(&key, Bytes::from(uuid.to_string()), span);
         if !matches!(timeout_at(self.deadline, noted).await, Ok(Ok(()))) {
             tracing::warn!("cannot store the login question");
         }

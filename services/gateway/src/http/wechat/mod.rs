@@ -11,8 +11,8 @@ mod ticket_commands;
 mod receipts;
 mod send_window;
 
-use crate::http::openapi::{Access, Routes, endpoint};
-use crate::http::refusals::{self, Problem};
+use crate::http::openapi::{Routes, endpoint};
+use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
 use crate::settings::AccountSettings;
 use axum::body::Body;
@@ -30,20 +30,29 @@ use tokio::time::{Instant, timeout_at};
 /// Time limit for the reply to a push.
 const REPLY_TIMEOUT: Duration = Duration::from_millis(4500);
 
+/// Refusals of a request without WeChat's signature.
+const SIGNATURE_REFUSALS: [&ProblemKind; 4] = [
+    &refusals::UNKNOWN_ACCOUNT,
+    &refusals::BAD_CALLBACK_QUERY,
+    &refusals::WRONG_SIGNATURE,
+    &refusals::STALE_CALLBACK,
+];
+
 /// The callback address of every account.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .get(
             "/wechat/{account}",
             verify,
-            endpoint("verify", "WeChat asks whether this server knows the token", Access::WeChat)
+            endpoint("verify", "Answers WeChat's verification of the callback address")
                 .signed_query::<WeChatCallbackQuery>()
-                .responds_with("text/plain"),
+                .responds_with("text/plain")
+                .refuses(&SIGNATURE_REFUSALS),
         )
         .post(
             "/wechat/{account}",
             receive,
-            endpoint("hear", "WeChat tells what a person did", Access::WeChat)
+            endpoint("hear", "Receives a push of WeChat")
                 .signed_query::<WeChatCallbackQuery>()
                 .body_as::<String>("text/xml")
                 .without_idempotency_key(
@@ -51,6 +60,7 @@ pub(crate) fn routes() -> Routes {
                 )
                 .responds_with("text/xml")
                 .responds_with("text/plain")
+                .refuses(&SIGNATURE_REFUSALS)
                 .refuses(&[
                     &refusals::BODY_TOO_LARGE,
                     &refusals::MALFORMED_REQUEST,
@@ -84,11 +94,11 @@ struct WeChatCallbackQuery {
 /// `GET /wechat/{account}`: WeChat asks whether this server knows the token. In every mode it signs
 /// this in the same way.
 async fn verify(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(account): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let (_, query) = authenticate(&door, &account, query)?;
+    let (_, query) = authenticate(&state, &account, query)?;
     let echo = query.echostr;
     let echo =
         echo.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail("no echostr"));
@@ -97,14 +107,14 @@ async fn verify(
 
 /// `POST /wechat/{account}`: WeChat tells what a person did.
 async fn receive(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + REPLY_TIMEOUT;
-    let (account, query) = authenticate(&door, &name, query)?;
-    let limit = door.settings.max_callback_body_bytes;
+    let (account, query) = authenticate(&state, &name, query)?;
+    let limit = state.settings.max_callback_body_bytes;
     let read = timeout_at(deadline, body::read::<AppState>(body, limit)).await;
     let body = read.unwrap_or_else(|_| Err(Problem::new(&refusals::SLOW_BODY)))?;
     let VerifiedCallback { message, reply_encryptor: seal } = account
@@ -114,13 +124,13 @@ async fn receive(
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
     let account = account.replies();
     let hearing =
-        PushHandler { door: &door, account_name: &name, account, message: &message, deadline };
+        PushHandler { state: &state, account_name: &name, account, message: &message, deadline };
     let Reply::Text { text, at_s } = hearing.handle().await? else { return Ok(success_response()) };
     let plain = callback::text_reply(&message.from_user, &message.to_user, at_s, &text);
     let reply = match seal {
         None => plain,
         Some(seal) => {
-            let now_s = door.clock.now_ms().div_euclid(1000);
+            let now_s = state.clock.now_ms().div_euclid(1000);
             seal.encrypt_reply(&plain, now_s, &query.nonce, entropy::bytes())
         }
     };
@@ -129,25 +139,26 @@ async fn receive(
 
 /// The account and the query, if the query is signed with the account's token, and recently.
 fn authenticate<'a>(
-    door: &'a AppState,
+    state: &'a AppState,
     name: &str,
     query: Option<String>,
 ) -> Result<(&'a AccountSettings, CallbackQuery), Problem> {
-    let account = door.deployment.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let account = state.deployment.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let query = CallbackQuery::parse(query.as_deref().unwrap_or_default()).map_err(|error| {
         Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail(error.to_string())
     })?;
     if !account.protection.verify(&query) {
         return Err(Problem::new(&refusals::WRONG_SIGNATURE));
     }
-    let now_ms = door.clock.now_ms();
+    let now_ms = state.clock.now_ms();
     if let Some(skew) = callback::skew_s(&query.timestamp, now_ms) {
         let gauge = metrics::gauge!(
             "paihao_gateway_callback_skew_seconds", "account" => name.to_owned()
         );
         gauge.set(skew);
     }
-    match callback::within_window(&query.timestamp, now_ms, door.settings.max_callback_clock_skew) {
+    match callback::within_window(&query.timestamp, now_ms, state.settings.max_callback_clock_skew)
+    {
         true => Ok((account, query)),
         false => Err(Problem::new(&refusals::STALE_CALLBACK)),
     }

@@ -69,7 +69,7 @@ impl PushHandler<'_> {
             receipt,
             said: said.chars().filter(|c| !c.is_control()).take(100).collect(),
             created_s: self.message.create_time,
-            heard_at: self.door.clock.now_ms(),
+            heard_at: self.state.clock.now_ms(),
             identity,
         }
     }
@@ -78,7 +78,7 @@ impl PushHandler<'_> {
     async fn enqueue_receipt(&self, receipt: Receipt) -> Result<(), Problem> {
         let key = format!("{}/{}", receipt.account, receipt.identity);
         let entry = Entry::new(serde_json::to_vec(&receipt).expect("string keys only"));
-        let queued = self.door.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO);
+        let queued = self.state.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO);
         match timeout_at(self.deadline, queued).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {

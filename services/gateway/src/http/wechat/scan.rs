@@ -52,7 +52,7 @@ impl PushHandler<'_> {
             Scene::Queue { site, queue } => (site, queue, None),
             Scene::Session(scene) => {
                 let found =
-                    timeout_at(self.deadline, self.door.scan_sessions.by_scene(&scene)).await;
+                    timeout_at(self.deadline, self.state.scan_sessions.by_scene(&scene)).await;
                 match found {
                     Ok(Ok((uuid, session))) => {
                         let (site, queue) = match session.purpose.clone() {
@@ -74,7 +74,7 @@ impl PushHandler<'_> {
             }
         };
         // A code speaks for the sites of its own account only.
-        let book = self.door.engine.settings(&site);
+        let book = self.state.engine.settings(&site);
         let book =
             book.filter(|book| &*book.facts.account == self.account_name).ok_or_else(dead)?;
         Ok(ScanIntent::Ticket(TicketIntent { book, queue, session }))
@@ -95,7 +95,7 @@ impl PushHandler<'_> {
             Ok(answered) => {
                 if let Some((uuid, session)) = session {
                     let remembered =
-                        self.door.scan_sessions.store_progress(uuid, session, &answered.outcome);
+                        self.state.scan_sessions.store_progress(uuid, session, &answered.outcome);
                     // The number is durable; its browser hears of it from the ledger all the same.
                     let _ = timeout_at(self.deadline, remembered).await;
                 }
@@ -119,7 +119,7 @@ impl PushHandler<'_> {
 
     /// Reply about a ticket that the customer holds, with the link to its page.
     pub(super) fn ticket_text(&self, book: &SiteSettings, outcome: &Outcome) -> String {
-        let address = ticket_link::ticket_url(self.door, &book.facts.id, outcome);
+        let address = ticket_link::ticket_url(self.state, &book.facts.id, outcome);
         replies::with_link(replies::ticket_reply(book, outcome), address.as_deref())
     }
 
@@ -132,7 +132,7 @@ impl PushHandler<'_> {
     ) -> Result<crate::engine::CommandOutcome, SubmitError> {
         let actor = Actor::Customer(person);
         let command = Command { id: self.command_id(), fingerprint: 0, actor, act };
-        let decided = self.door.engine.submit(site, command);
+        let decided = self.state.engine.submit(site, command);
         timeout_at(self.deadline, decided).await.unwrap_or(Err(SubmitError::Unavailable))
     }
 }

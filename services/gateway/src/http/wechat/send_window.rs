@@ -20,13 +20,13 @@ impl PushHandler<'_> {
             return;
         };
         let allowance = SendWindow::open(window, self.message.create_time);
-        let Ok(left @ 1..) = u64::try_from(allowance.until - self.door.clock.now_ms()) else {
+        let Ok(left @ 1..) = u64::try_from(allowance.until - self.state.clock.now_ms()) else {
             return;
         };
         let person = self.message.from_user.pseudonym(self.account_name);
         let key = streams::send_window_key(self.account_name, &person, window.name());
         let value = Bytes::from(serde_json::to_vec(&allowance).expect("string keys only"));
-        let noted = self.door.cache.put(&key, value, Duration::from_millis(left));
+        let noted = self.state.cache.put(&key, value, Duration::from_millis(left));
         match tokio::time::timeout(RECORD_TIMEOUT, noted).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "cannot store the send window"),
@@ -41,7 +41,7 @@ impl PushHandler<'_> {
         person: &Person,
     ) -> Result<(), paihao_cache::Unavailable> {
         let (cache, tag) =
-            (&self.door.cache, OpenId::new(person.as_str()).pseudonym(self.account_name));
+            (&self.state.cache, OpenId::new(person.as_str()).pseudonym(self.account_name));
         for window in SendWindowKind::ALL {
             cache.remove(&streams::send_window_key(self.account_name, &tag, window.name())).await?;
         }

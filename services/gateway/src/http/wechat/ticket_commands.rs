@@ -60,7 +60,7 @@ impl PushHandler<'_> {
     fn sites_with_tickets(&self) -> Vec<Arc<SiteSettings>> {
         let (person, id) = (self.person(), self.command_id());
         let holds = |book: &Arc<SiteSettings>| {
-            let view = self.door.engine.snapshot(&book.facts.id);
+            let view = self.state.engine.snapshot(&book.facts.id);
             view.is_some_and(|view| {
                 view.site.live_ticket_of(&person).is_some()
                     || view.site.recorded_answer(&id).is_some()
@@ -99,6 +99,6 @@ impl PushHandler<'_> {
 
     fn account_sites(&self) -> impl Iterator<Item = Arc<SiteSettings>> + '_ {
         let ours = |book: &Arc<SiteSettings>| &*book.facts.account == self.account_name;
-        self.door.engine.all_settings().filter(ours)
+        self.state.engine.all_settings().filter(ours)
     }
 }

@@ -1,7 +1,7 @@
 //! Settings of an account: replies, templates and texts. Its credentials stay in the configuration.
 
-use super::{MANAGER_ACCESS, UnreadRequest, put_operation, read_operation, require_owner};
-use crate::http::auth::Principal;
+use super::{UnreadRequest, put_operation, read_operation};
+use crate::http::access::Owner;
 use crate::http::openapi::Routes;
 use crate::http::openapi::WithEtag;
 use crate::http::refusals::{self, Problem};
@@ -14,57 +14,57 @@ use paihao_contracts::settings::AccountSetup;
 const ACCOUNT_PATH: &str = "/api/v1/book/accounts/{account}";
 
 pub(super) fn routes() -> Routes {
-    let all = &[&refusals::NOT_EVERY_SITE, &refusals::UNKNOWN_ACCOUNT];
+    let unknown = &[&refusals::UNKNOWN_ACCOUNT];
     Routes::new()
         .get(
             ACCOUNT_PATH,
             read,
-            read_operation("read_account", "What an account says", MANAGER_ACCESS).refuses(all),
+            read_operation("read_account", "Reads the settings of an account").refuses(unknown),
         )
         .put(
             ACCOUNT_PATH,
             put,
             put_operation(
                 "put_account",
-                "Says what an account says: answers, templates, texts",
-                MANAGER_ACCESS,
+                "Replaces the settings of an account: replies, templates, texts",
             )
             .json_body::<AccountSetup>()
-            .refuses(all),
+            .refuses(unknown),
         )
 }
 
-/// Refused unless they manage every site, and the configuration has this account.
-fn require_owned_account(door: &AppState, asker: &Principal, account: &str) -> Result<(), Problem> {
-    require_owner(asker)?;
-    match door.deployment.accounts.contains_key(account) {
-        true => Ok(()),
-        false => Err(Problem::new(&refusals::UNKNOWN_ACCOUNT)),
+/// Refused unless the configuration has this account.
+fn require_known_account(state: &AppState, account: &str) -> Result<(), Problem> {
+    if state.deployment.accounts.contains_key(account) {
+        Ok(())
+    } else {
+        Err(Problem::new(&refusals::UNKNOWN_ACCOUNT))
     }
 }
 
 async fn read(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(account): Path<String>,
-    asker: Principal,
+    _: Owner,
 ) -> Result<WithEtag<AccountSetup>, Problem> {
-    require_owned_account(&door, &asker, &account)?;
-    let documents = door.settings_editor.latest_documents(DocumentKind::Account, &account).await?;
+    require_known_account(&state, &account)?;
+    let documents = state.settings_editor.latest_documents(DocumentKind::Account, &account).await?;
     let known = documents.accounts.get(&account).and_then(|document| document.setup.clone());
     let setup = known.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     Ok(WithEtag(documents.revision(DocumentKind::Account, &account).0, setup))
 }
 
 async fn put(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(account): Path<String>,
+    Owner { principal }: Owner,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-    require_owned_account(&door, &unread.asker, &account)?;
-    let request = unread.read().await?;
-    let documents = door.settings_editor.latest_documents(DocumentKind::Account, &account).await?;
+    require_known_account(&state, &account)?;
+    let request = unread.read(&principal).await?;
+    let documents = state.settings_editor.latest_documents(DocumentKind::Account, &account).await?;
     let setup: AccountSetup = request.parse_body()?;
     request
-        .write_document(&door, &documents, &account, DocumentUpdate::Account(Box::new(setup)))
+        .write_document(&state, &documents, &account, DocumentUpdate::Account(Box::new(setup)))
         .await
 }

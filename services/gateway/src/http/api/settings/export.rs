@@ -1,7 +1,7 @@
 //! Export and import of all settings, one file in the form of the configuration; and their changes.
 
-use super::{MANAGER_ACCESS, UnreadRequest, malformed, require_owner, write_operation};
-use crate::http::auth::Principal;
+use super::{UnreadRequest, malformed, read_operation};
+use crate::http::access::{Authorized, ManagerScope, Owner};
 use crate::http::openapi::WithEtag;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -10,11 +10,11 @@ use crate::settings::documents::{DocumentKind, SettingsChange};
 use crate::settings::export::{self, SettingsFile};
 use crate::settings::update::{DocumentUpdate, SettingsUpdateResult, UpdateRequest};
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::settings_log::IdempotencyRecord;
+use paihao_http_api::ApiQuery;
 use paihao_http_api::pagination;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,38 +22,34 @@ use serde::{Deserialize, Serialize};
 const SETTINGS_PATH: &str = "/api/v1/book";
 
 pub(super) fn routes() -> Routes {
-    let every = &[&refusals::NOT_EVERY_SITE];
     Routes::new()
         .get(
             SETTINGS_PATH,
             export,
-            endpoint("export_book", "The whole book as one file, JSON or TOML", MANAGER_ACCESS)
+            endpoint("export_book", "Exports all settings as one file, JSON or TOML")
                 .responds_json::<SettingsFile>(StatusCode::OK)
-                .responds_with("application/toml")
-                .refuses(every),
+                .responds_with("application/toml"),
         )
         .put(
             SETTINGS_PATH,
             import,
-            write_operation(
+            read_operation(
                 "import_book",
-                "Takes a file in: what it names becomes what it says",
-                MANAGER_ACCESS,
+                "Imports a file: the documents that it names are replaced",
             )
             .json_body::<SettingsFile>()
-            .refuses(every)
             .refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]),
         )
         .get(
             "/api/v1/book/changes",
             changes,
-            endpoint("list_changes", "Who changed what when, newest first", MANAGER_ACCESS)
-                .refuses(every)
+            endpoint("list_changes", "Lists the changes of settings, newest first")
+                .refuses(&[&refusals::NOT_EVERY_SITE])
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
 }
 
-/// In which form.
+/// Format of the export.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ExportSettingsQuery {
@@ -62,16 +58,14 @@ struct ExportSettingsQuery {
 }
 
 async fn export(
-    State(door): State<AppState>,
-    asker: Principal,
-    form: Result<Query<ExportSettingsQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    _: Owner,
+    ApiQuery(query): ApiQuery<ExportSettingsQuery>,
 ) -> Result<Response, Problem> {
-    require_owner(&asker)?;
-    let Query(form) = form.map_err(|error| malformed(error.body_text()))?;
-    let documents = door.live_settings.now();
+    let documents = state.live_settings.now();
     let book = SettingsFile::from_documents(&documents);
     let tag = [(header::ETAG, format!("\"{}\"", documents.position.0))];
-    match form.format.as_deref() {
+    match query.format.as_deref() {
         None | Some("json") => Ok((tag, Json(book)).into_response()),
         Some("toml") => {
             let kind = [(header::CONTENT_TYPE, "application/toml; charset=utf-8")];
@@ -91,17 +85,17 @@ struct ImportSettingsResult {
 }
 
 async fn import(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
+    Owner { principal }: Owner,
     unread: UnreadRequest,
 ) -> Result<WithEtag<ImportSettingsResult>, Problem> {
-    require_owner(&unread.asker)?;
     let kind = unread.parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let is_toml = kind.is_some_and(|kind| kind.contains("toml"));
-    let request = unread.read().await?;
+    let request = unread.read(&principal).await?;
     let text = std::str::from_utf8(&request.body)
         .map_err(|_| malformed("the file is not UTF-8".to_owned()))?;
     let book = export::parse(text, is_toml).map_err(|error| refusals::invalid_settings(&error))?;
-    let documents = door.live_settings.now();
+    let documents = state.live_settings.now();
     if request.update.expected_revision.is_some_and(|seen| seen != documents.position.0) {
         return Err(Problem::new(&refusals::REVISION_CHANGED));
     }
@@ -112,14 +106,14 @@ async fn import(
         if !only_tried && dry_run {
             break;
         }
-        written = write_all(&door, &book, &request.update, only_tried).await?;
+        written = write_all(&state, &book, &request.update, only_tried).await?;
     }
     written.retain(|document: &SettingsUpdateResult| !document.changed.is_empty());
-    Ok(WithEtag(door.live_settings.now().position.0, ImportSettingsResult { dry_run, written }))
+    Ok(WithEtag(state.live_settings.now().position.0, ImportSettingsResult { dry_run, written }))
 }
 
 async fn write_all(
-    door: &AppState,
+    state: &AppState,
     book: &SettingsFile,
     asked: &UpdateRequest,
     dry_run: bool,
@@ -133,7 +127,7 @@ async fn write_all(
         .map(|(id, setup)| (DocumentKind::Site, id, DocumentUpdate::Site(Some(setup.clone()))));
     let mut written = Vec::new();
     for (of, id, new) in accounts.chain(sites) {
-        let documents = door.settings_editor.latest_documents(of, id).await?;
+        let documents = state.settings_editor.latest_documents(of, id).await?;
         let seen = Some(documents.revision(of, id).0);
         // Each document is a change of its own, and a repeat finds its own.
         let part = |wish: &IdempotencyRecord| IdempotencyRecord {
@@ -143,7 +137,7 @@ async fn write_all(
         let wish = asked.idempotency.as_ref().filter(|_| !dry_run).map(part);
         let asked =
             UpdateRequest { expected_revision: seen, dry_run, idempotency: wish, ..asked.clone() };
-        written.push(door.settings_editor.update_document(&documents, id, new, &asked).await?);
+        written.push(state.settings_editor.update_document(&documents, id, new, &asked).await?);
     }
     Ok(written)
 }
@@ -170,21 +164,20 @@ struct SettingsChangePage {
 }
 
 async fn changes(
-    State(door): State<AppState>,
-    asker: Principal,
-    wanted: Result<Query<SettingsChangesQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
+    ApiQuery(query): ApiQuery<SettingsChangesQuery>,
 ) -> Result<Json<SettingsChangePage>, Problem> {
-    let Query(wanted) = wanted.map_err(|error| malformed(error.body_text()))?;
-    match &wanted.site {
-        Some(site) => super::require_site_manager(&door, &asker, site)?,
-        None => require_owner(&asker)?,
-    };
-    let limit = pagination::limit::<AppState>(wanted.limit)?;
-    let documents = door.live_settings.now();
+    match &query.site {
+        Some(site) => drop(principal.authorize_site(&state, site)?),
+        None => drop(Owner::require(principal)?),
+    }
+    let limit = pagination::limit::<AppState>(query.limit)?;
+    let documents = state.live_settings.now();
     let fitting = documents.changes.iter().rev().filter(|change| {
         let of_site = |site: &String| change.of == DocumentKind::Site && change.id == *site;
-        wanted.site.as_ref().is_none_or(of_site)
-            && wanted.before.is_none_or(|before| change.revision < before)
+        query.site.as_ref().is_none_or(of_site)
+            && query.before.is_none_or(|before| change.revision < before)
     });
     let (changes, next) = pagination::page(fitting, limit, |change| change.revision);
     let changes = changes.into_iter().map(|change| (**change).clone()).collect();

@@ -10,18 +10,16 @@ mod export;
 mod preview;
 mod sites;
 
-pub(crate) use preview::TemplateCache;
-
-use super::staff::idempotency_key;
-use crate::http::auth::{Principal, SiteScope};
-use crate::http::openapi::{Access, ApiArgument, Operation, Role, Routes, endpoint};
+use crate::http::auth::Principal;
+use crate::http::idempotency;
+use crate::http::openapi::{ApiArgument, Operation, Routes, endpoint};
 use crate::http::openapi::{IdempotencyKeyExt, WithEtag};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::documents::SettingsDocuments;
 use crate::settings::update::{DocumentUpdate, SettingsUpdateResult, UpdateRequest};
 use axum::body::Body;
-use axum::extract::{self, FromRequest, FromRequestParts, Query};
+use axum::extract::{self, FromRequest, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use paihao_contracts::settings_log::IdempotencyRecord;
@@ -33,15 +31,6 @@ use sha2::{Digest, Sha256};
 
 /// Bytes that a set-up may have.
 const MAX_BODY_BYTES: usize = 512 * 1024;
-
-/// Roles that may read and change settings.
-const MANAGER_ROLES: &[Role] = &[Role::Manager, Role::ApiManager];
-
-/// Access to the settings of one site.
-const SITE_MANAGER_ACCESS: Access = Access::Site(MANAGER_ROLES);
-
-/// Access to settings of no certain site.
-const MANAGER_ACCESS: Access = Access::Authenticated(MANAGER_ROLES);
 
 pub(super) fn routes() -> Routes {
     sites::routes().merge(accounts::routes()).merge(export::routes()).merge(preview::routes())
@@ -57,61 +46,33 @@ struct DryRunQuery {
 }
 
 /// An operation that reads settings.
-fn read_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
-    endpoint(id, summary, access).refuses(&[&refusals::NEWER_LEDGER])
-}
-
-/// An operation that changes settings.
-fn write_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
-    read_operation(id, summary, access)
-        .idempotency_key()
-        .header("If-Match", "The ETag that it was read with; needed where something is there")
-        .refuses(&[&refusals::REVISION_CHANGED, &refusals::BODY_TOO_LARGE])
+fn read_operation(id: &'static str, summary: &'static str) -> Operation {
+    endpoint(id, summary).refuses(&[&refusals::NEWER_LEDGER])
 }
 
 /// An operation that replaces a document with a valid one.
-fn put_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
-    write_operation(id, summary, access)
-        .refuses(&[&refusals::UNSOUND_SETUP, &refusals::REVISION_NEEDED])
+fn put_operation(id: &'static str, summary: &'static str) -> Operation {
+    read_operation(id, summary).refuses(&[&refusals::UNSOUND_SETUP, &refusals::REVISION_NEEDED])
 }
 
 /// An operation that removes a document that is not in use.
 fn delete_operation(id: &'static str, summary: &'static str) -> Operation {
-    write_operation(id, summary, SITE_MANAGER_ACCESS).refuses(&[&refusals::REVISION_NEEDED])
+    read_operation(id, summary).refuses(&[&refusals::REVISION_NEEDED])
 }
 
-/// Refused unless they manage this site.
-fn require_site_manager(door: &AppState, asker: &Principal, site: &str) -> Result<(), Problem> {
-    asker.authorize_site(door, site)?;
-    require_manager(asker)
-}
-
-/// Refused unless they manage every site.
-fn require_owner(asker: &Principal) -> Result<(), Problem> {
-    require_manager(asker)?;
-    match asker.scope() {
-        SiteScope::All => Ok(()),
-        SiteScope::Only(_) => Err(Problem::new(&refusals::NOT_EVERY_SITE)),
-    }
-}
-
-fn require_manager(asker: &Principal) -> Result<(), Problem> {
-    match asker.actor.is_manager() {
-        true => Ok(()),
-        false => Err(Problem::new(&refusals::NOT_ALLOWED)),
-    }
-}
-
-/// Request with its principal, whose access is checked before the body is read.
+/// Request that changes settings, with its body unread until the handler knows that it may.
 struct UnreadRequest {
-    asker: Principal,
     parts: Parts,
     body: Body,
 }
 
 impl ApiArgument<AppState> for UnreadRequest {
     fn describe(operation: Operation) -> Operation {
-        operation.query::<DryRunQuery>()
+        operation
+            .query::<DryRunQuery>()
+            .idempotency_key()
+            .header("If-Match", "The ETag that it was read with; needed where something is there")
+            .refuses(&[&refusals::REVISION_CHANGED, &refusals::BODY_TOO_LARGE])
     }
 }
 
@@ -120,25 +81,24 @@ impl FromRequest<AppState> for UnreadRequest {
 
     async fn from_request(
         request: extract::Request,
-        door: &AppState,
+        _: &AppState,
     ) -> Result<UnreadRequest, Problem> {
-        let (mut parts, body) = request.into_parts();
-        let asker = Principal::from_request_parts(&mut parts, door).await?;
-        Ok(UnreadRequest { asker, parts, body })
+        let (parts, body) = request.into_parts();
+        Ok(UnreadRequest { parts, body })
     }
 }
 
-/// A request, read and not yet understood.
+/// Request that changes settings, with its body unparsed.
 struct SettingsRequest {
     update: UpdateRequest,
     body: Vec<u8>,
 }
 
 impl UnreadRequest {
-    async fn read(self) -> Result<SettingsRequest, Problem> {
-        let UnreadRequest { asker, parts: Parts { method, uri, headers, .. }, body } = self;
-        let trying = Query::<DryRunQuery>::try_from_uri(&uri);
-        let Query(trying) = trying.map_err(|error| malformed(error.body_text()))?;
+    async fn read(self, author: &Principal) -> Result<SettingsRequest, Problem> {
+        let UnreadRequest { parts: Parts { method, uri, headers, .. }, body } = self;
+        let Query(DryRunQuery { dry_run }) =
+            Query::try_from_uri(&uri).map_err(|error| malformed(error.body_text()))?;
         let body: Vec<u8> = body::read::<AppState>(body, MAX_BODY_BYTES).await?.into();
         let hash = |parts: &[&[u8]]| {
             let mut hash = Sha256::new();
@@ -149,27 +109,24 @@ impl UnreadRequest {
             hex::encode(&hash.finalize()[..16])
         };
         let request = hash(&[method.as_str().as_bytes(), uri.path().as_bytes(), &body]);
-        let wish = idempotency_key(&headers)?.map(|given| IdempotencyRecord {
-            id: hash(&[b"book", asker.name.as_bytes(), given.as_bytes()]),
+        let idempotency = idempotency::key(&headers)?.map(|key| IdempotencyRecord {
+            id: hash(&[b"book", author.name.as_bytes(), key.as_bytes()]),
             request,
         });
-        let asked = UpdateRequest {
-            author: asker.name.to_string(),
+        let update = UpdateRequest {
+            author: author.name.to_string(),
             expected_revision: if_match_revision(&headers)?,
-            dry_run: trying.dry_run,
-            idempotency: wish.filter(|_| !trying.dry_run),
+            dry_run,
+            idempotency: idempotency.filter(|_| !dry_run),
         };
-        Ok(SettingsRequest { update: asked, body })
+        Ok(SettingsRequest { update, body })
     }
 }
 
 impl SettingsRequest {
     /// Refused if there is a body.
     fn require_empty_body(&self) -> Result<(), Problem> {
-        match self.body.is_empty() {
-            true => Ok(()),
-            false => Err(malformed("this takes no body".to_owned())),
-        }
+        if self.body.is_empty() { Ok(()) } else { Err(malformed("this takes no body".to_owned())) }
     }
 
     fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
@@ -179,13 +136,13 @@ impl SettingsRequest {
     /// Writes a document in place of the one that was read, with its new revision.
     async fn write_document(
         &self,
-        door: &AppState,
+        state: &AppState,
         documents: &SettingsDocuments,
         id: &str,
         new: DocumentUpdate,
     ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
         let written =
-            door.settings_editor.update_document(documents, id, new, &self.update).await?;
+            state.settings_editor.update_document(documents, id, new, &self.update).await?;
         Ok(WithEtag(written.revision, written))
     }
 }

@@ -1,14 +1,14 @@
 //! Preview of a notice as a customer sees it in WeChat, rendered by the notifier's code.
 
-use super::{MAX_BODY_BYTES, SITE_MANAGER_ACCESS, require_site_manager};
-use crate::http::auth::Principal;
+use super::MAX_BODY_BYTES;
+use crate::http::access::{ManagerScope, SiteAccess};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::replies;
 use crate::http::state::AppState;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::notice::{Channel, Notice};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
@@ -17,37 +17,21 @@ use paihao_notice_text::render::Binding;
 use paihao_notice_text::sample::{self, SampleContext};
 use paihao_notice_text::{NoticePolicy, check, policy, render};
 use paihao_wechat::template::Template;
-use paihao_wechat::{AccountClient, CallPriority};
-use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// Time for which an account's templates are cached.
-const TEMPLATE_CACHE_TTL: Duration = Duration::from_secs(300);
-
-/// Time limit of the request to WeChat. Without a response, fields are named by their keys.
-const TEMPLATE_LIST_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> Routes {
     Routes::new().post(
         "/api/v1/book/sites/{site}/preview",
         preview,
-        endpoint(
-            "preview_notice",
-            "A notice as a person will see it in WeChat",
-            SITE_MANAGER_ACCESS,
-        )
-        .json_body::<PreviewNoticeRequest>()
-        .without_idempotency_key("it changes nothing")
-        .refuses(&[
-            &refusals::UNSOUND_SETUP,
-            &refusals::UNKNOWN_WORDING,
-            &refusals::UNKNOWN_ACCOUNT,
-        ]),
+        endpoint("preview_notice", "Previews a notice as a customer sees it in WeChat")
+            .json_body::<PreviewNoticeRequest>()
+            .without_idempotency_key("it changes nothing")
+            .refuses(&[
+                &refusals::UNSOUND_SETUP,
+                &refusals::UNKNOWN_WORDING,
+                &refusals::UNKNOWN_ACCOUNT,
+            ]),
     )
 }
 
@@ -95,36 +79,35 @@ struct PreviewCardLine {
 }
 
 async fn preview(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
+    State(state): State<AppState>,
+    SiteAccess { site, .. }: SiteAccess<ManagerScope>,
     body: Body,
 ) -> Result<Json<NoticePreview>, Problem> {
-    require_site_manager(&door, &asker, &site)?;
-    let wanted: PreviewNoticeRequest = body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
-    let documents = door.live_settings.now();
+    let request: PreviewNoticeRequest =
+        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
+    let documents = state.live_settings.now();
     let now = documents.site(&site).cloned();
-    let setup = wanted.setup.or(now).ok_or(&refusals::UNKNOWN_SITE)?;
+    let setup = request.setup.or(now).ok_or(&refusals::UNKNOWN_SITE)?;
     let known = documents.accounts.get(&setup.account);
-    let account = wanted.account.or_else(|| known.and_then(|known| known.setup.clone()));
+    let account = request.account.or_else(|| known.and_then(|known| known.setup.clone()));
     let account = account.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let mut problems = ConfigProblems::new();
     check::account(&format!("accounts.{}", setup.account), &account, &mut problems);
     check::wording(&format!("sites.{site}.wording"), &setup.wording, &mut problems);
     problems.into_result().map_err(|error| refusals::invalid_settings(&error))?;
-    if wanted.kind == "joined" {
+    if request.kind == "joined" {
         let text = Some(replies::joined_reply_sample(&setup));
         let channels = vec![Channel::PassiveReply.name()];
         return Ok(Json(NoticePreview { channels, template: None, subscription: None, text }));
     }
-    let notice = sample::notice(&wanted.kind, &sample_scene(&site, &setup, door.clock.now_ms()));
+    let notice = sample::notice(&request.kind, &sample_scene(&site, &setup, state.clock.now_ms()));
     let notice = notice.ok_or(&refusals::UNKNOWN_WORDING)?;
     let says = policy::account_policies(&account).remove(render::kind(&notice)).unwrap_or_default();
-    let says = match setup.wording.get(&wanted.kind) {
+    let says = match setup.wording.get(&request.kind) {
         Some(own) => says.with_wording(own),
         None => says,
     };
-    let own = door.templates.for_account(&setup.account).await;
+    let own = state.templates.for_account(&setup.account).await;
     Ok(Json(render_preview(&notice, &says, &own)))
 }
 
@@ -182,40 +165,5 @@ fn sample_scene(site: &str, setup: &SiteSetup, at: i64) -> SampleContext {
         prefix: queue.map_or("A", |queue| &*queue.prefix).into(),
         counter_name: counter.map_or("1号窗口", |counter| &*counter.name).into(),
         at,
-    }
-}
-
-/// Templates of an account, with the time at which they were read.
-type CachedTemplates = (Instant, Arc<Vec<Template>>);
-
-/// Cache of the accounts' own templates, as WeChat returned them.
-pub(crate) struct TemplateCache {
-    wechat: AccountClient,
-    cached: Mutex<HashMap<String, CachedTemplates>>,
-}
-
-impl TemplateCache {
-    /// None yet.
-    pub(crate) fn new(wechat: AccountClient) -> TemplateCache {
-        TemplateCache { wechat: wechat.with_priority(CallPriority::Low), cached: Mutex::default() }
-    }
-
-    /// Those of an account; none if WeChat does not tell in time.
-    async fn for_account(&self, account: &str) -> Arc<Vec<Template>> {
-        let known = self.cached.lock().get(account).cloned();
-        if let Some((when, templates)) = &known
-            && when.elapsed() < TEMPLATE_CACHE_TTL
-        {
-            return templates.clone();
-        }
-        let asked =
-            tokio::time::timeout(TEMPLATE_LIST_TIMEOUT, self.wechat.list_templates(account)).await;
-        let templates = match asked {
-            Ok(Ok(templates)) => Arc::new(templates),
-            _ => known.map(|(_, templates)| templates).unwrap_or_default(),
-        };
-        // Whether WeChat told or not: it is not asked with every letter that somebody types.
-        self.cached.lock().insert(account.to_owned(), (Instant::now(), templates.clone()));
-        templates
     }
 }

@@ -1,11 +1,8 @@
 //! A site's set-up: as one document, and its queues, counters, words and hours by themselves. Each
 //! change of a part is a change of the whole document: one revision, and one check.
 
-use super::{
-    MANAGER_ACCESS, SITE_MANAGER_ACCESS, SettingsRequest, UnreadRequest, delete_operation,
-    put_operation, read_operation, require_owner, require_site_manager,
-};
-use crate::http::auth::Principal;
+use super::{SettingsRequest, UnreadRequest, delete_operation, put_operation, read_operation};
+use crate::http::access::{Authorized, ManagerScope, Owner, SiteAccess};
 use crate::http::openapi::WithEtag;
 use crate::http::openapi::{Operation, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
@@ -31,37 +28,36 @@ pub(super) fn routes() -> Routes {
             list,
             endpoint(
                 "list_setups",
-                "The sites that the key opens, with their revisions",
-                MANAGER_ACCESS,
+                "Lists the sites that are open to the principal, with their revisions",
             ),
         )
-        .get(
-            SITE_PATH,
-            read,
-            read_operation("read_site", "A site as it is set up", SITE_MANAGER_ACCESS),
-        )
+        .get(SITE_PATH, read, read_operation("read_site", "Reads the settings of a site"))
         .put(
             SITE_PATH,
             put,
             // A site that is not there is made, by whoever has every site.
-            put_operation("put_site", "Sets a site up, or makes one", MANAGER_ACCESS)
+            put_operation("put_site", "Replaces or creates the settings of a site")
                 .json_body::<SiteSetup>()
                 .refuses(&[&refusals::NOT_YOUR_SITE, &refusals::NOT_EVERY_SITE, &refusals::IN_USE]),
         )
         .delete(
             SITE_PATH,
             retire,
-            delete_operation("retire_site", "Retires a site").refuses(&[&refusals::IN_USE]),
+            delete_operation("retire_site", "Retires a site").refuses(&[
+                &refusals::UNKNOWN_SITE,
+                &refusals::NOT_YOUR_SITE,
+                &refusals::IN_USE,
+            ]),
         )
         .get(
             &hours,
             read_hours,
-            read_operation("read_hours", "When a site's queues are open", SITE_MANAGER_ACCESS),
+            read_operation("read_hours", "Reads the opening hours of a site's queues"),
         )
         .put(
             &hours,
             put_hours,
-            put_operation("put_hours", "Says when a site's queues are open", SITE_MANAGER_ACCESS)
+            put_operation("put_hours", "Replaces the opening hours of a site's queues")
                 .json_body::<HoursSetup>()
                 .refuses(&[&refusals::UNKNOWN_QUEUE]),
         );
@@ -83,36 +79,30 @@ pub(super) fn routes() -> Routes {
         entries: |site| &mut site.wording,
         unknown: &refusals::UNKNOWN_WORDING,
     };
-    let named = |ids: [&'static str; 4], one: &'static str, all: &'static str| -> [Operation; 4] {
-        let [list, read, put, delete] = ids;
-        [
-            read_operation(list, all, SITE_MANAGER_ACCESS),
-            read_operation(read, one, SITE_MANAGER_ACCESS),
-            put_operation(put, one, SITE_MANAGER_ACCESS),
-            delete_operation(delete, one),
-        ]
-    };
-    let [list, read, put, delete] = named(
-        ["list_queue_setups", "read_queue", "put_queue", "delete_queue"],
-        "A queue as it is set up",
-        "The queues as they are set up",
-    );
-    // A counter may still name it, and somebody may be in it.
-    let delete = delete.refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]);
-    let of_queues = [list, read, put, delete];
-    let [list, read, put, delete] = named(
-        ["list_counter_setups", "read_counter", "put_counter", "delete_counter"],
-        "A counter as it is set up",
-        "The counters as they are set up",
-    );
-    let of_counters = [list, read, put, delete.refuses(&[&refusals::IN_USE])];
-    routes.merge(queues.routes(of_queues)).merge(counters.routes(of_counters)).merge(
-        wording.routes(named(
-            ["list_wording", "read_wording", "put_wording", "delete_wording"],
-            "A site's own words for a kind of notice",
-            "A site's own words, by the kind of notice",
-        )),
-    )
+    let queue_operations = [
+        read_operation("list_queue_setups", "Lists the settings of the site's queues"),
+        read_operation("read_queue", "Reads the settings of a queue"),
+        put_operation("put_queue", "Replaces or creates the settings of a queue"),
+        // A counter may still name it, and somebody may be in it.
+        delete_operation("delete_queue", "Removes a queue")
+            .refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]),
+    ];
+    let counter_operations = [
+        read_operation("list_counter_setups", "Lists the settings of the site's counters"),
+        read_operation("read_counter", "Reads the settings of a counter"),
+        put_operation("put_counter", "Replaces or creates the settings of a counter"),
+        delete_operation("delete_counter", "Removes a counter").refuses(&[&refusals::IN_USE]),
+    ];
+    let wording_operations = [
+        read_operation("list_wording", "Lists the site's own wording by kind of notice"),
+        read_operation("read_wording", "Reads the site's own wording of a kind of notice"),
+        put_operation("put_wording", "Replaces the site's own wording of a kind of notice"),
+        delete_operation("delete_wording", "Removes the site's own wording of a kind of notice"),
+    ];
+    routes
+        .merge(queues.routes(queue_operations))
+        .merge(counters.routes(counter_operations))
+        .merge(wording.routes(wording_operations))
 }
 
 /// A site in the list.
@@ -125,12 +115,11 @@ struct SiteSetupSummary {
 }
 
 async fn list(
-    State(door): State<AppState>,
-    asker: Principal,
+    State(state): State<AppState>,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
 ) -> Result<Json<Vec<SiteSetupSummary>>, Problem> {
-    super::require_manager(&asker)?;
-    let documents = door.live_settings.now();
-    let sites = documents.sites.iter().filter(|(site, _)| asker.scope().contains(site));
+    let documents = state.live_settings.now();
+    let sites = documents.sites.iter().filter(|(site, _)| principal.scope().contains(site));
     let listed = sites.filter_map(|(site, document)| {
         let setup = document.setup.as_ref()?;
         let (name, account) = (setup.name.clone(), setup.account.clone());
@@ -139,65 +128,65 @@ async fn list(
     Ok(Json(listed.collect()))
 }
 
-/// Settings of a site that the principal manages.
-async fn managed_site(
-    door: &AppState,
-    asker: &Principal,
+/// Newest settings of a site, with the documents that they are of.
+async fn latest_setup(
+    state: &AppState,
     site: &str,
 ) -> Result<(Arc<SettingsDocuments>, SiteSetup), Problem> {
-    require_site_manager(door, asker, site)?;
-    let documents = door.settings_editor.latest_documents(DocumentKind::Site, site).await?;
+    let documents = state.settings_editor.latest_documents(DocumentKind::Site, site).await?;
     let setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
     Ok((documents, setup))
 }
 
 async fn read(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
+    State(state): State<AppState>,
+    SiteAccess { site, .. }: SiteAccess<ManagerScope>,
 ) -> Result<WithEtag<SiteSetup>, Problem> {
-    let (documents, setup) = managed_site(&door, &asker, &site).await?;
+    let (documents, setup) = latest_setup(&state, &site).await?;
     Ok(WithEtag(documents.revision(DocumentKind::Site, &site).0, setup))
 }
 
 async fn put(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(site): Path<String>,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-    match door.engine.settings(&site) {
-        Some(_) => require_site_manager(&door, &unread.asker, &site)?,
+    let principal = if state.engine.settings(&site).is_some() {
+        principal.authorize_site(&state, &site)?;
+        principal
+    } else {
         // A site that is not there yet is none that a key could open by its name.
-        None => require_owner(&unread.asker)?,
-    }
-    let request = unread.read().await?;
-    let documents = door.settings_editor.latest_documents(DocumentKind::Site, &site).await?;
+        Owner::require(principal)?.principal
+    };
+    let request = unread.read(&principal).await?;
+    let documents = state.settings_editor.latest_documents(DocumentKind::Site, &site).await?;
     let setup: SiteSetup = request.parse_body()?;
-    request.write_document(&door, &documents, &site, DocumentUpdate::Site(Some(setup))).await
+    request.write_document(&state, &documents, &site, DocumentUpdate::Site(Some(setup))).await
 }
 
 async fn retire(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(site): Path<String>,
+    Authorized { principal, .. }: Authorized<ManagerScope>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-    super::require_manager(&unread.asker)?;
-    if !unread.asker.scope().contains(&site) {
-        let known = door.engine.settings(&site).map(|_| &refusals::NOT_YOUR_SITE);
+    if !principal.scope().contains(&site) {
+        let known = state.engine.settings(&site).map(|_| &refusals::NOT_YOUR_SITE);
         return Err(Problem::new(known.unwrap_or(&refusals::UNKNOWN_SITE)));
     }
-    let request = unread.read().await?;
+    let request = unread.read(&principal).await?;
     request.require_empty_body()?;
-    let documents = door.settings_editor.latest_documents(DocumentKind::Site, &site).await?;
+    let documents = state.settings_editor.latest_documents(DocumentKind::Site, &site).await?;
     let repeated = request
         .update
         .idempotency
         .as_ref()
-        .and_then(|wish| documents.change_by_request_id(&wish.id));
+        .and_then(|idempotency| documents.change_by_request_id(&idempotency.id));
     if documents.site(&site).is_none() && repeated.is_none() {
         return Err(Problem::new(&refusals::UNKNOWN_SITE));
     }
-    request.write_document(&door, &documents, &site, DocumentUpdate::Site(None)).await
+    request.write_document(&state, &documents, &site, DocumentUpdate::Site(None)).await
 }
 
 /// Opening hours of a site's queues.
@@ -214,11 +203,10 @@ struct HoursSetup {
 }
 
 async fn read_hours(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
+    State(state): State<AppState>,
+    SiteAccess { site, .. }: SiteAccess<ManagerScope>,
 ) -> Result<WithEtag<HoursSetup>, Problem> {
-    let (documents, setup) = managed_site(&door, &asker, &site).await?;
+    let (documents, setup) = latest_setup(&state, &site).await?;
     let queues = setup.queues.into_iter().map(|(id, queue)| (id, queue.hours)).collect();
     Ok(WithEtag(
         documents.revision(DocumentKind::Site, &site).0,
@@ -227,14 +215,13 @@ async fn read_hours(
 }
 
 async fn put_hours(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
+    State(state): State<AppState>,
+    SiteAccess { principal, site, .. }: SiteAccess<ManagerScope>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-    require_site_manager(&door, &unread.asker, &site)?;
-    let request = unread.read().await?;
+    let request = unread.read(&principal).await?;
     let HoursSetup { dates, queues } = request.parse_body()?;
-    change_site(&door, &site, &request, |setup| {
+    change_site(&state, &site, &request, |setup| {
         setup.dates = dates;
         for (id, hours) in queues {
             setup.queues.get_mut(&id).ok_or(&refusals::UNKNOWN_QUEUE)?.hours = hours;
@@ -246,19 +233,21 @@ async fn put_hours(
 
 /// Writes a site with something changed.
 async fn change_site(
-    door: &AppState,
+    state: &AppState,
     site: &str,
     request: &SettingsRequest,
     change: impl FnOnce(&mut SiteSetup) -> Result<(), Problem>,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-    let documents = door.settings_editor.latest_documents(DocumentKind::Site, site).await?;
+    let documents = state.settings_editor.latest_documents(DocumentKind::Site, site).await?;
     let mut setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
     // A repeat is answered like the first, which has already taken away what this would.
-    let wish = request.update.idempotency.as_ref();
-    if wish.is_none_or(|wish| documents.change_by_request_id(&wish.id).is_none()) {
+    let idempotency = request.update.idempotency.as_ref();
+    if idempotency
+        .is_none_or(|idempotency| documents.change_by_request_id(&idempotency.id).is_none())
+    {
         change(&mut setup)?;
     }
-    request.write_document(door, &documents, site, DocumentUpdate::Site(Some(setup))).await
+    request.write_document(state, &documents, site, DocumentUpdate::Site(Some(setup))).await
 }
 
 /// A part of a site that has parts of its own by id.
@@ -288,39 +277,40 @@ where
             format!("{SITE_PATH}/{}/{{{}}}", self.path_segment, self.path_parameter),
         );
         let unknown = &[self.unknown];
-        let listing = move |State(door): State<AppState>,
-                            Path(site): Path<String>,
-                            asker: Principal| async move {
-            let (documents, mut setup) = managed_site(&door, &asker, &site).await?;
-            let parts = std::mem::take((self.entries)(&mut setup));
-            Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, parts))
-        };
-        let reading = move |State(door): State<AppState>,
-                            Path((site, id)): Path<(String, String)>,
-                            asker: Principal| async move {
-            let (documents, mut setup) = managed_site(&door, &asker, &site).await?;
-            let part = (self.entries)(&mut setup).remove(&id).ok_or(self.unknown)?;
-            Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, part))
-        };
-        let putting = move |State(door): State<AppState>,
-                            Path((site, id)): Path<(String, String)>,
+        let listing =
+            move |State(state): State<AppState>,
+                  SiteAccess { site, .. }: SiteAccess<ManagerScope>| async move {
+                let (documents, mut setup) = latest_setup(&state, &site).await?;
+                let parts = std::mem::take((self.entries)(&mut setup));
+                Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, parts))
+            };
+        let reading =
+            move |State(state): State<AppState>,
+                  Path((_, id)): Path<(String, String)>,
+                  SiteAccess { site, .. }: SiteAccess<ManagerScope>| async move {
+                let (documents, mut setup) = latest_setup(&state, &site).await?;
+                let part = (self.entries)(&mut setup).remove(&id).ok_or(self.unknown)?;
+                Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, part))
+            };
+        let putting = move |State(state): State<AppState>,
+                            Path((_, id)): Path<(String, String)>,
+                            SiteAccess { principal, site, .. }: SiteAccess<ManagerScope>,
                             unread: UnreadRequest| async move {
-            require_site_manager(&door, &unread.asker, &site)?;
-            let request = unread.read().await?;
+            let request = unread.read(&principal).await?;
             let part: T = request.parse_body()?;
-            change_site(&door, &site, &request, |setup| {
+            change_site(&state, &site, &request, |setup| {
                 (self.entries)(setup).insert(id, part);
                 Ok(())
             })
             .await
         };
-        let deleting = move |State(door): State<AppState>,
-                             Path((site, id)): Path<(String, String)>,
+        let deleting = move |State(state): State<AppState>,
+                             Path((_, id)): Path<(String, String)>,
+                             SiteAccess { principal, site, .. }: SiteAccess<ManagerScope>,
                              unread: UnreadRequest| async move {
-            require_site_manager(&door, &unread.asker, &site)?;
-            let request = unread.read().await?;
+            let request = unread.read(&principal).await?;
             request.require_empty_body()?;
-            change_site(&door, &site, &request, |setup| {
+            change_site(&state, &site, &request, |setup| {
                 (self.entries)(setup)
                     .remove(&id)
                     .map(drop)

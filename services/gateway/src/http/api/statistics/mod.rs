@@ -4,19 +4,19 @@
 mod csv;
 mod view;
 
-use crate::http::auth::Principal;
-use crate::http::openapi::{Access, Role, Routes, endpoint};
+use crate::http::access::{ManagerOrProgram, SiteAccess};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::projections::visits::statistics::Statistics;
 use crate::settings::calendar::days_since_1970;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use paihao_domain::{QueueId, Ticket};
+use paihao_http_api::ApiQuery;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use view::StatisticsView;
@@ -27,24 +27,18 @@ const MAX_DAYS: i32 = 400;
 /// The same by the hour.
 const MAX_DAYS_BY_HOUR: i32 = 62;
 
-const STATISTICS_ACCESS: Access = Access::Site(&[Role::Manager, Role::Api, Role::ApiManager]);
-
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get(
             "/api/v1/sites/{site}/numbers",
             show,
-            endpoint(
-                "numbers",
-                "How many, how long, how well told and how fair, by day or hour",
-                STATISTICS_ACCESS,
-            )
-            .refuses(STATISTICS_REFUSALS),
+            endpoint("numbers", "Shows counts, durations, accuracy and fairness by day or hour")
+                .refuses(STATISTICS_REFUSALS),
         )
         .get(
             "/api/v1/sites/{site}/numbers.csv",
             show_csv,
-            endpoint("numbers_csv", "The same as a table with a header row", STATISTICS_ACCESS)
+            endpoint("numbers_csv", "Exports the statistics as CSV with a header row")
                 .responds_with("text/csv")
                 .refuses(STATISTICS_REFUSALS),
         )
@@ -75,50 +69,42 @@ struct StatisticsSelection {
 }
 
 async fn show(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
-    which: Result<Query<StatisticsQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    access: SiteAccess<ManagerOrProgram>,
+    ApiQuery(query): ApiQuery<StatisticsQuery>,
 ) -> Result<Json<StatisticsView>, Problem> {
-    Ok(Json(load_statistics(&door, &site, &asker, which).await?))
+    Ok(Json(load_statistics(&state, &access, &query).await?))
 }
 
 async fn show_csv(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
-    which: Result<Query<StatisticsQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    access: SiteAccess<ManagerOrProgram>,
+    ApiQuery(query): ApiQuery<StatisticsQuery>,
 ) -> Result<Response, Problem> {
-    let numbers = load_statistics(&door, &site, &asker, which).await?;
-    let (from, to) = (&numbers.from, &numbers.to);
-    let name = format!("attachment; filename=\"{site}-{from}-{to}.csv\"");
+    let statistics = load_statistics(&state, &access, &query).await?;
+    let (from, to) = (&statistics.from, &statistics.to);
+    let name = format!("attachment; filename=\"{}-{from}-{to}.csv\"", access.site);
     let about = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, name),
     ];
-    Ok((about, csv::table(&numbers.rows)).into_response())
+    Ok((about, csv::table(&statistics.rows)).into_response())
 }
 
 async fn load_statistics(
-    door: &AppState,
-    site: &str,
-    asker: &Principal,
-    which: Result<Query<StatisticsQuery>, QueryRejection>,
+    state: &AppState,
+    SiteAccess { site, settings, .. }: &SiteAccess<ManagerOrProgram>,
+    query: &StatisticsQuery,
 ) -> Result<StatisticsView, Problem> {
-    let book = asker.authorize_site(door, site)?;
-    if asker.actor.role() == paihao_domain::Role::Staff {
-        return Err(Problem::new(&refusals::NOT_ALLOWED));
-    }
-    let Query(which) = which.map_err(|rejected| malformed(rejected.body_text()))?;
-    let now = book.calendar.at(door.clock.now_ms());
-    let meant = parse_query(&which, now.day().0)?;
-    let (from, to, by_hour) = (meant.from, meant.to, meant.by_hour);
+    let now = settings.calendar.at(state.clock.now_ms());
+    let selection = parse_query(query, now.day().0)?;
+    let (from, to, by_hour) = (selection.from, selection.to, selection.by_hour);
     // Who ends between the two looks is in both, and counted once.
-    let view = door.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let mut visits = door.visits.visits(&book.subject, from, to).await?;
-    let asked = |queue: &QueueId| meant.queue.as_ref().is_none_or(|only| only == queue);
+    let view = state.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let mut visits = state.visits.visits(&settings.subject, from, to).await?;
+    let asked = |queue: &QueueId| selection.queue.as_ref().is_none_or(|only| only == queue);
     visits.retain(|_, visit| asked(&visit.queue));
-    let zone = book.calendar.zone();
+    let zone = settings.calendar.zone();
     let mut figures = Statistics::from_visits(visits.values(), by_hour, zone);
     if let Some(day) = view.site.day().filter(|day| (from..=to).contains(&day.0)) {
         let ended = |ticket: &Ticket| visits.contains_key(&(day.0, ticket.id.0, ticket.taken_at.0));
@@ -127,30 +113,30 @@ async fn load_statistics(
             figures.add_ongoing(ticket, day.0, by_hour, zone);
         }
     }
-    let messages = door.delivery_status.count_by_stage(site, from, to);
-    Ok(StatisticsView::from_figures(&book, (from, to, by_hour), &figures, messages))
+    let messages = state.delivery_status.count_by_stage(site, from, to);
+    Ok(StatisticsView::from_figures(settings, (from, to, by_hour), &figures, messages))
 }
 
-fn parse_query(which: &StatisticsQuery, today: i32) -> Result<StatisticsSelection, Problem> {
+fn parse_query(query: &StatisticsQuery, today: i32) -> Result<StatisticsSelection, Problem> {
     let day = |name: &str, text: &str| match text.parse::<Date>() {
         Ok(date) if text.len() == 10 => Ok(days_since_1970(date)),
         _ => Err(malformed(format!("{name}: use a date such as 2026-11-23"))),
     };
-    let from = which.from.as_ref().map_or(Ok(today), |text| day("from", text))?;
-    let to = which.to.as_ref().map_or(Ok(from), |text| day("to", text))?;
-    let by_hour = match which.by.as_deref() {
+    let from = query.from.as_ref().map_or(Ok(today), |text| day("from", text))?;
+    let to = query.to.as_ref().map_or(Ok(from), |text| day("to", text))?;
+    let by_hour = match query.by.as_deref() {
         None | Some("day") => false,
         Some("hour") => true,
         Some(_) => return Err(malformed("by: use day or hour".to_owned())),
     };
-    let most = if by_hour { MAX_DAYS_BY_HOUR } else { MAX_DAYS };
+    let max = if by_hour { MAX_DAYS_BY_HOUR } else { MAX_DAYS };
     if to < from {
         return Err(malformed("to: it is before from".to_owned()));
     }
-    if to - from >= most {
-        return Err(malformed(format!("to: at most {most} days at once")));
+    if to - from >= max {
+        return Err(malformed(format!("to: at most {max} days at once")));
     }
-    Ok(StatisticsSelection { from, to, by_hour, queue: which.queue.as_deref().map(QueueId::new) })
+    Ok(StatisticsSelection { from, to, by_hour, queue: query.queue.as_deref().map(QueueId::new) })
 }
 
 fn malformed(detail: String) -> Problem {
@@ -163,8 +149,9 @@ mod tests {
 
     fn parsed(from: &str, to: &str, by: &str) -> Result<(i32, i32, bool), Problem> {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let which = StatisticsQuery { from: some(from), to: some(to), by: some(by), queue: None };
-        parse_query(&which, 20_000).map(|meant| (meant.from, meant.to, meant.by_hour))
+        let query = StatisticsQuery { from: some(from), to: some(to), by: some(by), queue: None };
+        parse_query(&query, 20_000)
+            .map(|selection| (selection.from, selection.to, selection.by_hour))
     }
 
     #[test]

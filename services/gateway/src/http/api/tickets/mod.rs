@@ -1,29 +1,32 @@
-//! Tickets of a business day in pages, in the order in which they were taken: for programs that
-//! read all of them while the queue moves. No openid, as everywhere.
+//! Tickets of a business day: listed in pages, and each by its number. No openid, as everywhere.
+//!
+//! The pages are in the order in which tickets were taken, for programs that read all of them while
+//! the queue moves.
 
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+mod actions;
+mod notices;
+mod slip;
+
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use paihao_domain::{QueueId, Site, Ticket, TicketId, TicketState};
+use paihao_http_api::ApiQuery;
 use paihao_http_api::pagination;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get(
+    let listed = Routes::new().get(
         "/api/v1/sites/{site}/tickets",
         list,
-        endpoint(
-            "tickets",
-            "The day's tickets, in the order in which they were taken",
-            ANY_SITE_ROLE,
-        )
-        .refuses(&[&refusals::UNKNOWN_QUEUE]),
-    )
+        endpoint("tickets", "Lists the day's tickets in the order in which they were taken")
+            .refuses(&[&refusals::UNKNOWN_QUEUE]),
+    );
+    listed.merge(actions::routes()).merge(notices::routes()).merge(slip::routes())
 }
 
 /// Filter of tickets.
@@ -94,24 +97,21 @@ struct TicketSummary {
 }
 
 async fn list(
-    State(door): State<AppState>,
-    Path(site): Path<String>,
-    asker: Principal,
-    which: Result<Query<TicketListQuery>, QueryRejection>,
+    State(state): State<AppState>,
+    SiteAccess { site, settings, .. }: SiteAccess<AnyRole>,
+    ApiQuery(which): ApiQuery<TicketListQuery>,
 ) -> Result<Json<TicketPage>, Problem> {
-    let book = asker.authorize_site(&door, &site)?;
     let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
-    let Query(which) = which.map_err(|rejected| malformed(rejected.body_text()))?;
     let limit = pagination::limit::<AppState>(which.limit)?;
     let queue = which.queue.as_deref().map(QueueId::new);
-    if queue.as_ref().is_some_and(|queue| !book.rules.queues.contains_key(queue)) {
+    if queue.as_ref().is_some_and(|queue| !settings.rules.queues.contains_key(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
     let after = which.after.as_deref().map(|text| {
         parse_cursor(text).ok_or_else(|| malformed("after: use the `next` of a page".to_owned()))
     });
     let after = after.transpose()?;
-    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let site = &view.site;
     let Some(day) = site.day() else {
         return Ok(Json(TicketPage { tickets: Vec::new(), next: None }));

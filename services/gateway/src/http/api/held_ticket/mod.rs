@@ -1,14 +1,11 @@
 //! A ticket for whoever has its link: its state, live, and the actions of its holder.
 
 mod actions;
-mod link_limit;
 mod view;
-
-pub(crate) use link_limit::LinkLimiter;
 
 use crate::engine::SiteSnapshot;
 use crate::http::openapi::{ApiResponse, ResponseSpec};
-use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::http::ticket_link::{SiteTicketLink, parse};
@@ -52,8 +49,8 @@ impl ApiResponse for UncachedTicket {
 }
 
 pub(super) fn routes() -> Routes {
-    let reads = |id, summary| endpoint(id, summary, PUBLIC).refuses(&[&refusals::UNKNOWN_LINK]);
-    let events = reads("held_ticket_events", "The same, whenever it changes")
+    let reads = |id, summary| endpoint(id, summary).refuses(&[&refusals::UNKNOWN_LINK]);
+    let events = reads("held_ticket_events", "Streams the ticket whenever it changes")
         .sends_event::<HeldTicketView>("ticket")
         .sends_event::<KeepaliveEvent>("alive")
         .refuses(&[&refusals::TOO_MANY_WISHES]);
@@ -61,38 +58,38 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/tickets/{site}/{id}",
             show,
-            reads("held_ticket", "The ticket that a link opens, as its holder sees it"),
+            reads("held_ticket", "Shows the ticket that a link opens, as its holder sees it"),
         )
         .get("/api/v1/tickets/{site}/{id}/events", stream_events, events)
         .merge(actions::routes())
 }
 
 async fn show(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Result<UncachedTicket, Problem> {
-    current_ticket(&door, &parse(&site, &id)?)
+    current_ticket(&state, &parse(&site, &id)?)
 }
 
 /// The ticket as it stands, and when that was.
-fn current_ticket(door: &AppState, asked: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
-    let held = asked.resolve(door)?;
-    Ok(UncachedTicket(held_ticket_view(door, &held).with_now(door.clock.now_ms())))
+fn current_ticket(state: &AppState, asked: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
+    let held = asked.resolve(state)?;
+    Ok(UncachedTicket(held_ticket_view(state, &held).with_now(state.clock.now_ms())))
 }
 
 async fn stream_events(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let asked = parse(&site, &id)?;
-    asked.resolve(&door)?;
-    let views = door.engine.watch(&site).ok_or(&crate::http::refusals::UNKNOWN_LINK)?;
-    let place = door.link_limiter.acquire_stream(&site, &id)?;
-    let stop = door.stop.clone();
+    asked.resolve(&state)?;
+    let views = state.engine.watch(&site).ok_or(&crate::http::refusals::UNKNOWN_LINK)?;
+    let place = state.link_limiter.acquire_stream(&site, &id)?;
+    let stop = state.stop.clone();
     let story = TicketStream {
         views,
-        delivery_changes: door.delivery_status.watch(&site),
-        door,
+        delivery_changes: state.delivery_status.watch(&site),
+        state,
         link: asked,
         last_sent: None,
     };
@@ -107,7 +104,7 @@ async fn stream_events(
 struct TicketStream {
     views: watch::Receiver<SiteSnapshot>,
     delivery_changes: watch::Receiver<()>,
-    door: AppState,
+    state: AppState,
     link: SiteTicketLink,
     last_sent: Option<HeldTicketView>,
 }
@@ -130,9 +127,9 @@ impl TicketStream {
                 true => WakeReason::Changed,
                 false => self.wait_for_change(beat).await?,
             };
-            let held = self.link.resolve(&self.door).ok()?;
-            let fresh = held_ticket_view(&self.door, &held);
-            let now = self.door.clock.now_ms();
+            let held = self.link.resolve(&self.state).ok()?;
+            let fresh = held_ticket_view(&self.state, &held);
+            let now = self.state.clock.now_ms();
             let same = self.last_sent.as_ref() == Some(&fresh);
             match waited {
                 WakeReason::Changed if same => {}

@@ -1,7 +1,7 @@
 //! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
 use super::{html, refused};
-use crate::http::api::permanent_codes::permanent_code;
+use crate::http::api::door_codes::permanent_code;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::scan::qr;
@@ -46,29 +46,29 @@ impl Sheet {
 }
 
 /// `GET /poster/{site}`: a sheet for every queue of the site.
-pub(super) async fn all(State(door): State<AppState>, Path(site): Path<String>) -> Response {
-    let queues = match door.engine.settings(&site) {
+pub(super) async fn all(State(state): State<AppState>, Path(site): Path<String>) -> Response {
+    let queues = match state.engine.settings(&site) {
         Some(book) => book.rules.queues.keys().map(|queue| queue.as_str().to_owned()).collect(),
         None => Vec::new(),
     };
     if queues.is_empty() {
         return refused(&Problem::new(&refusals::UNKNOWN_SITE));
     }
-    page(&door, &site, &queues).await
+    page(&state, &site, &queues).await
 }
 
 /// `GET /poster/{site}/{queue}`: one sheet.
 pub(super) async fn one(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
 ) -> Response {
-    page(&door, &site, &[queue]).await
+    page(&state, &site, &[queue]).await
 }
 
-async fn page(door: &AppState, site: &str, queues: &[String]) -> Response {
+async fn page(state: &AppState, site: &str, queues: &[String]) -> Response {
     let mut sheets = Vec::new();
     for queue in queues {
-        match sheet(door, site, queue).await {
+        match sheet(state, site, queue).await {
             Ok(sheet) => sheets.push(sheet),
             Err(problem) => return refused(&problem),
         }
@@ -76,9 +76,9 @@ async fn page(door: &AppState, site: &str, queues: &[String]) -> Response {
     html(&Poster { sheets })
 }
 
-async fn sheet(door: &AppState, site: &str, queue: &str) -> Result<Sheet, Problem> {
-    let code = permanent_code(door, site, queue).await?;
-    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+async fn sheet(state: &AppState, site: &str, queue: &str) -> Result<Sheet, Problem> {
+    let code = permanent_code(state, site, queue).await?;
+    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let rules = book.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
     let (_, rules) = rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
     let drawn = qr::poster_svg(&code.qr_url).map_err(|error| {

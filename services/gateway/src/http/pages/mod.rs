@@ -59,16 +59,16 @@ fn html(page: &impl Template) -> Response {
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .page("/", get(async || html(&Index)))
-        .page("/kiosk/{site}", get(async |door, site| page(door, site, &Kiosk)))
+        .page("/kiosk/{site}", get(async |state, site| page(state, site, &Kiosk)))
         .page("/board/{site}", get(board))
         .page("/t/{site}/{id}", get(ticket))
         .page("/console", get(any_console))
-        .page("/console/{site}", get(async |door, site| page(door, site, &Console)))
+        .page("/console/{site}", get(async |state, site| page(state, site, &Console)))
         .page("/slip/{site}/{number}", get(slip))
         // The console's former address.
         .page("/staff/{site}", get(former))
         .page("/manage", get(async || html(&Manage)))
-        .page("/manage/{site}", get(async |door, site| page(door, site, &Manage)))
+        .page("/manage/{site}", get(async |state, site| page(state, site, &Manage)))
         .page("/login", get(async || html(&Login)))
         .page("/me", get(async || html(&Me)))
         .page("/poster/{site}", get(poster::all))
@@ -93,8 +93,8 @@ pub(crate) fn refused(problem: &Problem) -> Response {
 
 /// Responds with a page of a site. Its script shows what it finds; an unknown site is a 404 as
 /// well.
-fn page(State(door): State<AppState>, Path(site): Path<String>, page: &impl Template) -> Response {
-    let status = match door.engine.settings(&site) {
+fn page(State(state): State<AppState>, Path(site): Path<String>, page: &impl Template) -> Response {
+    let status = match state.engine.settings(&site) {
         Some(_) => StatusCode::OK,
         None => StatusCode::NOT_FOUND,
     };
@@ -102,17 +102,17 @@ fn page(State(door): State<AppState>, Path(site): Path<String>, page: &impl Temp
 }
 
 /// `GET /board/{site}`: the one page that other origins may frame, if the settings name them.
-async fn board(door: State<AppState>, site: Path<String>) -> Response {
-    let by = door.settings.frame_ancestors.clone();
-    with_frame_ancestors(page(door, site, &Board), &by)
+async fn board(state: State<AppState>, site: Path<String>) -> Response {
+    let by = state.settings.frame_ancestors.clone();
+    with_frame_ancestors(page(state, site, &Board), &by)
 }
 
 /// `GET /t/{site}/{id}`: the page of one ticket. A link that opens nothing is a 404 as well.
 async fn ticket(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Response {
-    let status = match parse(&site, &id).and_then(|asked| asked.resolve(&door)) {
+    let status = match parse(&site, &id).and_then(|asked| asked.resolve(&state)) {
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::NOT_FOUND,
     };
@@ -120,8 +120,8 @@ async fn ticket(
 }
 
 /// `GET /console`: to the console of the only site, or the list of sites to choose from.
-async fn any_console(State(door): State<AppState>) -> Response {
-    let mut sites = door.engine.all_settings();
+async fn any_console(State(state): State<AppState>) -> Response {
+    let mut sites = state.engine.all_settings();
     match (sites.next(), sites.next()) {
         (Some(only), None) => {
             Redirect::temporary(&format!("/console/{}", only.facts.id)).into_response()
@@ -130,15 +130,15 @@ async fn any_console(State(door): State<AppState>) -> Response {
     }
 }
 
-async fn former(door: State<AppState>, Path(site): Path<String>) -> Response {
-    match door.engine.settings(&site) {
+async fn former(state: State<AppState>, Path(site): Path<String>) -> Response {
+    match state.engine.settings(&site) {
         Some(book) => Redirect::permanent(&format!("/console/{}", book.facts.id)).into_response(),
-        None => page(door, Path(site), &Console),
+        None => page(state, Path(site), &Console),
     }
 }
 
-async fn slip(door: State<AppState>, Path((site, _)): Path<(String, String)>) -> Response {
-    page(door, Path(site), &Slip)
+async fn slip(state: State<AppState>, Path((site, _)): Path<(String, String)>) -> Response {
+    page(state, Path(site), &Slip)
 }
 
 #[cfg(test)]

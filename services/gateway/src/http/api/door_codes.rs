@@ -2,7 +2,7 @@
 //!
 //! Public, because the code hangs at the entrance. It is created once, for a configured queue only.
 
-use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
 use crate::scan::codes::permanent::{PermanentCodeError, PermanentCodeKey};
@@ -16,31 +16,33 @@ use paihao_domain::QueueId;
 pub(super) fn routes() -> Routes {
     let at = |what| format!("/api/v1/sites/{{site}}/queues/{{queue}}/{what}");
     let door = |id, summary, content_type| {
-        endpoint(id, summary, PUBLIC).responds_with(content_type).refuses(&QUEUE_REFUSALS).refuses(
-            &[
-                &refusals::WECHAT_UNAVAILABLE,
-                &refusals::DOOR_CODE_PENDING,
-                &refusals::CACHE_UNAVAILABLE,
-                &refusals::LEDGER_UNAVAILABLE,
-                &refusals::NEWER_LEDGER,
-            ],
-        )
+        endpoint(id, summary).responds_with(content_type).refuses(&QUEUE_REFUSALS).refuses(&[
+            &refusals::WECHAT_UNAVAILABLE,
+            &refusals::DOOR_CODE_PENDING,
+            &refusals::CACHE_UNAVAILABLE,
+            &refusals::LEDGER_UNAVAILABLE,
+            &refusals::NEWER_LEDGER,
+        ])
     };
     Routes::new()
         .get(
             &at("door.svg"),
             async |door, path| code_image(door, path, QrFormat::Svg).await,
-            door("door_svg", "The code at the queue's door, as a drawing", "image/svg+xml"),
+            door("door_svg", "Draws the queue's permanent code as SVG", "image/svg+xml"),
         )
         .get(
             &at("door.png"),
             async |door, path| code_image(door, path, QrFormat::Png).await,
-            door("door_png", "The code at the queue's door, as a picture", "image/png"),
+            door("door_png", "Draws the queue's permanent code as PNG", "image/png"),
         )
         .get(
             &at("door.jpg"),
             async |door, path| code_image(door, path, QrFormat::Jpg).await,
-            door("door_jpg", "WeChat's own picture of the code at the door", "image/jpeg"),
+            door(
+                "door_jpg",
+                "Returns WeChat's own picture of the queue's permanent code",
+                "image/jpeg",
+            ),
         )
 }
 
@@ -49,11 +51,11 @@ const QUEUE_REFUSALS: [&ProblemKind; 3] =
     [&refusals::UNKNOWN_SITE, &refusals::UNKNOWN_QUEUE, &refusals::UNKNOWN_ACCOUNT];
 
 async fn code_image(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
     kind: QrFormat,
 ) -> Result<Response, Problem> {
-    let code = permanent_code(&door, &site, &queue).await?;
+    let code = permanent_code(&state, &site, &queue).await?;
     let undrawable = |error: qr::TextTooLong| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
@@ -66,7 +68,7 @@ async fn code_image(
             ("image/png".to_owned(), qr::png(&code.qr_url).map_err(undrawable)?.into())
         }
         QrFormat::Jpg => {
-            let picture = door
+            let picture = state
                 .code_source
                 .picture(&code.qr_ticket)
                 .await
@@ -85,8 +87,8 @@ pub(crate) async fn permanent_code(
     site: &str,
     queue: &str,
 ) -> Result<PermanentCode, Problem> {
-    let door = resolve_queue(state, site, queue)?;
-    Ok(state.permanent_codes.get_or_create(&door).await?)
+    let key = resolve_queue(state, site, queue)?;
+    Ok(state.permanent_codes.get_or_create(&key).await?)
 }
 
 /// Key of a queue's permanent code, if the queue is configured.

@@ -1,8 +1,8 @@
 //! Actions of a ticket's holder. The link is the permission: only the holder knows it.
 
 use super::{UncachedTicket, current_ticket};
-use crate::http::api::staff::idempotency_key;
-use crate::http::openapi::{IdempotencyKeyExt, Operation, PUBLIC, Routes, endpoint};
+use crate::http::idempotency;
+use crate::http::openapi::{IdempotencyKeyExt, Operation, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::http::ticket_link::{HeldTicket, parse};
@@ -24,21 +24,21 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .post(
             "/api/v1/tickets/{site}/{id}/let-pass",
-            async |State(door), Path(path), headers, body| {
-                submit_action(door, path, "let-pass", headers, body, let_pass).await
+            async |State(state), Path(path), headers, body| {
+                submit_action(state, path, "let-pass", headers, body, let_pass).await
             },
-            holder_operation("let_pass", "Others go first, and the place is kept")
+            holder_operation("let_pass", "Lets others go first, with the place kept")
                 .json_body::<LetPassRequest>()
                 .refuses(&[&refusals::WRONG_STATE, &refusals::TOO_OFTEN, &refusals::OUT_OF_RANGE]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/return",
-            async |State(door), Path(path), headers, body| {
-                submit_action(door, path, "return", headers, body, return_to_queue).await
+            async |State(state), Path(path), headers, body| {
+                submit_action(state, path, "return", headers, body, return_to_queue).await
             },
             holder_operation(
                 "come_back",
-                "Back from letting others pass, or from having been missed",
+                "Returns from letting others pass, or from having been missed",
             )
             .json_body::<HolderEmptyRequest>()
             .refuses(&[
@@ -49,30 +49,30 @@ pub(super) fn routes() -> Routes {
         )
         .post(
             "/api/v1/tickets/{site}/{id}/tell-me",
-            async |State(door), Path(path), headers, body| {
-                submit_action(door, path, "tell-me", headers, body, set_notification_threshold)
+            async |State(state), Path(path), headers, body| {
+                submit_action(state, path, "tell-me", headers, body, set_notification_threshold)
                     .await
             },
             holder_operation(
                 "tell_me",
-                "Be told with so many ahead; without a number as the queue does it",
+                "Requests a notice with so many ahead; without a number, as the queue does it",
             )
             .json_body::<TellMeRequest>()
             .refuses(&[&refusals::OUT_OF_RANGE]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/leave",
-            async |State(door), Path(path), headers, body| {
-                submit_action(door, path, "leave", headers, body, leave).await
+            async |State(state), Path(path), headers, body| {
+                submit_action(state, path, "leave", headers, body, leave).await
             },
-            holder_operation("give_up", "The place is given up")
+            holder_operation("give_up", "Ends the ticket: its holder gives up")
                 .json_body::<HolderEmptyRequest>()
                 .refuses(&[&refusals::WRONG_STATE]),
         )
 }
 
 fn holder_operation(id: &'static str, summary: &'static str) -> Operation {
-    endpoint(id, summary, PUBLIC).idempotency_key().refuses(&[
+    endpoint(id, summary).idempotency_key().refuses(&[
         &refusals::UNKNOWN_LINK,
         &refusals::TOO_MANY_WISHES,
         &refusals::TICKET_ENDED,
@@ -141,7 +141,7 @@ fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result
 
 /// Hears the holder out, has it decided, and answers how the ticket stands then.
 async fn submit_action<Wanted: DeserializeOwned>(
-    door: AppState,
+    state: AppState,
     (site, id): (String, String),
     name: &'static str,
     headers: HeaderMap,
@@ -149,8 +149,8 @@ async fn submit_action<Wanted: DeserializeOwned>(
     act: impl FnOnce(&HeldTicket, Wanted) -> Result<Act, Problem>,
 ) -> Result<UncachedTicket, Problem> {
     let asked = parse(&site, &id)?;
-    let held = asked.resolve(&door)?;
-    door.link_limiter.admit_action(&site, &id, door.clock.now_ms())?;
+    let held = asked.resolve(&state)?;
+    state.link_limiter.admit_action(&site, &id, state.clock.now_ms())?;
     let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
     let wanted = body::parse_object::<AppState, _>(&body)?;
     if held.ended {
@@ -162,10 +162,10 @@ async fn submit_action<Wanted: DeserializeOwned>(
         actor: Actor::Holder(held.ticket),
         act: act(&held, wanted)?,
     };
-    let (wish, answered) = (command.id, door.engine.submit(&site, command).await?);
+    let (wish, answered) = (command.id, state.engine.submit(&site, command).await?);
     let (ticket, outcome) = (held.ticket.0, answered.outcome.name());
     tracing::info!(site, ticket, command = ?wish, outcome, "holder");
-    current_ticket(&door, &asked)
+    current_ticket(&state, &asked)
 }
 
 fn malformed(what: &str) -> Problem {
@@ -174,7 +174,7 @@ fn malformed(what: &str) -> Problem {
 
 /// Command id: derived from ticket and Idempotency-Key, or random without a key.
 fn command_id(headers: &HeaderMap, site: &str, id: &str) -> Result<CommandId, Problem> {
-    let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
+    let Some(key) = idempotency::key(headers)? else { return Ok(CommandId(entropy::bytes())) };
     let hash = Sha256::digest(format!("holder\0{site}\0{id}\0{key}"));
     let mut id = [0; 16];
     id.copy_from_slice(&hash[..16]);

@@ -1,9 +1,9 @@
 //! Content of a paper ticket.
 
-use super::staff::ticket_by_number;
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
+use crate::http::staff_action::ticket_by_number;
 use crate::http::state::AppState;
 use crate::http::ticket_link;
 use crate::scan::qr;
@@ -18,7 +18,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/api/v1/sites/{site}/tickets/{number}/slip",
         show,
-        endpoint("ticket_slip", "What stands on a paper ticket", ANY_SITE_ROLE)
+        endpoint("ticket_slip", "Shows the content of a paper ticket")
             .refuses(&[&refusals::UNKNOWN_TICKET]),
     )
 }
@@ -48,26 +48,25 @@ struct TicketSlipView {
 }
 
 async fn show(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, number)): Path<(String, String)>,
-    asker: Principal,
+    SiteAccess { settings, .. }: SiteAccess<AnyRole>,
     headers: HeaderMap,
 ) -> Result<Json<TicketSlipView>, Problem> {
-    let book = asker.authorize_site(&door, &site)?;
-    let id = ticket_by_number(&door, &site, &number)?;
-    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let id = ticket_by_number(&state, &site, &number)?;
+    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let ticket = view.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
     let taken = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
-    let rules = book.rules.queues.get(&ticket.queue);
-    let page = ticket_link::path_for(&book, ticket).filter(|_| ticket.person.is_none());
-    let page = page.map(|path| format!("{}{path}", public_origin(&door, &headers)));
+    let rules = settings.rules.queues.get(&ticket.queue);
+    let page = ticket_link::path_for(&settings, ticket).filter(|_| ticket.person.is_none());
+    let page = page.map(|path| format!("{}{path}", public_origin(&state, &headers)));
     Ok(Json(TicketSlipView {
         number,
-        name: book.facts.name.to_string(),
-        zone: book.facts.zone.to_string(),
+        name: settings.facts.name.to_string(),
+        zone: settings.facts.zone.to_string(),
         queue: ticket.queue.as_str().to_owned(),
         queue_name: rules.map_or_else(String::new, |rules| rules.name.to_string()),
-        date: taken.to_zoned(book.calendar.zone().clone()).date().to_string(),
+        date: taken.to_zoned(settings.calendar.zone().clone()).date().to_string(),
         taken_at: ticket.taken_at.0,
         ahead: ticket.quoted.ahead,
         minutes: ticket.quoted.estimate.map(|estimate| [estimate.low, estimate.high]),
@@ -77,9 +76,9 @@ async fn show(
 
 /// The address under which people reach this system; where the owner has not said it, the one under
 /// which it was asked.
-fn public_origin(door: &AppState, headers: &HeaderMap) -> String {
+fn public_origin(state: &AppState, headers: &HeaderMap) -> String {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    door.settings.public_url.clone().unwrap_or_else(|| {
+    state.settings.public_url.clone().unwrap_or_else(|| {
         let secure = text("x-forwarded-proto") == Some("https");
         let scheme = if secure { "https" } else { "http" };
         format!("{scheme}://{}", text("host").unwrap_or_default())

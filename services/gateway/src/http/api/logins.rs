@@ -2,11 +2,11 @@
 //! of the code by a phone, and redeems the result with the secret, once.
 
 use super::me::{PrincipalView, principal_view};
-use super::sessions::{qr_image, scan_link};
+use super::scan_sessions::{qr_image, scan_link};
 use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
 use crate::http::client_ip::{self, ClientIp};
 use crate::http::cookies;
-use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::identity::login;
@@ -61,7 +61,7 @@ pub(super) fn routes() -> Routes {
         .post(
             "/api/v1/logins",
             open,
-            endpoint("begin_login", "A code to log in with, for the page of this server", PUBLIC)
+            endpoint("begin_login", "Makes a code to log in with, for a page of this server")
                 .json_body::<BeginLoginRequest>()
                 .without_idempotency_key(NEW_CODE_EACH_TIME)
                 .responds_json::<LoginSessionView>(StatusCode::CREATED)
@@ -74,7 +74,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/logins/{uuid}/qr.svg",
             qr_code,
-            endpoint("login_code", "The code, to the browser that it was made for", PUBLIC)
+            endpoint("login_code", "Draws the code, for the browser that it was made for")
                 .responds_with("image/svg+xml")
                 .refuses(RATE_LIMIT_REFUSALS)
                 .refuses(SESSION_REFUSALS)
@@ -85,8 +85,7 @@ pub(super) fn routes() -> Routes {
             events,
             endpoint(
                 "login_events",
-                "How the login goes on, to the browser that it was made for",
-                PUBLIC,
+                "Streams the login's progress, to the browser that it was made for",
             )
             .sends_event::<LoginStepEvent>("pending")
             .sends_event::<LoginStepEvent>("scanned")
@@ -99,14 +98,17 @@ pub(super) fn routes() -> Routes {
         .post(
             "/api/v1/logins/{uuid}/redeem",
             redeem,
-            endpoint("redeem_login", "The browser takes what the login led to, once", PUBLIC)
-                .without_idempotency_key("it is good once")
-                .responds_json::<RedeemLoginResult>(StatusCode::CREATED)
-                .refuses(RATE_LIMIT_REFUSALS)
-                .refuses(SESSION_REFUSALS)
-                .refuses(&[&refusals::CROSS_SITE, &refusals::LOGIN_PENDING])
-                .refuses(&[&refusals::LOGIN_USED, &refusals::LOGIN_REFUSED])
-                .refuses(&[&refusals::NOT_STAFF, &refusals::LEDGER_UNAVAILABLE]),
+            endpoint(
+                "redeem_login",
+                "Redeems the login's result, once, in the browser that it was made for",
+            )
+            .without_idempotency_key("it is good once")
+            .responds_json::<RedeemLoginResult>(StatusCode::CREATED)
+            .refuses(RATE_LIMIT_REFUSALS)
+            .refuses(SESSION_REFUSALS)
+            .refuses(&[&refusals::CROSS_SITE, &refusals::LOGIN_PENDING])
+            .refuses(&[&refusals::LOGIN_USED, &refusals::LOGIN_REFUSED])
+            .refuses(&[&refusals::NOT_STAFF, &refusals::LEDGER_UNAVAILABLE]),
         )
 }
 
@@ -157,21 +159,21 @@ struct RedeemLoginResult {
 }
 
 async fn open(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     caller: ClientIp,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let settings = &door.settings.login;
+    let settings = &state.settings.login;
     require_same_origin(&headers, settings.public_url.as_deref())?;
-    door.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(caller)?;
     let BeginLoginRequest { first, authorize } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let to = match (first, authorize) {
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
             let known =
-                login::first_manager_code(&*door.roster.loaded().await?).unwrap_or_default();
+                login::first_manager_code(&*state.roster.loaded().await?).unwrap_or_default();
             let same = !known.is_empty() && bool::from(known.as_bytes().ct_eq(code.as_bytes()));
             if !same {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
@@ -203,7 +205,7 @@ async fn open(
         to,
     };
     let uuid = entropy::uuid();
-    let session = door.scan_sessions.open(uuid, &target.account, ScanPurpose::Login(wish)).await?;
+    let session = state.scan_sessions.open(uuid, &target.account, ScanPurpose::Login(wish)).await?;
     let at = format!("/api/v1/logins/{uuid}");
     let opened = LoginSessionView {
         uuid,
@@ -213,7 +215,7 @@ async fn open(
         qr_svg: format!("{at}/qr.svg"),
         events: format!("{at}/events"),
         redeem: format!("{at}/redeem"),
-        scan_link: scan_link(&door, &session),
+        scan_link: scan_link(&state, &session),
         cancel,
     };
     let cookie = cookies::set_cookie(
@@ -241,16 +243,16 @@ fn access_denied_url(wish: &AuthorizationRequest) -> String {
 
 /// The login of a uuid, if this is the browser that it was made for.
 async fn find_own_login(
-    door: &AppState,
+    state: &AppState,
     uuid: &str,
     headers: &HeaderMap,
 ) -> Result<(Uuid, LoginRequest, ScanSession), Problem> {
     let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
-    let session = door.scan_sessions.find(uuid).await?;
+    let session = state.scan_sessions.find(uuid).await?;
     let ScanPurpose::Login(wish) = session.purpose.clone() else {
         return Err(Problem::new(&refusals::UNKNOWN_SESSION));
     };
-    let cookie = cookies::read(headers, door.settings.login.browser_cookie());
+    let cookie = cookies::read(headers, state.settings.login.browser_cookie());
     let given = secret_hash(cookie.unwrap_or_default());
     match given.as_bytes().ct_eq(wish.secret.as_bytes()).into() {
         true => Ok((uuid, wish, session)),
@@ -259,43 +261,43 @@ async fn find_own_login(
 }
 
 async fn qr_code(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    door.rate_limiter.admit_read(caller)?;
-    let (_, _, session) = find_own_login(&door, &uuid, &headers).await?;
-    qr_image(&door, &session, QrFormat::Svg).await
+    state.rate_limiter.admit_read(caller)?;
+    let (_, _, session) = find_own_login(&state, &uuid, &headers).await?;
+    qr_image(&state, &session, QrFormat::Svg).await
 }
 
 async fn events(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    door.rate_limiter.admit_read(caller)?;
-    let (uuid, _, _) = find_own_login(&door, &uuid, &headers).await?;
-    Ok(progress_stream(&door, uuid))
+    state.rate_limiter.admit_read(caller)?;
+    let (uuid, _, _) = find_own_login(&state, &uuid, &headers).await?;
+    Ok(progress_stream(&state, uuid))
 }
 
 /// The steps of a session that is in the cache alone, each as it comes.
-pub(super) fn progress_stream(door: &AppState, uuid: Uuid) -> Response {
-    let stop = door.stop.clone();
-    let begin = (door.clone(), None::<ScanProgress>, false);
-    let steps = stream::unfold(begin, move |(door, before, over)| async move {
+pub(super) fn progress_stream(state: &AppState, uuid: Uuid) -> Response {
+    let stop = state.stop.clone();
+    let begin = (state.clone(), None::<ScanProgress>, false);
+    let steps = stream::unfold(begin, move |(state, before, over)| async move {
         if over {
             return None;
         }
         loop {
-            let (progress, event) = match door.scan_sessions.find(uuid).await {
+            let (progress, event) = match state.scan_sessions.find(uuid).await {
                 Ok(session) if Some(&session.progress) != before.as_ref() => {
                     let event = progress_event(&session.progress);
                     (session.progress, event)
                 }
                 Err(SessionError::Expired | SessionError::Unknown) => {
-                    return Some((named_event("expired"), (door, before, true)));
+                    return Some((named_event("expired"), (state, before, true)));
                 }
                 // It stands as it stood, or the cache is away for a moment.
                 _ => {
@@ -304,7 +306,7 @@ pub(super) fn progress_stream(door: &AppState, uuid: Uuid) -> Response {
                 }
             };
             let over = !matches!(progress, ScanProgress::Pending | ScanProgress::Asked { .. });
-            return Some((event, (door, Some(progress), over)));
+            return Some((event, (state, Some(progress), over)));
         }
     });
     sse::event_stream(Box::pin(steps), &stop).into_response()
@@ -336,15 +338,15 @@ fn refused_event(problem: &Problem) -> Event {
 }
 
 async fn redeem(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let settings = &door.settings.login;
+    let settings = &state.settings.login;
     require_same_origin(&headers, settings.public_url.as_deref())?;
-    door.rate_limiter.admit_read(caller)?;
-    let (uuid, wish, session) = find_own_login(&door, &uuid, &headers).await?;
+    state.rate_limiter.admit_read(caller)?;
+    let (uuid, wish, session) = find_own_login(&state, &uuid, &headers).await?;
     let (person, member, at) = match session.progress {
         ScanProgress::Approved { person, member, at } => (person, member, at),
         ScanProgress::Pending | ScanProgress::Asked { .. } | ScanProgress::Ticket(_) => {
@@ -358,13 +360,13 @@ async fn redeem(
         first = matches!(session.progress, ScanProgress::Approved { .. });
         first.then(|| ScanProgress::Redeemed { person: person.clone() })
     };
-    door.scan_sessions.advance(uuid, used).await?;
+    state.scan_sessions.advance(uuid, used).await?;
     if !first {
         return Err(Problem::new(&refusals::LOGIN_USED));
     }
     match wish.to {
         LoginTarget::Client(asked) => {
-            let roster = door.roster.loaded().await?;
+            let roster = state.roster.loaded().await?;
             let subject = roster.tag("subject", &[&asked.client, &person]);
             let grant = AuthorizationGrant {
                 v: 1,
@@ -376,7 +378,7 @@ async fn redeem(
                 member,
                 at,
             };
-            let code = code::issue(&*door.cache, &grant).await.map_err(SessionError::from)?;
+            let code = code::issue(&*state.cache, &grant).await.map_err(SessionError::from)?;
             tracing::info!(client = grant.client, "login to another site");
             let redirect = authorize::redirect_url(
                 &asked.redirect,
@@ -389,18 +391,19 @@ async fn redeem(
         LoginTarget::Staff | LoginTarget::First => {
             let id = member.ok_or(&refusals::NOT_STAFF)?;
             let holder = SessionHolder::Member { id };
-            let asker = Principal::from_holder(&door, &*door.roster.loaded().await?, &holder);
-            let asker = asker.ok_or(&refusals::NOT_STAFF)?;
+            let principal = Principal::from_holder(&state, &*state.roster.loaded().await?, &holder);
+            let principal = principal.ok_or(&refusals::NOT_STAFF)?;
             let (browser, address) = (wish.browser, wish.address);
             let begun =
-                door.browser_sessions.create(&door.roster, holder.clone(), browser, address);
+                state.browser_sessions.create(&state.roster, holder.clone(), browser, address);
             let cookie = begun.await?;
-            let (name, lasts) = (settings.session_cookie(), door.browser_sessions.cookie_max_age());
+            let (name, lasts) =
+                (settings.session_cookie(), state.browser_sessions.cookie_max_age());
             let cookie = cookies::set_cookie(name, &cookie, lasts, settings.is_secure());
-            tracing::info!(staff = &*asker.name, "logged in by scanning");
+            tracing::info!(staff = &*principal.name, "logged in by scanning");
             let me = Some(principal_view(
-                &door,
-                &asker.with_session(PrincipalSession { id: String::new(), holder }),
+                &state,
+                &principal.with_session(PrincipalSession { id: String::new(), holder }),
             ));
             let redeemed = RedeemLoginResult { me, redirect: None };
             let headers = [(header::SET_COOKIE, cookie)];

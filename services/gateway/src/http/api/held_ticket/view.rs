@@ -98,7 +98,7 @@ struct HolderNoticeView {
 }
 
 /// The ticket, without the moment at which it was looked at.
-pub(super) fn held_ticket_view(door: &AppState, held: &HeldTicket) -> HeldTicketView {
+pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicketView {
     let (ticket, site, book) = (held.ticket(), &held.site, &*held.settings);
     let usual = QueueRules::new("", "");
     let rules = book.rules.queues.get(&ticket.queue);
@@ -127,7 +127,7 @@ pub(super) fn held_ticket_view(door: &AppState, held: &HeldTicket) -> HeldTicket
         site.position_changes_of(ticket).into_iter().filter_map(position_change_view).collect();
     moves.drain(..moves.len().saturating_sub(MAX_HISTORY_ITEMS));
     let day = site.day().map_or(0, |day| day.0);
-    let mut notices = door.delivery_status.for_ticket(&book.facts.id, day, ticket.id);
+    let mut notices = state.delivery_status.for_ticket(&book.facts.id, day, ticket.id);
     notices.drain(..notices.len().saturating_sub(MAX_HISTORY_ITEMS));
     HeldTicketView {
         site: book.facts.id.to_string(),

@@ -1,9 +1,9 @@
 //! Delivery status of the messages to the holder of a ticket, for staff.
 
-use super::staff::ticket_by_number;
-use crate::http::auth::Principal;
-use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
+use crate::http::staff_action::ticket_by_number;
 use crate::http::state::AppState;
 use crate::projections::delivery_status::DeliveryStatus;
 use axum::Json;
@@ -18,8 +18,7 @@ pub(super) fn routes() -> Routes {
         show,
         endpoint(
             "ticket_notices",
-            "What became of the messages to the ticket's holder",
-            ANY_SITE_ROLE,
+            "Lists the messages to the ticket's holder and how far each has come",
         )
         .refuses(&[&refusals::UNKNOWN_TICKET]),
     )
@@ -60,15 +59,14 @@ struct ChannelAttemptView {
 }
 
 async fn show(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path((site, number)): Path<(String, String)>,
-    asker: Principal,
+    _: SiteAccess<AnyRole>,
 ) -> Result<Json<TicketNoticesView>, Problem> {
-    asker.authorize_site(&door, &site)?;
-    let ticket = ticket_by_number(&door, &site, &number)?;
-    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let ticket = ticket_by_number(&state, &site, &number)?;
+    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let day = view.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
-    let notices = door
+    let notices = state
         .delivery_status
         .for_ticket(&site, day.0, ticket)
         .into_iter()

@@ -2,13 +2,13 @@
 
 use crate::http::client_ip::ClientIp;
 use crate::http::openapi::Created;
-use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::scan::qr::{self, QrFormat};
 use crate::scan::sessions::SessionError;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use futures::{StreamExt, stream};
 use paihao_chassis::entropy;
 use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
 use paihao_domain::QueueId;
+use paihao_http_api::ApiQuery;
 use paihao_http_api::body;
 use paihao_http_api::sse;
 use schemars::JsonSchema;
@@ -45,7 +46,7 @@ pub(super) fn routes() -> Routes {
         &refusals::TOO_MANY_REQUESTS,
     ];
     let drawn = |id, summary, content_type| {
-        endpoint(id, summary, PUBLIC)
+        endpoint(id, summary)
             .responds_with(content_type)
             .refuses(&found)
             .refuses(&[&refusals::WECHAT_UNAVAILABLE])
@@ -54,30 +55,34 @@ pub(super) fn routes() -> Routes {
         .post(
             "/api/v1/scan-sessions",
             open,
-            endpoint("open_scan_session", "A browser shows a code and waits for its scan", PUBLIC)
+            endpoint("open_scan_session", "Opens a scan session, whose code a browser shows")
                 .json_body::<OpenScanSessionRequest>()
                 .without_idempotency_key("the same uuid is the same session")
                 .refuses(&opens),
         )
         .get(
             &at("qr.svg"),
-            async |door, uuid, caller| session_image(door, uuid, caller, QrFormat::Svg).await,
-            drawn("scan_session_svg", "The session's code, as a drawing", "image/svg+xml"),
+            async |state, uuid, caller| session_image(state, uuid, caller, QrFormat::Svg).await,
+            drawn("scan_session_svg", "Draws the session's code as SVG", "image/svg+xml"),
         )
         .get(
             &at("qr.png"),
-            async |door, uuid, caller| session_image(door, uuid, caller, QrFormat::Png).await,
-            drawn("scan_session_png", "The session's code, as a picture", "image/png"),
+            async |state, uuid, caller| session_image(state, uuid, caller, QrFormat::Png).await,
+            drawn("scan_session_png", "Draws the session's code as PNG", "image/png"),
         )
         .get(
             &at("qr.jpg"),
-            async |door, uuid, caller| session_image(door, uuid, caller, QrFormat::Jpg).await,
-            drawn("scan_session_jpg", "WeChat's own picture of the session's code", "image/jpeg"),
+            async |state, uuid, caller| session_image(state, uuid, caller, QrFormat::Jpg).await,
+            drawn(
+                "scan_session_jpg",
+                "Returns WeChat's own picture of the session's code",
+                "image/jpeg",
+            ),
         )
         .get(
             &at("events"),
             events,
-            endpoint("scan_session_events", "How a scan session goes on", PUBLIC)
+            endpoint("scan_session_events", "Streams the progress of a scan session")
                 .sends_event::<EmptyEvent>("pending")
                 .sends_event::<EmptyEvent>("scanned")
                 .sends_event::<SessionTicket>("ticket")
@@ -87,7 +92,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/qr/{uuid}",
             open_and_draw,
-            endpoint("qr", "The code of a session in one step, for an <img>", PUBLIC)
+            endpoint("qr", "Opens a session and returns its code in one step, for an `<img>`")
                 .responds_with("image/svg+xml")
                 .responds_with("image/png")
                 .responds_with("image/jpeg")
@@ -109,7 +114,7 @@ struct OpenScanSessionRequest {
     purpose: Option<String>,
     /// May be left out where only one site has such a queue.
     site: Option<String>,
-    /// In which the scan takes a number.
+    /// Queue in which the scan takes a ticket.
     queue: String,
 }
 
@@ -133,11 +138,11 @@ struct ScanSessionView {
 }
 
 async fn open(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     caller: ClientIp,
     body: Body,
 ) -> Result<Created<ScanSessionView>, Problem> {
-    door.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(caller)?;
     let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
     let wanted: OpenScanSessionRequest = body::parse_object::<AppState, _>(&body)?;
     if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
@@ -145,7 +150,7 @@ async fn open(
         return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
     }
     let uuid = wanted.uuid.as_deref().map_or_else(|| Ok(entropy::uuid()), parse_uuid)?;
-    let session = open_for_queue(&door, uuid, wanted.site.as_deref(), &wanted.queue).await?;
+    let session = open_for_queue(&state, uuid, wanted.site.as_deref(), &wanted.queue).await?;
     let at = format!("/api/v1/scan-sessions/{uuid}");
     let opened = ScanSessionView {
         uuid,
@@ -154,7 +159,7 @@ async fn open(
         qr_png: format!("{at}/qr.png"),
         qr_jpg: format!("{at}/qr.jpg"),
         events: format!("{at}/events"),
-        scan_link: scan_link(&door, &session),
+        scan_link: scan_link(&state, &session),
     };
     Ok(Created(opened))
 }
@@ -162,14 +167,11 @@ async fn open(
 /// `GET /qr/{uuid}?site=…&queue=…`: makes the session if need be and answers its picture, for an
 /// `<img>`. The uuid may end in `.svg`, `.png` or `.jpg`.
 async fn open_and_draw(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(name): Path<String>,
     caller: ClientIp,
-    query: Result<Query<QrQuery>, axum::extract::rejection::QueryRejection>,
+    ApiQuery(query): ApiQuery<QrQuery>,
 ) -> Result<Response, Problem> {
-    let Query(place) = query.map_err(|rejected| {
-        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(rejected.body_text())
-    })?;
     let (uuid, kind) = name.rsplit_once('.').unwrap_or((&name, "svg"));
     let kind = match kind {
         "svg" => QrFormat::Svg,
@@ -180,10 +182,10 @@ async fn open_and_draw(
             return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
         }
     };
-    door.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(caller)?;
     let session =
-        open_for_queue(&door, parse_uuid(uuid)?, place.site.as_deref(), &place.queue).await?;
-    qr_image(&door, &session, kind).await
+        open_for_queue(&state, parse_uuid(uuid)?, query.site.as_deref(), &query.queue).await?;
+    qr_image(&state, &session, kind).await
 }
 
 /// Query of a code's image.
@@ -191,25 +193,25 @@ async fn open_and_draw(
 struct QrQuery {
     /// May be left out where only one site has such a queue.
     site: Option<String>,
-    /// In which the scan takes a number.
+    /// Queue in which the scan takes a ticket.
     queue: String,
 }
 
 async fn session_image(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     kind: QrFormat,
 ) -> Result<Response, Problem> {
-    door.rate_limiter.admit_read(caller)?;
-    let session = ticket_session(&door, parse_uuid(&uuid)?).await?;
-    qr_image(&door, &session, kind).await
+    state.rate_limiter.admit_read(caller)?;
+    let session = ticket_session(&state, parse_uuid(&uuid)?).await?;
+    qr_image(&state, &session, kind).await
 }
 
 /// The session of a uuid that takes a number. Others are for the browser alone that they were made
 /// for, and not to be found here.
-async fn ticket_session(door: &AppState, uuid: Uuid) -> Result<ScanSession, Problem> {
-    let session = door.scan_sessions.find(uuid).await?;
+async fn ticket_session(state: &AppState, uuid: Uuid) -> Result<ScanSession, Problem> {
+    let session = state.scan_sessions.find(uuid).await?;
     match session.purpose {
         ScanPurpose::Ticket { .. } => Ok(session),
         ScanPurpose::Login(_) | ScanPurpose::Invitation(_) => {
@@ -219,28 +221,28 @@ async fn ticket_session(door: &AppState, uuid: Uuid) -> Result<ScanSession, Prob
 }
 
 async fn open_for_queue(
-    door: &AppState,
+    state: &AppState,
     uuid: Uuid,
     site: Option<&str>,
     queue: &str,
 ) -> Result<ScanSession, Problem> {
     let site = match site {
         Some(site) => site.to_owned(),
-        None => sole_site_with_queue(door, queue)?,
+        None => sole_site_with_queue(state, queue)?,
     };
-    let book = door.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = state.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     if !book.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
     let purpose = ScanPurpose::Ticket { site, queue: queue.to_owned() };
-    Ok(door.scan_sessions.open(uuid, &book.facts.account, purpose).await?)
+    Ok(state.scan_sessions.open(uuid, &book.facts.account, purpose).await?)
 }
 
 /// The site may be left out where only one has such a queue.
-fn sole_site_with_queue(door: &AppState, queue: &str) -> Result<String, Problem> {
+fn sole_site_with_queue(state: &AppState, queue: &str) -> Result<String, Problem> {
     let queue = QueueId::new(queue);
     let mut fitting =
-        door.engine.all_settings().filter(|book| book.rules.queues.contains_key(&queue));
+        state.engine.all_settings().filter(|book| book.rules.queues.contains_key(&queue));
     match (fitting.next(), fitting.next()) {
         (Some(book), None) => Ok(book.facts.id.to_string()),
         (None, _) => Err(Problem::new(&refusals::UNKNOWN_QUEUE)),
@@ -250,7 +252,7 @@ fn sole_site_with_queue(door: &AppState, queue: &str) -> Result<String, Problem>
 }
 
 pub(super) async fn qr_image(
-    door: &AppState,
+    state: &AppState,
     session: &ScanSession,
     kind: QrFormat,
 ) -> Result<Response, Problem> {
@@ -260,7 +262,7 @@ pub(super) async fn qr_image(
         }
         QrFormat::Png => ("image/png".to_owned(), qr::png(&session.qr_url)),
         QrFormat::Jpg => {
-            let picture = door.scan_sessions.picture(session).await?;
+            let picture = state.scan_sessions.picture(session).await?;
             (picture.content_type, Ok(picture.bytes.into()))
         }
     };
@@ -275,16 +277,16 @@ pub(super) async fn qr_image(
 
 /// `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
 async fn events(
-    State(door): State<AppState>,
+    State(state): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(caller)?;
     let uuid = parse_uuid(&uuid)?;
-    let session = ticket_session(&door, uuid).await?;
-    let left = (session.expires_at - door.clock.now_ms()).max(0) as u64;
+    let session = ticket_session(&state, uuid).await?;
+    let left = (session.expires_at - state.clock.now_ms()).max(0) as u64;
     let expiry = tokio::time::Instant::now() + Duration::from_millis(left);
-    let mut watching = door.scan_sessions.watch(uuid, session.progress.clone());
+    let mut watching = state.scan_sessions.watch(uuid, session.progress.clone());
     watching.progress.mark_changed();
     let told = stream::unfold(Some(watching), move |watching| async move {
         let mut watching = watching?;
@@ -297,7 +299,7 @@ async fn events(
             Err(_) => Some((vec![json_event("expired", &EmptyEvent {})], None)),
         }
     });
-    Ok(sse::event_stream(told.flat_map(stream::iter).boxed(), &door.stop).into_response())
+    Ok(sse::event_stream(told.flat_map(stream::iter).boxed(), &state.stop).into_response())
 }
 
 fn progress_events(progress: &ScanProgress) -> Vec<Event> {
@@ -318,8 +320,8 @@ fn parse_uuid(uuid: &str) -> Result<Uuid, Problem> {
 }
 
 /// Address at which a simulated phone scans the code, in a demo.
-pub(super) fn scan_link(door: &AppState, session: &ScanSession) -> Option<String> {
-    let mut link = door.settings.simulator_url.clone()?;
+pub(super) fn scan_link(state: &AppState, session: &ScanSession) -> Option<String> {
+    let mut link = state.settings.simulator_url.clone()?;
     link.push_str("?scan=");
     // WeChat's addresses hold nothing but unreserved characters, `:` and `/`, which a query takes.
     link.push_str(&session.qr_url);

@@ -1,12 +1,12 @@
-//! Limits of actions and streams per link: enough for the phones of a family, and not for a program
-//! that has gone wild.
+//! Limits of actions and streams per ticket link: enough for the phones of a family, and not for a
+//! program that has gone wild.
 
 use crate::http::refusals::{self, Problem};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Wishes of one ticket in a minute.
+/// Actions of one ticket in a minute.
 const MAX_ACTIONS_PER_MINUTE: u32 = 20;
 
 /// Streams of one ticket at once.
@@ -25,31 +25,32 @@ struct Counts {
     streams: HashMap<String, u32>,
 }
 
-/// A stream's place, until it is dropped.
-pub(super) struct StreamPermit {
+/// Permit of one stream, returned when it is dropped.
+pub(crate) struct StreamPermit {
     counts: Arc<Mutex<Counts>>,
     link: String,
 }
 
 impl LinkLimiter {
     /// Admits one more action on this ticket, unless the limit is reached.
-    pub(super) fn admit_action(&self, site: &str, id: &str, now_ms: i64) -> Result<(), Problem> {
+    pub(crate) fn admit_action(&self, site: &str, id: &str, now_ms: i64) -> Result<(), Problem> {
         let mut counts = self.0.lock();
         let minute = now_ms.div_euclid(MINUTE_MS);
         if counts.minute != minute {
             counts.minute = minute;
             counts.actions.clear();
         }
-        let wishes = counts.actions.entry(link_key(site, id)).or_default();
-        *wishes += 1;
-        match *wishes > MAX_ACTIONS_PER_MINUTE {
-            true => Err(Problem::new(&refusals::TOO_MANY_WISHES)),
-            false => Ok(()),
+        let actions = counts.actions.entry(link_key(site, id)).or_default();
+        *actions += 1;
+        if *actions > MAX_ACTIONS_PER_MINUTE {
+            Err(Problem::new(&refusals::TOO_MANY_WISHES))
+        } else {
+            Ok(())
         }
     }
 
-    /// A place for one more stream of this ticket.
-    pub(super) fn acquire_stream(&self, site: &str, id: &str) -> Result<StreamPermit, Problem> {
+    /// Permit for one more stream of this ticket.
+    pub(crate) fn acquire_stream(&self, site: &str, id: &str) -> Result<StreamPermit, Problem> {
         let link = link_key(site, id);
         let mut counts = self.0.lock();
         let streams = counts.streams.entry(link.clone()).or_default();
@@ -82,21 +83,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_ticket_has_its_own_turns_and_gets_them_back() {
-        let turns = LinkLimiter::default();
-        let wish = |id: &str, now| turns.admit_action("hall", id, now).is_ok();
-        assert!((0..MAX_ACTIONS_PER_MINUTE).all(|_| wish("a", 0)));
-        assert!(!wish("a", 59_999) && wish("b", 59_999) && wish("a", 60_000));
+    fn each_ticket_has_its_own_permits_and_gets_them_back() {
+        let limiter = LinkLimiter::default();
+        let act = |id: &str, now| limiter.admit_action("hall", id, now).is_ok();
+        assert!((0..MAX_ACTIONS_PER_MINUTE).all(|_| act("a", 0)));
+        assert!(!act("a", 59_999) && act("b", 59_999) && act("a", 60_000));
 
-        let mut places: Vec<_> = (0..MAX_STREAMS_PER_TICKET)
-            .map(|_| turns.acquire_stream("hall", "a").ok().unwrap())
+        let mut permits: Vec<_> = (0..MAX_STREAMS_PER_TICKET)
+            .map(|_| limiter.acquire_stream("hall", "a").ok().unwrap())
             .collect();
         assert!(
-            turns.acquire_stream("hall", "a").is_err() && turns.acquire_stream("hall", "b").is_ok()
+            limiter.acquire_stream("hall", "a").is_err()
+                && limiter.acquire_stream("hall", "b").is_ok()
         );
-        places.pop();
-        assert!(turns.acquire_stream("hall", "a").is_ok());
-        places.clear();
-        assert!(turns.0.lock().streams.is_empty());
+        permits.pop();
+        assert!(limiter.acquire_stream("hall", "a").is_ok());
+        permits.clear();
+        assert!(limiter.0.lock().streams.is_empty());
     }
 }

@@ -1,0 +1,215 @@
+//! Staff actions on a ticket, whatever its state.
+
+use crate::http::access::{AnyRole, StaffMember};
+use crate::http::openapi::{Routes, endpoint};
+use crate::http::refusals;
+use crate::http::staff_action::{StaffAction, StaffActionResponse, TicketNumber};
+use paihao_domain::{Act, Mark, QueueId};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Reason for ending a ticket if the request names none.
+const DEFAULT_LEAVE_REASON: &str = "the customer's wish";
+
+pub(super) fn routes() -> Routes {
+    let path = |action: &str| format!("/api/v1/sites/{{site}}/tickets/{{number}}/{action}");
+    Routes::new()
+        .post(
+            &path("leave"),
+            leave,
+            endpoint("leave", "Ends the ticket as its holder asked")
+                .refuses(&[&refusals::TICKET_ENDED, &refusals::WRONG_STATE]),
+        )
+        .post(
+            &path("remove"),
+            remove,
+            endpoint("remove", "Takes the ticket out of the line").refuses(&[
+                &refusals::TICKET_ENDED,
+                &refusals::WRONG_STATE,
+                &refusals::REASON_NEEDED,
+            ]),
+        )
+        .post(
+            &path("return"),
+            return_to_line,
+            endpoint("return", "Lets a missed ticket back into the line").refuses(&[
+                &refusals::TICKET_ENDED,
+                &refusals::WRONG_STATE,
+                &refusals::TOO_LATE,
+                &refusals::TOO_OFTEN,
+            ]),
+        )
+        .post(
+            &path("hold"),
+            hold,
+            endpoint("hold", "Takes the ticket out of the line for a while; it keeps its place")
+                .refuses(&[
+                    &refusals::TICKET_ENDED,
+                    &refusals::WRONG_STATE,
+                    &refusals::REASON_NEEDED,
+                ]),
+        )
+        .post(
+            &path("resume"),
+            resume,
+            endpoint("resume", "Puts a held ticket back in its place")
+                .refuses(&[&refusals::TICKET_ENDED, &refusals::WRONG_STATE]),
+        )
+        .post(
+            &path("transfer"),
+            transfer,
+            endpoint(
+                "transfer",
+                "Sends the called or served ticket to another queue, with the same number",
+            )
+            .refuses(&[
+                &refusals::TICKET_ENDED,
+                &refusals::WRONG_STATE,
+                &refusals::QUEUE_CLOSED,
+                &refusals::QUEUE_PAUSED,
+                &refusals::QUEUE_HALTED,
+            ]),
+        )
+        .post(
+            &path("undo"),
+            undo,
+            endpoint("undo", "Takes back the end of a finished, missed or closed ticket").refuses(
+                &[
+                    &refusals::WRONG_STATE,
+                    &refusals::NOTHING_TO_UNDO,
+                    &refusals::TOO_LATE,
+                    &refusals::COUNTER_CLOSED,
+                    &refusals::COUNTER_ON_BREAK,
+                    &refusals::COUNTER_BUSY,
+                ],
+            ),
+        )
+        .post(
+            &path("priority"),
+            prioritise,
+            endpoint("prioritise", "Gives the ticket another priority class").refuses(&[
+                &refusals::TICKET_ENDED,
+                &refusals::REASON_NEEDED,
+                &refusals::OUT_OF_RANGE,
+            ]),
+        )
+        .post(
+            &path("arrived"),
+            arrive,
+            endpoint("arrived", "Notes that the customer is here")
+                .refuses(&[&refusals::TICKET_ENDED]),
+        )
+        .post(
+            &path("party"),
+            set_party_size,
+            endpoint("party", "Notes the size of the party")
+                .refuses(&[&refusals::TICKET_ENDED, &refusals::OUT_OF_RANGE]),
+        )
+}
+
+/// Reason of an action.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EndTicketRequest {
+    /// The reason, in a few words.
+    reason: Option<String>,
+}
+
+async fn leave(
+    action: StaffAction<AnyRole, TicketNumber, EndTicketRequest>,
+) -> StaffActionResponse {
+    let ticket = action.ticket().await?;
+    let reason = action.body.reason.as_deref().unwrap_or(DEFAULT_LEAVE_REASON);
+    action.submit(Act::Leave { ticket, reason: Some(reason.into()) }).await
+}
+
+async fn remove(
+    action: StaffAction<AnyRole, TicketNumber, EndTicketRequest>,
+) -> StaffActionResponse {
+    let ticket = action.ticket().await?;
+    let reason = action.body.reason.as_deref().map(Into::into);
+    action.submit(Act::Leave { ticket, reason }).await
+}
+
+async fn return_to_line(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
+    action.submit(Act::Return(action.ticket().await?)).await
+}
+
+/// Reason and duration of a hold.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HoldTicketRequest {
+    /// Needed.
+    reason: Option<String>,
+    /// Duration; until it is resumed, if left out.
+    minutes: Option<u32>,
+}
+
+async fn hold(
+    action: StaffAction<StaffMember, TicketNumber, HoldTicketRequest>,
+) -> StaffActionResponse {
+    let ticket = action.ticket().await?;
+    let reason = action.body.reason.as_deref().unwrap_or_default().into();
+    action.submit(Act::Hold { ticket, reason, minutes: action.body.minutes }).await
+}
+
+async fn resume(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
+    action.submit(Act::Resume(action.ticket().await?)).await
+}
+
+/// Destination of a transfer.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TransferTicketRequest {
+    /// The other queue's id.
+    queue: String,
+}
+
+async fn transfer(
+    action: StaffAction<AnyRole, TicketNumber, TransferTicketRequest>,
+) -> StaffActionResponse {
+    let ticket = action.ticket().await?;
+    action.submit(Act::Transfer { ticket, queue: QueueId::new(&action.body.queue) }).await
+}
+
+async fn undo(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
+    action.submit(Act::Undo(action.ticket().await?)).await
+}
+
+/// Priority class and the reason.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PrioritiseTicketRequest {
+    /// 0 first, 8 last.
+    class: u8,
+    /// Needed.
+    reason: Option<String>,
+}
+
+async fn prioritise(
+    action: StaffAction<StaffMember, TicketNumber, PrioritiseTicketRequest>,
+) -> StaffActionResponse {
+    let ticket = action.ticket().await?;
+    let reason = action.body.reason.as_deref().unwrap_or_default().into();
+    action.submit(Act::Prioritise { ticket, class: action.body.class, reason }).await
+}
+
+async fn arrive(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
+    let ticket = action.ticket().await?;
+    action.submit(Act::Mark { ticket, mark: Mark::Arrived }).await
+}
+
+/// Party size.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SetPartySizeRequest {
+    /// 1 to 99.
+    people: u32,
+}
+
+async fn set_party_size(
+    action: StaffAction<StaffMember, TicketNumber, SetPartySizeRequest>,
+) -> StaffActionResponse {
+    let ticket = action.ticket().await?;
+    action.submit(Act::Mark { ticket, mark: Mark::Party(action.body.people) }).await
+}

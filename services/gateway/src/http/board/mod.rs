@@ -1,0 +1,250 @@
+//! Public view of a site: current calls and waiting numbers, without identities.
+
+pub(crate) mod cache;
+
+use crate::engine::{Engine, SiteSnapshot};
+use crate::projections::visits::VisitProjection;
+use crate::settings::{Announcement, SiteSettings};
+use paihao_domain::{
+    CounterId, CounterState, DecisionInput, QueueAvailability, Site, TicketId, TicketState,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// Waiting numbers that are listed of each queue; the count is always exact.
+const MAX_LISTED_NUMBERS_PER_QUEUE: usize = 200;
+
+/// Rendered public view of a site, independent of the state that it was rendered from.
+#[derive(Serialize)]
+pub(crate) struct RenderedBoard(Value);
+
+impl RenderedBoard {
+    fn render(view: BoardView<'_>) -> RenderedBoard {
+        RenderedBoard(serde_json::to_value(view).expect("string keys only"))
+    }
+
+    /// JSON text, as screens are sent it.
+    pub(crate) fn to_json(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl JsonSchema for RenderedBoard {
+    fn schema_name() -> Cow<'static, str> {
+        BoardView::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        BoardView::schema_id()
+    }
+
+    fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
+        BoardView::json_schema(schemas)
+    }
+}
+
+/// Public view of a site.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct BoardView<'a> {
+    site: &'a str,
+    name: &'a str,
+    /// Time zone of the site.
+    zone: &'a str,
+    day: Option<i32>,
+    position: u64,
+    queues: Vec<BoardQueueView<'a>>,
+    counters: Vec<BoardCounterView<'a>>,
+    calls: Vec<BoardCallView<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct BoardQueueView<'a> {
+    id: &'a str,
+    name: &'a str,
+    /// State of the queue for those who would join it.
+    open: bool,
+    state: &'static str,
+    waiting: Vec<WaitingNumberView>,
+    waiting_count: usize,
+    /// Quoted wait for somebody who joins now: minutes, from and to. Absent without a forecast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minutes: Option<(u32, u32)>,
+    held_count: usize,
+    missed_count: usize,
+    last_called: Option<String>,
+    /// Text of the board about its calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announcement: Option<&'a Announcement>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct WaitingNumberView {
+    number: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct BoardCounterView<'a> {
+    id: &'a str,
+    name: &'a str,
+    queues: Vec<&'a str>,
+    open: bool,
+    state: &'static str,
+    serving: Option<BoardServingView>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct BoardServingView {
+    number: String,
+    queue: String,
+    called_at: i64,
+    /// Start of the service; absent while the ticket is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<i64>,
+    /// Time until which the called customer is expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<i64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct BoardCallView<'a> {
+    number: String,
+    queue: String,
+    counter: String,
+    counter_name: &'a str,
+    called_at: i64,
+    call: u32,
+}
+
+/// Public view of a site in this state, at a time in Unix milliseconds.
+pub(crate) fn current_board(
+    engine: &Engine,
+    visits: &VisitProjection,
+    settings: &SiteSettings,
+    view: SiteSnapshot,
+    now_ms: i64,
+) -> RenderedBoard {
+    let now = engine.decision_input(settings, now_ms);
+    let today = discard_past_day(&now, view);
+    RenderedBoard::render(board_view(settings, &today, &now, Some(visits)))
+}
+
+/// Public view of a site in this past state, at a time in Unix milliseconds, without quoted waits,
+/// which were known only then.
+pub(crate) fn past_board(settings: &SiteSettings, view: SiteSnapshot, at_ms: i64) -> RenderedBoard {
+    let now = settings.calendar.at(at_ms);
+    let today = discard_past_day(&now, view);
+    RenderedBoard::render(board_view(settings, &today, &now, None))
+}
+
+/// The snapshot, emptied if its day is over: nobody has come yet today.
+pub(crate) fn discard_past_day(now: &DecisionInput, view: SiteSnapshot) -> SiteSnapshot {
+    match view.site.day() {
+        Some(then) if then < now.day() => SiteSnapshot { site: Site::default(), ..view },
+        _ => view,
+    }
+}
+
+fn board_view<'a>(
+    settings: &'a SiteSettings,
+    view: &'a SiteSnapshot,
+    now: &DecisionInput,
+    history: Option<&VisitProjection>,
+) -> BoardView<'a> {
+    let site = &view.site;
+    let number =
+        |ticket: TicketId| site.ticket(ticket).map(|t| t.number.to_string()).unwrap_or_default();
+    let queues = settings.rules.queues.iter().map(|(id, rules)| {
+        let line = site.line(id);
+        let availability = site.availability(&settings.rules, id, now);
+        BoardQueueView {
+            id: id.as_str(),
+            name: &rules.name,
+            open: issues_numbers(availability),
+            state: availability_name(availability),
+            waiting: line
+                .waiting()
+                .take(MAX_LISTED_NUMBERS_PER_QUEUE)
+                .map(|ticket| WaitingNumberView { number: number(ticket) })
+                .collect(),
+            waiting_count: line.len(),
+            minutes: history.filter(|_| issues_numbers(availability)).and_then(|history| {
+                let fresh = site.quote_for_new_ticket(&settings.rules, id, now).estimate?;
+                let range = history.stabilize(&settings.subject, id, fresh, now.at);
+                Some((range.low, range.high))
+            }),
+            held_count: line.held(),
+            missed_count: line.missed(),
+            last_called: line.last_called().map(ToString::to_string),
+            announcement: settings.announcements.get(id),
+        }
+    });
+    let counters = settings.rules.counters.iter().map(|(id, rules)| BoardCounterView {
+        id: id.as_str(),
+        name: &rules.name,
+        queues: rules.queues.iter().map(|queue| queue.as_str()).collect(),
+        open: site.counter(id).is_open(),
+        state: counter_state_name(site.counter(id).state),
+        serving: serving_view(site, id),
+    });
+    let calls = site.recent_calls().map(|call| BoardCallView {
+        number: call.number.to_string(),
+        queue: call.queue.as_str().to_owned(),
+        counter: call.counter.as_str().to_owned(),
+        counter_name: settings.rules.counters.get(&call.counter).map_or("", |rules| &rules.name),
+        called_at: call.at.0,
+        call: call.call,
+    });
+    BoardView {
+        site: &settings.facts.id,
+        name: &settings.facts.name,
+        zone: &settings.facts.zone,
+        day: site.day().map(|day| day.0),
+        position: view.position.0,
+        queues: queues.collect(),
+        counters: counters.collect(),
+        calls: calls.collect(),
+    }
+}
+
+fn serving_view(site: &Site, counter: &CounterId) -> Option<BoardServingView> {
+    let ticket = site.ticket(site.counter(counter).serving?)?;
+    let (called_at, started_at, deadline) = match ticket.state {
+        TicketState::Called { at, deadline, .. } => (at.0, None, Some(deadline.0)),
+        TicketState::Serving { since, at, .. } => (since.0, Some(at.0), None),
+        _ => return None,
+    };
+    Some(BoardServingView {
+        number: ticket.number.to_string(),
+        queue: ticket.queue.as_str().to_owned(),
+        called_at,
+        started_at,
+        deadline,
+    })
+}
+
+/// True if somebody who joins now gets a number.
+fn issues_numbers(availability: QueueAvailability) -> bool {
+    matches!(availability, QueueAvailability::Open | QueueAvailability::Halted)
+}
+
+pub(crate) fn availability_name(availability: QueueAvailability) -> &'static str {
+    match availability {
+        QueueAvailability::Open => "open",
+        QueueAvailability::Full => "full",
+        QueueAvailability::Closing => "closing",
+        QueueAvailability::Paused => "paused",
+        QueueAvailability::Halted => "halted",
+        QueueAvailability::OutOfHours => "out_of_hours",
+        QueueAvailability::Closed => "closed",
+    }
+}
+
+pub(crate) fn counter_state_name(state: CounterState) -> &'static str {
+    match state {
+        CounterState::Offline => "offline",
+        CounterState::Open => "open",
+        CounterState::Break => "break",
+    }
+}

@@ -1,0 +1,49 @@
+//! Cache of the accounts' own templates, as WeChat returned them.
+
+use paihao_wechat::template::Template;
+use paihao_wechat::{AccountClient, CallPriority};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Time for which an account's templates are cached.
+const TTL: Duration = Duration::from_secs(300);
+
+/// Time limit of the request to WeChat. Without a response, fields are named by their keys.
+const LIST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Templates of an account, with the time at which they were read.
+type CachedTemplates = (Instant, Arc<Vec<Template>>);
+
+/// Cache of the accounts' own templates.
+pub(crate) struct TemplateCache {
+    wechat: AccountClient,
+    cached: Mutex<HashMap<String, CachedTemplates>>,
+}
+
+impl TemplateCache {
+    /// An empty cache.
+    pub(crate) fn new(wechat: AccountClient) -> TemplateCache {
+        TemplateCache { wechat: wechat.with_priority(CallPriority::Low), cached: Mutex::default() }
+    }
+
+    /// Templates of an account; none if WeChat does not answer in time.
+    pub(crate) async fn for_account(&self, account: &str) -> Arc<Vec<Template>> {
+        let known = self.cached.lock().get(account).cloned();
+        if let Some((when, templates)) = &known
+            && when.elapsed() < TTL
+        {
+            return templates.clone();
+        }
+        let listed = tokio::time::timeout(LIST_TIMEOUT, self.wechat.list_templates(account)).await;
+        let templates = match listed {
+            Ok(Ok(templates)) => Arc::new(templates),
+            _ => known.map(|(_, templates)| templates).unwrap_or_default(),
+        };
+        // Also after a failure: WeChat is not asked with every letter that somebody types.
+        self.cached.lock().insert(account.to_owned(), (Instant::now(), templates.clone()));
+        templates
+    }
+}
