@@ -20,8 +20,7 @@ pub struct Routing {
     /// Number of concurrent deliveries of the same event; 0 counts as 1.
     pub deliveries: usize,
     /// Callbacks to use instead of the account's. The n-th delivery goes to the n-th of them,
-    /// starting
-    /// again at the first if there are fewer.
+    /// starting again at the first if there are fewer.
     pub to: Vec<String>,
 }
 

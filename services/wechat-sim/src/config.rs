@@ -26,8 +26,7 @@ pub struct SimConfig {
     /// True if an unknown openid counts as a follower, instead of being invalid (40003).
     pub everybody_follows: bool,
     /// Address of a page to show beside the phones, such as a board. The page has to allow framing
-    /// by
-    /// the simulator's pages.
+    /// by the simulator's pages.
     pub beside: Option<String>,
 }
 
@@ -112,8 +111,7 @@ pub struct Behaviour {
     /// Answer to a second template message with the same `client_msg_id`.
     pub duplicate: OnDuplicate,
     /// True if a forced refresh of the stable token ends the former one at once, instead of after
-    /// an
-    /// overlap of five minutes.
+    /// an overlap of five minutes.
     pub force_kills_former: bool,
     /// True if a new token of the classic channel ends the former one at once.
     pub classic_kills_former: bool,
@@ -128,8 +126,7 @@ pub struct Behaviour {
     /// Seconds by which the `Date` of every response is off.
     pub date_off_s: i64,
     /// True if every JSON response contains raw control characters, an invalid escape and invalid
-    /// UTF-8,
-    /// as real ones have.
+    /// UTF-8, as real ones have.
     pub dirty: bool,
     /// Receipt of a message.
     pub receipt: Receipt,
@@ -202,8 +199,7 @@ pub struct Receipt {
     /// True if the receipt is pushed before the API call is answered.
     pub before_answer: bool,
     /// True if the receipt of a template message with a `client_msg_id` has 0 as its `MsgID`, as
-    /// was
-    /// reported once.
+    /// was reported once.
     pub zero_id: bool,
 }
 

@@ -1,6 +1,5 @@
 //! Sealing of pushes and opening of replies in WeChat's compatible and secure modes. The chaining
-//! of
-//! blocks is written by hand, so that it agrees with the product only if both are right.
+//! of blocks is written by hand, so that it agrees with the product only if both are right.
 
 use aes::Aes256;
 use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};

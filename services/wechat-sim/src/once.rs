@@ -32,8 +32,7 @@ impl MessageDedup {
     }
 
     /// Returns the msgid of an earlier message with this id. If there is none, records `msgid` for
-    /// it
-    /// and returns `None`.
+    /// it and returns `None`.
     pub(crate) fn get_or_insert(
         &mut self,
         appid: &str,

@@ -77,8 +77,7 @@ async fn beside(State(world): State<SharedState>) -> Json<Value> {
 }
 
 /// Streams each new chat line and code. The event `again` tells the page that it missed some and
-/// has
-/// to reload them.
+/// has to reload them.
 async fn events(
     State(world): State<SharedState>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {

@@ -41,8 +41,7 @@ pub enum ReplyOutcome {
 impl ReplyOutcome {
     /// Classifies the body of a 2xx answer to a push from `openid`. An empty body and `success` are
     /// never sealed. A reply must be sealed in secure mode, may be in compatible mode, and must not
-    /// be in
-    /// plain mode.
+    /// be in plain mode.
     pub(crate) fn classify(body: &[u8], openid: &str, account: &SimAccount) -> Self {
         let wrong = |reason: &str| Self::UserSawError { reason: reason.to_owned() };
         let Ok(body) = str::from_utf8(body) else { return wrong("not UTF-8") };

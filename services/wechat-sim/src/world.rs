@@ -49,8 +49,7 @@ impl AccountState {
     }
 
     /// Returns the callbacks of the next push, the one for the first delivery first; empty if there
-    /// are
-    /// none.
+    /// are none.
     pub(crate) fn next_urls(&self) -> Vec<String> {
         let mut urls = self.urls.read().clone();
         if !urls.is_empty() {

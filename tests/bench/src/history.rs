@@ -1,6 +1,5 @@
 //! `bench history`: time that a gateway needs to read the visit log at its start, and the memory
-//! that
-//! it keeps, compared with reading the same log and dropping it.
+//! that it keeps, compared with reading the same log and dropping it.
 
 use anyhow::Context as _;
 use clap::Args;

@@ -27,8 +27,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum BenchCommand {
     /// From a callback to a durable number, compared with a floor, a null handler and the
-    /// tutorial's
-    /// gateway.
+    /// tutorial's gateway.
     Callback(callback::Options),
     /// Error of the estimated waits at synthetic sites, compared with simpler estimators.
     Estimate(estimate::Options),

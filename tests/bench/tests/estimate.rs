@@ -42,8 +42,7 @@ fn the_short_form_is_no_worse_than_recorded() {
     for setting in settings {
         let of = |figure: &Value| figure.as_f64().unwrap();
         // The first simple estimator is skipped. The others know neither the line nor the counters,
-        // or do
-        // not know how long the services in progress have lasted.
+        // or do not know how long the services in progress have lasted.
         let ours = of(&setting["error"]["seen"]);
         for simple in &setting["simple"].as_array().unwrap()[1..] {
             assert!(ours < of(&simple[1]["seen"]), "{} is better in {setting}", simple[0]);

@@ -35,8 +35,7 @@ pub fn corpus_folder(target: &Target) -> PathBuf {
 ///
 /// # Errors
 /// The codec panicked, exceeded its memory limit or accepted an input that it must refuse. The
-/// input is
-/// written beside the corpus, to be added to it once the fault is corrected.
+/// input is written beside the corpus, to be added to it once the fault is corrected.
 pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<RunSummary> {
     let folder = corpus_folder(target);
     let mut files: Vec<_> = std::fs::read_dir(&folder)

@@ -1,8 +1,8 @@
 //! Targets of the fuzzer: each part of the codec alone, and the whole as a callback reaches it.
 //!
 //! A target returns a word for the answer to an input, or a description of a violation. Accepted
-//! input
-//! is compared with the simulator's reading of WeChat's rules, which shares no code with the codec.
+//! input is compared with the simulator's reading of WeChat's rules, which shares no code with the
+//! codec.
 
 use paihao_wechat::callback::{
     AesKey, CallbackError, CallbackQuery, Message, Mode, Protection, decrypt, parse,
@@ -49,8 +49,7 @@ fn query(input: &[u8]) -> Result<String, String> {
     match CallbackQuery::parse(&String::from_utf8_lossy(input)) {
         Ok(query) => {
             // A decoded value is no longer than its encoded form, except that each invalid UTF-8
-            // byte becomes
-            // three bytes.
+            // byte becomes three bytes.
             let longest = 3 * input.len();
             let long = |text: &str| text.len() > longest;
             if long(&query.signature) || long(&query.timestamp) || long(&query.nonce) {
@@ -103,8 +102,7 @@ fn compare_decryption(encrypted: &str) -> Result<String, String> {
 }
 
 /// Seals a message correctly except for the faults in the first bytes of the input: padding,
-/// length,
-/// appid.
+/// length, appid.
 fn sealed(input: &[u8]) -> Result<String, String> {
     let [flags, pad_byte, pad_count, length @ ..] = *input.first_chunk().unwrap_or(&[0; 7]);
     let message = input.get(7..).unwrap_or_default();

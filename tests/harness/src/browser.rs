@@ -54,8 +54,7 @@ impl ChromeDriver {
     }
 
     /// Arguments of the browser: no screen, a temporary profile, connections to loopback only, and
-    /// an end
-    /// together with its driver.
+    /// an end together with its driver.
     pub fn arguments(&self) -> Vec<String> {
         let profile = self.folder.path().join("profile");
         let mut arguments = vec![format!("--user-data-dir={}", profile.display())];
@@ -67,8 +66,7 @@ impl ChromeDriver {
 const BROWSER_ARGUMENTS: [&str; 15] = [
     "--headless=new",
     // These are internal pages of the browser, loaded for each window although nobody sees them,
-    // and
-    // they take longer than the rest of its start. chromedriver adds features to this list.
+    // and they take longer than the rest of its start. chromedriver adds features to this list.
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,\
      PreloadTopChromeWebUI",
     "--no-sandbox",

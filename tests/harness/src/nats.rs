@@ -49,8 +49,7 @@ impl NatsServer {
     }
 
     /// Returns the server that all tests of the binary share, started on first use. Tests separate
-    /// their
-    /// data by namespace and must not kill it.
+    /// their data by namespace and must not kill it.
     pub fn shared() -> &'static NatsServer {
         static SHARED: OnceLock<NatsServer> = OnceLock::new();
         SHARED.get_or_init(NatsServer::start)
@@ -88,8 +87,7 @@ impl NatsServer {
     }
 
     /// Restarts the server on the same port with the same data, killing it first if it runs.
-    /// Returns when
-    /// it has recovered its data.
+    /// Returns when it has recovered its data.
     pub fn restart(&self) {
         let mut running = self.running.lock();
         running.take();

@@ -75,8 +75,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // The guardian ends first, because the id of a reaped process may be given to another one.
-        // Its
-        // `cat` ends when the pipe closes, and by then nothing acts on that.
+        // Its `cat` ends when the pipe closes, and by then nothing acts on that.
         let _ = self.guardian.kill();
         let _ = self.guardian.wait();
         let _ = self.child.kill();

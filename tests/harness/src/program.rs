@@ -16,8 +16,7 @@ pub struct Program {
 
 impl Program {
     /// Starts `binary` with these arguments, in which `{dir}` stands for its folder. `files` (name
-    /// and
-    /// text) are written to the folder first. The process inherits no environment but PATH.
+    /// and text) are written to the folder first. The process inherits no environment but PATH.
     pub fn start(binary: impl AsRef<Path>, arguments: &[&str], files: &[(&str, &str)]) -> Program {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let dir = folder.path().to_str().expect("temporary folders have plain names").to_owned();

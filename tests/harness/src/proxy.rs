@@ -56,10 +56,8 @@ impl Proxy {
     }
 
     /// Closes every connection, and each new one, until [`restore`](Self::restore). New connections
-    /// are
-    /// accepted and closed at once, so that they can be counted; to have them refused, kill the
-    /// server
-    /// behind the proxy.
+    /// are accepted and closed at once, so that they can be counted; to have them refused, kill the
+    /// server behind the proxy.
     pub fn cut(&self) {
         self.shared.forwarding.send_replace(false);
         let gone = crate::wait::wait_blocking(Duration::from_secs(5), || {

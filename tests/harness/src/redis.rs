@@ -41,8 +41,7 @@ impl RedisServer {
     }
 
     /// Returns the server that all tests of the binary share, started on first use. Tests separate
-    /// their
-    /// data by namespace and must not kill it.
+    /// their data by namespace and must not kill it.
     pub fn shared() -> &'static RedisServer {
         static SHARED: OnceLock<RedisServer> = OnceLock::new();
         SHARED.get_or_init(RedisServer::start)
@@ -64,8 +63,7 @@ impl RedisServer {
     }
 
     /// Restarts the server on the same port with the same data, killing it first if it runs.
-    /// Returns when
-    /// it has loaded its data.
+    /// Returns when it has loaded its data.
     pub fn restart(&self) {
         let mut running = self.running.lock();
         running.take();

@@ -3,22 +3,19 @@
 use std::path::{Path, PathBuf};
 
 /// Path of the newest nats-server: `PAIHAO_NATS_SERVER`, or the one that `tests/run` installed, or
-/// the
-/// one in PATH.
+/// the one in PATH.
 pub fn nats_server() -> PathBuf {
     find("PAIHAO_NATS_SERVER", "nats-server", true)
 }
 
 /// Path of the oldest supported nats-server: `PAIHAO_NATS_SERVER_OLDEST`, or the one that
-/// `tests/run`
-/// installed.
+/// `tests/run` installed.
 pub fn nats_server_oldest() -> PathBuf {
     find("PAIHAO_NATS_SERVER_OLDEST", "nats-server-oldest", false)
 }
 
 /// Path of redis-server: `PAIHAO_REDIS_SERVER`, or the one that `tests/run` installed, or the one
-/// in
-/// PATH.
+/// in PATH.
 pub fn redis_server() -> PathBuf {
     find("PAIHAO_REDIS_SERVER", "redis-server", true)
 }

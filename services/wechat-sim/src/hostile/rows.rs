@@ -87,8 +87,7 @@ impl ForgeryTarget<'_> {
     }
 
     /// Builds the body around a sealed text. In compatible mode the true fields stand beside it, so
-    /// that
-    /// a server that reads those is detected.
+    /// that a server that reads those is detected.
     fn sealed_body(&self, encrypt: &str) -> String {
         sealed_body(self.account.mode, &self.account.original_id, self.body, encrypt)
     }

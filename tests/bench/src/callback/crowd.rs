@@ -24,8 +24,7 @@ pub struct ScanGenerator {
 }
 
 /// Callback with placeholders for the person and the site. Filling it in costs a few stores, so
-/// that
-/// the load generator leaves the machine to the measured servers.
+/// that the load generator leaves the machine to the measured servers.
 #[derive(Clone)]
 pub struct CallbackForm {
     bytes: Vec<u8>,

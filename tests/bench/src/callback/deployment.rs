@@ -128,8 +128,7 @@ impl Deployment {
     }
 
     /// Waits until the notifier has read the whole ledger. Returns the number of unread entries,
-    /// which is
-    /// not 0 after the time limit.
+    /// which is not 0 after the time limit.
     pub async fn wait_until_planned(&self, at_most: Duration) -> anyhow::Result<u64> {
         let client = async_nats::connect(self.nats.url()).await?;
         let context = async_nats::jetstream::new(client);

@@ -82,9 +82,8 @@ pub struct RateRatio {
     #[serde(flatten)]
     pub spread: RoundSpread,
     /// Ratio from processor time alone: that of all of the other server's processes per request,
-    /// divided
-    /// by that of the gateway's. It equals the ratio of rates if nothing else uses the machine, and
-    /// varies far less if something does.
+    /// divided by that of the gateway's. It equals the ratio of rates if nothing else uses the
+    /// machine, and varies far less if something does.
     pub by_cpu: f64,
 }
 
@@ -98,8 +97,7 @@ pub struct OpenLoopFigures {
     /// Time from the due moment of a request to the whole answer.
     pub latency: Latency,
     /// Time from the due moment of a request to its sending: the generator's own delay and the wait
-    /// for
-    /// a free connection.
+    /// for a free connection.
     pub late: Latency,
     /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
     pub others: f64,

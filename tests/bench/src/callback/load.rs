@@ -1,6 +1,5 @@
 //! Load generator: a closed loop measures the highest rate of a server, an open loop the latency at
-//! a
-//! fixed rate.
+//! a fixed rate.
 
 use super::crowd::{CallbackForm, ScanGenerator, secure_account, unseal_reply};
 use super::wire::{HttpConnection, HttpReply};
@@ -40,8 +39,7 @@ pub struct LoadSpan {
     /// Time of recording.
     pub recorded: Duration,
     /// Fewest requests to record, even if that takes longer: a machine that is busy with other work
-    /// may
-    /// let few through.
+    /// may let few through.
     pub min_requests: u64,
     /// Most requests, those of the warm-up included.
     pub max_requests: u64,
@@ -183,8 +181,7 @@ pub fn run_closed_loop(
 
 /// Runs an open loop: requests become due at a fixed rate, independent of earlier answers, and the
 /// first free connection sends the one that has been due longest. Latency counts from the due
-/// moment,
-/// so a stall of the server counts for every request that had to wait.
+/// moment, so a stall of the server counts for every request that had to wait.
 pub fn run_open_loop(
     target: Target,
     crowd: &Arc<ScanGenerator>,

@@ -59,8 +59,7 @@ pub struct Options {
     #[arg(long)]
     million: bool,
     /// Small numbers, below half a minute, which show that the benchmark works and not how fast
-    /// anything
-    /// is.
+    /// anything is.
     #[arg(long)]
     short: bool,
     /// File to which the figures are also written, as JSON.

@@ -34,8 +34,7 @@ const MIN_TURN_REQUESTS: u64 = 50;
 const MIN_OPEN_RATE: f64 = 25.0;
 
 /// Duration of a stretch, after which callbacks are signed anew; a signature older than five
-/// minutes
-/// is refused.
+/// minutes is refused.
 const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Runs the whole measurement.

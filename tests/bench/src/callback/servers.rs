@@ -196,8 +196,7 @@ impl TutorialBaseline {
     }
 
     /// Makes the two calls in sequence, because the second needs the token. The channel is the
-    /// stable one;
-    /// on the classic one, concurrent requests would end each other's tokens.
+    /// stable one; on the classic one, concurrent requests would end each other's tokens.
     async fn send_template(&self) -> Result<(), paihao_wechat::CallError> {
         let issued = self.wechat.stable_token(&self.app, &self.secret, false).await?;
         let person = self.next.fetch_add(1, Ordering::Relaxed);

@@ -35,8 +35,7 @@ impl Rng {
     }
 
     /// Returns a log-normally distributed number with this mean and this standard deviation, given
-    /// as a
-    /// share of the mean.
+    /// as a share of the mean.
     pub fn lognormal(&mut self, mean: f64, variation: f64) -> f64 {
         let variance = (1.0 + variation * variation).ln();
         let angle = std::f64::consts::TAU * self.uniform();

@@ -36,8 +36,7 @@ pub struct SettingFigures {
     /// Standard error of that mean, over the seeds.
     pub error_spread: f64,
     /// Difference of the product's error to that of the last simple estimator, on the same days,
-    /// with its
-    /// standard error.
+    /// with its standard error.
     pub gain: (f64, f64),
     /// Median absolute error.
     pub median_error: f64,

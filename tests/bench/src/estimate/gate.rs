@@ -10,8 +10,7 @@ const TABLE_TOLERANCE: f64 = 1.05;
 const RECORD_TOLERANCE: f64 = 1.03;
 
 /// Mean absolute errors of the short form, in minutes, as it prints them. They are replaced when
-/// the
-/// estimator improves.
+/// the estimator improves.
 const RECORDED_ERRORS: [(char, f64); 5] =
     [('A', 4.759), ('B', 3.331), ('C', 10.556), ('D', 6.628), ('E', 2.830)];
 

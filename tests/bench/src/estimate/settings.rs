@@ -189,8 +189,7 @@ fn restaurant() -> Setting {
 }
 
 /// The hall with services 35 % slower after noon, and with fewer people to match the table's
-/// shorter
-/// wait.
+/// shorter wait.
 fn slow_afternoon() -> Setting {
     let hall = hall();
     Setting {

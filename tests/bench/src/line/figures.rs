@@ -75,8 +75,7 @@ impl Figures {
     }
 
     /// Memory of one more ticket in a long line, without the fixed part of a site: the difference
-    /// between
-    /// the two longest lines.
+    /// between the two longest lines.
     pub fn bytes_per_waiting(&self) -> Option<f64> {
         let [.., shorter, longer] = &self.pure[..] else { return None };
         let bytes = |one: &DomainFigures| one.bytes_per_ticket * one.waiting as f64;

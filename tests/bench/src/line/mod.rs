@@ -94,7 +94,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(measure_ledgers(&options, &mut figures))?;
     }
-    // This includes the work of NATS, which is part of only some of the measurements.
+    // The others include NATS, which is part of only some of the measurements.
     let spent = process_usage(std::process::id())?.cpu.saturating_sub(own);
     let others = machine_cpu_time()?.saturating_sub(busy).saturating_sub(spent).as_secs_f64();
     figures.others = others / (begun.elapsed().as_secs_f64() * processors() as f64);

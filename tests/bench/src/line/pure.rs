@@ -41,8 +41,7 @@ impl InMemorySite {
             hall.take_number()?;
         }
         // Old commands are forgotten, and the rounds below leave the same number of recent ones at
-        // every
-        // site.
+        // every site.
         hall.now.at = hall.now.at.plus_ms(COMMAND_RETENTION_MS + 1);
         for _ in 0..COMMAND_RETENTION_MS / DECISION_INTERVAL_MS / COMMANDS_PER_ROUND as i64 {
             hall.run_round()?;

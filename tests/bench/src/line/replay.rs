@@ -14,8 +14,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 /// Sites of the events. Each decides one command at a time, so that an entry has one decision, as
-/// on
-/// an ordinary day.
+/// on an ordinary day.
 const REPLAY_SITES: usize = 128;
 
 /// Writes this number of events and measures their replay.

@@ -87,8 +87,7 @@ impl BenchEngine {
 }
 
 /// Lets concurrent clients work for `time` and returns the rate a second; each piece of work counts
-/// as
-/// `worth`.
+/// as `worth`.
 async fn measure_rate<F>(
     clients: u64,
     time: Duration,

@@ -1,6 +1,5 @@
 //! `bench qr`: time from a browser's request to its code, with and without ready codes, compared
-//! with
-//! the tutorial's way.
+//! with the tutorial's way.
 //!
 //! In reading order: [`load`] sends requests and measures; [`rounds`] is the course of a run;
 //! [`figures`] holds and formats the results.

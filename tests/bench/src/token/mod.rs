@@ -2,9 +2,8 @@
 //! tokens.
 //!
 //! In reading order: [`ways`] are the product's way to a token and two others; [`callers`] is a
-//! process
-//! that calls in one of them; [`stage`] starts the deployment; [`scenes`] are the scenarios;
-//! [`report`] formats the results.
+//! process that calls in one of them; [`stage`] starts the deployment; [`scenes`] are the
+//! scenarios; [`report`] formats the results.
 
 mod ways;
 

@@ -55,8 +55,7 @@ impl WatchedGateway {
     }
 
     /// Opens every site's counter and fills the lines. Returns the paths of the streams of tickets
-    /// that
-    /// are never called, each as often as a ticket may be watched.
+    /// that are never called, each as often as a ticket may be watched.
     pub async fn fill_queues(
         &self,
         sites: usize,
@@ -84,8 +83,7 @@ impl WatchedGateway {
     }
 
     /// Link id of the ticket that was taken last, read from the ledger; people without WeChat have
-    /// it on
-    /// their slip.
+    /// it on their slip.
     async fn newest_ticket(&self, ledger: &NatsLedger, site: &str) -> anyhow::Result<String> {
         let last = ledger.last(&LEDGER, &Subject::new(&["shop", site])?).await?;
         let last = last.context("a site without a commit")?;

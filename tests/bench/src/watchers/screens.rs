@@ -76,8 +76,7 @@ pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> a
 }
 
 /// Number of the newest call in a site's event, or of the queue in a ticket's; empty before the
-/// first
-/// call. `None` for any other text.
+/// first call. `None` for any other text.
 fn newest_call(event: &[u8]) -> Option<&str> {
     if find(event, b"\"queue_state\":").is_some() {
         let Some(called) = find(event, b"\"last_called\":\"") else { return Some("") };
