@@ -1,5 +1,5 @@
-//! Every act of staff, in each role: done, or refused as the document says, which says what
-//! `docs/reference/transitions.md` does.
+//! Tests of every act of staff in each role. It is carried out or refused as the OpenAPI document
+//! says, and the document agrees with `docs/reference/transitions.md`.
 
 use super::everywhere::sample_body;
 use super::fixture::Fixture;
@@ -7,11 +7,11 @@ use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use futures::{StreamExt, stream};
 
-/// A transition's number and the state before.
+/// Number of a transition and the state before it.
 type Transition = Option<(&'static str, &'static str)>;
 
-/// An act that can be done after the script, in which `WHO` is whoever does it; and how the table
-/// of transitions calls it: its number and the state before, if it has a row there.
+/// Acts with the script that makes each possible, in which `WHO` is the actor, and their rows in
+/// the table of transitions, if there are any.
 const ACTS: &[(&str, &str, Transition)] = &[
     ("numbers", "", None),
     ("numbers_csv", "", None),
@@ -75,7 +75,7 @@ const FINISH_TICKET: &str = "WHO open_counter
     WHO call_next
     WHO finish";
 
-/// The roles of keys, and their columns in the table of transitions.
+/// Roles of keys, with their columns in the table of transitions.
 const ROLES: [(&str, usize); 4] = [("staff", 6), ("manager", 8), ("api", 9), ("api_manager", 10)];
 
 pub async fn run(met: &Coverage) {
