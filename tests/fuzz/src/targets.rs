@@ -170,7 +170,7 @@ fn callback(input: &[u8]) -> Result<String, String> {
     }
 }
 
-/// True for the one message that the corpus contains in sealed form, the published example.
+/// True for the published example, the only message that exists in sealed form.
 fn is_published_example(message: &Message) -> bool {
     message.from_user.expose() == "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
         && message.to_user == "gh_10f6c3c3ac5a"

@@ -161,7 +161,7 @@ impl ValidityChecks {
         }
     }
 
-    /// True if no check failed.
+    /// True if all replies were good and all numbers in order.
     pub fn is_valid(&self) -> bool {
         self.bad_replies == 0 && self.sites_out_of_order == 0
     }
