@@ -14,7 +14,7 @@ use paihao_wechat::fingerprint;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// ReportHandler that are handled at the same time.
+/// Limit of the reports that are handled at the same time.
 const MAX_IN_FLIGHT: usize = 16;
 
 /// Attempts after which a report of an account that no replica knows becomes a dead letter.

@@ -119,7 +119,7 @@ fn a_forced_token_that_is_refused_at_once_is_fetched_again_only_when_another_may
     state.report_refused(&fingerprint("b"));
     assert_eq!(state.decide(NOW + SECOND, Some(&stored)), wait(NOW + 30 * SECOND));
     assert_eq!(state.decide(NOW + 30 * SECOND, Some(&stored)), FETCH);
-    // Refused an hour later, it has nothing to do with the force.
+    // A refusal an hour later is unrelated to the forced fetch.
     assert_eq!(state.decide(NOW + HOUR, Some(&stored)), FETCH);
 }
 
@@ -189,7 +189,7 @@ fn forcing_keeps_to_wechats_ration_however_many_refusals_come() {
                 now = until_ms;
             }
         }
-        // A keeper that takes over remembers nothing but what is stored.
+        // A keeper that takes over knows only what is stored.
         if forced.len() == next_death {
             state = stable();
             next_death += 7;

@@ -172,7 +172,7 @@ async fn many_refusals_of_one_token_make_one_fetch() {
     until("the reports are settled", async || world.queue.open() == 0).await;
     assert_eq!(world.wechat.calls().len(), 2, "one ask, and nothing forced");
     assert_eq!(world.wechat.forced(), 0);
-    // A straggler that still had the old one.
+    // A late caller still reports the old token.
     let late = world.reader().replace_refused(ACCOUNT, &refused).await.unwrap();
     assert_eq!(late.expose(), "2_token");
     sleep(secs(300)).await;

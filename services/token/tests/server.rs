@@ -169,7 +169,7 @@ async fn many_reports_of_one_token_are_answered_with_the_one_newer_one() {
     assert!(works(&owner, &newer[0]).await);
     let stats = owner.wechat.stats();
     assert_eq!((stats.token_fetches(), stats.forced_refreshes), (2, 0));
-    // Who is late learns at once that there is a newer one.
+    // A late report is answered at once with the newer token.
     let late: Value = owner.report(&old).await.json().await.unwrap();
     assert_eq!(late["access_token"], newer[0].as_str());
     assert_eq!(owner.wechat.stats().token_fetches(), 2);
@@ -327,12 +327,12 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
     }
     owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     meet("report_refused_token", report("shop", KEY, of_first.clone()).await).await;
-    // Now there is none to be had.
+    // From here on no token can be fetched.
     let last = json!({ "access_token": owner.token().await }).to_string();
     owner.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", 40164));
     owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     meet("report_refused_token", report("shop", KEY, last).await).await;
-    // One that never had a token.
+    // This account never had a token.
     let new = Account {
         name: "gone".into(),
         app: AppId("wx0000000000000404".into()),

@@ -67,7 +67,7 @@ impl Hall {
     }
 
     fn reader(&self) -> TokenReader {
-        // Patience for a busy machine; nothing here waits this long when it works.
+        // The timeout has room for a busy machine; nothing here waits this long when it works.
         let options =
             TokenReaderOptions { wait_timeout: Duration::from_secs(30), ..Default::default() };
         TokenReader::new(self.cache.clone(), self.ledger.clone(), Arc::new(SystemClock), options)

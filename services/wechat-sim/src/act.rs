@@ -1,4 +1,4 @@
-//! What customers do: scan, follow, unfollow, write.
+//! Actions of customers: scan, follow, unfollow, write, press a menu entry.
 
 use std::sync::Arc;
 
@@ -13,48 +13,48 @@ use crate::push::{Push, PushOverrides, PushRecord, push};
 use crate::reply::{ReplyOutcome, SERVICE_ERROR_TEXT};
 use crate::world::{AccountState, SharedState};
 
-/// How an event reaches the account's callbacks.
+/// Delivery of an event to callbacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Routing {
-    /// How many times the same event is delivered, concurrently; 0 counts as 1.
+    /// Number of concurrent deliveries of the same event; 0 counts as 1.
     pub deliveries: usize,
-    /// Callbacks to use instead of the account's: the n-th delivery goes to the n-th of them,
-    /// round again when there are fewer.
+    /// Callbacks to use instead of the account's. The n-th delivery goes to the n-th of them,
+    /// starting again at the first if there are fewer.
     pub to: Vec<String>,
 }
 
 impl Routing {
-    /// The same event to each of these callbacks at the same time.
+    /// Sends the same event to each of these callbacks at the same time.
     pub fn to_each<S: Into<String>>(urls: impl IntoIterator<Item = S>) -> Self {
         let to: Vec<_> = urls.into_iter().map(Into::into).collect();
         Self { deliveries: to.len(), to }
     }
 }
 
-/// What a customer sees on scanning.
+/// Result of a scan that the customer sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScanResult {
-    /// They follow already: a `SCAN` event.
+    /// The customer followed already: a `SCAN` event.
     Scanned,
-    /// They follow from now on: a `subscribe` event with the scene.
+    /// The customer follows from now on: a `subscribe` event with the scene.
     Followed,
-    /// 二维码已过期, and no event.
+    /// The code has expired (二维码已过期): no event.
     Expired,
-    /// Not a code of any account here, and no event.
+    /// The code belongs to no account of the simulator: no event.
     Unknown,
 }
 
-/// What came of something a customer did.
+/// Outcome of an action of a customer.
 #[derive(Debug, Clone, Serialize)]
 pub struct ActionOutcome {
-    /// What the customer saw, for a scan.
+    /// Result of a scan; absent for other actions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<ScanResult>,
-    /// One for each delivery asked for, in order; empty when there was no event.
+    /// One record for each delivery, in order; empty if there was no event.
     pub pushes: Vec<Arc<PushRecord>>,
-    /// The text reply that was shown in the chat.
+    /// Text reply that was shown in the chat.
     pub reply: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl ActionOutcome {
     }
 }
 
-/// A customer scans the code with this ticket or content.
+/// Lets a customer scan the code with this ticket or content.
 pub(crate) async fn scan(
     world: &SharedState,
     openid: &str,
@@ -112,7 +112,7 @@ pub(crate) async fn scan(
     ActionOutcome { seen: Some(seen), ..outcome }
 }
 
-/// A customer follows the account without scanning.
+/// Lets a customer follow the account without scanning.
 pub(crate) async fn follow(
     world: &SharedState,
     account: &AccountState,
@@ -135,7 +135,7 @@ pub(crate) async fn follow(
     push_event(world, account, openid, "subscribe", body.finish(), Routing::default(), true).await
 }
 
-/// A customer unfollows; whatever the account answers is not shown.
+/// Lets a customer unfollow; the account's reply is not shown.
 pub(crate) async fn unfollow(
     world: &SharedState,
     account: &AccountState,
@@ -158,7 +158,7 @@ pub(crate) async fn unfollow(
         .await
 }
 
-/// A customer writes to the account. Only followers can: `None` otherwise.
+/// Lets a customer write to the account; `None` if they do not follow it.
 pub(crate) async fn send_text(
     world: &SharedState,
     account: &AccountState,
@@ -185,7 +185,7 @@ pub(crate) async fn send_text(
     Some(push_event(world, account, openid, "text", body.finish(), routing, true).await)
 }
 
-/// A customer presses an entry of the account's menu. Only followers see it: `None` otherwise.
+/// Lets a customer press a menu entry; `None` if they do not follow the account.
 pub(crate) async fn click(
     world: &SharedState,
     account: &AccountState,
@@ -209,7 +209,7 @@ pub(crate) async fn click(
     Some(push_event(world, account, openid, "CLICK", body.finish(), routing, true).await)
 }
 
-/// Pushes a body as it is: for hostile and odd ones.
+/// Pushes a body unchanged, for tests of malformed input.
 pub(crate) async fn push_raw(
     world: &SharedState,
     account: &AccountState,
@@ -233,7 +233,7 @@ fn grey_line(text: &str) -> ChatContent {
     ChatContent::Note { text: text.to_owned() }
 }
 
-/// The head of a body about this customer, created now.
+/// Starts a payload about this customer, created now.
 pub(crate) fn payload_head(account: &AccountState, openid: &str, kind: &str) -> Payload {
     Payload::new(&account.config.original_id, openid, wall_ms() / 1000, kind)
 }
@@ -279,7 +279,8 @@ async fn push_event(
     ActionOutcome { seen: None, pushes, reply: shown.filter(|_| visible) }
 }
 
-/// Every delivery asked for, at the same time, and to the end even if nobody waits for it.
+/// Pushes all requested copies concurrently, each as a task that finishes even if the caller stops
+/// waiting.
 async fn push_all(
     world: &SharedState,
     account: &AccountState,
@@ -299,20 +300,20 @@ async fn push_all(
     join_all(copies.collect::<Vec<_>>()).await.into_iter().filter_map(Result::ok).collect()
 }
 
-/// What one account knows of one customer.
+/// State of one customer with one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PersonState {
-    /// The account.
+    /// AppID of the account.
     pub appid: String,
-    /// The customer.
+    /// Openid of the customer.
     pub openid: String,
-    /// Whether they follow it.
+    /// True if the customer follows the account.
     pub follows: bool,
-    /// How they refuse its messages.
+    /// Refusal of the account's messages.
     pub refuses: Refusal,
 }
 
-/// Everybody, or those with this openid, in no order.
+/// Returns the states of all customers, or of those with this openid, in no particular order.
 pub(crate) fn person_states(world: &SharedState, only: Option<&str>) -> Vec<PersonState> {
     let people = world.people.lock();
     let wanted = people.all().filter(|(_, openid, _)| only.is_none_or(|only| only == *openid));

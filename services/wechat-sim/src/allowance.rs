@@ -1,5 +1,5 @@
-//! What an account may send to one customer: free texts for a while after they did something,
-//! subscription notices they agreed to, and not the same or too much in a short time.
+//! Limits of messages to one customer: send windows for free texts, agreements to subscription
+//! notices, and the throttle of template messages.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 const MINUTE_MS: u64 = 60 * 1000;
 const TWO_DAYS_MS: u64 = 48 * 3600 * 1000;
 
-/// What a customer did that lets the account write to them.
+/// Interaction of a customer that opens a send window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
-    /// They wrote: five texts in 48 hours.
+    /// A text of the customer: five texts within 48 hours.
     Message,
-    /// They tapped a menu: three in a minute.
+    /// A tap on the menu: three texts within a minute.
     Menu,
-    /// They followed: three in a minute.
+    /// A follow: three texts within a minute.
     Follow,
-    /// They scanned a code: three in a minute.
+    /// A scan: three texts within a minute.
     Scan,
 }
 
@@ -33,35 +33,35 @@ impl Trigger {
     }
 }
 
-/// How several open windows count together, which nobody knows of the real WeChat.
+/// Combination of several open send windows; WeChat's own rule is not documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowPolicy {
-    /// Each has its own count, and they add up.
+    /// Each window has its own count, and the counts add up.
     AddUp,
-    /// The newest replaces the others.
+    /// The newest window replaces the others.
     NewestOnly,
 }
 
-/// How messages to one customer are throttled, by rules that nobody has published.
+/// Throttle of template messages to one customer; WeChat's own rules are not published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Throttle {
-    /// The same content within 60 seconds is refused with 40241.
+    /// Refuses the same content within 60 seconds with 40241.
     pub same_in_a_minute: bool,
-    /// More messages than this in `within` are refused with 43117; 0 is no limit.
+    /// Limit of messages within `within`, beyond which they are refused with 43117; 0 is no limit.
     pub most: u32,
-    /// The span of `most`.
+    /// Time span of `most`.
     pub within: Duration,
 }
 
-/// One customer's allowances. Pure: told the time in Unix milliseconds.
+/// Allowances of one customer. Times are Unix milliseconds, passed in by the caller.
 #[derive(Debug, Default)]
 pub(crate) struct SendAllowance {
-    /// End and texts left, in the order of their opening.
+    /// End and remaining texts of each window, in the order of opening.
     windows: Vec<(u64, u32)>,
-    /// Notices left, by template.
+    /// Remaining notices, by template.
     granted_notices: HashMap<String, u32>,
-    /// Content and time of the messages of late.
+    /// Content hash and time of recent messages.
     recent_messages: VecDeque<(u64, u64)>,
 }
 
@@ -72,25 +72,25 @@ impl SendAllowance {
         self.windows.push((now + span, texts));
     }
 
-    /// Takes a free text, or says which error code stands against it.
+    /// Uses up one free text, or returns the error code that refuses it.
     pub(crate) fn take_text(&mut self, now: u64) -> Result<(), i64> {
         self.windows.retain(|(end, _)| *end > now);
         if self.windows.is_empty() {
             return Err(45015);
         }
         let free = self.windows.iter_mut().filter(|(_, left)| *left > 0);
-        // What ends first is used first.
+        // The window that ends first is used first.
         let (_, left) = free.min_by_key(|(end, _)| *end).ok_or(45047)?;
         *left -= 1;
         Ok(())
     }
 
-    /// The customer agrees to so many more notices of a template.
+    /// Records that the customer agrees to `times` more notices of a template.
     pub(crate) fn grant_notices(&mut self, template_id: &str, times: u32) {
         *self.granted_notices.entry(template_id.to_owned()).or_default() += times;
     }
 
-    /// Takes a notice they agreed to, or says which error code stands against it.
+    /// Uses up one agreed notice, or returns the error code that refuses it.
     pub(crate) fn take_notice(&mut self, template_id: &str) -> Result<(), i64> {
         match self.granted_notices.get_mut(template_id).filter(|left| **left > 0) {
             Some(left) => *left -= 1,
@@ -99,7 +99,7 @@ impl SendAllowance {
         Ok(())
     }
 
-    /// Whether a message may be sent now, or which error code stands against it.
+    /// Returns the error code of the throttle if a message may not be sent now.
     pub(crate) fn check_throttle(
         &self,
         rules: Throttle,
@@ -127,13 +127,13 @@ impl SendAllowance {
         self.recent_messages.push_back((content, now));
     }
 
-    /// They unfollowed: nothing is left.
+    /// Removes all allowances, when the customer unfollows.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }
 
-/// By what two messages are the same.
+/// Hash by which two messages count as the same content.
 pub(crate) fn content_hash(of: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);

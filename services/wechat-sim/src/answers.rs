@@ -1,4 +1,5 @@
-//! Answers as WeChat writes them: always HTTP 200, `encoding=utf-8`, `\/`, and a `rid` tail.
+//! Responses in WeChat's form: always HTTP 200, `encoding=utf-8`, `\/`, and a `rid` at the end of
+//! error texts.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -7,19 +8,19 @@ use serde::Serialize;
 use crate::clock::wall_ms;
 use crate::dice;
 
-/// A JSON answer.
+/// Builds a JSON response.
 pub(crate) fn json(value: &impl Serialize) -> Response {
     let text = serde_json::to_string(value).expect("answers have no maps with odd keys");
     let text = text.replace('/', "\\/");
     ([(CONTENT_TYPE, "application/json; encoding=utf-8")], text).into_response()
 }
 
-/// An error code with WeChat's text for it.
+/// Builds an error response with WeChat's text for the code.
 pub(crate) fn refusal(errcode: i64) -> Response {
     refusal_with_text(errcode, errmsg_for(errcode))
 }
 
-/// An error code with a text; the changing tail is added.
+/// Builds an error response with this text, followed by a changing `rid`.
 pub(crate) fn refusal_with_text(errcode: i64, errmsg: &str) -> Response {
     #[derive(Serialize)]
     struct Refusal {
@@ -34,7 +35,7 @@ fn request_id_tail() -> String {
     format!("{second:08x}-{}-{}", hex::encode(dice::bytes::<4>()), hex::encode(dice::bytes::<4>()))
 }
 
-/// The beginning of the text that comes with a code.
+/// Returns WeChat's text for a code, without the `rid`.
 fn errmsg_for(errcode: i64) -> &'static str {
     match errcode {
         -1 => "system error",

@@ -1,4 +1,4 @@
-//! A change of behaviour as the control API takes it: only what is named changes.
+//! Changes of behaviour through the control API; omitted fields stay as they are.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::allowance::{Throttle, WindowPolicy};
 use crate::config::{Behaviour, OnDuplicate, OnHttpError, ReceiptStatus, RepeatStamps};
 
-/// Times are in milliseconds.
+/// Change of behaviour, with times in milliseconds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BehaviourChange {
@@ -28,7 +28,7 @@ pub(crate) struct BehaviourChange {
     receipt: ReceiptChange,
 }
 
-/// All nothing is no throttle any more.
+/// Change of the throttle; all defaults remove it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ThrottleChange {

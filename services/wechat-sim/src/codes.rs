@@ -1,4 +1,4 @@
-//! QR codes with a scene: the rules of their creation, their tickets, and how long they work.
+//! QR codes with a scene: rules of their creation, tickets, and lifetimes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,45 +10,45 @@ use serde_json::Value;
 
 /// Longest life of a temporary code, in seconds.
 const MAX_EXPIRE_SECONDS: i64 = 2_592_000;
-/// Life of a temporary code whose request does not say, in seconds.
+/// Life of a temporary code whose request does not set one, in seconds.
 const DEFAULT_EXPIRE_SECONDS: i64 = 60;
-/// Permanent codes an account may have.
+/// Limit of permanent codes of an account.
 const MAX_PERMANENT_CODES: usize = 100_000;
 
 /// A created code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Code {
-    /// What `showqrcode` takes.
+    /// Ticket, the parameter of `showqrcode`.
     pub ticket: String,
-    /// The content of the code.
+    /// Content of the code.
     pub url: String,
-    /// The account it belongs to.
+    /// AppID of the account that created it.
     pub appid: String,
-    /// What a scan tells the account; whoever looks at the code cannot see it.
+    /// Scene, which a scan reports to the account and which cannot be seen in the code itself.
     #[serde(skip)]
     pub scene: String,
-    /// Unix milliseconds.
+    /// Time of creation in Unix milliseconds.
     pub created_at: u64,
-    /// Unix milliseconds; `None` for a permanent code.
+    /// End of life in Unix milliseconds; `None` for a permanent code.
     pub expires_at: Option<u64>,
 }
 
 impl Code {
-    /// Whether a scan at this moment (Unix milliseconds) gives no event any more.
+    /// True if a scan at `now` (Unix milliseconds) gives no event any more.
     pub fn expired(&self, now: u64) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 }
 
-/// What a valid request asks for.
+/// A valid request for a code.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct QrCodeRequest {
     pub(crate) scene: String,
-    /// Seconds; `None` for a permanent code.
+    /// Life in seconds; `None` for a permanent code.
     pub(crate) expire_seconds: Option<u32>,
 }
 
-/// The request of `qrcode/create`, or the error code that answers it.
+/// Parses the request of `qrcode/create`, or returns the error code that refuses it.
 pub(crate) fn parse_request(request: &Value) -> Result<QrCodeRequest, i64> {
     let (temporary, numbered) = match request["action_name"].as_str() {
         Some("QR_SCENE") => (true, true),
@@ -81,7 +81,7 @@ pub(crate) fn parse_request(request: &Value) -> Result<QrCodeRequest, i64> {
     Ok(QrCodeRequest { scene, expire_seconds: temporary.then_some(asked as u32) })
 }
 
-/// A ticket as WeChat packs it: the address and the two times in 96 characters of base64.
+/// Encodes a ticket as WeChat does: the address and the two times in 96 characters of base64.
 pub(crate) fn encode_ticket(varying: [u8; 2], url: &str, created_s: u32, expire_s: u32) -> String {
     let mut bytes = vec![0x81, 0x01, varying[0], varying[1], 0x3c, 0, 0, 0, 0, 0, 0, 0, 0x01];
     bytes.push(url.len() as u8 + 1);
@@ -93,7 +93,7 @@ pub(crate) fn encode_ticket(varying: [u8; 2], url: &str, created_s: u32, expire_
     STANDARD.encode(bytes)
 }
 
-/// The codes of every account, the newest findable by ticket and by content.
+/// Codes of all accounts, found by ticket or content. Only the newest temporary ones are kept.
 #[derive(Debug)]
 pub(crate) struct Codes {
     by_ticket: HashMap<String, Arc<Code>>,
@@ -104,7 +104,7 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// Remembers at most `most` temporary codes.
+    /// Creates a store that keeps at most `most` temporary codes.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             by_ticket: HashMap::new(),
@@ -115,7 +115,7 @@ impl Codes {
         }
     }
 
-    /// Adds a code, or says which error code stands against it.
+    /// Adds a code, or returns the error code that refuses it.
     pub(crate) fn add(&mut self, code: Code) -> Result<Arc<Code>, i64> {
         let code = Arc::new(code);
         if code.expires_at.is_none() {
@@ -138,13 +138,13 @@ impl Codes {
         Ok(code)
     }
 
-    /// The code with this ticket or this content.
+    /// Finds a code by its ticket or its content.
     pub(crate) fn find(&self, ticket_or_url: &str) -> Option<Arc<Code>> {
         let ticket = self.ticket_of_url.get(ticket_or_url).map_or(ticket_or_url, String::as_str);
         self.by_ticket.get(ticket).cloned()
     }
 
-    /// The newest first.
+    /// Returns the `most` newest codes, newest first.
     pub(crate) fn recent(&self, most: usize) -> Vec<Arc<Code>> {
         let temporary = self.order.iter().rev().take(most);
         let permanent = self.permanent.iter().rev().take(most);

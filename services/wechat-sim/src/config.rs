@@ -1,4 +1,4 @@
-//! What a simulated WeChat is made of: its accounts, its templates, and how it behaves.
+//! Configuration of the simulator: accounts, templates, quotas, and behaviour.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 use crate::allowance::{Throttle, WindowPolicy};
 use crate::templates::SimTemplate;
 
-/// Everything a [`Simulator`](crate::Simulator) is told at its start.
+/// Configuration of a [`Simulator`](crate::Simulator).
 #[derive(Debug, Clone)]
 pub struct SimConfig {
-    /// Where it listens; port 0 lets the system choose.
+    /// Listening address; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// The Official Accounts it knows. Where a request names none, the first is meant.
+    /// The Official Accounts. A request that names none means the first.
     pub accounts: Vec<SimAccount>,
-    /// The templates every account has. With none, any template id and any data are accepted.
+    /// Templates of every account. If there are none, any template id and any data are accepted.
     pub templates: Vec<SimTemplate>,
-    /// What may also be changed while it runs.
+    /// Behaviour, which may also be changed while the simulator runs.
     pub behaviour: Behaviour,
-    /// How many calls an account may make.
+    /// Quotas of each account.
     pub quotas: Quotas,
-    /// How much is remembered for reading back. Counters are exact whatever is forgotten.
+    /// Numbers of records that are kept. Counters are exact even when records are dropped.
     pub keep: RetentionLimits,
-    /// Whether an openid nobody has seen counts as a follower, instead of being invalid (40003).
+    /// True if an unknown openid counts as a follower, instead of being invalid (40003).
     pub everybody_follows: bool,
-    /// The address of a page to be shown beside the phones, such as a screen in the hall. It has to
-    /// let itself be framed by the simulator's pages.
+    /// Address of a page to show beside the phones, such as a board. The page has to allow framing
+    /// by the simulator's pages.
     pub beside: Option<String>,
 }
 
@@ -45,24 +45,24 @@ impl Default for SimConfig {
     }
 }
 
-/// One Official Account as its console would show it.
+/// Official Account with the values that its console shows.
 #[derive(Debug, Clone)]
 pub struct SimAccount {
-    /// `wx` and 16 hexadecimal digits.
+    /// AppID: `wx` and 16 hexadecimal digits.
     pub appid: String,
-    /// The AppSecret.
+    /// AppSecret.
     pub secret: String,
-    /// The original id, `gh_…`: what stands in `ToUserName` of a push.
+    /// Original id, `gh_…`: the `ToUserName` of a push.
     pub original_id: String,
-    /// The name customers see above the chat.
+    /// Name that customers see above the chat.
     pub name: String,
-    /// The token of the server configuration: signs the pushes.
+    /// Token of the server configuration, with which pushes are signed.
     pub callback_token: String,
-    /// 消息加解密方式: how pushes and replies look.
+    /// Mode of pushes and replies (消息加解密方式).
     pub mode: PushMode,
-    /// The EncodingAESKey, for the two modes that seal.
+    /// EncodingAESKey, for the two modes that seal.
     pub aes_key: String,
-    /// Where pushes go; several are used in turn. May be set later with
+    /// Callbacks of the account; several are used in turn. They may be set later with
     /// [`Simulator::set_callback_urls`](crate::Simulator::set_callback_urls).
     pub callback_urls: Vec<String>,
 }
@@ -82,53 +82,53 @@ impl Default for SimAccount {
     }
 }
 
-/// The three modes of the console.
+/// Encryption mode of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PushMode {
-    /// 明文模式.
+    /// Nothing is sealed (明文模式).
     #[default]
     Plain,
-    /// 兼容模式: plain fields and a sealed copy; a reply may be either.
+    /// Plain fields and a sealed copy; a reply may be either (兼容模式).
     Compatible,
-    /// 安全模式: sealed both ways.
+    /// Pushes and replies are sealed (安全模式).
     Secure,
 }
 
-/// How the simulated WeChat acts where the real one leaves a choice, or where nobody knows.
+/// Behaviour of WeChat where it varies or is not documented.
 #[derive(Debug, Clone, Copy)]
 pub struct Behaviour {
-    /// How long a push may take until its connection is cut and it is repeated.
+    /// Time after which the connection of a push is cut and the push repeated.
     pub cut: Duration,
     /// Repeats after the first delivery of a push.
     pub repeats: u32,
-    /// Whether a repeat has a timestamp, nonce and signature of its own.
+    /// Stamps of a repeat: timestamp, nonce and signature.
     pub stamps: RepeatStamps,
-    /// What an HTTP status other than 2xx does to a push.
+    /// Reaction to an HTTP status other than 2xx.
     pub on_http_error: OnHttpError,
-    /// How long every answer of the API is held back.
+    /// Delay of every API response.
     pub latency: Duration,
-    /// The answer to a second template message with the same `client_msg_id`.
+    /// Answer to a second template message with the same `client_msg_id`.
     pub duplicate: OnDuplicate,
-    /// Whether a forced refresh of the stable token kills the former one at once, instead of
-    /// leaving it the five minutes of overlap.
+    /// True if a forced refresh of the stable token ends the former one at once, instead of after
+    /// an overlap of five minutes.
     pub force_kills_former: bool,
-    /// The same for a new token of the classic channel.
+    /// True if a new token of the classic channel ends the former one at once.
     pub classic_kills_former: bool,
-    /// What a new token lives.
+    /// Lifetime of a new token.
     pub token_life: Duration,
-    /// Whether the caller's address is on the account's IP allow list; if not, 40164.
+    /// True if the caller's address is on the account's IP allow list; if not, calls get 40164.
     pub address_listed: bool,
-    /// How messages to one customer are throttled; `None` is not at all.
+    /// Throttle of template messages to one customer; `None` for no limit.
     pub throttle: Option<Throttle>,
-    /// How several open windows for free texts count together.
+    /// Combination of several open send windows.
     pub windows: WindowPolicy,
-    /// How many seconds the `Date` of every answer is off.
+    /// Seconds by which the `Date` of every response is off.
     pub date_off_s: i64,
-    /// Whether every JSON answer carries raw control characters, a wrong escape and bad UTF-8, as
-    /// real ones have.
+    /// True if every JSON response contains raw control characters, an invalid escape and invalid
+    /// UTF-8, as real ones have.
     pub dirty: bool,
-    /// The delivery result pushed after a template message.
+    /// Receipt of a message.
     pub receipt: Receipt,
 }
 
@@ -154,52 +154,52 @@ impl Default for Behaviour {
     }
 }
 
-/// What a repeated push carries in its query.
+/// Stamps of a repeated push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RepeatStamps {
-    /// The timestamp, nonce and signature of the first delivery.
+    /// Timestamp, nonce and signature of the first delivery.
     Keep,
     /// New ones; the body stays the same.
     Renew,
 }
 
-/// What follows when a push is answered with an HTTP status other than 2xx.
+/// Reaction to an HTTP status other than 2xx in answer to a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnHttpError {
-    /// It is repeated, as after a cut.
+    /// The push is repeated, as after a cut.
     Repeat,
     /// The customer sees an error at once.
     ErrorAtOnce,
 }
 
-/// The answer to a template message whose `client_msg_id` was used for that customer before.
+/// Answer to a template message whose `client_msg_id` was used for that customer before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDuplicate {
-    /// `errcode` 0 and the msgid of the first one.
+    /// `errcode` 0 and the msgid of the first message.
     FirstMsgid,
-    /// This error code.
+    /// An error code.
     Errcode(i64),
 }
 
-/// The push that follows a message: `TEMPLATESENDJOBFINISH` after a template message,
+/// Receipt of a message: `TEMPLATESENDJOBFINISH` after a template message,
 /// `subscribe_msg_sent_event` after a subscription notice.
 #[derive(Debug, Clone, Copy)]
 pub struct Receipt {
-    /// Whether it is pushed at all.
+    /// True if receipts are pushed.
     pub pushed: bool,
-    /// How long after the message was accepted.
+    /// Time between the acceptance of the message and the push.
     pub delay: Duration,
-    /// What it says, unless the customer's own state says otherwise.
+    /// Reported status, unless the customer's own state sets another.
     pub status: ReceiptStatus,
-    /// How many times it is pushed; 2 shows whether the receiver copes with a duplicate.
+    /// Number of pushes of each receipt; 2 tests the receiver with a duplicate.
     pub copies: u32,
-    /// Whether it is pushed before the API call is answered.
+    /// True if the receipt is pushed before the API call is answered.
     pub before_answer: bool,
-    /// Whether a template message with a `client_msg_id` has 0 for its `MsgID`, as was reported
-    /// once.
+    /// True if the receipt of a template message with a `client_msg_id` has 0 as its `MsgID`, as
+    /// was reported once.
     pub zero_id: bool,
 }
 
@@ -216,7 +216,7 @@ impl Default for Receipt {
     }
 }
 
-/// What became of a message, in WeChat's words.
+/// Status of a message in a receipt, in WeChat's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptStatus {
@@ -224,14 +224,14 @@ pub enum ReceiptStatus {
     Success,
     /// The customer refuses messages of this account.
     UserBlock,
-    /// Another reason.
+    /// Failed for another reason.
     SystemFailed,
-    /// Too many for this customer.
+    /// Too many messages to this customer.
     FreqLimit,
 }
 
 impl ReceiptStatus {
-    /// The text of the `Status` and `ErrorStatus` elements.
+    /// Text of the `Status` and `ErrorStatus` elements.
     pub fn text(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -242,7 +242,8 @@ impl ReceiptStatus {
     }
 }
 
-/// Calls an account may make, as for a new verified account. A day begins at midnight in Beijing.
+/// Calls that an account may make; the defaults are those of a new verified account. A day begins
+/// at midnight in Beijing.
 #[derive(Debug, Clone, Copy)]
 pub struct Quotas {
     /// Classic access tokens a day.
@@ -253,7 +254,7 @@ pub struct Quotas {
     pub stable_per_day: u64,
     /// Forced refreshes a day; one more does not refresh.
     pub forced_per_day: u64,
-    /// Least time between two forced refreshes; one sooner does not refresh.
+    /// Shortest time between two forced refreshes; an earlier one does not refresh.
     pub forced_gap: Duration,
     /// QR codes a day.
     pub codes_per_day: u64,
@@ -267,7 +268,7 @@ pub struct Quotas {
     pub users_per_day: u64,
     /// Calls with an access token a minute, of all kinds together; one more is refused with 45011.
     pub calls_per_minute: u64,
-    /// Times a month that quotas may be set back.
+    /// Resets of the quotas a month.
     pub clears_per_month: u64,
 }
 
@@ -291,7 +292,7 @@ impl Default for Quotas {
 }
 
 impl Quotas {
-    /// No limits, for load; the rules of forced refreshes stay.
+    /// Returns quotas without limits, for load tests; the rules of forced refreshes stay.
     pub fn unlimited() -> Self {
         Self {
             classic_per_day: u64::MAX,
@@ -308,7 +309,7 @@ impl Quotas {
     }
 }
 
-/// How many things are remembered; the oldest go first.
+/// Numbers of records that are kept; the oldest are dropped first.
 #[derive(Debug, Clone, Copy)]
 pub struct RetentionLimits {
     /// Lines of chat (messages and replies among them), over all customers.

@@ -21,7 +21,7 @@ use crate::push::{PushOverrides, verify};
 use crate::tokens::TokenInvalidation;
 use crate::world::{AccountState, SharedState};
 
-/// Newest first, at most so many unless asked otherwise.
+/// Length of a list unless the request sets another.
 const DEFAULT_LIST_LIMIT: usize = 50;
 
 pub(crate) fn routes() -> Router<SharedState> {
@@ -66,7 +66,7 @@ fn account<'a>(
     world.account(appid).ok_or_else(|| control_error(StatusCode::NOT_FOUND, "no such account"))
 }
 
-/// Parameters of the lists.
+/// Query of the lists.
 #[derive(Deserialize)]
 struct ListQuery {
     openid: Option<String>,
@@ -76,7 +76,7 @@ struct ListQuery {
     limit: Option<usize>,
 }
 
-/// A customer, and what they do.
+/// Request for an action or a change of state of one customer.
 #[derive(Deserialize)]
 struct CustomerAction {
     appid: Option<String>,
@@ -218,7 +218,7 @@ async fn push_raw(
     Ok(Json(json!({ "pushes": pushed })))
 }
 
-/// Where the hostile pushes go, and what they are made of.
+/// Request for a run of hostile pushes; defaults are the account's callback and a text message.
 #[derive(Deserialize)]
 struct HostileRequest {
     appid: Option<String>,

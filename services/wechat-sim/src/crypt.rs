@@ -1,5 +1,5 @@
-//! How WeChat seals a push and opens a reply in its compatible and secure modes; by hand down to
-//! the chaining, so that it agrees with the product only if both are right.
+//! Sealing of pushes and opening of replies in WeChat's compatible and secure modes. The chaining
+//! of blocks is written by hand, so that it agrees with the product only if both are right.
 
 use aes::Aes256;
 use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
@@ -15,25 +15,24 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What is put into a sealed push instead of what belongs there.
+/// Deliberate faults of a sealed push.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SealOverrides {
-    /// Another account's appid at the end.
+    /// AppID at the end, in place of the account's.
     pub appid: Option<String>,
-    /// The length that is declared for the message.
+    /// Declared length of the message.
     pub length: Option<u32>,
-    /// What every byte of the padding says.
+    /// Value of every padding byte.
     pub pad_byte: Option<u8>,
-    /// How many bytes of padding there are; what is no multiple of the cipher's 16 is filled up in
-    /// front with zeros.
+    /// Number of padding bytes. Zeros are inserted before them up to a multiple of the cipher's 16.
     pub pad_count: Option<usize>,
 }
 
-/// Seals `message` for the account `appid`: the text of an `Encrypt` element.
+/// Seals `message` for the account `appid` and returns the text of an `Encrypt` element.
 ///
 /// # Panics
-/// When `key` is no EncodingAESKey.
+/// If `key` is not an EncodingAESKey.
 pub fn seal(
     key: &str,
     appid: &str,
@@ -66,10 +65,10 @@ pub fn seal(
     BASE64.encode(text)
 }
 
-/// Opens what was sealed for the account `appid`.
+/// Opens a text that was sealed for the account `appid`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the fault.
 pub fn unseal(key: &str, appid: &str, sealed: &str) -> Result<Vec<u8>, &'static str> {
     let mut text = BASE64.decode(sealed).map_err(|_| "Encrypt is not base64")?;
     if text.len() < 32 || !text.len().is_multiple_of(32) {

@@ -1,4 +1,4 @@
-//! The listening socket, which can refuse connections, and the connections, which can be cut.
+//! Listening socket that can refuse connections, and connections that can be cut.
 
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A connection as its handlers see it.
+/// Connection of a request's caller, as handlers see it.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerConnection {
-    /// A second handle of the same socket; none for the listener's own address.
+    /// Second handle of the same socket; `None` for the listener's own address.
     socket: Option<Arc<std::net::TcpStream>>,
 }
 
 impl PeerConnection {
-    /// Ends the connection without a further byte.
+    /// Ends the connection without sending another byte.
     pub(crate) fn cut(&self) {
         if let Some(twin) = &self.socket {
-            // It may be gone already, which is as good.
+            // The connection may be closed already.
             let _ = twin.shutdown(Shutdown::Both);
         }
     }
 }
 
-/// Listens, except while it is told to refuse.
+/// Listener that closes its socket while connections are refused.
 pub(crate) struct RefusableListener {
     listener: Option<TcpListener>,
     addr: SocketAddr,
@@ -45,7 +45,7 @@ impl RefusableListener {
     async fn next(&mut self) -> std::io::Result<(TcpStream, PeerConnection)> {
         if *self.refusing.borrow_and_update() {
             self.listener = None;
-            // Without a sender nobody can refuse any more.
+            // An error means that the sender is gone, so nothing can refuse connections any more.
             let _ = self.refusing.wait_for(|refusing| !refusing).await;
         }
         let listener = match &mut self.listener {

@@ -1,4 +1,4 @@
-//! Trouble on command: wrong answers, late answers, no answers.
+//! Fault injection for API calls: error codes, delays, cut connections.
 
 use std::time::Duration;
 
@@ -16,93 +16,93 @@ use crate::answers;
 use crate::door::PeerConnection;
 use crate::world::SharedState;
 
-/// What goes wrong with a call.
+/// Effect of a fault on a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
-    /// It is answered with an error code.
+    /// Answers with an error code.
     Errcode {
-        /// Such as -1 or 40001.
+        /// The code, such as -1 or 40001.
         errcode: i64,
-        /// WeChat's text for the code, unless given.
+        /// Text of the error; WeChat's text for the code if absent.
         #[serde(default)]
         errmsg: Option<String>,
     },
-    /// It is held back.
+    /// Delays the call, or its answer if the fault comes after the call.
     Delay {
-        /// Milliseconds.
+        /// Delay in milliseconds.
         ms: u64,
     },
-    /// The connection is cut without an answer.
+    /// Cuts the connection without an answer.
     Drop,
-    /// It is answered with this HTTP status.
+    /// Answers with an HTTP status.
     Http {
-        /// Such as 500.
+        /// The status, such as 500.
         status: u16,
     },
-    /// It is answered with exactly this text, status 200.
+    /// Answers with exactly this text and status 200.
     Says {
         /// Any text, JSON or not.
         text: String,
     },
 }
 
-/// Which calls something goes wrong with, and what.
+/// Fault, with the calls that it applies to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The path of the call, or `*` for every path.
     pub path: String,
-    /// Only calls whose query or body contain this, such as an openid.
+    /// Text that the query or the body has to contain, such as an openid.
     #[serde(default)]
     pub containing: Option<String>,
-    /// How many such calls go well first.
+    /// Number of matching calls to leave alone first.
     #[serde(default)]
     pub skip: u64,
-    /// How many calls it befalls; `None` is every one until the faults are cleared.
+    /// Number of calls with the fault; `None` for all until the faults are cleared.
     #[serde(default)]
     pub times: Option<u64>,
-    /// Whether the call is carried out first, so that only its answer is lost.
+    /// True if the call is carried out first, so that only its answer is affected.
     #[serde(default)]
     pub after: bool,
-    /// What goes wrong.
+    /// Effect on the call.
     #[serde(flatten)]
     pub effect: Effect,
 }
 
 impl Fault {
-    /// A fault that befalls every call of a path.
+    /// Creates a fault of every call of a path.
     pub fn new(path: &str, effect: Effect) -> Self {
         let path = path.to_owned();
         Self { path, containing: None, skip: 0, times: None, after: false, effect }
     }
 
-    /// An error code instead of an answer.
+    /// Creates a fault that answers with an error code.
     pub fn errcode(path: &str, errcode: i64) -> Self {
         Self::new(path, Effect::Errcode { errcode, errmsg: None })
     }
 
-    /// Befalls this many calls.
+    /// Limits the fault to this number of calls.
     pub fn times(self, times: u64) -> Self {
         Self { times: Some(times), ..self }
     }
 
-    /// Lets this many calls pass first.
+    /// Leaves this number of calls alone first.
     pub fn skip(self, skip: u64) -> Self {
         Self { skip, ..self }
     }
 
-    /// Befalls only calls that contain this text.
+    /// Limits the fault to calls that contain this text.
     pub fn containing(self, text: &str) -> Self {
         Self { containing: Some(text.to_owned()), ..self }
     }
 
-    /// The call is carried out; only its answer is lost.
+    /// Lets the call be carried out, so that only its answer is affected.
     pub fn after(self) -> Self {
         Self { after: true, ..self }
     }
 }
 
-/// The faults in force.
+/// Active faults.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Mutex<Vec<Fault>>);
 
@@ -123,7 +123,7 @@ impl Faults {
         self.0.lock().is_empty()
     }
 
-    /// The fault that befalls this call, the first that was added winning; counts it.
+    /// Takes the fault for this call, the oldest if several match, and counts it.
     fn take_matching(&self, path: &str, text: &str) -> Option<Fault> {
         let mut faults = self.0.lock();
         let matching = |fault: &&mut Fault| {
@@ -145,7 +145,7 @@ impl Faults {
     }
 }
 
-/// Stands before every call of WeChat's API: counts it, holds it back, lets faults befall it.
+/// Middleware of all WeChat API calls: counts them, delays them and injects faults.
 pub(crate) async fn inject_faults(
     State(world): State<SharedState>,
     caller: Option<Extension<ConnectInfo<PeerConnection>>>,
@@ -211,11 +211,11 @@ pub(crate) async fn inject_faults(
     }
 }
 
-/// What stands in front of a dirty answer: control characters, an escape that JSON does not have, a
+/// Prefix of a corrupted JSON response: control characters, an escape that JSON does not have, a
 /// line feed, and bytes that are not UTF-8.
 const JSON_CORRUPTION: &[u8] = b"{\"nickname\":\"a\x14\x08b\nc\\x0a\xff\xe5\x8f\",";
 
-/// A JSON answer with dirt in it.
+/// Corrupts a JSON response.
 async fn corrupt_json(answer: Response) -> Response {
     let (mut parts, body) = answer.into_parts();
     let Ok(body) = to_bytes(body, 4 << 20).await else {
@@ -228,7 +228,7 @@ async fn corrupt_json(answer: Response) -> Response {
     Response::from_parts(parts, Body::from([JSON_CORRUPTION, rest].concat()))
 }
 
-/// Ends the caller's connection; the answer returned here goes nowhere.
+/// Cuts the caller's connection; the returned response is never received.
 fn cut_connection(caller: Option<Extension<ConnectInfo<PeerConnection>>>) -> Response {
     if let Some(Extension(ConnectInfo(caller))) = caller {
         caller.cut();

@@ -1,7 +1,7 @@
-//! A stand-in for WeChat: its API, its pushes to callbacks, and its customers' phones.
+//! Simulator of WeChat: its API, its pushes to callbacks, and its customers' phones.
 //!
-//! It knows WeChat from public documents and captured requests only and shares no code with the
-//! product, so that the two agree because both are right. Use it in a test:
+//! It is built from public documents and captured requests alone and shares no code with the
+//! product, so that the two agree only if both are right. An example of a test:
 //!
 //! ```no_run
 //! # async fn test() -> std::io::Result<()> {
@@ -19,7 +19,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What it serves
+//! # Routes
 //!
 //! WeChat's API: `/cgi-bin/token`, `/cgi-bin/stable_token`, `/cgi-bin/qrcode/create`,
 //! `/cgi-bin/showqrcode`, `/cgi-bin/message/template/send`, `/cgi-bin/message/custom/send` (text),
@@ -27,20 +27,22 @@
 //! `/cgi-bin/template/get_all_private_template`, `/cgi-bin/ticket/getticket`,
 //! `/cgi-bin/getcallbackip`, `/cgi-bin/openapi/quota/get`, `/cgi-bin/clear_quota` and its `/v2`,
 //! `/sns/oauth2/access_token`, and the page `/connect/oauth2/authorize`, whose visitor is
-//! `sim_openid` of its query (`sim_preview=1` for an openid that is nobody's).
+//! `sim_openid` of its query (`sim_preview=1` for an openid that belongs to no customer).
 //!
-//! `GET /` (also `/phones`): the customers' phones. `?scan=<content of a code>` preselects it.
+//! `GET /` (also `/phones`): the customers' phones. `?scan=<content of a code>` preselects a code.
 //!
 //! # The control API
 //!
-//! Over HTTP, for tests in another process and for anybody's software: `docs/guide/simulator.md`
-//! has every route and every switch. Everything is also a method of [`Simulator`].
+//! The simulator is controlled over HTTP by tests in another process and by other software;
+//! `docs/guide/simulator.md` lists every route and every switch. Each is also a method of
+//! [`Simulator`].
 //!
-//! # Where nobody knows what WeChat does
+//! # Undocumented behaviour
 //!
-//! [`Behaviour`] lets a test choose: whether a repeated push carries a new signature, what an HTTP
-//! error does, how a repeated `client_msg_id` is answered, whether a forced refresh leaves an
-//! overlap, how messages to one customer are throttled, how open windows add up.
+//! [`Behaviour`] sets the points that WeChat does not document, among them the signature of a
+//! repeated push, the reaction to an HTTP error, the answer to a repeated `client_msg_id`, the
+//! overlap after a forced refresh, the throttle of messages to one customer, and the combination
+//! of open send windows.
 #![expect(
     clippy::disallowed_methods,
     reason = "it plays an outside party, with a clock, dice, tasks and a client of its own"

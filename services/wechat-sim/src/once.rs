@@ -1,11 +1,11 @@
-//! The ten minutes in which a `client_msg_id` sends one message only.
+//! De-duplication of template messages by `client_msg_id`, for ten minutes.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 const DEDUP_WINDOW_MS: u64 = 10 * 60 * 1000;
 
-/// Remembers by a 128-bit hash, so that a long load test fits into memory.
+/// Recent message ids. They are kept as 128-bit hashes, so that a long load test fits into memory.
 #[derive(Debug)]
 pub(crate) struct MessageDedup {
     msgids: HashMap<u128, u64>,
@@ -18,7 +18,7 @@ impl MessageDedup {
         Self { msgids: HashMap::new(), order: VecDeque::new(), max_entries: most }
     }
 
-    /// Whether a message with this id was sent within the ten minutes.
+    /// True if a message with this id was sent within the ten minutes.
     pub(crate) fn contains(
         &self,
         appid: &str,
@@ -31,8 +31,8 @@ impl MessageDedup {
             && self.order.iter().any(|(known, at)| *known == key && now < at + DEDUP_WINDOW_MS)
     }
 
-    /// The msgid this message was sent with before, or `None` if it was not: then it counts as
-    /// sent with `msgid` from now on.
+    /// Returns the msgid of an earlier message with this id. If there is none, records `msgid` for
+    /// it and returns `None`.
     pub(crate) fn get_or_insert(
         &mut self,
         appid: &str,

@@ -1,4 +1,4 @@
-//! The bodies of pushes, laid out as captured ones are: one element a line, text in CDATA.
+//! XML bodies of pushes, laid out like captured ones: one element a line, text in CDATA.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub(crate) struct Payload(String);
 
 impl Payload {
-    /// The head every push has; `created` in Unix seconds.
+    /// Starts a body with the elements that every push has; `created` is in Unix seconds.
     pub(crate) fn new(to: &str, from: &str, created: u64, kind: &str) -> Self {
         Self("<xml>".into())
             .text("ToUserName", to)
@@ -27,7 +27,7 @@ impl Payload {
         self
     }
 
-    /// An element around what `inner` adds.
+    /// Adds an element that contains the elements added by `inner`.
     pub(crate) fn element(mut self, name: &str, inner: impl FnOnce(Self) -> Self) -> Self {
         writeln!(self.0, "<{name}>").expect("a string takes all");
         self = inner(self);

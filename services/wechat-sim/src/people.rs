@@ -1,4 +1,4 @@
-//! The customers: whom they follow, what they refuse, and what their chats show.
+//! Customers: the accounts they follow, the messages they refuse, and their chats.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,38 +7,38 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::allowance::SendAllowance;
 
-/// How a customer refuses an account's messages.
+/// Refusal of an account's messages by a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    /// Not at all.
+    /// Messages are accepted.
     #[default]
     No,
     /// The API call is refused with 43101.
     AtOnce,
-    /// The API call is accepted and the receipt says `failed:user block`.
+    /// The API call is accepted, and the receipt says `failed:user block`.
     InReceipt,
 }
 
-/// A template message that was accepted, once for each `client_msg_id`.
+/// Accepted template message, stored once for each `client_msg_id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AcceptedMessage {
-    /// Above 2^53: JSON carries it as a string.
+    /// Id of the message, above 2^53, so that JSON carries it as a string.
     #[serde(serialize_with = "serialize_as_string")]
     pub msgid: u64,
-    /// The sending account.
+    /// AppID of the sender.
     pub appid: String,
-    /// The customer.
+    /// Openid of the customer.
     pub openid: String,
-    /// Which template.
+    /// Id of the template.
     pub template_id: String,
-    /// What the sender de-duplicates by.
+    /// Key of the sender for de-duplication.
     pub client_msg_id: Option<String>,
-    /// Where a tap leads.
+    /// Address that a tap on the card opens.
     pub url: Option<String>,
-    /// Values by key.
+    /// Values of the fields by key.
     pub data: BTreeMap<String, String>,
-    /// Unix milliseconds.
+    /// Time of acceptance in Unix milliseconds.
     pub arrived_at: u64,
 }
 
@@ -46,51 +46,51 @@ fn serialize_as_string<S: Serializer>(number: &u64, serializer: S) -> Result<S::
     serializer.collect_str(number)
 }
 
-/// What one line of a chat shows.
+/// Content of one line of a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChatContent {
-    /// A grey line of WeChat's own.
+    /// A grey system line of WeChat.
     Note {
-        /// What it says.
+        /// The text.
         text: String,
     },
-    /// Text the customer sent.
+    /// A text of the customer.
     Sent {
-        /// What it says.
+        /// The text.
         text: String,
     },
     /// A passive reply of the account.
     Reply {
-        /// What it says.
+        /// The text.
         text: String,
     },
     /// A customer-service text of the account.
     Service {
-        /// What it says.
+        /// The text.
         text: String,
     },
     /// A subscription notice.
     Notice {
-        /// The head of the card.
+        /// Title of the card.
         title: String,
-        /// Key and value.
+        /// Key and value of each field.
         fields: Vec<(String, String)>,
     },
     /// A template message.
     Card {
-        /// The head of the card.
+        /// Title of the card.
         title: String,
-        /// Label and value, in the order of the template.
+        /// Label and value of each field, in the order of the template.
         fields: Vec<(String, String)>,
-        /// What was accepted.
+        /// The accepted message.
         message: Arc<AcceptedMessage>,
     },
     /// The account answered wrongly or not at all.
     Failure {
-        /// The sentence the customer reads.
+        /// Sentence that the customer reads.
         text: String,
-        /// What was wrong, for whoever looks for it.
+        /// Description of the fault, for developers.
         reason: String,
     },
 }
@@ -98,27 +98,27 @@ pub enum ChatContent {
 /// One line of a customer's chat with an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChatLine {
-    /// Grows over all chats.
+    /// Id, which grows over all chats.
     pub id: u64,
-    /// Unix milliseconds.
+    /// Time in Unix milliseconds.
     pub at: u64,
-    /// What it shows.
+    /// Content of the line.
     #[serde(flatten)]
     pub shown: ChatContent,
 }
 
-/// A customer as one account knows them.
+/// State of a customer with one account.
 #[derive(Debug, Default)]
 pub(crate) struct Person {
     pub(crate) follows: bool,
     pub(crate) refuses: Refusal,
-    /// Since when they follow, and the scene of the code they came by.
+    /// Time of the follow in Unix milliseconds, and the scene of the code that led to it.
     pub(crate) since: Option<(u64, Option<String>)>,
     pub(crate) allowance: SendAllowance,
     pub(crate) lines: VecDeque<Arc<ChatLine>>,
 }
 
-/// Every customer of every account, and the most recent lines of their chats.
+/// Customers of all accounts, with the most recent lines of their chats.
 #[derive(Debug)]
 pub(crate) struct People {
     of_account: Vec<HashMap<Arc<str>, Person>>,
@@ -145,7 +145,7 @@ impl People {
         self.of_account[account].get(openid)
     }
 
-    /// The customer, met now if never before.
+    /// Returns the customer, adding them if they are new.
     pub(crate) fn get_or_insert(&mut self, account: usize, openid: &str) -> &mut Person {
         if !self.of_account[account].contains_key(openid) {
             let openid: Arc<str> = openid.into();
@@ -160,7 +160,7 @@ impl People {
         self.of_account[account].get_mut(openid).expect("met above")
     }
 
-    /// Adds a line to a chat; the oldest line of all is forgotten when there are too many.
+    /// Adds a line to a chat, and drops the oldest line of all chats if there are too many.
     pub(crate) fn append_line(
         &mut self,
         account: usize,
@@ -182,7 +182,7 @@ impl People {
         line
     }
 
-    /// The lines after `after`, of one customer or of all, oldest first.
+    /// Returns the lines after `after`, of one customer or of all, oldest first.
     pub(crate) fn lines(&self, openid: Option<&str>, after: u64) -> Vec<Arc<ChatLine>> {
         let people = self.of_account.iter().flat_map(|people| match openid {
             Some(openid) => people.get(openid).into_iter().collect::<Vec<_>>(),

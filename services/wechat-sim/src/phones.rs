@@ -1,4 +1,4 @@
-//! The page that plays the customers' phones, and the news it lives on.
+//! Web page that shows the customers' phones, and its stream of server-sent events.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::world::SharedState;
 
-/// A file of the page, by the last part of its address.
+/// File of the page: name, content type and content.
 struct PageAsset(&'static str, &'static str, &'static str);
 
 macro_rules! scripts {
@@ -51,7 +51,7 @@ pub(crate) fn routes() -> Router<SharedState> {
         .route("/sim/events", get(events))
 }
 
-/// Nothing but the page's own files runs or is shown on it, and the one page beside the phones.
+/// Serves the page with a policy that allows its own files, and one framed page beside the phones.
 async fn page(State(world): State<SharedState>) -> Response {
     let beside = world.config.beside.as_deref().map_or("'none'", origin);
     let policy = format!(
@@ -66,7 +66,7 @@ async fn page(State(world): State<SharedState>) -> Response {
     (headers, PAGE).into_response()
 }
 
-/// An address as far as its port.
+/// Returns the scheme, host and port of an address.
 fn origin(address: &str) -> &str {
     let host = address.find("://").map_or(0, |scheme| scheme + 3);
     address[host..].find('/').map_or(address, |path| &address[..host + path])
@@ -76,7 +76,8 @@ async fn beside(State(world): State<SharedState>) -> Json<Value> {
     Json(json!({ "address": world.config.beside }))
 }
 
-/// Every new line and code; `again` when some were missed and the page must read afresh.
+/// Streams each new chat line and code. The event `again` tells the page that it missed some and
+/// has to reload them.
 async fn events(
     State(world): State<SharedState>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {

@@ -1,12 +1,12 @@
-//! Draws a code: as the JPEG of `showqrcode`, and as SVG for the phones' page.
+//! Drawings of a QR code: the JPEG of `showqrcode`, and an SVG for the phones' page.
 
 use jpeg_encoder::{ColorType, Encoder};
 use qrcode::{Color, QrCode, render::svg};
 
-/// WeChat's pictures are this many pixels wide.
+/// Width of WeChat's pictures in pixels.
 const PICTURE_WIDTH_PX: usize = 430;
 
-/// A JPEG of 430 × 430 pixels, or `None` when the content does not fit a code.
+/// Draws a JPEG of 430 × 430 pixels; `None` if the content does not fit a code.
 pub(crate) fn jpeg(content: &str) -> Option<Vec<u8>> {
     let code = QrCode::new(content).ok()?;
     let (width, colors) = (code.width(), code.to_colors());
@@ -27,7 +27,7 @@ pub(crate) fn jpeg(content: &str) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// A drawing that scales.
+/// Draws an SVG; `None` if the content does not fit a code.
 pub(crate) fn svg(content: &str) -> Option<String> {
     let code = QrCode::new(content).ok()?;
     Some(code.render::<svg::Color<'_>>().min_dimensions(96, 96).build())

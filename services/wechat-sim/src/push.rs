@@ -1,4 +1,4 @@
-//! Pushes an event or a message to a callback: signed, cut after five seconds, repeated.
+//! Pushes of events and messages to a callback: signed, cut after five seconds, repeated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,86 +15,86 @@ use crate::reply::ReplyOutcome;
 use crate::sign::{msg_signature, signature};
 use crate::world::{AccountState, SharedState};
 
-/// Of an answer's body, this much is read.
+/// Limit of bytes that are read of an answer's body.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// What is to be pushed.
+/// Event or message to be pushed.
 #[derive(Debug, Clone)]
 pub(crate) struct Push {
     /// Index of the account.
     pub(crate) account: usize,
     pub(crate) openid: String,
-    /// `SCAN`, `subscribe`, `text` …, for the record.
+    /// Kind for the record: `SCAN`, `subscribe`, `text` and so on.
     pub(crate) event: String,
     pub(crate) body: Arc<str>,
-    /// The first delivery goes to the first, each repeat to the next, and round again.
+    /// Callbacks: the first delivery goes to the first, each repeat to the next, and round again.
     pub(crate) to: Vec<String>,
-    /// What is put into the query instead of true values.
+    /// Deliberate faults of the push.
     pub(crate) forged: PushOverrides,
 }
 
-/// Query values of a push that are not what WeChat would send.
+/// Deliberate faults of a push: query values that differ from those of WeChat.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct PushOverrides {
-    /// Instead of the current Unix second.
+    /// Timestamp, in place of the current Unix second.
     pub timestamp: Option<String>,
-    /// Instead of a random number.
+    /// Nonce, in place of a random number.
     pub nonce: Option<String>,
-    /// Instead of the true signature.
+    /// Signature, in place of the true one.
     pub signature: Option<String>,
-    /// Instead of the true signature over the sealed text.
+    /// Signature over the sealed text, in place of the true one.
     pub msg_signature: Option<String>,
-    /// Instead of the account's own mode.
+    /// Mode, in place of the account's own.
     pub mode: Option<PushMode>,
-    /// What is wrong inside a sealed push.
+    /// Faults inside a sealed push.
     pub warp: SealOverrides,
 }
 
-/// A push and what came of it.
+/// Record of a push and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PushRecord {
-    /// Grows.
+    /// Id, which grows.
     pub id: u64,
-    /// The account it was about.
+    /// AppID of the account.
     pub appid: String,
-    /// The customer it was about.
+    /// Openid of the customer.
     pub openid: String,
-    /// `SCAN`, `subscribe`, `text` …
+    /// Kind: `SCAN`, `subscribe`, `text` and so on.
     pub event: String,
-    /// The XML that was sent, before it was sealed.
+    /// XML body before it was sealed.
     pub sent: String,
-    /// Each HTTP request, in order.
+    /// HTTP requests, in order.
     pub deliveries: Vec<Delivery>,
-    /// What the customer saw of it.
+    /// Classified answer, as the customer saw it.
     pub answer: ReplyOutcome,
 }
 
 /// One HTTP request of a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delivery {
-    /// The callback it went to, without the query.
+    /// Address of the callback, without the query.
     pub url: String,
-    /// The query: signature, timestamp, nonce, openid; and what a sealed push adds.
+    /// Query: signature, timestamp, nonce, openid, and the parameters of a sealed push.
     pub query: String,
-    /// Unix milliseconds at which it began.
+    /// Start of the request in Unix milliseconds.
     pub at: u64,
-    /// Milliseconds until it was answered or given up.
+    /// Milliseconds until the answer or the timeout.
     pub took_ms: u64,
-    /// The HTTP status, if there was an answer in time.
+    /// HTTP status, if there was an answer in time.
     pub status: Option<u16>,
-    /// The body of the answer.
+    /// Body of the answer.
     pub body: String,
-    /// Why there was no answer.
+    /// Reason for a missing answer.
     pub problem: Option<String>,
 }
 
-/// What one delivery, or all of a push, carries.
+/// Query values and body of one delivery, or of all deliveries of a push.
 struct SignedDelivery {
     timestamp: String,
     nonce: String,
     signature: String,
-    /// The body as it goes over the wire, and what a sealed one adds to the query.
+    /// Body as it is sent, and the query parameters that a sealed one adds.
     body: String,
     sealed: String,
 }
@@ -112,7 +112,7 @@ impl SignedDelivery {
             let (body, sealed) = (body.to_owned(), String::new());
             return Self { timestamp, nonce, signature, body, sealed };
         }
-        // As in every captured push, the random part is hexadecimal.
+        // The random part is hexadecimal, as in every captured push.
         let random: [u8; 8] = dice::bytes();
         let random = hex::encode(random).into_bytes().try_into().expect("16 digits");
         let encrypt = seal(&account.aes_key, &account.appid, random, body.as_bytes(), &forged.warp);
@@ -133,7 +133,7 @@ impl SignedDelivery {
     }
 }
 
-/// In secure mode nothing but the receiver is to be seen beside the sealed text.
+/// Builds the body around a sealed text. In secure mode only the receiver stays in plain text.
 pub(crate) fn sealed_body(mode: PushMode, original_id: &str, plain: &str, encrypt: &str) -> String {
     let encrypt = format!("<Encrypt><![CDATA[{encrypt}]]></Encrypt>");
     match plain.strip_suffix("</xml>") {
@@ -144,7 +144,7 @@ pub(crate) fn sealed_body(mode: PushMode, original_id: &str, plain: &str, encryp
     }
 }
 
-/// Pushes until it is answered or every repeat is used up.
+/// Pushes until there is an answer or all repeats are used up.
 pub(crate) async fn push(world: SharedState, push: Push) -> Arc<PushRecord> {
     let account = &world.accounts[push.account];
     let behaviour = *world.behaviour.lock();
@@ -181,7 +181,7 @@ pub(crate) async fn push(world: SharedState, push: Push) -> Arc<PushRecord> {
     })
 }
 
-/// One request with WeChat's headers, cut after so long.
+/// Sends one request with WeChat's headers and gives up after `cut`.
 pub(crate) async fn deliver(
     world: &SharedState,
     method: Method,
@@ -213,7 +213,7 @@ pub(crate) async fn deliver(
 }
 
 async fn send_and_read(request: reqwest::RequestBuilder) -> Result<(u16, String), String> {
-    // Without the address: it carries the signature.
+    // The address carries the signature, so the error is reported without it.
     let text = |error: reqwest::Error| match error {
         error if error.is_connect() => "connection refused".to_owned(),
         error => error.without_url().to_string(),
@@ -228,7 +228,7 @@ async fn send_and_read(request: reqwest::RequestBuilder) -> Result<(u16, String)
     Ok((response.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// What an answer means, and whether the push is repeated.
+/// Classifies an answer; the second value tells if the push is repeated.
 fn classify_answer(
     delivery: &Delivery,
     openid: &str,
@@ -247,14 +247,14 @@ fn classify_answer(
     }
 }
 
-/// Checks a callback as the console does when the server configuration is saved: a GET whose
-/// `echostr` must come back as it is.
+/// Verifies a callback as the console does when the server configuration is saved: a GET whose
+/// `echostr` must come back unchanged.
 pub(crate) async fn verify(
     world: &SharedState,
     account: &AccountState,
     url: &str,
 ) -> Result<(), String> {
-    // In every mode this is signed over three parts and carries nothing sealed.
+    // In every mode the verification is signed over three parts and contains nothing sealed.
     let forged = PushOverrides { mode: Some(PushMode::Plain), ..PushOverrides::default() };
     let SignedDelivery { timestamp, nonce, signature, .. } =
         SignedDelivery::new(&account.config, &forged, "");

@@ -1,4 +1,4 @@
-//! How many calls an account has made today and this minute.
+//! Counters of an account's calls per day, minute and month.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,19 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 const MINUTE_MS: u64 = 60 * 1000;
 const BEIJING_OFFSET_MS: u64 = 8 * 3600 * 1000;
 
-/// Counts by name within a day of Beijing, or a minute.
+/// Counts by name, each with the period it belongs to. A day is one of Beijing.
 #[derive(Debug, Default)]
 pub(crate) struct CallCounter {
     used: HashMap<&'static str, (u64, u64)>,
 }
 
 impl CallCounter {
-    /// Takes one of today's calls, unless `most` were taken.
+    /// Takes one of today's calls unless `most` were taken.
     pub(crate) fn try_take_today(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
         self.try_take(name, most, (now_ms + BEIJING_OFFSET_MS) / DAY_MS)
     }
 
-    /// Takes one of this minute's calls, unless `most` were taken.
+    /// Takes one of this minute's calls unless `most` were taken.
     pub(crate) fn try_take_this_minute(
         &mut self,
         name: &'static str,
@@ -28,7 +28,8 @@ impl CallCounter {
         self.try_take(name, most, now_ms / MINUTE_MS)
     }
 
-    /// Takes one of this month's calls (of 30 days, for simplicity), unless `most` were taken.
+    /// Takes one of this month's calls unless `most` were taken. A month has 30 days, for
+    /// simplicity.
     pub(crate) fn try_take_this_month(
         &mut self,
         name: &'static str,
@@ -38,13 +39,13 @@ impl CallCounter {
         self.try_take(name, most, (now_ms + BEIJING_OFFSET_MS) / (30 * DAY_MS))
     }
 
-    /// How many of today's calls were taken.
+    /// Number of today's calls that were taken.
     pub(crate) fn used_today(&self, name: &'static str, now_ms: u64) -> u64 {
         let today = (now_ms + BEIJING_OFFSET_MS) / DAY_MS;
         self.used.get(name).filter(|(day, _)| *day == today).map_or(0, |(_, used)| *used)
     }
 
-    /// The console, or `clear_quota`, sets the calls back; its own count stays.
+    /// Resets the calls, as the console or `clear_quota` does; the number of resets stays.
     pub(crate) fn clear_today(&mut self) {
         self.used.retain(|name, _| *name == "clears");
     }

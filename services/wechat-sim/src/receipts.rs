@@ -1,4 +1,4 @@
-//! Pushes the delivery results of messages, each when it is due.
+//! Queue of receipts, each pushed when it is due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,10 @@ use crate::clock::wall_ms;
 use crate::push::{Push, push};
 use crate::world::{ScheduledReceipt, SharedState};
 
-/// Receipts being pushed at one time.
+/// Limit of receipts that are pushed at the same time.
 const MAX_CONCURRENT_RECEIPTS: usize = 64;
 
-/// Pushes a receipt, as the behaviour says: before its call is answered, or later; once, or more
-/// often.
+/// Pushes a receipt before its call is answered or schedules it, in as many copies as configured.
 pub(crate) async fn deliver(world: &SharedState, receipt: Push) {
     if receipt.to.is_empty() {
         return;
@@ -34,7 +33,7 @@ pub(crate) async fn deliver(world: &SharedState, receipt: Push) {
     }
 }
 
-/// Runs until the simulator stops.
+/// Pushes scheduled receipts until the simulator stops.
 pub(crate) async fn run(world: SharedState, mut receipts: mpsc::Receiver<ScheduledReceipt>) {
     let places = Arc::new(Semaphore::new(MAX_CONCURRENT_RECEIPTS));
     let work = async {

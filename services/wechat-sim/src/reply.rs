@@ -1,4 +1,4 @@
-//! What an answer to a push means to the customer.
+//! Classification of answers to a push by their effect on the customer.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::config::{PushMode, SimAccount};
 use crate::crypt::unseal;
 use crate::sign::msg_signature;
 
-/// The sentence a customer reads when the account answers wrongly or not at all.
+/// Sentence that a customer reads if the account answers wrongly or not at all.
 pub const SERVICE_ERROR_TEXT: &str = "该公众号提供的服务出现故障，请稍后再试";
 
-/// A classified answer.
+/// Classified answer to a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ReplyOutcome {
@@ -21,27 +21,27 @@ pub enum ReplyOutcome {
     Success,
     /// An empty body: nothing is shown.
     Empty,
-    /// A text reply: shown as a bubble.
+    /// A text reply, shown as a bubble.
     Text {
-        /// What it says.
+        /// Content of the text.
         content: String,
     },
     /// Another valid reply.
     Other {
-        /// `image`, `news` …
+        /// Type, such as `image` or `news`.
         msg_type: String,
     },
     /// The customer sees [`SERVICE_ERROR_TEXT`].
     UserSawError {
-        /// What was wrong with the answer.
+        /// Description of the fault in the answer.
         reason: String,
     },
 }
 
 impl ReplyOutcome {
-    /// Reads the body of a 2xx answer to a push from `openid` to the account. What means "nothing"
-    /// is plain in every mode; a reply has to be sealed in secure mode, may be in compatible mode,
-    /// and must not be in plain mode.
+    /// Classifies the body of a 2xx answer to a push from `openid`. An empty body and `success` are
+    /// never sealed. A reply must be sealed in secure mode, may be in compatible mode, and must not
+    /// be in plain mode.
     pub(crate) fn classify(body: &[u8], openid: &str, account: &SimAccount) -> Self {
         let wrong = |reason: &str| Self::UserSawError { reason: reason.to_owned() };
         let Ok(body) = str::from_utf8(body) else { return wrong("not UTF-8") };
@@ -80,7 +80,7 @@ impl ReplyOutcome {
         }
     }
 
-    /// The text of a text reply.
+    /// Content of a text reply.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text { content } => Some(content),
@@ -89,8 +89,8 @@ impl ReplyOutcome {
     }
 }
 
-/// The fields of a sealed reply, if it is WeChat's to the letter: four elements, each in its own
-/// case, signed with the account's token and sealed with its key and appid.
+/// Opens a sealed reply. It needs the four elements, spelled exactly, signed with the account's
+/// token and sealed with its key and appid.
 fn unseal_reply(
     sealed: &BTreeMap<String, String>,
     account: &SimAccount,
@@ -112,7 +112,8 @@ fn unseal_reply(
     xml_elements(plain.trim()).ok_or("sealed is not XML")
 }
 
-/// The texts of the elements right below `<xml>`, or `None` when it is not such a document.
+/// Returns the texts of the elements directly below `<xml>`, or `None` if the document has another
+/// form.
 fn xml_elements(body: &str) -> Option<BTreeMap<String, String>> {
     let mut reader = Reader::from_str(body);
     let mut fields = BTreeMap::<String, String>::new();

@@ -1,13 +1,14 @@
-//! WeChat's signature: SHA-1 over the sorted parts.
+//! Signatures of WeChat: SHA-1 over the sorted parts.
 
 use sha1::{Digest, Sha1};
 
-/// Lower-case hexadecimal SHA-1 of token, timestamp and nonce, sorted as bytes and joined.
+/// Signature of a push: the lower-case hexadecimal SHA-1 of token, timestamp and nonce, sorted as
+/// bytes and joined.
 pub fn signature(token: &str, timestamp: &str, nonce: &str) -> String {
     sha1_of_sorted([token, timestamp, nonce])
 }
 
-/// The same over the sealed text too.
+/// Signature of a sealed push, which covers the sealed text too.
 pub fn msg_signature(token: &str, timestamp: &str, nonce: &str, encrypt: &str) -> String {
     sha1_of_sorted([token, timestamp, nonce, encrypt])
 }

@@ -1,4 +1,4 @@
-//! The handle of a running simulator: start, stop, and command it.
+//! Handle to a running simulator: start, stop and control.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::stats::Stats;
 use crate::tokens::TokenInvalidation;
 use crate::world::{AccountState, SharedState, SimulatorState};
 
-/// A simulated WeChat. Clones are the same simulator.
+/// Simulated WeChat. Clones share one simulator.
 #[derive(Clone)]
 pub struct Simulator {
     world: SharedState,
@@ -39,10 +39,10 @@ impl std::fmt::Debug for Simulator {
 }
 
 impl Simulator {
-    /// A simulator that listens nowhere yet.
+    /// Creates a simulator that does not listen yet.
     ///
     /// # Panics
-    /// Outside a tokio runtime, and without any account.
+    /// Outside a Tokio runtime, or without any account.
     pub fn new(config: SimConfig) -> Self {
         assert!(!config.accounts.is_empty(), "a simulated WeChat needs an account");
         let address = Arc::new(Mutex::new(config.listen));
@@ -52,10 +52,10 @@ impl Simulator {
         Self { world, address }
     }
 
-    /// Starts one that serves in the background until [`stop`](Self::stop).
+    /// Starts a simulator that serves in the background until [`stop`](Self::stop).
     ///
     /// # Errors
-    /// The address cannot be listened on.
+    /// It cannot listen on the address.
     pub async fn start(config: SimConfig) -> std::io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let simulator = Self::new(config);
@@ -66,7 +66,7 @@ impl Simulator {
         Ok(simulator)
     }
 
-    /// Serves until `stop` resolves, then lets what is under way end and stops everything.
+    /// Serves until `stop` resolves, then lets requests in progress finish and stops everything.
     ///
     /// # Errors
     /// The listener has no address.
@@ -86,7 +86,8 @@ impl Simulator {
         axum::serve(door, service).with_graceful_shutdown(stopping).await
     }
 
-    /// Its routes, to be served some other way. Connections can be neither cut nor refused then.
+    /// Returns the routes, to be served by the caller. Connections can then be neither cut nor
+    /// refused.
     pub fn router(&self) -> Router {
         api::routes(self.world.clone())
             .merge(control::routes())
@@ -94,22 +95,22 @@ impl Simulator {
             .with_state(self.world.clone())
     }
 
-    /// Stops serving, gives up pushes under way, and waits until all is quiet.
+    /// Stops serving, abandons pushes in progress, and waits for all tasks.
     pub async fn stop(&self) {
         self.world.stop.cancel();
         self.world.tasks.close();
         self.world.tasks.wait().await;
     }
 
-    /// `http://` and the address it listens on, without a slash at the end.
+    /// Base address: `http://` and the listening address, without a slash at the end.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address.lock())
     }
 
-    /// Where pushes of an account go from now on, in turn.
+    /// Sets the callbacks of an account, which pushes use in turn.
     ///
     /// # Panics
-    /// When there is no such account.
+    /// If there is no such account.
     pub fn set_callback_urls<S: Into<String>>(
         &self,
         appid: Option<&str>,
@@ -118,40 +119,40 @@ impl Simulator {
         self.account(appid).set_urls(urls.into_iter().map(Into::into).collect());
     }
 
-    /// Checks a callback with a GET whose `echostr` must come back.
+    /// Verifies a callback with a GET whose `echostr` must come back.
     ///
     /// # Errors
-    /// What was wrong with the answer.
+    /// A description of the fault in the answer.
     pub async fn verify_server(&self, appid: Option<&str>, url: &str) -> Result<(), String> {
         verify(&self.world, self.account(appid), url).await
     }
 
-    /// The newest codes first.
+    /// Returns the `most` newest codes, newest first.
     pub fn codes(&self, most: usize) -> Vec<Code> {
         self.world.codes.lock().recent(most).iter().map(|code| Code::clone(code)).collect()
     }
 
-    /// The code with this ticket or this content.
+    /// Finds a code by its ticket or its content.
     pub fn code(&self, ticket_or_url: &str) -> Option<Code> {
         self.world.codes.lock().find(ticket_or_url).map(|code| Code::clone(&code))
     }
 
-    /// A customer scans the code with this ticket or content, and follows if they do not yet.
+    /// Lets a customer scan the code with this ticket or content. They follow from then on.
     pub async fn scan(&self, openid: &str, ticket_or_url: &str, routing: Routing) -> ActionOutcome {
         act::scan(&self.world, openid, ticket_or_url, routing).await
     }
 
-    /// A customer follows without scanning.
+    /// Lets a customer follow without scanning.
     pub async fn follow(&self, appid: Option<&str>, openid: &str) -> ActionOutcome {
         act::follow(&self.world, self.account(appid), openid).await
     }
 
-    /// A customer unfollows.
+    /// Lets a customer unfollow.
     pub async fn unfollow(&self, appid: Option<&str>, openid: &str) -> ActionOutcome {
         act::unfollow(&self.world, self.account(appid), openid).await
     }
 
-    /// A customer writes a text; `None` when they do not follow.
+    /// Lets a customer write a text; `None` if they do not follow.
     pub async fn send_text(
         &self,
         appid: Option<&str>,
@@ -162,7 +163,7 @@ impl Simulator {
         act::send_text(&self.world, self.account(appid), openid, text, routing).await
     }
 
-    /// A customer presses an entry of the menu; `None` when they do not follow.
+    /// Lets a customer press a menu entry; `None` if they do not follow.
     pub async fn click(
         &self,
         appid: Option<&str>,
@@ -173,7 +174,7 @@ impl Simulator {
         act::click(&self.world, self.account(appid), openid, key, routing).await
     }
 
-    /// Pushes any body, with the true query or a forged one.
+    /// Pushes any body, with a true or a forged query.
     pub async fn push_raw(
         &self,
         appid: Option<&str>,
@@ -185,8 +186,7 @@ impl Simulator {
         act::push_raw(&self.world, self.account(appid), openid, body, routing, forged).await
     }
 
-    /// Sends the account's callback everything that WeChat never would, made of this body or of a
-    /// text message.
+    /// Sends hostile pushes to the account's callback, made from this body or from a text message.
     ///
     /// # Errors
     /// The account has no callback.
@@ -198,7 +198,7 @@ impl Simulator {
         hostile::run(&self.world, self.account(appid), None, body).await
     }
 
-    /// Sets a customer's state without any event.
+    /// Sets a customer's state without an event.
     pub fn set_person(&self, appid: Option<&str>, openid: &str, follows: bool, refuses: Refusal) {
         let index = self.account(appid).index;
         let mut people = self.world.people.lock();
@@ -206,7 +206,7 @@ impl Simulator {
         (person.follows, person.refuses) = (follows, refuses);
     }
 
-    /// A customer agrees to so many more subscription notices of a template.
+    /// Records that a customer agrees to `times` more subscription notices of a template.
     pub fn grant_notices(&self, appid: Option<&str>, openid: &str, template_id: &str, times: u32) {
         let index = self.account(appid).index;
         self.world
@@ -217,73 +217,73 @@ impl Simulator {
             .grant_notices(template_id, times);
     }
 
-    /// The console sets a new secret; the old one is refused from now on.
+    /// Replaces the AppSecret, as the console does; the old one is refused from now on.
     pub fn set_secret(&self, appid: Option<&str>, secret: &str) {
         secret.clone_into(&mut self.account(appid).secret.lock());
     }
 
-    /// The console sets an account's quotas back.
+    /// Resets an account's quotas, as the console does.
     pub fn clear_quotas(&self, appid: Option<&str>) {
         self.account(appid).quota.lock().clear_today();
     }
 
-    /// Every customer it remembers.
+    /// Returns all known customers.
     pub fn people(&self) -> Vec<PersonState> {
         person_states(&self.world, None)
     }
 
-    /// A customer's chat, oldest line first.
+    /// Returns a customer's chat, oldest line first.
     pub fn chat(&self, openid: &str) -> Vec<Arc<ChatLine>> {
         self.world.people.lock().lines(Some(openid), 0)
     }
 
-    /// The template messages a customer received, oldest first.
+    /// Returns the template messages that a customer received, oldest first.
     pub fn messages(&self, openid: &str) -> Vec<Arc<AcceptedMessage>> {
         accepted_messages(self.chat(openid))
     }
 
-    /// The template messages of all customers, oldest first.
+    /// Returns the template messages of all customers, oldest first.
     pub fn all_messages(&self) -> Vec<Arc<AcceptedMessage>> {
         accepted_messages(self.world.people.lock().lines(None, 0))
     }
 
-    /// The pushes it remembers, oldest first.
+    /// Returns the recorded pushes, oldest first.
     pub fn pushes(&self) -> Vec<Arc<PushRecord>> {
         self.world.pushes.lock().iter().cloned().collect()
     }
 
-    /// Every counter.
+    /// Returns all counters.
     pub fn stats(&self) -> Stats {
         self.world.stats.snapshot()
     }
 
-    /// Something goes wrong from now on.
+    /// Adds a fault, which takes effect at once.
     pub fn add_fault(&self, fault: Fault) {
         self.world.faults.add(fault);
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.world.faults.clear();
     }
 
-    /// Connections are refused, and those that exist are cut at their next call, until told
-    /// otherwise.
+    /// Refuses new connections and cuts existing ones at their next call, until called with
+    /// `false`.
     pub fn refuse_connections(&self, refuse: bool) {
         self.world.refusing_connections.send_replace(refuse);
     }
 
-    /// The tokens of an account die before their time.
+    /// Invalidates the tokens of an account.
     pub fn kill_tokens(&self, appid: Option<&str>, how: TokenInvalidation) {
         self.account(appid).tokens.lock().invalidate(how);
     }
 
-    /// Lets tokens, codes and memories grow older by this much at once.
+    /// Advances the clock by which tokens, codes and records age.
     pub fn advance_clock(&self, by: Duration) {
         self.world.clock.advance(by);
     }
 
-    /// Changes how it behaves.
+    /// Changes the behaviour.
     pub fn change_behaviour(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.world.behaviour.lock());
     }

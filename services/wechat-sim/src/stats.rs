@@ -1,18 +1,18 @@
-//! Counters, exact whatever else is forgotten.
+//! Counters of calls, messages and pushes. They stay exact when old records are dropped.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 
-/// Everything counted since the start.
+/// Counts since the start of the simulator.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Calls of the API by path; paths it does not have count as `other`.
+    /// Calls of the API by path; unknown paths count as `other`.
     pub calls: BTreeMap<String, u64>,
-    /// Answers of `token` that carried a token.
+    /// Responses of `token` that carried a token.
     pub classic_fetches: u64,
-    /// Answers of `stable_token` that carried a token, forced ones included.
+    /// Responses of `stable_token` that carried a token, forced ones included.
     pub stable_fetches: u64,
     /// Forced refreshes that took place.
     pub forced_refreshes: u64,
@@ -22,7 +22,7 @@ pub struct Stats {
     pub codes_created: u64,
     /// Template messages accepted; a repeated `client_msg_id` does not count.
     pub messages_accepted: u64,
-    /// The same, by template.
+    /// Template messages accepted, by template.
     pub messages_by_template: BTreeMap<String, u64>,
     /// Template messages whose `client_msg_id` had been sent before.
     pub messages_repeated: u64,
@@ -34,13 +34,13 @@ pub struct Stats {
     pub notices_sent: u64,
     /// Events and messages pushed to a callback; a duplicate counts once more.
     pub pushes: u64,
-    /// HTTP requests it took, repeats included.
+    /// HTTP requests of pushes, repeats included.
     pub deliveries: u64,
-    /// Pushes after which the customer saw an error, or would have.
+    /// Pushes whose answer makes the customer see an error.
     pub pushes_failed: u64,
-    /// Delivery results that could not be pushed because too many were waiting.
+    /// Receipts that could not be pushed because too many were waiting.
     pub receipts_dropped: u64,
-    /// Calls that a fault befell.
+    /// Calls in which a fault was injected.
     pub faults: u64,
 }
 
@@ -51,11 +51,11 @@ impl Stats {
     }
 }
 
-/// The counters while they count.
+/// Shared counters; [`Counters::snapshot`] reads them.
 #[derive(Debug, Default)]
 pub(crate) struct Counters(Mutex<Stats>);
 
-/// Paths that count by name.
+/// Paths that are counted by name.
 pub(crate) const COUNTED_PATHS: [&str; 16] = [
     "/cgi-bin/token",
     "/cgi-bin/stable_token",
@@ -98,7 +98,7 @@ impl Counters {
         }
     }
 
-    /// Any other change.
+    /// Applies a change to the counters.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Stats)) {
         change(&mut self.0.lock());
     }

@@ -4,30 +4,30 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A template of the account's category library.
+/// Template of the account's category library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SimTemplate {
-    /// What a send names.
+    /// Id by which a message names the template.
     pub template_id: String,
-    /// The head of the card.
+    /// Title of the card.
     pub title: String,
-    /// Keys and labels in the order of the card. A key is a type and a number: `thing1`.
+    /// Keys and labels in the order of the card. A key is a type and a number, such as `thing1`.
     pub fields: Vec<(String, String)>,
 }
 
 impl SimTemplate {
-    /// A template from borrowed parts.
+    /// Creates a template from borrowed parts.
     pub fn new(template_id: &str, title: &str, fields: &[(&str, &str)]) -> Self {
         let fields = fields.iter().map(|(key, label)| (key.to_string(), label.to_string()));
         Self { template_id: template_id.into(), title: title.into(), fields: fields.collect() }
     }
 
-    /// Id of the first of [`demo`](Self::demo): how far the line has come.
+    /// Id of the first of [`demo`](Self::demo): progress of the line.
     pub const DEMO_PROGRESS: &str = "SIM43521_progress_of_the_line_0000000000001";
     /// Id of the second of [`demo`](Self::demo): the number is called.
     pub const DEMO_CALLED: &str = "SIM43522_the_number_is_called_0000000000002";
 
-    /// Two templates like 43521 and 43522 of the public library.
+    /// Returns two templates like 43521 and 43522 of the public library.
     pub fn demo() -> Vec<Self> {
         vec![
             Self::new(
@@ -53,7 +53,7 @@ impl SimTemplate {
         ]
     }
 
-    /// The first key whose value does not hold to its type, or that is missing or unknown.
+    /// Returns the first key that is missing or unknown, or whose value does not fit its type.
     pub(crate) fn invalid_field<'a>(
         &'a self,
         data: &'a BTreeMap<String, String>,
@@ -80,7 +80,7 @@ fn is_symbol(c: char) -> bool {
     !is_cjk(c) && !c.is_alphanumeric()
 }
 
-/// Whether a value is one that WeChat takes for a field of this type.
+/// True if WeChat accepts the value for a field of this type.
 fn is_valid_value(kind: &str, value: &str) -> bool {
     let len = value.chars().count();
     let all = |allowed: fn(char) -> bool| value.chars().all(allowed);
@@ -105,7 +105,7 @@ fn is_valid_value(kind: &str, value: &str) -> bool {
     }
 }
 
-/// `15:01`, `15:01:02`, or either after a date.
+/// True for `15:01`, `15:01:02`, or either after a date.
 fn is_time(text: &str) -> bool {
     let (date, clock) = text.rsplit_once(' ').map_or(("", text), |(date, clock)| (date, clock));
     let parts: Vec<_> = clock.split(':').collect();
@@ -118,8 +118,8 @@ fn is_time(text: &str) -> bool {
     clock_holds && (date.is_empty() || is_date(date.trim()))
 }
 
-/// `2019年10月1日`, `2018-01-01`, `2018/01/01`, `2018.01.01`, `2018-01`, `01-01`, and a clock after
-/// it.
+/// True for `2019年10月1日`, `2018-01-01`, `2018/01/01`, `2018.01.01`, `2018-01` and `01-01`, each
+/// with or without a time after it.
 fn is_date(text: &str) -> bool {
     let date = text.split(' ').next().unwrap_or_default();
     let numbers: Vec<_> = date.split(|c| !is_digit(c)).filter(|part| !part.is_empty()).collect();

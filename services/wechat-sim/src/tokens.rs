@@ -1,11 +1,11 @@
-//! The access tokens of one account: two channels, each with a current and a former token.
+//! Access tokens of one account: two channels, each with a current and a former token.
 
-/// A token works this long after a newer one was issued on its channel.
+/// Time for which a token works after a newer one was issued on its channel.
 const OVERLAP_MS: u64 = 5 * 60 * 1000;
-/// What a new token lives unless the simulator is told otherwise.
+/// Lifetime of a new token unless the simulator is configured otherwise.
 #[cfg(test)]
 const TOKEN_LIFETIME_MS: u64 = 7200 * 1000;
-/// The stable channel issues a new token when less than this is left of the current one.
+/// Remaining life below which the stable channel issues a new token.
 const ROTATION_THRESHOLD_MS: u64 = 5 * 60 * 1000;
 
 #[derive(Debug, Clone)]
@@ -15,32 +15,32 @@ struct Token {
     dead: bool,
 }
 
-/// What a channel is told when it issues a token.
+/// Rules for issuing a token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IssueRules {
-    /// What the new token lives.
+    /// Lifetime of the new token.
     pub(crate) life_ms: u64,
-    /// Whether the former token dies at once.
+    /// True if the former token ends at once.
     pub(crate) invalidate_previous: bool,
 }
 
 #[derive(Debug, Default)]
 struct Channel {
     current: Option<Token>,
-    /// With the moment its overlap ends.
+    /// The former token, with the end of its overlap in milliseconds.
     former: Option<(Token, u64)>,
 }
 
-/// What `token` and `stable_token` answer.
+/// Token in a response of `token` or `stable_token`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IssuedToken {
     pub(crate) value: String,
-    /// Seconds left.
+    /// Remaining life in seconds.
     pub(crate) expires_in: u64,
     pub(crate) is_new: bool,
 }
 
-/// What an API call learns about the token it came with.
+/// Validity of the token that an API call came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenStatus {
     Valid,
@@ -48,16 +48,16 @@ pub(crate) enum TokenStatus {
     NotLatest,
 }
 
-/// How a token dies before its time.
+/// Early invalidation of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenInvalidation {
-    /// As if somebody else had forced a refresh: asking again gives a new token.
+    /// The next request gets a new token, as if somebody else had forced a refresh.
     Replaced,
-    /// It is refused although it is still handed out; only a forced refresh helps.
+    /// The token is refused although requests still return it; only a forced refresh helps.
     StillHandedOut,
 }
 
-/// Pure: told the time, and given fresh values by its caller.
+/// Tokens of one account. Pure: the caller passes in the time and new random values.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     classic: Channel,
@@ -94,12 +94,13 @@ impl Channel {
 }
 
 impl Tokens {
-    /// The classic channel: a new token each time.
+    /// Issues a token on the classic channel: a new one each time.
     pub(crate) fn classic(&mut self, value: String, now: u64, rules: IssueRules) -> IssuedToken {
         self.classic.issue(value, now, rules)
     }
 
-    /// The stable channel in normal mode: the current token until its last five minutes.
+    /// Returns a token of the stable channel in normal mode: the current one until its last five
+    /// minutes.
     pub(crate) fn stable(&mut self, value: String, now: u64, life_ms: u64) -> IssuedToken {
         if let Some(token) = &self.stable.current {
             let left = token.expires_ms.saturating_sub(now);
@@ -111,12 +112,12 @@ impl Tokens {
         self.stable.issue(value, now, IssueRules { life_ms, invalidate_previous: false })
     }
 
-    /// Whether the last force is at least `gap_ms` ago.
+    /// True if the last forced refresh is at least `gap_ms` ago.
     pub(crate) fn may_force(&self, now: u64, gap_ms: u64) -> bool {
         self.forced_at_ms.is_none_or(|at| now >= at + gap_ms)
     }
 
-    /// The stable channel in force mode: a new token.
+    /// Issues a new token on the stable channel, in force mode.
     pub(crate) fn force_refresh(
         &mut self,
         value: String,
@@ -127,12 +128,12 @@ impl Tokens {
         self.stable.issue(value, now, rules)
     }
 
-    /// Whether a token may be used, or `None` when it was never this account's, or is forgotten.
+    /// Status of a token; `None` if it never was this account's or is forgotten.
     pub(crate) fn status(&self, value: &str, now: u64) -> Option<TokenStatus> {
         self.stable.status(value, now).or_else(|| self.classic.status(value, now))
     }
 
-    /// Every token that works now dies.
+    /// Invalidates all tokens that work now.
     pub(crate) fn invalidate(&mut self, how: TokenInvalidation) {
         self.classic.invalidate();
         self.stable.invalidate();

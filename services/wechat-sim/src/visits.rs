@@ -1,21 +1,21 @@
-//! Customers who open a web page: the codes that say who they are, once and for five minutes.
+//! OAuth codes of customers who open a web page. Each works once, within five minutes.
 
 use std::collections::{HashMap, VecDeque};
 
 const CODE_LIFETIME_MS: u64 = 5 * 60 * 1000;
 const MAX_CODES: usize = 10_000;
 
-/// Who opened a page of which account.
+/// Visit of a customer to a web page of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PageVisit {
     pub(crate) account: usize,
     pub(crate) openid: String,
-    /// A preview, with an openid that is nobody's.
+    /// True for a preview, whose openid belongs to no customer.
     pub(crate) preview: bool,
     pub(crate) at: u64,
 }
 
-/// The codes handed out, the newest of them.
+/// The newest codes, with their visits.
 #[derive(Debug, Default)]
 pub(crate) struct PageVisits {
     by_code: HashMap<String, (PageVisit, bool)>,
@@ -33,7 +33,7 @@ impl PageVisits {
         self.by_code.insert(code, (visit, false));
     }
 
-    /// Who came with this code, or the error code for a code that is no good.
+    /// Exchanges a code for its visit, or returns the error code that refuses it.
     pub(crate) fn exchange(
         &mut self,
         code: &str,

@@ -1,4 +1,4 @@
-//! Everything the simulator knows, shared by its handlers.
+//! State of the simulator, shared by its handlers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,19 +25,19 @@ use crate::visits::PageVisits;
 
 pub(crate) type SharedState = Arc<SimulatorState>;
 
-/// The first msgid: above 2^53, as WeChat's are.
+/// First msgid; above 2^53, as WeChat's are.
 const FIRST_MSGID: u64 = 3_557_254_367_693_750_277;
 
-/// An account with its state.
+/// Account with its state.
 #[derive(Debug)]
 pub(crate) struct AccountState {
     pub(crate) index: usize,
     pub(crate) config: SimAccount,
     pub(crate) tokens: Mutex<Tokens>,
     pub(crate) quota: Mutex<CallCounter>,
-    /// The secret in force, which the console may set anew.
+    /// Current AppSecret, which can be changed while the simulator runs.
     pub(crate) secret: Mutex<String>,
-    /// What web pages sign with, and when it ends.
+    /// Ticket with which web pages sign, and its end in Unix milliseconds.
     pub(crate) jsapi_ticket: Mutex<Option<(String, u64)>>,
     urls: RwLock<Vec<String>>,
     next_url: AtomicUsize,
@@ -48,7 +48,8 @@ impl AccountState {
         *self.urls.write() = urls;
     }
 
-    /// Where the next push goes first, and where its repeats go after that; empty when nowhere.
+    /// Returns the callbacks of the next push, the one for the first delivery first; empty if there
+    /// are none.
     pub(crate) fn next_urls(&self) -> Vec<String> {
         let mut urls = self.urls.read().clone();
         if !urls.is_empty() {
@@ -59,15 +60,15 @@ impl AccountState {
     }
 }
 
-/// A receipt waiting for its time.
+/// Receipt that waits for its time.
 #[derive(Debug)]
 pub(crate) struct ScheduledReceipt {
-    /// Wall milliseconds.
+    /// Due time in Unix milliseconds of the wall clock.
     pub(crate) due_ms: u64,
     pub(crate) push: Push,
 }
 
-/// Something an open page learns of at once.
+/// Event for open pages.
 #[derive(Debug, Clone)]
 pub(crate) struct PageEvent {
     pub(crate) event: &'static str,
@@ -132,7 +133,7 @@ impl SimulatorState {
         }
     }
 
-    /// The account with this appid, or the first when none is named.
+    /// Returns the account with this appid, or the first account if none is named.
     pub(crate) fn account(&self, appid: Option<&str>) -> Option<&AccountState> {
         match appid {
             Some(appid) => self.accounts.iter().find(|account| account.config.appid == appid),
@@ -140,7 +141,7 @@ impl SimulatorState {
         }
     }
 
-    /// The account a token belongs to, or the error code for a token that is no good.
+    /// Returns the account that a token belongs to, or the error code that refuses the token.
     pub(crate) fn account_of_token(&self, token: Option<&str>) -> Result<&AccountState, i64> {
         self.check_address()?;
         let token = token.filter(|token| !token.is_empty()).ok_or(41001)?;
@@ -163,7 +164,7 @@ impl SimulatorState {
         }
     }
 
-    /// The account whose secret this is, or the error code for credentials that are no good.
+    /// Returns the account with these credentials, or the error code that refuses them.
     pub(crate) fn account_of_credentials(
         &self,
         appid: Option<&str>,
@@ -200,7 +201,7 @@ impl SimulatorState {
         *self.refusing_connections.borrow()
     }
 
-    /// Adds a line to a customer's chat and tells the open pages.
+    /// Adds a line to a customer's chat and publishes it to the open pages.
     pub(crate) fn append_chat_line(
         &self,
         account: &AccountState,
@@ -215,7 +216,7 @@ impl SimulatorState {
         );
     }
 
-    /// Tells the open pages, if there are any.
+    /// Sends an event to the open pages, if there are any.
     pub(crate) fn publish<T: Serialize>(&self, event: &'static str, value: impl FnOnce() -> T) {
         if self.page_events.receiver_count() > 0 {
             let json = serde_json::to_string(&value()).expect("news has no maps with odd keys");
@@ -235,7 +236,7 @@ impl SimulatorState {
     }
 }
 
-/// One pooled client for all pushes. It follows no redirects, as WeChat does not.
+/// Creates the HTTP client of all pushes. It follows no redirects, as WeChat does not.
 fn push_client() -> reqwest::Client {
     // Another part of the process may have chosen the provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -243,7 +244,8 @@ fn push_client() -> reqwest::Client {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .pool_max_idle_per_host(1024)
-        // Callbacks go to test gateways over plain HTTP: no need of the system's certificates.
+        // Callbacks go to test gateways over plain HTTP, so the system's certificates are not
+        // needed.
         .tls_certs_only([])
         .user_agent("Mozilla/4.0")
         .build()

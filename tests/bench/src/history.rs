@@ -1,5 +1,5 @@
-//! How long a gateway takes to read the history when it starts, and how much of it stays in memory:
-//! beside reading the same log and dropping it.
+//! `bench history`: time that a gateway needs to read the visit log at its start, and the memory
+//! that it keeps, compared with reading the same log and dropping it.
 
 use anyhow::Context as _;
 use clap::Args;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 const HISTORY_START_MS: i64 = 1_767_225_600_000;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// A history that is written first, in one file.
+/// Size of the visit log, which is written first.
 #[derive(Args)]
 pub struct Options {
     /// Sites.

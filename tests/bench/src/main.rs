@@ -1,5 +1,5 @@
-//! Measures the product beside what could be had without it: `bench callback`, `bench token`,
-//! `bench estimate`, `bench history`, `bench qr`, `bench line`, `bench watchers`.
+//! Benchmarks of the product and of simpler alternatives: `bench callback`, `bench token`, `bench
+//! estimate`, `bench history`, `bench qr`, `bench line`, `bench watchers`.
 
 mod member;
 mod process;
@@ -26,28 +26,28 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum BenchCommand {
-    /// From a callback to a durable number, beside a floor, a null handler and the tutorial's
-    /// gateway.
+    /// From a callback to a durable number, compared with a floor, a null handler and the
+    /// tutorial's gateway.
     Callback(callback::Options),
-    /// How far off the told waits are, in synthetic places, beside simpler estimators.
+    /// Error of the estimated waits at synthetic sites, compared with simpler estimators.
     Estimate(estimate::Options),
-    /// How long a gateway takes to read the history at its start, and its memory.
+    /// Time and memory that a gateway needs to read the visit log at its start.
     History(history::Options),
-    /// What a decision costs, however many wait; a hot site, a replica's start, memory.
+    /// Time of a decision by the length of the line; a hot site, a replica's start, memory.
     Line(line::Options),
-    /// Fetches and failed calls through everything that happens to access tokens.
+    /// Fetches and failed calls during every kind of trouble with access tokens.
     Token(token::Options),
-    /// Callers of WeChat in a process of their own; started by the measuring process.
+    /// Callers of WeChat in a separate process; started by the measuring process.
     #[command(hide = true)]
     Callers(token::CallerProcessOptions),
-    /// From a browser's request to its code, with ready codes, without, and the tutorial's way.
+    /// From a browser's request to its code: with ready codes, without, and the tutorial's way.
     Qr(qr::Options),
-    /// Thousands of screens on one gateway: from a call to the last of them, and what they cost.
+    /// Thousands of screens on one gateway: delay of a call, memory and processor time.
     Watchers(watchers::Options),
-    /// One of the servers that stand beside; started by the measuring process.
+    /// A baseline server; started by the measuring process.
     #[command(hide = true)]
     Serve(callback::ServeOptions),
-    /// A role of the product, as `paihao` would run it; started by the measuring process.
+    /// A role of the product, as `paihao` runs it; started by the measuring process.
     #[command(hide = true)]
     Role {
         #[arg(last = true)]

@@ -1,4 +1,4 @@
-//! A role of the product as a process of its own, and waiting for it.
+//! Process of one role of the product, with checks of its readiness and metrics.
 
 use anyhow::{Context, ensure};
 use harness::{Program, free_port};
@@ -8,19 +8,19 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long anything may take to get ready. A debug build on a busy machine is slow.
+/// Limit of the time until a role is ready. A debug build on a busy machine is slow.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One role of the product.
+/// Process of one role of the product.
 pub struct RoleProcess {
     pub program: Program,
-    /// Where it serves, if it is the gateway.
+    /// Port on which the gateway serves; unused by other roles.
     pub port: u16,
     pub admin: u16,
 }
 
 impl RoleProcess {
-    /// Starts a role of this program with the configuration that is made of its two ports.
+    /// Starts a role of this program. `configuration` makes its text from the two ports.
     pub fn start(
         program: &Path,
         role: &str,
@@ -33,21 +33,21 @@ impl RoleProcess {
         RoleProcess { program, port, admin }
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until the admin port reports readiness.
     pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
         wait_until("a role is ready", || is_ready(self.admin))
             .await
             .with_context(|| self.log_tail())
     }
 
-    /// What its metric of this name and these labels says now; 0 if it has none.
+    /// Value of the metric with this name and these labels; 0 if there is none.
     pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
         let metrics = admin_get(self.admin, "/metrics").context("no metrics")?;
         let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.map_or(Ok(0.0), |value| value.parse().context("not a number"))
     }
 
-    /// The end of its log.
+    /// Last lines of the log.
     pub fn log_tail(&self) -> String {
         let output = self.program.output();
         let lines: Vec<_> = output.lines().collect();
@@ -59,7 +59,7 @@ fn is_ready(admin: u16) -> bool {
     admin_get(admin, "/ready").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
-/// The whole answer of an admin port, head and body.
+/// Returns the whole response of an admin port, head and body.
 fn admin_get(admin: u16, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -69,7 +69,7 @@ fn admin_get(admin: u16, path: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// Waits for something, and not for ever.
+/// Polls a condition until it holds, up to [`READY_TIMEOUT`].
 pub async fn wait_until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
     let begun = Instant::now();
     while !condition() {

@@ -1,24 +1,24 @@
-//! What a process has cost so far, as the kernel counts it.
+//! Processor time and memory of processes, as counted by the Linux kernel.
 
 use anyhow::Context;
 use std::time::Duration;
 
-/// The unit in which Linux tells programs of processor time (USER_HZ), whatever it counts in
-/// itself.
+/// Ticks per second in which Linux reports processor time to programs (USER_HZ), whatever its own
+/// tick is.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// What one process has used.
+/// Resources used by one process.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// Processor time, its own and the kernel's on its behalf.
+    /// Processor time in user and kernel mode.
     pub cpu: Duration,
-    /// Bytes it holds in memory now.
+    /// Resident memory in bytes.
     pub resident: u64,
-    /// The most bytes it ever held.
+    /// Peak of the resident memory in bytes.
     pub peak: u64,
 }
 
-/// Asks about a process.
+/// Reads the usage of a process.
 pub fn process_usage(pid: u32) -> anyhow::Result<Usage> {
     let read = |file: &str| {
         let file = format!("/proc/{pid}/{file}");
@@ -33,18 +33,18 @@ pub fn process_usage(pid: u32) -> anyhow::Result<Usage> {
     })
 }
 
-/// How long all processors of the machine together have been at work, for whomever.
+/// Busy time of all processors together, for all processes of the machine.
 pub fn machine_cpu_time() -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
     busy_cpu_time(&stat).context("/proc/stat reads differently here")
 }
 
-/// How many processors there are.
+/// Number of processors.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The 14th and 15th field. The second is the program's name, which may hold spaces.
+/// Sums the fields 14 and 15. The second field is the program's name, which may contain spaces.
 fn process_cpu_time(stat: &str) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
@@ -53,7 +53,7 @@ fn process_cpu_time(stat: &str) -> Option<Duration> {
     Some(ticks_to_duration(user + system))
 }
 
-/// user, nice, system, (idle, iowait,) irq, softirq, steal.
+/// Sums user, nice, system, irq, softirq and steal, without idle and iowait.
 fn busy_cpu_time(stat: &str) -> Option<Duration> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let fields: Vec<u64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();

@@ -1,5 +1,5 @@
-//! The release gate of the estimator: in its short form it is no worse than recorded, keeps its
-//! promise, beats what is simpler, and says the same each time.
+//! Release gate of the estimator. In the short form its error stays within the recorded one, and it
+//! beats the simpler estimators; the same seeds give the same figures.
 
 use serde_json::Value;
 use std::path::Path;
@@ -41,12 +41,13 @@ fn the_short_form_is_no_worse_than_recorded() {
     assert_eq!(names, ["A", "B", "C", "D", "E"]);
     for setting in settings {
         let of = |figure: &Value| figure.as_f64().unwrap();
-        // Who knows neither the line nor the counters, and who knows no slots that are going on.
+        // The first simple estimator is skipped. The others know neither the line nor the counters,
+        // or do not know how long the services in progress have lasted.
         let ours = of(&setting["error"]["seen"]);
         for simple in &setting["simple"].as_array().unwrap()[1..] {
             assert!(ours < of(&simple[1]["seen"]), "{} is better in {setting}", simple[0]);
         }
-        // The places are still those for which the table was made.
+        // The synthetic sites still resemble those of the table.
         let wait = of(&setting["wait"]["seen"]) / of(&setting["wait"]["table"]);
         assert!((0.85..1.15).contains(&wait), "{setting}");
     }

@@ -1,10 +1,10 @@
-//! The short form of each, as a person would start it: every figure is there, and what was measured
-//! did what it is there for.
+//! Tests of every benchmark in its short form: all figures are present, and the measured system did
+//! its work.
 
 use serde_json::Value;
 use std::process::Command;
 
-/// Runs a bench in its short form; its figures, and its report.
+/// Runs a benchmark in its short form and returns its figures and its report.
 fn run_short(what: &str) -> (Value, String) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("figures.json");
@@ -105,7 +105,7 @@ fn the_short_form_of_qr_finds_every_figure_and_every_answer_is_a_code_of_its_own
             assert!(way["latency"][figure].as_f64().unwrap() > 0.0, "{way}");
         }
     }
-    // Calls are counted by WeChat, not timed: a code costs one, and with codes ready nobody waits.
+    // The simulator counts the calls. A code costs one, and with ready codes nobody waits.
     let calls = |way: usize, what: &str| ways[way][what].as_f64().unwrap();
     assert_eq!((calls(0, "calls_per_code"), calls(0, "waited_for_per_code")), (1.0, 0.0));
     assert_eq!((calls(1, "calls_per_code"), calls(1, "waited_for_per_code")), (1.0, 1.0));
@@ -158,7 +158,8 @@ fn the_short_form_of_watchers_reaches_every_screen_with_every_call() {
     for latency in ["to_a_screen", "to_the_last_screen"] {
         assert!(figures[latency]["p50_ms"].as_f64().unwrap() > 0.0, "{figures}");
     }
-    // Sixty streams need not show in the resident memory: what the server had free already may do.
+    // Sixty streams may not show in the resident memory, because the server may reuse memory it
+    // had.
     for memory in ["before_mib", "with_all_mib"] {
         assert!(figures[memory].as_f64().unwrap() > 0.0, "{figures}");
     }

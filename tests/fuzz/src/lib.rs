@@ -1,8 +1,8 @@
-//! Broken input for the callback codec: what is tried ([`targets`]), how it is broken
-//! ([`mutate`]), and what must never come of it ([`run`]).
+//! Fuzzer of the callback codec: its targets ([`targets`]), the mutation of inputs ([`mutate`]),
+//! and the loop that checks every answer ([`run`]).
 //!
-//! There is no coverage to steer by; instead every input that meets an answer nobody met before
-//! joins the ones that are broken further.
+//! It has no coverage feedback. Instead, every input with an answer not seen before joins the
+//! inputs that are mutated further.
 
 pub mod mutate;
 pub mod targets;

@@ -1,19 +1,19 @@
-//! `cargo run --release -p fuzz -- callback --executions 10000000`: the long run.
+//! Command line of the fuzzer: `cargo run --release -p fuzz -- callback --executions 10000000`.
 
 use clap::Parser;
 use fuzz::run::run;
 use fuzz::targets::TARGETS;
 use std::time::Instant;
 
-/// Throws broken input at the callback codec.
+/// Runs mutated input through the callback codec.
 #[derive(Parser)]
 struct Options {
-    /// query, xml, crypt, seal or callback; all of them, one after the other, if left out.
+    /// Target: query, xml, crypt, seal or callback; all of them, one after the other, if left out.
     target: Option<String>,
-    /// How many inputs each target is tried with.
+    /// Number of inputs for each target.
     #[arg(long, default_value_t = 1_000_000)]
     executions: u64,
-    /// Another seed is another run; the same one is the same.
+    /// Seed of the mutations; the same seed repeats a run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }

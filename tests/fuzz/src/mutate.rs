@@ -1,6 +1,6 @@
-//! Breaks an input a little: the same way for the same seed.
+//! Deterministic mutation of an input: the same seed gives the same changes.
 
-/// Words that the codec knows, and such as attackers use.
+/// Words that the codec knows or that attackers use.
 const DICTIONARY: [&[u8]; 40] = [
     b"<xml>",
     b"</xml>",
@@ -44,19 +44,19 @@ const DICTIONARY: [&[u8]; 40] = [
     b"99999999999999999999",
 ];
 
-/// Inputs grow no longer than this, except when something is repeated on purpose.
+/// Length to which inputs are truncated after a mutation, in bytes. Repetition may exceed it.
 const MAX_INPUT_BYTES: usize = 8 << 10;
 
-/// Numbers that look random and come again for the same seed (xorshift64*).
+/// Pseudo-random number generator (xorshift64*), repeatable by its seed.
 pub struct Rng(u64);
 
 impl Rng {
-    /// Dice that fall as this seed says.
+    /// Creates a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// Any number.
+    /// Returns the next number.
     pub fn next_u64(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -64,13 +64,13 @@ impl Rng {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A number below `end`; 0 if that is 0.
+    /// Returns a number below `end`, or 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.next_u64()) * end as u128) >> 64) as usize
     }
 }
 
-/// Breaks `input`, perhaps with parts of `other`.
+/// Changes `input` at random, perhaps with parts of `other`.
 pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Rng) {
     for _ in 0..=dice.below(5) {
         let at = dice.below(input.len() + 1);
@@ -107,7 +107,7 @@ pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Rng) {
             10 => input.insert(at, dice.next_u64() as u8),
             _ => {
                 let part = input[at..at + length.min(64)].to_vec();
-                // Once in a long while an input becomes large.
+                // Rarely, an input becomes large.
                 let times = if dice.below(4000) == 0 { 2000 } else { dice.below(20) };
                 let many = part.iter().copied().cycle().take(part.len() * times);
                 input.splice(at..at, many.collect::<Vec<_>>());

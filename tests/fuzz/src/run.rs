@@ -1,5 +1,4 @@
-//! Runs a target over its corpus and over what becomes of that, and stops at the first thing that
-//! must not be.
+//! Run of a target over its corpus and over mutations of it, up to the first violation.
 
 use crate::MEMORY;
 use crate::mutate::{Rng, mutate};
@@ -10,33 +9,33 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Bytes that an input may make the codec hold at once: a few times its own, and some for every
-/// answer. (A body is decoded to text, its fields are copied, and what was sealed once more.)
+/// Limit of the bytes that the codec may hold for an input: a few times its length for the decoded
+/// body, the copies of its fields and the decrypted text, and a fixed part for every answer.
 fn memory_cap(input: usize) -> usize {
     12 * input + (32 << 10)
 }
 
-/// What a run found.
+/// Result of a run.
 #[derive(Debug)]
 pub struct RunSummary {
-    /// How many inputs were tried.
+    /// Number of inputs.
     pub executions: u64,
-    /// The different answers that were met.
+    /// Different answers.
     pub distinct_outcomes: BTreeSet<String>,
-    /// The most bytes that an input made the codec hold beyond what it held before.
+    /// Most bytes that the codec held for one input, beyond those held before.
     pub peak_bytes: usize,
 }
 
-/// The folder of a target's corpus.
+/// Returns the folder of a target's corpus.
 pub fn corpus_folder(target: &Target) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name)
 }
 
-/// Tries every file of the corpus, and then broken ones until there were this many executions.
+/// Runs every file of the corpus, and then mutated inputs up to this number of executions.
 ///
 /// # Errors
-/// An input made the codec panic, hold more than it may, or take what it must not take; the input
-/// is written beside the corpus, to be kept there once this is repaired.
+/// The codec panicked, exceeded its memory limit or accepted an input that it must refuse. The
+/// input is written beside the corpus, to be added to it once the fault is corrected.
 pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<RunSummary> {
     let folder = corpus_folder(target);
     let mut files: Vec<_> = std::fs::read_dir(&folder)
@@ -65,7 +64,7 @@ pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<RunSum
     Ok(found)
 }
 
-/// Whether the answer is a new one.
+/// Runs one input; true if its answer is new.
 fn execute(target: &Target, input: &[u8], found: &mut RunSummary) -> anyhow::Result<bool> {
     found.executions += 1;
     let before = MEMORY.current_usage();
@@ -80,7 +79,7 @@ fn execute(target: &Target, input: &[u8], found: &mut RunSummary) -> anyhow::Res
             format!("{} bytes make it hold {held}", input.len())
         }
         Ok(Ok(answer)) => {
-            // Few enough to keep: answers are the codec's own words.
+            // Answers are texts of the codec, so there are few enough to keep.
             return Ok(
                 found.distinct_outcomes.len() < 10_000 && found.distinct_outcomes.insert(answer)
             );

@@ -1,8 +1,8 @@
-//! What is tried: each part of the codec alone, and all of it as a callback meets it.
+//! Targets of the fuzzer: each part of the codec alone, and the whole as a callback reaches it.
 //!
-//! A target answers with a word for what came of an input, or with what should not have come of it.
-//! Whatever is accepted is held against the simulator's own reading of WeChat's rules, which shares
-//! no code with the codec.
+//! A target returns a word for the answer to an input, or a description of a violation. Accepted
+//! input is compared with the simulator's reading of WeChat's rules, which shares no code with the
+//! codec.
 
 use paihao_wechat::callback::{
     AesKey, CallbackError, CallbackQuery, Message, Mode, Protection, decrypt, parse,
@@ -11,22 +11,22 @@ use paihao_wechat::{AppId, CallbackToken};
 use std::sync::LazyLock;
 use wechat_sim::{SealOverrides, msg_signature, seal, signature, unseal};
 
-/// Bytes that a body may have.
+/// Largest body in bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
 const TOKEN: &str = "spamtest";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const APP: &str = "wx2c2769f8efd9abc2";
 
-/// One thing to throw input at.
+/// Part of the codec to test.
 pub struct Target {
-    /// Its name, and that of its folder in the corpus.
+    /// Name of the target and of its folder in the corpus.
     pub name: &'static str,
-    /// What comes of an input.
+    /// Runs one input and returns the answer, or a description of a violation.
     pub execute: fn(&[u8]) -> Result<String, String>,
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 5] = [
     Target { name: "query", execute: query },
     Target { name: "xml", execute: xml },
@@ -48,7 +48,8 @@ fn app() -> &'static AppId {
 fn query(input: &[u8]) -> Result<String, String> {
     match CallbackQuery::parse(&String::from_utf8_lossy(input)) {
         Ok(query) => {
-            // Decoded, a value is no longer than it was; what is no UTF-8 becomes three bytes.
+            // A decoded value is no longer than its encoded form, except that each invalid UTF-8
+            // byte becomes three bytes.
             let longest = 3 * input.len();
             let long = |text: &str| text.len() > longest;
             if long(&query.signature) || long(&query.timestamp) || long(&query.nonce) {
@@ -73,7 +74,7 @@ fn xml(input: &[u8]) -> Result<String, String> {
     }
 }
 
-/// Whatever is taken as a message was small enough and names both sides.
+/// Checks that an accepted message was within the size limit and names both sides.
 fn check_invariants(message: &Message, input: &[u8]) -> Result<(), String> {
     if input.len() > MAX_BODY_BYTES {
         return Err("it was larger than the limit".into());
@@ -84,12 +85,12 @@ fn check_invariants(message: &Message, input: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The text of an `Encrypt` element, as it may come.
+/// Decrypts the input as the text of an `Encrypt` element.
 fn crypt(input: &[u8]) -> Result<String, String> {
     compare_decryption(&String::from_utf8_lossy(input))
 }
 
-/// Two readings of the same rules come to the same.
+/// Decrypts with the codec and with the simulator, which have to agree.
 fn compare_decryption(encrypted: &str) -> Result<String, String> {
     match (decrypt(key(), app(), encrypted), unseal(KEY, APP, encrypted)) {
         (Ok(ours), Ok(theirs)) if ours == theirs => Ok("opened".into()),
@@ -100,7 +101,8 @@ fn compare_decryption(encrypted: &str) -> Result<String, String> {
     }
 }
 
-/// Sealed rightly but for what the first bytes say: padding, length, appid.
+/// Seals a message correctly except for the faults in the first bytes of the input: padding,
+/// length, appid.
 fn sealed(input: &[u8]) -> Result<String, String> {
     let [flags, pad_byte, pad_count, length @ ..] = *input.first_chunk().unwrap_or(&[0; 7]);
     let message = input.get(7..).unwrap_or_default();
@@ -117,8 +119,8 @@ fn sealed(input: &[u8]) -> Result<String, String> {
     compare_decryption(&seal(KEY, APP, [7; 16], message, &warp))
 }
 
-/// A whole callback: a line that says the mode, and whether to sign it anew after it was broken; a
-/// line of query; the body.
+/// Opens a whole callback: a line with the mode and with `anew` if it is to be signed after the
+/// mutation, a line with the query, and the body.
 fn callback(input: &[u8]) -> Result<String, String> {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -168,14 +170,14 @@ fn callback(input: &[u8]) -> Result<String, String> {
     }
 }
 
-/// The one message that was ever sealed: the published example.
+/// True for the published example, the only message that exists in sealed form.
 fn is_published_example(message: &Message) -> bool {
     message.from_user.expose() == "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
         && message.to_user == "gh_10f6c3c3ac5a"
         && message.create_time == 1_409_735_668
 }
 
-/// What stands in the first `Encrypt` element, near enough to sign it.
+/// Returns the content of the first `Encrypt` element, precise enough to sign it.
 fn encrypt_element(body: &str) -> String {
     let inside = body.split("<Encrypt>").nth(1).and_then(|rest| rest.split("</Encrypt>").next());
     let text = inside.unwrap_or_default().trim();

@@ -1,14 +1,14 @@
-//! The bounded run: every corpus, and as much broken input as a test may take.
+//! Bounded run of the fuzzer: every corpus, and as many mutations as a test has time for.
 
 use fuzz::run::run;
 use fuzz::targets::{TARGETS, Target};
 
-/// Each target's, at the speed of a debug build.
+/// Executions of each target, chosen for the speed of a debug build.
 const EXECUTIONS_PER_TARGET: u64 = 50_000;
 
 #[test]
 fn nothing_that_is_thrown_at_the_codec_makes_it_panic_grow_or_take_what_it_must_not() {
-    // One after the other: what an input made the codec hold is counted for the whole process.
+    // The targets run one after the other, because memory is counted for the whole process.
     for target in &TARGETS {
         let found = run(target, EXECUTIONS_PER_TARGET, 7).unwrap();
         assert_eq!(found.executions, EXECUTIONS_PER_TARGET);
@@ -25,7 +25,7 @@ fn nothing_that_is_thrown_at_the_codec_makes_it_panic_grow_or_take_what_it_must_
     harness_sees_what_is_wrong();
 }
 
-/// A codec that does wrong is found out.
+/// Checks that the fuzzer detects a codec that panics, grows or accepts wrong input.
 fn harness_sees_what_is_wrong() {
     let folder = fuzz::run::corpus_folder(&TARGETS[0]);
     let before = std::fs::read_dir(&folder).unwrap().count();

@@ -1,4 +1,4 @@
-//! A chromedriver, and with it a real browser that has a profile of its own.
+//! Process of chromedriver, and the browser that it starts with a fresh profile.
 
 use crate::process::Process;
 use crate::tools;
@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A chromedriver of our own. When dropped it is killed, and the browsers it has started with it.
+/// A chromedriver process. Dropping it kills it and its browsers.
 pub struct ChromeDriver {
     process: Process,
     chromium: PathBuf,
@@ -19,16 +19,17 @@ pub struct ChromeDriver {
 }
 
 impl ChromeDriver {
-    /// Starts it on a free port and waits until it listens.
+    /// Starts chromedriver on a free port and waits until it listens.
     pub fn start() -> ChromeDriver {
         let folder = tempfile::Builder::new().prefix("browser-").tempdir().expect("a directory");
         let log = folder.path().join("chromedriver.log");
         let mut command = Command::new(tools::chromedriver());
         command.arg("--port=0").current_dir(folder.path()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        // What a browser would leave in a home or in /tmp goes with the folder.
+        // Files that the browser would leave in a home or in /tmp are removed with the folder.
         command.env("HOME", folder.path()).env("TMPDIR", folder.path());
-        // The browser stays in its driver's process group, so that both can be ended together.
+        // The browser stays in the process group of its driver, so that both can be killed
+        // together.
         command.process_group(0);
         let mut process = Process::start(command, &log, folder.path());
 
@@ -42,18 +43,18 @@ impl ChromeDriver {
         ChromeDriver { process, chromium: tools::chromium(), url, folder }
     }
 
-    /// Where it takes WebDriver commands.
+    /// Address for WebDriver commands.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The browser's program.
+    /// Path of the browser.
     pub fn chromium(&self) -> &str {
         self.chromium.to_str().expect("programs have plain names")
     }
 
-    /// What the browser is to be started with: no screen, nothing kept, nobody asked but loopback,
-    /// and an end as soon as its driver is gone.
+    /// Arguments of the browser: no screen, a temporary profile, connections to loopback only, and
+    /// an end together with its driver.
     pub fn arguments(&self) -> Vec<String> {
         let profile = self.folder.path().join("profile");
         let mut arguments = vec![format!("--user-data-dir={}", profile.display())];
@@ -64,8 +65,8 @@ impl ChromeDriver {
 
 const BROWSER_ARGUMENTS: [&str; 15] = [
     "--headless=new",
-    // Pages of the browser's own, which it would load for each window and nobody sees: they cost
-    // more than the start of all the rest. chromedriver adds features to this list.
+    // These are internal pages of the browser, loaded for each window although nobody sees them,
+    // and they take longer than the rest of its start. chromedriver adds features to this list.
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,\
      PreloadTopChromeWebUI",
     "--no-sandbox",
@@ -85,7 +86,7 @@ const BROWSER_ARGUMENTS: [&str; 15] = [
 
 impl Drop for ChromeDriver {
     fn drop(&mut self) {
-        // Its child is not reaped yet, so the number is still its own.
+        // The child is not reaped yet, so its id still belongs to it.
         if let Some(group) = Pid::from_raw(self.process.id() as i32) {
             let _ = kill_process_group(group, Signal::KILL);
         }

@@ -1,9 +1,9 @@
-//! Real servers for tests, and the ways in which they fail.
+//! Test harness: real servers, and the ways in which they fail.
 //!
-//! A server listens on a free loopback port, keeps its data in a directory of its own, and can be
-//! killed, frozen and started again on the same port with the same data. A [`Proxy`] stands in
-//! front of anything and can be cut. Everything here blocks for a moment where it has to wait, so
-//! that it can be used with and without a runtime.
+//! A server listens on a free loopback port, keeps its data in its own directory, and can be
+//! killed, frozen, and restarted on the same port with the same data. A [`Proxy`] can be placed in
+//! front of any of them and cut. All functions except [`wait_until`] block while they wait, so that
+//! they can be used with and without a runtime.
 
 #![expect(clippy::disallowed_methods, reason = "waits in real time, whatever a test's clock does")]
 

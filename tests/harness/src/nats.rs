@@ -1,4 +1,4 @@
-//! A nats-server with JetStream on a file store.
+//! Process of a nats-server with JetStream on a file store.
 
 use crate::process::Process;
 use crate::wait::wait_blocking;
@@ -12,14 +12,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How a [`NatsServer`] is set up.
+/// Setup of a [`NatsServer`].
 #[derive(Debug, Clone)]
 pub struct NatsSetup {
-    /// The program.
+    /// Path of the program.
     pub binary: PathBuf,
-    /// Whether JetStream is enabled.
+    /// True if JetStream is enabled.
     pub jetstream: bool,
-    /// Lines added to the server's configuration, users for instance.
+    /// Lines added to the server's configuration, such as users.
     pub extra_config: String,
 }
 
@@ -29,7 +29,7 @@ impl Default for NatsSetup {
     }
 }
 
-/// A nats-server of our own. Killed when dropped.
+/// A nats-server process, killed when dropped.
 pub struct NatsServer {
     running: Mutex<Option<Process>>,
     setup: NatsSetup,
@@ -38,24 +38,24 @@ pub struct NatsServer {
 }
 
 impl NatsServer {
-    /// Starts the newest server.
+    /// Starts the newest supported server.
     pub fn start() -> Self {
         NatsServer::with_setup(NatsSetup::default())
     }
 
-    /// Starts this program.
+    /// Starts the server of this program.
     pub fn start_with(binary: &Path) -> Self {
         NatsServer::with_setup(NatsSetup { binary: binary.to_owned(), ..NatsSetup::default() })
     }
 
-    /// One server for the whole test binary, started by whoever asks first; tests keep apart by
-    /// namespace. Do not kill it.
+    /// Returns the server that all tests of the binary share, started on first use. Tests separate
+    /// their data by namespace and must not kill it.
     pub fn shared() -> &'static NatsServer {
         static SHARED: OnceLock<NatsServer> = OnceLock::new();
         SHARED.get_or_init(NatsServer::start)
     }
 
-    /// Starts a server so set up.
+    /// Starts a server with this setup.
     pub fn with_setup(setup: NatsSetup) -> Self {
         let dir = tempfile::Builder::new().prefix("nats-").tempdir().expect("a directory");
         for _ in 0..5 {
@@ -71,23 +71,23 @@ impl NatsServer {
         panic!("nats-server does not come up:\n{}", log(dir.path()));
     }
 
-    /// `nats://127.0.0.1:<port>`.
+    /// Address of the server: `nats://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// The loopback port.
+    /// Loopback port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// SIGKILL. What it had accepted stays in its directory.
+    /// Kills the server with SIGKILL. Its data directory stays.
     pub fn kill(&self) {
         self.running.lock().take();
     }
 
-    /// Starts it again on the same port with the same data (after killing it, if it still runs),
-    /// and waits until it has recovered them.
+    /// Restarts the server on the same port with the same data, killing it first if it runs.
+    /// Returns when it has recovered its data.
     pub fn restart(&self) {
         let mut running = self.running.lock();
         running.take();
@@ -97,23 +97,23 @@ impl NatsServer {
         *running = Some(process);
     }
 
-    /// Throws its data away; call it between [`kill`](Self::kill) and [`restart`](Self::restart).
+    /// Deletes the data. To be called between [`kill`](Self::kill) and [`restart`](Self::restart).
     pub fn lose_data(&self) {
         assert!(self.running.lock().is_none(), "kill the server before losing its data");
         let _ = std::fs::remove_dir_all(self.dir.path().join("data"));
     }
 
-    /// SIGSTOP: it keeps its connections and says nothing.
+    /// Stops the process with SIGSTOP: it keeps its connections and does not answer.
     pub fn freeze(&self) {
         self.running.lock().as_ref().expect("a running server").freeze();
     }
 
-    /// SIGCONT.
+    /// Continues the process with SIGCONT.
     pub fn thaw(&self) {
         self.running.lock().as_ref().expect("a running server").thaw();
     }
 
-    /// Its process id while it runs.
+    /// Process id while the server runs.
     pub fn pid(&self) -> Option<u32> {
         self.running.lock().as_ref().map(Process::id)
     }
@@ -134,7 +134,7 @@ fn spawn(binary: &Path, dir: &Path) -> Process {
     Process::start(command, &dir.join("log"), dir)
 }
 
-/// Waits until this very server, and no other that happens to have the port, answers.
+/// Waits until this server answers, and not another that took its port.
 fn is_up(process: &mut Process, port: u16, jetstream: bool) -> bool {
     wait_blocking(Duration::from_secs(20), || process.has_ended() || sends_info(port, jetstream))
         && !process.has_ended()

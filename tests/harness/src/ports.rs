@@ -1,18 +1,18 @@
-//! Free loopback ports that stay free while a server is down.
+//! Free loopback ports, which stay free while a server is down.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-// Below the range from which systems hand out ports for outgoing connections: a server that was
-// killed must find its port still free when it comes back.
+// The ports lie below the range that systems use for outgoing connections, so that a killed server
+// finds its port still free when it restarts.
 const FIRST_PORT: u32 = 12_000;
 const PORT_COUNT: u32 = 20_000;
 
 static NEXT_OFFSET: AtomicU32 = AtomicU32::new(0);
 
-/// A loopback port on which nothing listens now. Another process may still take it first.
+/// Returns a loopback port on which nothing listens. Another process may still take it first.
 pub fn free_port() -> u16 {
-    // Neighbouring test processes must not walk the same ports in step.
+    // Each process starts at another port, so that concurrent test processes rarely collide.
     static BASE: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();

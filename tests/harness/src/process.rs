@@ -1,20 +1,19 @@
-//! One child process that leaves with the test, however the test ends.
+//! Child process that ends with the test, even if the test is aborted.
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A running server, and a guardian that outlives us by a moment: when this process is gone, by
-/// panic, abort or SIGKILL, the guardian's standard input closes and it takes the server and its
-/// directory with it.
+/// A child process with a guardian. When this process ends, be it by panic, abort or SIGKILL, the
+/// guardian's standard input closes, and it kills the child and removes the child's directory.
 pub(crate) struct Process {
     child: Child,
     guardian: Child,
 }
 
 impl Process {
-    /// Starts `command` with its output appended to `log`; `dir` is what the guardian removes.
+    /// Starts `command` with its output appended to `log`; the guardian removes `dir`.
     pub(crate) fn start(mut command: Command, log: &Path, dir: &Path) -> Process {
         let output = File::options().create(true).append(true).open(log).expect("a log file");
         let errors = output.try_clone().expect("a second handle on the log file");
@@ -36,34 +35,34 @@ impl Process {
         Process { child, guardian }
     }
 
-    /// Whether it has ended by itself.
+    /// True if the process has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// SIGSTOP; returns once it has stopped, which a signal alone does not say.
+    /// Sends SIGSTOP and waits until the process has stopped.
     pub(crate) fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).expect("our own child can be stopped");
         let stopped = waitpid(Some(self.pid()), WaitOptions::UNTRACED);
         stopped.expect("our own child can be waited for");
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub(crate) fn thaw(&self) {
         kill_process(self.pid(), Signal::CONT).expect("our own child can be continued");
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).expect("our own child can be told to stop");
     }
 
-    /// Waits for its end; `None` if a signal ended it.
+    /// Waits for the end and returns the exit code; `None` if a signal ended it.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().expect("our own child can be waited for").code()
     }
 
-    /// The process id, for those who look at what it costs.
+    /// Process id, by which its processor time and memory are measured.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -75,8 +74,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The guardian first: a process id may be given to somebody else once we have reaped it.
-        // Its `cat` sees the pipe close and ends too, with nobody left to act on it.
+        // The guardian ends first, because the id of a reaped process may be given to another one.
+        // Its `cat` ends when the pipe closes, and by then nothing acts on that.
         let _ = self.guardian.kill();
         let _ = self.guardian.wait();
         let _ = self.child.kill();

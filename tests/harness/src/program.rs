@@ -1,4 +1,4 @@
-//! A program of ours as a process of its own: started, told to stop, killed and started again.
+//! Process of one of the workspace's programs: start, soft stop, kill and restart.
 
 use crate::process::Process;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// One process, with a folder of its own and its output in a file there.
+/// A process with its own folder, which also contains its output.
 pub struct Program {
     binary: PathBuf,
     arguments: Vec<OsString>,
@@ -15,9 +15,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `binary` with these arguments, each of which may hold `{dir}` for its folder, and
-    /// with `files` (name and text) laid into the folder first. It inherits no environment but
-    /// PATH.
+    /// Starts `binary` with these arguments, in which `{dir}` stands for its folder. `files` (name
+    /// and text) are written to the folder first. The process inherits no environment but PATH.
     pub fn start(binary: impl AsRef<Path>, arguments: &[&str], files: &[(&str, &str)]) -> Program {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let dir = folder.path().to_str().expect("temporary folders have plain names").to_owned();
@@ -33,50 +32,52 @@ impl Program {
         program
     }
 
-    /// SIGKILL, if it runs.
+    /// Kills the process with SIGKILL, if it runs.
     pub fn kill(&mut self) {
         self.process = None;
     }
 
-    /// Starts it again, with the same arguments and folder.
+    /// Restarts the process with the same arguments and folder.
     pub fn restart(&mut self) {
         self.kill();
         let mut command = Command::new(&self.binary);
         command.args(&self.arguments).current_dir(self.folder.path()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        // The guardian removes a folder that is not the program's: that one outlives a kill.
+        // The guardian gets a folder that does not exist, because the program's own outlives a
+        // kill.
         let scratch = self.folder.path().join("nothing");
         self.process = Some(Process::start(command, &self.log(), &scratch));
     }
 
-    /// SIGTERM, and the exit code it ends with; `None` if it did not run or a signal ended it.
+    /// Sends SIGTERM and returns the exit code; `None` if the process did not run or a signal ended
+    /// it.
     pub fn stop(&mut self) -> Option<i32> {
         let mut process = self.process.take()?;
         process.terminate();
         process.wait()
     }
 
-    /// Waits for it to end by itself.
+    /// Waits for the process to end by itself and returns its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         self.process.take()?.wait()
     }
 
-    /// Whether it runs.
+    /// True while the process runs.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| !process.has_ended())
     }
 
-    /// The process id while it runs.
+    /// Process id while the process runs.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
     }
 
-    /// Everything it has written to its output and its errors, over all its lives.
+    /// Standard output and standard error of all runs of the process.
     pub fn output(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
-    /// The folder it works in.
+    /// Folder of the process, its working directory.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -1,4 +1,4 @@
-//! A TCP proxy that can be cut, for the failures a network has and a server has not.
+//! TCP proxy that can be cut, to simulate failures of the network.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
-/// Forwards a loopback port of its own to another, until it is told not to. Runs on a thread of
-/// its own, so that the clock of the test's runtime does not matter to it.
+/// Proxy from its own loopback port to another one. It runs on its own thread, so that it does not
+/// depend on the clock of the test's runtime.
 pub struct Proxy {
     port: u16,
     shared: Arc<ProxyState>,
@@ -23,7 +23,7 @@ struct ProxyState {
 }
 
 impl Proxy {
-    /// A proxy in front of a loopback port.
+    /// Starts a proxy in front of a loopback port.
     pub fn start(target_port: u16) -> Self {
         let shared = Arc::new(ProxyState {
             forwarding: watch::Sender::new(true),
@@ -50,14 +50,14 @@ impl Proxy {
         Proxy { port, shared, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// The port it listens on.
+    /// Port on which the proxy listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Drops every connection and turns new ones away until it is mended. A connection turned away
-    /// is accepted and closed at once, so that it can be counted; kill the server behind to see
-    /// refused ones.
+    /// Closes every connection, and each new one, until [`restore`](Self::restore). New connections
+    /// are accepted and closed at once, so that they can be counted; to have them refused, kill the
+    /// server behind the proxy.
     pub fn cut(&self) {
         self.shared.forwarding.send_replace(false);
         let gone = crate::wait::wait_blocking(Duration::from_secs(5), || {
@@ -66,17 +66,17 @@ impl Proxy {
         assert!(gone, "connections survive the cut");
     }
 
-    /// Lets connections through again.
+    /// Forwards connections again.
     pub fn restore(&self) {
         self.shared.forwarding.send_replace(true);
     }
 
-    /// How many connections were asked for so far, those turned away included.
+    /// Number of connections so far, closed ones included.
     pub fn attempts(&self) -> usize {
         self.shared.attempts.load(Ordering::SeqCst)
     }
 
-    /// How many connections are open now.
+    /// Number of open connections.
     pub fn open_connections(&self) -> usize {
         self.shared.open_connections.load(Ordering::SeqCst)
     }

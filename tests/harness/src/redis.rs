@@ -1,4 +1,4 @@
-//! A redis-server that writes down every command before it answers.
+//! Process of a redis-server with an append-only file, which it writes before it answers.
 
 use crate::process::Process;
 use crate::wait::wait_blocking;
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A redis-server of our own. Killed when dropped.
+/// A redis-server process, killed when dropped.
 pub struct RedisServer {
     running: Mutex<Option<Process>>,
     binary: PathBuf,
@@ -26,7 +26,7 @@ impl RedisServer {
         RedisServer::start_with(&tools::redis_server())
     }
 
-    /// Starts this program.
+    /// Starts the server of this program.
     pub fn start_with(binary: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("redis-").tempdir().expect("a directory");
         for _ in 0..5 {
@@ -40,30 +40,30 @@ impl RedisServer {
         panic!("redis-server does not come up:\n{}", log(dir.path()));
     }
 
-    /// One server for the whole test binary, started by whoever asks first; tests keep apart by
-    /// namespace. Do not kill it.
+    /// Returns the server that all tests of the binary share, started on first use. Tests separate
+    /// their data by namespace and must not kill it.
     pub fn shared() -> &'static RedisServer {
         static SHARED: OnceLock<RedisServer> = OnceLock::new();
         SHARED.get_or_init(RedisServer::start)
     }
 
-    /// `redis://127.0.0.1:<port>`.
+    /// Address of the server: `redis://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// The loopback port.
+    /// Loopback port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// SIGKILL. What it had accepted stays in its directory.
+    /// Kills the server with SIGKILL. Its data directory stays.
     pub fn kill(&self) {
         self.running.lock().take();
     }
 
-    /// Starts it again on the same port with the same data (after killing it, if it still runs),
-    /// and waits until it has loaded them.
+    /// Restarts the server on the same port with the same data, killing it first if it runs.
+    /// Returns when it has loaded its data.
     pub fn restart(&self) {
         let mut running = self.running.lock();
         running.take();
@@ -72,24 +72,24 @@ impl RedisServer {
         *running = Some(process);
     }
 
-    /// Throws its data away; call it between [`kill`](Self::kill) and [`restart`](Self::restart).
+    /// Deletes the data. To be called between [`kill`](Self::kill) and [`restart`](Self::restart).
     pub fn lose_data(&self) {
         assert!(self.running.lock().is_none(), "kill the server before losing its data");
         let _ = std::fs::remove_dir_all(self.dir.path().join("appendonlydir"));
         let _ = std::fs::remove_file(self.dir.path().join("appendonly.aof"));
     }
 
-    /// SIGSTOP: it keeps its connections and says nothing.
+    /// Stops the process with SIGSTOP: it keeps its connections and does not answer.
     pub fn freeze(&self) {
         self.running.lock().as_ref().expect("a running server").freeze();
     }
 
-    /// SIGCONT.
+    /// Continues the process with SIGCONT.
     pub fn thaw(&self) {
         self.running.lock().as_ref().expect("a running server").thaw();
     }
 
-    /// Its process id while it runs.
+    /// Process id while the server runs.
     pub fn pid(&self) -> Option<u32> {
         self.running.lock().as_ref().map(Process::id)
     }
@@ -110,7 +110,7 @@ fn is_up(process: &mut Process, port: u16) -> bool {
     }) && !process.has_ended()
 }
 
-/// Whether this very server, and no other that happens to have the port, answers.
+/// True if this server answers, and not another that took its port.
 fn answers_ping(pid: u32, port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));

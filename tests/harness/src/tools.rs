@@ -1,28 +1,31 @@
-//! Where the servers' programs are.
+//! Paths of the server programs.
 
 use std::path::{Path, PathBuf};
 
-/// The newest nats-server: `PAIHAO_NATS_SERVER`, or what `tests/run` installed, or the one in PATH.
+/// Path of the newest nats-server: `PAIHAO_NATS_SERVER`, or the one that `tests/run` installed, or
+/// the one in PATH.
 pub fn nats_server() -> PathBuf {
     find("PAIHAO_NATS_SERVER", "nats-server", true)
 }
 
-/// The oldest nats-server we support: `PAIHAO_NATS_SERVER_OLDEST`, or what `tests/run` installed.
+/// Path of the oldest supported nats-server: `PAIHAO_NATS_SERVER_OLDEST`, or the one that
+/// `tests/run` installed.
 pub fn nats_server_oldest() -> PathBuf {
     find("PAIHAO_NATS_SERVER_OLDEST", "nats-server-oldest", false)
 }
 
-/// redis-server: `PAIHAO_REDIS_SERVER`, or what `tests/run` installed, or the one in PATH.
+/// Path of redis-server: `PAIHAO_REDIS_SERVER`, or the one that `tests/run` installed, or the one
+/// in PATH.
 pub fn redis_server() -> PathBuf {
     find("PAIHAO_REDIS_SERVER", "redis-server", true)
 }
 
-/// chromedriver: `PAIHAO_CHROMEDRIVER`, or the one in PATH, which `tests/run` installs.
+/// Path of chromedriver: `PAIHAO_CHROMEDRIVER`, or the one in PATH, which `tests/run` installs.
 pub fn chromedriver() -> PathBuf {
     find("PAIHAO_CHROMEDRIVER", "chromedriver", true)
 }
 
-/// The browser that chromedriver drives: `PAIHAO_CHROMIUM`, or the one in PATH.
+/// Path of the browser that chromedriver drives: `PAIHAO_CHROMIUM`, or the one in PATH.
 pub fn chromium() -> PathBuf {
     find("PAIHAO_CHROMIUM", "chromium", true)
 }

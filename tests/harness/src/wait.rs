@@ -1,9 +1,9 @@
-//! Waiting until something becomes true, instead of sleeping and hoping.
+//! Waiting until a condition holds, in place of a fixed sleep.
 
 use std::time::{Duration, Instant};
 
-/// Asks `condition` again and again until it says yes. Panics with `what` when it still does not
-/// after `deadline` of real time, also under a paused clock.
+/// Polls `condition` until it holds. Panics with `what` after `deadline` of real time, also under a
+/// paused clock.
 pub async fn wait_until(what: &str, deadline: Duration, mut condition: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !condition().await {
@@ -12,7 +12,7 @@ pub async fn wait_until(what: &str, deadline: Duration, mut condition: impl Asyn
     }
 }
 
-/// The same without a runtime, for the harness itself.
+/// Polls without a runtime, for the harness itself.
 pub(crate) fn wait_blocking(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     while !condition() {

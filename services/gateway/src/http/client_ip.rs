@@ -1,21 +1,19 @@
 //! Address of a request's client, and a short description of its browser.
 
-use crate::http::openapi::ApiArgument;
-use crate::http::refusals::Problem;
-use crate::http::state::AppState;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use ipnet::IpNet;
+use paihao_http_api::openapi::ApiArgument;
+use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// A range of addresses: `10.0.0.0/8`, or one address.
+/// Range of addresses: `10.0.0.0/8`, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IpRange {
-    network: IpAddr,
-    prefix_len: u8,
-}
+pub struct IpRange(IpNet);
 
 /// Text that is no IP range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,55 +24,41 @@ impl FromStr for IpRange {
     type Err = InvalidIpRange;
 
     fn from_str(text: &str) -> Result<IpRange, InvalidIpRange> {
-        let (address, bits) = match text.trim().split_once('/') {
-            Some((address, bits)) => {
-                (address, Some(bits.parse::<u8>().map_err(|_| InvalidIpRange)?))
-            }
-            None => (text.trim(), None),
-        };
-        let first: IpAddr = address.parse().map_err(|_| InvalidIpRange)?;
-        let most = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(most);
-        if bits <= most {
-            Ok(IpRange { network: first, prefix_len: bits })
-        } else {
-            Err(InvalidIpRange)
-        }
+        let text = text.trim();
+        let range = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+        range.map(IpRange).map_err(|_| InvalidIpRange)
     }
 }
 
 impl IpRange {
     /// True if the address is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.network, canonical(address)) {
-            (IpAddr::V4(first), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.prefix_len);
-                let head = |a: Ipv4Addr| u32::from(a).checked_shr(shift).unwrap_or(0);
-                head(first) == head(address)
-            }
-            (IpAddr::V6(first), IpAddr::V6(address)) => {
-                let shift = 128 - u32::from(self.prefix_len);
-                let head = |a| u128::from(a).checked_shr(shift).unwrap_or(0);
-                head(first) == head(address)
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 }
+
+/// Proxies whose forwarding headers are believed.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies(pub Arc<[IpRange]>);
 
 /// Address of the client, as far as proxies are trusted to report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientIp(pub(crate) IpAddr);
 
-impl ApiArgument<AppState> for ClientIp {}
+impl<S> ApiArgument<S> for ClientIp {}
 
-impl FromRequestParts<AppState> for ClientIp {
-    type Rejection = Problem;
+impl<S> FromRequestParts<S> for ClientIp
+where
+    TrustedProxies: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<ClientIp, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ClientIp, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-        Ok(ClientIp(client_address(peer, &parts.headers, &state.settings.trusted_proxies)))
+        let TrustedProxies(trusted) = TrustedProxies::from_ref(state);
+        Ok(ClientIp(client_address(peer, &parts.headers, &trusted)))
     }
 }
 
@@ -84,20 +68,16 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpRange]) -> IpA
     let is_trusted = |address| trusted.iter().any(|range| range.contains(address));
     let lines = headers.get_all("x-forwarded-for").iter();
     let named: Vec<_> = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).collect();
-    let mut nearest = canonical(peer);
+    // An IPv4 address that came through an IPv6 socket is one all the same.
+    let mut nearest = peer.to_canonical();
     for name in named.into_iter().rev() {
         if !is_trusted(nearest) {
             break;
         }
         let Ok(next) = name.trim().parse::<IpAddr>() else { break };
-        nearest = canonical(next);
+        nearest = next.to_canonical();
     }
     nearest
-}
-
-/// An IPv4 address that came through an IPv6 socket is one all the same.
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }
 
 impl ClientIp {

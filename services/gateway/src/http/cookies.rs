@@ -1,25 +1,31 @@
 //! Reading and setting of cookies.
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use cookie::{Cookie, SameSite};
 use std::time::Duration;
 
-/// The value of a cookie that a request came with.
+/// Value of a cookie of the request.
 pub(crate) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).map(str::trim);
-    pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
+    cookies.find(|cookie| cookie.name() == name)?.value_raw()
 }
 
-/// Has a browser keep a value: never shown to scripts, never sent with what pages of others ask but
-/// for following a link, never in the clear where the server is reached over https.
-pub(crate) fn set_cookie(name: &str, value: &str, span: Duration, secure: bool) -> HeaderValue {
-    let secure = if secure { "; Secure" } else { "" };
-    let seconds = span.as_secs();
-    let line = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::try_from(line).expect("names and values are made here, of letters and digits")
+/// `Set-Cookie` of a value that scripts cannot read, that requests of other sites' pages do not
+/// carry unless they follow a link, and that is sent over https alone if `secure`.
+pub(crate) fn set_cookie(name: &str, value: &str, max_age: Duration, secure: bool) -> HeaderValue {
+    let max_age = max_age.try_into().expect("sessions last for days");
+    let cookie = Cookie::build((name, value))
+        .path("/")
+        .max_age(max_age)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(secure)
+        .build();
+    HeaderValue::try_from(cookie.to_string()).expect("names and values are letters and digits")
 }
 
-/// Has a browser forget a value.
+/// `Set-Cookie` that removes a cookie.
 pub(crate) fn clear_cookie(name: &str, secure: bool) -> HeaderValue {
     set_cookie(name, "", Duration::ZERO, secure)
 }
@@ -42,9 +48,20 @@ mod tests {
 
     #[test]
     fn a_cookie_has_its_flags() {
+        let flags = |line: &HeaderValue| {
+            let line = line.to_str().unwrap().to_owned();
+            let (cookie, flags) = line.split_once("; ").unwrap();
+            let mut flags: Vec<_> = flags.split("; ").map(str::to_owned).collect();
+            flags.sort_unstable();
+            (cookie.to_owned(), flags.join("; "))
+        };
         let plain = set_cookie("paihao", "x", Duration::from_secs(60), false);
-        assert_eq!(plain, "paihao=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax");
+        let expected = "HttpOnly; Max-Age=60; Path=/; SameSite=Lax";
+        assert_eq!(flags(&plain), ("paihao=x".to_owned(), expected.to_owned()));
         let secure = set_cookie("__Host-paihao", "x", Duration::from_secs(60), true);
-        assert_eq!(secure, "__Host-paihao=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure");
+        let expected = "HttpOnly; Max-Age=60; Path=/; SameSite=Lax; Secure";
+        assert_eq!(flags(&secure), ("__Host-paihao=x".to_owned(), expected.to_owned()));
+        let cleared = clear_cookie("paihao", false);
+        assert!(flags(&cleared).1.contains("Max-Age=0"), "{cleared:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Settings of a gateway that requests are handled with.
 
-use crate::http::client_ip::IpRange;
+use crate::http::client_ip::TrustedProxies;
 use crate::http::csp::Origin;
 use crate::http::rate_limit::RateLimitSettings;
 use crate::identity::login::settings::LoginSettings;
@@ -28,7 +28,7 @@ pub struct Settings {
     /// Login by scanning, and OAuth clients.
     pub login: LoginSettings,
     /// Proxies whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpRange>,
+    pub trusted_proxies: TrustedProxies,
     /// Limits on requests from one address.
     pub limits: RateLimitSettings,
 }

@@ -3,6 +3,7 @@
 use crate::engine::as_of::PointInTimeReader;
 use crate::engine::{Engine, SiteSnapshot};
 use crate::http::board::cache::BoardCache;
+use crate::http::client_ip::TrustedProxies;
 use crate::http::link_limit::LinkLimiter;
 use crate::http::rate_limit::RateLimiter;
 use crate::http::refusals::{self, ProblemKind};
@@ -22,6 +23,7 @@ use crate::scan::sessions::ScanSessions;
 use crate::settings::DeploymentSettings;
 use crate::settings::live::LiveSettings;
 use crate::settings::update::SettingsEditor;
+use axum::extract::FromRef;
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
 use paihao_http_api::ApiState;
@@ -69,6 +71,12 @@ impl Deref for AppState {
 
     fn deref(&self) -> &AppStateInner {
         &self.0
+    }
+}
+
+impl FromRef<AppState> for TrustedProxies {
+    fn from_ref(state: &AppState) -> TrustedProxies {
+        state.settings.trusted_proxies.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Config, LoginClient};
 use paihao_chassis::config::ConfigProblems;
-use paihao_gateway::http::client_ip::IpRange;
+use paihao_gateway::http::client_ip::TrustedProxies;
 use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient};
 use paihao_gateway::settings::validate::{check_id, refuse_unknown};
 use std::time::Duration;
@@ -83,14 +83,16 @@ impl Config {
         }
     }
 
-    pub(super) fn trusted_proxy_ranges(&self, problems: &mut ConfigProblems) -> Vec<IpRange> {
+    pub(super) fn trusted_proxy_ranges(&self, problems: &mut ConfigProblems) -> TrustedProxies {
         let read = |text: &String| {
             text.parse().map_err(|error: paihao_gateway::http::client_ip::InvalidIpRange| {
                 let advice = "use something like [\"10.0.0.0/8\"]";
                 problems.add("gateway.trusted_proxies", format!("{text:?}: {error}"), advice);
             })
         };
-        self.gateway.trusted_proxies.iter().map(read).filter_map(Result::ok).collect()
+        TrustedProxies(
+            self.gateway.trusted_proxies.iter().map(read).filter_map(Result::ok).collect(),
+        )
     }
 }
 

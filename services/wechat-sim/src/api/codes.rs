@@ -1,4 +1,4 @@
-//! `qrcode/create` and `showqrcode`.
+//! Handlers of `qrcode/create` and `showqrcode`.
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -57,7 +57,7 @@ fn create_code(world: &SharedState, token: Option<&str>, body: &[u8]) -> Result<
     Ok(json(&Created { ticket, expire_seconds: wanted.expire_seconds, url }))
 }
 
-/// The picture of a code; expired ones have one too.
+/// Returns the picture of a code, also of an expired one.
 pub(crate) async fn picture(
     State(world): State<SharedState>,
     Query(asked): Parameters,

@@ -1,4 +1,4 @@
-//! `message/custom/send` and `message/subscribe/bizsend`.
+//! Handlers of `message/custom/send` and `message/subscribe/bizsend`.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ struct TextContent {
     content: String,
 }
 
-/// A free text, while a window is open.
+/// Accepts a free text while a send window is open.
 pub(crate) async fn custom(
     State(world): State<SharedState>,
     Query(asked): Parameters,
@@ -83,7 +83,7 @@ struct SubscriptionRequest {
     data: BTreeMap<String, Value>,
 }
 
-/// A notice the customer agreed to.
+/// Accepts a subscription notice that the customer agreed to.
 pub(crate) async fn subscription(
     State(world): State<SharedState>,
     Query(asked): Parameters,
@@ -106,7 +106,7 @@ pub(crate) async fn subscription(
     }
 }
 
-/// What tells of it later, if that is to be told.
+/// Accepts a notice and returns its receipt, if receipts are pushed.
 fn accept_subscription(
     world: &SharedState,
     token: Option<&str>,
@@ -148,7 +148,8 @@ fn accept_subscription(
     Ok(behaviour.receipt.pushed.then_some(receipt))
 }
 
-/// The answer to a notice names no id; only its receipt does.
+/// Builds the receipt of a notice. Only the receipt names the msgid; the response of the call does
+/// not.
 fn subscription_receipt(
     account: &AccountState,
     notice: &SubscriptionRequest,

@@ -1,4 +1,4 @@
-//! The small calls: a user's state, the account's templates, the addresses pushes come from.
+//! Handlers of a user's state, the account's templates and the addresses of WeChat's servers.
 
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -76,7 +76,7 @@ pub(crate) async fn callback_addresses(
     }
 }
 
-/// A call this simulator does not know.
+/// Refuses a call that the simulator does not support.
 pub(crate) async fn unknown() -> Response {
     refusal(48001)
 }

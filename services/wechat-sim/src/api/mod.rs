@@ -1,4 +1,4 @@
-//! WeChat's API: the routes, and what they have in common.
+//! WeChat's API: its routes and the parts that its handlers share.
 
 mod codes;
 mod message;
@@ -22,10 +22,10 @@ use crate::clock::wall_ms;
 use crate::faults::inject_faults;
 use crate::world::SharedState;
 
-/// The query of a call.
+/// Query of a call.
 pub(crate) type Parameters = Query<ApiQuery>;
 
-/// Every parameter that a call may have in its query.
+/// Parameters that a call may have in its query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ApiQuery {
@@ -37,7 +37,7 @@ pub(crate) struct ApiQuery {
     openid: Option<String>,
 }
 
-/// The routes under `/cgi-bin`, and those of web pages.
+/// Routes under `/cgi-bin`, and those of web pages.
 pub(crate) fn routes(world: SharedState) -> Router<SharedState> {
     Router::new()
         .route("/cgi-bin/token", get(token::classic))
@@ -61,7 +61,7 @@ pub(crate) fn routes(world: SharedState) -> Router<SharedState> {
         .layer(map_response_with_state(world, shift_date_header))
 }
 
-/// Dates an answer otherwise than the server does by itself, if it is to be off.
+/// Replaces the `Date` header if the simulated clock of WeChat is to be off.
 async fn shift_date_header(State(world): State<SharedState>, mut answer: Response) -> Response {
     let off_s = world.behaviour.lock().date_off_s;
     if off_s != 0 {

@@ -1,4 +1,4 @@
-//! `message/template/send`.
+//! Handler of `message/template/send`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ struct TemplateMessageRequest {
     data: BTreeMap<String, Value>,
 }
 
-/// An error code, with a text of its own if it has one.
+/// Error code, with its own text if there is one.
 pub(crate) struct ApiRefusal(pub(crate) i64, pub(crate) Option<String>);
 
 impl From<i64> for ApiRefusal {
@@ -67,7 +67,7 @@ pub(crate) async fn template(
     json(&Sent { errcode: 0, errmsg: "ok", msgid })
 }
 
-/// The msgid, and the receipt unless the message was only a repetition.
+/// Accepts a message and returns its msgid and its receipt. A repeated message has no receipt.
 fn accept(
     world: &SharedState,
     token: Option<&str>,
@@ -121,7 +121,7 @@ fn accept(
         Refusal::InReceipt => ReceiptStatus::UserBlock,
         _ => behaviour.receipt.status,
     };
-    // Somebody has seen a receipt without the id where the message had one of its own.
+    // A receipt with `MsgID` 0 was reported once, for a message that had a `client_msg_id`.
     let zero = behaviour.receipt.zero_id && message.client_msg_id.is_some();
     let told = if zero { 0 } else { msgid };
     let receipt = template_receipt(account, &message.touser, told, status);
@@ -139,7 +139,7 @@ fn accept(
     Ok((msgid, behaviour.receipt.pushed.then_some(receipt)))
 }
 
-/// The values of a message's fields.
+/// Reads the values of a message's fields.
 pub(crate) fn field_values(data: BTreeMap<String, Value>) -> Result<BTreeMap<String, String>, i64> {
     let read = data.into_iter().map(|(key, field)| match &field["value"] {
         Value::String(text) => Ok((key, text.clone())),
@@ -149,7 +149,7 @@ pub(crate) fn field_values(data: BTreeMap<String, Value>) -> Result<BTreeMap<Str
     read.collect()
 }
 
-/// The registered template; `None` when none is registered and any is accepted.
+/// Finds the registered template; `None` if no templates are registered, so that any is accepted.
 pub(crate) fn find_template<'a>(
     world: &'a SharedState,
     id: &str,
@@ -163,7 +163,7 @@ pub(crate) fn find_template<'a>(
     }
 }
 
-/// Whether the customer can be reached, and how they refuse if not at once.
+/// Returns the customer's refusal if the message is accepted all the same, or the error code.
 fn recipient_refusal(
     world: &SharedState,
     account: &AccountState,

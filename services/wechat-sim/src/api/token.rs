@@ -1,4 +1,4 @@
-//! `token` and `stable_token`.
+//! Handlers of `token` and `stable_token`.
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -113,7 +113,7 @@ fn owner<'a>(
     world.account_of_credentials(appid, secret)
 }
 
-/// A token begins with the number of its generation.
+/// Creates a random token. It begins with a generation number, as WeChat's do.
 fn random_token() -> String {
     format!("98_{}", dice::letters::<133>())
 }

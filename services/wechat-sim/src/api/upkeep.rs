@@ -1,4 +1,4 @@
-//! Quotas: reading one, and setting all back.
+//! Handlers of quotas: reading one, and resetting all.
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -11,7 +11,7 @@ use crate::api::Parameters;
 use crate::config::Quotas;
 use crate::world::{AccountState, SharedState};
 
-/// How the calls of a path are counted: name and calls a day.
+/// Returns the counter of a path and its limit a day.
 fn quota_of_path(path: &str, quotas: &Quotas) -> Option<(&'static str, u64)> {
     Some(match path {
         "/cgi-bin/token" => ("classic", quotas.classic_per_day),
@@ -61,7 +61,7 @@ struct ClearQuotaRequest {
     appsecret: Option<String>,
 }
 
-/// With an access token.
+/// Resets the quotas, authenticated by the access token.
 pub(crate) async fn clear(
     State(world): State<SharedState>,
     Query(asked): Parameters,
@@ -80,7 +80,7 @@ pub(crate) async fn clear(
     }
 }
 
-/// With the secret.
+/// Resets the quotas, authenticated by the AppSecret.
 pub(crate) async fn clear_by_secret(State(world): State<SharedState>, body: Bytes) -> Response {
     let Ok(whose) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
         return refusal(47001);

@@ -1,4 +1,5 @@
-//! Web pages inside WeChat: the authorisation page, the exchange of its code, and `getticket`.
+//! Handlers for web pages inside WeChat: the authorization page, the exchange of its code, and
+//! `getticket`.
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -13,7 +14,8 @@ use crate::dice;
 use crate::visits::PageVisit;
 use crate::world::SharedState;
 
-/// What the page is asked; `sim_openid` says who opens it, which a real phone knows by itself.
+/// Query of the authorization page. `sim_openid` names the visitor, whom a real phone knows by
+/// itself.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct AuthorizeQuery {
@@ -26,7 +28,7 @@ pub(crate) struct AuthorizeQuery {
     sim_preview: Option<String>,
 }
 
-/// Sends the customer back with a code, or shows a number that says what is wrong.
+/// Redirects the customer back with a code, or shows the error code.
 pub(crate) async fn authorize(
     State(world): State<SharedState>,
     Query(page): Query<AuthorizeQuery>,
@@ -64,7 +66,7 @@ pub(crate) struct ExchangeCodeQuery {
     grant_type: Option<String>,
 }
 
-/// `sns/oauth2/access_token`.
+/// Handler of `sns/oauth2/access_token`.
 pub(crate) async fn exchange(
     State(world): State<SharedState>,
     Query(asked): Query<ExchangeCodeQuery>,
@@ -95,7 +97,7 @@ fn exchange_code(world: &SharedState, asked: &ExchangeCodeQuery) -> Result<Respo
     Ok(answer(&said))
 }
 
-/// `ticket/getticket`: the same ticket until it expires.
+/// Handler of `ticket/getticket`, which returns the same ticket until it expires.
 pub(crate) async fn ticket(State(world): State<SharedState>, Query(asked): Parameters) -> Response {
     let account = match world.account_of_token(asked.access_token.as_deref()) {
         Ok(account) => account,

@@ -1,4 +1,4 @@
-//! Sends a callback everything that WeChat never would, and judges what it answers.
+//! Test run of hostile pushes, which WeChat would never send, with an assessment of the answers.
 
 mod rows;
 
@@ -12,49 +12,49 @@ use crate::reply::ReplyOutcome;
 use crate::world::{AccountState, SharedState};
 use rows::{FORGERY_CASES, Forgery, ForgeryTarget, OPENID};
 
-/// Of what is sent and answered, so many characters are shown.
+/// Limit of characters that a report shows of each body and answer.
 const MAX_EXCERPT_CHARS: usize = 1000;
 
-/// What a callback made of it all.
+/// Report of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostileReport {
-    /// The callback, without the query.
+    /// Address of the callback, without the query.
     pub url: String,
-    /// The account's mode, in which everything was made.
+    /// Mode of the account, in which all requests were made.
     pub mode: PushMode,
-    /// How many answers are not a right server's.
+    /// Number of answers that a correct server would not give.
     pub disagreements: usize,
-    /// In the order in which they were sent.
+    /// Cases in the order of sending.
     pub cases: Vec<HostileCase>,
 }
 
-/// One thing that was sent, and what came of it.
+/// Hostile request and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostileCase {
-    /// What was wrong with it.
+    /// Description of the fault.
     pub what: &'static str,
-    /// `GET` or `POST`.
+    /// Method: `GET` or `POST`.
     pub method: &'static str,
-    /// The query.
+    /// Query of the request.
     pub query: String,
-    /// How the body began.
+    /// Beginning of the body.
     pub sent: String,
-    /// How long the body was.
+    /// Length of the body in bytes.
     pub sent_bytes: usize,
-    /// The HTTP status, if there was an answer in time.
+    /// HTTP status, if there was an answer in time.
     pub status: Option<u16>,
-    /// How the answer's body began.
+    /// Beginning of the answer's body.
     pub answer: String,
-    /// Why there was no answer, or what was wrong with it beyond the status.
+    /// Reason for a missing answer, or a fault of the answer apart from its status.
     pub problem: Option<String>,
-    /// The statuses of a right server.
+    /// Statuses of a correct server.
     pub right: &'static [u16],
-    /// Whether the answer is a right server's.
+    /// True if a correct server would answer so.
     pub agrees: bool,
 }
 
-/// Sends all of it to `url`, or to where the account's pushes go. `body` is what the forgeries are
-/// made of, instead of a text message.
+/// Sends all hostile requests to `url`, or to the account's callback. They are made from `body`, or
+/// from a text message.
 ///
 /// # Errors
 /// The account has no callback.
@@ -80,7 +80,7 @@ pub(crate) async fn run(
         let delivery = send(world, &url, &forgery).await;
         cases.push(case(row.what, forgery, delivery, right));
     }
-    // Last, so that it also shows whether the server still answers.
+    // This case comes last, so that it also shows that the server still answers.
     cases.push(replay_case(world, account, &url, &text()).await);
     let disagreements = cases.iter().filter(|case| !case.agrees).count();
     Ok(HostileReport { url, mode: own.mode, disagreements, cases })
@@ -92,8 +92,8 @@ async fn send(world: &SharedState, url: &str, forgery: &Forgery) -> Delivery {
     deliver(world, method, &forgery.body, url, forgery.query.clone(), cut).await
 }
 
-/// A true push, and the very same bytes again, as a repeat of WeChat's or a recording of anybody's:
-/// the second answer says what the first has said.
+/// Sends a valid push twice, byte for byte, as a repeat by WeChat or a replay by an attacker. The
+/// second answer has to equal the first.
 async fn replay_case(
     world: &SharedState,
     account: &AccountState,

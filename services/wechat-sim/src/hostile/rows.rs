@@ -1,4 +1,4 @@
-//! Every hostile push, and the statuses that a right server answers it with.
+//! Table of hostile pushes, with the statuses of a correct server.
 
 use crate::clock::wall_ms;
 use crate::config::{PushMode, SimAccount};
@@ -7,41 +7,41 @@ use crate::dice;
 use crate::push::sealed_body;
 use crate::sign::{msg_signature, signature};
 
-/// Who seems to send it, unless the body says otherwise.
+/// Sender of a push, unless the body names another.
 pub(super) const OPENID: &str = "oHostile000000000000000000001";
 
-/// A request that WeChat never made.
+/// Request that WeChat never made.
 pub(super) struct Forgery {
     pub(super) get: bool,
     pub(super) query: String,
     pub(super) body: String,
 }
 
-/// Who is attacked, and what the forgeries are made of.
+/// Account under attack, and the body from which the forgeries are made.
 pub(super) struct ForgeryTarget<'a> {
     pub(super) account: &'a SimAccount,
     pub(super) body: &'a str,
 }
 
-/// One kind of forgery.
+/// Kind of forgery.
 pub(super) struct ForgeryCase {
     pub(super) what: &'static str,
-    /// What is right for an account in plain mode.
+    /// Correct statuses for an account in plain mode.
     pub(super) plain: &'static [u16],
-    /// What is right in the two modes that seal.
+    /// Correct statuses in the two modes that seal.
     pub(super) sealed: &'static [u16],
     pub(super) forge: fn(&ForgeryTarget) -> Forgery,
 }
 
-/// The signature does not hold.
+/// Correct statuses for an invalid signature.
 const BAD_SIGNATURE_STATUSES: &[u16] = &[401, 403];
-/// What was signed is no message.
+/// Correct statuses for a validly signed body that is not a message.
 const MALFORMED_STATUSES: &[u16] = &[400];
-/// Either way of seeing it.
+/// Correct statuses if both views are possible.
 const ANY_REFUSAL_STATUSES: &[u16] = &[400, 401, 403];
 const TOO_LARGE_STATUSES: &[u16] = &[413];
 
-/// Signatures are good for five minutes, give or take.
+/// Age of a stale signature in seconds. Servers accept signatures of up to about five minutes.
 const STALE_AGE_S: i64 = 400;
 
 struct SignedQuery<'a> {
@@ -76,7 +76,8 @@ impl ForgeryTarget<'_> {
         SignedQuery { token, timestamp, nonce, signature }
     }
 
-    /// Sealed with the account's key; in plain mode it may have none.
+    /// Seals a message with the account's key, or with a fixed one if it has none, as in plain
+    /// mode.
     fn seal(&self, message: &str, warp: &SealOverrides) -> String {
         let key = match self.account.aes_key.as_str() {
             "" => "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
@@ -85,13 +86,13 @@ impl ForgeryTarget<'_> {
         seal(key, &self.account.appid, dice::bytes(), message.as_bytes(), warp)
     }
 
-    /// The body around a sealed text: with the true fields beside it where the mode has them, so
-    /// that a server that reads those is found out.
+    /// Builds the body around a sealed text. In compatible mode the true fields stand beside it, so
+    /// that a server that reads those is detected.
     fn sealed_body(&self, encrypt: &str) -> String {
         sealed_body(self.account.mode, &self.account.original_id, self.body, encrypt)
     }
 
-    /// A rightly signed push of this sealed text.
+    /// Signs a push of this sealed text correctly.
     fn signed_push(&self, encrypt: &str) -> Forgery {
         Forgery {
             get: false,
@@ -104,7 +105,7 @@ impl ForgeryTarget<'_> {
         self.signed_push(&self.seal(self.body, &warp))
     }
 
-    /// Padded with so many bytes, and nothing else is wrong with it.
+    /// Builds a push with this number of padding bytes and no other fault.
     fn sealed_with_padding(&self, count: usize) -> Forgery {
         let mut message = self.body.to_owned();
         while !(20 + message.len() + self.account.appid.len() + count).is_multiple_of(32) {
@@ -118,7 +119,7 @@ impl ForgeryTarget<'_> {
         )
     }
 
-    /// A message in the account's own mode, as WeChat would send it.
+    /// Builds a valid push of a message in the account's own mode.
     pub(super) fn valid_push(&self, message: &str) -> Forgery {
         self.push_of_age(message, 0)
     }
@@ -133,13 +134,13 @@ impl ForgeryTarget<'_> {
         Forgery { get: false, query: stamp.sealed(&encrypt), body }
     }
 
-    /// A good push whose query is changed.
+    /// Builds a valid push and changes its query.
     fn push_with_query(&self, change: impl FnOnce(String) -> String) -> Forgery {
         let good = self.valid_push(self.body);
         Forgery { query: change(good.query), ..good }
     }
 
-    /// A push sealed for the account whatever its mode, whose query is changed.
+    /// Seals a push for the account, in plain mode too, and changes its query.
     fn sealed_push_with(&self, change: impl FnOnce(&SignedQuery, String) -> String) -> Forgery {
         let encrypt = self.seal(self.body, &SealOverrides::default());
         let stamp = self.stamp(0);
@@ -147,13 +148,13 @@ impl ForgeryTarget<'_> {
         Forgery { get: false, query, body: self.sealed_body(&encrypt) }
     }
 
-    /// The console's verification with this query.
+    /// Builds the console's verification with this query.
     fn verification(&self, query: String) -> Forgery {
         Forgery { get: true, query: format!("{query}&echostr=42"), body: String::new() }
     }
 }
 
-/// The query with another value, or without one.
+/// Replaces the value of a parameter, or removes the parameter.
 fn change_parameter(query: &str, name: &str, to: impl FnOnce(&str) -> Option<String>) -> String {
     let mut to = Some(to);
     let pairs = query.split('&').filter_map(|pair| match pair.split_once('=') {
@@ -166,7 +167,7 @@ fn change_parameter(query: &str, name: &str, to: impl FnOnce(&str) -> Option<Str
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Another signature of the same shape.
+/// Returns another signature of the same form.
 fn altered_signature(signature: &str) -> Option<String> {
     let first = if signature.starts_with('0') { "1" } else { "0" };
     Some(format!("{first}{}", signature.get(1..)?))
@@ -308,7 +309,7 @@ pub(super) const FORGERY_CASES: &[ForgeryCase] = &[
         forge: |mark| Forgery {
             get: false,
             query: format!("{}&encrypt_type=raw", mark.stamp(0).plain()),
-            // Where this is the way of the mode, an empty one.
+            // In plain mode this request would be valid, so its body is empty.
             body: if mark.account.mode == PushMode::Plain { "<xml></xml>" } else { mark.body }
                 .into(),
         },

@@ -1,4 +1,4 @@
-//! Tokens and codes.
+//! Tests of tokens and codes.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn classic(caller: &TestClient) -> Value {
     caller.get(&format!("/cgi-bin/token?grant_type=client_credential&{query}")).await
 }
 
-/// The error code a token meets.
+/// Returns the error code of a call with this token.
 async fn errcode_for_token(caller: &TestClient, token: &str) -> i64 {
     errcode(&caller.get(&format!("/cgi-bin/getcallbackip?access_token={token}")).await)
 }

@@ -1,4 +1,4 @@
-//! Free texts, subscription notices, people, web pages and quotas.
+//! Tests of free texts, subscription notices, people, web pages and quotas.
 
 use std::time::Duration;
 
@@ -294,7 +294,8 @@ async fn a_page_ticket_is_the_same_until_it_ends() {
     let first = ticket().await;
     assert_eq!((errcode(&first), first["errmsg"].as_str()), (0, Some("ok")));
     assert_eq!(ticket().await["ticket"], first["ticket"]);
-    // Its own two hours end with the access token's; a fresh one of the stable channel goes on.
+    // The access token ends with the ticket's two hours, so the calls go on with a fresh stable
+    // token.
     caller.simulator.advance_clock(Duration::from_secs(7_100));
     let token = caller.stable(json!({})).await["access_token"].as_str().unwrap().to_owned();
     caller.simulator.advance_clock(Duration::from_secs(150));

@@ -1,4 +1,4 @@
-//! The control API and the phones' page, as another process uses them.
+//! Tests of the control API and the phones' page, as another process uses them.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A caller of the API, and a gateway that answers pushes as it is told.
+//! Client of the simulator's API, and a fake gateway with scripted answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wechat_sim::{SimConfig, Simulator};
 
-/// A started simulator and a client of its API.
+/// Simulator with a client of its API.
 pub(crate) struct TestClient {
     pub(crate) simulator: Simulator,
     pub(crate) http: reqwest::Client,
@@ -48,7 +48,7 @@ impl TestClient {
         self.post(&format!("{path}?access_token={}", self.token), body).await
     }
 
-    /// `stable_token` with the account's own credentials, changed as given.
+    /// Requests `stable_token` with the account's credentials and these changes.
     pub(crate) async fn stable(&self, change: Value) -> Value {
         let own = wechat_sim::SimAccount::default();
         let mut body = json!({
@@ -62,7 +62,7 @@ impl TestClient {
         self.post("/cgi-bin/stable_token", body).await
     }
 
-    /// A code with this scene: its content.
+    /// Creates a code with this scene and returns its content.
     pub(crate) async fn code(&self, scene: &str, expire_seconds: u64) -> String {
         let created = self
             .with_token(
@@ -77,7 +77,7 @@ impl TestClient {
         created["url"].as_str().unwrap().to_owned()
     }
 
-    /// A template message with good content, changed as given.
+    /// Sends a template message with valid content and these changes.
     pub(crate) async fn send(&self, openid: &str, change: Value) -> Value {
         let mut body = json!({
             "touser": openid,
@@ -97,17 +97,17 @@ impl TestClient {
     }
 }
 
-/// What a fake gateway does with a push.
+/// Answer of a fake gateway to a push.
 #[derive(Debug, Clone)]
 pub(crate) enum FakeBehaviour {
     Body(&'static str),
     Reply(&'static str),
     Status(u16),
-    /// Answers after so long.
+    /// Answers after a delay.
     Delay(Duration),
 }
 
-/// One request it received.
+/// Request that a fake gateway received.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
@@ -116,7 +116,7 @@ pub(crate) struct ReceivedRequest {
     pub(crate) body: String,
 }
 
-/// A gateway with a script: the n-th request gets the n-th answer, the last one for ever.
+/// Gateway with scripted answers: the n-th request gets the n-th answer, the last one for ever.
 #[derive(Clone)]
 pub(crate) struct FakeGateway {
     pub(crate) url: String,

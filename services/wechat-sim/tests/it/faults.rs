@@ -1,4 +1,4 @@
-//! Trouble on command.
+//! Tests of injected faults.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Everything that WeChat never sends, at servers that take it, fall over it, or refuse it all.
+//! Tests of hostile pushes against servers that accept, crash on, or refuse everything.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ async fn run_hostile(mode: PushMode, does: FakeBehaviour) -> (Value, FakeGateway
     (met, gateway)
 }
 
-/// What each case was called, and whether the server did right.
+/// Returns the names of the cases that a correct server would, or would not, have answered so.
 fn cases_where(met: &Value, agrees: bool) -> BTreeSet<&str> {
     let cases = met["cases"].as_array().unwrap().iter();
     let wanted = cases.filter(|case| case["agrees"] == agrees);

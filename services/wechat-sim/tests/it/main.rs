@@ -1,4 +1,4 @@
-//! The simulator over its HTTP interfaces, held to what is known of WeChat.
+//! Tests of the simulator over HTTP, against the documented behaviour of WeChat.
 #![expect(clippy::disallowed_methods, reason = "tests call over HTTP")]
 
 mod api;

@@ -1,4 +1,4 @@
-//! Events: their content, their signatures, the cut and the repeats.
+//! Tests of events: content, signatures, timeout and repeats.
 
 use std::collections::HashMap;
 use std::time::Duration;

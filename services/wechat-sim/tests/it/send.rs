@@ -1,4 +1,4 @@
-//! Template messages.
+//! Tests of template messages.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn a_client_msg_id_sends_once_in_ten_minutes() {
     assert_eq!(errcode(&send().await), 40241);
     assert_eq!(caller.simulator.messages(OPENID).len(), 1);
     caller.simulator.advance_clock(Duration::from_secs(601));
-    // The token outlives these ten minutes.
+    // The token is still valid after the ten minutes.
     assert_eq!(errcode(&send().await), 0);
     assert_eq!(caller.simulator.messages(OPENID).len(), 2);
     let stats = caller.simulator.stats();
@@ -160,7 +160,7 @@ async fn the_templates_can_be_listed() {
     assert!(content.contains("排队号码：{{character_string2.DATA}}\n"), "{content}");
 }
 
-/// Waits for something that must come.
+/// Waits until a condition holds.
 pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {

@@ -1,40 +1,40 @@
-//! People who scan: each is another one, and what WeChat would say of them is ready to be sent.
+//! Generator of scans: each by another person, with a callback that is ready to be sent.
 
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wechat_sim::{PushMode, SealOverrides, SimAccount, msg_signature, seal, unseal};
 
-/// The account's name in the deployment, and the one queue of each of its sites.
+/// Name of the account in the deployment, and the one queue of each of its sites.
 pub const ACCOUNT: &str = "shop";
 pub const QUEUE: &str = "a";
-/// A second account, in secure mode, with as many sites of its own.
+/// Name of a second account, in secure mode, with the same number of its own sites.
 pub const SECURE_ACCOUNT: &str = "sealed";
 
 const CALLBACK_NONCE: &str = "794508645";
-/// What [`CallbackForm::fill`] writes over.
+/// Placeholder that [`CallbackForm::fill`] overwrites.
 const OPENID_BLANK: &str = "oBench0000000000000000000000";
 const SITE_BLANK: &str = "s00000";
 
-/// All people of a run. Whoever has scanned does not come again.
+/// Source of persons for one run; each scans once.
 pub struct ScanGenerator {
     account: SimAccount,
     sites: usize,
     next: AtomicU64,
 }
 
-/// A callback with blanks for the person and the site: filling it in costs a few stores, so that
-/// the load generator leaves the machine to those who are measured.
+/// Callback with placeholders for the person and the site. Filling it in costs a few stores, so
+/// that the load generator leaves the machine to the measured servers.
 #[derive(Clone)]
 pub struct CallbackForm {
     bytes: Vec<u8>,
     openid_offsets: Vec<usize>,
     site_offset: usize,
-    /// In secure mode the bytes are what is sealed anew for each request.
+    /// Envelope of secure mode, in which the bytes are sealed anew for each request.
     envelope: Option<SealedEnvelope>,
 }
 
-/// What a sealed body is sent in. The simulator's own sealing: some microseconds a request.
+/// Envelope of a sealed body. The simulator's sealing takes some microseconds a request.
 #[derive(Clone)]
 struct SealedEnvelope {
     account: SimAccount,
@@ -49,13 +49,14 @@ impl ScanGenerator {
         ScanGenerator { account: SimAccount::default(), sites, next: AtomicU64::new(1) }
     }
 
-    /// The next person, and the site whose code they scan: any, each as likely as the other.
+    /// Returns the next person and a site, chosen evenly.
     pub fn next(&self) -> (u64, usize) {
         let person = self.next.fetch_add(1, Ordering::Relaxed);
         (person, (mix(person) % self.sites as u64) as usize)
     }
 
-    /// The callback of a scan, signed now, for the server at this port; in secure mode if `sealed`.
+    /// Builds the callback of a scan, signed now, for the server at this port; in secure mode if
+    /// `sealed`.
     pub fn callback_form(&self, port: u16, now_ms: i64, sealed: bool) -> CallbackForm {
         let account = if sealed { secure_account() } else { self.account.clone() };
         let now = now_ms / 1000;
@@ -111,7 +112,7 @@ fn request_head(port: u16, account: &str, query: &str, length: usize) -> String 
     )
 }
 
-/// The account in secure mode, as WeChat has it.
+/// Account in secure mode, as the simulator knows it.
 pub fn secure_account() -> SimAccount {
     SimAccount {
         appid: "wx00000000005ea1ed".into(),
@@ -120,7 +121,7 @@ pub fn secure_account() -> SimAccount {
     }
 }
 
-/// What a sealed reply says.
+/// Opens a sealed reply.
 pub fn unseal_reply(account: &SimAccount, reply: &str) -> Option<Vec<u8>> {
     let (_, rest) = reply.split_once("<Encrypt><![CDATA[")?;
     let (sealed, _) = rest.split_once("]]>")?;
@@ -128,7 +129,7 @@ pub fn unseal_reply(account: &SimAccount, reply: &str) -> Option<Vec<u8>> {
 }
 
 impl CallbackForm {
-    /// The request of this person at this site.
+    /// Fills in the person and the site, and returns the request.
     pub fn fill(&mut self, person: u64, site: usize) -> &[u8] {
         for &end in &self.openid_offsets {
             write_digits(&mut self.bytes[..end], person, OPENID_BLANK.len() - "oBench".len());
@@ -164,12 +165,12 @@ impl SealedEnvelope {
     }
 }
 
-/// The id of the i-th site.
+/// Id of the i-th site.
 pub fn site_id(i: usize) -> String {
     format!("s{i:05}")
 }
 
-/// The id of the i-th site of the account in secure mode.
+/// Id of the i-th site of the account in secure mode.
 pub fn secure_site_id(i: usize) -> String {
     format!("t{i:05}")
 }
@@ -181,7 +182,7 @@ fn write_digits(before: &mut [u8], mut number: u64, digits: usize) {
     }
 }
 
-/// Neighbouring numbers come out far from each other (SplitMix64's last steps).
+/// Mixes a number so that neighbouring ones end up far apart (last steps of SplitMix64).
 fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

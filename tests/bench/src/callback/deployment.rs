@@ -1,5 +1,5 @@
-//! What is measured, set up: real NATS and Redis, one process per role of the product, one per
-//! server beside it, and the simulator in the measuring process.
+//! Deployment under test: real NATS and Redis, one process for each role of the product and each
+//! baseline server, and the simulator in the measuring process.
 
 use super::crowd::{ACCOUNT, QUEUE, SECURE_ACCOUNT, secure_account, secure_site_id, site_id};
 use super::servers::BaselineKind;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wechat_sim::{Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
 
-/// Everything that runs.
+/// The running deployment.
 pub struct Deployment {
     pub nats: NatsServer,
     pub redis: RedisServer,
@@ -31,7 +31,7 @@ pub struct Deployment {
     program: PathBuf,
 }
 
-/// A server beside the gateway.
+/// Process of a baseline server.
 pub struct BaselineServer {
     pub program: Program,
     pub port: u16,
@@ -67,7 +67,7 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// One gateway more, with this in its section on the pool of ready codes.
+    /// Starts a further gateway with these settings of its pool of ready codes.
     pub async fn add_gateway(&self, pool: &str) -> anyhow::Result<RoleProcess> {
         let pool = format!("[gateway.pool]\n{pool}");
         let Deployment { sites, nats, redis, wechat, program, .. } = self;
@@ -78,14 +78,14 @@ impl Deployment {
         Ok(member)
     }
 
-    /// Calls to WeChat so far that a code takes: for a token, for the code, for its picture.
+    /// Number of calls to WeChat for codes so far: for tokens, codes and pictures.
     pub fn qr_api_calls(&self) -> u64 {
         let calls = self.wechat.stats().calls;
         let paths = ["/cgi-bin/stable_token", "/cgi-bin/qrcode/create", "/cgi-bin/showqrcode"];
         paths.iter().filter_map(|path| calls.get(*path)).sum()
     }
 
-    /// A commit of one ticket, as the gateway wrote it.
+    /// Returns a commit of one ticket, as the gateway wrote it.
     pub async fn sample_commit(&self) -> anyhow::Result<Vec<u8>> {
         let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
         let ledger = NatsLedger::connect(options).await?;
@@ -93,7 +93,7 @@ impl Deployment {
             let subject = Subject::new(&[ACCOUNT, &site_id(i)])?;
             let Some(last) = ledger.last(&LEDGER, &subject).await? else { continue };
             let commit: Commit = serde_json::from_slice(&last.entry.payload)?;
-            // The first commit of a day opens it before that.
+            // The first commit of a day also opens the day.
             if let [decision] = &commit.decisions[..]
                 && matches!(decision.events.first(), Some(Event::TicketTaken { .. }))
             {
@@ -103,7 +103,7 @@ impl Deployment {
         anyhow::bail!("no site has a commit of one ticket alone")
     }
 
-    /// Starts a server that answers with this reply, and publishes this commit if it publishes.
+    /// Starts a baseline server with this reply, and with this commit if it publishes.
     pub async fn start_baseline(
         &self,
         kind: BaselineKind,
@@ -127,8 +127,8 @@ impl Deployment {
         Ok(BaselineServer { program, port })
     }
 
-    /// Waits until the notifier has read the whole ledger; the entries it had not when it took too
-    /// long.
+    /// Waits until the notifier has read the whole ledger. Returns the number of unread entries,
+    /// which is not 0 after the time limit.
     pub async fn wait_until_planned(&self, at_most: Duration) -> anyhow::Result<u64> {
         let client = async_nats::connect(self.nats.url()).await?;
         let context = async_nats::jetstream::new(client);
@@ -147,13 +147,13 @@ impl Deployment {
         }
     }
 
-    /// `nats-server 2.x.y`.
+    /// Version of the server: `nats-server 2.x.y`.
     pub async fn nats_version(&self) -> anyhow::Result<String> {
         let client = async_nats::connect(self.nats.url()).await?;
         Ok(format!("nats-server {}", client.server_info().version))
     }
 
-    /// Ends everything, roles by their soft stop.
+    /// Stops everything, roles by their soft stop.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         for member in [&mut self.gateway, &mut self.notifier, &mut self.token] {
             let code = member.program.stop();
@@ -174,7 +174,7 @@ fn configuration(
     wechat: &Simulator,
 ) -> String {
     let account = SimAccount::default();
-    // No business day ends while we measure: half a day is between now and the next.
+    // Business days begin half a day away, so that none ends during the run.
     let hour = SystemClock.now_ms().div_euclid(3_600_000).rem_euclid(24);
     let day_starts_at = (hour + 12) % 24;
     let mut text = format!(

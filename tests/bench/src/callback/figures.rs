@@ -1,35 +1,35 @@
-//! What a run found: plain numbers with their units in their names, for people and for programs.
+//! Figures of a run, with their units in their names.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Everything.
+/// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// The build that was measured: `release`, or `debug`, whose figures mean nothing.
+    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
     pub build: &'static str,
     pub processors: usize,
     pub nats_server: String,
     pub connections: usize,
     pub sites: usize,
-    /// Bytes of a commit of one ticket, and of the reply to a scan.
+    /// Bytes of a commit with one ticket, and of the reply to a scan.
     pub commit_bytes: usize,
     pub reply_bytes: usize,
     pub wechat_answers_in_ms: u64,
-    /// In the order in which the first round took them.
+    /// Servers under a closed loop, in the order of the first round.
     pub closed: Vec<ClosedLoopFigures>,
-    /// The gateway's rate divided by another server's.
+    /// Rate of the gateway divided by that of each other server.
     pub ratios: Vec<RateRatio>,
-    /// The gateway's rate in secure mode divided by its rate in plain mode.
+    /// Rate of the gateway in secure mode divided by its rate in plain mode.
     pub secure: RateRatio,
     pub open: Vec<OpenLoopFigures>,
     pub memory: Vec<MemoryFigures>,
     pub truth: ValidityChecks,
-    /// Who gave the first bad reply, and what it was.
+    /// First bad reply, with the name of its server.
     pub first_bad: Option<String>,
 }
 
-/// One server under a closed loop.
+/// Figures of one server under a closed loop.
 #[derive(Serialize)]
 pub struct ClosedLoopFigures {
     pub server: &'static str,
@@ -39,11 +39,11 @@ pub struct ClosedLoopFigures {
     pub latency: Latency,
     /// Processor time per request, in microseconds.
     pub cpu_us: CpuFigures,
-    /// Share of the machine's processors that others used meanwhile, 0 to 1.
+    /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
     pub others: f64,
 }
 
-/// The median over the rounds, and the least and the most.
+/// Median, least and most of a figure over the rounds.
 #[derive(Serialize, Clone, Copy)]
 pub struct RoundSpread {
     pub median: f64,
@@ -51,7 +51,7 @@ pub struct RoundSpread {
     pub most: f64,
 }
 
-/// In milliseconds.
+/// Latency distribution in milliseconds.
 #[derive(Serialize)]
 pub struct Latency {
     pub p50_ms: f64,
@@ -60,12 +60,12 @@ pub struct Latency {
     pub max_ms: f64,
 }
 
-/// By process.
+/// Processor time by process.
 #[derive(Serialize)]
 pub struct CpuFigures {
     pub server: f64,
     pub nats_server: f64,
-    /// The measuring process; in the article's rounds the simulator's work is in it.
+    /// The measuring process; in the tutorial's rounds this includes the simulator.
     pub generator: f64,
 }
 
@@ -75,35 +75,35 @@ impl CpuFigures {
     }
 }
 
-/// How the gateway compares, round by round.
+/// Rate of the gateway divided by that of another server, round by round.
 #[derive(Serialize)]
 pub struct RateRatio {
     pub to: &'static str,
     #[serde(flatten)]
     pub spread: RoundSpread,
-    /// The same from processor time alone: what all of the other's processes together spend on a
-    /// request, divided by what the gateway's do. It is what the ratio comes to where nobody else
-    /// uses the machine, and moves far less than the rates do where somebody does.
+    /// Ratio from processor time alone: that of all of the other server's processes per request,
+    /// divided by that of the gateway's. It equals the ratio of rates if nothing else uses the
+    /// machine, and varies far less if something does.
     pub by_cpu: f64,
 }
 
-/// One server under a fixed rate.
+/// Figures of one server under an open loop, at a fixed rate.
 #[derive(Serialize)]
 pub struct OpenLoopFigures {
     pub server: &'static str,
     /// Requests that became due each second.
     pub per_second: f64,
     pub requests: u64,
-    /// From when a request was due to the whole answer.
+    /// Time from the due moment of a request to the whole answer.
     pub latency: Latency,
-    /// From when a request was due to when it was sent: the generator's own delay, and waiting for
-    /// a free connection.
+    /// Time from the due moment of a request to its sending: the generator's own delay and the wait
+    /// for a free connection.
     pub late: Latency,
-    /// Share of the machine's processors that others used meanwhile, 0 to 1.
+    /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
     pub others: f64,
 }
 
-/// What one process holds, in MiB.
+/// Memory of one process, in MiB.
 #[derive(Serialize)]
 pub struct MemoryFigures {
     pub process: &'static str,
@@ -112,21 +112,21 @@ pub struct MemoryFigures {
     pub peak_mib: f64,
 }
 
-/// Whether what was measured was the real thing.
+/// Checks that the measured servers did their work correctly.
 #[derive(Serialize, Default)]
 pub struct ValidityChecks {
     /// Callbacks to the gateway over the whole run, warm-up included.
     pub callbacks: u64,
-    /// Replies of any server without what they should hold.
+    /// Replies of any server that lack the expected content.
     pub bad_replies: u64,
-    /// Sites at which the numbers given out are not 1, 2, 3, … without gap or repeat.
+    /// Sites whose serials are not 1, 2, 3, … without a gap or a repeat.
     pub sites_out_of_order: usize,
     /// Ledger entries that the notifier had not read at the end.
     pub unplanned: u64,
 }
 
 impl RoundSpread {
-    /// Of at least one value.
+    /// Computes the spread of at least one value.
     pub fn from_values(values: impl IntoIterator<Item = f64>) -> RoundSpread {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -152,7 +152,7 @@ impl From<&Histogram<u64>> for Latency {
 }
 
 impl ValidityChecks {
-    /// Looks whether every site gave out its numbers in order.
+    /// Checks that every site gave out its numbers without a gap or a repeat.
     pub fn check_serials(&mut self, serials: &mut [Vec<u32>]) {
         for given in serials {
             given.sort_unstable();
@@ -161,7 +161,7 @@ impl ValidityChecks {
         }
     }
 
-    /// Whether the figures are about what they say.
+    /// True if all replies were good and all numbers in order.
     pub fn is_valid(&self) -> bool {
         self.bad_replies == 0 && self.sites_out_of_order == 0
     }

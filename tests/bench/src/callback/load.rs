@@ -1,4 +1,5 @@
-//! The load: a closed loop finds the most that a server does, an open one what people wait.
+//! Load generator: a closed loop measures the highest rate of a server, an open loop the latency at
+//! a fixed rate.
 
 use super::crowd::{CallbackForm, ScanGenerator, secure_account, unseal_reply};
 use super::wire::{HttpConnection, HttpReply};
@@ -12,57 +13,57 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Whom to ask, and what a good answer is.
+/// Server under load, and the answer that is expected of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     pub port: u16,
     pub expected: ExpectedReply,
 }
 
-/// What a good answer holds.
+/// Expected answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedReply {
-    /// A number. A new one at its site every time, if the server gives real ones.
+    /// A number, and each time a new one of its site if the server gives real ones.
     Number,
-    /// The same, sealed as in secure mode; the requests are, too.
+    /// A number, sealed as in secure mode; the requests are sealed too.
     SealedNumber,
-    /// `success`.
+    /// The word `success`.
     Success,
 }
 
-/// How long to ask.
+/// Duration of a load.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadSpan {
-    /// Before anything is recorded.
+    /// Time before recording starts.
     pub warm_up: Duration,
-    /// While it is recorded.
+    /// Time of recording.
     pub recorded: Duration,
-    /// Requests to record at least, should that take longer: a machine that is busy with other
-    /// things may let few through.
+    /// Fewest requests to record, even if that takes longer: a machine that is busy with other work
+    /// may let few through.
     pub min_requests: u64,
-    /// Requests at most, those of the lead included.
+    /// Most requests, those of the warm-up included.
     pub max_requests: u64,
 }
 
-/// What came of it. Times are in nanoseconds.
+/// Result of a load. Times are in nanoseconds.
 pub struct LoadResult {
-    /// All requests that were answered, those of the lead included.
+    /// Requests that were answered, those of the warm-up included.
     pub answered: u64,
-    /// Those that were answered in the recorded time.
+    /// Requests that were answered in recorded time.
     pub recorded: u64,
-    /// How long was recorded.
+    /// Recorded time.
     pub time: Duration,
-    /// From asking, or from when asking was due, to the whole answer.
+    /// Time from the request, or from its due moment, to the whole answer.
     pub latency: Histogram<u64>,
-    /// Open loop only: from when a request was due to when it was sent.
+    /// Time from the due moment of a request to its sending; open loop only.
     pub late: Histogram<u64>,
     /// Site and serial of every number.
     pub serials: Vec<(usize, u32)>,
-    /// Answers that were not good.
+    /// Number of unexpected answers.
     pub unexpected: u64,
-    /// The first of them.
+    /// First unexpected answer.
     pub first_bad: Option<String>,
-    /// A good answer, if good ones hold numbers.
+    /// An expected answer, if it has a number.
     pub sample: Option<String>,
 }
 
@@ -83,7 +84,7 @@ impl LoadResult {
         }
     }
 
-    /// Requests a second.
+    /// Recorded requests a second.
     pub fn rate(&self) -> f64 {
         self.recorded as f64 / self.time.as_secs_f64()
     }
@@ -129,7 +130,7 @@ fn sealed_number(reply: &HttpReply<'_>) -> Option<u32> {
     HttpReply { status: reply.status, body: &plain }.ticket_serial()
 }
 
-/// Each connection asks again as soon as it was answered.
+/// Runs a closed loop: each connection sends its next request as soon as it has an answer.
 pub fn run_closed_loop(
     target: Target,
     crowd: &Arc<ScanGenerator>,
@@ -171,16 +172,16 @@ pub fn run_closed_loop(
             all.merge(tally);
             last = last.max(ended);
         }
-        // The last answers of a full span come after it, unrecorded.
+        // The last answers of a full span arrive after it and are not recorded.
         let was_enough = all.recorded > span.min_requests || last < until;
         all.time = if was_enough { span.recorded.min(last - from) } else { last - from };
         Ok(all)
     })
 }
 
-/// Requests become due at a fixed rate, whatever became of those before; the first connection that
-/// is free sends what has been due longest. Latency counts from when a request was due, so a server
-/// that stalls is charged for everybody who had to wait.
+/// Runs an open loop: requests become due at a fixed rate, independent of earlier answers, and the
+/// first free connection sends the one that has been due longest. Latency counts from the due
+/// moment, so a stall of the server counts for every request that had to wait.
 pub fn run_open_loop(
     target: Target,
     crowd: &Arc<ScanGenerator>,
@@ -221,7 +222,7 @@ pub fn run_open_loop(
             }
         })
         .await?;
-        // A thread of its own: the runtime's timer knows milliseconds only.
+        // This is a thread, because the runtime's timer has a resolution of a millisecond.
         let caller = std::thread::spawn({
             let turn = turn.clone();
             move || {
@@ -241,7 +242,7 @@ pub fn run_open_loop(
     })
 }
 
-/// Opens all connections, and starts what each is to do.
+/// Opens all connections and starts a worker on each.
 async fn run_connections<T: Send + 'static, F>(
     target: Target,
     crowd: &ScanGenerator,
@@ -260,7 +261,7 @@ where
     Ok(workers)
 }
 
-/// One thread is enough for the load, and costs the servers least.
+/// Runs the load on a single thread, which is enough and takes the least from the servers.
 fn block_on_single_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

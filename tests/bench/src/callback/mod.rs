@@ -1,9 +1,10 @@
-//! `bench callback`: from WeChat's callback to a number that is durable, beside what bounds it.
+//! `bench callback`: time from WeChat's callback to a durable number, compared with simpler servers
+//! that bound it.
 //!
-//! In reading order: [`crowd`] is who scans, [`wire`] and [`load`] bring it to a server and watch
-//! the clock; [`deployment`] starts the product and [`servers`] are what stands beside it;
-//! [`turns`] is one server under load and [`rounds`] the whole course; [`figures`] is what was
-//! found and [`report`] says it.
+//! In reading order: [`crowd`] generates scans, [`wire`] and [`load`] send them to a server and
+//! measure; [`deployment`] starts the product and [`servers`] has the baselines; [`turns`] measures
+//! one server under load and [`rounds`] is the course of a run; [`figures`] holds the results and
+//! [`report`] formats them.
 
 pub mod crowd;
 
@@ -27,19 +28,19 @@ use anyhow::ensure;
 use clap::Args;
 use std::path::PathBuf;
 
-/// How much to measure.
+/// Size of the measurement.
 #[derive(Args, Debug, Clone)]
 pub struct Options {
-    /// Seconds that each server is measured for in a round.
+    /// Seconds of each server in a round.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
     /// Rounds of the closed loop.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Connections that the load comes over.
+    /// Connections of the load.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Sites that people scan at.
+    /// Sites at which people scan.
     #[arg(long, default_value_t = 1000)]
     sites: usize,
     /// Seconds of each of the three rounds of the open loop.
@@ -48,19 +49,20 @@ pub struct Options {
     /// Callbacks per second of the open loop; half of the gateway's closed-loop rate unless given.
     #[arg(long)]
     rate: Option<f64>,
-    /// Milliseconds in which the simulator answers the tutorial's gateway.
+    /// Milliseconds after which the simulator answers the tutorial's gateway.
     #[arg(long, default_value_t = 80)]
     wechat_ms: u64,
-    /// Callbacks in all, before memory is looked at again.
+    /// Total of callbacks, after which memory is measured again.
     #[arg(long, default_value_t = 150_000)]
     callbacks: u64,
     /// The same as --callbacks 1000000.
     #[arg(long)]
     million: bool,
-    /// Small numbers, below half a minute: shows that the bench works, not how fast anything is.
+    /// Small numbers, below half a minute, which show that the benchmark works and not how fast
+    /// anything is.
     #[arg(long)]
     short: bool,
-    /// Write the figures here, too, as JSON.
+    /// File to which the figures are also written, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
 }
@@ -83,7 +85,7 @@ impl Options {
     }
 }
 
-/// Measures, prints, and leaves nothing running.
+/// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let options = options.with_defaults();
     ensure!(options.rounds > 0 && options.connections > 0, "nothing to measure");

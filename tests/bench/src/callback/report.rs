@@ -1,11 +1,11 @@
-//! The figures as people read them.
+//! Report of the figures for people.
 
 use super::figures::{
     ClosedLoopFigures, Figures, Latency, MemoryFigures, OpenLoopFigures, RateRatio, ValidityChecks,
 };
 use std::fmt::Write;
 
-/// The whole report.
+/// Formats the whole report.
 pub fn text(figures: &Figures) -> String {
     let mut text = String::new();
     write(figures, &mut text).expect("writing to memory");

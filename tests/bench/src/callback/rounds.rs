@@ -1,4 +1,4 @@
-//! The course of a run: everything is started, the servers take turns, everything is stopped.
+//! Course of a run: everything is started, the servers take turns, everything is stopped.
 
 use super::Options;
 use super::crowd::ScanGenerator;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-/// Those beside the gateway, in the order of the report.
+/// Baseline servers, in the order of the report.
 const BASELINES: [(&str, BaselineKind); 5] = [
     ("floor", BaselineKind::Floor),
     ("floor+expect", BaselineKind::Expecting),
@@ -23,31 +23,32 @@ const BASELINES: [(&str, BaselineKind); 5] = [
     ("article", BaselineKind::Article),
 ];
 
-/// Where gateway and floor stand among the servers.
+/// Positions of the gateway and the floor in the list of servers.
 const GATEWAY_INDEX: usize = 0;
 const FLOOR_INDEX: usize = 1;
 
 const OPEN_ROUNDS: usize = 3;
 
-/// Requests of a turn at least, and how slow an open loop becomes at most.
+/// Fewest requests of a turn, and lowest rate of an open loop, in requests a second.
 const MIN_TURN_REQUESTS: u64 = 50;
 const MIN_OPEN_RATE: f64 = 25.0;
 
-/// Callbacks are signed anew for every stretch: a signature older than five minutes is refused.
+/// Duration of a stretch, after which callbacks are signed anew; a signature older than five
+/// minutes is refused.
 const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Measures everything.
+/// Runs the whole measurement.
 pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     let begun = Instant::now();
     let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
 
     say("starting NATS, Redis and the roles");
-    // The simulator and the waiting live on this runtime, the load on one of its own.
+    // This runtime is for the simulator and for waiting; the load has its own.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let wechat = Duration::from_millis(options.wechat_ms);
     let mut all = runtime.block_on(Deployment::start(options.sites, wechat))?;
     let at_rest = process_usages(&all)?;
-    // The notifier reads every commit. Here it would only take the processor from who is measured.
+    // The notifier reads every commit, which would take processor time from the measured servers.
     all.notifier.program.stop();
 
     say("warming up");
@@ -126,7 +127,7 @@ struct CallbackRun<'a> {
     nats: u32,
     servers: Vec<MeasuredServer>,
     validity: ValidityChecks,
-    /// What each site has given out.
+    /// Serials that each site has given out.
     serials: Vec<Vec<u32>>,
     first_bad: Option<String>,
 }
@@ -146,7 +147,7 @@ impl<'a> CallbackRun<'a> {
         })
     }
 
-    /// Starts and warms up those who stand beside.
+    /// Starts and warms up the baseline servers.
     fn start_baselines(
         &mut self,
         runtime: &Runtime,
@@ -168,7 +169,7 @@ impl<'a> CallbackRun<'a> {
             self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
             started.push(beside);
         }
-        // The same process once more, asked and answering in secure mode.
+        // The gateway takes part a second time, with an account in secure mode.
         let MeasuredServer { pid, target, .. } = self.servers[GATEWAY_INDEX];
         let target = Target { expected: ExpectedReply::SealedNumber, ..target };
         self.servers.push(MeasuredServer::new("secure mode", pid, target));
@@ -186,7 +187,7 @@ impl<'a> CallbackRun<'a> {
         }
     }
 
-    /// Every server once. Who begins changes from round to round.
+    /// Measures every server once, starting with another one each round.
     fn closed_round(&mut self, round: usize) -> anyhow::Result<()> {
         let time = Duration::from_secs_f64(self.options.seconds);
         let lead = time.mul_f64(0.125).min(Duration::from_millis(500));
@@ -232,7 +233,7 @@ impl<'a> CallbackRun<'a> {
         Ok(turn)
     }
 
-    /// Makes callbacks until there were as many as was asked for.
+    /// Sends callbacks up to the requested total.
     fn send_remaining(&mut self) -> anyhow::Result<()> {
         while self.validity.callbacks < self.options.callbacks {
             let most = self.options.callbacks - self.validity.callbacks;

@@ -1,5 +1,5 @@
-//! The servers that stand beside the gateway, each as plain as its purpose allows, and each in a
-//! process of its own with the runtime that the product's roles have.
+//! Baseline servers, each as simple as its purpose allows and in its own process, with the same
+//! runtime as the product's roles.
 
 use super::crowd::{ACCOUNT, site_id};
 use anyhow::Context;
@@ -28,24 +28,24 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use wechat_sim::{SimAccount, SimTemplate};
 
-/// Which server.
+/// Kind of a baseline server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BaselineKind {
     /// Publishes a commit, awaits the acknowledgement, answers.
     Floor,
-    /// The same, with the expectation that makes an append safe.
+    /// Publishes as the floor does, with the expectation that makes an append safe.
     Expecting,
-    /// The same again, and reads back what it wrote, as every replica must.
+    /// Publishes with the expectation, and reads back all entries, as every replica must.
     Following,
     /// Reads the body and answers.
     Null,
-    /// Fetches the token and sends the template before it answers.
+    /// Fetches the token and sends the template before it answers, as tutorials do.
     Article,
     /// Fetches the token, creates a code, and fetches its picture before it answers.
     Picture,
 }
 
-/// How to start one.
+/// Arguments of a baseline server.
 #[derive(Args)]
 pub struct ServeOptions {
     kind: BaselineKind,
@@ -53,17 +53,17 @@ pub struct ServeOptions {
     port: u16,
     #[arg(long)]
     nats: String,
-    /// What stands in front of its streams.
+    /// Namespace of its streams.
     #[arg(long)]
     namespace: String,
     #[arg(long)]
     wechat: String,
     #[arg(long)]
     sites: usize,
-    /// A file with the bytes of a commit.
+    /// File with the bytes of a commit.
     #[arg(long)]
     commit: PathBuf,
-    /// A file with the body of a reply.
+    /// File with the body of a reply.
     #[arg(long)]
     reply: PathBuf,
 }
@@ -128,7 +128,7 @@ impl PublishBaseline {
         options: &ServeOptions,
         reply: Bytes,
     ) -> anyhow::Result<PublishBaseline> {
-        // The product's adapter makes the streams, so that they are like the ledger's own.
+        // The product's adapter creates the streams, so that they are the same as the ledger's.
         let namespace = options.namespace.clone();
         let url = options.nats.clone();
         let made =
@@ -195,8 +195,8 @@ impl TutorialBaseline {
         })
     }
 
-    /// One call after the other, as there is nothing to send with before the token is there. The
-    /// stable channel: on the classic one those who ask at once would kill each other's tokens.
+    /// Makes the two calls in sequence, because the second needs the token. The channel is the
+    /// stable one; on the classic one, concurrent requests would end each other's tokens.
     async fn send_template(&self) -> Result<(), paihao_wechat::CallError> {
         let issued = self.wechat.stable_token(&self.app, &self.secret, false).await?;
         let person = self.next.fetch_add(1, Ordering::Relaxed);
@@ -219,7 +219,7 @@ impl TutorialBaseline {
 }
 
 impl TutorialBaseline {
-    /// The three calls, one after the other, as most tutorials have them.
+    /// Makes the three calls in sequence, as most tutorials do.
     async fn create_picture(&self) -> Result<Picture, paihao_wechat::CallError> {
         let issued = self.wechat.stable_token(&self.app, &self.secret, false).await?;
         let scene = format!("article{}", self.next.fetch_add(1, Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! One server's turn: the load on it, and what that cost whom.
+//! Turn of one server: the load on it, and the processor time that it caused.
 
 use super::figures::{ClosedLoopFigures, CpuFigures, OpenLoopFigures, RateRatio, RoundSpread};
 use super::load::{LoadResult, Target};
@@ -6,7 +6,7 @@ use crate::process::{machine_cpu_time, process_usage, processors};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A server and the turns it has had.
+/// Server with its turns.
 pub struct MeasuredServer {
     pub name: &'static str,
     pub pid: u32,
@@ -14,17 +14,17 @@ pub struct MeasuredServer {
     pub turns: Vec<ServerTurn>,
 }
 
-/// What came of one turn.
+/// Result of one turn.
 pub struct ServerTurn {
     pub tally: LoadResult,
     /// Processor time of the server, of NATS, and of this process.
     cpu: [Duration; 3],
-    /// Share of all processors that went to anybody else.
+    /// Share of the machine's processors that other processes used, 0 to 1.
     other_cpu_share: f64,
 }
 
 impl ServerTurn {
-    /// Lets the load run and watches who works.
+    /// Runs the load and measures processor time.
     pub fn run(
         server: u32,
         nats: u32,
@@ -64,7 +64,7 @@ impl ServerTurn {
         whole
     }
 
-    /// The figure of turns under a fixed rate.
+    /// Combines turns of an open loop into their figures.
     pub fn open_loop_figures(
         server: &'static str,
         per_second: f64,
@@ -91,12 +91,12 @@ impl MeasuredServer {
         self.turns.iter().map(|turn| turn.tally.rate())
     }
 
-    /// Its median rate.
+    /// Median of the rates of all turns.
     pub fn median_rate(&self) -> f64 {
         RoundSpread::from_values(self.rates()).median
     }
 
-    /// Its rate divided by another's, round by round.
+    /// Rate divided by that of another server, round by round.
     pub fn rate_ratio(&self, other: &MeasuredServer) -> RateRatio {
         let ratios = self.rates().zip(other.rates()).map(|(own, other)| own / other);
         let by_cpu = other.cpu_us().total() / self.cpu_us().total();
@@ -117,7 +117,7 @@ impl MeasuredServer {
         }
     }
 
-    /// The figure of its turns under a closed loop.
+    /// Combines the turns of a closed loop into their figures.
     pub fn closed_loop_figures(self) -> ClosedLoopFigures {
         let (per_second, cpu_us) = (RoundSpread::from_values(self.rates()), self.cpu_us());
         let whole = ServerTurn::merge(self.turns);

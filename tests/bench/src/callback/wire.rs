@@ -1,23 +1,23 @@
-//! One kept-alive HTTP connection, no cleverer than a load generator needs.
+//! Minimal HTTP client on one kept-alive connection, for load generators.
 
 use anyhow::{Context, bail, ensure};
 use std::net::Ipv4Addr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection to a server on this machine.
+/// Connection to a server on this machine.
 pub struct HttpConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// What a server answered.
+/// Answer of a server.
 pub struct HttpReply<'a> {
     pub status: u16,
     pub body: &'a [u8],
 }
 
-/// How many bytes head and body have, once the head is there.
+/// Lengths of head and body in bytes, known once the head is complete.
 struct ReplyExtent {
     status: u16,
     head: usize,
@@ -70,7 +70,7 @@ fn reply_extent(answer: &[u8]) -> anyhow::Result<Option<ReplyExtent>> {
 }
 
 impl HttpReply<'_> {
-    /// The serial of the number that this reply tells a person: 7 of `A007`.
+    /// Serial of the number in a reply to a scan, such as 7 of `A007`.
     pub fn ticket_serial(&self) -> Option<u32> {
         let content = &self.body[find(self.body, b"<Content>")?..];
         let told = &content[find(content, " A".as_bytes())? + 2..];

@@ -1,11 +1,10 @@
-//! Chance that is the same for the same seed, today and with every later version of anything.
+//! Pseudo-random numbers that depend on the seed alone, and on no version of a library.
 
-/// A sequence of pseudo-random numbers (SplitMix64).
+/// Sequence of pseudo-random numbers (SplitMix64).
 pub struct Rng(u64);
 
 impl Rng {
-    /// The sequence of this seed and stream: two streams of a seed have nothing to do with each
-    /// other.
+    /// Creates the sequence of a seed and a stream; streams of the same seed are independent.
     pub fn new(seed: u64, stream: u64) -> Rng {
         let mut chance = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream << 32);
         chance.next_u64();
@@ -20,22 +19,23 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// Above 0 and below 1.
+    /// Returns a number above 0 and below 1.
     pub fn uniform(&mut self) -> f64 {
         ((self.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 
-    /// Anywhere between two values.
+    /// Returns a number between two values, evenly distributed.
     pub fn uniform_in(&mut self, from: f64, to: f64) -> f64 {
         from + (to - from) * self.uniform()
     }
 
-    /// Exponential, by its mean.
+    /// Returns an exponentially distributed number with this mean.
     pub fn exponential(&mut self, mean: f64) -> f64 {
         -self.uniform().ln() * mean
     }
 
-    /// Log-normal, by its mean and its standard deviation as a share of it.
+    /// Returns a log-normally distributed number with this mean and this standard deviation, given
+    /// as a share of the mean.
     pub fn lognormal(&mut self, mean: f64, variation: f64) -> f64 {
         let variance = (1.0 + variation * variation).ln();
         let angle = std::f64::consts::TAU * self.uniform();

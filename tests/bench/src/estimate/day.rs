@@ -1,37 +1,37 @@
-//! A synthetic day: who comes, who is called, who leaves. Nothing here knows an estimator.
+//! Simulation of a day: arrivals, calls and cancellations. It does not depend on the estimators.
 
 use super::chance::Rng;
 use super::settings::{ServiceDistribution, Setting};
 use std::collections::VecDeque;
 
-/// Somebody who came, with everything that chance decided about them on the way in.
+/// Customer, with all random choices about them made on arrival.
 struct Customer {
     joined: f64,
-    /// How long their service takes on a day like all others.
+    /// Duration of their service on an average day.
     service: f64,
-    /// Whether they do not come when called, and for how long they are then waited for.
+    /// True if they do not come when called; the counter then waits for `grace` minutes.
     missed: bool,
     grace: f64,
-    /// When they give up, if they have not been called.
+    /// Time at which they give up, if they are not called before.
     leaves: Option<f64>,
 }
 
-/// What happens on a day, in the order in which it happens. Times are minutes since midnight.
+/// Event of a day, in order of time. Times are minutes since midnight.
 pub enum DayEvent<'a> {
-    /// Somebody takes a number. Those who wait stand before them; what the counters do is there.
+    /// A customer takes a number; the line ahead and the counters are as they find them.
     Joined { id: usize, at: f64, ahead: u32, counters: &'a [Counter] },
-    /// Somebody is called for the first and only time.
+    /// A customer is called, for the first and only time.
     Called { id: usize, waited: f64 },
-    /// A counter is free again after this slot.
+    /// A counter becomes free after this slot.
     Freed { id: usize, waited: f64, slot: f64 },
-    /// Somebody gave up.
+    /// A customer gave up.
     Left { id: usize },
 }
 
-/// An open counter, as everybody can see it.
+/// Open counter, as customers can see it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Counter {
-    /// Since when it has been busy.
+    /// Time at which its current service began; `None` if it is free.
     pub busy_since: Option<f64>,
 }
 
@@ -52,7 +52,7 @@ struct DaySimulation<'a, F> {
     on_event: F,
 }
 
-/// Lives through one day and tells everything that happens.
+/// Simulates one day and reports every event.
 pub fn simulate_day(setting: &Setting, seed: u64, day: u32, tell: impl FnMut(DayEvent)) {
     let mut chance = Rng::new(seed, u64::from(day) + 1);
     let speed = chance.uniform_in(1.0 - setting.day_variation, 1.0 + setting.day_variation);
@@ -100,7 +100,8 @@ impl<F: FnMut(DayEvent)> DaySimulation<'_, F> {
         }
     }
 
-    /// Arrivals of a rate that changes: as many as at the highest rate, thinned.
+    /// Returns the next arrival. The rate varies: arrivals are drawn at the highest rate and
+    /// thinned.
     fn arrival_after(&mut self, mut at: f64) -> Option<f64> {
         let highest = self.setting.max_arrival_rate();
         loop {
@@ -172,7 +173,7 @@ impl<F: FnMut(DayEvent)> DaySimulation<'_, F> {
 mod tests {
     use super::*;
 
-    /// Everything that happened on some days of a setting, with the checks that hold for any.
+    /// Simulates some days of a setting with checks of every event, and counts the events.
     fn lived(setting: &Setting) -> (usize, usize, usize) {
         let (mut joined, mut called, mut left) = (0, 0, 0);
         for day in 0..20 {

@@ -1,81 +1,81 @@
-//! What was found, over all seeds.
+//! Figures of a run, over all seeds.
 
 use super::settings::Setting;
 use super::watch::{EstimatorScores, SIMPLE_ESTIMATORS};
 use paihao_domain::{AccuracyScore, AheadBand};
 use serde::Serialize;
 
-/// Everything that `bench estimate` found.
+/// All figures of `bench estimate`.
 #[derive(Serialize)]
 pub struct Figures {
-    /// How many seeds.
+    /// Number of seeds.
     pub seeds: u64,
-    /// How many days of each.
+    /// Days of each seed.
     pub days: u32,
-    /// How many of these were only learned from.
+    /// Days at the beginning that only train the estimators.
     pub discarded: u32,
-    /// Setting by setting.
+    /// Figures by setting.
     pub settings: Vec<SettingFigures>,
 }
 
-/// One setting. Times are minutes; every figure but the band's is a mean over the seeds.
+/// Figures of one setting, in minutes. All except the bands' are means over the seeds.
 #[derive(Serialize)]
 pub struct SettingFigures {
-    /// Its letter.
+    /// Letter of the setting.
     pub setting: char,
-    /// What it is.
+    /// Description of the setting.
     pub what: &'static str,
-    /// How many people were scored in all.
+    /// Number of scored people.
     pub people: u64,
-    /// Their mean wait.
+    /// Mean wait.
     pub wait: Comparison,
-    /// The mean absolute errors of the simple estimators, in the order of the table.
+    /// Mean absolute errors of the simple estimators, in the order of the table.
     pub simple: Vec<(&'static str, Comparison)>,
-    /// The mean absolute error of the product's.
+    /// Mean absolute error of the product's estimator.
     pub error: Comparison,
-    /// The standard error of that mean, from seed to seed.
+    /// Standard error of that mean, over the seeds.
     pub error_spread: f64,
-    /// By how much the product's error is less than that of the last simple one, on the same days,
-    /// and the standard error of that.
+    /// Difference of the product's error to that of the last simple estimator, on the same days,
+    /// with its standard error.
     pub gain: (f64, f64),
-    /// The median absolute error.
+    /// Median absolute error.
     pub median_error: f64,
-    /// By how much the median was too long.
+    /// Mean by which the median estimate was too long.
     pub bias: f64,
-    /// The share within five minutes or a quarter.
+    /// Share with an error within five minutes or a quarter of the wait.
     pub within: f64,
-    /// The share called within the 80 % bound.
+    /// Share that was called within the 80 % bound.
     pub coverage: f64,
-    /// The share called within the upper bound as it is told, rounded outward.
+    /// Share that was called within the upper bound as it is shown, rounded outward.
     pub told_coverage: f64,
-    /// By how many were ahead.
+    /// Figures by the number of people ahead.
     pub bands: Vec<BandFigures>,
 }
 
-/// A figure beside what stands in the specification's table.
+/// Figure with the one of the specification's table.
 #[derive(Serialize, Clone, Copy)]
 pub struct Comparison {
-    /// Seen here.
+    /// Measured figure.
     pub seen: f64,
-    /// In the table.
+    /// Figure of the table.
     pub table: f64,
 }
 
-/// Those with so many ahead, of all seeds together.
+/// Figures for a range of people ahead, over all seeds together.
 #[derive(Serialize)]
 pub struct BandFigures {
-    /// How many ahead.
+    /// Range of people ahead.
     pub ahead: &'static str,
-    /// How many people.
+    /// Number of people.
     pub people: u64,
-    /// The mean absolute error in minutes.
+    /// Mean absolute error in minutes.
     pub error: f64,
-    /// The share called within the 80 % bound.
+    /// Share that was called within the 80 % bound.
     pub coverage: f64,
 }
 
 impl SettingFigures {
-    /// Of what each seed gave.
+    /// Combines the scores of all seeds; `None` if nobody was scored.
     pub fn from_seeds(setting: &Setting, seeds: &[EstimatorScores]) -> Option<SettingFigures> {
         let totals: Vec<AccuracyScore> = seeds.iter().map(|found| found.product.total()).collect();
         let over = |figure: &dyn Fn(&AccuracyScore) -> Option<f64>| mean(totals.iter().map(figure));
@@ -135,7 +135,7 @@ fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The standard error of a mean; 0 of one value.
+/// Standard error of a mean; 0 for a single value.
 fn standard_error(values: &[f64]) -> f64 {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

@@ -2,28 +2,28 @@
 
 use super::figures::{Figures, SettingFigures};
 
-/// The share called within the 80 % bound lies between these.
+/// Range of the share that is called within the 80 % bound.
 const COVERAGE_BOUNDS: std::ops::RangeInclusive<f64> = 0.75..=0.85;
-/// Against the specification's table.
+/// Tolerance of the errors relative to the specification's table.
 const TABLE_TOLERANCE: f64 = 1.05;
-/// Against the figures recorded here: the same seeds, the same days, the same people.
+/// Tolerance relative to the errors recorded below, for the same seeds, days and people.
 const RECORD_TOLERANCE: f64 = 1.03;
 
-/// The mean absolute errors of the short form, in minutes, as it prints them. An estimator that
-/// does better writes its own here.
+/// Mean absolute errors of the short form, in minutes, as it prints them. They are replaced when
+/// the estimator improves.
 const RECORDED_ERRORS: [(char, f64); 5] =
     [('A', 4.759), ('B', 3.331), ('C', 10.556), ('D', 6.628), ('E', 2.830)];
 
-/// What a run is held against.
+/// Baseline of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Baseline {
-    /// The full form: what the specification asks for.
+    /// The specification's table, for the full form.
     Table,
-    /// The short form: what it found when it was last looked at.
+    /// The errors recorded here, for the short form.
     Record,
 }
 
-/// What is not as it must be, a line each.
+/// Returns a line for each figure that is out of bounds.
 pub fn regressions(figures: &Figures, against: Baseline) -> Vec<String> {
     let mut faults = Vec::new();
     for measured in &figures.settings {

@@ -1,8 +1,8 @@
-//! `bench estimate`: how far off the told waits are, beside what simpler estimators say.
+//! `bench estimate`: error of the estimated waits, compared with simpler estimators.
 //!
-//! In reading order: [`chance`] is the same for the same seed, [`settings`] are the places, [`day`]
-//! lives through a day, [`watch`] estimates and scores, [`figures`] is what was found, [`gate`]
-//! what must not get worse and [`report`] says it.
+//! In reading order: [`chance`] has the random numbers, [`settings`] the synthetic sites, [`day`]
+//! simulates a day, [`watch`] estimates and scores, [`figures`] holds the results, [`gate`] checks
+//! them and [`report`] formats them.
 
 mod chance;
 
@@ -25,29 +25,29 @@ use settings::Setting;
 use std::path::PathBuf;
 use watch::{EstimatorObserver, EstimatorScores};
 
-/// Days that are only learned from.
+/// Days at the beginning that only train the estimators.
 const TRAINING_DAYS: u32 = 60;
-/// The short form has so many seeds and days, and its own record.
+/// Seeds and days of the short form, which has its own recorded errors.
 const SHORT_SEEDS_AND_DAYS: (u64, u32) = (5, 120);
 
-/// How much to live through.
+/// Size of the simulation.
 #[derive(Args, Debug, Clone)]
 pub struct Options {
-    /// Seeds, from 1: each is another history of the same places.
+    /// Seeds, from 1; each gives another history of the same sites.
     #[arg(long, default_value_t = 10)]
     seeds: u64,
-    /// Days of each history; the first 60 are only learned from.
+    /// Days of each history; the first 60 only train the estimators.
     #[arg(long, default_value_t = 260)]
     days: u32,
-    /// Five seeds of 120 days, held against the figures recorded for them. A test runs this.
+    /// Five seeds of 120 days, compared with the errors recorded for them. A test runs this.
     #[arg(long)]
     short: bool,
-    /// Write the figures here, too, as JSON.
+    /// File to which the figures are also written, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
-/// Estimates, prints, and fails if it is worse than it must be.
+/// Simulates, prints, and fails if the estimator is worse than allowed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let (seeds, days, against) = match options.short {
         true => (SHORT_SEEDS_AND_DAYS.0, SHORT_SEEDS_AND_DAYS.1, Baseline::Record),

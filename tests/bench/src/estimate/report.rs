@@ -1,9 +1,9 @@
-//! The figures as people read them.
+//! Report of the figures for people.
 
 use super::figures::{Comparison, Figures, SettingFigures};
 use std::fmt::Write;
 
-/// The whole report.
+/// Formats the whole report.
 pub fn text(figures: &Figures) -> String {
     let mut text = String::new();
     write(figures, &mut text).expect("writing to memory");

@@ -1,93 +1,93 @@
 //! Settings A to E of synthetic sites, and the reference table of an independent simulation.
 //!
-//! The specification leaves open how many come, how much services vary, how long a missing person
-//! is waited for. These were fitted so that the mean wait and the four simple estimators land near
-//! the table; docs/reference/estimate.md says what that leaves open.
+//! The specification leaves open the arrivals, the variation of services and the wait for missing
+//! people. They were fitted so that the mean wait and the four simple estimators come close to the
+//! table; docs/reference/estimate.md describes the remaining differences.
 
-/// A place, its customers and its staff. Times are minutes, of the day since midnight.
+/// Site with its customers and staff. Times of day are minutes since midnight.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// Its letter.
+    /// Letter of the setting.
     pub name: char,
-    /// What it is.
+    /// Description.
     pub description: &'static str,
-    /// A service, as a mean.
+    /// Mean duration of a service.
     pub mean_service_minutes: f64,
-    /// How services vary.
+    /// Distribution of the durations.
     pub service_distribution: ServiceDistribution,
-    /// How many counters are open from when on.
+    /// Number of open counters, from each time on.
     pub counters: Vec<(f64, usize)>,
-    /// How many come in an hour, from when on. The first is when the doors open.
+    /// Arrivals an hour, from each time on; the first is the opening time.
     pub rates: Vec<(f64, f64)>,
-    /// When the doors close; who is inside is served.
+    /// Closing time; people who are inside are served.
     pub closing_time: f64,
-    /// Nobody joins a line of so many.
+    /// Length of the line at which nobody joins any more.
     pub max_waiting: usize,
-    /// The share that does not come when called.
+    /// Share of people who do not come when called.
     pub missed_share: f64,
-    /// For how long these keep a counter, between two bounds.
+    /// Bounds of the minutes for which a counter waits for a missing person.
     pub grace_minutes: (f64, f64),
-    /// The share that leaves if not called soon enough.
+    /// Share of people who leave if not called soon enough.
     pub cancelled_share: f64,
-    /// A day's services are longer or shorter by up to this share.
+    /// Share by which a whole day's services may be longer or shorter.
     pub day_variation: f64,
-    /// Services that begin after noon take so many times as long.
+    /// Factor of the duration of services that begin after noon.
     pub afternoon_factor: f64,
-    /// What the owner configured: minutes of a customer, counters.
+    /// Settings of the owner: minutes per customer, and counters.
     pub configured: (u32, u32),
-    /// The table's mean wait, its four simple estimators, and the row to reach.
+    /// Column of the reference table.
     pub reference: ReferenceFigures,
 }
 
-/// How services vary.
+/// Distribution of the durations of services.
 #[derive(Debug, Clone, Copy)]
 pub enum ServiceDistribution {
-    /// Exponentially.
+    /// Exponential distribution.
     Exponential,
-    /// Log-normally, with this standard deviation as a share of the mean.
+    /// Log-normal distribution with this standard deviation, as a share of the mean.
     LogNormal(f64),
 }
 
 /// Column of the reference table, in minutes.
 #[derive(Debug, Clone, Copy)]
 pub struct ReferenceFigures {
-    /// The mean wait.
+    /// Mean wait.
     pub wait: f64,
     /// Mean absolute errors of the simple estimators, in the order of the rows.
     pub simple: [f64; 4],
-    /// That of the estimator.
+    /// Mean absolute error of the estimator to reach.
     pub target: f64,
 }
 
 const NOON: f64 = 12.0 * 60.0;
 
 impl Setting {
-    /// All of them.
+    /// Returns all settings.
     pub fn all() -> [Setting; 5] {
         [counters(), hall(), barber(), restaurant(), slow_afternoon()]
     }
 
-    /// When the doors open.
+    /// Opening time.
     pub fn opening_time(&self) -> f64 {
         self.rates[0].0
     }
 
-    /// How many come in an hour, now.
+    /// Arrivals an hour at this time.
     pub fn arrival_rate(&self, at: f64) -> f64 {
         step_value(&self.rates, at).unwrap_or(0.0)
     }
 
-    /// How many come in an hour, when most come.
+    /// Highest number of arrivals an hour.
     pub fn max_arrival_rate(&self) -> f64 {
         self.rates.iter().map(|(_, rate)| *rate).fold(0.0, f64::max)
     }
 
-    /// How many counters are open now.
+    /// Number of open counters at this time.
     pub fn open_counters(&self, at: f64) -> usize {
         step_value(&self.counters, at).unwrap_or(0)
     }
 
-    /// How many times as long as in the morning a service takes that begins now.
+    /// Factor of the duration of a service that begins at this time.
     pub fn service_factor(&self, at: f64) -> f64 {
         if at >= NOON { self.afternoon_factor } else { 1.0 }
     }
@@ -188,8 +188,8 @@ fn restaurant() -> Setting {
     }
 }
 
-/// The hall with services 35 % slower after noon, and as many fewer people as the table's shorter
-/// wait asks for.
+/// The hall with services 35 % slower after noon, and with fewer people to match the table's
+/// shorter wait.
 fn slow_afternoon() -> Setting {
     let hall = hall();
     Setting {

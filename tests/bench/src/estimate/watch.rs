@@ -1,5 +1,5 @@
-//! Watching a site: at each joining every estimator says how long it will take, knowing only what
-//! has happened until then; when the person is called, all of them are scored on it.
+//! Observer of a site that runs all estimators. Each estimates when a customer joins, from what has
+//! happened until then, and is scored when the customer is called.
 
 use super::day::{Counter, DayEvent};
 use super::settings::Setting;
@@ -9,7 +9,7 @@ use paihao_domain::{
 };
 use std::collections::{HashMap, VecDeque};
 
-/// The simple estimators, as the table names them.
+/// Names of the simple estimators, as in the table.
 pub const SIMPLE_ESTIMATORS: [&str; 4] = [
     "configured minutes, configured counters",
     "average of last 30 waits",
@@ -17,10 +17,10 @@ pub const SIMPLE_ESTIMATORS: [&str; 4] = [
     "(ahead + 1) × mean of last 30 slots ÷ live counters",
 ];
 
-/// "The last 30".
+/// Number of waits or slots of which the simple estimators take the mean.
 const RECENT_WINDOW: usize = 30;
 
-/// A site that is watched from day to day.
+/// Observer of one site, from day to day.
 pub struct EstimatorObserver<'a> {
     setting: &'a Setting,
     queue: QueueId,
@@ -33,18 +33,18 @@ pub struct EstimatorObserver<'a> {
     scores: EstimatorScores,
 }
 
-/// How the estimators did.
+/// Scores of the estimators.
 #[derive(Default)]
 pub struct EstimatorScores {
-    /// The simple ones.
+    /// Scores of the simple estimators.
     pub simple: [AccuracyScore; 4],
-    /// The product's, its promise being the 80 % bound to the second.
+    /// Accuracy of the product's estimator, with the 80 % bound to the second.
     pub product: Accuracy,
-    /// The product's, its promise being the upper bound as people are told it.
+    /// Score of the product's estimator, with the upper bound as it is shown.
     pub quoted: AccuracyScore,
 }
 
-/// What was said to somebody at joining, in seconds.
+/// Estimates for one customer on joining, in seconds.
 #[derive(Clone, Copy)]
 struct Prediction {
     hour: u8,
@@ -54,12 +54,12 @@ struct Prediction {
     median: u32,
     p80: u32,
     high: u32,
-    /// Somebody for whom a counter is free is told no time, and no estimator is scored.
+    /// False if a counter is free: the customer is shown no time, and no estimator is scored.
     waits: bool,
 }
 
 impl<'a> EstimatorObserver<'a> {
-    /// Nothing has been seen yet.
+    /// Creates an observer that has seen nothing yet.
     pub fn new(setting: &'a Setting) -> Self {
         EstimatorObserver {
             setting,
@@ -74,14 +74,14 @@ impl<'a> EstimatorObserver<'a> {
         }
     }
 
-    /// A day begins that counts, or is only learned from.
+    /// Begins a day, which is scored or only trains the estimators.
     pub fn new_day(&mut self, counts: bool) {
         self.predictions.clear();
         self.last_wait = None;
         self.scoring = counts;
     }
 
-    /// Something happens.
+    /// Applies an event of the day.
     pub fn on_event(&mut self, happening: DayEvent) {
         match happening {
             DayEvent::Joined { id, at, ahead, counters } => {
@@ -108,7 +108,7 @@ impl<'a> EstimatorObserver<'a> {
         }
     }
 
-    /// How the estimators did.
+    /// Returns the scores.
     pub fn into_scores(self) -> EstimatorScores {
         self.scores
     }

@@ -1,16 +1,16 @@
-//! What a run found: plain numbers for programs, and a table for people.
+//! Figures of a run, as numbers for programs and as a table for people.
 
 use crate::callback::figures::RoundSpread;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Everything.
+/// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// The build that was measured: `release`, or `debug`, whose figures mean nothing.
+    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
     pub build: &'static str,
     pub processors: usize,
-    /// Share of the machine's processors that others used meanwhile, 0 to 1.
+    /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
     pub others: f64,
     pub pure: Vec<DomainFigures>,
     pub stored: Vec<LedgerFigures>,
@@ -18,20 +18,20 @@ pub struct Figures {
     pub replay: Vec<ReplayFigures>,
 }
 
-/// The domain alone.
+/// Figures of the domain alone, for one length of the line.
 #[derive(Serialize)]
 pub struct DomainFigures {
     pub waiting: u64,
     pub decision_us: RoundSpread,
     /// Time per decision, divided by that of the shortest line, round by round.
     pub to_first: RoundSpread,
-    /// To see what time has brought about.
+    /// Time to find the due timers, in microseconds.
     pub look_us: RoundSpread,
-    /// Resident memory for each who waits.
+    /// Resident memory per waiting ticket.
     pub bytes_per_ticket: f64,
 }
 
-/// Through a gateway's lines and a ledger.
+/// Figures of an engine on a ledger, for one length of the line.
 #[derive(Serialize)]
 pub struct LedgerFigures {
     pub shape: &'static str,
@@ -42,7 +42,7 @@ pub struct LedgerFigures {
     pub to_first: RoundSpread,
 }
 
-/// One site beside many.
+/// Comparison of one hot site with many sites.
 #[derive(Serialize)]
 pub struct HotSiteFigures {
     pub shape: &'static str,
@@ -53,7 +53,7 @@ pub struct HotSiteFigures {
     pub ratio: RoundSpread,
 }
 
-/// Reading the ledger from its beginning.
+/// Figures of a replica that reads the ledger from its beginning.
 #[derive(Serialize)]
 pub struct ReplayFigures {
     pub shape: &'static str,
@@ -62,20 +62,20 @@ pub struct ReplayFigures {
     pub bytes: u64,
     pub drop_seconds: RoundSpread,
     pub replay_seconds: RoundSpread,
-    /// How fast that is, beside reading and dropping.
+    /// Speed, relative to reading the ledger and dropping the entries.
     pub ratio: RoundSpread,
 }
 
 impl Figures {
-    /// The whole report.
+    /// Formats the whole report.
     pub fn text(&self) -> String {
         let mut text = String::new();
         self.write(&mut text).expect("writing to memory");
         text
     }
 
-    /// Memory of one more in a long line, without what a hall needs by itself: between the two
-    /// longest.
+    /// Memory of one more ticket in a long line, without the fixed part of a site: the difference
+    /// between the two longest lines.
     pub fn bytes_per_waiting(&self) -> Option<f64> {
         let [.., shorter, longer] = &self.pure[..] else { return None };
         let bytes = |one: &DomainFigures| one.bytes_per_ticket * one.waiting as f64;

@@ -1,5 +1,5 @@
-//! The halls that are measured: one queue, as many counters as there are hands, and what is done in
-//! them, again and again, so that as many wait as before.
+//! Test sites of the benchmark: one queue, several counters, and rounds of commands that leave the
+//! length of the line unchanged.
 
 use jiff::tz::TimeZone;
 use paihao_contracts::commit::SiteFacts;
@@ -15,17 +15,17 @@ use std::sync::Arc;
 /// 10:00 in Shanghai on 20 November 2026.
 pub const START_MS: i64 = 1_795_140_000_000;
 
-/// How many counters each hall has.
+/// Counters of each site.
 pub const COUNTERS_PER_SITE: u64 = 16;
 
-/// What is done in one round of a counter: a number is taken, somebody called, and finished with.
+/// Commands in one round of a counter: take a ticket, call next, finish.
 pub const COMMANDS_PER_ROUND: u64 = 3;
 
 fn counter_id(i: u64) -> CounterId {
     CounterId::new(&(i % COUNTERS_PER_SITE + 1).to_string())
 }
 
-/// One queue and its counters.
+/// Rules of a site with one queue and its counters.
 pub fn site_rules() -> Rules {
     let queue = QueueRules::new("综合业务", "A");
     let serving = |i| CounterRules::new(&format!("{i}号窗口"), vec![QueueId::new("a")]);
@@ -36,12 +36,12 @@ pub fn site_rules() -> Rules {
     }
 }
 
-/// The name of the i-th site.
+/// Id of the i-th site.
 pub fn site_id(i: usize) -> String {
     format!("s{i:05}")
 }
 
-/// So many sites like that.
+/// Settings with this number of sites.
 pub fn bench_settings(sites: usize) -> anyhow::Result<DeploymentSettings> {
     let zone = TimeZone::get("Asia/Shanghai")?;
     let mut book = DeploymentSettings::default();
@@ -69,7 +69,7 @@ fn manager(id: String, act: Act) -> Command {
     command(id, Actor::Manager("boss".into()), act)
 }
 
-/// The i-th person takes a number.
+/// Command by which the i-th person takes a ticket.
 pub fn take_number_command(i: u64) -> Command {
     let person = Person::new(&format!("oSomebody{i:019}"));
     let actor = Actor::Customer(person.clone());
@@ -83,17 +83,17 @@ pub fn take_number_command(i: u64) -> Command {
     command(format!("take/{i}"), actor, act)
 }
 
-/// A counter opens.
+/// Command that opens a counter.
 pub fn open_counter_command(i: u64) -> Command {
     manager(format!("open/{i}"), Act::OpenCounter(counter_id(i)))
 }
 
-/// A counter calls, for the n-th time.
+/// Command by which a counter calls next, for the n-th time.
 pub fn call_next_command(i: u64, n: u64) -> Command {
     manager(format!("call/{i}/{n}"), Act::CallNext(counter_id(i)))
 }
 
-/// It has finished with whom it called.
+/// Command by which a counter finishes the n-th service.
 pub fn finish_command(i: u64, n: u64) -> Command {
     let served = CounterTicket { counter: counter_id(i), number: None };
     manager(format!("finish/{i}/{n}"), Act::Finish(served))

@@ -1,8 +1,8 @@
-//! `bench line`: what a decision costs with few and with many waiting, in the domain alone and
-//! through both ledgers; a hot site beside many; a replica's start; and memory.
+//! `bench line`: time of a decision with few and with many people waiting, in the domain alone and
+//! through both ledgers; a hot site compared with many; a replica's start; and memory.
 //!
-//! In reading order: [`hall`] is what is measured, [`pure`] the domain alone, [`stored`] a
-//! gateway's lines on a ledger, [`replay`] a start; [`figures`] is what was found and says it.
+//! In reading order: [`hall`] has the test sites, [`pure`] measures the domain alone, [`stored`] an
+//! engine on a ledger, [`replay`] a start; [`figures`] holds and formats the results.
 
 mod hall;
 
@@ -27,45 +27,45 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Rounds of the replay at most.
+/// Limit of the rounds of the replay.
 const MAX_REPLAY_ROUNDS: usize = 3;
 
-/// How much to measure.
+/// Size of the measurement.
 #[derive(Args, Debug, Clone)]
 pub struct Options {
-    /// How many wait, from few to many.
+    /// Numbers of people waiting, from few to many.
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000, 100_000])]
     waiting: Vec<u64>,
     /// Rounds.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Decisions of each hall in a round, in the domain alone.
+    /// Decisions of each site in a round, in the domain alone.
     #[arg(long, default_value_t = 15_000)]
     decisions: u64,
-    /// Seconds of each hall in a round, through a ledger.
+    /// Seconds of each site in a round, through a ledger.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Sites beside the hot one.
+    /// Sites that are compared with the hot one.
     #[arg(long, default_value_t = 1000)]
     sites: usize,
     /// Events of the replay.
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
-    /// Small numbers: shows that the bench works, not how fast anything is.
+    /// Small numbers, which show that the benchmark works and not how fast anything is.
     #[arg(long, alias = "quick")]
     short: bool,
-    /// Only the domain, without any ledger.
+    /// Only the domain, without a ledger.
     #[arg(long)]
     pure: bool,
     /// Only a replica's start.
     #[arg(long, conflicts_with = "pure")]
     replay: bool,
-    /// Write the figures here, too, as JSON.
+    /// File to which the figures are also written, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
-/// Measures, prints, and leaves nothing running.
+/// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut options = options.clone();
     if options.short {
@@ -94,7 +94,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(measure_ledgers(&options, &mut figures))?;
     }
-    // What NATS did is among it, being part of what is measured only there.
+    // The others include NATS, which is part of only some of the measurements.
     let spent = process_usage(std::process::id())?.cpu.saturating_sub(own);
     let others = machine_cpu_time()?.saturating_sub(busy).saturating_sub(spent).as_secs_f64();
     figures.others = others / (begun.elapsed().as_secs_f64() * processors() as f64);
@@ -105,7 +105,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each part on stores of its own, freshly made.
+/// Measures each part on new, empty stores.
 async fn measure_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Result<()> {
     let Options { waiting, rounds, sites, events, .. } = options;
     let time = Duration::from_secs_f64(options.seconds);
@@ -130,7 +130,7 @@ async fn measure_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Re
     Ok(())
 }
 
-/// A ledger, and what goes with it when it is no longer needed.
+/// Ledger, with the server and the folder that it needs.
 struct BenchLedger {
     ledger: Arc<dyn Ledger>,
     _nats: Option<NatsServer>,

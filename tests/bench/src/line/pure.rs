@@ -1,4 +1,4 @@
-//! What a decision costs in the domain alone, however long the line is.
+//! Measurement of decisions in the domain alone, by the length of the line.
 
 use super::figures::DomainFigures;
 use super::hall::{self, COMMANDS_PER_ROUND, COUNTERS_PER_SITE, START_MS};
@@ -12,10 +12,10 @@ use paihao_domain::{
 use std::hint::black_box;
 use tokio::time::Instant;
 
-/// Between two decisions.
+/// Simulated time between two decisions.
 const DECISION_INTERVAL_MS: i64 = 100;
 
-/// A hall in memory.
+/// Site in memory.
 struct InMemorySite {
     site: Site,
     rules: Rules,
@@ -40,7 +40,8 @@ impl InMemorySite {
         for _ in 0..waiting {
             hall.take_number()?;
         }
-        // However many came, as many commands are remembered in every hall.
+        // Old commands are forgotten, and the rounds below leave the same number of recent ones at
+        // every site.
         hall.now.at = hall.now.at.plus_ms(COMMAND_RETENTION_MS + 1);
         for _ in 0..COMMAND_RETENTION_MS / DECISION_INTERVAL_MS / COMMANDS_PER_ROUND as i64 {
             hall.run_round()?;
@@ -72,14 +73,14 @@ impl InMemorySite {
         self.decide(&hall::finish_command(self.rounds, self.rounds))
     }
 
-    /// Looks what time has brought about, as each replica does when something has happened.
+    /// Evaluates the timers, as each replica does after a commit.
     fn evaluate_timers(&self) {
         black_box(due_commands(&self.site, &self.rules, &self.now));
         black_box(next_due_at(&self.site, &self.rules, &self.now));
     }
 }
 
-/// Measures halls with so many waiting, in turn.
+/// Measures sites with these numbers of waiting people, in turn.
 pub fn measure(sizes: &[u64], rounds: usize, decisions: u64) -> anyhow::Result<Vec<DomainFigures>> {
     let resident = || -> anyhow::Result<u64> { Ok(process_usage(std::process::id())?.resident) };
     let mut halls = Vec::new();

@@ -1,4 +1,5 @@
-//! What it takes a new replica to read the whole ledger, beside reading the same and dropping it.
+//! Measurement of a new replica's start: reading the whole ledger, compared with reading it and
+//! dropping the entries.
 
 use super::figures::ReplayFigures;
 use super::hall::{bench_settings, site_id};
@@ -12,11 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
-/// Sites that the events are of. Each decides one thing after the other, so that an entry holds one
-/// decision, as it does in a day like any other.
+/// Sites of the events. Each decides one command at a time, so that an entry has one decision, as
+/// on an ordinary day.
 const REPLAY_SITES: usize = 128;
 
-/// Writes so many events, and reads them.
+/// Writes this number of events and measures their replay.
 pub async fn measure(
     shape: &'static str,
     ledger: Arc<dyn Ledger>,

@@ -1,4 +1,4 @@
-//! The same through a gateway's lines and a ledger; and one hot site beside many.
+//! Measurement of decisions through an engine and a ledger, and of one hot site compared with many.
 
 use super::figures::{HotSiteFigures, LedgerFigures};
 use super::hall::{self, COMMANDS_PER_ROUND, COUNTERS_PER_SITE, START_MS, bench_settings, site_id};
@@ -19,17 +19,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Commands that are on their way at once while halls fill up.
+/// Concurrent commands while the lines are filled.
 const FILL_CONCURRENCY: usize = 1024;
 
-/// Clients of the comparison between one site and many.
+/// Clients in the comparison of one site with many.
 const CONCURRENT_CLIENTS: u64 = 64;
 
-/// The sites of a gateway on a ledger, by a clock that stands still.
+/// Engine of a gateway on a ledger, with a clock that stands still.
 pub struct BenchEngine {
     pub lines: Engine,
     pub clock: ManualClock,
-    /// Events that this replica has learned of.
+    /// Events that this replica has applied.
     pub events: Arc<AtomicU64>,
     closed: CancellationToken,
     tasks: Tasks,
@@ -57,7 +57,8 @@ impl BenchEngine {
         Ok(())
     }
 
-    /// A counter's hands: somebody comes, somebody is called and finished with.
+    /// Runs one round of a counter: a ticket is taken, a ticket is called, and its service is
+    /// finished.
     pub async fn run_round(&self, site: &str, counter: u64, n: u64) -> anyhow::Result<()> {
         self.submit(site, hall::take_number_command(n)).await?;
         self.submit(site, hall::call_next_command(counter, n)).await?;
@@ -85,7 +86,8 @@ impl BenchEngine {
     }
 }
 
-/// Has so many clients work for a while; what they did in a second, each time as much as `worth`.
+/// Lets concurrent clients work for `time` and returns the rate a second; each piece of work counts
+/// as `worth`.
 async fn measure_rate<F>(
     clients: u64,
     time: Duration,
@@ -109,7 +111,7 @@ where
     Ok(done.into_inner() as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Decisions through a ledger with so many waiting, in turn.
+/// Measures decisions through a ledger with these numbers of waiting people, in turn.
 pub async fn measure(
     shape: &'static str,
     ledger: Arc<dyn Ledger>,
@@ -146,7 +148,7 @@ pub async fn measure(
     Ok(sizes.iter().zip(&rates).map(of).collect())
 }
 
-/// Numbers taken at one site beside numbers taken at many, by as many clients.
+/// Compares taking tickets at one site with taking them at many, with the same number of clients.
 pub async fn measure_hot_site(
     shape: &'static str,
     ledger: Arc<dyn Ledger>,
@@ -160,7 +162,7 @@ pub async fn measure_hot_site(
     let mut ratios = Vec::new();
     let (mut ones, mut manys) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        // The last is the hot one.
+        // The last site is the hot one.
         let take = |many: bool| {
             let (gateway, names, next) = (&gateway, &names, &next);
             move |_| {
@@ -186,7 +188,7 @@ pub async fn measure_hot_site(
     })
 }
 
-/// Where a log ends now.
+/// Returns the position of the log's newest entry.
 pub async fn log_head(ledger: &dyn Ledger) -> anyhow::Result<Position> {
     Ok(ledger.head(&LEDGER).await?)
 }

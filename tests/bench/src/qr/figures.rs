@@ -1,49 +1,49 @@
-//! What a run found: plain numbers for programs, and a table for people.
+//! Figures of a run, as numbers for programs and as a table for people.
 
 use crate::callback::figures::{Latency, RoundSpread};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Everything.
+/// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// The build that was measured: `release`, or `debug`, whose figures mean nothing.
+    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
     pub build: &'static str,
     pub processors: usize,
     pub nats_server: String,
     pub wechat_answers_in_ms: u64,
-    /// Codes asked for in a second.
+    /// Requested codes a second.
     pub per_second: f64,
     pub connections: usize,
-    /// Codes kept ready.
+    /// Size of the pool.
     pub pool: usize,
     pub ways: Vec<StrategyFigures>,
-    /// How much longer the others take than the pool.
+    /// Latencies of the other ways, divided by the pool's.
     pub ratios: Vec<Ratio>,
     /// Answers without a code.
     pub bad_answers: u64,
-    /// Pictures that two browsers got.
+    /// Pictures that two browsers received.
     pub shown_twice: u64,
     pub first_bad: Option<String>,
 }
 
-/// One way to a code.
+/// Figures of one way to a code.
 #[derive(Serialize)]
 pub struct StrategyFigures {
     pub way: &'static str,
     /// Codes shown, over all rounds.
     pub codes: u64,
-    /// From when a request was due to the whole picture.
+    /// Time from the due moment of a request to the whole picture.
     pub latency: Latency,
-    /// Calls to WeChat, those that filled the pool again included.
+    /// Calls to WeChat, including those that filled the pool again.
     pub calls_per_code: f64,
-    /// Calls to WeChat that the browser waited for.
+    /// Calls to WeChat for which the browser waited.
     pub waited_for_per_code: f64,
-    /// Share of the machine's processors that others used meanwhile, 0 to 1.
+    /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
     pub others: f64,
 }
 
-/// Another way's latency divided by the pool's, round by round.
+/// Latency of another way divided by the pool's, round by round.
 #[derive(Serialize)]
 pub struct Ratio {
     pub to: &'static str,
@@ -52,7 +52,7 @@ pub struct Ratio {
 }
 
 impl Figures {
-    /// The whole report.
+    /// Formats the whole report.
     pub fn text(&self) -> String {
         let mut text = String::new();
         self.write(&mut text).expect("writing to memory");

@@ -1,4 +1,4 @@
-//! The load: browsers that each want a code of their own, at a fixed rate.
+//! Load generator: browsers that each request their own code, at a fixed rate.
 
 use crate::callback::crowd::{QUEUE, site_id};
 use crate::callback::wire::HttpConnection;
@@ -11,17 +11,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// What came of a turn.
+/// Result of a turn.
 pub struct LoadResult {
-    /// Nanoseconds from when a request was due to the whole picture.
+    /// Nanoseconds from the due moment of a request to the whole picture.
     pub latency: Histogram<u64>,
     /// Hashes of the pictures.
     pub picture_hashes: HashSet<u64>,
-    /// Answers, good ones and others.
+    /// All answers.
     pub answers: u64,
-    /// Pictures.
+    /// Answers with a picture.
     pub codes: u64,
-    /// The first answer without a picture.
+    /// First answer without a picture.
     pub first_bad: Option<String>,
 }
 
@@ -60,8 +60,8 @@ impl LoadResult {
     }
 }
 
-/// A request becomes due at fixed moments and waits for a free connection; its latency counts from
-/// when it was due.
+/// Runs the load. Requests become due at a fixed rate and wait for a free connection; their latency
+/// counts from the due moment.
 pub async fn run_load(
     port: u16,
     connections: usize,

@@ -1,8 +1,8 @@
-//! `bench qr`: from a browser's request to the code on its screen, with ready codes and without,
-//! beside the tutorial's way.
+//! `bench qr`: time from a browser's request to its code, with and without ready codes, compared
+//! with the tutorial's way.
 //!
-//! In reading order: [`load`] asks and watches the clock; [`rounds`] is the whole course;
-//! [`figures`] is what was found and says it.
+//! In reading order: [`load`] sends requests and measures; [`rounds`] is the course of a run;
+//! [`figures`] holds and formats the results.
 
 mod load;
 
@@ -14,36 +14,36 @@ use anyhow::ensure;
 use clap::Args;
 use std::path::PathBuf;
 
-/// How much to measure.
+/// Size of the measurement.
 #[derive(Args, Debug, Clone)]
 pub struct Options {
-    /// Seconds that each way is measured for in a round.
+    /// Seconds of each way in a round.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
     /// Rounds.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Codes that browsers ask for in a second, whatever became of those before.
+    /// Requested codes a second, independent of the answers to earlier requests.
     #[arg(long, default_value_t = 25.0)]
     rate: f64,
-    /// Connections that they come over.
+    /// Connections of the load.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Milliseconds in which the simulator answers.
+    /// Milliseconds after which the simulator answers.
     #[arg(long, default_value_t = 80)]
     wechat_ms: u64,
     /// Codes in the pool.
     #[arg(long, default_value_t = 64)]
     pool: usize,
-    /// Small numbers: shows that the bench works, not how fast anything is.
+    /// Small numbers, which show that the benchmark works and not how fast anything is.
     #[arg(long)]
     short: bool,
-    /// Write the figures here, too, as JSON.
+    /// File to which the figures are also written, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
-/// Measures, prints, and leaves nothing running.
+/// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut options = options.clone();
     if options.short {

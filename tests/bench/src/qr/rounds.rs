@@ -1,4 +1,4 @@
-//! The course of a run: the three ways take turns, and WeChat counts its calls.
+//! Course of a run: the three ways take turns, and the simulator counts their calls.
 
 use super::Options;
 use super::figures::{Figures, Ratio, StrategyFigures};
@@ -14,29 +14,29 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
-/// How long a pool may take to be full again.
+/// Limit of the time in which a pool fills up again.
 const POOL_FILL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One way to a code, and what came of its turns.
+/// One way to a code, with the results of its turns.
 struct StrategyRun {
     strategy: &'static str,
     port: u16,
     pid: u32,
-    /// The gateway, and how many codes it keeps ready, if it is one.
+    /// The gateway and the size of its pool; `None` for the tutorial's way.
     gateway: Option<(RoleProcess, usize)>,
     turns: Vec<Turn>,
 }
 
 struct Turn {
     tally: LoadResult,
-    /// Calls to WeChat, those that filled the pool again included.
+    /// Calls to WeChat, including those that filled the pool again.
     calls: u64,
-    /// Calls that a browser waited for.
+    /// Calls for which a browser waited.
     blocking_calls: u64,
     other_cpu_share: f64,
 }
 
-/// Measures everything.
+/// Runs the whole measurement.
 pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(measure_all(options))
@@ -111,7 +111,7 @@ impl StrategyRun {
         Ok(())
     }
 
-    /// Codes that the gateway had made while somebody waited.
+    /// Number of codes that the gateway created while a browser waited.
     fn on_demand_codes(&self) -> anyhow::Result<Option<f64>> {
         let name =
             format!("paihao_gateway_codes_made_total{{account=\"{ACCOUNT}\",for=\"session\"}}");

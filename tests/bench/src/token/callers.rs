@@ -1,4 +1,4 @@
-//! A process full of callers, told over HTTP when to call.
+//! Process of many concurrent callers, which are started over HTTP.
 
 use super::ways::{CallResult, StrategyClient, TokenStrategy};
 use axum::extract::{Query, State};
@@ -15,7 +15,7 @@ use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-/// How such a process is started.
+/// Arguments of a process of callers.
 #[derive(Args, Debug)]
 pub struct CallerProcessOptions {
     #[arg(long, value_enum)]
@@ -28,13 +28,13 @@ pub struct CallerProcessOptions {
     callers: usize,
 }
 
-/// For how long to call, and how: each caller at least once.
+/// Plan of a run. Each caller calls at least once.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct CallPlan {
     pub for_ms: u64,
-    /// Between a caller's calls.
+    /// Pause between two calls of a caller.
     pub pause_ms: u64,
-    /// Goes on, half a minute at most, until a call was good.
+    /// Continues until a call succeeds, for half a minute at most.
     pub until_good: bool,
 }
 
@@ -47,14 +47,14 @@ impl CallPlan {
     }
 }
 
-/// What came of it.
+/// Result of a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CallResults {
     pub calls: u64,
     pub failed: u64,
     pub without: u64,
     pub slowest_ms: u64,
-    /// Why the first one was not good.
+    /// Reason of the first call that did not succeed.
     pub first: Option<String>,
 }
 
@@ -73,7 +73,7 @@ struct CallerProcess {
     callers: usize,
 }
 
-/// Serves until it is killed.
+/// Serves until the process is killed.
 pub fn serve(options: &CallerProcessOptions) -> anyhow::Result<()> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {

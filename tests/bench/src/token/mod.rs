@@ -1,9 +1,9 @@
-//! `bench token`: how often WeChat is asked for a token and whose calls fail, through everything
-//! that happens to tokens.
+//! `bench token`: number of token fetches and of failed calls, in every kind of trouble with
+//! tokens.
 //!
 //! In reading order: [`ways`] are the product's way to a token and two others; [`callers`] is a
-//! process that calls in one of them; [`stage`] starts everything; [`scenes`] is what happens;
-//! [`report`] says what was seen.
+//! process that calls in one of them; [`stage`] starts the deployment; [`scenes`] are the
+//! scenarios; [`report`] formats the results.
 
 mod ways;
 
@@ -24,24 +24,24 @@ use std::path::PathBuf;
 use tokio::runtime::Builder;
 use ways::TokenStrategy;
 
-/// How much to measure.
+/// Size of the measurement.
 #[derive(Args, Debug, Clone)]
 pub struct Options {
     /// Callers in all, divided among three processes.
     #[arg(long, default_value_t = 64)]
     callers: usize,
-    /// Shorter stretches: shows that the bench works. The figures to be held are the same.
+    /// Shorter stretches, which show that the benchmark works. The bounds are the same.
     #[arg(long)]
     short: bool,
-    /// Only this scene.
+    /// Only this scenario.
     #[arg(long, value_enum)]
     scene: Option<Scenario>,
-    /// Write the figures here, too, as JSON.
+    /// File to which the figures are also written, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
-/// Measures, prints, and fails if a figure of the product's is missed.
+/// Measures, prints, and fails if the product exceeds a bound.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.callers >= 3, "three processes need a caller each");
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

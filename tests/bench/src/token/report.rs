@@ -1,33 +1,33 @@
-//! What was seen, as a table.
+//! Table of the results.
 
 use super::callers::CallResults;
 use super::stage::WeChatUsage;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// One scene in one way.
+/// Result of one scenario in one way.
 #[derive(Debug, Clone, Serialize)]
 pub struct ScenarioResult {
     pub scene: &'static str,
     pub way: &'static str,
-    /// Times that WeChat was asked for a token.
+    /// Requests to WeChat for a token.
     pub fetches: u64,
-    /// Different tokens that it gave.
+    /// Different tokens issued.
     pub issued: u64,
     /// Calls that callers made.
     pub calls: u64,
     /// Calls that reached WeChat, repetitions included.
     pub calls_at_wechat: u64,
-    /// Calls that WeChat refused to the end.
+    /// Calls that WeChat refused, as it did their repetition if there was one.
     pub failed: u64,
     /// Calls that were not made for want of a token.
     pub without: u64,
     pub slowest_ms: u64,
-    /// Whether the alarm was raised, where it has to be.
+    /// True if the alarm was raised; `None` if the scenario has none.
     pub alarm: Option<bool>,
-    /// Whether the product's figure is held; nobody promised one for the others.
+    /// True if the product kept its bound; `None` for the other ways, which have none.
     pub held: Option<bool>,
-    /// Why the first call that was not good was not.
+    /// Reason of the first call that did not succeed.
     pub first: Option<String>,
 }
 

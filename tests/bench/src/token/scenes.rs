@@ -1,4 +1,4 @@
-//! What happens to tokens, and how much of it WeChat and the callers may notice.
+//! Scenarios of trouble with tokens, with bounds on the fetches and on the failed calls.
 
 use super::Options;
 use super::callers::{CallPlan, CallResults};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use wechat_sim::{Effect, Fault, TokenInvalidation};
 
-/// One thing that happens.
+/// Scenario of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
     Cold,
@@ -23,7 +23,7 @@ pub enum Scenario {
     RedisLost,
 }
 
-/// Fetches that the product may make, and whether a call may fail because no token was good.
+/// Bounds of the product: number of fetches, and true if calls may fail for want of a valid token.
 struct FetchBound {
     fetches: u64,
     may_fail: bool,
@@ -54,7 +54,7 @@ impl Scenario {
         }
     }
 
-    /// Whether it can happen to those without a token service, too.
+    /// True if the scenario also applies without a token service.
     pub fn applies_to_all(self) -> bool {
         !matches!(self, Scenario::KeeperKilled | Scenario::RedisLost)
     }
@@ -89,7 +89,7 @@ impl Scenario {
         let fetches = match self {
             Scenario::Cold | Scenario::NewestOnly | Scenario::Unforeseen | Scenario::RedisLost => 1,
             Scenario::EveryRefused | Scenario::KeeperKilled => 2,
-            // Half of a token's life after the other.
+            // A token with so short a life is renewed after half of it.
             Scenario::Foreseen if short => 3,
             Scenario::Foreseen => 4,
             Scenario::Storm => Scenario::storm_count(short),
@@ -98,7 +98,7 @@ impl Scenario {
     }
 }
 
-/// Plays a scene.
+/// Runs a scenario.
 pub async fn run_scenario(
     scene: Scenario,
     way: TokenStrategy,
@@ -158,7 +158,7 @@ pub async fn run_scenario(
     Ok(ScenarioResult::new(scene.description(), way.description(), asked, tally, alarm, held))
 }
 
-/// Callers call while it happens.
+/// Runs the callers while the trouble happens.
 async fn run_disturbance(
     scene: Scenario,
     way: TokenStrategy,
@@ -166,7 +166,7 @@ async fn run_disturbance(
     short: bool,
 ) -> anyhow::Result<CallResults> {
     let go = scene.call_plan(short);
-    // The stage is lent out to both sides of what follows.
+    // The deployment is borrowed by both futures below.
     let mut killed = None;
     if scene == Scenario::KeeperKilled {
         killed = Some(stage.lease_holder().await?);
@@ -186,7 +186,7 @@ async fn run_disturbance(
             Scenario::EveryRefused => {
                 stage_seen.wechat.add_fault(Fault::errcode("/cgi-bin/getcallbackip", 40001));
             }
-            // The tokens' short lives are all there is to it.
+            // The short life of the tokens is the whole scenario.
             Scenario::Foreseen => {}
             Scenario::Unforeseen => {
                 sleep(Duration::from_millis(500)).await;
@@ -200,7 +200,7 @@ async fn run_disturbance(
                 }
             }
             Scenario::KeeperKilled => {
-                // Long enough for the process to be killed between asking and being answered.
+                // The delay leaves time to kill the process between its request and the answer.
                 let delay = Effect::Delay { ms: 1_000 };
                 stage_seen.wechat.add_fault(Fault::new("/cgi-bin/stable_token", delay).times(1));
                 let known = stage_seen.wechat_usage().fetches;

@@ -1,5 +1,5 @@
-//! Everything that a scene is played on: real servers, token services, three processes of callers,
-//! and the simulator in the measuring process.
+//! Deployment of a scenario: real servers, token services, three processes of callers, and the
+//! simulator in the measuring process.
 
 use super::callers::{CallPlan, CallResults};
 use super::ways::{ACCOUNT, TokenStrategy};
@@ -24,7 +24,7 @@ pub struct TokenDeployment {
     caller_processes: Vec<(Program, u16)>,
 }
 
-/// How often WeChat was asked for a token, and how many different ones it gave.
+/// Number of token fetches and of different tokens.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WeChatUsage {
     pub fetches: u64,
@@ -34,7 +34,7 @@ pub struct WeChatUsage {
 }
 
 impl TokenDeployment {
-    /// Servers and callers, but no token service yet.
+    /// Starts servers and callers, but no token service yet.
     pub async fn start(way: TokenStrategy, callers: usize) -> anyhow::Result<TokenDeployment> {
         let quotas = Quotas::unlimited();
         let wechat = Simulator::start(SimConfig { quotas, ..SimConfig::default() }).await?;
@@ -67,7 +67,7 @@ impl TokenDeployment {
         Ok(stage)
     }
 
-    /// Starts one more token service.
+    /// Starts a further token service.
     pub fn add_token_service(&mut self) {
         let keeper = RoleProcess::start(&self.program, "token", |port, admin| {
             self.configuration(port, admin)
@@ -108,7 +108,7 @@ impl TokenDeployment {
         )
     }
 
-    /// All callers of all processes at once.
+    /// Runs a plan with all callers of all processes.
     pub async fn run_plan(&self, go: CallPlan) -> anyhow::Result<CallResults> {
         let path = go.query_path();
         let asked = self.caller_processes.iter().map(|(_, port)| http_get(*port, &path));
@@ -129,7 +129,7 @@ impl TokenDeployment {
         }
     }
 
-    /// Which token service holds the account's lease.
+    /// Index of the token service that holds the account's lease.
     pub async fn lease_holder(&self) -> anyhow::Result<usize> {
         let wanted = format!("paihao_token_kept_here{{account=\"{ACCOUNT}\"}} 1");
         for (i, keeper) in self.token_services.iter().enumerate() {
@@ -140,7 +140,7 @@ impl TokenDeployment {
         anyhow::bail!("no token service keeps the token")
     }
 
-    /// Whether a token service raises this alarm.
+    /// True if a token service raises this alarm.
     pub async fn is_alarm_raised(&self, reason: &str) -> anyhow::Result<bool> {
         for keeper in &self.token_services {
             let metrics = http_get(keeper.admin, "/metrics").await?;
@@ -157,7 +157,7 @@ impl TokenDeployment {
     }
 }
 
-/// The body of an answer.
+/// Requests a path and returns the body of the answer.
 async fn http_get(port: u16, path: &str) -> anyhow::Result<String> {
     let mut stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Ways from a caller to a token: the product's, and two that are usual.
+//! Ways of a caller to a token: the product's, and two usual ones.
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -13,15 +13,15 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// The account's name in the deployment.
+/// Name of the account in the deployment.
 pub const ACCOUNT: &str = "shop";
 
-/// How a process gets its tokens.
+/// Way in which a process gets its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TokenStrategy {
-    /// Reads what the token service stored, and reports what was refused.
+    /// Reads the token that the token service stored, and reports a refused one.
     Product,
-    /// A token in the process's memory; each caller who meets a refusal fetches another.
+    /// A token in the process's memory; each caller that gets a refusal fetches another.
     EachCaller,
     /// A token in the process's memory; one caller of a process fetches, the others wait for it.
     EachProcess,
@@ -40,16 +40,16 @@ impl TokenStrategy {
     }
 }
 
-/// What became of a call.
+/// Result of a call.
 pub enum CallResult {
     Succeeded,
-    /// There was no token to call with.
+    /// There was no token.
     NoToken(String),
-    /// WeChat was called, and refused to the end.
+    /// WeChat refused the call, and its repetition if there was one.
     Failed(String),
 }
 
-/// A process's way, ready to call.
+/// Client that uses one of the ways.
 pub enum StrategyClient {
     Product(AccountClient),
     InMemory(InMemoryTokenClient),
@@ -61,7 +61,7 @@ pub struct InMemoryTokenClient {
     app: AppId,
     secret: AppSecret,
     cached_token: parking_lot::Mutex<Option<AccessToken>>,
-    /// Held while one caller fetches for all; not used where each fetches.
+    /// Lock for one caller to fetch for all; `None` if each fetches.
     fetch_lock: Option<Mutex<()>>,
 }
 
@@ -85,7 +85,7 @@ impl StrategyClient {
         }))
     }
 
-    /// One call to WeChat, with at most one repetition.
+    /// Makes a call to WeChat, with at most one repetition.
     pub async fn call(&self) -> CallResult {
         match self {
             StrategyClient::Product(caller) => match caller.callback_addresses(ACCOUNT).await {

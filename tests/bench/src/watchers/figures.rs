@@ -1,42 +1,42 @@
-//! What a run found: plain numbers for programs, and a table for people.
+//! Figures of a run, as numbers for programs and as a table for people.
 
 use crate::callback::figures::Latency;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Everything.
+/// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// The build that was measured: `release`, or `debug`, whose figures mean nothing.
+    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
     pub build: &'static str,
     pub processors: usize,
     pub streams: usize,
     pub sites: usize,
     pub calls: usize,
     pub every_ms: u64,
-    /// Bytes of one event of a board, and of a customer's page.
+    /// Bytes of one event, on a board and on a customer's page.
     pub board_bytes: usize,
     pub customer_bytes: usize,
-    /// From the press at the counter to a screen.
+    /// Time from the press at the counter to a screen.
     pub to_a_screen: Latency,
-    /// From the press to the last screen of the site.
+    /// Time from the press to the last screen of the site.
     pub to_the_last_screen: Latency,
     /// Screens that a call did not reach.
     pub missed: usize,
-    /// What the gateway held before the streams came, and with all of them.
+    /// Resident memory of the gateway, before the streams and with all of them.
     pub before_mib: f64,
     pub with_all_mib: f64,
     pub kib_a_stream: f64,
-    /// Of one processor, while nothing happens.
+    /// Processor time while nothing happens, in percent of one processor.
     pub at_rest_percent: f64,
-    /// Share of the machine's processors that others used meanwhile, 0 to 1.
+    /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
     pub others_at_rest: f64,
-    /// Of one processor, while people are called.
+    /// Processor time while tickets are called, in percent of one processor.
     pub calling_percent: f64,
 }
 
 impl Figures {
-    /// The whole report.
+    /// Formats the whole report.
     pub fn text(&self) -> String {
         let mut text = String::new();
         self.write(&mut text).expect("writing to memory");

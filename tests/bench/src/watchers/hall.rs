@@ -1,4 +1,4 @@
-//! One gateway on NATS and Redis, with sites whose lines are full.
+//! Gateway on NATS and Redis, with sites whose lines are full.
 
 use crate::callback::wire::HttpConnection;
 use crate::member::RoleProcess;
@@ -16,19 +16,18 @@ use std::fmt::Write as _;
 
 const STAFF_KEY: &str = "a-key-of-the-bench-alone";
 
-/// Waiting numbers of each site, beside those that will be called: those of the customers who
-/// watch.
+/// Tickets of each site that are never called; their customers watch.
 const WAITING_PER_SITE: usize = 10;
 
-/// Streams that one ticket may have: a family's phones.
+/// Limit of streams per ticket, enough for the phones of a family.
 const STREAMS_PER_TICKET: usize = 8;
 
-/// When business days begin: no day ends while we measure, half a day is between now and the next.
+/// Hour at which business days begin: half a day away, so that no day ends during the run.
 fn day_starts_at(now_ms: i64) -> i64 {
     (now_ms.div_euclid(3_600_000).rem_euclid(24) + 12) % 24
 }
 
-/// The gateway and what it stands on.
+/// The gateway and its servers.
 pub struct WatchedGateway {
     pub gateway: RoleProcess,
     day: i32,
@@ -36,13 +35,13 @@ pub struct WatchedGateway {
     _redis: RedisServer,
 }
 
-/// The name of a site.
+/// Id of a site.
 pub fn site_id(i: usize) -> String {
     format!("s{i:03}")
 }
 
 impl WatchedGateway {
-    /// Starts it and waits until it is ready.
+    /// Starts the gateway and waits until it is ready.
     pub async fn start(sites: usize) -> anyhow::Result<WatchedGateway> {
         let (nats, redis) = (NatsServer::start(), RedisServer::start());
         let (now, starts) = (SystemClock.now_ms(), day_starts_at(SystemClock.now_ms()));
@@ -55,8 +54,8 @@ impl WatchedGateway {
         Ok(WatchedGateway { gateway, day, nats, _redis: redis })
     }
 
-    /// Opens every site's counter, and has so many people take a number at each; the streams of
-    /// those who will not be called, each as often as its ticket may be watched.
+    /// Opens every site's counter and fills the lines. Returns the paths of the streams of tickets
+    /// that are never called, each as often as a ticket may be watched.
     pub async fn fill_queues(
         &self,
         sites: usize,
@@ -83,8 +82,8 @@ impl WatchedGateway {
         futures::future::try_join_all(fill).await
     }
 
-    /// What stands in the link of the ticket that was taken last: whoever took it without WeChat
-    /// has it on paper, and the ledger knows it.
+    /// Link id of the ticket that was taken last, read from the ledger; people without WeChat have
+    /// it on their slip.
     async fn newest_ticket(&self, ledger: &NatsLedger, site: &str) -> anyhow::Result<String> {
         let last = ledger.last(&LEDGER, &Subject::new(&["shop", site])?).await?;
         let last = last.context("a site without a commit")?;
@@ -99,7 +98,7 @@ impl WatchedGateway {
         Ok(link.context("the last commit takes no ticket")?.id())
     }
 
-    /// Ends it by its soft stop.
+    /// Stops the gateway softly.
     pub fn stop(mut self) -> anyhow::Result<()> {
         let code = self.gateway.program.stop();
         ensure!(code == Some(0), "the gateway ended with {code:?}\n{}", self.gateway.log_tail());
@@ -107,7 +106,7 @@ impl WatchedGateway {
     }
 }
 
-/// Calls the next one of a site; their number.
+/// Calls next at a site and returns the number.
 pub async fn call_next(wire: &mut HttpConnection, site: &str) -> anyhow::Result<String> {
     let called = post(wire, site, "counters/1/call-next").await?;
     Ok(called["number"].as_str().context("a call without a number")?.to_owned())

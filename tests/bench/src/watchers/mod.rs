@@ -1,9 +1,9 @@
-//! `bench watchers`: thousands of screens that watch one gateway, boards and customers' phones: how
-//! long after a call the last of them shows it, what each of them costs in memory, and what all of
-//! them cost while nothing happens.
+//! `bench watchers`: thousands of boards and customers' phones on one gateway. It measures the time
+//! from a call to the last screen, the memory of each stream, and the processor time of all streams
+//! while nothing happens.
 //!
-//! In reading order: [`hall`] is the gateway and its sites; [`screens`] watch; [`rounds`] is the
-//! whole course; [`figures`] is what was found and says it.
+//! In reading order: [`hall`] is the gateway with its sites; [`screens`] watch; [`rounds`] is the
+//! course of a run; [`figures`] holds and formats the results.
 
 mod hall;
 mod screens;
@@ -17,16 +17,16 @@ use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 
-/// File descriptors that are needed beside those of the streams.
+/// File descriptors that are needed in addition to those of the streams.
 const SPARE_FILE_DESCRIPTORS: u64 = 512;
 
-/// How much to measure.
+/// Size of the measurement.
 #[derive(Args, Debug, Clone)]
 pub struct Options {
-    /// Open event streams: half of them boards, half of them customers with a ticket of their own.
+    /// Open event streams: half of them boards, half of them customers with their own tickets.
     #[arg(long, default_value_t = 5_000)]
     streams: usize,
-    /// Sites that they watch, evenly.
+    /// Sites, among which the streams are divided evenly.
     #[arg(long, default_value_t = 50)]
     sites: usize,
     /// Calls, at the sites in turn.
@@ -35,18 +35,18 @@ pub struct Options {
     /// Milliseconds from one call to the next.
     #[arg(long, default_value_t = 100)]
     every_ms: u64,
-    /// Seconds for which nothing happens, to see what that costs.
+    /// Seconds without calls, in which the cost at rest is measured.
     #[arg(long, default_value_t = 60.0)]
     rest: f64,
-    /// Small numbers: shows that the bench works, not how fast anything is.
+    /// Small numbers, which show that the benchmark works and not how fast anything is.
     #[arg(long)]
     short: bool,
-    /// Write the figures here, too, as JSON.
+    /// File to which the figures are also written, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
-/// Measures, prints, and leaves nothing running.
+/// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut options = options.clone();
     if options.short {
@@ -65,7 +65,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every stream is an open file, here and in the gateway, which inherits the limit.
+/// Raises the limit of open files. Every stream is one, here and in the gateway, which inherits the
+/// limit.
 fn raise_file_limit(wanted: u64) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {

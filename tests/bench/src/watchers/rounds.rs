@@ -1,4 +1,4 @@
-//! The course of a run: the screens come, nothing happens for a while, and then people are called.
+//! Course of a run: the screens connect, nothing happens for a while, and then tickets are called.
 
 use super::Options;
 use super::figures::Figures;
@@ -16,13 +16,13 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// How long the last screen may take before it counts as one that missed the call.
+/// Time after which a screen counts as one that missed the call.
 const SCREEN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Streams that are opened at once.
+/// Streams that are opened concurrently.
 const CONCURRENT_CONNECTS: usize = 200;
 
-/// Measures everything.
+/// Runs the whole measurement.
 pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure_all(options))
@@ -107,7 +107,7 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// Nanoseconds from the press to the screens.
+/// Nanoseconds from the press at the counter to the screens.
 struct CallLatencies {
     per_screen: Histogram<u64>,
     last_screen: Histogram<u64>,
@@ -128,7 +128,7 @@ impl CallLatencies {
     }
 }
 
-/// The calls of one site, each at its moment.
+/// Makes the calls of one site, each at its due moment.
 async fn call_site(
     options: &Options,
     hall: &WatchedGateway,
@@ -168,7 +168,7 @@ async fn wait_until_streaming(shown: &[Arc<SiteScreens>], wanted: usize) -> anyh
     }
 }
 
-/// Does something while the screens watch, which they never end doing.
+/// Runs `what` while the screens watch. A screen that stops watching is an error.
 async fn run_while_watching<T>(
     watching: &mut FuturesUnordered<impl Future<Output = anyhow::Result<()>>>,
     what: impl Future<Output = anyhow::Result<T>>,

@@ -1,5 +1,4 @@
-//! The screens: each an open event stream, of a site or of one ticket, of which only the newest
-//! call is looked at.
+//! Screens: event streams of a site or a ticket, of which only the newest call is read.
 
 use anyhow::{Context, ensure};
 use parking_lot::Mutex;
@@ -12,21 +11,21 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What the screens of one site have shown.
+/// Record of the calls that the screens of one site have shown.
 #[derive(Default)]
 pub struct SiteScreens {
-    /// When each call was shown, by its number.
+    /// Times at which each call was shown, by its number.
     calls: Mutex<HashMap<String, Vec<Instant>>>,
     changed: Notify,
-    /// Screens that have shown anything yet.
+    /// Screens that have received their first event.
     pub started_screens: AtomicUsize,
-    /// Bytes of a board's last event, and of a customer's.
+    /// Bytes of the last event, on a board and on a customer's page.
     pub board_bytes: AtomicUsize,
     pub customer_bytes: AtomicUsize,
 }
 
 impl SiteScreens {
-    /// When each of so many screens showed this number, once all have.
+    /// Waits until this many screens have shown the number, and returns the times.
     pub async fn wait_for_all(&self, screens: usize, number: &str) -> Vec<Instant> {
         loop {
             let changed = self.changed.notified();
@@ -38,7 +37,7 @@ impl SiteScreens {
         }
     }
 
-    /// When screens showed this number.
+    /// Times at which screens showed this number.
     pub fn shown_at(&self, number: &str) -> Vec<Instant> {
         self.calls.lock().get(number).cloned().unwrap_or_default()
     }
@@ -50,7 +49,7 @@ impl SiteScreens {
     }
 }
 
-/// Opens a stream and watches until the process ends.
+/// Opens a stream and records its calls; it never ends without an error.
 pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -76,8 +75,8 @@ pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> a
     }
 }
 
-/// The number of the newest call of a site's event, or of the queue in a ticket's; nothing of
-/// anything else. Empty before the first call.
+/// Number of the newest call in a site's event, or of the queue in a ticket's; empty before the
+/// first call. `None` for any other text.
 fn newest_call(event: &[u8]) -> Option<&str> {
     if find(event, b"\"queue_state\":").is_some() {
         let Some(called) = find(event, b"\"last_called\":\"") else { return Some("") };
@@ -88,7 +87,7 @@ fn newest_call(event: &[u8]) -> Option<&str> {
     let calls = find(event, b"\"calls\":[")?;
     let calls = &event[calls..];
     let Some(number) = find(calls, b"\"number\":\"") else { return Some("") };
-    // The counters follow; no call stands before them.
+    // The list of calls is empty, and the number belongs to a later part of the event.
     if find(calls, b"]").is_some_and(|end| end < number) {
         return Some("");
     }

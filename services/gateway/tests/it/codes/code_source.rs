@@ -1,4 +1,4 @@
-//! A stand-in for WeChat that makes codes, counts them and refuses on command.
+//! Fake source of WeChat's codes, which counts its calls and can refuse them.
 
 use async_trait::async_trait;
 use paihao_gateway::scan::codes::{CodeSource, DailyCallUsage, UsageSource};
@@ -10,17 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// Makes codes.
+/// Source of numbered codes.
 #[derive(Default)]
 pub struct FakeCodeSource {
     /// Requests so far, each with its priority.
     pub requests: Mutex<Vec<(QrRequest, CallPriority)>>,
-    /// So many of the next calls are refused with this code.
+    /// Number of further calls that are refused with this code.
     refusals_left: AtomicI64,
     refusal_code: AtomicI64,
     /// Delay of each answer.
     pub response_delay: Mutex<Duration>,
-    /// Lifetime of temporary codes, whatever was asked for.
+    /// Lifetime of temporary codes, in place of the requested one.
     pub code_lifetime: Mutex<Option<Duration>>,
 }
 
@@ -29,7 +29,7 @@ impl FakeCodeSource {
         Arc::new(FakeCodeSource::default())
     }
 
-    /// Refuses so many calls from now on.
+    /// Refuses the next `times` calls with `code`.
     pub fn refuse_next(&self, times: i64, code: i64) {
         self.refusal_code.store(code, Ordering::SeqCst);
         self.refusals_left.store(times, Ordering::SeqCst);

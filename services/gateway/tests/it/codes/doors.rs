@@ -1,4 +1,4 @@
-//! Door codes of several replicas over one book.
+//! Tests of permanent codes, created by several replicas over one settings log.
 
 use super::code_source::FakeCodeSource;
 use crate::support::engine::{MORNING_MS, open_ledger};
@@ -62,7 +62,7 @@ impl Fixture {
     }
 }
 
-/// A cache that has gone away, or one whose leases are given to everybody.
+/// Cache that is unavailable; it may still grant every lease.
 struct BrokenCache {
     grants_every_lease: bool,
 }
@@ -142,7 +142,8 @@ async fn a_fresh_replica_finds_it_in_the_book_and_calls_nobody_even_without_the_
     let fresh = without.start_replica();
     assert_eq!(fresh.get_or_create(&queue_key("a")).await.unwrap(), made);
     assert_eq!(without.code_source.call_count(), 1);
-    // One that does not exist is not made while nobody can tell whether another replica makes it.
+    // A missing code is not created while the lease cannot be acquired, since another replica may
+    // be creating it.
     let refused = fresh.get_or_create(&queue_key("b")).await;
     assert!(matches!(refused, Err(PermanentCodeError::Cache(_))), "{refused:?}");
     assert_eq!(without.code_source.call_count(), 1);
@@ -185,7 +186,7 @@ async fn after_a_refusal_wechat_is_left_alone_for_a_while() {
             .await;
     assert!(at_once.is_err(), "it waits");
     assert_eq!(world.code_source.call_count(), 1);
-    // Then the next one who asks tries again.
+    // Afterwards the next request tries again.
     assert_eq!(other.get_or_create(&queue_key("a")).await.unwrap().qr_ticket, "T2");
 }
 

@@ -1,4 +1,4 @@
-//! WeChat's codes over embedded stores: one for a door, ready ones for sessions.
+//! Tests of WeChat's codes over embedded stores: permanent codes of queues, pools for sessions.
 
 mod code_source;
 

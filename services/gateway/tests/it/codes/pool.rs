@@ -1,4 +1,4 @@
-//! The warm pool, by a clock that a test holds.
+//! Tests of the pool of ready codes, in the runtime's paused time.
 
 use super::code_source::FakeCodeSource;
 use crate::support::engine::MORNING_MS;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 const SESSION_TTL: Duration = Duration::from_secs(600);
 const POOL_MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// A gateway's share of all this.
+/// Sessions and pools of one gateway.
 struct Replica {
     sessions: ScanSessions,
     pools: Arc<Pools>,
@@ -75,7 +75,8 @@ async fn a_session_takes_a_ready_code_and_the_pool_is_refilled() {
     *world.code_source.response_delay.lock() = Duration::from_millis(80);
     wait_briefly().await;
     assert_eq!((replica.ready_count(), world.code_source.call_count()), (8, 8));
-    // What is made ahead is worth least, and outlives a session by as long as it may wait.
+    // Codes made ahead have the lowest priority. Their life is that of a session and the longest
+    // wait in the pool.
     let life = |(request, worth): &(QrRequest, CallPriority)| (request.expiry(), *worth);
     assert!(
         world
@@ -92,7 +93,7 @@ async fn a_session_takes_a_ready_code_and_the_pool_is_refilled() {
     assert_eq!(session.expires_at, world.clock.now_ms() + SESSION_TTL.as_millis() as i64);
     wait_briefly().await;
     assert_eq!((replica.ready_count(), world.code_source.call_count()), (8, 9));
-    // The same uuid is the same session and takes no other code.
+    // The same uuid is the same session and takes no further code.
     assert_eq!(replica.open_session(1).await, session);
     wait_briefly().await;
     assert_eq!(world.code_source.call_count(), 9);
@@ -143,7 +144,7 @@ async fn codes_near_their_end_are_replaced_and_one_handed_out_has_a_sessions_lif
     let replica = world.start_replica(4);
     wait_briefly().await;
     assert_eq!(world.code_source.call_count(), 4);
-    // They may wait for an hour; a minute before that the next ones are made.
+    // Codes may wait for an hour. Their successors are made a minute before that.
     sleep(POOL_MAX_AGE - Duration::from_secs(70)).await;
     assert_eq!((replica.ready_count(), world.code_source.call_count()), (4, 4));
     sleep(Duration::from_secs(15)).await;
@@ -230,11 +231,11 @@ async fn what_one_replica_hands_out_another_draws_and_hears() {
     assert_eq!(other.sessions.find(Uuid::from_u128(7)).await.unwrap(), opened);
     let (uuid, scanned) = other.sessions.by_scene(&opened.scene).await.unwrap();
     assert_eq!((uuid, scanned), (Uuid::from_u128(7), opened));
-    // Also when the first one is gone.
+    // The session outlives the replica that opened it.
     one.tasks.stop_and_wait().await;
     drop(one);
     assert!(other.sessions.find(Uuid::from_u128(7)).await.is_ok());
-    // A scan after the session's end finds it expired, although the code itself still works.
+    // After its time the session has expired, although the code itself still works.
     sleep(SESSION_TTL).await;
     assert!(other.sessions.find(Uuid::from_u128(7)).await.is_err());
 }
@@ -251,12 +252,12 @@ async fn an_account_whose_first_site_comes_while_gateways_run_gets_a_pool_and_ke
     }
     assert_eq!((replica.ready_count(), replica.pools.ready_count("clinic")), (4, 4));
     assert_eq!(world.code_source.call_count(), 8, "no account is filled twice");
-    // A pool outlives its account's last site: what is in it is used should one come again.
+    // A pool outlives its account's last site, and its codes are used if a site comes back.
     replica.pools.add_accounts([]);
     assert!(replica.pools.pop("clinic").is_some());
     wait_briefly().await;
     assert_eq!(replica.pools.ready_count("clinic"), 4);
-    // After the soft stop nothing is filled any more.
+    // After the soft stop no pool is filled.
     replica.tasks.stop_and_wait().await;
     replica.pools.add_accounts(["late".to_owned()]);
     wait_briefly().await;

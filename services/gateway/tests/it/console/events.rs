@@ -1,4 +1,4 @@
-//! A change is told at once, to boards and to those who work there.
+//! Tests of the event streams of boards and of the console, which send changes at once.
 
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, take_ticket};
@@ -7,11 +7,11 @@ use paihao_domain::Act;
 use reqwest::Response;
 use serde_json::Value;
 
-/// A stream, and what was read of it.
+/// Event stream, and the text read from it.
 struct EventStream(Response, String);
 
 impl EventStream {
-    /// The next event's data.
+    /// Returns the data of the next event.
     async fn next_event(&mut self) -> Value {
         loop {
             if let Some((event, rest)) = self.1.split_once("\n\n") {

@@ -1,4 +1,4 @@
-//! The console's view of a site, asked over HTTP.
+//! Tests of the console's view of a site, over HTTP.
 
 mod events;
 mod view;

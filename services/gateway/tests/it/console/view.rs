@@ -1,4 +1,4 @@
-//! The tickets in the console's view, for each role, and the acts that may be undone.
+//! Tests of the tickets in the console's view, for each role, and of the acts that may be undone.
 
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, command, finish, take_ticket};
@@ -7,7 +7,7 @@ use paihao_domain::{Act, CounterTicket, QueueId, TicketKey};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// The desk as the holder of this key sees it.
+/// Returns the console's view for the holder of this key.
 async fn get_console(gateway: &Gateway, key: &str) -> Value {
     let (status, desk) = read_json(gateway.get_with_key("/desk", key).send().await.unwrap()).await;
     assert_eq!(status, StatusCode::OK, "{desk}");
@@ -60,7 +60,7 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     assert_eq!(seen["counters"][0]["serving"], "A004");
     assert_eq!(seen["calls"][0]["number"], "A004");
 
-    // Who was missed is told by when to be back, and no longer goes by what they were told first.
+    // A missed ticket has a time until which it may return, and no longer the quoted wait.
     submit(
         &gateway,
         at_counter("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"),
@@ -98,7 +98,7 @@ async fn staff_may_take_back_their_own_for_a_minute_and_a_manager_anything_all_d
         json!({"number": "A001", "queue": "a", "state": "done", "to": "serving", "counter": "1",
             "at": at, "until": at + 60_000, "own": true})
     );
-    // While the counter has somebody, there is nothing to take back.
+    // While the counter is occupied, the end cannot be undone.
     press("call-next").await;
     assert_eq!(get_console(&gateway, STAFF_KEY).await["ended"], json!([]));
     submit(&gateway, finish_command("finish")).await;
@@ -138,7 +138,7 @@ async fn a_slip_says_what_was_told_and_when_by_the_sites_clocks() {
     assert_eq!((&slip["number"], &slip["ahead"]), (&json!("A002"), &json!(1)));
     assert_eq!((&slip["name"], &slip["queue_name"]), (&json!("大厅"), &json!("存取款")));
     assert_eq!((&slip["date"], &slip["zone"]), (&json!("2026-11-20"), &json!("Asia/Shanghai")));
-    // Only who has no other way to the ticket's page gets its code.
+    // The code of the ticket's page is only for people without another way to it.
     assert!(slip["code"].as_str().unwrap().contains("<svg"), "{slip}");
     let theirs = gateway.get_with_key("/tickets/A001/slip", STAFF_KEY).send().await.unwrap();
     assert_eq!(read_json(theirs).await.1["code"], Value::Null);

@@ -1,4 +1,4 @@
-//! Replicas agree: on numbers, on repeats, on who is called, and on the whole state.
+//! Tests that replicas agree: on numbers, on repeated commands, on calls, and on the whole state.
 
 use crate::support::engine::{
     MORNING_MS, at_counter, digest, finish, open_ledger, start_engine, take_ticket, ticket_number,
@@ -70,7 +70,7 @@ async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
     let (left, right) =
         (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
     for i in 0..50 {
-        // What the left one wrote may not have reached the right one's view yet.
+        // The commit of the left replica may not have reached the view of the right one yet.
         left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
         left.submit("hall", at_counter("1", Act::OpenCounter, &format!("open {i}"))).await.unwrap();
         right.submit("hall", at_counter("1", Act::CallNext, &format!("call {i}"))).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_replica_that_starts_late_reads_a_long_past_and_goes_on_from_there() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
     let early = start_engine(ledger.clone(), &clock).await;
-    // More entries than are decoded together, several times over, and not a round number of them.
+    // This is several times the number of entries that are decoded together, and no multiple of it.
     for i in 0..801 {
         early.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
     }

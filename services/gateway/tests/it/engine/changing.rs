@@ -1,4 +1,4 @@
-//! Settings that change while a replica runs count from its next decision on.
+//! Tests that settings which change at run time apply from the next decision on.
 
 use crate::support::engine::{
     MORNING_MS, deployment_settings, digest, open_ledger, settings_with_queue, start_engine,
@@ -35,8 +35,8 @@ async fn the_next_decision_is_made_with_the_new_rules() {
     assert!(matches!(refused, SubmitError::Refused(Refusal::QueueClosed(_))), "{refused:?}");
 }
 
-/// Two replicas with different rules for a moment: each decides by its own, and both are where the
-/// ledger says, since what was decided stands in the events.
+/// Two replicas have different rules for a moment, and each decides by its own. Both agree with the
+/// ledger, since the events hold the decisions.
 #[tokio::test]
 async fn replicas_of_different_rules_agree_on_what_happened() {
     let clock = ManualClock::at(MORNING_MS);
@@ -49,7 +49,7 @@ async fn replicas_of_different_rules_agree_on_what_happened() {
     assert_eq!(ticket_number(old.submit("hall", take_ticket("cid")).await), "A002");
     let same = digest(&old, &*ledger).await;
     assert_eq!(digest(&new, &*ledger).await, same);
-    // A replica that begins with rules that neither of them had reads the same.
+    // A replica that starts with a third set of rules reads the same state.
     let late =
         crate::support::engine::start_engine_with(&closed_settings(), ledger.clone(), &clock).await;
     assert_eq!(digest(&late, &*ledger).await, same);

@@ -1,5 +1,5 @@
-//! More people than one entry of the ledger takes, over each ledger: what is decided for all of
-//! them is decided in pieces, by whichever replica is there.
+//! Tests with more people than one entry of the ledger can hold, over each ledger. A decision about
+//! all of them is made in batches, by any replica.
 
 use crate::support::engine::{
     MORNING_MS, at_counter, command, digest, open_ledger, settings_with_queue, start_engine_with,
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 const CROWD_SIZE: usize = 5_000;
 
-/// Waits until the hall is as it should be.
+/// Waits until the state of the hall satisfies `is`.
 async fn wait_until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site) -> bool) {
     let mut views = lines.watch("hall").unwrap();
     let waited = views.wait_for(|view| is(&view.site));
@@ -28,8 +28,7 @@ async fn wait_until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site
     assert!(came, "never {what}");
 }
 
-/// Every notice of a kind there was, by ticket, in the order of the ledger, which may hold no entry
-/// larger than it takes.
+/// Tickets of all notices of a kind, in the order of the ledger.
 async fn notified_tickets(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
     let head = ledger.head(&LEDGER).await.unwrap();
     let mut entries = ledger.follow(&LEDGER, Position::START).await.unwrap();
@@ -68,7 +67,7 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     };
     assert_eq!(line.len(), CROWD_SIZE);
 
-    // The replica that was asked goes away after its first piece; two others go on.
+    // The replica that received the command stops after its first batch; two others continue.
     let halt = Act::SetQueueState { queue: queue.clone(), state: QueueState::Halted };
     let others = [
         start_engine_with(&book, ledger.clone(), &clock).await,
@@ -86,7 +85,7 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     clock.advance(Duration::from_secs(120));
     let clear = command("clear", Act::ClearQueue(queue.clone()));
     others[0].submit("hall", clear).await.unwrap();
-    // Somebody who comes now was not in the line that was cleared.
+    // Somebody who comes now does not belong to the line that was cleared.
     assert_eq!(
         ticket_number(others[1].submit("hall", take_ticket("late")).await),
         format!("A{}", CROWD_SIZE + 1)
@@ -107,7 +106,7 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     assert_eq!(digests[0], digests[1]);
 }
 
-/// A day with a crowd ends in pieces, and whoever comes first in the new one waits for all of them.
+/// Ends a day with a crowd, in batches; the first command of the new day waits for all of them.
 async fn check_night(ledger: Arc<dyn Ledger>, clock: ManualClock, carry_over: bool) {
     let book = settings_with_queue(QueueRules { carry_over, ..QueueRules::new("存取款", "A") });
     let lines = start_engine_with(&book, ledger.clone(), &clock).await;

@@ -1,4 +1,4 @@
-//! Engines of several replicas over one ledger, without any network.
+//! Tests of engines of several replicas over one ledger, without a network.
 
 mod agreement;
 mod changing;

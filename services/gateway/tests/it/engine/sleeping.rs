@@ -1,5 +1,4 @@
-//! A desk sleeps while nothing can come about, and wakes when it does: in the runtime's own time,
-//! on a ledger in memory.
+//! Tests that a site's worker sleeps until something is due, in the runtime's paused time.
 
 use crate::support::engine::{
     MORNING_MS, at_counter, settings_with_queue, start_engine_on_clock, take_ticket, ticket_number,
@@ -19,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// One subject's entries, which nobody else writes.
+/// Ledger of one subject with a single writer; it keeps the newest entry.
 #[derive(Default)]
 struct SingleEntryLedger(Mutex<Option<StoredEntry>>);
 
@@ -77,7 +76,7 @@ impl Ledger for SingleEntryLedger {
     }
 }
 
-/// The runtime's clock, and how often it was looked at.
+/// Clock of the runtime, with a count of its readings.
 struct CountingClock(RuntimeClock, AtomicU32);
 
 impl Clock for CountingClock {

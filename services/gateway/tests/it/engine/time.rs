@@ -1,4 +1,4 @@
-//! Events that time alone brings about: every replica proposes them, and they happen once.
+//! Tests of events that time alone causes: every replica proposes them, and they happen once.
 
 use crate::support::engine::{
     MORNING_MS, at_counter, command, digest, open_ledger, settings_with_queue, start_engine_with,
@@ -10,7 +10,7 @@ use paihao_gateway::engine::Engine;
 use paihao_ledger::Ledger;
 use std::time::Duration;
 
-/// Waits until a ticket is in a state, by itself.
+/// Waits until a ticket reaches a state by itself.
 async fn wait_until_state(lines: &Engine, ticket: u32, state: TicketStatus) {
     let mut views = lines.watch("hall").unwrap();
     let is = views.wait_for(|view| {
@@ -55,7 +55,7 @@ async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired()
         );
         assert_eq!(site.ticket(TicketId(1)).unwrap().counts.misses, 1);
     }
-    // One entry for the miss, one for the end.
+    // There is one entry for the miss and one for the end.
     let now = ledger.head(&paihao_contracts::streams::LEDGER).await.unwrap();
     assert_eq!(now.0, head.0 + 2);
     let digests = [digest(&replicas[0], &*ledger).await, digest(&replicas[2], &*ledger).await];

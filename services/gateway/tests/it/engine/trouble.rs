@@ -1,4 +1,5 @@
-//! Replicas in trouble: a ledger that is away, that does not say, that forgets, that is too new.
+//! Tests of replicas whose ledger is unavailable, does not answer, forgets entries, or holds those
+//! of a newer program.
 
 use crate::support::engine::{
     MORNING_MS, digest, open_ledger, start_engine, take_ticket, ticket_number,
@@ -17,12 +18,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A ledger whose next appends go wrong.
+/// Ledger whose next appends fail.
 struct FlakyLedger {
     inner: Arc<dyn Ledger>,
-    /// So many appends are written, but nobody is told.
+    /// Number of further appends that are written but reported as failed.
     unacknowledged: AtomicU32,
-    /// So many appends are not written.
+    /// Number of further appends that are not written.
     lost: AtomicU32,
 }
 
@@ -122,7 +123,7 @@ async fn a_ledger_that_stays_away_is_said_so_in_time_and_leaves_no_number_behind
     let asked = tokio::time::Instant::now();
     assert_eq!(lines.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unavailable));
     assert!(asked.elapsed() >= SUBMIT_TIMEOUT);
-    // It comes back; whoever was told "no" is not given a number behind their back.
+    // After the ledger is back, a command that was refused does not take a number later.
     wobbly.lost.store(0, Ordering::SeqCst);
     assert_eq!(ticket_number(lines.submit("hall", take_ticket("ben")).await), "A001");
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
@@ -134,7 +135,7 @@ async fn a_site_whose_entries_have_aged_out_goes_on() {
     let (inner, _folder) = open_ledger(&clock);
     let lines = start_engine(inner.clone(), &clock).await;
     assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
-    // The store forgets before any desk brings something about.
+    // The entries expire before a worker decides anything.
     let later = Duration::from_secs(80 * 3600);
     inner.remove_expired(MORNING_MS + later.as_millis() as i64).await.unwrap();
     assert_eq!(
@@ -157,7 +158,7 @@ async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
     let old = start_engine(inner.clone(), &of_the_old).await;
     assert_eq!(ticket_number(old.submit("hall", take_ticket("ann")).await), "A001");
     assert_eq!(ticket_number(old.submit("hall", take_ticket("ben")).await), "A002");
-    // For three days nobody decides anything, and the old replica is left behind.
+    // Nothing is decided for three days, and the old replica's clock stands still.
     clock.advance(Duration::from_secs(8 * 3600));
     assert_eq!(ticket_number(old.submit("hall", take_ticket("cid")).await), "A003");
     let later = Duration::from_secs(66 * 3600);
@@ -208,7 +209,7 @@ async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
         );
         let newer = Entry::new(newer.into_bytes());
         inner.append(&LEDGER, &subject, ExpectedPosition::Any, newer).await.unwrap();
-        // The replica that has just decided, and one that begins now.
+        // One replica has just decided, the other starts now.
         let fresh = start_engine(inner.clone(), &clock).await;
         for lines in [&lines, &fresh] {
             assert_eq!(

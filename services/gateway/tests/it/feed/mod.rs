@@ -1,4 +1,5 @@
-//! The feed of events to the owner's other systems, from several replicas over one ledger.
+//! Tests of the feed of events for the owner's other systems, from several replicas over one
+//! ledger.
 
 mod pages;
 mod past;

@@ -1,4 +1,4 @@
-//! The feed read page by page.
+//! Tests of the feed, read page by page.
 
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, take_ticket};
@@ -39,7 +39,8 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
         }
         assert_eq!(told, all, "limit {limit}");
 
-        // Nothing more yet; another site's entry brings the cursor on, then comes one of ours.
+        // There is nothing more yet. Another site's entry advances the cursor, and then comes an
+        // event of this site.
         let next = next.unwrap();
         let (_, page) = gateway.get_json(&format!("/feed/pages?after={next}")).await;
         assert_eq!((page["events"].as_array().unwrap().len(), &page["more"]), (0, &false.into()));

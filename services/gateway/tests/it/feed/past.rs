@@ -1,4 +1,4 @@
-//! A site as it was at an earlier time.
+//! Tests of as-of reads.
 
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, finish, take_ticket};
@@ -17,8 +17,8 @@ async fn site_at(gateway: &Gateway, at_ms: i64) -> (StatusCode, Value) {
     gateway.get_json(&format!("/at?time={at}")).await
 }
 
-/// The site as it is now, without what somebody who joins would be told: the past does not say
-/// that.
+/// Returns the site as it is now, without the estimates for somebody who joins, which as-of reads
+/// lack.
 async fn current_site(gateway: &Gateway) -> Value {
     let (_, mut site) = gateway.get_json("").await;
     for queue in site["queues"].as_array_mut().unwrap() {
@@ -58,10 +58,10 @@ async fn every_minute_of_two_days_looks_as_it_did() {
         }
         let today = lines.snapshot("hall").unwrap().site.day();
         hall.clock.advance(23 * HOUR);
-        // The day ends by itself.
+        // The worker ends the day by itself.
         let mut views = lines.watch("hall").unwrap();
         views.wait_for(|view| view.site.day() > today).await.map(drop).unwrap();
-        // The next morning, before anybody has come.
+        // It is the next morning, before anybody has come.
         seen.push((hall.clock.now_ms(), current_site(&gateway).await));
     }
     let fresh = hall.start_gateway().await;
@@ -80,15 +80,15 @@ async fn what_is_not_kept_whole_is_refused() {
     gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     let evening = hall.clock.advance(10 * HOUR);
     gateway.engine.submit("hall", take_ticket("late")).await.unwrap();
-    // 65 hours after the evening: the morning has aged out.
+    // It is 65 hours after the evening, and the morning has aged out.
     hall.clock.advance(65 * HOUR);
     let gone = |(status, problem): (StatusCode, Value)| {
         assert_eq!((status, &problem["code"]), (StatusCode::GONE, &"past_gone".into()));
     };
     gone(site_at(&gateway, morning).await);
-    // The evening is kept, but how its day began is not.
+    // The evening is kept, but not the beginning of its day.
     gone(site_at(&gateway, evening).await);
-    // The day after is whole: nobody came.
+    // The day after is complete: nobody came.
     let (status, site) = site_at(&gateway, evening + 24 * 3_600_000).await;
     assert_eq!((status, &site["queues"][0]["waiting_count"]), (StatusCode::OK, &0.into()));
 

@@ -1,4 +1,4 @@
-//! A stream that is cut and taken up again tells everything once.
+//! Tests that a stream which is cut and resumed delivers every event once.
 
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, finish, take_ticket};
@@ -8,7 +8,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Reads whole events off a stream.
+/// Reader of whole events from a stream.
 struct EventStream {
     response: Response,
     buffer: String,
@@ -26,7 +26,7 @@ impl EventStream {
         EventStream { response: answer, buffer: String::new() }
     }
 
-    /// Id, name and data of the next event.
+    /// Returns id, name and data of the next event.
     async fn next_event(&mut self) -> (String, String, Value) {
         loop {
             if let Some((event, rest)) = self.buffer.split_once("\n\n") {
@@ -53,7 +53,7 @@ impl EventStream {
     }
 }
 
-/// A busy morning; so many come.
+/// Runs a busy morning with this many rounds of people.
 async fn run_crowd(gateways: &[Gateway; 2], people: usize) {
     for counter in ["1", "2"] {
         gateways[0]
@@ -64,7 +64,7 @@ async fn run_crowd(gateways: &[Gateway; 2], people: usize) {
     }
     for i in 0..people {
         let (one, other) = (&gateways[i % 2].engine, &gateways[(i + 1) % 2].engine);
-        // At once, so that some of them stand in one entry.
+        // These are sent concurrently, so that some of them share an entry.
         let (a, b) = (take_ticket(&format!("o{i}")), take_ticket(&format!("p{i}")));
         let (a, b, c) = tokio::join!(
             one.submit("hall", a),
@@ -92,7 +92,7 @@ async fn cut_again_and_again_and_taken_up_at_another_replica_it_is_exactly_the_l
                 assert_eq!((&event["id"], &event["type"]), (&id.clone().into(), &name.into()));
                 told.push(event);
                 last = Some(id);
-                // The last thing that happens.
+                // This is the last event of the morning.
                 if told.last().is_some_and(|event| event["type"] == "counter_closed") {
                     return told;
                 }
@@ -136,10 +136,10 @@ async fn who_comes_back_too_late_is_told_so_and_what_to_do() {
         let (status, problem) = gateway.get_json(path).await;
         assert_eq!((status, &problem["code"]), (StatusCode::GONE, &"cursor_gone".into()), "{path}");
     }
-    // The header counts more than the address.
+    // The header takes precedence over the query.
     let request = gateway.get("/feed?after=now").header("last-event-id", &first);
     assert_eq!(read_json(request.send().await.unwrap()).await.0, StatusCode::GONE);
-    // What to do is to begin again.
+    // The remedy is to read from the beginning.
     let (_, page) = gateway.get_json("/feed/pages").await;
     assert_eq!(page["events"].as_array().unwrap(), &hall.public_events().await);
     let mut events = page["events"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! A browser with its cookie, and programs with their keys.
+//! Browser with a session cookie, for tests.
 
 use crate::support::cluster::Cluster;
 use crate::support::gateway::{Gateway, MANAGER_KEY, read_json};
@@ -6,14 +6,14 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
-/// A browser that is logged in.
+/// Browser with a session.
 pub struct Browser<'a> {
     cluster: &'a Cluster,
     pub cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    /// Logs in with the hall's key.
+    /// Logs in with the manager's key of the hall.
     pub async fn log_in(hall: &'a Cluster, gateway: &Gateway) -> Browser<'a> {
         let asked = hall.http.post(gateway.api("/me/sessions")).bearer_auth(MANAGER_KEY);
         let answer = asked.send().await.unwrap();
@@ -25,7 +25,7 @@ impl<'a> Browser<'a> {
         Browser { cluster: hall, cookie: set.split(';').next().unwrap().to_owned() }
     }
 
-    /// A request that a page of the gateway makes.
+    /// Builds a request as a page of the gateway makes it.
     pub fn same_origin_request(
         &self,
         method: Method,
@@ -35,7 +35,7 @@ impl<'a> Browser<'a> {
         self.cross_site_request(method, gateway, path).header("x-paihao-page", "1")
     }
 
-    /// A request that another site's page has the browser make.
+    /// Builds a request that a page of another site causes.
     pub fn cross_site_request(
         &self,
         method: Method,

@@ -1,4 +1,4 @@
-//! Keys that managers make for programs.
+//! Tests of API keys that managers create for programs.
 
 use super::browser::Browser;
 use super::sessions::assert_stream_ends;
@@ -36,13 +36,13 @@ async fn a_key_is_shown_once_works_at_any_replica_and_not_after_it_was_revoked()
     assert_eq!(listed["keys"][0]["name"], "CRM");
     assert!(!listed.to_string().contains(key), "it was shown once");
 
-    // A program runs lines, not people.
+    // A program manages lines, not people.
     let asked = hall.http.get(one.api("/staff")).bearer_auth(key);
     assert_eq!(read_json(asked.send().await.unwrap()).await.1["code"], "not_allowed");
     let asked = hall.http.post(one.api("/me/sessions")).bearer_auth(key);
     assert_eq!(read_json(asked.send().await.unwrap()).await.1["code"], "not_allowed");
 
-    // What is told to it goes on until it is revoked.
+    // Its stream continues until the key is revoked.
     let told = hall.http.get(one.api("/sites/hall/desk/events")).bearer_auth(key);
     let told = told.send().await.unwrap();
     assert_eq!(told.status(), StatusCode::OK);
@@ -86,7 +86,8 @@ async fn a_wish_for_a_key_that_is_said_twice_is_one_key_and_the_secret_is_told_o
     let (_, listed) = browser.get(&one, "/staff").await;
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1, "{listed}");
 
-    // Nor is it made anew when it was revoked: what repeats a wish may be late.
+    // The key is not created again after its revocation either, since a repeated request may be
+    // late.
     browser.same_origin_request(Method::DELETE, &one, &format!("/keys/{id}")).send().await.unwrap();
     assert_eq!(wish(&one).await["code"], "key_made_before");
     hall.tasks.abort();

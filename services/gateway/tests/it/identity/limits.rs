@@ -1,4 +1,4 @@
-//! Rate limits of one address at the public endpoints.
+//! Tests of the rate limits per address at public endpoints.
 
 use crate::support::cluster::Cluster;
 use paihao_gateway::http::rate_limit::RateLimitSettings;
@@ -14,7 +14,7 @@ async fn more_than_an_address_may_ask_for_is_refused_until_it_waited() {
     setup.settings.limits = RateLimitSettings { codes_per_minute: 3, looks_per_minute: 2 };
     let gateway = hall.start(setup).await;
     let asked = async |request: reqwest::RequestBuilder| {
-        // Nobody trusts this peer to say where it is from.
+        // This peer is not a trusted proxy, so the header is ignored.
         let answer = request.header("x-forwarded-for", "1.2.3.4").send().await.unwrap();
         let wait = answer.headers().get(RETRY_AFTER).map(|wait| wait.to_str().unwrap().to_owned());
         let body: Value = answer.json().await.unwrap();

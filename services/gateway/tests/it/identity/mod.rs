@@ -1,4 +1,4 @@
-//! API keys and browser sessions at several replicas over one ledger.
+//! Tests of API keys and browser sessions at several replicas over one ledger.
 
 mod browser;
 

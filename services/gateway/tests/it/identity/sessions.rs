@@ -1,4 +1,5 @@
-//! A browser is logged in: at any replica, until it is not, and never for a page of another site.
+//! Tests of browser sessions: valid at every replica until revoked, and never for a page of another
+//! site.
 
 use super::browser::Browser;
 use crate::support::cluster::Cluster;
@@ -80,7 +81,7 @@ async fn a_page_of_another_site_gets_nothing_done() {
     hall.tasks.abort();
 }
 
-/// It would go on for ever: the test's own end would be the only one.
+/// Waits for the end of a stream, which would otherwise continue until the test's own end.
 pub async fn assert_stream_ends(stream: reqwest::Response) {
     let read = tokio::time::timeout(std::time::Duration::from_secs(30), stream.bytes());
     let _ = read.await.expect("the stream ends");

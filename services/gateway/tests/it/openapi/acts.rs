@@ -1,6 +1,5 @@
-//! Every act of staff in each role that the document allows, which are those of
-//! `docs/reference/transitions.md`. That no other role may is the extractor's, and checked for every
-//! operation alike.
+//! Tests of every act of staff in each role that the OpenAPI document allows, which agrees with
+//! `docs/reference/transitions.md`. That no other role may is tested for every operation alike.
 
 use super::everywhere::sample_body;
 use super::fixture::Fixture;
@@ -8,11 +7,11 @@ use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use futures::{StreamExt, stream};
 
-/// A transition's number and the state before.
+/// Number of a transition and the state before it.
 type Transition = Option<(&'static str, &'static str)>;
 
-/// An act that can be done after the script, in which `WHO` is whoever does it; and how the table
-/// of transitions calls it: its number and the state before, if it has a row there.
+/// Acts with the script that makes each possible, in which `WHO` is the actor, and their rows in
+/// the table of transitions, if there are any.
 const ACTS: &[(&str, &str, Transition)] = &[
     ("numbers", "", None),
     ("numbers_csv", "", None),
@@ -76,7 +75,7 @@ const FINISH_TICKET: &str = "WHO open_counter
     WHO call_next
     WHO finish";
 
-/// The roles of keys, and their columns in the table of transitions.
+/// Roles of keys, with their columns in the table of transitions.
 const ROLES: [(&str, usize); 4] = [("staff", 6), ("manager", 8), ("api", 9), ("api_manager", 10)];
 
 pub async fn run(met: &Coverage) {

@@ -1,4 +1,4 @@
-//! Everything that is answered to those who ask rightly, where no act of staff does.
+//! Tests of successful answers, apart from acts of staff.
 
 use super::everywhere::{sample_body, sample_request};
 use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS};
@@ -25,7 +25,7 @@ const EVENTFUL_DAY: &str = r#"
     manager close_counter
 "#;
 
-/// Requests about members of staff and the asker; `COOKIE` is a browser of the manager's.
+/// Requests about members of staff and the principal; `COOKIE` is a browser of the manager's.
 const MEMBERS: &str = r#"
     manager staff
     manager member_sessions
@@ -42,7 +42,7 @@ const MEMBERS: &str = r#"
     anybody end_session cookie=COOKIE
 "#;
 
-/// Requests about the settings, by those who may make them.
+/// Requests about the settings, by principals who may make them.
 const SETTINGS_SCRIPT: &str = r#"
     manager list_setups
     manager read_site
@@ -166,7 +166,7 @@ pub async fn run(met: &Coverage) {
     assert!(told.body.as_str().unwrap().contains("A001"), "{told:?}");
 }
 
-/// The day's tickets come by pages, each once, while the line moves under them.
+/// Reads the tickets of the day by pages, each once, while the line moves.
 async fn check_pages(met: &Coverage) {
     let hall = Fixture::new(met).await;
     run_script(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;

@@ -1,4 +1,4 @@
-//! Checks that are the same for every operation: access, and requests that cannot be understood.
+//! Tests that are the same for every operation: access, and malformed requests.
 
 use super::fixture::{Fixture, KEY_HOLDERS};
 use super::script::run_script;
@@ -6,7 +6,7 @@ use super::walk::{ApiRequest, Coverage, OPERATIONS, Operation};
 use paihao_contracts::staff::StaffRole;
 use serde_json::{Value, json};
 
-/// A body that the operation understands.
+/// Returns a valid body for the operation.
 pub fn sample_body(id: &str) -> Option<Value> {
     Some(match id {
         "call" => json!({"number": "A001", "reason": "an appointment"}),
@@ -34,7 +34,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
     })
 }
 
-/// A query that the operation understands, as far as it needs one.
+/// Returns a valid query for the operation, empty if it needs none.
 pub fn sample_query(id: &str) -> &'static str {
     match id {
         "site_at" => "time=2026-11-20T09:59",
@@ -43,7 +43,7 @@ pub fn sample_query(id: &str) -> &'static str {
     }
 }
 
-/// A question that is understood.
+/// Builds a valid request.
 pub fn sample_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
     let ask = hall.client.request(&operation.id).query(sample_query(&operation.id));
     match sample_body(&operation.id) {
@@ -52,7 +52,7 @@ pub fn sample_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiReques
     }
 }
 
-/// The same by somebody who may ask, if not everybody may.
+/// Builds a valid request by a principal who may make it.
 fn permitted_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
     match operation.roles() {
         Some(_) => sample_request(hall, operation).with_key_of(operation.permitted_holder()),
@@ -60,7 +60,7 @@ fn permitted_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiRequest
     }
 }
 
-/// Of a manager, and of whoever has every site.
+/// Requests of a manager and of the owner, who has every site.
 const KEYED_REQUESTS: &str = r#"
     manager take_ticket wish=one
     manager put_hours wish=one seen=0 {"dates": ["2026-12-30 closed"]}
@@ -106,7 +106,7 @@ pub async fn run(met: &Coverage) {
                 }
             }
             if operation.is_write() {
-                // A page of another site that has the manager's browser ask.
+                // A page of another site makes the manager's browser send this.
                 refused(
                     sample_request(&hall, operation).header("cookie", &cookie),
                     403,
@@ -147,7 +147,7 @@ pub async fn run(met: &Coverage) {
         }
         if operation.takes_json() || operation.is_for_settings() && operation.is_write() {
             for malformed in ["{", "[]", "7", r#"{"nonsense": 1}"#, "\u{0}"] {
-                // Of a file, everything that is wrong is told at once.
+                // A file is checked as a whole, and all its problems are reported at once.
                 let (status, code) = match &**id {
                     "import_book" => (422, "unsound_setup"),
                     _ => (400, "malformed_request"),

@@ -1,4 +1,4 @@
-//! A gateway with keys of every role and a WeChat that makes codes.
+//! Gateway with keys of every role, and a fake WeChat that creates codes.
 
 use super::walk::{ApiClient, Coverage};
 use crate::support::cluster::{Cluster, GatewaySetup};
@@ -35,15 +35,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
 
-/// Of the account.
+/// Callback token of the account.
 pub const CALLBACK_TOKEN: &str = "the-callback-token";
 
-/// Keys of the hall, by the name of who has them: staff at the counters 1 and 2, more staff at 1, 2
-/// and 3, a manager, and programs at counter 1 and with a manager's scope.
+/// Holders of keys of the hall: staff at the counters 1 and 2, staff at the counters 1 to 3, a
+/// manager, and programs, one limited to counter 1 and one with a manager's scope.
 pub const KEY_HOLDERS: [&str; 5] = ["staff", "mate", "manager", "api", "api_manager"];
 
-/// A clock of which nobody hears that it was set: no desk wakes to do of itself what the script is
-/// about to ask for.
+/// Clock that does not announce its adjustments, so that no worker wakes and does by itself what
+/// the script is about to request.
 struct SilentClock(ManualClock);
 
 impl Clock for SilentClock {
@@ -52,11 +52,11 @@ impl Clock for SilentClock {
     }
 }
 
-/// A gateway and what it stands on.
+/// Gateway with its stores.
 pub struct Fixture {
     pub client: ApiClient,
     pub clock: ManualClock,
-    /// Set while WeChat refuses to make codes.
+    /// Set while WeChat refuses to create codes.
     pub refuses_qr: Arc<AtomicBool>,
     pub cache: Arc<MemoryCache>,
     pub engine: Engine,
@@ -81,7 +81,7 @@ impl TokenSource for FixedToken {
 }
 
 impl Fixture {
-    /// The hall in the morning; what is met there is noted.
+    /// Starts the hall in the morning; the answers are recorded in `met`.
     pub async fn new(met: &Coverage) -> Fixture {
         let cluster = Cluster::new();
         let refuses_qr = Arc::new(AtomicBool::new(false));
@@ -103,7 +103,7 @@ impl Fixture {
 }
 
 impl Fixture {
-    /// Somebody takes a number with their phone; what their link ends in.
+    /// Takes a number for a person with a phone, and returns the last part of their link.
     pub async fn take_ticket_link(&self) -> String {
         let (key, person) = ([7; 16], Person::new("oAnn"));
         let act = Act::Take {
@@ -124,7 +124,8 @@ impl Fixture {
         ticket_link::TicketLink { day, ticket: ticket.0, key: ticket_link::TicketKey(key) }.id()
     }
 
-    /// Somebody scanned an invitation: staff at counter 1 of the hall, or a manager of these sites.
+    /// Adds a member of staff, as an invitation does: staff at counter 1, or a manager of these
+    /// sites.
     pub async fn add_member(&self, id: &str, role: StaffRole, sites: Option<&[&str]>) {
         let sites = sites.map(|sites| sites.iter().map(ToString::to_string).collect());
         let (name, counters) = (id.to_owned(), ["1".to_owned()].into());
@@ -146,8 +147,7 @@ impl Fixture {
         while unknown().await {}
     }
 
-    /// Something could not be done, by the word of whoever gave up work of this origin; the
-    /// letter's id. At a site of its own, a notice.
+    /// Adds a dead letter of this origin and returns its id. It is about a notice of the site.
     pub async fn add_dead_letter(&self, origin: &str, site: &str) -> String {
         let notice = json!({
             "v": 1, "key": format!("{site}/20777/1/called#1"), "account": "shop",
@@ -174,8 +174,8 @@ impl Fixture {
         id.to_string()
     }
 
-    /// Writes to the ledger of the hall, about its staff and into the book what only a newer
-    /// program understands, and waits until the gateway has seen it.
+    /// Appends entries of a newer version to the ledger, the roster and the settings, and waits
+    /// until the gateway has read them.
     pub async fn write_newer_versions(&self) {
         for (log, names) in [
             (&LEDGER, &["shop", "hall"][..]),
@@ -201,7 +201,7 @@ impl Drop for Fixture {
     }
 }
 
-/// Whoever scans the shop's codes logs in, here and at one other site.
+/// Settings of the login by scanning the shop's codes, for this server and one other client.
 fn login_settings() -> LoginSettings {
     let intranet = LoginClient {
         name: "内网".to_owned(),
@@ -238,8 +238,8 @@ async fn start_wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
     Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
 }
 
-/// The hall. Its queue `b` has room for one, the hours of `shut` are over and those of `late` soon
-/// are, and nobody but counter 3 serves `idle`.
+/// Settings of the hall. Its queue `b` has room for one, the hours of `shut` are over, those of
+/// `late` end soon, and only counter 3 serves `idle`.
 const SITE_TOML: &str = r#"
     account = "shop"
     name = "大厅"
@@ -253,7 +253,7 @@ const SITE_TOML: &str = r#"
     counters.3 = { name = "3号", queues = ["idle"] }
 "#;
 
-/// The sites `hall` and `other`, and who may do what there.
+/// Settings with the sites `hall` and `other` and the keys of all holders.
 pub fn deployment_settings() -> DeploymentSettings {
     let setup: SiteSetup = Layers::default().text("the hall", SITE_TOML).read().unwrap();
     let site = |id: &str| {
@@ -294,7 +294,7 @@ pub fn deployment_settings() -> DeploymentSettings {
     }
 }
 
-/// The key of whoever is called so.
+/// Key of a holder.
 pub fn key_of(who: &str) -> String {
     format!("the-key-of-{who}-in-these-tests")
 }

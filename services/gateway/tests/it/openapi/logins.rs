@@ -1,11 +1,11 @@
-//! Logging in by scanning, as far as it goes without a phone; and joining staff by it.
+//! Tests of logins and invitations by scanning, as far as they work without a phone.
 
 use super::everywhere::sample_body;
 use super::fixture::Fixture;
 use super::script::run_script;
 use super::walk::Coverage;
 
-/// Codes to log in with, and to join staff.
+/// Refused requests of logins and invitations.
 const REFUSED_LOGINS: &str = r#"
     anybody begin_login {"first": "nonsense"} -> first_code_used
     anybody begin_login {"first": "a", "authorize": "b"} -> malformed_request
@@ -62,7 +62,7 @@ pub async fn run(met: &Coverage) {
     check_forms(&Fixture::new(met).await).await;
 }
 
-/// Codes that another site changes for a token, by forms.
+/// Exchanges codes for a token by forms, as other clients do.
 async fn check_forms(hall: &Fixture) {
     let form = "grant_type=authorization_code&code=c&redirect_uri=r&code_verifier=v&client_id=";
     for (client, code) in [("nobody", "unknown_client"), ("intranet", "login_unaddressed")] {

@@ -1,6 +1,6 @@
-//! Scripts of refusals to those who run things: of what is set up, and of what could not be done.
+//! Scripts of refusals to managers: about settings and about dead letters.
 
-/// Settings that are refused, and those that somebody else has changed meanwhile.
+/// Refused settings, and conflicts with concurrent changes.
 pub const SETTINGS_SCRIPT: &str = r#"
     manager put_site {"account": "shop", "name": "x"} -> revision_needed
     manager put_queue {"name": "x", "prefix": "A"} -> revision_needed

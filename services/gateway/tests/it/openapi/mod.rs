@@ -1,5 +1,5 @@
-//! The API's document, held to what a running gateway does: every operation, by everybody who may
-//! or may not, with every answer and every refusal that it names, and with no other.
+//! Tests of the OpenAPI document against a running gateway. Every operation is called by every
+//! role, and gives every answer and every refusal that the document names, and no other.
 
 mod fixture;
 mod script;
@@ -17,11 +17,10 @@ mod routes;
 use std::collections::BTreeSet;
 use walk::{Coverage, OPERATIONS};
 
-/// The acts of a ticket's holder.
+/// Operations of a ticket's holder.
 const HOLDER_OPERATIONS: &str = "let_pass come_back tell_me give_up held_ticket_events";
 
-/// Answers that this walk cannot bring about in these operations, with the reason; `*` is every
-/// one.
+/// Answers that these tests cannot cause, by operation, with the reason; `*` is every operation.
 const UNCOVERED: &[(&str, &str, &str)] = &[
     (
         HOLDER_OPERATIONS,

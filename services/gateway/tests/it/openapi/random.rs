@@ -1,4 +1,5 @@
-//! Whatever is sent, the answer is one of the document's: never a fault of the server's own.
+//! Tests with random requests: every answer is one of the document's, and none a fault of the
+//! server.
 
 use super::everywhere::{sample_body, sample_query};
 use super::fixture::{Fixture, KEY_HOLDERS};
@@ -9,10 +10,10 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-/// Questions to each operation.
+/// Requests to each operation.
 const REQUESTS_PER_OPERATION: usize = 40;
 
-/// Any JSON, not too large.
+/// Strategy for any JSON of limited size.
 fn any_json() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -33,7 +34,8 @@ fn any_json() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// An object with the fields that the operation takes, and anything in them; or anything at all.
+/// Strategy for a body: mostly an object with the operation's fields and random values, sometimes
+/// random JSON or bytes.
 fn request_body(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
     let schema = &operation.spec["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     let name = schema.as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();

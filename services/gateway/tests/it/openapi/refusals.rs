@@ -1,4 +1,4 @@
-//! Every refusal that depends on how things stand: a line each.
+//! Scripts of refusals that depend on the state.
 
 use super::everywhere::sample_request;
 use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS, deployment_settings};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Counters, and who is at them.
+/// Refusals of counters.
 const COUNTERS: &str = r#"
     staff open_counter counter=3 -> not_your_counter
     staff break_counter -> counter_closed
@@ -48,7 +48,7 @@ const COUNTERS: &str = r#"
     staff resume_here counter=3 {"number": "A001"} -> not_your_counter
 "#;
 
-/// Calling and serving.
+/// Refusals of calling and serving.
 const SERVING: &str = r#"
     staff open_counter
     staff call_next -> nobody_waiting
@@ -113,7 +113,7 @@ const SERVING: &str = r#"
     staff call {"number": "A002", "reason": "x"} -> ticket_ended
 "#;
 
-/// Tickets, wherever they are.
+/// Refusals of tickets, in all states.
 const TICKETS: &str = r#"
     manager take_ticket
     manager take_ticket queue=idle
@@ -175,7 +175,7 @@ const TICKETS: &str = r#"
     staff undo -> too_late
 "#;
 
-/// A missed customer who comes back.
+/// Refusals of the return of a missed customer.
 const RETURNS: &str = r#"
     staff open_counter
     manager take_ticket
@@ -195,7 +195,7 @@ const RETURNS: &str = r#"
     staff return number=A002 -> too_late
 "#;
 
-/// Requests for a number.
+/// Refusals of the statistics.
 const STATISTICS: &str = r#"
     manager take_ticket queue=b
     manager take_ticket queue=b -> queue_full
@@ -209,7 +209,7 @@ const STATISTICS: &str = r#"
     manager take_ticket -> queue_closed
 "#;
 
-/// Reading by other systems, and the replay of their webhooks.
+/// Refusals of reads by other systems, and of the replay of their webhooks.
 const READS: &str = r#"
     api feed query=after=nonsense -> malformed_request
     api feed_pages query=limit=0 -> malformed_request
@@ -229,7 +229,7 @@ const READS: &str = r#"
     api replay_webhook {"from": "yesterday"} -> malformed_request
 "#;
 
-/// Codes, and browsers that wait for a scan.
+/// Refusals of codes and of scan sessions.
 const SESSIONS: &str = r#"
     anybody open_scan_session {"queue": "nothing"} -> unknown_queue
     anybody open_scan_session {"queue": "a"} -> malformed_request
@@ -255,7 +255,7 @@ const SESSIONS: &str = r#"
     anybody open_scan_session {"queue": "a", "site": "hall", "uuid": "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"} -> session_expired
 "#;
 
-/// Acts of a ticket's holder behind its link.
+/// Refusals of acts of a ticket's holder.
 const HOLDER_ACTS: &str = r#"
     anybody held_ticket id=LINK
     anybody held_ticket id=x -> unknown_link
@@ -296,7 +296,7 @@ const HOLDER_ACTS: &str = r#"
     anybody give_up id=LINK -> ticket_ended
 "#;
 
-/// The holder who does not come; and one who leaves.
+/// Refusals of a holder who returns too late; leaving is still possible.
 const AFTER_HOURS: &str = "
     manager open_counter
     manager call_next
@@ -305,7 +305,8 @@ const AFTER_HOURS: &str = "
     anybody come_back id=LINK -> too_late
     anybody give_up id=LINK";
 
-/// Members of staff: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
+/// Refusals of managing members: `boss` manages everything, `ann` the hall, `bob` is staff at
+/// another site.
 const MEMBERS: &str = r#"
     manager change_member member=m_ann {"role": "manager", "sites": ["nowhere"]} -> unknown_site
     manager change_member member=m_ann {"role": "manager", "sites": ["other"]} -> not_your_site
@@ -355,7 +356,7 @@ pub async fn run(met: &Coverage) {
     check_settings_changed(met).await;
 }
 
-/// A site to whose ledger a newer program writes while the day goes on.
+/// Checks a site whose ledger receives entries of a newer program during the day.
 async fn check_newer_ledger(met: &Coverage) {
     let hall = Fixture::new(met).await;
     run_script(&hall, "", "manager take_ticket").await;
@@ -372,7 +373,7 @@ async fn check_newer_ledger(met: &Coverage) {
     }
 }
 
-/// WeChat makes no codes, or somebody else is having one made.
+/// Checks requests while WeChat creates no codes, and while another replica is creating one.
 async fn check_without_codes(met: &Coverage) {
     let hall = Fixture::new(met).await;
     run_script(&hall, "", "anybody qr query=queue=a&site=hall").await;
@@ -396,7 +397,7 @@ async fn check_without_codes(met: &Coverage) {
     tokio::join!(pending("door_svg"), pending("door_png"), pending("door_jpg"));
 }
 
-/// The owner takes a queue away in the middle of the day, or lets nobody return to it any more.
+/// Checks tickets whose queue is removed during the day, or no longer allows returns.
 async fn check_settings_changed(met: &Coverage) {
     let hall = Fixture::new(met).await;
     let set = |change: fn(&mut Rules)| {

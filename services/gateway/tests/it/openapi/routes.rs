@@ -1,4 +1,4 @@
-//! Paths and methods: those of the document, and no other.
+//! Tests of paths and methods: those of the document, and no other.
 
 use super::fixture::Fixture;
 use super::walk::{Coverage, DOCUMENT};

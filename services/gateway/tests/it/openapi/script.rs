@@ -1,18 +1,18 @@
-//! Scripts of requests and their outcomes, a line each.
+//! Interpreter of scripts, which have a request and its expected outcome in each line.
 //!
-//! `staff call counter=1 {"number":"A001"} -> wrong_state`: who, the operation, where, its body,
-//! and the refusal's code or `ok`, which it is without an arrow. `wait 20` lets seconds pass, and
-//! `SEEN` is the revision of the hall.
+//! An example is `staff call counter=1 {"number":"A001"} -> wrong_state`: the holder of the key,
+//! the operation, its parameters, its body, and the refusal's code. Without an arrow the outcome is
+//! `ok`. `wait 20` advances the clock by 20 s, and `SEEN` is the revision of the hall.
 
 use super::fixture::Fixture;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Plays a script, in which `WHO` is this one.
+/// Runs a script, in which `WHO` stands for this holder of a key.
 pub async fn run_script(hall: &Fixture, who: &str, script: &str) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(seconds) = line.strip_prefix("wait ") {
-            // The desk looks once more after what has just happened, and then sleeps.
+            // The worker evaluates the timers once more after the last command, and then sleeps.
             tokio::time::sleep(Duration::from_millis(200)).await;
             hall.clock.advance(Duration::from_secs(seconds.parse().unwrap()));
             continue;

@@ -1,4 +1,4 @@
-//! Asks the operations of the document, and holds every answer to what the document says of it.
+//! Client that calls the operations of the OpenAPI document and checks every answer against it.
 
 use super::fixture::key_of;
 use jsonschema::Validator;
@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// The answers that were met, by operation: a refusal's code, or the status.
+/// Answers received so far, by operation: a refusal's code, or the status.
 pub type Coverage = Arc<parking_lot::Mutex<BTreeSet<(String, String)>>>;
 
-/// The document as clients read it, whose schemas allow nothing that they do not name.
+/// The document as clients read it. Its schemas forbid fields that they do not name.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = paihao_gateway::http::api::document().clone();
     for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
@@ -24,7 +24,7 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     document
 });
 
-/// One operation of the document.
+/// Operation of the document.
 pub struct Operation {
     pub id: String,
     pub method: String,
@@ -33,7 +33,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The roles that may, if a key is needed.
+    /// Roles that may call the operation; `None` if it needs no key.
     pub fn roles(&self) -> Option<Vec<&str>> {
         Some(self.spec["x-roles"].as_array()?.iter().map(|role| role.as_str().unwrap()).collect())
     }
@@ -43,28 +43,29 @@ impl Operation {
         self.parameters().any(|parameter| parameter["name"] == "Idempotency-Key")
     }
 
-    /// True if it is about the ticket that a link opens, to whoever has the link.
+    /// True if it is for the holder of a ticket's link.
     pub fn is_for_ticket_holder(&self) -> bool {
         self.path.starts_with("/api/v1/tickets/")
     }
 
-    /// True if it is about the settings.
+    /// True if it belongs to the settings.
     pub fn is_for_settings(&self) -> bool {
         self.path.starts_with("/api/v1/book")
     }
 
-    /// A holder of a key that may ask it: a manager of the hall, or whoever has every site.
+    /// Holder of a key that may call the operation: a manager of the hall, or the owner, who has
+    /// every site.
     pub fn permitted_holder(&self) -> &'static str {
         let is_of_all = self.is_for_settings() && self.codes().contains("not_every_site");
         if is_of_all && self.id != "put_site" { "owner" } else { "manager" }
     }
 
-    /// True if it makes what is not there yet at this place of its path.
+    /// True if it creates the resource that this path parameter names.
     pub fn creates(&self, place: &str) -> bool {
         self.method == "PUT" && self.path.ends_with(&format!("{{{place}}}"))
     }
 
-    /// True if everybody may, as long as the page that asks is this server's own.
+    /// True if it is public, but only for pages of this server.
     pub fn is_same_origin_only(&self) -> bool {
         self.roles().is_none() && self.codes().contains("cross_site")
     }
@@ -79,7 +80,7 @@ impl Operation {
         self.spec["requestBody"]["content"].get("application/json").is_some()
     }
 
-    /// True if this stands between braces in its path.
+    /// True if its path has this parameter.
     pub fn has_path_parameter(&self, place: &str) -> bool {
         self.path.contains(&format!("{{{place}}}"))
     }
@@ -88,7 +89,7 @@ impl Operation {
         self.spec["parameters"].as_array().into_iter().flatten()
     }
 
-    /// Every code that it names.
+    /// Refusal codes that it names.
     pub fn codes(&self) -> BTreeSet<String> {
         let responses = self.spec["responses"].as_object().unwrap().values();
         let schemas = responses.filter_map(|response| {
@@ -99,14 +100,14 @@ impl Operation {
         codes.map(|code| code.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Every status without a refusal.
+    /// Statuses of success that it names.
     pub fn statuses(&self) -> BTreeSet<String> {
         let responses = self.spec["responses"].as_object().unwrap().keys();
         responses.filter(|status| status.starts_with('2')).cloned().collect()
     }
 }
 
-/// Every operation, by its id.
+/// All operations by their ids.
 pub static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| {
     let paths = DOCUMENT["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, methods)| {
@@ -124,31 +125,31 @@ pub static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| 
     operations.collect()
 });
 
-/// A gateway that is asked.
+/// Client of a gateway.
 pub struct ApiClient {
     pub url: String,
     pub http: Client,
     coverage: Coverage,
 }
 
-/// An answer, held to the document.
+/// Answer that has been checked against the document.
 #[derive(Debug)]
 pub struct ApiResponse {
     pub status: u16,
-    /// The body, if it is JSON; the event's data, of a stream.
+    /// Body, if it is JSON; of a stream, the first event with its data.
     pub body: Value,
-    /// The `ETag`.
+    /// Value of the `ETag` header.
     pub etag: Option<String>,
 }
 
 impl ApiResponse {
-    /// The refusal's code, or `ok`.
+    /// Code of the refusal, or `ok`.
     pub fn problem_code(&self) -> &str {
         self.body["code"].as_str().filter(|_| self.status >= 400).unwrap_or("ok")
     }
 }
 
-/// A question on its way.
+/// Request under construction.
 pub struct ApiRequest<'a> {
     client: &'a ApiClient,
     operation: &'static Operation,
@@ -165,7 +166,7 @@ impl ApiClient {
         ApiClient { url, http, coverage: met.clone() }
     }
 
-    /// The cookie of a browser that is logged in with somebody's key.
+    /// Logs in with a holder's key and returns the cookie.
     pub async fn log_in(&self, who: &str) -> String {
         let asked = self.http.post(format!("{}/api/v1/me/sessions", self.url));
         let answer = asked.bearer_auth(key_of(who)).send().await.unwrap();
@@ -173,7 +174,7 @@ impl ApiClient {
         cookie.split(';').next().unwrap().to_owned()
     }
 
-    /// Asks an operation at things that are there.
+    /// Starts a request to an operation, with parameters that name existing resources.
     pub fn request(&self, id: &str) -> ApiRequest<'_> {
         let operation = OPERATIONS.get(id).unwrap_or_else(|| panic!("no operation {id}"));
         let places = [
@@ -200,7 +201,7 @@ impl ApiClient {
         }
     }
 
-    /// A login that begins in a browser: its uuid, and the browser's cookie.
+    /// Begins a login in a browser and returns its uuid and the browser's cookie.
     pub async fn begin_login(&self) -> (String, String) {
         let asked = self.http.post(format!("{}/api/v1/logins", self.url));
         let answer = asked.header("x-paihao-page", "1").body("{}").send().await.unwrap();
@@ -213,19 +214,19 @@ impl ApiClient {
 }
 
 impl ApiRequest<'_> {
-    /// From a page of another site.
+    /// Makes the request one of another site's page.
     pub fn cross_site(mut self) -> Self {
         self.headers.retain(|(name, _)| name != "x-paihao-page");
         self
     }
 
-    /// At this instead.
+    /// Replaces a path parameter.
     pub fn path_parameter(mut self, place: &str, is: &str) -> Self {
         self.path_parameters.insert(place.to_owned(), is.to_owned());
         self
     }
 
-    /// With the key of somebody.
+    /// Adds the key of a holder.
     pub fn with_key_of(self, who: &str) -> Self {
         self.header("authorization", &format!("Bearer {}", key_of(who)))
     }
@@ -249,7 +250,7 @@ impl ApiRequest<'_> {
         self
     }
 
-    /// Sends it, and holds the answer to the document.
+    /// Sends the request and checks the answer against the document.
     pub async fn send(self) -> ApiResponse {
         let Operation { id, method, path, .. } = self.operation;
         let path = self.path_parameters.iter().fold(path.clone(), |path, (place, is)| {
@@ -282,7 +283,7 @@ fn percent_encode(place: &str) -> String {
     place.bytes().map(byte).collect()
 }
 
-/// Panics if the document does not know such an answer of the operation.
+/// Checks an answer. Panics if the operation's document has no such answer.
 async fn check_response(operation: &Operation, asked: &str, response: Response) -> ApiResponse {
     let status = response.status().as_u16();
     let named = |header: &str| {
@@ -323,7 +324,7 @@ async fn check_response(operation: &Operation, asked: &str, response: Response) 
     ApiResponse { status, body, etag: tag }
 }
 
-/// The first event of a stream that has data.
+/// Returns the first event of a stream that has data.
 async fn first_event(mut response: Response) -> (String, Value) {
     let mut text = String::new();
     loop {
@@ -340,7 +341,7 @@ async fn first_event(mut response: Response) -> (String, Value) {
     }
 }
 
-/// Panics if a schema of the document does not allow the value.
+/// Panics if the schema does not allow the value.
 pub fn assert_valid(asked: &str, schema: &Value, value: &Value) {
     static VALIDATORS: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Validator>>>> =
         LazyLock::new(Default::default);

@@ -1,5 +1,5 @@
-//! A changed setting counts from the next decision on, at every replica; of two that change the
-//! same thing, one is told to look again.
+//! Tests that a changed setting applies from the next decision on at every replica, and that one of
+//! two concurrent changes of the same document is refused.
 
 use super::client::{MANAGER_KEY, OWNER_KEY, STAFF_KEY, SettingsClient, send};
 use crate::support::cluster::Cluster;
@@ -64,7 +64,7 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     let refused = take_ticket(&two, "loan", "dan").await.unwrap_err();
     assert!(matches!(refused, SubmitError::Refused(_)), "{refused:?}");
 
-    // A replica that begins later knows all of it.
+    // A replica that starts later knows all changes.
     let late = SettingsClient::start(&shop).await;
     assert!(!late.engine.settings("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
     let changes = late.get("/book/changes?site=hall").await;
@@ -151,7 +151,7 @@ async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
     assert_eq!(send(gone).await.status, 200);
     assert!(two.engine.settings("kiosk").is_none());
     assert_eq!(two.get(path).await.problem_code(), "unknown_site");
-    // It may come back, and continues where its revisions were.
+    // The site can be created again, and its revisions continue.
     let back = send(two.request(Method::PUT, path, OWNER_KEY).json(&site)).await;
     assert_eq!(back.status, 200, "{}", back.text);
     assert!(two.engine.settings("kiosk").is_some());

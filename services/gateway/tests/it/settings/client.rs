@@ -1,4 +1,4 @@
-//! A client of one gateway's settings API, and the configuration under it.
+//! Client of a gateway's settings API, with a base configuration.
 
 use crate::support::cluster::Cluster;
 use paihao_chassis::config::ConfigProblems;
@@ -14,14 +14,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Opens every site, as a manager.
+/// Key of a manager of every site.
 pub const OWNER_KEY: &str = "the-key-of-the-owner";
-/// Opens the hall, as a manager.
+/// Key of a manager of the hall.
 pub const MANAGER_KEY: &str = "the-key-of-the-hall";
-/// Opens the hall, as staff at its first counter.
+/// Key of staff at the hall's first counter.
 pub const STAFF_KEY: &str = "the-key-of-a-counter";
 
-/// The usual configuration.
+/// Base configuration.
 pub const BASE_SETTINGS: &str = "
 [accounts.shop]
 [accounts.other]
@@ -36,7 +36,7 @@ name = '1号窗口'
 queues = ['cash']
 ";
 
-/// One gateway, and what is asked of it.
+/// Gateway with a client of its API.
 pub struct SettingsClient {
     pub engine: Engine,
     url: String,
@@ -78,7 +78,7 @@ fn deployment_settings(base: &str) -> DeploymentSettings {
     }
 }
 
-/// An answer of the API.
+/// Answer of the API.
 pub struct ApiResponse {
     pub status: u16,
     pub etag: Option<String>,
@@ -93,12 +93,12 @@ impl ApiResponse {
 }
 
 impl SettingsClient {
-    /// A further gateway of the usual configuration.
+    /// Starts a further gateway with the base configuration.
     pub async fn start(cluster: &Cluster) -> SettingsClient {
         SettingsClient::start_with(cluster, BASE_SETTINGS).await
     }
 
-    /// A further gateway of another configuration.
+    /// Starts a further gateway with another configuration.
     pub async fn start_with(cluster: &Cluster, base: &str) -> SettingsClient {
         let gateway = cluster.start(cluster.setup(deployment_settings(base))).await;
         SettingsClient { url: gateway.api(""), engine: gateway.engine, http: gateway.http }
@@ -112,7 +112,7 @@ impl SettingsClient {
         send(self.request(Method::GET, path, OWNER_KEY)).await
     }
 
-    /// Puts something where its newest revision was seen.
+    /// Puts a document with the newest revision of the hall as its precondition.
     pub async fn put(&self, path: &str, body: Value) -> ApiResponse {
         let seen = self.get("/book/sites/hall").await.etag.unwrap();
         send(self.request(Method::PUT, path, OWNER_KEY).header("If-Match", seen).json(&body)).await

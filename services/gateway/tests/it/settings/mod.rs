@@ -1,4 +1,4 @@
-//! Settings of running gateways: changed through the API, followed by every replica.
+//! Tests of settings that are changed through the API and followed by every replica.
 
 mod client;
 

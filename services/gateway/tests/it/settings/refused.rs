@@ -1,4 +1,4 @@
-//! Set-ups that contradict themselves: each is refused by name, and nothing of it is written.
+//! Tests of settings that contradict themselves: each is refused by name, and nothing is written.
 
 use super::client::{OWNER_KEY, STAFF_KEY, SettingsClient, send};
 use crate::support::cluster::Cluster;
@@ -66,7 +66,7 @@ async fn every_contradiction_is_named_with_where_it_stands() {
     assert_eq!(gateway.get("/book/sites/hall").await.etag.unwrap(), "\"0\"", "nothing was written");
 }
 
-/// Alone, as a part of a site, and in a file: one check, one code.
+/// The same contradiction has one code as a part, within a site, and within a file.
 #[tokio::test]
 async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
     let shop = Cluster::new();

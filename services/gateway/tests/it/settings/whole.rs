@@ -1,4 +1,4 @@
-//! The whole book as one file, out of one system and into another; and words before they are said.
+//! Tests of the export and import of all settings as one file, and of previews of notices.
 
 use super::client::{OWNER_KEY, STAFF_KEY, SettingsClient, send};
 use crate::support::cluster::Cluster;

@@ -1,4 +1,4 @@
-//! A cluster of gateways over one embedded ledger, which any subject starts in the same way.
+//! Cluster of gateways over one embedded ledger, the basis of all tests.
 
 use super::engine::{MORNING_MS, open_ledger};
 use super::gateway::Gateway;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-/// A ledger, and what its gateways share besides.
+/// Ledger, clock and tasks that the gateways of a test share.
 pub struct Cluster {
     pub ledger: Arc<SqliteLedger>,
     pub clock: ManualClock,
@@ -27,7 +27,7 @@ pub struct Cluster {
     _folder: TempDir,
 }
 
-/// Everything that one gateway is started with and a test may replace.
+/// Parameters of one gateway, which a test may replace.
 pub struct GatewaySetup {
     pub deployment: DeploymentSettings,
     pub settings: Settings,
@@ -37,7 +37,7 @@ pub struct GatewaySetup {
 }
 
 impl Cluster {
-    /// An empty ledger in the morning.
+    /// Creates a cluster with an empty ledger in the morning.
     #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
     pub fn new() -> Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -47,7 +47,7 @@ impl Cluster {
         Cluster { ledger, clock, http, tasks: Tasks::new(), _folder: folder }
     }
 
-    /// The usual setup: a cache of its own, the cluster's clock, no limits and no access token.
+    /// Returns the usual setup: its own cache, the cluster's clock, no limits and no access token.
     pub fn setup(&self, deployment: DeploymentSettings) -> GatewaySetup {
         let wechat = Client::new(ClientOptions::default()).unwrap();
         GatewaySetup {
@@ -60,7 +60,7 @@ impl Cluster {
                 public_url: None,
                 simulator_url: None,
                 login: Default::default(),
-                trusted_proxies: Vec::new(),
+                trusted_proxies: Default::default(),
                 frame_ancestors: Vec::new(),
                 limits: Default::default(),
             },

@@ -1,4 +1,4 @@
-//! Engines of one hall over a shared ledger, and the commands that tests send to them.
+//! Engines of one site over a shared ledger, and the commands that tests send to them.
 
 use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;
@@ -26,7 +26,7 @@ pub fn deployment_settings() -> DeploymentSettings {
     settings_with_queue(QueueRules::new("存取款", "A"))
 }
 
-/// The same hall with a queue of other rules.
+/// Settings of the hall with these rules of its queue.
 pub fn settings_with_queue(queue: QueueRules) -> DeploymentSettings {
     let counter = |name: &str| CounterRules::new(name, vec![QueueId::new("a")]);
     let rules = Rules {
@@ -50,7 +50,7 @@ pub fn settings_with_queue(queue: QueueRules) -> DeploymentSettings {
     }
 }
 
-/// An embedded ledger in a folder that leaves by itself.
+/// Opens an embedded ledger in a temporary folder.
 pub fn open_ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let now = clock.clone();
@@ -58,12 +58,12 @@ pub fn open_ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
     (Arc::new(SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap()), folder)
 }
 
-/// A replica that has read what there is.
+/// Starts a replica and waits until it has caught up.
 pub async fn start_engine(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
     start_engine_with(&deployment_settings(), ledger, clock).await
 }
 
-/// A replica of another book.
+/// Starts a replica with other settings.
 pub async fn start_engine_with(
     book: &DeploymentSettings,
     ledger: Arc<dyn Ledger>,
@@ -72,7 +72,7 @@ pub async fn start_engine_with(
     start_engine_on_clock(book, ledger, Arc::new(clock.clone())).await
 }
 
-/// A replica of a book by any clock.
+/// Starts a replica with these settings and any clock.
 pub async fn start_engine_on_clock(
     book: &DeploymentSettings,
     ledger: Arc<dyn Ledger>,
@@ -116,7 +116,7 @@ pub fn finish(counter: CounterId) -> Act {
     Act::Finish(CounterTicket { counter, number: None })
 }
 
-/// The number a command led to.
+/// Returns the number that a command led to.
 pub fn ticket_number(answer: Result<CommandOutcome, SubmitError>) -> String {
     match answer.unwrap().outcome {
         Outcome::Holding { number, .. } | Outcome::Called { number, .. } => number.to_string(),
@@ -124,7 +124,7 @@ pub fn ticket_number(answer: Result<CommandOutcome, SubmitError>) -> String {
     }
 }
 
-/// The digest of the hall once the replica has read to the ledger's end.
+/// Returns the digest of the hall once the replica has read to the end of the ledger.
 pub async fn digest(lines: &Engine, ledger: &dyn Ledger) -> String {
     let head = ledger.head(&paihao_contracts::streams::LEDGER).await.unwrap();
     let mut views = lines.watch("hall").unwrap();

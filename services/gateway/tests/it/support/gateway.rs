@@ -1,4 +1,4 @@
-//! A gateway of the hall, asked over HTTP with the keys of its staff.
+//! Gateway of the hall, called over HTTP with the keys of its staff.
 
 use super::cluster::{Cluster, GatewaySetup};
 use super::engine;
@@ -16,21 +16,21 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 pub const MANAGER_KEY: &str = "a-key-of-the-tests-alone";
-/// Of somebody who may sit at the first counter only.
+/// Key of staff limited to the first counter.
 pub const STAFF_KEY: &str = "a-key-of-the-first-counter";
 
-/// One gateway.
+/// Running gateway.
 pub struct Gateway {
     pub engine: Engine,
     pub visits: VisitProjection,
     pub delivery_status: DeliveryStatusProjection,
-    /// The address under which its pages and its API are.
+    /// Base address of its pages and its API.
     pub url: String,
     pub http: reqwest::Client,
 }
 
 impl Cluster {
-    /// The setup of a gateway of the hall.
+    /// Returns the setup of a gateway of the hall.
     pub fn hall_setup(&self) -> GatewaySetup {
         let mut deployment = engine::deployment_settings();
         let opens = |site: &str| [site.to_owned()].into();
@@ -45,12 +45,12 @@ impl Cluster {
         setup
     }
 
-    /// A further gateway of the hall, which has read what there is.
+    /// Starts a further gateway of the hall and waits until it has caught up.
     pub async fn start_gateway(&self) -> Gateway {
         self.start(self.hall_setup()).await
     }
 
-    /// The public form of everything that the ledger holds of the hall.
+    /// Returns the hall's entries in the ledger as public events.
     pub async fn public_events(&self) -> Vec<Value> {
         let head = self.ledger.head(&LEDGER).await.unwrap();
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await.unwrap();
@@ -70,27 +70,27 @@ impl Cluster {
 }
 
 impl Gateway {
-    /// The address of something in the API.
+    /// Returns an address of the API.
     pub fn api(&self, path: &str) -> String {
         format!("{}/api/v1{path}", self.url)
     }
 
-    /// Asks for something of the hall, with its key.
+    /// Builds a GET below the hall with the manager's key.
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.get_with_key(path, MANAGER_KEY)
     }
 
-    /// The same with another key.
+    /// Builds a GET below the hall with another key.
     pub fn get_with_key(&self, path: &str, key: &str) -> RequestBuilder {
         self.http.get(self.api(&format!("/sites/hall{path}"))).bearer_auth(key)
     }
 
-    /// Asks for something that needs no key, by its path behind `/api/v1`.
+    /// Builds a GET without a key, by its path below `/api/v1`.
     pub fn get_public(&self, path: &str) -> RequestBuilder {
         self.http.get(self.api(path))
     }
 
-    /// Wishes for something that needs no key.
+    /// Builds a POST without a key, by its path below `/api/v1`.
     pub fn post_public(&self, path: &str) -> RequestBuilder {
         self.http.post(self.api(path))
     }

@@ -1,4 +1,4 @@
-//! Support of all subjects: engines and gateways over one ledger, without any network but loopback.
+//! Support of all tests: engines and gateways over one ledger, with no network but loopback.
 
 pub mod cluster;
 pub mod engine;
@@ -6,7 +6,7 @@ pub mod gateway;
 
 use std::time::Duration;
 
-/// Waits for what a gateway does, or hears from another one, in a moment.
+/// Waits for an effect of a gateway that takes a moment, such as following another replica.
 pub async fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) {
     harness::wait_until(what, Duration::from_secs(30), condition).await;
 }

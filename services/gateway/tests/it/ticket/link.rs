@@ -1,4 +1,4 @@
-//! The ticket link: what it opens, and for whom.
+//! Tests of the ticket link: the pages and acts that it opens, and for whom.
 
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, command, finish};
@@ -10,14 +10,14 @@ use paihao_domain::{
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-/// The key of somebody's ticket in these tests.
+/// Key of a person's ticket.
 fn ticket_key(person: &str) -> [u8; 16] {
     let mut key = [0x5a; 16];
     key[..person.len()].copy_from_slice(person.as_bytes());
     key
 }
 
-/// Somebody takes a number; the path of its ticket in the API.
+/// Takes a number for a person and returns the path of the ticket in the API.
 async fn join(gateway: &Gateway, person: &str) -> String {
     let act = Act::Take {
         queue: QueueId::new("a"),
@@ -67,7 +67,7 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
             && !told.to_string().contains(&hex::encode(ticket_key("ben")))
     );
 
-    // The same words for everything that is not a ticket's link.
+    // The answer is the same for everything that is not a ticket's link.
     let (_, no) = get(&one, "/tickets/hall/nothing").await;
     let mine = ann.rsplit('-').next().unwrap();
     let day = ann.rsplit('/').next().unwrap().split('-').next().unwrap();
@@ -142,7 +142,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
     let ann = join(&gateway, "ann").await;
     join(&gateway, "ben").await;
     let mut wishes = 0;
-    // Every act that is offered is done at a copy of the site, every other one is refused.
+    // Each act is tried on a copy of the site: an offered one is allowed, any other is refused.
     let mut agrees = async || {
         let (_, told) = get(&gateway, &ann).await;
         let site = gateway.engine.snapshot("hall").unwrap().site;
@@ -160,7 +160,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
             let now = book.calendar.at(crate::support::engine::MORNING_MS);
             let allowed = paihao_domain::decide(&site, &book.rules, &wish, &now).is_ok();
             let offered = told["may"].as_array().unwrap().contains(&json!(name));
-            // A mark on a live ticket does no harm, and is not offered where it has no meaning.
+            // A mark on a live ticket is always allowed, but is not offered if it has no meaning.
             let fits = allowed == offered || name == "tell-me" && allowed;
             assert!(fits, "{name} while {}: {allowed}, {offered}", told["state"]);
         }
@@ -187,7 +187,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
     agrees().await;
 }
 
-/// The next event of this name in a stream.
+/// Returns the next event of this name in a stream.
 async fn next_event(stream: &mut EventStream, name: &str) -> Value {
     loop {
         while let Some(end) = stream.buffer.find("\n\n") {
@@ -227,7 +227,7 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     submit_as_manager(&gateway, "call ann", Act::CallNext(counter())).await;
     while next_event(&mut phone, "ticket").await["ahead"] != 0 {}
-    // The call was a mistake: one more ahead, and the page can say why.
+    // The call was a mistake: there is one more ahead, and the page can give the reason.
     submit_as_manager(
         &gateway,
         "back",
@@ -244,7 +244,7 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     assert_eq!((&told["moves"][0]["more"], &told["moves"][0]["own"]), (&json!(1), &json!(false)));
     assert!(!told["moves"].to_string().contains("A001"), "nobody else's number: {told}");
 
-    // A connection that was lost begins again with how it stands now.
+    // A new connection begins with the current state.
     drop(phone);
     let ticket = TicketId(2);
     let call = Act::CallTicket { counter: counter(), ticket, reason: Some("急".into()) };

@@ -1,4 +1,4 @@
-//! One ticket as its holder sees it behind the link, and the notices about it as staff see them.
+//! Tests of a ticket as its holder sees it behind the link, and of its notices as staff see them.
 
 mod link;
 mod notices;

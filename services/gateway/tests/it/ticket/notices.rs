@@ -1,4 +1,4 @@
-//! Delivery status of notices, as staff read it.
+//! Tests of the delivery status of notices, as staff read it.
 
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, take_ticket};

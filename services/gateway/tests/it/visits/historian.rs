@@ -1,4 +1,4 @@
-//! Writes the history as the notifier's historian may: whole, twice, or backwards.
+//! Writer of the visit log in the notifier's place: complete, repeated, or backwards.
 
 use crate::support::cluster::Cluster;
 use futures::StreamExt;
@@ -7,7 +7,7 @@ use paihao_contracts::streams::{HISTORY, LEDGER};
 use paihao_contracts::visit::{HistoryEntry, history_entry};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 
-/// The visits in the ledger, in order.
+/// Returns the visits in the ledger, in order.
 pub async fn history_entries(hall: &Cluster) -> Vec<(Subject, HistoryEntry)> {
     let head = hall.ledger.head(&LEDGER).await.unwrap();
     let mut entries = hall.ledger.follow(&LEDGER, Position::START).await.unwrap();
@@ -21,7 +21,7 @@ pub async fn history_entries(hall: &Cluster) -> Vec<(Subject, HistoryEntry)> {
     said
 }
 
-/// Writes this; returns where the last of it stands.
+/// Appends entries to the visit log and returns the position of the last.
 pub async fn append_history(
     hall: &Cluster,
     said: impl IntoIterator<Item = (Subject, HistoryEntry)>,

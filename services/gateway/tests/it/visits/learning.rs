@@ -1,4 +1,4 @@
-//! A gateway learns from the history what people are told, and knows it again after a restart.
+//! Tests that a gateway learns forecasts from the visit log, and again after a restart.
 
 use super::historian::{append_history, history_entries};
 use crate::support::cluster::Cluster;
@@ -20,7 +20,7 @@ async fn quoted_wait(gateway: &Gateway, person: &str) -> QuotedWait {
     }
 }
 
-/// The queue's owner said three minutes each; it takes twenty.
+/// Runs a day on which services take twenty minutes, although the owner configured three.
 async fn run_slow_day(hall: &Cluster, gateway: &Gateway) {
     let lines = &gateway.engine;
     lines.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
@@ -48,7 +48,7 @@ async fn what_visits_taught_changes_what_the_next_one_is_told_and_is_read_again_
     let range = warm.estimate.unwrap();
     assert!(!warm.cold && range.low >= 20, "{warm:?}");
 
-    // Who would join now is told the same, on every screen.
+    // Somebody who joins now is shown the same estimate everywhere.
     let (_, seen) = gateway.get_json("").await;
     let queue = &seen["queues"][0];
     assert!(queue["minutes"][0].as_u64().unwrap() >= 20, "{queue}");

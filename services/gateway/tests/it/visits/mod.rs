@@ -1,4 +1,4 @@
-//! Forecasts and statistics that a gateway draws from finished visits.
+//! Tests of forecasts and statistics from finished visits.
 
 mod historian;
 mod learning;

@@ -1,4 +1,4 @@
-//! A small day's figures are those that were reckoned by hand.
+//! Tests of the statistics of a small day, computed by hand.
 
 use super::historian::{append_history, history_entries};
 use crate::support::cluster::Cluster;
@@ -23,9 +23,9 @@ fn served_ticket(counter: CounterId) -> CounterTicket {
     CounterTicket { counter, number: None }
 }
 
-/// From 10:00 on: ann waits 2 minutes and is served for 7; ben waits 10 and is served for 20 (and
-/// his end is taken back, and comes again); cai leaves; dan, missed for good, and eva, who is
-/// called from behind the others and is still served at the end; fay waits.
+/// Runs a day from 10:00 on. Ann waits for 2 minutes and is served for 7. Ben waits for 10 and is
+/// served for 20; his end is undone and repeated. Cai leaves. Dan is missed for good. Eva is called
+/// from behind the others and is still served at the end. Fay waits.
 async fn run_day(hall: &Cluster, gateway: &Gateway) {
     let m = |minutes, what| submit_after(hall, gateway, minutes, what);
     m(0, at_counter("1", Act::OpenCounter, "1")).await;
@@ -41,7 +41,7 @@ async fn run_day(hall: &Cluster, gateway: &Gateway) {
     m(20, at_counter("1", finish, "7")).await;
     m(0, command("undo", Act::Undo(TicketId(2)))).await;
     m(0, at_counter("1", finish, "8")).await;
-    // 10:30.
+    // It is 10:30.
     m(30, take_ticket("dan")).await;
     m(0, take_ticket("eva")).await;
     m(0, take_ticket("fay")).await;
@@ -80,9 +80,9 @@ async fn a_small_day_adds_up() {
     let expected = json!({
         "taken": 6, "served": 2, "missed": 0, "left": 2, "void": 0, "here": 2,
         "unanswered_calls": 1,
-        // ann 2, ben 10, dan 2 minutes.
+        // The waits are ann 2, ben 10 and dan 2 minutes.
         "waiting": {"count": 3, "median_s": 120, "p90_s": 600},
-        // ann 7, ben 20.
+        // The services are ann 7 and ben 20 minutes.
         "serving": {"count": 2, "median_s": 420, "p90_s": 1200},
         "overtaken": {"people": 1, "priority": 0, "returned": 0, "transferred": 0, "resumed": 0,
                       "taken_back": 0, "out_of_order": 1},
@@ -92,8 +92,8 @@ async fn a_small_day_adds_up() {
         assert_eq!(&day["total"][figure], value, "{figure}");
         assert_eq!(&day["all_queues"][0][figure], value, "{figure}");
     }
-    // Only ben had to wait and was called: told 5 to 7 minutes, and it was ten. Dan and whoever
-    // came with him found a free counter.
+    // Only ben had to wait and was called: he was quoted 5 to 7 minutes and waited for ten. Dan and
+    // the people who came with him found a free counter.
     let estimate = json!({"count": 1, "kept": 0.0, "mean_error_minutes": 5.0,
         "median_error_minutes": 5.25, "bias_minutes": -5.0});
     assert_eq!(row["estimate"], estimate);

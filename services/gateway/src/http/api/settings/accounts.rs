@@ -1,6 +1,6 @@
 //! Settings of an account: replies, templates and texts. Its credentials stay in the configuration.
 
-use super::{UnreadRequest, put_operation, read_operation};
+use super::request::{UnreadRequest, put_operation, read_operation};
 use crate::http::access::Owner;
 use crate::http::openapi::Routes;
 use crate::http::openapi::WithEtag;

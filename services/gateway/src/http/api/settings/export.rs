@@ -1,6 +1,6 @@
 //! Export and import of all settings, one file in the form of the configuration; and their changes.
 
-use super::{UnreadRequest, malformed, read_operation};
+use super::request::{UnreadRequest, malformed, read_operation};
 use crate::http::access::{Authorized, ManagerScope, Owner};
 use crate::http::openapi::WithEtag;
 use crate::http::openapi::{Routes, endpoint};

@@ -1,6 +1,6 @@
 //! Preview of a notice as a customer sees it in WeChat, rendered by the notifier's code.
 
-use super::MAX_BODY_BYTES;
+use super::request::MAX_BODY_BYTES;
 use crate::http::access::{ManagerScope, SiteAccess};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};

@@ -1,7 +1,9 @@
 //! A site's set-up: as one document, and its queues, counters, words and hours by themselves. Each
 //! change of a part is a change of the whole document: one revision, and one check.
 
-use super::{SettingsRequest, UnreadRequest, delete_operation, put_operation, read_operation};
+use super::request::{
+    SettingsRequest, UnreadRequest, delete_operation, put_operation, read_operation,
+};
 use crate::http::access::{Authorized, ManagerScope, Owner, SiteAccess};
 use crate::http::openapi::WithEtag;
 use crate::http::openapi::{Operation, Routes, endpoint};
