@@ -1,7 +1,7 @@
 //! Port for fetching tokens, implemented by the WeChat client.
 
-use crate::Account;
 use crate::decide::Channel;
+use crate::settings::Account;
 use async_trait::async_trait;
 use paihao_wechat::{CallError, Client, IssuedToken};
 

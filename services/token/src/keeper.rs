@@ -1,10 +1,10 @@
 //! Keeper of one account: acquires the lease, and refreshes the stored token while it holds it.
 
 use crate::alarm::Alarm;
-use crate::decide::{Action, KeeperState, RefreshPolicy};
+use crate::decide::{Action, Channel, KeeperState, RefreshPolicy};
 use crate::fetching::Issuer;
+use crate::settings::Account;
 use crate::store::{Store, StoredToken, WriteOutcome};
-use crate::{Account, Channel};
 use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;

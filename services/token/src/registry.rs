@@ -3,8 +3,9 @@
 
 use crate::decide::{Channel, RefreshPolicy};
 use crate::keeper::{Keeper, KeeperSignals};
+use crate::ports::Ports;
+use crate::settings::{Account, Settings};
 use crate::store::Store;
-use crate::{Account, Ports, Settings};
 use paihao_chassis::{Tasks, entropy};
 use parking_lot::Mutex;
 use std::collections::HashMap;

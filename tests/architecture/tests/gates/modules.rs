@@ -73,18 +73,20 @@ const RULES: [Rules; 4] = [
     Rules {
         package: "services/token",
         arrows: &[
-            ("lib", &["decide", "fetching", "reports", "registry"]),
+            ("lib", &["ports", "registry", "reports", "settings"]),
             ("server", &["lib"]),
             ("reports", &["registry"]),
-            ("registry", &["decide", "keeper", "store"]),
-            ("keeper", &["alarm", "decide", "fetching", "store"]),
-            ("fetching", &["decide"]),
+            ("registry", &["decide", "keeper", "ports", "settings", "store"]),
+            ("keeper", &["alarm", "decide", "fetching", "settings", "store"]),
+            ("ports", &["fetching"]),
+            ("fetching", &["decide", "settings"]),
+            ("settings", &["decide"]),
             ("alarm", &[]),
             ("decide", &[]),
             ("store", &[]),
         ],
-        to_remove: &[("fetching", &["lib"]), ("keeper", &["lib"]), ("registry", &["lib"])],
-        max_in_circles: 8,
+        to_remove: &[],
+        max_in_circles: 3,
     },
     // Functions over the whole site, what they say and are told, and below both the types.
     Rules {
