@@ -94,9 +94,10 @@ pub fn unseal(key: &str, appid: &str, sealed: &str) -> Result<Vec<u8>, &'static 
     let declared = text.get(16..20).ok_or("Encrypt is too short")?;
     let length = u32::from_be_bytes(declared.try_into().expect("four bytes")) as usize;
     let message = text.get(20..20 + length).ok_or("the length in Encrypt is wrong")?;
-    match text[20 + length..] == *appid.as_bytes() {
-        true => Ok(message.to_vec()),
-        false => Err("the appid in Encrypt is another"),
+    if text[20 + length..] == *appid.as_bytes() {
+        Ok(message.to_vec())
+    } else {
+        Err("the appid in Encrypt is another")
     }
 }
 

@@ -79,9 +79,10 @@ fn check_invariants(message: &Message, input: &[u8]) -> Result<(), String> {
     if input.len() > MAX_BODY_BYTES {
         return Err("it was larger than the limit".into());
     }
-    match message.to_user.is_empty() || message.from_user.expose().is_empty() {
-        true => Err("it names nobody".into()),
-        false => Ok(()),
+    if message.to_user.is_empty() || message.from_user.expose().is_empty() {
+        Err("it names nobody".into())
+    } else {
+        Ok(())
     }
 }
 

@@ -48,9 +48,10 @@ pub(super) fn decode(payload: &[u8]) -> Result<Vec<d::Decision>, DecodeError> {
             });
         }
     };
-    match commit.v > c::COMMIT_VERSION {
-        true => Err(DecodeError::NewerVersion(commit.v)),
-        false => commit.decisions.into_iter().map(decision_from_stored).collect(),
+    if commit.v > c::COMMIT_VERSION {
+        Err(DecodeError::NewerVersion(commit.v))
+    } else {
+        commit.decisions.into_iter().map(decision_from_stored).collect()
     }
 }
 

@@ -61,9 +61,10 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
             templates: notices.template_count,
             last: notices.last_template_at.map(|at| at.0),
             expected: notices.expected_turn_at.map(|at| at.0),
-            told: match notices.count_by_kind.iter().all(|count| *count == 0) {
-                true => Vec::new(),
-                false => notices.count_by_kind.to_vec(),
+            told: if notices.count_by_kind.iter().all(|count| *count == 0) {
+                Vec::new()
+            } else {
+                notices.count_by_kind.to_vec()
             },
             call: notices.last_call,
         },

@@ -72,10 +72,7 @@ impl PointInTimeReader {
         let (view, saw_the_day_open) = replayed.map_err(|_| ReplayError::Unavailable)??;
         // A day whose first entry has aged out is whole only if it began within the retention.
         let day = |ms| book.calendar.at(ms).day();
-        match saw_the_day_open || day(oldest) < day(at_ms) {
-            true => Ok(view),
-            false => Err(ReplayError::Gone),
-        }
+        if saw_the_day_open || day(oldest) < day(at_ms) { Ok(view) } else { Err(ReplayError::Gone) }
     }
 
     /// Replays every entry until `at_ms`. The flag says whether one of them opened the day of

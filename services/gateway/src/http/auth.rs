@@ -200,10 +200,8 @@ fn program_principal(key: &ApiKey) -> Principal {
 pub(crate) const PROGRAM_KEY_PREFIX: &str = "paihao_";
 
 fn configured_key_principal(key: &StaffKey) -> Principal {
-    let opens = match key.grants_all_sites() {
-        true => SiteScope::All,
-        false => SiteScope::Only(key.sites.clone()),
-    };
+    let opens =
+        if key.grants_all_sites() { SiteScope::All } else { SiteScope::Only(key.sites.clone()) };
     Principal {
         name: key.name.as_str().into(),
         actor: key.actor.clone(),

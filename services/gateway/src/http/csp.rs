@@ -39,9 +39,10 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let host = host.and_then(|host| host.parse::<axum::http::uri::Authority>().ok());
-        match host.is_some_and(|host| !host.as_str().contains(['@', '*', ';', ','])) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(InvalidOrigin),
+        if host.is_some_and(|host| !host.as_str().contains(['@', '*', ';', ','])) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidOrigin)
         }
     }
 }

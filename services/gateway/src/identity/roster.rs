@@ -160,9 +160,10 @@ pub(crate) fn member_actor(member: &Member) -> Actor {
 
 /// Returns the actor that a program is.
 pub(crate) fn program_actor(key: &ApiKey) -> Actor {
-    let scope = match key.counters.is_empty() {
-        true => ApiScope::Manager,
-        false => ApiScope::Counters(counter_ids(&key.counters)),
+    let scope = if key.counters.is_empty() {
+        ApiScope::Manager
+    } else {
+        ApiScope::Counters(counter_ids(&key.counters))
     };
     Actor::Api { name: key.id.as_str().into(), scope }
 }

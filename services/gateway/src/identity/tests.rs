@@ -77,9 +77,8 @@ async fn replicas_have_one_secret_and_of_two_first_managers_one_is_the_first() {
     let person = one.loaded().await.unwrap().person_hash("shop", "oAnn").unwrap();
     assert_eq!(other.loaded().await.unwrap().person_hash("shop", "oAnn").unwrap(), person);
     let first = |id: &'static str| {
-        move |roster: &super::roster::Roster| match roster.has_had_members() {
-            true => Err(NotFirst),
-            false => Ok(Some(joined_event(id))),
+        move |roster: &super::roster::Roster| {
+            if roster.has_had_members() { Err(NotFirst) } else { Ok(Some(joined_event(id))) }
         }
     };
     let (a, b) =

@@ -107,10 +107,10 @@ impl ScanSessions {
             (streams::scan_session_key(&uuid.to_string()), works_for + EXPIRED_SESSION_RETENTION);
         let way_back = Bytes::from(uuid.to_string());
         self.cache.put(&streams::scene_key(&session.scene), way_back, kept).await?;
-        match self.cache.put_if_absent(&key, encode(&session), kept).await? {
-            true => Ok(session),
-            // Another request with the same uuid was faster: its code is the one to show.
-            false => self.find(uuid).await,
+        if self.cache.put_if_absent(&key, encode(&session), kept).await? {
+            Ok(session)
+        } else {
+            self.find(uuid).await
         }
     }
 
@@ -131,9 +131,10 @@ impl ScanSessions {
         let session: ScanSession = stored
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .ok_or(SessionError::Unknown)?;
-        match session.expires_at <= self.clock.now_ms() {
-            true => Err(SessionError::Expired),
-            false => Ok(session),
+        if session.expires_at <= self.clock.now_ms() {
+            Err(SessionError::Expired)
+        } else {
+            Ok(session)
         }
     }
 

@@ -38,9 +38,10 @@ impl SettingsFile {
 
 /// Parses a file; an error names every key that is wrong.
 pub fn parse(text: &str, is_toml: bool) -> Result<SettingsFile, ConfigError> {
-    match is_toml {
-        true => Layers::default().text("in the file", text).read(),
-        false => Layers::default().json("in the file", text).read(),
+    if is_toml {
+        Layers::default().text("in the file", text).read()
+    } else {
+        Layers::default().json("in the file", text).read()
     }
 }
 

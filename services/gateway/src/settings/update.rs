@@ -151,15 +151,16 @@ impl SettingsEditor {
         {
             let same = before.idempotency.as_ref().map(|wish| &wish.request)
                 == asked.idempotency.as_ref().map(|wish| &wish.request);
-            return match same && before.of == of && before.id == id {
-                true => Ok(SettingsUpdateResult {
+            return if same && before.of == of && before.id == id {
+                Ok(SettingsUpdateResult {
                     of,
                     id: id.to_owned(),
                     revision: before.revision,
                     dry_run: false,
                     changed: before.changed.clone(),
-                }),
-                false => Err(UpdateError::RequestIdReused),
+                })
+            } else {
+                Err(UpdateError::RequestIdReused)
             };
         }
         let revision = documents.revision(of, id);

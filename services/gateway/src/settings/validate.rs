@@ -119,9 +119,10 @@ pub fn refuse_unknown<'a>(
     problems: &mut ConfigProblems,
 ) {
     let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
-    let advice = match known.is_empty() {
-        true => format!("there is no {kind} at all yet: add one"),
-        false => format!("the ones there are: {known}"),
+    let advice = if known.is_empty() {
+        format!("there is no {kind} at all yet: add one")
+    } else {
+        format!("the ones there are: {known}")
     };
     problems.add(key, format!("there is no {kind} {name:?}"), advice);
 }

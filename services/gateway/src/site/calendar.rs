@@ -168,10 +168,7 @@ impl WeekHours {
         for line in lines {
             let mut words: Vec<_> = line.split_whitespace().collect();
             let named = words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
-            let days = match named {
-                true => parse_days(words.remove(0))?,
-                false => (0..7).collect(),
-            };
+            let days = if named { parse_days(words.remove(0))? } else { (0..7).collect() };
             if words.is_empty() {
                 return Err(HoursError::Malformed(format!("{line:?} says no hours")));
             }
@@ -265,19 +262,17 @@ fn check_within_day(hours: &Hours, of: &str, day_starts_at: i8) -> Result<(), Ho
         let what = format!("hours of {of} go on after {day_starts_at} o'clock, when the day ends");
         return Err(HoursError::CrossesDayStart(what));
     }
-    match laid.windows(2).any(|two| two[0].1 > two[1].0) {
-        true => Err(HoursError::Overlap(format!("hours of {of} overlap"))),
-        false => Ok(()),
+    if laid.windows(2).any(|two| two[0].1 > two[1].0) {
+        Err(HoursError::Overlap(format!("hours of {of} overlap")))
+    } else {
+        Ok(())
     }
 }
 
 fn sort_and_check(intervals: &mut Hours, of: &str) -> Result<(), HoursError> {
     intervals.sort();
     let overlap = intervals.windows(2).any(|two| two[0].1 > two[1].0 || two[0].1 <= two[0].0);
-    match overlap {
-        true => Err(HoursError::Overlap(format!("hours of {of} overlap"))),
-        false => Ok(()),
-    }
+    if overlap { Err(HoursError::Overlap(format!("hours of {of} overlap"))) } else { Ok(()) }
 }
 
 /// `mon`, `mon-fri`, `sat-mon`.

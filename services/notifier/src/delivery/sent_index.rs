@@ -109,9 +109,8 @@ pub(crate) async fn update(
     change: impl Fn(&SentMessage) -> Option<SentMessage>,
 ) -> Result<(), Unavailable> {
     modify(cache, account, person_key, |all| {
-        let changed = all.drain(..).filter_map(|sent| match sent.key == key {
-            true if sent.channel == channel => change(&sent),
-            _ => Some(sent),
+        let changed = all.drain(..).filter_map(|sent| {
+            if sent.key == key && sent.channel == channel { change(&sent) } else { Some(sent) }
         });
         *all = changed.collect();
     })

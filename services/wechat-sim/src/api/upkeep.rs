@@ -74,9 +74,10 @@ pub(crate) async fn clear(
     let Ok(whose) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
         return refusal(47001);
     };
-    match whose.appid == Some(account.config.appid.clone()) {
-        true => clear_account_quota(&world, account),
-        false => refusal(40013),
+    if whose.appid == Some(account.config.appid.clone()) {
+        clear_account_quota(&world, account)
+    } else {
+        refusal(40013)
     }
 }
 

@@ -242,9 +242,10 @@ struct Handle {
 impl Acknowledge for Handle {
     async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
         let payload = String::from_utf8(self.entry.payload.to_vec()).unwrap();
-        self.memory.change(|state| match state.silent {
-            true => Err(Unavailable("silent".to_owned())),
-            false => {
+        self.memory.change(|state| {
+            if state.silent {
+                Err(Unavailable("silent".to_owned()))
+            } else {
                 state.settled.push((payload, disposition));
                 Ok(())
             }

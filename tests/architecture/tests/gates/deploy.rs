@@ -140,9 +140,10 @@ fn everything_that_compose_names_is_there() {
         }
         for volume in string_items(&service["volumes"]) {
             let source = volume.split(':').next().unwrap();
-            match source.starts_with('.') {
-                true => exists(source),
-                false => assert!(declared.contains_key(source), "{name}: volume {source}"),
+            if source.starts_with('.') {
+                exists(source)
+            } else {
+                assert!(declared.contains_key(source), "{name}: volume {source}")
             }
         }
         for needed in service["depends_on"].as_object().into_iter().flatten() {

@@ -49,9 +49,10 @@ pub struct Options {
 
 /// Simulates, prints, and fails if the estimator is worse than allowed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let (seeds, days, against) = match options.short {
-        true => (SHORT_SEEDS_AND_DAYS.0, SHORT_SEEDS_AND_DAYS.1, Baseline::Record),
-        false => (options.seeds, options.days, Baseline::Table),
+    let (seeds, days, against) = if options.short {
+        (SHORT_SEEDS_AND_DAYS.0, SHORT_SEEDS_AND_DAYS.1, Baseline::Record)
+    } else {
+        (options.seeds, options.days, Baseline::Table)
     };
     ensure!(seeds > 0 && days > TRAINING_DAYS, "at least one seed and {} days", TRAINING_DAYS + 1);
     let figures = measure(seeds, days)?;

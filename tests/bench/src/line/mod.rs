@@ -77,9 +77,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(!options.waiting.contains(&0), "somebody has to wait");
     let (begun, busy, own) =
         (Instant::now(), machine_cpu_time()?, process_usage(std::process::id())?.cpu);
-    let pure = match options.replay {
-        true => Vec::new(),
-        false => pure::measure(&options.waiting, options.rounds, options.decisions)?,
+    let pure = if options.replay {
+        Vec::new()
+    } else {
+        pure::measure(&options.waiting, options.rounds, options.decisions)?
     };
     let mut figures = Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },

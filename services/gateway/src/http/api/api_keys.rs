@@ -85,9 +85,12 @@ async fn create_key(
     let key = format!("{PROGRAM_KEY_PREFIX}{}", entropy::token(24));
     let hash = hex::encode(Sha256::digest(&key));
     let made = ApiKey { id: id.clone(), name, hash, sites, counters };
-    let event = |roster: &Roster| match roster.is_key_id_issued(&id) {
-        true => Err(Problem::new(&refusals::KEY_MADE_BEFORE).with_detail(id.clone())),
-        false => Ok(Some(StaffEvent::KeyMade { key: made.clone() })),
+    let event = |roster: &Roster| {
+        if roster.is_key_id_issued(&id) {
+            Err(Problem::new(&refusals::KEY_MADE_BEFORE).with_detail(id.clone()))
+        } else {
+            Ok(Some(StaffEvent::KeyMade { key: made.clone() }))
+        }
     };
     state.roster.update(&principal.name, event).await?;
     tracing::info!(staff = &*principal.name, key = id, "API key created");
@@ -101,9 +104,10 @@ async fn revoke_key(
 ) -> Result<Response, Problem> {
     let revoked = |roster: &Roster| {
         let key = roster.keys().find(|key| key.id == id).ok_or(&refusals::UNKNOWN_KEY)?;
-        match principal.scope().covers(&key.sites.clone().into()) {
-            true => Ok(Some(StaffEvent::KeyRevoked { id: id.clone() })),
-            false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
+        if principal.scope().covers(&key.sites.clone().into()) {
+            Ok(Some(StaffEvent::KeyRevoked { id: id.clone() }))
+        } else {
+            Err(Problem::new(&refusals::NOT_YOUR_SITE))
         }
     };
     state.roster.update(&principal.name, revoked).await?;

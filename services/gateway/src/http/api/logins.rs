@@ -254,9 +254,10 @@ async fn find_own_login(
     };
     let cookie = cookies::read(headers, state.settings.login.browser_cookie());
     let given = secret_hash(cookie.unwrap_or_default());
-    match given.as_bytes().ct_eq(wish.secret.as_bytes()).into() {
-        true => Ok((uuid, wish, session)),
-        false => Err(Problem::new(&refusals::WRONG_BROWSER)),
+    if given.as_bytes().ct_eq(wish.secret.as_bytes()).into() {
+        Ok((uuid, wish, session))
+    } else {
+        Err(Problem::new(&refusals::WRONG_BROWSER))
     }
 }
 

@@ -238,9 +238,10 @@ pub(super) fn managed_member<'a>(
     id: &str,
 ) -> Result<&'a Member, Problem> {
     let member = roster.member(id).ok_or(&refusals::UNKNOWN_MEMBER)?;
-    match principal.scope().covers(&member.sites.clone().into()) {
-        true => Ok(member),
-        false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
+    if principal.scope().covers(&member.sites.clone().into()) {
+        Ok(member)
+    } else {
+        Err(Problem::new(&refusals::NOT_YOUR_SITE))
     }
 }
 
@@ -248,22 +249,18 @@ pub(super) fn managed_member<'a>(
 fn ensure_not_last_manager(roster: &Roster, member: &Member) -> Result<(), Problem> {
     let runs_all = |member: &Member| member.role == StaffRole::Manager && member.sites.is_none();
     let others = || roster.members().any(|other| other.id != member.id && runs_all(other));
-    match runs_all(member) && !others() {
-        true => Err(Problem::new(&refusals::LAST_MANAGER)),
-        false => Ok(()),
-    }
+    if runs_all(member) && !others() { Err(Problem::new(&refusals::LAST_MANAGER)) } else { Ok(()) }
 }
 
 /// A name that people can read.
 pub(super) fn validate_name(name: &str) -> Result<String, Problem> {
     let name = name.trim();
     let length = name.chars().count();
-    match (1..=MAX_NAME_CHARS).contains(&length) && !name.chars().any(char::is_control) {
-        true => Ok(name.to_owned()),
-        false => {
-            let detail = format!("name: 1 to {MAX_NAME_CHARS} characters on one line");
-            Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail))
-        }
+    if (1..=MAX_NAME_CHARS).contains(&length) && !name.chars().any(char::is_control) {
+        Ok(name.to_owned())
+    } else {
+        let detail = format!("name: 1 to {MAX_NAME_CHARS} characters on one line");
+        Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail))
     }
 }
 

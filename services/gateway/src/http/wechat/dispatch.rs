@@ -85,9 +85,10 @@ impl PushHandler<'_> {
 
     /// A text that depends on nothing but the push. An empty one would be an error to WeChat.
     pub(super) fn text_reply(&self, text: String) -> Reply {
-        match text.is_empty() {
-            true => Reply::Empty,
-            false => Reply::Text { text, at_s: self.message.create_time },
+        if text.is_empty() {
+            Reply::Empty
+        } else {
+            Reply::Text { text, at_s: self.message.create_time }
         }
     }
 

@@ -133,9 +133,10 @@ impl PushHandler<'_> {
         let ScanPurpose::Login(wish) = &session.purpose else { return None };
         let target = login::login_destination(&self.state.settings.login, &wish.to)?;
         let answered = async {
-            match yes {
-                true => self.approve(uuid, wish, &person).await,
-                false => self.decline(uuid, &person).await,
+            if yes {
+                self.approve(uuid, wish, &person).await
+            } else {
+                self.decline(uuid, &person).await
             }
         };
         let did = timeout_at(self.deadline, answered).await.unwrap_or(Err(LoginError::Unavailable));

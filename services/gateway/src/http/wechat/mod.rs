@@ -157,10 +157,10 @@ fn authenticate<'a>(
         );
         gauge.set(skew);
     }
-    match callback::within_window(&query.timestamp, now_ms, state.settings.max_callback_clock_skew)
-    {
-        true => Ok((account, query)),
-        false => Err(Problem::new(&refusals::STALE_CALLBACK)),
+    if callback::within_window(&query.timestamp, now_ms, state.settings.max_callback_clock_skew) {
+        Ok((account, query))
+    } else {
+        Err(Problem::new(&refusals::STALE_CALLBACK))
     }
 }
 

@@ -50,9 +50,10 @@ impl PushHandler<'_> {
                 }
             }
         }
-        match texts.is_empty() {
-            true => self.text_reply(replies::no_ticket_reply()),
-            false => Reply::Text { text: texts.join("\n\n"), at_s },
+        if texts.is_empty() {
+            self.text_reply(replies::no_ticket_reply())
+        } else {
+            Reply::Text { text: texts.join("\n\n"), at_s }
         }
     }
 
@@ -91,10 +92,7 @@ impl PushHandler<'_> {
             tracing::warn!("cannot remove a customer from the cache");
             return Err(Problem::new(&refusals::CACHE_UNAVAILABLE));
         }
-        match all {
-            true => Ok(Reply::Empty),
-            false => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
-        }
+        if all { Ok(Reply::Empty) } else { Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)) }
     }
 
     fn account_sites(&self) -> impl Iterator<Item = Arc<SiteSettings>> + '_ {

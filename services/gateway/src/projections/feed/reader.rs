@@ -103,9 +103,10 @@ impl FeedReader {
             },
         };
         let position = recorded.position;
-        let mut events = match recorded.subject == self.site {
-            true => decode_events(&recorded).ok_or(FeedError::NewerVersion)?,
-            false => Vec::new(),
+        let mut events = if recorded.subject == self.site {
+            decode_events(&recorded).ok_or(FeedError::NewerVersion)?
+        } else {
+            Vec::new()
         };
         if let Some(known) = self.after {
             events.retain(|event| event.id > known);

@@ -101,9 +101,10 @@ impl Cache for BrokenCache {
         holder: &str,
         _: Duration,
     ) -> Result<Option<Lease>, Unavailable> {
-        match self.grants_every_lease {
-            true => Ok(Some(Lease { name: name.into(), holder: holder.into(), fence: 1 })),
-            false => Err(Unavailable("gone".into())),
+        if self.grants_every_lease {
+            Ok(Some(Lease { name: name.into(), holder: holder.into(), fence: 1 }))
+        } else {
+            Err(Unavailable("gone".into()))
         }
     }
 

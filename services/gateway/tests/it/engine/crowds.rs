@@ -117,9 +117,10 @@ async fn check_night(ledger: Arc<dyn Ledger>, clock: ManualClock, carry_over: bo
     let early = ticket_number(lines.submit("hall", take_ticket("early")).await);
     let site = lines.snapshot("hall").unwrap().site;
     let waiting = site.line(&QueueId::new("a")).len();
-    match carry_over {
-        true => assert_eq!((early, waiting), (format!("A{}", CROWD_SIZE + 1), CROWD_SIZE + 1)),
-        false => assert_eq!((early, waiting), ("A001".to_owned(), 1)),
+    if carry_over {
+        assert_eq!((early, waiting), (format!("A{}", CROWD_SIZE + 1), CROWD_SIZE + 1))
+    } else {
+        assert_eq!((early, waiting), ("A001".to_owned(), 1))
     }
     let fresh = start_engine_with(&book, ledger.clone(), &clock).await;
     assert_eq!(digest(&fresh, &*ledger).await, digest(&lines, &*ledger).await);

@@ -50,9 +50,10 @@ impl Ledger for FlakyLedger {
             return Err(Unavailable("lost".into()).into());
         }
         let written = self.inner.append(log, subject, expect, entry).await;
-        match decrement(&self.unacknowledged) {
-            true => Err(Unavailable("silent".into()).into()),
-            false => written,
+        if decrement(&self.unacknowledged) {
+            Err(Unavailable("silent".into()).into())
+        } else {
+            written
         }
     }
 

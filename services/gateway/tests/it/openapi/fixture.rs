@@ -216,16 +216,20 @@ fn login_settings() -> LoginSettings {
 
 async fn start_wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
     let picturing = sulking.clone();
-    let make = async move || match sulking.load(Ordering::SeqCst) {
-        true => Json(json!({"errcode": -1, "errmsg": "system error"})),
-        false => {
+    let make = async move || {
+        if sulking.load(Ordering::SeqCst) {
+            Json(json!({"errcode": -1, "errmsg": "system error"}))
+        } else {
             let url = "http://weixin.qq.com/q/one";
             Json(json!({"ticket": "T1", "expire_seconds": 600, "url": url}))
         }
     };
-    let picture = async move || match picturing.load(Ordering::SeqCst) {
-        true => StatusCode::NOT_FOUND.into_response(),
-        false => ([("content-type", "image/jpeg")], &b"\xff\xd8\xff\xe0JFIF"[..]).into_response(),
+    let picture = async move || {
+        if picturing.load(Ordering::SeqCst) {
+            StatusCode::NOT_FOUND.into_response()
+        } else {
+            ([("content-type", "image/jpeg")], &b"\xff\xd8\xff\xe0JFIF"[..]).into_response()
+        }
     };
     let routes = Router::new()
         .route("/cgi-bin/qrcode/create", post(make))

@@ -195,10 +195,7 @@ impl ApiClient {
         let (query, headers, body) = (String::new(), Vec::new(), Vec::new());
         let ask =
             ApiRequest { client: self, operation, path_parameters: places, query, headers, body };
-        match operation.is_same_origin_only() {
-            true => ask.header("x-paihao-page", "1"),
-            false => ask,
-        }
+        if operation.is_same_origin_only() { ask.header("x-paihao-page", "1") } else { ask }
     }
 
     /// Begins a login in a browser and returns its uuid and the browser's cookie.

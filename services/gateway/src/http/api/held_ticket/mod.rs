@@ -123,10 +123,8 @@ impl TicketStream {
         let beat = Instant::now() + KEEPALIVE_INTERVAL;
         let first = self.last_sent.is_none();
         loop {
-            let waited = match first {
-                true => WakeReason::Changed,
-                false => self.wait_for_change(beat).await?,
-            };
+            let waited =
+                if first { WakeReason::Changed } else { self.wait_for_change(beat).await? };
             let held = self.link.resolve(&self.state).ok()?;
             let fresh = held_ticket_view(&self.state, &held);
             let now = self.state.clock.now_ms();

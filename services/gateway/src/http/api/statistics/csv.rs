@@ -102,9 +102,10 @@ fn text_cell(words: &str) -> String {
     let reckoned =
         words.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let words = if reckoned { Cow::from(format!("'{words}")) } else { Cow::from(words) };
-    match words.contains(['"', ',', ';', '\r', '\n', '\t', '\'']) {
-        true => format!("\"{}\"", words.replace('"', "\"\"")),
-        false => words.into_owned(),
+    if words.contains(['"', ',', ';', '\r', '\n', '\t', '\'']) {
+        format!("\"{}\"", words.replace('"', "\"\""))
+    } else {
+        words.into_owned()
     }
 }
 
