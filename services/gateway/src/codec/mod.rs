@@ -80,3 +80,39 @@ fn decision_from_stored(decision: c::Decision) -> Result<d::Decision, DecodeErro
         events: decision.events.into_iter().map(event_from_stored).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const FIXTURES: [&str; 3] = [
+        include_str!("../../../../shared/contracts/tests/fixtures/commit-v1.jsonl"),
+        include_str!("../../../../shared/contracts/tests/fixtures/commit-v2.jsonl"),
+        include_str!("../../../../shared/contracts/tests/fixtures/commit-v3.jsonl"),
+    ];
+
+    /// The fixtures hold every kind of event and outcome of every version.
+    #[test]
+    fn what_is_stored_passes_through_the_domain_unchanged() {
+        for line in FIXTURES.iter().flat_map(|file| file.lines()) {
+            let stored: Value = serde_json::from_str(line).unwrap();
+            let facts: c::SiteFacts = serde_json::from_value(stored["site"].clone()).unwrap();
+            let decisions = decode(line.as_bytes()).unwrap();
+            let entry = encode(&facts, &decisions);
+            let written: Value = serde_json::from_slice(&entry.payload).unwrap();
+            assert_eq!(written["decisions"], stored["decisions"]);
+            assert_eq!(decode(&entry.payload).unwrap(), decisions);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_says_why() {
+        let newer = format!(r#"{{"v":{},"anything":[]}}"#, c::COMMIT_VERSION + 1);
+        assert!(matches!(decode(newer.as_bytes()), Err(DecodeError::NewerVersion(_))));
+        assert!(matches!(decode(b"{\"v\":1}"), Err(DecodeError::Form(_))));
+        let commit = FIXTURES[0].lines().next().unwrap();
+        let bad = commit.replacen("\"command\":\"01", "\"command\":\"zz", 1);
+        assert!(matches!(decode(bad.as_bytes()), Err(DecodeError::Hex)));
+    }
+}
