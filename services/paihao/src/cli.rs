@@ -8,7 +8,7 @@ use crate::settings::{self, SettingsOptions};
 use crate::{compose, health, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
-use paihao_chassis::{Exit, Lifecycle, Tasks, telemetry};
+use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, telemetry};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -151,33 +151,43 @@ fn serve(source: ConfigSource, role: Role) -> Exit {
         return Exit::BadConfiguration;
     }
     block_on(async move {
-        let lifecycle = match Lifecycle::with_signals() {
+        let lifecycle = match Lifecycle::with_lame_duck(resolved.lame_duck) {
             Ok(lifecycle) => lifecycle,
             Err(error) => {
                 eprintln!("cannot listen for signals: {error}");
                 return Exit::FailedToStart;
             }
         };
-        let started = start(role, source, &config, &resolved, lifecycle.tasks());
+        let started =
+            start(role, source, &config, &resolved, lifecycle.draining(), lifecycle.tasks());
         match lifecycle.start(started).await {
-            Ok(()) => lifecycle.run(resolved.shutdown_timeout).await,
+            Ok(ports) => {
+                let exit = lifecycle.run(resolved.shutdown_timeout).await;
+                if let Some(ports) = ports {
+                    ports.close().await;
+                }
+                exit
+            }
             Err(exit) => exit,
         }
     })
 }
 
+/// Starts a role. Returns its stores, which the simulator does not have.
 async fn start(
     role: Role,
     source: ConfigSource,
     config: &Config,
     resolved: &ResolvedConfig,
+    draining: &CancellationToken,
     tasks: &Tasks,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Ports>> {
     if role == Role::Sim {
-        return simulator::start(config, resolved, tasks).await;
+        simulator::start(config, resolved, tasks).await?;
+        return Ok(None);
     }
     let ports = Ports::open(config).await?;
-    let started = compose::start(role, resolved, &ports, tasks).await?;
+    let started = compose::start(role, resolved, &ports, draining, tasks).await?;
     if let Some(gateway) = &started.gateway {
         let code = gateway.first_manager_code();
         let public = config.gateway.public.clone();
@@ -189,7 +199,7 @@ async fn start(
     }
     let reloadable = (started.token, started.notifier);
     reload::watch(source, role, reloadable, resolved.token.reload_interval, tasks);
-    Ok(())
+    Ok(Some(ports))
 }
 
 /// Text with the link that makes the first manager, printed while no manager exists. It goes to the

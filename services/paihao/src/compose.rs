@@ -6,7 +6,7 @@ use anyhow::Context;
 use futures::FutureExt;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_chassis::admin::{Admin, ReadinessCheck};
-use paihao_chassis::{Tasks, http, metrics};
+use paihao_chassis::{CancellationToken, Tasks, http, metrics};
 use paihao_gateway::Gateway;
 use paihao_notifier::Notifier;
 use paihao_token::TokenService;
@@ -47,11 +47,13 @@ pub struct TokenServices {
     pub server: Option<TokenServer>,
 }
 
-/// Binds the listeners of a role, then starts its services and the admin port.
+/// Binds the listeners of a role, then starts its services and the admin port, which is ready until
+/// `draining`.
 pub async fn start(
     role: Role,
     resolved: &ResolvedConfig,
     ports: &Ports,
+    draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
     let admin = listen(resolved.admin_listen).await?;
@@ -66,7 +68,8 @@ pub async fn start(
         }
         _ => None,
     };
-    start_with_listeners(role, resolved, ports, Listeners { admin, gateway, token_server }, tasks)
+    let listeners = Listeners { admin, gateway, token_server };
+    start_with_listeners(role, resolved, ports, listeners, draining, tasks)
 }
 
 /// Starts the services of a role on listeners that are already bound.
@@ -75,6 +78,7 @@ pub fn start_with_listeners(
     resolved: &ResolvedConfig,
     ports: &Ports,
     listeners: Listeners,
+    draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
     let Listeners { admin, gateway: gateway_listener, token_server } = listeners;
@@ -98,10 +102,10 @@ pub fn start_with_listeners(
         gateway(resolved, ports, account_client, listener, &tasks.child("gateway"))
     });
 
-    let mut admin_port = Admin::new(tasks.stop())
+    let mut admin_port = Admin::new(draining)
         .metrics(recorder)
-        .check("ledger", ledger_check(ports))
-        .check("cache", cache_check(ports));
+        .dependency("ledger", ledger_check(ports))
+        .dependency("cache", cache_check(ports));
     if let Some(gateway) = &gateway {
         let engine = gateway.engine.clone();
         let live_settings = gateway.live_settings.clone();
@@ -113,6 +117,12 @@ pub fn start_with_listeners(
             .check("lines", boxed_check(caught_up))
             .merge(paihao_gateway::http::api::digest_routes(gateway.engine.clone()));
     }
+    let ledger = ports.ledger.clone();
+    tasks.spawn_essential("ledger", async move {
+        Err::<(), _>(lost_ledger(&ledger.until_lost().await))
+    });
+    let watching = admin_port.clone().watch_dependencies(tasks.stop().clone());
+    tasks.spawn("dependencies", watching);
     http::serve(tasks, "admin", admin, admin_port.router());
     Ok(RunningServices { gateway, token, notifier })
 }
@@ -183,6 +193,14 @@ fn notifier(
     paihao_notifier::webhooks::start(resolved.webhooks.clone(), ledger, clock, tasks)
         .context("cannot send webhooks")?;
     Ok(paihao_notifier::start(resolved.notifier.clone(), ports, tasks))
+}
+
+/// Sentence for the operator of a ledger of which a part is gone.
+fn lost_ledger(part: &str) -> String {
+    format!(
+        "{part} of the ledger was there and is gone; nothing is made anew in its place: restore a \
+         backup, or start again to begin with an empty one"
+    )
 }
 
 /// Binds an address; the error names it.

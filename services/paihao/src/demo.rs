@@ -5,7 +5,7 @@ use crate::ports::Ports;
 use crate::{compose, simulator};
 use anyhow::Context;
 use clap::Args;
-use paihao_chassis::{Exit, Lifecycle, Tasks, entropy, telemetry};
+use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, entropy, telemetry};
 use paihao_domain::{Act, Actor, Command, CommandId, CounterId};
 use paihao_gateway::Gateway;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,7 +38,7 @@ pub async fn run(options: DemoOptions) -> Exit {
             return Exit::FailedToStart;
         }
     };
-    match start(&options, lifecycle.tasks()).await {
+    match start(&options, lifecycle.draining(), lifecycle.tasks()).await {
         Ok(demo) => {
             println!("{}", demo.greeting);
             let exit = lifecycle.run(demo.resolved.shutdown_timeout).await;
@@ -57,7 +57,11 @@ struct Demo {
     greeting: String,
 }
 
-async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
+async fn start(
+    options: &DemoOptions,
+    draining: &CancellationToken,
+    tasks: &Tasks,
+) -> anyhow::Result<Demo> {
     let pages_listener = bind_or_any(options.port).await?;
     let phones_listener = bind_or_any(options.port.checked_add(1).unwrap_or(0)).await?;
     let admin = bind_or_any(0).await?;
@@ -81,7 +85,8 @@ async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
     tasks.spawn_essential("simulator", async move { simulator.serve(phones_listener, stop).await });
     let ports = Ports::open(&config).await?;
     let listeners = compose::Listeners { admin, gateway: Some(pages_listener), token_server: None };
-    let started = compose::start_with_listeners(Role::All, &resolved, &ports, listeners, tasks)?;
+    let started =
+        compose::start_with_listeners(Role::All, &resolved, &ports, listeners, draining, tasks)?;
     let gateway = started.gateway.context("the demo has a gateway")?;
     gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;

@@ -22,11 +22,11 @@ pub async fn check_ready(admin: SocketAddr) -> Exit {
             }
         }
         Ok(Err(error)) => {
-            eprintln!("{admin} does not response: {error}");
+            eprintln!("{admin} does not answer: {error}");
             Exit::FailedToStart
         }
         Err(_) => {
-            eprintln!("{admin} does not response in time");
+            eprintln!("{admin} does not answer in time");
             Exit::FailedToStart
         }
     }

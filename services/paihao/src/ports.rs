@@ -2,11 +2,12 @@
 
 use crate::config::{Cache as CacheConfig, CacheKind, Config, Ledger as LedgerConfig, LedgerKind};
 use anyhow::Context;
+use bytes::Bytes;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_cache_redis::{RedisCache, RedisOptions};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_contracts::streams::{HISTORY, Log};
+use paihao_contracts::streams::{HISTORY, LEDGER_MARKER_TTL, Log, ledger_marker_key};
 use paihao_ledger::Ledger;
 use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -28,15 +29,21 @@ pub struct Ports {
 impl Ports {
     /// Opens the stores that the configuration names. Retries until their servers can be reached.
     pub async fn open(config: &Config) -> anyhow::Result<Ports> {
-        Ok(Ports {
-            ledger: open_ledger(&config.ledger).await?,
-            cache: open_cache(&config.cache)?,
-            clock: Arc::new(SystemClock),
-        })
+        let cache = open_cache(&config.cache)?;
+        let ledger = open_ledger(&config.ledger, &*cache).await?;
+        Ok(Ports { ledger, cache, clock: Arc::new(SystemClock) })
+    }
+
+    /// Waits until what was given back to the ledger has reached it, for at most 2 s.
+    pub async fn close(&self) {
+        let closed = tokio::time::timeout(Duration::from_secs(2), self.ledger.close());
+        if closed.await.is_err() {
+            tracing::warn!("messages fetched ahead were not given back in time, they come later");
+        }
     }
 }
 
-async fn open_ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
+async fn open_ledger(config: &LedgerConfig, cache: &dyn Cache) -> anyhow::Result<Arc<dyn Ledger>> {
     match config.kind {
         LedgerKind::Sqlite => {
             if let Some(folder) = config.file.parent().filter(|f| !f.as_os_str().is_empty()) {
@@ -50,8 +57,17 @@ async fn open_ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
             Ok(Arc::new(ledger))
         }
         LedgerKind::Nats => {
-            let options = nats_options(config);
-            Ok(Arc::new(connect_with_retry(options).await.context("cannot use the ledger")?))
+            let marker = ledger_marker_key(&config.namespace);
+            // Without the cache the server's other streams tell whether there was a ledger.
+            let was_there = cache.get(&marker).await.ok().flatten().is_some();
+            let options = NatsOptions { must_exist: was_there, ..nats_options(config) };
+            let ledger = connect_with_retry(options).await.context("cannot use the ledger")?;
+            if let Err(error) =
+                cache.put(&marker, Bytes::from_static(b"1"), LEDGER_MARKER_TTL).await
+            {
+                tracing::debug!(%error, "cannot note in the cache that there is a ledger");
+            }
+            Ok(Arc::new(ledger))
         }
     }
 }
@@ -72,6 +88,7 @@ pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
         user: (!config.user.is_empty()).then(|| config.user.clone()),
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
         timeout: Duration::from_millis(config.timeout_ms),
+        begin_empty: config.begin_empty,
         ..NatsOptions::default()
     }
 }

@@ -1,6 +1,10 @@
 //! Admin port of a process: liveness, readiness and metrics.
 //!
 //! It serves operators and monitoring, on a listener of its own that customers cannot reach.
+//!
+//! Ready means that this process serves as well as any other. A store that all processes share is a
+//! dependency: without it the process is degraded and stays ready, since sending its work to
+//! another process would not help. A gateway can still say honestly that no number was taken.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -18,44 +22,68 @@ use tokio_util::sync::CancellationToken;
 /// Check of one dependency of the process; the error is a sentence for the operator.
 pub type ReadinessCheck = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
+/// Time between two checks of the dependencies for the metric.
+const DEPENDENCY_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Timeout of one check unless [`Admin::check_timeout`] sets another.
 const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Builder of the admin port's routes.
 #[derive(Clone)]
 pub struct Admin {
-    checks: Vec<(String, ReadinessCheck)>,
+    checks: Vec<Check>,
     check_timeout: Duration,
     metrics: Option<PrometheusHandle>,
-    stop: CancellationToken,
+    draining: CancellationToken,
     extra_routes: Router,
+}
+
+#[derive(Clone)]
+struct Check {
+    name: String,
+    run: ReadinessCheck,
+    /// True for a store that all processes share.
+    is_dependency: bool,
 }
 
 /// Response of `/ready`.
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
+    /// True while a dependency fails.
+    degraded: bool,
     stopping: bool,
     /// Results by name: `ok`, or the error.
     checks: BTreeMap<String, String>,
 }
 
 impl Admin {
-    /// Creates an admin port that is ready until `stop`.
-    pub fn new(stop: &CancellationToken) -> Admin {
+    /// Creates an admin port that is ready until `draining`.
+    pub fn new(draining: &CancellationToken) -> Admin {
         Admin {
             checks: Vec::new(),
             check_timeout: DEFAULT_CHECK_TIMEOUT,
             metrics: None,
-            stop: stop.clone(),
+            draining: draining.clone(),
             extra_routes: Router::new(),
         }
     }
 
     /// Adds a check that has to pass for the port to be ready.
     #[must_use]
-    pub fn check(mut self, name: &str, check: ReadinessCheck) -> Admin {
-        self.checks.push((name.to_owned(), check));
+    pub fn check(self, name: &str, check: ReadinessCheck) -> Admin {
+        self.with_check(name, check, false)
+    }
+
+    /// Adds the check of a dependency that all processes share. While it fails the port is degraded
+    /// and stays ready. The gauge `paihao_dependency_up` has its last result.
+    #[must_use]
+    pub fn dependency(self, name: &str, check: ReadinessCheck) -> Admin {
+        self.with_check(name, check, true)
+    }
+
+    fn with_check(mut self, name: &str, run: ReadinessCheck, is_dependency: bool) -> Admin {
+        self.checks.push(Check { name: name.to_owned(), run, is_dependency });
         self
     }
 
@@ -91,23 +119,45 @@ impl Admin {
             .merge(extra)
     }
 
+    /// Checks the dependencies again and again until `stop`, for the metric: nobody may ask for
+    /// `/ready`.
+    pub async fn watch_dependencies(self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(DEPENDENCY_CHECK_INTERVAL);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            join_all(self.checks.iter().filter(|c| c.is_dependency).map(|c| self.run(c))).await;
+        }
+    }
+
+    async fn run(&self, check: &Check) -> Result<(), String> {
+        let answered = tokio::time::timeout(self.check_timeout, (check.run)()).await;
+        let result =
+            answered.unwrap_or_else(|_| Err(format!("no answer within {:?}", self.check_timeout)));
+        if check.is_dependency {
+            let up = f64::from(u8::from(result.is_ok()));
+            ::metrics::gauge!("paihao_dependency_up", "dependency" => check.name.clone()).set(up);
+        }
+        result
+    }
+
     async fn readiness(&self) -> Readiness {
-        let running = self.checks.iter().map(|(name, check)| async move {
-            let result = match tokio::time::timeout(self.check_timeout, check()).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(problem)) => Err(problem),
-                Err(_) => Err(format!("no answer within {:?}", self.check_timeout)),
-            };
-            (name.clone(), result)
-        });
-        let results = join_all(running).await;
-        let stopping = self.stop.is_cancelled();
+        let results = join_all(self.checks.iter().map(|check| self.run(check))).await;
+        let failed = |dependency: bool| {
+            let mut results = self.checks.iter().zip(&results);
+            results.any(|(check, result)| check.is_dependency == dependency && result.is_err())
+        };
+        let stopping = self.draining.is_cancelled();
         Readiness {
-            ready: !stopping && results.iter().all(|(_, result)| result.is_ok()),
+            ready: !stopping && !failed(false),
+            degraded: failed(true),
             stopping,
-            checks: results
-                .into_iter()
-                .map(|(name, result)| (name, result.err().unwrap_or_else(|| "ok".to_owned())))
+            checks: self
+                .checks
+                .iter()
+                .zip(&results)
+                .map(|(check, result)| {
+                    let text = result.clone().err().unwrap_or_else(|| "ok".to_owned());
+                    (check.name.clone(), text)
+                })
                 .collect(),
         }
     }

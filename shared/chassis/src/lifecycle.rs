@@ -42,6 +42,8 @@ impl Termination for Exit {
 #[derive(Debug)]
 pub struct Lifecycle {
     tasks: Tasks,
+    /// Cancelled by the first request to stop, before the soft stop.
+    draining: CancellationToken,
     /// Cancelled by the second request to stop.
     hard_stop: CancellationToken,
 }
@@ -50,22 +52,41 @@ impl Lifecycle {
     /// Installs handlers for SIGTERM and Ctrl-C: the first signal is the soft stop, the second the
     /// hard one. Must be called within a runtime; fails if the system refuses the handlers.
     pub fn with_signals() -> std::io::Result<Lifecycle> {
-        Ok(Lifecycle::with_stop_requests(signals()?))
+        Lifecycle::with_lame_duck(Duration::ZERO)
+    }
+
+    /// As [`Lifecycle::with_signals`], with a time between the first signal and the soft stop in
+    /// which the process is no longer ready and still serves, so that balancers learn of it.
+    pub fn with_lame_duck(lame_duck: Duration) -> std::io::Result<Lifecycle> {
+        Ok(Lifecycle::with_stop_requests(signals()?, lame_duck))
     }
 
     /// Creates a lifecycle whose stops come from `requests`, each with the name of its origin: the
-    /// first is the soft stop, the second the hard one.
+    /// first leads to the soft stop after `lame_duck`, the second is the hard one.
     #[expect(
         clippy::disallowed_methods,
         reason = "not a task to wait for: it listens as long as the process lives"
     )]
     pub fn with_stop_requests(
         requests: impl Stream<Item = &'static str> + Send + 'static,
+        lame_duck: Duration,
     ) -> Lifecycle {
         let tasks = Tasks::new();
-        let hard_stop = CancellationToken::new();
-        tokio::spawn(forward_stop_requests(requests, tasks.stop().clone(), hard_stop.clone()));
-        Lifecycle { tasks, hard_stop }
+        let stops = Stops {
+            draining: CancellationToken::new(),
+            soft: tasks.stop().clone(),
+            hard: CancellationToken::new(),
+        };
+        let lifecycle =
+            Lifecycle { tasks, draining: stops.draining.clone(), hard_stop: stops.hard.clone() };
+        tokio::spawn(stops.forward(requests, lame_duck));
+        lifecycle
+    }
+
+    /// Cancelled when the process is no longer ready: by the first request to stop, or with the
+    /// soft stop of whatever other cause.
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Task group of the process.
@@ -125,16 +146,39 @@ impl Lifecycle {
     }
 }
 
-async fn forward_stop_requests(
-    requests: impl Stream<Item = &'static str>,
+/// Stops of a process, in their order.
+struct Stops {
+    draining: CancellationToken,
     soft: CancellationToken,
     hard: CancellationToken,
-) {
-    let mut requests = std::pin::pin!(requests);
-    for stop in [soft, hard] {
-        let Some(origin) = requests.next().await else { return };
-        info!(origin, "received a stop request");
-        stop.cancel();
+}
+
+impl Stops {
+    async fn forward(self, requests: impl Stream<Item = &'static str>, lame_duck: Duration) {
+        let mut requests = std::pin::pin!(requests);
+        let first = tokio::select! {
+            biased;
+            Some(origin) = requests.next() => Some(origin),
+            () = self.soft.cancelled() => None,
+        };
+        self.draining.cancel();
+        if let Some(origin) = first {
+            info!(origin, ?lame_duck, "received a stop request");
+            tokio::select! {
+                biased;
+                () = self.soft.cancelled() => {}
+                () = tokio::time::sleep(lame_duck) => self.soft.cancel(),
+                Some(origin) = requests.next() => {
+                    info!(origin, "received a second stop request");
+                    self.soft.cancel();
+                    self.hard.cancel();
+                }
+            }
+        }
+        if let Some(origin) = requests.next().await {
+            info!(origin, "received a further stop request");
+            self.hard.cancel();
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use paihao_chassis::{Tasks, metrics};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,7 +62,9 @@ async fn ready_says_which_check_fails() {
     let text = get_text(at, "/ready").await;
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     assert!(
-        text.ends_with(r#"{"ready":true,"stopping":false,"checks":{"ledger":"ok"}}"#),
+        text.ends_with(
+            r#"{"ready":true,"degraded":false,"stopping":false,"checks":{"ledger":"ok"}}"#
+        ),
         "{text}"
     );
 
@@ -76,6 +79,42 @@ async fn ready_says_which_check_fails() {
         r#""checks":{"cache":"no connection","ledger":"ok","wechat":"no answer within 50ms"}"#;
     assert!(text.contains(expected), "{text}");
     assert!(get_text(at, "/live").await.starts_with("HTTP/1.1 200"));
+    tasks.stop_and_wait().await;
+}
+
+#[tokio::test]
+async fn a_process_without_a_store_that_all_share_is_degraded_and_ready() {
+    let tasks = Tasks::new();
+    let recorder = metrics::install(&tasks).unwrap();
+    let admin = Admin::new(tasks.stop())
+        .metrics(recorder)
+        .check("lines", check_returning(Ok(())))
+        .dependency("ledger", check_returning(Ok(())))
+        .dependency("cache", check_returning(Err("no connection")));
+    let at = spawn_server(&tasks, admin.router()).await;
+    let text = get_text(at, "/ready").await;
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    assert!(text.contains(r#""ready":true,"degraded":true"#), "{text}");
+    assert!(text.contains(r#""cache":"no connection""#), "{text}");
+    let text = get_text(at, "/metrics").await;
+    assert!(text.contains(r#"paihao_dependency_up{dependency="cache"} 0"#), "{text}");
+    assert!(text.contains(r#"paihao_dependency_up{dependency="ledger"} 1"#), "{text}");
+    tasks.stop_and_wait().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dependencies_are_measured_although_nobody_asks() {
+    let tasks = Tasks::new();
+    let checks = Arc::new(AtomicU32::new(0));
+    let counted = checks.clone();
+    let check: ReadinessCheck = Arc::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(())).boxed()
+    });
+    let admin = Admin::new(tasks.stop()).dependency("ledger", check);
+    tasks.spawn("dependencies", admin.watch_dependencies(tasks.stop().clone()));
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    assert_eq!(checks.load(Ordering::SeqCst), 3, "at once, and every ten seconds");
     tasks.stop_and_wait().await;
 }
 

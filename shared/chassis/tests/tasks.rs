@@ -14,11 +14,16 @@ fn secs(n: u64) -> Duration {
 
 /// A lifecycle that is stopped after each of these delays, in seconds.
 fn stop_requested_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
+    lame_duck_after(seconds, Duration::ZERO)
+}
+
+/// The same, with a time in which it is no longer ready and still serves.
+fn lame_duck_after<const N: usize>(seconds: [u64; N], lame_duck: Duration) -> Lifecycle {
     let requests = stream::iter(seconds).then(|wait| async move {
         sleep(secs(wait)).await;
         "the test"
     });
-    Lifecycle::with_stop_requests(requests.chain(stream::pending()))
+    Lifecycle::with_stop_requests(requests.chain(stream::pending()), lame_duck)
 }
 
 /// Completes units of work of ten seconds each, until the stop.
@@ -65,13 +70,47 @@ async fn a_second_request_stops_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lame_duck_is_not_ready_and_serves_until_its_time_is_over() {
+    let lifecycle = lame_duck_after([1], secs(5));
+    let started = Instant::now();
+    let (draining, tasks) = (lifecycle.draining().clone(), lifecycle.tasks().clone());
+    let (drained_at, stopped_at) = tokio::join!(
+        async {
+            draining.cancelled().await;
+            assert!(!tasks.is_stopping());
+            started.elapsed()
+        },
+        async {
+            assert_eq!(lifecycle.run(secs(60)).await, Exit::Clean);
+            started.elapsed()
+        },
+    );
+    assert_eq!((drained_at, stopped_at), (secs(1), secs(6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lame_duck_ends_at_the_second_request_and_drains_after_a_failure_at_once() {
+    let lifecycle = lame_duck_after([1, 2], secs(600));
+    let started = Instant::now();
+    lifecycle.tasks().spawn("deaf", std::future::pending::<()>());
+    assert_eq!(lifecycle.run(secs(600)).await, Exit::NotDrained);
+    assert_eq!(started.elapsed(), secs(3));
+
+    let lifecycle = Lifecycle::with_stop_requests(stream::pending(), secs(600));
+    let draining = lifecycle.draining().clone();
+    lifecycle.tasks().spawn_essential("fails", async { Err::<(), _>("the disk is full") });
+    assert_eq!(lifecycle.run(secs(60)).await, Exit::TaskFailed);
+    draining.cancelled().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_essential_task_that_fails_panics_or_just_ends_stops_the_process_by_name() {
     for (how, expected) in [
         ("fails", "the disk is full"),
         ("panics", "panicked: out of luck"),
         ("ends", "ended without being asked to"),
     ] {
-        let lifecycle = Lifecycle::with_stop_requests(stream::pending());
+        let lifecycle = Lifecycle::with_stop_requests(stream::pending(), Duration::ZERO);
         let tasks = lifecycle.tasks().clone();
         let finished = Arc::new(AtomicU32::new(0));
         tasks.spawn("other", worker(tasks.clone(), finished.clone()));

@@ -110,6 +110,14 @@ pub const TICKET_ORDER_TTL: Duration = Duration::from_secs(24 * 3600);
 /// receipt.
 pub const SENT_INDEX_TTL: Duration = HOUR;
 
+/// Time for which the cache remembers that there is a ledger; each start renews it.
+pub const LEDGER_MARKER_TTL: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Returns the key under which the cache remembers that this namespace has a ledger.
+pub fn ledger_marker_key(namespace: &str) -> String {
+    format!("ledger/{namespace}")
+}
+
 /// Cache key of an account's access token record.
 pub fn access_token_key(account: &str) -> String {
     format!("token/{account}")

@@ -7,13 +7,15 @@ use async_nats::{StatusCode, Subscriber};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 enum AbandonedItem {
     /// Reply subject for the acknowledgement of one message.
     Message(Subject),
     /// A subscription with messages that may still arrive.
     Subscription(Subscriber),
+    /// A caller that waits until everything before it has been returned.
+    Flush(oneshot::Sender<()>),
 }
 
 /// Queue of abandoned items. Adding to it does not wait. Its task ends when the last handle is
@@ -38,15 +40,29 @@ impl AbandonedQueue {
     pub(crate) fn nak_all(&self, subscriber: Subscriber) {
         let _ = self.0.send(AbandonedItem::Subscription(subscriber));
     }
+
+    /// Waits until everything that was added before has been returned to the server.
+    pub(crate) async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.0.send(AbandonedItem::Flush(done)).is_ok() {
+            let _ = flushed.await;
+        }
+    }
 }
 
 async fn run(connection: Arc<Connection>, mut abandoned: mpsc::UnboundedReceiver<AbandonedItem>) {
     let mut draining = FuturesUnordered::new();
     loop {
         tokio::select! {
+            biased;
             item = abandoned.recv() => match item {
                 Some(AbandonedItem::Message(reply)) => nak(&connection, reply).await,
                 Some(AbandonedItem::Subscription(subscriber)) => draining.push(nak_remaining(&connection, subscriber)),
+                Some(AbandonedItem::Flush(done)) => {
+                    while draining.next().await.is_some() {}
+                    connection.flush().await;
+                    let _ = done.send(());
+                }
                 None => break,
             },
             Some(()) = draining.next() => {}

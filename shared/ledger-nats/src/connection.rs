@@ -1,6 +1,5 @@
 //! Connection to the servers, with a timeout on every call.
 
-use crate::backoff::delay_after;
 use crate::options::{ConnectError, MIN_SERVER_VERSION, NatsOptions};
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State as ClientState;
@@ -9,11 +8,18 @@ use async_nats::{
     Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, Request, Subscriber,
 };
 use bytes::Bytes;
+use paihao_chassis::backoff::Backoff;
+use paihao_chassis::entropy;
 use paihao_ledger::Unavailable;
 use secrecy::ExposeSecret;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 use tokio::sync::watch;
+
+/// First delay after a failure.
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Longest delay after failures in a row.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// State of the connection, and the number of connections so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,7 +47,6 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) async fn connect(options: &NatsOptions) -> Result<Self, ConnectError> {
         let (sender, state) = watch::channel(ConnectionState::default());
-        let salt = std::process::id().into();
         let mut connect = ConnectOptions::new()
             .name("paihao")
             .connection_timeout(options.timeout)
@@ -53,7 +58,7 @@ impl Connection {
             .subscription_capacity(1 << 18)
             .reconnect_delay_callback(move |attempts| match attempts {
                 0 | 1 => Duration::ZERO,
-                more => delay_after(more - 1, salt),
+                more => reconnect_delay(more - 1),
             })
             .event_callback(move |event| {
                 record_event(&sender, &event);
@@ -131,11 +136,9 @@ impl Connection {
         self.client.new_inbox()
     }
 
-    /// A number that differs between callers.
-    pub(crate) fn jitter_seed(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.client.new_inbox().hash(&mut hasher);
-        hasher.finish()
+    /// Waits until everything that was published has been written to the socket.
+    pub(crate) async fn flush(&self) {
+        let _ = self.with_timeout(self.client.flush()).await;
     }
 
     /// Runs a call within the timeout, once there is a connection: the client would buffer a call
@@ -198,6 +201,18 @@ impl Connection {
         };
         published.map_err(|_| Unavailable("NATS does not accept a message".to_owned()))
     }
+}
+
+/// Delay before a further attempt to connect, after so many failures: 100 ms, doubled each time up
+/// to 5 s, and varied by a fifth, so that replicas do not return at the same moment.
+fn reconnect_delay(failures: usize) -> Duration {
+    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(10);
+    entropy::jitter((MIN_RETRY_DELAY * (1 << doublings)).min(MAX_RETRY_DELAY), 0.2)
+}
+
+/// Back-off of a follower or a worker.
+pub(crate) fn retry_backoff() -> Backoff {
+    Backoff::new(MIN_RETRY_DELAY, MAX_RETRY_DELAY)
 }
 
 /// Waits until the connection differs from this one.

@@ -2,8 +2,9 @@
 
 use crate::abandoned::AbandonedQueue;
 use crate::append::{PublishOutcome, publish};
-use crate::backoff::Backoff;
-use crate::connection::{CallError, Connection, ConnectionState, reconnected, unavailable};
+use crate::connection::{
+    CallError, Connection, ConnectionState, reconnected, retry_backoff, unavailable,
+};
 use crate::message;
 use crate::naming::QUEUE_CONSUMER;
 use crate::pull_request::{Pull, PullEnd, PullEvent};
@@ -15,6 +16,7 @@ use async_nats::subject::Subject as NatsSubject;
 use async_nats::{HeaderMap, Message};
 use async_trait::async_trait;
 use futures::stream::{SelectAll, StreamExt, unfold};
+use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log, WorkQueue};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{
@@ -75,6 +77,8 @@ struct DeliveryStream {
     connection_state: watch::Receiver<ConnectionState>,
     recreations: watch::Receiver<u64>,
     backoff: Backoff,
+    /// True since the last failure, until something arrives.
+    failing: bool,
 }
 
 pub(crate) async fn deliveries(
@@ -93,7 +97,8 @@ pub(crate) async fn deliveries(
         connect_count: 0,
         connection_state: context.connection.state(),
         recreations: context.streams.recreations(),
-        backoff: Backoff::new(context.connection.jitter_seed()),
+        backoff: retry_backoff(),
+        failing: false,
         context,
     };
     worker.prepare().await?;
@@ -128,7 +133,7 @@ impl DeliveryStream {
                 Some(pulled) = self.pulls.next() => match pulled {
                     PullEvent::Message(message) => {
                         self.requested -= 1;
-                        self.backoff.reset();
+                        self.recovered();
                         if let Some(delivery) = self.to_delivery(message).await {
                             return delivery;
                         }
@@ -136,7 +141,7 @@ impl DeliveryStream {
                     PullEvent::Ended { left, reason } => {
                         self.requested -= left;
                         match reason {
-                            PullEnd::Expired => self.backoff.reset(),
+                            PullEnd::Expired => self.recovered(),
                             PullEnd::Rejected => self.back_off("the consumer is not there").await,
                             PullEnd::TimedOut => self.back_off("the server is silent").await,
                         }
@@ -195,15 +200,19 @@ impl DeliveryStream {
 
     async fn back_off(&mut self, reason: &str) {
         self.reset();
-        let (first, wait) = self.backoff.record_failure();
-        if first {
+        if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(
                 source = self.source.kind().name(),
                 reason,
                 "cannot receive deliveries, retrying"
             );
         }
-        tokio::time::sleep(wait).await;
+        self.backoff.wait().await;
+    }
+
+    fn recovered(&mut self) {
+        self.backoff.reset();
+        self.failing = false;
     }
 
     /// Returns the messages that were not handed over, and starts again with fresh state.

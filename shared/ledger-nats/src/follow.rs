@@ -1,8 +1,7 @@
 //! Follower of a log: an ordered push consumer, recreated after the last entry seen on any doubt
 //! about its state.
 
-use crate::backoff::Backoff;
-use crate::connection::{Connection, ConnectionState, reconnected, unavailable};
+use crate::connection::{Connection, ConnectionState, reconnected, retry_backoff, unavailable};
 use crate::message;
 use crate::streams::{StreamKind, Streams};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
@@ -10,12 +9,16 @@ use async_nats::jetstream::context::Context;
 use async_nats::{Message, StatusCode, Subscriber, jetstream};
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, unfold};
+use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::Log;
 use paihao_ledger::{LogItem, Position, StoredEntry, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// Time for which a stream may be shorter than what was read of it, until the rest counts as lost.
+const TRUNCATION_GRACE: Duration = Duration::from_secs(15);
 
 struct Follower {
     connection: Arc<Connection>,
@@ -31,6 +34,10 @@ struct Follower {
     connection_state: watch::Receiver<ConnectionState>,
     recreations: watch::Receiver<u64>,
     backoff: Backoff,
+    /// True since the last failure, until an entry arrives.
+    failing: bool,
+    /// Time since which the stream has been shorter than what was read of it.
+    behind_since: Option<Instant>,
 }
 
 /// A consumer on the server.
@@ -60,7 +67,9 @@ pub(crate) async fn follow(
     let mut follower = Follower {
         connection_state: connection.state(),
         recreations: streams.recreations(),
-        backoff: Backoff::new(connection.jitter_seed()),
+        backoff: retry_backoff(),
+        failing: false,
+        behind_since: None,
         connection,
         streams,
         log,
@@ -106,6 +115,7 @@ impl Follower {
                 SessionEvent::Entry(recorded) => {
                     self.after = recorded.position.0;
                     self.backoff.reset();
+                    self.failing = false;
                     return LogItem::Entry(recorded);
                 }
                 SessionEvent::Ignored => {}
@@ -143,13 +153,28 @@ impl Follower {
             return Err(Unavailable("the stream has just gone".to_owned()));
         };
         let created = info.created.unix_timestamp_nanos();
-        let is_another = self.stream_created.is_some_and(|known| known != created);
-        if is_another || self.after > info.state.last_sequence {
-            self.stream_created = Some(created);
+        // The identity of a stream is its creation, not its length: a leader that was elected a
+        // moment ago may know less than was read from the one before it.
+        let known = self.stream_created.replace(created);
+        let is_another = known.is_some_and(|known| known != created);
+        let is_behind = !is_another && self.after > info.state.last_sequence;
+        if is_behind && known.is_some() {
+            let since = *self.behind_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < TRUNCATION_GRACE {
+                return Err(Unavailable("the stream is shorter than what was read".to_owned()));
+            }
+            tracing::error!(
+                log = self.log.name,
+                read = self.after,
+                last = info.state.last_sequence,
+                "the store has lost entries that it had confirmed, reading the log again"
+            );
+        }
+        self.behind_since = None;
+        if is_another || is_behind {
             self.after = 0;
             return Ok(true);
         }
-        self.stream_created = Some(created);
         self.session =
             Some(Session { subscriber, received: 0, last_received: Instant::now(), connect_count });
         Ok(false)
@@ -178,11 +203,10 @@ impl Follower {
     }
 
     async fn back_off(&mut self, error: &Unavailable) {
-        let (first, wait) = self.backoff.record_failure();
-        if first {
+        if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(log = self.log.name, %error, "cannot follow a log, retrying");
         }
-        tokio::time::sleep(wait).await;
+        self.backoff.wait().await;
     }
 }
 

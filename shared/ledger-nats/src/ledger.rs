@@ -34,6 +34,9 @@ impl NatsLedger {
         let namespace = Namespace::new(&options.namespace)?;
         let connection = Arc::new(Connection::connect(&options).await?);
         let streams = Arc::new(Streams::new(Arc::clone(&connection), namespace, options.clone()));
+        if !options.begin_empty {
+            streams.require_ledger(options.must_exist).await?;
+        }
         for kind in all_streams() {
             streams.ensure(kind).await?;
         }
@@ -125,8 +128,16 @@ impl Ledger for NatsLedger {
 
     async fn check(&self) -> Result<(), Unavailable> {
         for kind in all_streams() {
-            self.context.streams.ensure(kind).await?;
+            self.context.streams.check(kind).await?;
         }
         Ok(())
+    }
+
+    async fn close(&self) {
+        self.context.abandoned.flush().await;
+    }
+
+    async fn until_lost(&self) -> String {
+        self.context.streams.until_lost().await
     }
 }

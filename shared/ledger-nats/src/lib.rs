@@ -25,7 +25,6 @@ mod pull_request;
 
 mod inspect;
 
-mod backoff;
 mod message;
 mod naming;
 

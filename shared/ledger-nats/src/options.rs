@@ -34,6 +34,13 @@ pub struct NatsOptions {
     /// Interval of the server's heartbeats to an idle follower. A follower that receives nothing
     /// for three intervals restarts after its last entry.
     pub heartbeat: Duration,
+    /// Creates a stream anew that was there and is gone. Otherwise the ledger is lost from then on
+    /// ([`Ledger::until_lost`](paihao_ledger::Ledger::until_lost)).
+    pub recreate_lost: bool,
+    /// The ledger has been there before: a missing one is not created.
+    pub must_exist: bool,
+    /// Creates a ledger that is missing, whatever says that it was there.
+    pub begin_empty: bool,
 }
 
 impl fmt::Debug for NatsOptions {
@@ -68,6 +75,9 @@ impl Default for NatsOptions {
             password: None,
             timeout: Duration::from_secs(4),
             heartbeat: Duration::from_secs(2),
+            recreate_lost: false,
+            must_exist: false,
+            begin_empty: false,
         }
     }
 }
@@ -98,6 +108,14 @@ pub enum ConnectError {
     /// The options are invalid.
     #[error("{0}")]
     Invalid(String),
+    /// The ledger was there and is missing.
+    #[error(
+        "the stream {stream} was there and is gone: restore a backup of the NATS server, or set `ledger.begin_empty = true` once to begin with an empty ledger"
+    )]
+    Lost {
+        /// Name of the stream.
+        stream: String,
+    },
     /// A stream cannot be created.
     #[error("the NATS server does not create the stream {stream}: {reason}")]
     Stream {

@@ -1,12 +1,13 @@
 //! Creation of streams: on first use, and again when they are found missing.
 
 use crate::connection::{Connection, unavailable};
+use crate::ledger::all_streams;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType};
-use paihao_contracts::streams::{Log, WorkQueue};
+use paihao_contracts::streams::{LEDGER, Log, WorkQueue};
 use paihao_ledger::Unavailable;
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -40,6 +41,8 @@ pub(crate) struct Streams {
     ensure_lock: tokio::sync::Mutex<()>,
     /// Number of streams that were lost and recreated.
     recreations: watch::Sender<u64>,
+    /// Name of a stream that was there and is gone.
+    lost: watch::Sender<Option<String>>,
 }
 
 /// Errors of creating a stream.
@@ -81,6 +84,7 @@ impl Streams {
             known: Mutex::default(),
             ensure_lock: tokio::sync::Mutex::default(),
             recreations: watch::Sender::new(0),
+            lost: watch::Sender::new(None),
         }
     }
 
@@ -97,6 +101,52 @@ impl Streams {
         self.recreations.subscribe()
     }
 
+    /// Waits until a stream that was there is found missing, and returns its name.
+    pub(crate) async fn until_lost(&self) -> String {
+        let mut lost = self.lost.subscribe();
+        loop {
+            let known = lost.borrow_and_update().clone();
+            if let Some(stream) = known {
+                return stream;
+            }
+            if lost.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Checks that the stream is there. Changes nothing on the server.
+    pub(crate) async fn check(&self, kind: StreamKind) -> Result<(), StreamError> {
+        let name = self.name(kind);
+        if self.info(&name).await?.is_some() { Ok(()) } else { Err(self.missing(name)) }
+    }
+
+    /// Records that a stream is missing that had been there when this process connected.
+    fn missing(&self, stream: String) -> StreamError {
+        if !self.options.recreate_lost {
+            self.lost.send_if_modified(|lost| {
+                let first = lost.is_none();
+                lost.get_or_insert_with(|| stream.clone());
+                first
+            });
+        }
+        StreamError::Unavailable(Unavailable(format!("the stream {stream} is gone")))
+    }
+
+    /// Refuses a deployment whose ledger is missing although it was there: `must_exist` says so, or
+    /// another stream of it does.
+    pub(crate) async fn require_ledger(&self, must_exist: bool) -> Result<(), ConnectError> {
+        let ledger = self.name(StreamKind::Log(LEDGER));
+        if self.info(&ledger).await?.is_some() {
+            return Ok(());
+        }
+        let mut was_there = must_exist;
+        for kind in all_streams() {
+            was_there = was_there || self.info(&self.name(kind)).await?.is_some();
+        }
+        if was_there { Err(ConnectError::Lost { stream: ledger }) } else { Ok(()) }
+    }
+
     /// Creates the stream unless this process has seen it already.
     pub(crate) async fn ensure_once(&self, kind: StreamKind) -> Result<(), StreamError> {
         if self.known.lock().contains(kind.name()) {
@@ -105,7 +155,7 @@ impl Streams {
         self.ensure(kind).await
     }
 
-    /// Checks for the stream, and creates it if it is missing.
+    /// Creates the stream if it is missing, unless it had been there.
     pub(crate) async fn ensure(&self, kind: StreamKind) -> Result<(), StreamError> {
         let _guard = self.ensure_lock.lock().await;
         let name = self.name(kind);
@@ -113,8 +163,12 @@ impl Streams {
         match self.info(&name).await? {
             Some(info) => self.update(info, wanted).await?,
             None => {
+                let was_there = self.known.lock().contains(kind.name());
+                if was_there && !self.options.recreate_lost {
+                    return Err(self.missing(name));
+                }
                 self.create(wanted).await?;
-                if self.known.lock().contains(kind.name()) {
+                if was_there {
                     tracing::warn!(stream = name, "recreated a lost stream");
                     self.recreations.send_modify(|times| *times += 1);
                 }

@@ -10,7 +10,7 @@ use paihao_contracts::streams::{Consumer, LEDGER, NOTICES, PLANNER, WorkQueue};
 use paihao_ledger::{
     AppendError, Delivery, Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject,
 };
-use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +24,7 @@ fn options(port: u16) -> NatsOptions {
         url: format!("nats://127.0.0.1:{port}"),
         timeout: Duration::from_secs(1),
         heartbeat: Duration::from_millis(200),
+        recreate_lost: true,
         ..NatsOptions::default()
     }
 }
@@ -259,6 +260,67 @@ async fn a_server_that_lost_everything_is_a_restart() {
     assert_eq!(next_item(&mut follower).await, LogItem::Restarted);
     append_payload(&ledger, "new").await;
     assert_eq!(next_text(&mut follower).await, "new");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_was_there_is_not_made_anew() {
+    let server = NatsServer::start();
+    let strict = NatsOptions { recreate_lost: false, ..options(server.port()) };
+    let ledger = NatsLedger::connect(strict.clone()).await.unwrap();
+    let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
+    append_payload(&ledger, "old").await;
+    assert_eq!(next_text(&mut follower).await, "old");
+    let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    context.delete_stream("PAIHAO_LEDGER").await.unwrap();
+    let following = tokio::spawn(async move { follower.next().await });
+    assert_eq!(with_timeout("the loss is noticed", ledger.until_lost()).await, "PAIHAO_LEDGER");
+    assert!(!following.is_finished(), "nothing tells it to begin anew");
+    assert!(ledger.check().await.is_err());
+    let to = subject("a");
+    let append = ledger.append(&LEDGER, &to, ExpectedPosition::Any, Entry::new("no")).await;
+    assert!(matches!(append, Err(AppendError::Unavailable(_))), "{append:?}");
+    assert!(context.get_stream("PAIHAO_LEDGER").await.is_err(), "nobody made it");
+
+    // The others are there, and tell a further start that it was no first one.
+    let error = NatsLedger::connect(strict.clone()).await.err().unwrap();
+    assert!(
+        matches!(&error, ConnectError::Lost { stream } if stream == "PAIHAO_LEDGER"),
+        "{error}"
+    );
+    // After the loss of all of them whoever knows of the ledger has to say so.
+    server.kill();
+    server.lose_data();
+    server.restart();
+    let known = NatsOptions { must_exist: true, ..strict };
+    let lost = async || NatsLedger::connect(known.clone()).await.err();
+    wait_until("the server is back", TEST_TIMEOUT, async || {
+        matches!(lost().await, Some(ConnectError::Lost { .. }))
+    })
+    .await;
+    let anew = NatsOptions { begin_empty: true, ..known };
+    NatsLedger::connect(anew).await.unwrap().check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_fetched_ahead_is_back_before_the_process_ends() {
+    let server = NatsServer::start();
+    let ledger = connect(server.port()).await;
+    for n in 0..20 {
+        let key = format!("k{n}");
+        ledger.enqueue(&NOTICES, &key, Entry::new("x"), NO_DELAY).await.unwrap();
+    }
+    let mut worker = ledger.consume_queue(&NOTICES, 20).await.unwrap();
+    let held = next_delivery(&mut worker).await;
+    drop((held, worker));
+    with_timeout("the close", ledger.close()).await;
+    // Another process gets all of them at once, long before the wait for an acknowledgement ends.
+    let other = connect(server.port()).await;
+    let mut worker = other.consume_queue(&NOTICES, 20).await.unwrap();
+    let started = std::time::Instant::now();
+    for _ in 0..20 {
+        next_delivery(&mut worker).await.ack().await.unwrap();
+    }
+    assert!(started.elapsed() < NOTICES.ack_wait / 2, "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

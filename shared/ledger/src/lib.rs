@@ -146,6 +146,17 @@ pub trait Ledger: Send + Sync + 'static {
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable>;
 
-    /// Checks that the store answers and has everything it needs. The readiness probe calls this.
+    /// Checks that the store answers and has everything it needs. Changes nothing. The readiness
+    /// probe calls this.
     async fn check(&self) -> Result<(), Unavailable>;
+
+    /// Waits until the deliveries that were given back before the call have reached the store, so
+    /// that other workers get them at once when this process ends.
+    async fn close(&self) {}
+
+    /// Waits until a part of the store is missing that had been there, and returns its name. The
+    /// process should stop: it must not go on with an empty ledger.
+    async fn until_lost(&self) -> String {
+        std::future::pending().await
+    }
 }

@@ -57,6 +57,8 @@ pub struct ResolvedConfig {
     pub call_limits: Limits,
     /// Format and filter of the logs.
     pub log: telemetry::LogOptions,
+    /// Time between the first stop request and the stop, in which the process serves unready.
+    pub lame_duck: Duration,
     /// Time that a graceful shutdown may take.
     pub shutdown_timeout: Duration,
 }
@@ -94,6 +96,7 @@ impl Config {
             wechat_client: wechat,
             call_limits: limits,
             log,
+            lame_duck: Duration::from_secs(self.stop.lame_duck_seconds),
             shutdown_timeout: Duration::from_secs(self.stop.soft_limit_seconds),
         })
     }

@@ -86,6 +86,7 @@ section!(Ledger {
     user: String,
     password: Option<SecretText> = "Option::default",
     history_days: u16,
+    begin_empty: bool,
     timeout_ms: u64,
 });
 section!(Cache {
@@ -162,7 +163,7 @@ section!(LoginClient {
     confirm: bool = "yes", staff_only: bool = "bool::default",
 });
 section!(Log { format: LogFormat, filter: String });
-section!(Stop { soft_limit_seconds: u64 });
+section!(Stop { lame_duck_seconds: u64, soft_limit_seconds: u64 });
 section!(Account {
     appid: String,
     secret: SecretText,

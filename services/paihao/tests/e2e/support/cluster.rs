@@ -167,12 +167,15 @@ impl Cluster {
         text + self.extra_config
     }
 
-    /// Waits until a process is ready, for at most 60 s.
+    /// Waits until a process is ready and has its stores, for at most 60 s.
     pub async fn wait_until_ready(&self, process: &ProgramProcess) {
         let url = format!("{}/ready", process.admin);
         wait_until("a process is ready", Duration::from_secs(60), async || {
-            let response = self.http.get(&url).send().await;
-            response.is_ok_and(|response| response.status() == StatusCode::OK)
+            let Ok(response) = self.http.get(&url).send().await else { return false };
+            let status = response.status();
+            let said = response.bytes().await.unwrap_or_default();
+            let said: Value = serde_json::from_slice(&said).unwrap_or_default();
+            status == StatusCode::OK && said["degraded"] == false
         })
         .await;
     }
