@@ -133,7 +133,7 @@ async fn bind_or_any(port: u16) -> anyhow::Result<TcpListener> {
 }
 
 fn remove_data_files(file: &std::path::Path) -> anyhow::Result<()> {
-    for end in ["", "-wal", "-shm"] {
+    for end in ["", "-wal", "-shm", ".lock"] {
         let mut name = file.as_os_str().to_owned();
         name.push(end);
         match std::fs::remove_file(&name) {

@@ -7,9 +7,12 @@ use crate::writer::Writer;
 use paihao_contracts::streams::Log;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) struct LedgerFile {
+    pub(crate) path: PathBuf,
     pub(crate) writer: Writer,
     pub(crate) reader: Arc<Reader>,
     pub(crate) changes: ChangeNotifier,
@@ -20,7 +23,26 @@ pub(crate) struct LedgerFile {
     pub(crate) retention_overrides: Vec<Log>,
 }
 
+/// Time between two looks for a file that was removed under the process.
+const PRESENCE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
 impl LedgerFile {
+    /// Waits until the file is gone, or can no longer be written, and returns which.
+    pub(crate) async fn until_lost(&self) -> String {
+        let mut ticks = tokio::time::interval(PRESENCE_CHECK_INTERVAL);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.writer.ended() => return "the writer of the file".to_owned(),
+                _ = ticks.tick() => {
+                    if !self.path.exists() {
+                        return format!("the file {}", self.path.display());
+                    }
+                }
+            }
+        }
+    }
+
     /// Registers the log for retention, and returns it with the retention in force.
     pub(crate) fn register_log(&self, log: &Log) -> Log {
         let log = self.with_retention(log);

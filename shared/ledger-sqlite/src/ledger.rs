@@ -39,6 +39,7 @@ impl SqliteLedger {
         let logs =
             LOGS.iter().chain(&options.retention_overrides).map(|log| (log.name, *log)).collect();
         let file = Arc::new(LedgerFile {
+            path: path.to_owned(),
             writer,
             reader: Arc::new(Reader::new(path.to_owned())),
             changes: ChangeNotifier::default(),
@@ -172,5 +173,9 @@ impl Ledger for SqliteLedger {
             .writer
             .run(|connection| connection.query_row("SELECT 1 FROM sqlite_schema", [], |_| Ok(())))
             .await
+    }
+
+    async fn until_lost(&self) -> String {
+        self.file.until_lost().await
     }
 }

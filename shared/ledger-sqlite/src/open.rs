@@ -68,6 +68,12 @@ pub enum OpenError {
     /// The file belongs to another application.
     #[error("{} is not a ledger of paihao: choose another file", .0.display())]
     NotALedger(PathBuf),
+    /// It was there and is gone.
+    #[error(
+        "{} was there and is gone: put a backup in its place, or remove {}.lock to begin with an empty ledger",
+        .0.display(), .0.display()
+    )]
+    Lost(PathBuf),
     /// It cannot be created, read or written.
     #[error("{} cannot be opened: {reason}", path.display())]
     Unusable {
@@ -95,6 +101,11 @@ pub(crate) struct LockedConnection {
 
 pub(crate) fn open(path: &Path) -> Result<LockedConnection, OpenError> {
     let unusable = |reason: String| OpenError::Unusable { path: path.to_owned(), reason };
+    // The lock file stays when the process ends, and is not empty once there has been a ledger.
+    let was_there = lock_path(path).metadata().is_ok_and(|lock| lock.len() > 0);
+    if was_there && !path.exists() {
+        return Err(OpenError::Lost(path.to_owned()));
+    }
     let lock = lock(path)?;
     let mut connection = connect(path).map_err(|e| unusable(e.to_string()))?;
     migrate(&mut connection, path)?;
@@ -106,6 +117,7 @@ pub(crate) fn open(path: &Path) -> Result<LockedConnection, OpenError> {
              UPDATE messages SET due_ms = 0, held = 0 WHERE held = 1;",
         )
         .map_err(|e| unusable(e.to_string()))?;
+    lock.set_len(1).map_err(|e| unusable(e.to_string()))?;
     Ok(LockedConnection { connection, lock })
 }
 
@@ -117,18 +129,22 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+fn lock_path(path: &Path) -> PathBuf {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    lock_path.into()
+}
+
 /// Locks a file beside the ledger, instead of the ledger itself: the process loses its locks on
 /// that when any of its connections to the file is closed.
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
     let unusable =
         |e: std::io::Error| OpenError::Unusable { path: path.to_owned(), reason: e.to_string() };
     let file = File::options()
         .create(true)
         .write(true)
         .truncate(false)
-        .open(PathBuf::from(lock_path))
+        .open(lock_path(path))
         .map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

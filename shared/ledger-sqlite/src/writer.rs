@@ -82,6 +82,11 @@ impl Writer {
         }
     }
 
+    /// Waits until the writer has ended: it was closed, or it panicked.
+    pub(crate) async fn ended(&self) {
+        self.0.closed().await;
+    }
+
     /// Writes pending operations, releases the file, and refuses all later operations.
     pub(crate) async fn close(&self) {
         let (reply, replied) = oneshot::channel();

@@ -54,6 +54,25 @@ async fn append_payload(ledger: &SqliteLedger, log: &Log, payload: &str) -> Posi
     ledger.append(log, &subject(), ExpectedPosition::Any, entry).await.unwrap()
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_there_is_not_made_anew() {
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let path = dir.path().join("ledger.db");
+    let ledger = open(&dir, &clock);
+    append_payload(&ledger, &LEDGER, "x").await;
+    std::fs::remove_file(&path).unwrap();
+    assert!(ledger.until_lost().await.contains("ledger.db"), "noticed while it runs");
+    ledger.close().await;
+    assert!(ledger.until_lost().await.contains("writer"));
+    drop(ledger);
+
+    let error = SqliteLedger::open(&path, clock.options()).err().unwrap();
+    assert!(matches!(&error, OpenError::Lost(lost) if *lost == path), "{error}");
+    assert!(!path.exists(), "nothing was made");
+    std::fs::remove_file(dir.path().join("ledger.db.lock")).unwrap();
+    open(&dir, &clock).check().await.unwrap();
+}
+
 async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
     let next = tokio::time::timeout(Duration::from_secs(60), deliveries.next());
     next.await.expect("a delivery in time").expect("deliveries do not end")
