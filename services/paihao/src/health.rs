@@ -1,13 +1,9 @@
 //! Readiness check of a process at its admin port.
-//!
-//! The request is written by hand: one to this machine needs no TLS, proxy or connection pool, and
-//! container checks repeat it every few seconds.
 
+use crate::plain_http;
 use paihao_chassis::Exit;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Requests `/ready` and prints the response. Exits with 0 for status 200 and 1 otherwise; waits 5
 /// s.
@@ -36,9 +32,5 @@ async fn fetch_ready(mut admin: SocketAddr) -> std::io::Result<String> {
     if admin.ip().is_unspecified() {
         admin.set_ip([127, 0, 0, 1].into());
     }
-    let mut connection = TcpStream::connect(admin).await?;
-    connection.write_all(b"GET /ready HTTP/1.0\r\n\r\n").await?;
-    let mut response = String::new();
-    connection.read_to_string(&mut response).await?;
-    Ok(response)
+    plain_http::get(admin, "/ready").await
 }

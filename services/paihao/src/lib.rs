@@ -13,6 +13,7 @@ pub mod reload;
 pub mod demo;
 pub mod doctor;
 pub mod health;
+mod plain_http;
 pub mod settings;
 pub mod simulator;
 

@@ -1,9 +1,12 @@
 //! Read-only inspection of the servers, for an operator before the first start.
 
-use crate::connection::{CallError, Connection};
+use crate::connection::{CallError, Connection, parse_version};
 use crate::ledger::all_streams;
 use crate::naming::Namespace;
-use crate::options::{ConnectError, MAX_TESTED_SERVER_VERSION, NatsOptions};
+use crate::options::{
+    ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SYNC_SERVER_VERSION, NatsOptions,
+    UNFIT_SERVER_VERSIONS,
+};
 use crate::streams::StreamKind;
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -18,6 +21,10 @@ pub struct ServerInfo {
     pub version: String,
     /// True if it is newer than any version that the suite has been run against.
     pub untested: bool,
+    /// What this version is known to lose.
+    pub unfit: Option<&'static str>,
+    /// True if the server can write each entry to the disk before it acknowledges it.
+    pub can_sync: bool,
     /// Existing streams of this namespace.
     pub streams: Vec<StreamInfo>,
     /// Missing streams; the first start creates them.
@@ -58,9 +65,18 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
     let namespace = Namespace::new(&options.namespace)?;
     let connection = Connection::connect(options).await?;
     let version = connection.server_version();
-    let untested = crate::connection::parse_version(&version)
-        .is_some_and(|version| version > MAX_TESTED_SERVER_VERSION);
-    let mut server = ServerInfo { version, untested, streams: Vec::new(), missing: Vec::new() };
+    let parsed = parse_version(&version);
+    let unfit = UNFIT_SERVER_VERSIONS
+        .iter()
+        .find(|range| parsed.is_some_and(|version| (range.first..=range.last).contains(&version)));
+    let mut server = ServerInfo {
+        version,
+        untested: parsed.is_some_and(|version| version > MAX_TESTED_SERVER_VERSION),
+        unfit: unfit.map(|range| range.loss),
+        can_sync: parsed.is_some_and(|version| version >= MIN_SYNC_SERVER_VERSION),
+        streams: Vec::new(),
+        missing: Vec::new(),
+    };
     for kind in all_streams() {
         let name = namespace.stream_name(kind.name());
         let subject = format!("$JS.API.STREAM.INFO.{name}");

@@ -9,6 +9,28 @@ use std::time::Duration;
 /// The oldest server that passes the suite; an older one is refused.
 pub const MIN_SERVER_VERSION: (u64, u64, u64) = (2, 9, 10);
 
+/// Versions that lose data. A server of one of them is not refused, and the doctor says so.
+pub const UNFIT_SERVER_VERSIONS: [UnfitVersions; 1] = [UnfitVersions {
+    first: (2, 10, 20),
+    last: (2, 10, 22),
+    loss: "streams can be lost at a restart; fixed in 2.10.23",
+}];
+
+/// Range of server versions, both ends included, with what they lose.
+#[derive(Debug, Clone, Copy)]
+pub struct UnfitVersions {
+    /// The first such version.
+    pub first: (u64, u64, u64),
+    /// The last such version.
+    pub last: (u64, u64, u64),
+    /// What they lose, for the operator.
+    pub loss: &'static str,
+}
+
+/// The oldest server with `sync_interval: always`, without which a power cut loses what was
+/// acknowledged.
+pub const MIN_SYNC_SERVER_VERSION: (u64, u64, u64) = (2, 10, 0);
+
 /// The newest server that the suite has been run against; a newer one is not refused.
 pub const MAX_TESTED_SERVER_VERSION: (u64, u64, u64) = (2, 15, 1);
 

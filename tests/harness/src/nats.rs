@@ -19,13 +19,20 @@ pub struct NatsSetup {
     pub binary: PathBuf,
     /// True if JetStream is enabled.
     pub jetstream: bool,
+    /// True if each entry is on the disk before it is acknowledged, as in `deploy/nats.conf`.
+    pub sync: bool,
     /// Lines added to the server's configuration, such as users.
     pub extra_config: String,
 }
 
 impl Default for NatsSetup {
     fn default() -> Self {
-        NatsSetup { binary: tools::nats_server(), jetstream: true, extra_config: String::new() }
+        NatsSetup {
+            binary: tools::nats_server(),
+            jetstream: true,
+            sync: true,
+            extra_config: String::new(),
+        }
     }
 }
 
@@ -34,6 +41,7 @@ pub struct NatsServer {
     running: Mutex<Option<Process>>,
     setup: NatsSetup,
     port: u16,
+    monitor_port: u16,
     dir: TempDir,
 }
 
@@ -45,7 +53,13 @@ impl NatsServer {
 
     /// Starts the server of this program.
     pub fn start_with(binary: &Path) -> Self {
-        NatsServer::with_setup(NatsSetup { binary: binary.to_owned(), ..NatsSetup::default() })
+        // The oldest supported server does not know the setting.
+        let sync = binary != tools::nats_server_oldest();
+        NatsServer::with_setup(NatsSetup {
+            binary: binary.to_owned(),
+            sync,
+            ..NatsSetup::default()
+        })
     }
 
     /// Returns the server that all tests of the binary share, started on first use. Tests separate
@@ -59,13 +73,13 @@ impl NatsServer {
     pub fn with_setup(setup: NatsSetup) -> Self {
         let dir = tempfile::Builder::new().prefix("nats-").tempdir().expect("a directory");
         for _ in 0..5 {
-            let port = free_port();
-            std::fs::write(dir.path().join("server.conf"), config_file(&setup, port, dir.path()))
-                .expect("a configuration file");
+            let (port, monitor_port) = (free_port(), free_port());
+            let config = config_file(&setup, port, monitor_port, dir.path());
+            std::fs::write(dir.path().join("server.conf"), config).expect("a configuration file");
             let mut process = spawn(&setup.binary, dir.path());
             if is_up(&mut process, port, setup.jetstream) {
                 let running = Mutex::new(Some(process));
-                return NatsServer { running, setup, port, dir };
+                return NatsServer { running, setup, port, monitor_port, dir };
             }
         }
         panic!("nats-server does not come up:\n{}", log(dir.path()));
@@ -74,6 +88,11 @@ impl NatsServer {
     /// Address of the server: `nats://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Address of the server's monitoring: `http://127.0.0.1:<port>`.
+    pub fn monitor_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.monitor_port)
     }
 
     /// Loopback port of the server.
@@ -119,11 +138,13 @@ impl NatsServer {
     }
 }
 
-fn config_file(setup: &NatsSetup, port: u16, dir: &Path) -> String {
+fn config_file(setup: &NatsSetup, port: u16, monitor_port: u16, dir: &Path) -> String {
     let mut conf = format!("server_name: t{port}\nlisten: \"127.0.0.1:{port}\"\n");
+    conf += &format!("http: \"127.0.0.1:{monitor_port}\"\n");
     if setup.jetstream {
         let data = dir.join("data");
-        conf += &format!("jetstream {{ store_dir: \"{}\" }}\n", data.display());
+        let sync = if setup.sync { ", sync_interval: always" } else { "" };
+        conf += &format!("jetstream {{ store_dir: \"{}\"{sync} }}\n", data.display());
     }
     conf + &setup.extra_config + "\n"
 }

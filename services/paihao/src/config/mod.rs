@@ -82,6 +82,7 @@ section!(Ledger {
     file: PathBuf,
     url: String,
     namespace: String,
+    monitor: String,
     replicas: usize,
     user: String,
     password: Option<SecretText> = "Option::default",

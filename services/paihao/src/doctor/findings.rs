@@ -137,6 +137,14 @@ findings! {
         "", "";
     NATS_UNTESTED = "nats_untested", Warning, "NATS 比测试过的版本新", "NATS is newer than any version that was tested",
         "先在测试环境试过", "try it on a test system first";
+    NATS_UNFIT = "nats_unfit", Bad, "这个版本的 NATS 会丢数据", "This version of NATS is known to lose data",
+        "升级 NATS 到所示版本之后", "update NATS beyond the version named here";
+    NATS_SYNCED = "nats_synced", Ok, "NATS 每次写入都落盘后才确认", "NATS writes each entry to the disk before it acknowledges it",
+        "", "";
+    NATS_NOT_SYNCED = "nats_not_synced", Bad, "NATS 隔一段时间才落盘：断电会丢掉已经告诉顾客的号", "NATS flushes to the disk only now and then: a power cut loses numbers that customers were told",
+        "在每台 NATS 的 jetstream 里设 sync_interval: always（2.10 起），三副本也要设", "set sync_interval: always in jetstream on every NATS server (from 2.10 on), with three copies too";
+    NATS_SYNC_UNKNOWN = "nats_sync_unknown", Warning, "不知道 NATS 怎样落盘", "It is not known how NATS flushes to the disk",
+        "打开 NATS 的监控端口，并配置 ledger.monitor", "open the monitoring port of NATS, and set ledger.monitor";
     NATS_OLD = "nats_old", Bad, "NATS 版本太旧", "NATS is too old",
         "升级 NATS", "update NATS";
     NATS_NO_JETSTREAM = "nats_no_jetstream", Bad, "NATS 没有打开 JetStream", "NATS has JetStream off",

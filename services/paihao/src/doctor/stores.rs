@@ -3,16 +3,23 @@
 use super::report::Finding;
 use super::{ProbeContext, clock, finding, findings};
 use crate::config::Ledger;
+use crate::plain_http;
 use crate::ports::nats_options;
 use paihao_cache_redis::{RedisCache, RedisServerInfo};
 use paihao_ledger_nats::{ConnectError, ServerInfo, inspect};
+use serde_json::Value;
+use url::Url;
 
 const LEDGER: &str = "ledger";
 const CACHE: &str = "cache";
 
 pub(super) async fn nats(config: &Ledger) -> Vec<Finding> {
     match inspect(&nats_options(config)).await {
-        Ok(facts) => nats_findings(&facts, config.replicas),
+        Ok(facts) => {
+            let mut found = nats_findings(&facts, config.replicas);
+            found.extend(sync_findings(config, facts.can_sync).await);
+            found
+        }
         Err(error) => {
             let kind = match error {
                 ConnectError::Unreachable(_) => findings::NATS_AWAY,
@@ -26,8 +33,12 @@ pub(super) async fn nats(config: &Ledger) -> Vec<Finding> {
 }
 
 fn nats_findings(facts: &ServerInfo, replicas: usize) -> Vec<Finding> {
-    let server = if facts.untested { findings::NATS_UNTESTED } else { findings::NATS_OK };
-    let mut found = vec![finding(LEDGER, server, format!("NATS {}", facts.version))];
+    let version = format!("NATS {}", facts.version);
+    let mut found = vec![match facts.unfit {
+        Some(loss) => finding(LEDGER, findings::NATS_UNFIT, format!("{version}: {loss}")),
+        None if facts.untested => finding(LEDGER, findings::NATS_UNTESTED, version),
+        None => finding(LEDGER, findings::NATS_OK, version),
+    }];
     for stream in &facts.streams {
         let name = &*stream.name;
         if !stream.on_disk {
@@ -51,6 +62,37 @@ fn nats_findings(facts: &ServerInfo, replicas: usize) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// How each server flushes to the disk, which it tells at its monitoring port only.
+async fn sync_findings(config: &Ledger, can_sync: bool) -> Vec<Finding> {
+    let monitors: Vec<_> =
+        config.monitor.split(',').map(str::trim).filter(|monitor| !monitor.is_empty()).collect();
+    if !can_sync {
+        return vec![finding(LEDGER, findings::NATS_NOT_SYNCED, "this version cannot")];
+    }
+    if monitors.is_empty() {
+        return vec![Finding::new(LEDGER, findings::NATS_SYNC_UNKNOWN)];
+    }
+    let mut found = Vec::new();
+    for monitor in monitors {
+        let kind = match fetch_jetstream_config(monitor).await {
+            Some(config) if config["sync_always"] == true => findings::NATS_SYNCED,
+            Some(_) => findings::NATS_NOT_SYNCED,
+            None => findings::NATS_SYNC_UNKNOWN,
+        };
+        found.push(finding(LEDGER, kind, monitor));
+    }
+    found
+}
+
+/// The `config` of a server's `/jsz`; `None` if it does not answer as a NATS server does.
+async fn fetch_jetstream_config(monitor: &str) -> Option<Value> {
+    let url = Url::parse(monitor).ok()?;
+    let address = format!("{}:{}", url.host_str()?, url.port_or_known_default()?);
+    let response = plain_http::get(&address, "/jsz?config=1").await.ok()?;
+    let body: Value = serde_json::from_str(response.rsplit("\r\n\r\n").next()?).ok()?;
+    body.get("config").cloned()
 }
 
 pub(super) async fn redis(redis: &RedisCache, context: &ProbeContext) -> Vec<Finding> {
@@ -117,11 +159,15 @@ mod tests {
         let facts = ServerInfo {
             version: "2.15.1".into(),
             untested: false,
+            unfit: None,
+            can_sync: true,
             streams: vec![stream.clone()],
             missing: Vec::new(),
         };
         assert_eq!(codes(&nats_findings(&facts, 1)), ["nats_ok", "streams_ok"]);
         assert_eq!(codes(&nats_findings(&facts, 3)), ["nats_ok", "stream_replicas"]);
+        let unfit = ServerInfo { unfit: Some("streams can be lost"), ..facts.clone() };
+        assert_eq!(codes(&nats_findings(&unfit, 1)), ["nats_unfit", "streams_ok"]);
         let broken = StreamInfo { on_disk: false, retention_matches: false, ..stream };
         let facts = ServerInfo {
             untested: true,

@@ -376,7 +376,20 @@ async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
     };
     let first = run_doctor(&good).await;
     assert!(first.problems().contains("shop token_not_kept"), "{:#}", first.report);
-    assert_eq!(of_stores(&first), set(["ledger streams_missing"]), "{:#}", first.report);
+    let unmonitored = set(["ledger streams_missing", "ledger nats_sync_unknown"]);
+    assert_eq!(of_stores(&first), unmonitored, "{:#}", first.report);
+    let monitored =
+        |monitor: &str| good.replacen("[ledger]", &format!("[ledger]\nmonitor = '{monitor}'"), 1);
+    let slow = NatsServer::with_setup(NatsSetup { sync: false, ..NatsSetup::default() });
+    for (monitors, found) in [
+        (slow.monitor_url(), "ledger nats_not_synced"),
+        (format!("{}, {}", nats.monitor_url(), slow.monitor_url()), "ledger nats_not_synced"),
+        ("http://127.0.0.1:1".to_owned(), "ledger nats_sync_unknown"),
+    ] {
+        let run = run_doctor(&monitored(&monitors)).await;
+        assert!(of_stores(&run).contains(found), "{found}: {:#}", run.report);
+    }
+    let good = monitored(&nats.monitor_url());
 
     let mut token = Program::start(
         PROGRAM,
@@ -391,9 +404,14 @@ async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
         assert!(begun.elapsed() < DOCTOR_TIMEOUT, "{:#}\n{}", kept.report, token.output());
         kept = run_doctor(&good).await;
     }
-    for fine in
-        ["shop calls_ok", "ledger nats_ok", "ledger streams_ok", "cache redis_ok", "cache clock_ok"]
-    {
+    for fine in [
+        "shop calls_ok",
+        "ledger nats_ok",
+        "ledger nats_synced",
+        "ledger streams_ok",
+        "cache redis_ok",
+        "cache clock_ok",
+    ] {
         assert!(kept.passed().contains(fine), "{fine}: {:#}", kept.report);
     }
     assert_eq!(of_stores(&kept), set([]));
