@@ -44,6 +44,17 @@ impl<E: Display + Send + 'static> TaskOutput for Result<(), E> {
     }
 }
 
+/// Effect of a task's end on the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Importance {
+    /// None.
+    Ordinary,
+    /// A failure or panic stops it.
+    Vital,
+    /// Any end before the stop stops it.
+    Essential,
+}
+
 /// Handle to a task group. Clones share the group.
 #[derive(Debug, Clone)]
 pub struct Tasks {
@@ -120,7 +131,16 @@ impl Tasks {
     where
         F: Future<Output: TaskOutput> + Send + 'static,
     {
-        self.start(name, task, false);
+        self.start(name, task, Importance::Ordinary);
+    }
+
+    /// Spawns a vital task, which may end at any time. If it panics or fails, the whole process
+    /// stops and [`Tasks::failure`] returns the reason.
+    pub fn spawn_vital<F>(&self, name: &str, task: F)
+    where
+        F: Future<Output: TaskOutput> + Send + 'static,
+    {
+        self.start(name, task, Importance::Vital);
     }
 
     /// Spawns an essential task. If it panics, fails, or ends before the stop, the whole process
@@ -129,7 +149,7 @@ impl Tasks {
     where
         F: Future<Output: TaskOutput> + Send + 'static,
     {
-        self.start(name, task, true);
+        self.start(name, task, Importance::Essential);
     }
 
     /// The failure of an essential task, if there was one.
@@ -160,7 +180,7 @@ impl Tasks {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
-    fn start<F>(&self, name: &str, task: F, essential: bool)
+    fn start<F>(&self, name: &str, task: F, importance: Importance)
     where
         F: Future<Output: TaskOutput> + Send + 'static,
     {
@@ -177,7 +197,7 @@ impl Tasks {
                 Some(Err(panic)) => Some(format!("panicked: {}", panic_text(&*panic))),
                 Some(Ok(outcome)) => match outcome.failure() {
                     Some(reason) => Some(reason),
-                    None if essential && !stop.is_cancelled() => {
+                    None if importance == Importance::Essential && !stop.is_cancelled() => {
                         Some("ended without being asked to".to_owned())
                     }
                     None => None,
@@ -186,8 +206,8 @@ impl Tasks {
             match reason {
                 None => debug!(task = %name, "task ended"),
                 Some(reason) => {
-                    error!(task = %name, %reason, essential, "task failed");
-                    if essential {
+                    error!(task = %name, %reason, ?importance, "task failed");
+                    if importance != Importance::Ordinary {
                         process.failure.lock().get_or_insert(TaskFailure { task: name, reason });
                         process.stop.cancel();
                     }

@@ -131,6 +131,24 @@ async fn an_essential_task_that_fails_panics_or_just_ends_stops_the_process_by_n
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_vital_task_may_end_and_neither_fail_nor_panic() {
+    let lifecycle = stop_requested_after([50]);
+    lifecycle.tasks().spawn_vital("ends", async {});
+    assert_eq!(lifecycle.run(secs(60)).await, Exit::Clean);
+
+    let lifecycle = Lifecycle::with_stop_requests(stream::pending(), Duration::ZERO);
+    let tasks = lifecycle.tasks().clone();
+    tasks.spawn_vital("site", async {
+        if true {
+            panic!("a bug")
+        }
+    });
+    let exit = timeout(secs(600), lifecycle.run(secs(60))).await.expect("it stops");
+    assert_eq!(exit, Exit::TaskFailed);
+    assert_eq!(tasks.failure().unwrap().to_string(), "site: panicked: a bug");
+}
+
+#[tokio::test(start_paused = true)]
 async fn other_tasks_may_fail_and_end() {
     let lifecycle = stop_requested_after([50]);
     let started = Instant::now();
