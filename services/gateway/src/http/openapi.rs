@@ -41,13 +41,13 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("uuid", "The scan session's uuid"),
 ];
 
-/// An operation with this id, which clients of the API use, and one sentence about it. It is public
+/// Operation with this id, which clients of the API use, and a one-sentence summary. It is public
 /// unless its handler takes an argument of [`access`](crate::http::access).
 pub(crate) fn endpoint(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, summary)
 }
 
-/// Writes that an `Idempotency-Key` identifies.
+/// Descriptions of writes that an `Idempotency-Key` identifies.
 pub(crate) trait IdempotencyKeyExt {
     /// A repeated key is answered like the first time.
     fn idempotency_key(self) -> Self;

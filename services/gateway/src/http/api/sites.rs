@@ -34,7 +34,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// For the admin port: `GET /sites/{site}/digest`, a hash of the state at a position, by which
+/// Routes of the admin port: `GET /sites/{site}/digest`, a hash of the state at a position, by which
 /// replicas can be compared.
 pub fn digest_routes(engine: Engine) -> Router {
     let digest = async move |Path(site): Path<String>, State(engine): State<Engine>| {
