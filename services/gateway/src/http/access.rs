@@ -1,8 +1,8 @@
 //! Access rules of operations, as extractors.
 //!
-//! The arguments of a handler declare who may call it. They are checked before the handler runs, and
-//! bring security schemes, roles and refusals into the OpenAPI document. A handler that takes neither
-//! [`Authorized`] nor [`SiteAccess`] is public.
+//! The arguments of a handler declare who may call it. They are checked before the handler runs,
+//! and bring security schemes, roles and refusals into the OpenAPI document. A handler that takes
+//! neither [`Authorized`] nor [`SiteAccess`] is public.
 
 use crate::http::auth::{Principal, SiteScope};
 use crate::http::openapi::{ApiArgument, Operation};

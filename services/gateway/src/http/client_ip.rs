@@ -62,8 +62,8 @@ where
     }
 }
 
-/// Nearest address that is not a trusted proxy's. Addresses further to the left in the header may be
-/// forged.
+/// Nearest address that is not a trusted proxy's. Addresses further to the left in the header may
+/// be forged.
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpRange]) -> IpAddr {
     let is_trusted = |address| trusted.iter().any(|range| range.contains(address));
     let values = headers.get_all("x-forwarded-for").iter();

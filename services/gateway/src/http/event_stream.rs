@@ -19,8 +19,8 @@ pub(crate) fn refused_event(problem: &Problem) -> Event {
     json_event("refused", problem.body())
 }
 
-/// Response that sends the events until the stream or the process ends, or until the principal is no
-/// longer valid.
+/// Response that sends the events until the stream or the process ends, or until the principal is
+/// no longer valid.
 pub(crate) fn stream_until_revoked<S>(events: S, principal: Principal, state: &AppState) -> Response
 where
     S: Stream<Item = Event> + Send + 'static,

@@ -42,7 +42,8 @@ impl TemplateCache {
             Ok(Ok(templates)) => Arc::new(templates),
             _ => cached.map(|(_, templates)| templates).unwrap_or_default(),
         };
-        // Also after a failure: a preview renders at every keystroke, and must not call WeChat each time.
+        // Also after a failure: a preview renders at every keystroke, and must not call WeChat each
+        // time.
         self.cached.lock().insert(account.to_owned(), (Instant::now(), templates.clone()));
         templates
     }

@@ -46,7 +46,8 @@ impl SiteSettings {
     }
 }
 
-/// Sentences of a board for the calls of a queue, with `{number}`, `{counter}` and `{queue}` in them.
+/// Sentences of a board for the calls of a queue, with `{number}`, `{counter}` and `{queue}` in
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Announcement {
     /// In Chinese; the usual sentence if `None`.

@@ -1,5 +1,5 @@
-//! Console of a site for its staff: every ticket that can still be acted on, and the actions that are
-//! possible, without openids.
+//! Console of a site for its staff: every ticket that can still be acted on, and the actions that
+//! are possible, without openids.
 
 use crate::engine::SiteSnapshot;
 use crate::http::access::{AnyRole, SiteAccess};
@@ -165,8 +165,8 @@ struct ConsoleTicketView<'a> {
     misses: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     counter: Option<&'a str>,
-    /// Deadline: of a called ticket for its holder to come, of a missed one for its return, of a held
-    /// one for the end of the hold.
+    /// Deadline: of a called ticket for its holder to come, of a missed one for its return, of a
+    /// held one for the end of the hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]

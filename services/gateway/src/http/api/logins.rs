@@ -1,5 +1,5 @@
-//! Login of a browser: it gets a code to show and a secret to keep, follows the scan of the code by a
-//! phone, and redeems the result with the secret, once.
+//! Login of a browser: it gets a code to show and a secret to keep, follows the scan of the code by
+//! a phone, and redeems the result with the secret, once.
 
 use super::me::{PrincipalView, begin_session, principal_view};
 use super::scan_sessions::{parse_uuid, qr_image, scan_link};

@@ -211,8 +211,8 @@ async fn session_image(
     qr_image(&state, &session, format).await
 }
 
-/// Finds the session of a uuid that takes a ticket. Logins and invitations are not found here, since
-/// they are for one browser alone.
+/// Finds the session of a uuid that takes a ticket. Logins and invitations are not found here,
+/// since they are for one browser alone.
 async fn ticket_session(state: &AppState, uuid: Uuid) -> Result<ScanSession, Problem> {
     let session = state.scan_sessions.find(uuid).await?;
     match session.purpose {

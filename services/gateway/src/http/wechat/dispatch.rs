@@ -30,8 +30,8 @@ pub(super) enum Reply {
     /// Text message.
     Text {
         text: String,
-        /// Date of the reply in Unix seconds: the time of the decision, so that a repeated push gets
-        /// an identical reply.
+        /// Date of the reply in Unix seconds: the time of the decision, so that a repeated push
+        /// gets an identical reply.
         at_s: i64,
     },
 }

@@ -74,7 +74,8 @@ impl PushHandler<'_> {
         }
     }
 
-    /// Queues a receipt for the notifier. On failure the push is refused, so that WeChat repeats it.
+    /// Queues a receipt for the notifier. On failure the push is refused, so that WeChat repeats
+    /// it.
     async fn enqueue_receipt(&self, receipt: Receipt) -> Result<(), Problem> {
         let key = format!("{}/{}", receipt.account, receipt.identity);
         let entry = Entry::new(serde_json::to_vec(&receipt).expect("string keys only"));

@@ -72,8 +72,8 @@ impl PushHandler<'_> {
         self.account_sites().filter(holds).collect()
     }
 
-    /// Removes the person from every line and record of the account. WeChat repeats the push until it
-    /// succeeds.
+    /// Removes the person from every line and record of the account. WeChat repeats the push until
+    /// it succeeds.
     pub(super) async fn forget_person(&self, person: &Person) -> Result<Reply, Problem> {
         // At every site, since another replica may have just given them a ticket.
         let forgotten = stream::iter(self.account_sites()).map(async |settings| {

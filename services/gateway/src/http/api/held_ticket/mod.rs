@@ -117,8 +117,8 @@ struct KeepaliveEvent {
 }
 
 impl TicketStream {
-    /// Waits for the next event: the ticket when it has changed, or a keepalive. Returns `None` when
-    /// there is no such ticket any more.
+    /// Waits for the next event: the ticket when it has changed, or a keepalive. Returns `None`
+    /// when there is no such ticket any more.
     async fn next(&mut self) -> Option<Event> {
         let keepalive_at = Instant::now() + KEEPALIVE_INTERVAL;
         let first = self.last_sent.is_none();

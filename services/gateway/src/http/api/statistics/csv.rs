@@ -38,7 +38,8 @@ const COLUMNS: [&str; 30] = [
     "overtaken_total",
 ];
 
-/// Table with a header row. It begins with the byte-order mark by which spreadsheets recognise UTF-8.
+/// Table with a header row. It begins with the byte-order mark by which spreadsheets recognise
+/// UTF-8.
 pub(super) fn table(rows: &[StatisticsRow]) -> String {
     let mut table = format!("\u{feff}{}\r\n", COLUMNS.join(","));
     for row in rows {
@@ -95,8 +96,8 @@ fn optional_cell(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// Text as a cell: quoted where CSV needs it, and behind an apostrophe where a spreadsheet would take
-/// it for a formula.
+/// Text as a cell: quoted where CSV needs it, and behind an apostrophe where a spreadsheet would
+/// take it for a formula.
 fn text_cell(text: &str) -> String {
     let is_formula =
         text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
