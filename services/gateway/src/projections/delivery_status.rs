@@ -4,7 +4,7 @@
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::dead_letter::{parse_redrive_key, redrive_key};
-use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome as Ended};
+use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
 use paihao_contracts::outcome::{NoticeState, NoticeStatus, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::{Decision, Event, NotificationKind, NotificationTrigger, TicketId};
@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Days that are kept beside the newest one. Two, since the newest may be the next day in the east
-/// while a site in the west looks at its own yesterday.
+/// Number of days that are kept beside the newest one. Two, since the newest may be the next day in
+/// the east while a site in the west shows its own yesterday.
 const RETAINED_DAYS: i32 = 2;
 
-/// Age from which an outcome is of no day that is kept.
+/// Age from which an outcome belongs to no day that is kept.
 const MAX_OUTCOME_AGE: Duration = Duration::from_secs((RETAINED_DAYS as u64 + 2) * 24 * 3600);
 
 /// Notice to the holder of a ticket, and its delivery status.
@@ -40,7 +40,7 @@ pub struct DeliveryStatus {
     /// Channel that accepted it, may have accepted it, or is being tried.
     pub channel: Option<Channel>,
     /// Reason of a failure, by its name: WeChat's code (docs/reference/wechat-codes.md) or one of
-    /// ours.
+    /// this system's.
     pub reason: Option<String>,
     /// Channels that did not accept it.
     pub attempted: Vec<ChannelAttempt>,
@@ -48,16 +48,24 @@ pub struct DeliveryStatus {
 
 /// Stage of the delivery of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the words of docs/reference/api.md, where each is explained")]
 pub enum DeliveryStage {
+    /// Planned, and not attempted yet.
     Waiting,
+    /// Attempt under way.
     Sending,
+    /// Accepted by WeChat, without a receipt yet.
     Sent,
+    /// Delivered, as WeChat's receipt or the reply to the scan says.
     Delivered,
+    /// Accepted, and not delivered, as WeChat's receipt says.
     NotDelivered,
+    /// Accepted by no channel.
     Failed,
+    /// No longer true when it was its turn.
     Stale,
+    /// Replaced by a later notice about the ticket.
     Superseded,
+    /// Perhaps accepted: the outcome of the attempt is not known.
     Unknown,
 }
 
@@ -94,7 +102,7 @@ struct NoticeRecord {
 struct NoticePlan {
     order: u32,
     at: i64,
-    /// True if the reply to the scan says it: nothing is sent then.
+    /// True if the reply to the scan contains it, so that nothing is sent.
     sent_as_reply: bool,
 }
 
@@ -132,34 +140,40 @@ impl DeliveryStatusProjection {
     /// Returns the notices about a ticket of a business day, in the order in which they were
     /// planned.
     pub fn for_ticket(&self, site: &str, day: i32, ticket: TicketId) -> Vec<DeliveryStatus> {
-        let shelves = self.0.lock();
-        let messages = shelves.sites.get(site).and_then(|shelf| shelf.tickets.get(&(day, ticket)));
-        let Some(messages) = messages else { return Vec::new() };
+        let state = self.0.lock();
+        let notices = state
+            .sites
+            .get(site)
+            .and_then(|site_statuses| site_statuses.tickets.get(&(day, ticket)));
+        let Some(notices) = notices else { return Vec::new() };
         // A notice that was tried again has the plan of the first try.
-        let planned = |name: &str| messages.get(parse_redrive_key(name).0)?.plan;
-        let mut fates: Vec<_> =
-            messages.iter().map(|(name, message)| (planned(name), name, message)).collect();
-        fates.sort_by_key(|(planned, name, _)| (planned.map_or(u32::MAX, |p| p.order), *name));
-        fates
+        let plan = |name: &str| notices.get(parse_redrive_key(name).0)?.plan;
+        let mut records: Vec<_> =
+            notices.iter().map(|(name, record)| (plan(name), name, record)).collect();
+        records.sort_by_key(|(plan, name, _)| (plan.map_or(u32::MAX, |p| p.order), *name));
+        records
             .into_iter()
-            .map(|(planned, name, message)| delivery_status(name, planned, message))
+            .map(|(plan, name, record)| delivery_status(name, plan, record))
             .collect()
     }
 
     /// Returns the order number of the newest known notice of a ticket; 0 if none is known.
     pub(crate) fn latest_order(&self, site: &str, day: i32, ticket: TicketId) -> u32 {
-        let shelves = self.0.lock();
-        let messages = shelves.sites.get(site).and_then(|shelf| shelf.tickets.get(&(day, ticket)));
-        let planned = messages.into_iter().flat_map(BTreeMap::values).filter_map(|m| m.plan);
-        planned.map(|planned| planned.order).max().unwrap_or(0)
+        let state = self.0.lock();
+        let notices = state
+            .sites
+            .get(site)
+            .and_then(|site_statuses| site_statuses.tickets.get(&(day, ticket)));
+        let plans = notices.into_iter().flat_map(BTreeMap::values).filter_map(|record| record.plan);
+        plans.map(|plan| plan.order).max().unwrap_or(0)
     }
 
     /// Returns the number of attempts to deliver a notice; `None` until the last one has ended.
     pub(crate) fn attempts(&self, key: &str) -> Option<u32> {
         let (site, ticket, name) = parse_notice_key(key)?;
-        let shelves = self.0.lock();
-        let message = shelves.sites.get(site)?.tickets.get(&ticket)?.get(name)?;
-        Some(message.outcome.outcome.as_ref()?.attempts)
+        let state = self.0.lock();
+        let record = state.sites.get(site)?.tickets.get(&ticket)?.get(name)?;
+        Some(record.outcome.outcome.as_ref()?.attempts)
     }
 
     /// Counts the notices of a site by business day, kind and stage. Only of the days that are
@@ -170,18 +184,18 @@ impl DeliveryStatusProjection {
         from: i32,
         to: i32,
     ) -> BTreeMap<(i32, String, &'static str), u32> {
-        let shelves = self.0.lock();
+        let state = self.0.lock();
         let mut counts = BTreeMap::new();
-        let Some(shelf) = shelves.sites.get(site) else { return counts };
+        let Some(site_statuses) = state.sites.get(site) else { return counts };
         let days = (from, TicketId(0))..=(to, TicketId(u32::MAX));
-        for ((day, _), messages) in shelf.tickets.range(days) {
-            for (name, message) in messages {
+        for ((day, _), notices) in site_statuses.tickets.range(days) {
+            for (name, record) in notices {
                 // A notice that was tried again is counted once, by the later try.
-                if messages.contains_key(&redrive_key(name)) {
+                if notices.contains_key(&redrive_key(name)) {
                     continue;
                 }
-                let fate = delivery_status(name, message.plan, message);
-                *counts.entry((*day, fate.notice, fate.stage.name())).or_default() += 1;
+                let status = delivery_status(name, record.plan, record);
+                *counts.entry((*day, status.notice, status.stage.name())).or_default() += 1;
             }
         }
         counts
@@ -192,35 +206,36 @@ impl DeliveryStatusProjection {
         self.0.lock().sites.entry(site.to_owned()).or_default().changed.subscribe()
     }
 
-    /// Applies the notices that a decision plans.
+    /// Applies the plans of notices in a decision.
     pub fn observe(&self, subject: &Subject, decision: &Decision) {
         // The subject names an account and a site.
         let Some(site) = subject.parts().last() else { return };
         for event in &decision.events {
-            if let Event::NotificationTriggered(milestone) = event {
-                self.apply_plan(site, milestone);
+            if let Event::NotificationTriggered(trigger) = event {
+                self.apply_plan(site, trigger);
             }
         }
     }
 
-    fn apply_plan(&self, site: &str, milestone: &NotificationTrigger) {
-        let NotificationTrigger { ticket, day, kind, occurrence, order, at, .. } = milestone;
-        // The first version had only calls, and told them apart in the kind alone.
+    fn apply_plan(&self, site: &str, trigger: &NotificationTrigger) {
+        let NotificationTrigger { ticket, day, kind, occurrence, order, at, .. } = trigger;
+        // The first version had only calls, whose kind has the ordinal.
         let occurrence = match kind {
             NotificationKind::Called { call, .. } => *call,
             _ => *occurrence,
         };
         let name = format!("{}#{occurrence}", kind.name());
-        let answered = matches!(kind, NotificationKind::Joined(_));
-        self.update(site, (day.0, *ticket), name, |message| {
-            message.plan = Some(NoticePlan { order: *order, at: at.0, sent_as_reply: answered });
+        let sent_as_reply = matches!(kind, NotificationKind::Joined(_));
+        self.update(site, (day.0, *ticket), name, |record| {
+            record.plan = Some(NoticePlan { order: *order, at: at.0, sent_as_reply });
         });
     }
 
     fn apply_outcome(&self, record: OutcomeRecord) {
         let Some((site, ticket, name)) = parse_notice_key(record.key()) else { return };
-        let (site, name) = (site.to_owned(), name.to_owned());
-        self.update(&site, ticket, name, |message| message.outcome.apply(record));
+        let site = site.to_owned();
+        let name = name.to_owned();
+        self.update(&site, ticket, name, |notice| notice.outcome.apply(record));
     }
 
     fn update(
@@ -230,32 +245,33 @@ impl DeliveryStatusProjection {
         name: String,
         change: impl FnOnce(&mut NoticeRecord),
     ) {
-        let mut shelves = self.0.lock();
+        let mut state = self.0.lock();
         let (day, _) = ticket;
-        if day > shelves.newest_day {
-            shelves.newest_day = day;
-            for shelf in shelves.sites.values_mut() {
-                shelf.tickets = shelf.tickets.split_off(&(day - RETAINED_DAYS, TicketId(0)));
+        if day > state.newest_day {
+            state.newest_day = day;
+            for site_statuses in state.sites.values_mut() {
+                site_statuses.tickets =
+                    site_statuses.tickets.split_off(&(day - RETAINED_DAYS, TicketId(0)));
             }
         }
-        if day < shelves.newest_day - RETAINED_DAYS {
+        if day < state.newest_day - RETAINED_DAYS {
             return;
         }
         // Looked up first, since almost every notice finds its site.
-        if !shelves.sites.contains_key(site) {
-            shelves.sites.insert(site.to_owned(), SiteStatuses::default());
+        if !state.sites.contains_key(site) {
+            state.sites.insert(site.to_owned(), SiteStatuses::default());
         }
-        let Some(shelf) = shelves.sites.get_mut(site) else { return };
-        change(shelf.tickets.entry(ticket).or_default().entry(name).or_default());
-        shelf.changed.send_replace(());
+        let Some(site_statuses) = state.sites.get_mut(site) else { return };
+        change(site_statuses.tickets.entry(ticket).or_default().entry(name).or_default());
+        site_statuses.changed.send_replace(());
     }
 
-    /// Forgets the outcomes: their log was made anew.
+    /// Clears the outcomes, since their log was made anew.
     fn clear_outcomes(&self) {
-        for shelf in self.0.lock().sites.values_mut() {
-            let messages = shelf.tickets.values_mut().flat_map(BTreeMap::values_mut);
-            messages.for_each(|message| message.outcome = NoticeState::default());
-            shelf.changed.send_replace(());
+        for site_statuses in self.0.lock().sites.values_mut() {
+            let records = site_statuses.tickets.values_mut().flat_map(BTreeMap::values_mut);
+            records.for_each(|record| record.outcome = NoticeState::default());
+            site_statuses.changed.send_replace(());
         }
     }
 }
@@ -271,14 +287,14 @@ impl Projection for OutcomeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        if recorded.at_ms < self.clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64 {
+    fn apply(&mut self, stored: StoredEntry) {
+        if stored.at_ms < self.clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64 {
             return;
         }
-        match serde_json::from_slice(&recorded.entry.payload) {
+        match serde_json::from_slice(&stored.entry.payload) {
             Ok(record) => self.statuses.apply_outcome(record),
             Err(error) => {
-                let position = recorded.position.0;
+                let position = stored.position.0;
                 tracing::warn!(position, %error, "cannot decode an entry of the outcomes");
             }
         }
@@ -296,59 +312,56 @@ fn parse_notice_key(key: &str) -> Option<(&str, TicketOfDay, &str)> {
     Some((parts.next()?, (day.parse().ok()?, TicketId(ticket.parse().ok()?)), name))
 }
 
-fn delivery_status(
-    name: &str,
-    planned: Option<NoticePlan>,
-    message: &NoticeRecord,
-) -> DeliveryStatus {
+fn delivery_status(name: &str, plan: Option<NoticePlan>, record: &NoticeRecord) -> DeliveryStatus {
     let name = parse_redrive_key(name).0;
     let (notice, occurrence) = name.split_once('#').unwrap_or((name, "1"));
-    let NoticeState { attempt: trying, outcome: ended, receipt } = &message.outcome;
-    let (step, why) = match message.outcome.status() {
-        NoticeStatus::Pending if planned.is_some_and(|planned| planned.sent_as_reply) => {
-            (DeliveryStage::Delivered, None)
-        }
-        NoticeStatus::Pending if trying.is_some() => (DeliveryStage::Sending, None),
+    let NoticeState { attempt, outcome, receipt } = &record.outcome;
+    let sent_as_reply = plan.is_some_and(|plan| plan.sent_as_reply);
+    let (stage, reason) = match record.outcome.status() {
+        NoticeStatus::Pending if sent_as_reply => (DeliveryStage::Delivered, None),
+        NoticeStatus::Pending if attempt.is_some() => (DeliveryStage::Sending, None),
         NoticeStatus::Pending => (DeliveryStage::Waiting, None),
         NoticeStatus::Accepted => (DeliveryStage::Sent, None),
         NoticeStatus::Delivered => (DeliveryStage::Delivered, None),
         NoticeStatus::NotDelivered(received) => {
             (DeliveryStage::NotDelivered, Some(received.name().to_owned()))
         }
-        NoticeStatus::NotAccepted(ended) => unsent_stage(ended),
+        NoticeStatus::NotAccepted(outcome) => unsent_stage(outcome),
     };
-    let since = receipt.as_ref().map(|receipt| receipt.at);
-    let since = since.or(ended.as_ref().map(|ended| ended.at));
-    let by_answer = matches!(planned, Some(NoticePlan { sent_as_reply: true, .. }));
-    let via = match (ended, trying) {
-        (None, None) if by_answer => Some(Channel::PassiveReply),
-        (Some(ended), _) => ended.via,
-        (None, trying) => trying.as_ref().map(|trying| trying.trying),
+    let channel = match (outcome, attempt) {
+        (None, None) if sent_as_reply => Some(Channel::PassiveReply),
+        (Some(outcome), _) => outcome.via,
+        (None, attempt) => attempt.as_ref().map(|attempt| attempt.trying),
     };
+    let received_at = receipt.as_ref().map(|receipt| receipt.at);
+    let ended_at = outcome.as_ref().map(|outcome| outcome.at);
+    let attempted_at = attempt.as_ref().map(|attempt| attempt.at);
     DeliveryStatus {
         notice: notice.to_owned(),
         occurrence: occurrence.parse().unwrap_or(1),
-        at: planned.map(|planned| planned.at),
-        stage: step,
-        since: since.or(trying.as_ref().map(|trying| trying.at)),
-        channel: via,
-        reason: why,
-        attempted: ended.as_ref().map(|ended| ended.tried.clone()).unwrap_or_default(),
+        at: plan.map(|plan| plan.at),
+        stage,
+        since: received_at.or(ended_at).or(attempted_at),
+        channel,
+        reason,
+        attempted: outcome.as_ref().map(|outcome| outcome.tried.clone()).unwrap_or_default(),
     }
 }
 
 /// Returns the stage and the reason of a notice that was not accepted.
-fn unsent_stage(ended: Ended) -> (DeliveryStage, Option<String>) {
-    match ended {
+fn unsent_stage(outcome: DeliveryOutcome) -> (DeliveryStage, Option<String>) {
+    match outcome {
         // Neither is an outcome of a notice that was not accepted.
-        Ended::Sent { .. } => (DeliveryStage::Sent, None),
-        Ended::Replied => (DeliveryStage::Delivered, None),
-        Ended::Refused { name, .. } => (DeliveryStage::Failed, Some(name)),
-        Ended::Stale => (DeliveryStage::Stale, None),
-        Ended::Superseded => (DeliveryStage::Superseded, None),
-        Ended::GaveUp { .. } => (DeliveryStage::Failed, Some("gave_up".to_owned())),
-        Ended::Unknown { .. } => (DeliveryStage::Unknown, None),
-        Ended::Unspeakable { .. } => (DeliveryStage::Failed, Some("unspeakable".to_owned())),
+        DeliveryOutcome::Sent { .. } => (DeliveryStage::Sent, None),
+        DeliveryOutcome::Replied => (DeliveryStage::Delivered, None),
+        DeliveryOutcome::Refused { name, .. } => (DeliveryStage::Failed, Some(name)),
+        DeliveryOutcome::Stale => (DeliveryStage::Stale, None),
+        DeliveryOutcome::Superseded => (DeliveryStage::Superseded, None),
+        DeliveryOutcome::GaveUp { .. } => (DeliveryStage::Failed, Some("gave_up".to_owned())),
+        DeliveryOutcome::Unknown { .. } => (DeliveryStage::Unknown, None),
+        DeliveryOutcome::Unspeakable { .. } => {
+            (DeliveryStage::Failed, Some("unspeakable".to_owned()))
+        }
     }
 }
 
@@ -360,7 +373,7 @@ mod tests {
     use paihao_contracts::receipt::ReceiptStatus;
     use paihao_domain::{Day, Number, Person, QuotedWait, Timestamp};
 
-    fn milestone(ticket: u32, day: i32, order: u32, kind: NotificationKind) -> NotificationTrigger {
+    fn trigger(ticket: u32, day: i32, order: u32, kind: NotificationKind) -> NotificationTrigger {
         NotificationTrigger {
             ticket: TicketId(ticket),
             day: Day(day),
@@ -380,13 +393,13 @@ mod tests {
         NotificationKind::Called { counter_name: "1号".into(), call }
     }
 
-    fn ended(key: &str, fate: Ended) -> OutcomeRecord {
+    fn ended(key: &str, outcome: DeliveryOutcome) -> OutcomeRecord {
         let key = key.to_owned();
-        let via = matches!(fate, Ended::Sent { .. }).then_some(Channel::Template);
+        let via = matches!(outcome, DeliveryOutcome::Sent { .. }).then_some(Channel::Template);
         OutcomeRecord::Ended(NoticeOutcome {
             v: 1,
             key,
-            fate,
+            fate: outcome,
             at: 2000,
             attempts: 1,
             via,
@@ -395,105 +408,121 @@ mod tests {
     }
 
     fn receipt(key: &str, receipt: ReceiptStatus) -> OutcomeRecord {
-        let said = "said".to_owned();
-        OutcomeRecord::Receipt(NoticeReceipt { v: 1, key: key.to_owned(), receipt, said, at: 3000 })
+        OutcomeRecord::Receipt(NoticeReceipt {
+            v: 1,
+            key: key.to_owned(),
+            receipt,
+            said: "said".to_owned(),
+            at: 3000,
+        })
     }
 
-    fn steps(
-        fates: &DeliveryStatusProjection,
+    fn stages(
+        statuses: &DeliveryStatusProjection,
         day: i32,
         ticket: u32,
     ) -> Vec<(String, &'static str)> {
-        let of = fates.for_ticket("hall", day, TicketId(ticket)).into_iter();
-        of.map(|fate| (fate.notice, fate.stage.name())).collect()
+        let notices = statuses.for_ticket("hall", day, TicketId(ticket)).into_iter();
+        notices.map(|status| (status.notice, status.stage.name())).collect()
     }
 
     #[test]
     fn a_message_goes_from_its_plan_to_its_receipt() {
-        let fates = DeliveryStatusProjection::default();
-        let told = QuotedWait { ahead: 2, estimate: None, cold: false };
-        fates.apply_plan("hall", &milestone(7, 20_000, 1, NotificationKind::Joined(told)));
-        fates.apply_plan("hall", &milestone(7, 20_000, 2, called(1)));
-        let (joined, waiting) = (("joined".to_owned(), "delivered"), "called".to_owned());
-        assert_eq!(steps(&fates, 20_000, 7), [joined.clone(), (waiting.clone(), "waiting")]);
-
-        let mut news = fates.watch("hall");
-        let key = "hall/20000/7/called#1";
-        fates.apply_outcome(ended(key, Ended::Sent { message_id: 5 }));
-        assert!(news.has_changed().unwrap());
-        news.mark_unchanged();
-        assert_eq!(steps(&fates, 20_000, 7)[1], (waiting.clone(), "sent"));
-        fates.apply_outcome(receipt(key, ReceiptStatus::Refused));
-        let fate = &fates.for_ticket("hall", 20_000, TicketId(7))[1];
-        assert_eq!(fate.stage, DeliveryStage::NotDelivered);
-        assert_eq!(fate.reason.as_deref(), Some("refused"));
+        let statuses = DeliveryStatusProjection::default();
+        let quoted = QuotedWait { ahead: 2, estimate: None, cold: false };
+        statuses.apply_plan("hall", &trigger(7, 20_000, 1, NotificationKind::Joined(quoted)));
+        statuses.apply_plan("hall", &trigger(7, 20_000, 2, called(1)));
+        let joined = ("joined".to_owned(), "delivered");
+        let called_name = "called".to_owned();
         assert_eq!(
-            (fate.at, fate.since, fate.channel),
+            stages(&statuses, 20_000, 7),
+            [joined.clone(), (called_name.clone(), "waiting")]
+        );
+
+        let mut changes = statuses.watch("hall");
+        let key = "hall/20000/7/called#1";
+        statuses.apply_outcome(ended(key, DeliveryOutcome::Sent { message_id: 5 }));
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        assert_eq!(stages(&statuses, 20_000, 7)[1], (called_name.clone(), "sent"));
+        statuses.apply_outcome(receipt(key, ReceiptStatus::Refused));
+        let status = &statuses.for_ticket("hall", 20_000, TicketId(7))[1];
+        assert_eq!(status.stage, DeliveryStage::NotDelivered);
+        assert_eq!(status.reason.as_deref(), Some("refused"));
+        assert_eq!(
+            (status.at, status.since, status.channel),
             (Some(1002), Some(3000), Some(Channel::Template))
         );
-        fates.apply_outcome(receipt(key, ReceiptStatus::Delivered));
-        assert_eq!(steps(&fates, 20_000, 7)[1], (waiting, "delivered"));
-        assert_eq!(steps(&fates, 20_000, 8), []);
+        statuses.apply_outcome(receipt(key, ReceiptStatus::Delivered));
+        assert_eq!(stages(&statuses, 20_000, 7)[1], (called_name, "delivered"));
+        assert_eq!(stages(&statuses, 20_000, 8), []);
     }
 
     #[test]
     fn an_outcome_may_come_before_its_plan_and_each_ticket_has_its_own() {
-        let fates = DeliveryStatusProjection::default();
+        let statuses = DeliveryStatusProjection::default();
         let name = "not_following".to_owned();
-        fates.apply_outcome(ended("hall/20000/7/called#2", Ended::Refused { code: 43004, name }));
-        fates.apply_outcome(ended("hall/20000/70/called#1", Ended::Superseded));
-        fates.apply_outcome(ended("other/20000/7/called#1", Ended::Stale));
-        fates.apply_outcome(ended("no key of ours", Ended::Stale));
-        let fate = &fates.for_ticket("hall", 20_000, TicketId(7))[0];
-        assert_eq!((fate.occurrence, fate.at, fate.stage), (2, None, DeliveryStage::Failed));
-        assert_eq!(fate.reason.as_deref(), Some("not_following"));
-        assert_eq!(steps(&fates, 20_000, 70), [("called".to_owned(), "superseded")]);
+        statuses.apply_outcome(ended(
+            "hall/20000/7/called#2",
+            DeliveryOutcome::Refused { code: 43004, name },
+        ));
+        statuses.apply_outcome(ended("hall/20000/70/called#1", DeliveryOutcome::Superseded));
+        statuses.apply_outcome(ended("other/20000/7/called#1", DeliveryOutcome::Stale));
+        statuses.apply_outcome(ended("no key of ours", DeliveryOutcome::Stale));
+        let status = &statuses.for_ticket("hall", 20_000, TicketId(7))[0];
+        assert_eq!((status.occurrence, status.at, status.stage), (2, None, DeliveryStage::Failed));
+        assert_eq!(status.reason.as_deref(), Some("not_following"));
+        assert_eq!(stages(&statuses, 20_000, 70), [("called".to_owned(), "superseded")]);
     }
 
     #[test]
     fn what_was_tried_again_stands_after_what_it_was_and_before_what_came_later() {
-        let fates = DeliveryStatusProjection::default();
-        fates.apply_plan("hall", &milestone(7, 20_000, 1, called(1)));
-        fates.apply_plan("hall", &milestone(7, 20_000, 2, called(2)));
+        let statuses = DeliveryStatusProjection::default();
+        statuses.apply_plan("hall", &trigger(7, 20_000, 1, called(1)));
+        statuses.apply_plan("hall", &trigger(7, 20_000, 2, called(2)));
         let name = "template_unknown".to_owned();
-        fates.apply_outcome(ended("hall/20000/7/called#1", Ended::Refused { code: 40037, name }));
-        fates.apply_outcome(ended("hall/20000/7/called#1~1", Ended::Superseded));
-        let of = fates.for_ticket("hall", 20_000, TicketId(7));
-        let seen: Vec<_> = of.iter().map(|f| (f.occurrence, f.stage, f.at)).collect();
-        let (first, second) = (Some(1001), Some(1002));
+        statuses.apply_outcome(ended(
+            "hall/20000/7/called#1",
+            DeliveryOutcome::Refused { code: 40037, name },
+        ));
+        statuses.apply_outcome(ended("hall/20000/7/called#1~1", DeliveryOutcome::Superseded));
+        let notices = statuses.for_ticket("hall", 20_000, TicketId(7));
+        let stages: Vec<_> = notices.iter().map(|n| (n.occurrence, n.stage, n.at)).collect();
+        let first = Some(1001);
+        let second = Some(1002);
         assert_eq!(
-            seen,
+            stages,
             [
                 (1, DeliveryStage::Failed, first),
                 (1, DeliveryStage::Superseded, first),
                 (2, DeliveryStage::Waiting, second)
             ]
         );
-        let counted = fates.count_by_stage("hall", 20_000, 20_000);
-        let counted: Vec<_> = counted.into_iter().map(|((_, _, step), n)| (step, n)).collect();
+        let counts = statuses.count_by_stage("hall", 20_000, 20_000);
+        let counted: Vec<_> = counts.into_iter().map(|((_, _, stage), n)| (stage, n)).collect();
         assert_eq!(counted, [("superseded", 1), ("waiting", 1)]);
-        assert_eq!(fates.latest_order("hall", 20_000, TicketId(7)), 2);
-        assert_eq!(fates.attempts("hall/20000/7/called#1~1"), Some(1));
+        assert_eq!(statuses.latest_order("hall", 20_000, TicketId(7)), 2);
+        assert_eq!(statuses.attempts("hall/20000/7/called#1~1"), Some(1));
     }
 
     #[test]
     fn days_that_are_over_leave() {
-        let fates = DeliveryStatusProjection::default();
+        let statuses = DeliveryStatusProjection::default();
         for day in 20_000..20_005 {
-            fates.apply_plan("hall", &milestone(1, day, 1, called(1)));
+            statuses.apply_plan("hall", &trigger(1, day, 1, called(1)));
         }
-        fates.apply_outcome(ended("hall/20001/1/called#1", Ended::Stale));
-        let left =
-            fates.0.lock().sites["hall"].tickets.keys().map(|(day, _)| *day).collect::<Vec<_>>();
-        assert_eq!(left, [20_002, 20_003, 20_004]);
+        statuses.apply_outcome(ended("hall/20001/1/called#1", DeliveryOutcome::Stale));
+        let retained =
+            statuses.0.lock().sites["hall"].tickets.keys().map(|(day, _)| *day).collect::<Vec<_>>();
+        assert_eq!(retained, [20_002, 20_003, 20_004]);
     }
 
     #[test]
     fn a_log_made_anew_leaves_the_plans() {
-        let fates = DeliveryStatusProjection::default();
-        fates.apply_plan("hall", &milestone(1, 20_000, 1, called(1)));
-        fates.apply_outcome(ended("hall/20000/1/called#1", Ended::Stale));
-        fates.clear_outcomes();
-        assert_eq!(steps(&fates, 20_000, 1), [("called".to_owned(), "waiting")]);
+        let statuses = DeliveryStatusProjection::default();
+        statuses.apply_plan("hall", &trigger(1, 20_000, 1, called(1)));
+        statuses.apply_outcome(ended("hall/20000/1/called#1", DeliveryOutcome::Stale));
+        statuses.clear_outcomes();
+        assert_eq!(stages(&statuses, 20_000, 1), [("called".to_owned(), "waiting")]);
     }
 }
