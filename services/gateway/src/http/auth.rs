@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn only_what_a_page_of_this_server_sends_counts_as_its_own() {
-        let (page, host) = ((PAGE_HEADER, "1"), ("host", "10.0.0.5:8080"));
+        let page = (PAGE_HEADER, "1");
+        let host = ("host", "10.0.0.5:8080");
         assert!(is_accepted(&[page, host]));
         assert!(is_accepted(&[page, host, ("origin", "http://10.0.0.5:8080")]));
         assert!(

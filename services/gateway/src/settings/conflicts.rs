@@ -151,12 +151,12 @@ mod tests {
 
     /// Returns the problems of the hall when these lines are added to it, its queue or its counter.
     fn problems_with(site: &str, queue: &str, counter: &str) -> Vec<ConfigProblem> {
-        let text = VALID_SITE.replace("name = \"大厅\"", &format!("name = \"大厅\"\n{site}"));
-        let text = text.replace("prefix = \"A\"", &format!("prefix = \"A\"\n{queue}"));
-        let text = match counter {
-            "" => text,
-            counter => text.replace("queues = [\"cash\"]", counter),
-        };
+        let mut text = VALID_SITE
+            .replace("name = \"大厅\"", &format!("name = \"大厅\"\n{site}"))
+            .replace("prefix = \"A\"", &format!("prefix = \"A\"\n{queue}"));
+        if !counter.is_empty() {
+            text = text.replace("queues = [\"cash\"]", counter);
+        }
         let file = export::parse(&text, true).unwrap_or_else(|error| panic!("{error}"));
         let mut problems = ConfigProblems::new();
         let account = "shop".to_owned();

@@ -114,7 +114,7 @@ struct DeadLetterReason {
     reason: &'static str,
     /// Advice in Chinese.
     zh: &'static str,
-    /// The same in English.
+    /// Advice in English.
     en: &'static str,
 }
 
@@ -199,13 +199,14 @@ async fn handle(
     id: &str,
     action: RequestedAction,
 ) -> Result<Json<DeadLetterView>, Problem> {
-    let letter = id.parse().ok().and_then(|position| state.dead_letters.get(position));
+    let position = id.parse().ok();
+    let letter = position.and_then(|position| state.dead_letters.get(position));
     let letter = letter.ok_or(&refusals::UNKNOWN_LETTER)?;
     if !is_visible(principal, &letter) {
         return Err(Problem::new(&refusals::NOT_YOUR_SITE));
     }
-    let letter = state.dead_letter_handler.handle(&letter, action, &principal.name).await?;
-    Ok(Json(letter_view(state, &letter)))
+    let handled = state.dead_letter_handler.handle(&letter, action, &principal.name).await?;
+    Ok(Json(letter_view(state, &handled)))
 }
 
 /// Letters to redrive.

@@ -393,8 +393,8 @@ async fn redeem(
             let headers =
                 begin_session(&state, holder.clone(), request.browser, request.address).await?;
             tracing::info!(staff = &*principal.name, "logged in by scanning");
-            let principal = principal.with_session(PrincipalSession { id: String::new(), holder });
-            let me = Some(principal_view(&state, &principal));
+            let session = PrincipalSession { id: String::new(), holder };
+            let me = Some(principal_view(&state, &principal.with_session(session)));
             let result = RedeemLoginResult { me, redirect: None };
             Ok((StatusCode::CREATED, headers, Json(result)).into_response())
         }

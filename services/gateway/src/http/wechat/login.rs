@@ -104,8 +104,8 @@ impl PushHandler<'_> {
         let now = self.state.clock.now_ms();
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
             ScanProgress::Pending if !is_permitted => {
-                let (person, why) = (person.clone(), DeclineReason::NotStaff);
-                Some(ScanProgress::Declined { person, why })
+                let why = DeclineReason::NotStaff;
+                Some(ScanProgress::Declined { person: person.clone(), why })
             }
             ScanProgress::Pending => {
                 session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
@@ -148,8 +148,8 @@ impl PushHandler<'_> {
     async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
             ScanProgress::Asked { person: asked_person } if asked_person == person => {
-                let (person, why) = (person.to_owned(), DeclineReason::ByPerson);
-                Some(ScanProgress::Declined { person, why })
+                let why = DeclineReason::ByPerson;
+                Some(ScanProgress::Declined { person: person.to_owned(), why })
             }
             _ => None,
         });
@@ -293,8 +293,8 @@ impl PushHandler<'_> {
             updated.await?.member_by_person_hash(&person).cloned().filter(|m| m.id == member.id);
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &joined {
             Some(member) if session.progress == ScanProgress::Pending => {
-                let (person, member) = (person.clone(), Some(member.id.clone()));
-                Some(ScanProgress::Approved { person, member, at: 0 })
+                let member = Some(member.id.clone());
+                Some(ScanProgress::Approved { person: person.clone(), member, at: 0 })
             }
             _ => None,
         });

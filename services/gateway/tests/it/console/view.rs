@@ -41,7 +41,8 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     let order: Vec<_> =
         console["tickets"].as_array().unwrap().iter().map(|t| &t["number"]).collect();
     assert_eq!(order, ["A004", "A001", "A002", "A003"], "a better class is first");
-    let (ann, paper) = (find_ticket(&console, "A001"), find_ticket(&console, "A004"));
+    let ann = find_ticket(&console, "A001");
+    let paper = find_ticket(&console, "A004");
     assert_eq!((&ann["wechat"], &paper["wechat"]), (&json!(true), &json!(false)));
     assert_eq!((&ann["class"], &paper["class"]), (&Value::Null, &json!(2)));
     let high = ann["told"]["minutes"][1].as_i64().unwrap();

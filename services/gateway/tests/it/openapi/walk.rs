@@ -209,10 +209,10 @@ impl ApiClient {
     pub async fn begin_login(&self) -> (String, String) {
         let request = self.http.post(format!("{}/api/v1/logins", self.url));
         let response = request.header("x-paihao-page", "1").body("{}").send().await.unwrap();
-        let cookie = response.headers().get("set-cookie").cloned();
+        let set_cookie = response.headers().get("set-cookie").cloned();
         let opened: Value = response.json().await.unwrap();
-        let cookie = cookie.unwrap_or_else(|| panic!("no cookie: {opened}"));
-        let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        let set_cookie = set_cookie.unwrap_or_else(|| panic!("no cookie: {opened}"));
+        let cookie = set_cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
         (opened["uuid"].as_str().unwrap().to_owned(), cookie)
     }
 }

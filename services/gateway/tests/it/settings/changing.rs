@@ -81,22 +81,22 @@ async fn of_two_that_have_seen_the_same_one_is_told_to_look_again() {
     let one = SettingsClient::start(&cluster).await;
     let other = SettingsClient::start(&cluster).await;
     let path = "/book/sites/hall/queues/cash";
-    let seen = one.get(path).await;
+    let current = one.get(path).await;
     let changed = |minutes: u32| {
-        let mut queue = seen.body.clone();
+        let mut queue = current.body.clone();
         queue["minutes"] = json!(minutes);
         queue
     };
     let put = |gateway: &SettingsClient, minutes: u32| {
         let request = gateway.request(Method::PUT, path, MANAGER_KEY).json(&changed(minutes));
-        send(request.header("If-Match", seen.etag.clone().unwrap()))
+        send(request.header("If-Match", current.etag.clone().unwrap()))
     };
     let (first, second) = tokio::join!(put(&one, 6), put(&other, 7));
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412], "{} {}", first.text, second.text);
-    let lost = if first.status == 412 { first } else { second };
-    assert_eq!(lost.problem_code(), "revision_changed");
+    let refused = if first.status == 412 { first } else { second };
+    assert_eq!(refused.problem_code(), "revision_changed");
     let unseen = send(one.request(Method::PUT, path, MANAGER_KEY).json(&changed(8))).await;
     assert_eq!((unseen.status, unseen.problem_code()), (428, "revision_needed"));
 }
@@ -107,9 +107,9 @@ async fn a_wish_that_is_said_twice_is_done_once() {
     let one = SettingsClient::start(&cluster).await;
     let other = SettingsClient::start(&cluster).await;
     let path = "/book/sites/hall/queues/loan";
-    let seen = one.get("/book/sites/hall").await.etag.unwrap();
+    let etag = one.get("/book/sites/hall").await.etag.unwrap();
     let put = |gateway: &SettingsClient, prefix: &str| {
-        let request = gateway.request(Method::PUT, path, OWNER_KEY).header("If-Match", &seen);
+        let request = gateway.request(Method::PUT, path, OWNER_KEY).header("If-Match", &etag);
         let queue = json!({"name": "贷款", "prefix": prefix, "open": false});
         send(request.header("Idempotency-Key", "the-same").json(&queue))
     };
@@ -149,10 +149,10 @@ async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
     let made = send(one.request(Method::PUT, path, OWNER_KEY).json(&site)).await;
     assert_eq!(made.status, 200, "{}", made.text);
     wait_until("the other has it", async || other.engine.settings("kiosk").is_some()).await;
-    let seen = other.get(path).await;
-    assert_eq!((&seen.etag, &seen.body["time_zone"]), (&made.etag, &json!("Asia/Shanghai")));
+    let read = other.get(path).await;
+    assert_eq!((&read.etag, &read.body["time_zone"]), (&made.etag, &json!("Asia/Shanghai")));
     let gone =
-        other.request(Method::DELETE, path, OWNER_KEY).header("If-Match", seen.etag.unwrap());
+        other.request(Method::DELETE, path, OWNER_KEY).header("If-Match", read.etag.unwrap());
     assert_eq!(send(gone).await.status, 200);
     assert!(other.engine.settings("kiosk").is_none());
     assert_eq!(other.get(path).await.problem_code(), "unknown_site");

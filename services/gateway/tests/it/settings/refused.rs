@@ -66,7 +66,7 @@ async fn every_contradiction_is_named_with_where_it_stands() {
     assert_eq!(gateway.get("/book/sites/hall").await.etag.unwrap(), "\"0\"", "nothing was written");
 }
 
-/// The same contradiction has one code as a part, within a site, and within a file.
+/// A conflict has one code in a part, in a site and in a file.
 #[tokio::test]
 async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
     let cluster = Cluster::new();

@@ -53,7 +53,8 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
     let cluster = Cluster::new();
     let one = cluster.start_gateway().await;
     let other = cluster.start_gateway().await;
-    let (ann, ben) = (join(&one, "ann").await, join(&one, "ben").await);
+    let ann = join(&one, "ann").await;
+    let ben = join(&one, "ben").await;
     let (status, view) = get(&one, &ben).await;
     assert_eq!(
         (status, &view["number"], &view["ahead"]),
@@ -147,7 +148,8 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
     let mut agrees = async || {
         let (_, view) = get(&gateway, &ann).await;
         let site = gateway.engine.snapshot("hall").unwrap().site;
-        let (settings, ticket) = (gateway.engine.settings("hall").unwrap(), TicketId(1));
+        let settings = gateway.engine.settings("hall").unwrap();
+        let ticket = TicketId(1);
         let held = view["state"] == "held";
         for (act, name) in [
             (Act::LetPass { ticket, until: paihao_domain::LetPassLimit::OnRequest }, "let-pass"),
@@ -263,7 +265,8 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
 async fn one_link_is_used_by_a_family_and_not_by_a_machine() {
     let cluster = Cluster::new();
     let gateway = cluster.start_gateway().await;
-    let (ann, ben) = (join(&gateway, "ann").await, join(&gateway, "ben").await);
+    let ann = join(&gateway, "ann").await;
+    let ben = join(&gateway, "ben").await;
     let mut open = Vec::new();
     for _ in 0..8 {
         open.push(gateway.get_public(&format!("{ann}/events")).send().await.unwrap());
@@ -289,7 +292,8 @@ async fn a_number_of_yesterday_says_what_became_of_it_and_does_nothing_more() {
     const DAY_MS: i64 = 24 * 3_600_000;
     let cluster = Cluster::new();
     let gateway = cluster.start_gateway().await;
-    let (ann, ben) = (join(&gateway, "ann").await, join(&gateway, "ben").await);
+    let ann = join(&gateway, "ann").await;
+    let ben = join(&gateway, "ben").await;
     gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     submit_as_manager(&gateway, "call ann", Act::CallNext(CounterId::new("1"))).await;
     submit_as_manager(&gateway, "finish", finish(CounterId::new("1"))).await;
