@@ -20,9 +20,9 @@ const PRUNE_THRESHOLD_ADDRESSES: usize = 4096;
 /// Limits per minute; 0 is no limit. A minute's worth may come at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RateLimitSettings {
-    /// Codes made: for tickets, logins and invitations.
+    /// Created codes: for tickets, logins and invitations.
     pub codes_per_minute: u32,
-    /// Looks at a code's picture or events, and attempts to take what it led to.
+    /// Reads of a code's image or events, and attempts to redeem its result.
     pub looks_per_minute: u32,
 }
 

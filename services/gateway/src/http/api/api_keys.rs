@@ -1,4 +1,4 @@
-//! API keys of programs: made and revoked by managers.
+//! API keys of programs, created and revoked by managers.
 
 use super::members::{AccessScope, MAX_BODY_BYTES, SCOPE_REFUSALS, validate_name};
 use crate::http::access::{Authorized, Manager};

@@ -37,7 +37,7 @@ pages! {
     Me = "pages/me/me.html",
 }
 
-/// Page that tells a person why there is nothing to see or do.
+/// Page that shows a refusal to a person.
 #[derive(Template)]
 #[template(path = "pages/refused/refused.html")]
 struct Refused<'a> {
@@ -81,7 +81,7 @@ pub(crate) fn login() -> Response {
     html(&Login)
 }
 
-/// Responds to a person with the page that tells why there is nothing to see or do.
+/// Responds to a person with the page that shows a refusal.
 pub(crate) fn refused(problem: &Problem) -> Response {
     let kind = problem.kind();
     metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
