@@ -1,8 +1,8 @@
 //! Gateway service: turns requests of people, browsers and WeChat into decisions on the ledger.
 //!
-//! A request becomes a command, the command a decision, the decision an entry of the ledger, and
-//! only then an answer. A replica holds nothing of its own: its view of the lines is what the
-//! ledger says, so any replica may take any request.
+//! A request becomes a command, the command a decision, and the decision an entry of the ledger;
+//! then the request is answered. A replica has no state of its own: it replays the ledger, so any
+//! replica may take any request.
 //!
 //! In reading order: [`site`] is one site as it is set up; [`settings`] holds the settings
 //! documents; [`engine`] decides and follows; [`identity`] has the staff and their logins;
@@ -68,7 +68,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A running gateway.
+/// Running gateway.
 pub struct Gateway {
     /// Engine; for readiness and the admin port.
     pub engine: Engine,

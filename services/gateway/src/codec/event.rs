@@ -1,14 +1,14 @@
 //! Conversion of events to their stored form and back.
 
-use super::milestone::{milestone_from_stored, milestone_to_stored};
+use super::notification::{notification_from_stored, notification_to_stored};
 use super::ticket::{
     hold_from_stored, hold_to_stored, rank_from_stored, rank_to_stored, ticket_from_stored,
     ticket_to_stored,
 };
 use super::values::{
-    basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, key_from_stored,
-    key_to_stored, mirrored_enum, number_from_stored, number_to_stored, quoted_wait_from_stored,
-    quoted_wait_to_stored,
+    basis_from_stored, basis_to_stored, close_reason_from_stored, close_reason_to_stored,
+    key_from_stored, key_to_stored, mirrored_enum, number_from_stored, number_to_stored,
+    quoted_wait_from_stored, quoted_wait_to_stored,
 };
 use super::visit::{visit_from_stored, visit_to_stored};
 use paihao_contracts::commit as c;
@@ -27,7 +27,7 @@ pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
         E::CounterPaused { counter } => c::Event::CounterPaused { counter: counter.shared() },
         E::CounterClosed { counter } => c::Event::CounterClosed { counter: counter.shared() },
         E::QueueSet { queue, state, untold } => {
-            let state = queue_state_out(*state);
+            let state = queue_state_to_stored(*state);
             c::Event::QueueSet { queue: queue.shared(), state, untold: *untold }
         }
         E::QueueTold { queue, people } => {
@@ -112,7 +112,7 @@ pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
         },
         E::TicketClosed { ticket, reason, note, visit } => c::Event::TicketClosed {
             ticket: ticket.0,
-            reason: close_reason_out(*reason),
+            reason: close_reason_to_stored(*reason),
             note: note.clone(),
             visit: visit.as_ref().map(|visit| Box::new(visit_to_stored(visit))),
         },
@@ -129,8 +129,8 @@ pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
             c::Event::TicketMarked { ticket: ticket.0, mark: mark_to_stored(*mark) }
         }
         E::HolderForgotten { ticket } => c::Event::HolderForgotten { ticket: ticket.0 },
-        E::NotificationTriggered(milestone) => {
-            c::Event::MilestoneReached(milestone_to_stored(milestone))
+        E::NotificationTriggered(trigger) => {
+            c::Event::MilestoneReached(notification_to_stored(trigger))
         }
     }
 }
@@ -148,9 +148,11 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
         }
         E::CounterPaused { counter } => d::Event::CounterPaused { counter: counter.into() },
         E::CounterClosed { counter } => d::Event::CounterClosed { counter: counter.into() },
-        E::QueueSet { queue, state, untold } => {
-            d::Event::QueueSet { queue: queue.into(), state: queue_state_in(state), untold }
-        }
+        E::QueueSet { queue, state, untold } => d::Event::QueueSet {
+            queue: queue.into(),
+            state: queue_state_from_stored(state),
+            untold,
+        },
         E::QueueTold { queue, people } => d::Event::QueueTold { queue: queue.into(), people },
         E::QueueCleared { queue, voided, unswept } => {
             d::Event::QueueCleared { queue: queue.into(), voided, unswept }
@@ -227,7 +229,7 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
         },
         E::TicketClosed { ticket, reason, note, visit } => d::Event::TicketClosed {
             ticket: id(ticket),
-            reason: close_reason_in(reason),
+            reason: close_reason_from_stored(reason),
             note,
             visit: visit.map(|visit| Box::new(visit_from_stored(*visit))),
         },
@@ -242,13 +244,17 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
             d::Event::TicketMarked { ticket: id(ticket), mark: mark_from_stored(mark) }
         }
         E::HolderForgotten { ticket } => d::Event::HolderForgotten { ticket: id(ticket) },
-        E::MilestoneReached(milestone) => {
-            d::Event::NotificationTriggered(milestone_from_stored(milestone))
+        E::MilestoneReached(trigger) => {
+            d::Event::NotificationTriggered(notification_from_stored(trigger))
         }
     }
 }
 
-mirrored_enum!(queue_state_out, queue_state_in, QueueState { Open, Paused, Halted, Closed });
+mirrored_enum!(
+    queue_state_to_stored,
+    queue_state_from_stored,
+    QueueState { Open, Paused, Halted, Closed }
+);
 
 fn mark_to_stored(mark: d::Mark) -> c::Mark {
     match mark {

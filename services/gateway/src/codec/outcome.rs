@@ -1,9 +1,9 @@
 //! Conversion of outcomes to their stored form and back.
 
-use super::event::{queue_state_in, queue_state_out};
+use super::event::{queue_state_from_stored, queue_state_to_stored};
 use super::values::{
-    number_from_stored, number_to_stored, quoted_wait_from_stored, quoted_wait_to_stored, state_in,
-    state_out,
+    number_from_stored, number_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
+    ticket_status_from_stored, ticket_status_to_stored,
 };
 use paihao_contracts::commit as c;
 use paihao_domain as d;
@@ -18,7 +18,7 @@ pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
             told: quoted_wait_to_stored(told),
             called_to: called_to.as_ref().map(|id| id.shared()),
             new: *new,
-            state: state_out(*state),
+            state: ticket_status_to_stored(*state),
         },
         O::Called { ticket, number, queue, counter, deadline } => c::Outcome::Called {
             ticket: ticket.0,
@@ -44,7 +44,7 @@ pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
             ticket: ticket.0,
             number: number_to_stored(number),
             queue: queue.shared(),
-            state: state_out(*state),
+            state: ticket_status_to_stored(*state),
             ahead: *ahead,
         },
         O::Forgotten => c::Outcome::Forgotten,
@@ -52,7 +52,7 @@ pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
         O::CounterPaused(counter) => c::Outcome::CounterPaused { counter: counter.shared() },
         O::CounterClosed(counter) => c::Outcome::CounterClosed { counter: counter.shared() },
         O::QueueIs(queue, state) => {
-            c::Outcome::QueueIs { queue: queue.shared(), state: queue_state_out(*state) }
+            c::Outcome::QueueIs { queue: queue.shared(), state: queue_state_to_stored(*state) }
         }
         O::QueueCleared { queue, voided } => {
             c::Outcome::QueueCleared { queue: queue.shared(), voided: *voided }
@@ -73,7 +73,7 @@ pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
             told: quoted_wait_from_stored(told),
             called_to: called_to.map(Into::into),
             new,
-            state: state_in(state),
+            state: ticket_status_from_stored(state),
         },
         O::Called { ticket, number, queue, counter, deadline } => d::Outcome::Called {
             ticket: d::TicketId(ticket),
@@ -99,14 +99,16 @@ pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
             ticket: d::TicketId(ticket),
             number: number_from_stored(number),
             queue: queue.into(),
-            state: state_in(state),
+            state: ticket_status_from_stored(state),
             ahead,
         },
         O::Forgotten => d::Outcome::Forgotten,
         O::CounterOpen { counter } => d::Outcome::CounterOpen(counter.into()),
         O::CounterPaused { counter } => d::Outcome::CounterPaused(counter.into()),
         O::CounterClosed { counter } => d::Outcome::CounterClosed(counter.into()),
-        O::QueueIs { queue, state } => d::Outcome::QueueIs(queue.into(), queue_state_in(state)),
+        O::QueueIs { queue, state } => {
+            d::Outcome::QueueIs(queue.into(), queue_state_from_stored(state))
+        }
         O::QueueCleared { queue, voided } => {
             d::Outcome::QueueCleared { queue: queue.into(), voided }
         }

@@ -1,9 +1,10 @@
 //! Conversion of tickets and their parts to the stored form and back.
 
 use super::values::{
-    basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, counts_from_stored,
-    counts_to_stored, key_from_stored, key_to_stored, number_from_stored, number_to_stored,
-    quoted_wait_from_stored, quoted_wait_to_stored, why_in, why_out,
+    basis_from_stored, basis_to_stored, close_reason_from_stored, close_reason_to_stored,
+    counts_from_stored, counts_to_stored, hold_kind_from_stored, hold_kind_to_stored,
+    key_from_stored, key_to_stored, number_from_stored, number_to_stored, quoted_wait_from_stored,
+    quoted_wait_to_stored,
 };
 use super::visit::{visit_progress_from_stored, visit_progress_to_stored};
 use paihao_contracts::commit as c;
@@ -21,7 +22,7 @@ pub(super) fn rank_from_stored(rank: c::Rank) -> d::Rank {
 
 pub(super) fn hold_to_stored(hold: &d::Hold) -> c::Hold {
     c::Hold {
-        why: why_out(hold.kind),
+        why: hold_kind_to_stored(hold.kind),
         reason: hold.reason.clone(),
         until: hold.until.map(|until| until.0),
         after_calls: hold.after_calls,
@@ -31,7 +32,7 @@ pub(super) fn hold_to_stored(hold: &d::Hold) -> c::Hold {
 
 pub(super) fn hold_from_stored(hold: c::Hold) -> d::Hold {
     d::Hold {
-        kind: why_in(hold.why),
+        kind: hold_kind_from_stored(hold.why),
         reason: hold.reason,
         until: hold.until.map(d::Timestamp),
         after_calls: hold.after_calls,
@@ -107,9 +108,9 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
     }
 }
 
-fn ticket_state_to_stored(stage: &d::TicketState) -> c::TicketState {
+fn ticket_state_to_stored(state: &d::TicketState) -> c::TicketState {
     use d::TicketState as S;
-    match stage {
+    match state {
         S::Waiting => c::TicketState::Waiting,
         S::Called { counter, at, call, round, last, deadline } => c::TicketState::Called {
             counter: counter.shared(),
@@ -128,15 +129,15 @@ fn ticket_state_to_stored(stage: &d::TicketState) -> c::TicketState {
         }
         S::Done { at } => c::TicketState::Done { at: at.0 },
         S::Closed { at, reason } => {
-            c::TicketState::Closed { at: at.0, reason: close_reason_out(*reason) }
+            c::TicketState::Closed { at: at.0, reason: close_reason_to_stored(*reason) }
         }
     }
 }
 
-fn ticket_state_from_stored(stage: c::TicketState) -> d::TicketState {
+fn ticket_state_from_stored(state: c::TicketState) -> d::TicketState {
     use c::TicketState as S;
     let at = d::Timestamp;
-    match stage {
+    match state {
         S::Waiting => d::TicketState::Waiting,
         S::Called { counter, at: called, call, round, last, deadline } => d::TicketState::Called {
             counter: counter.into(),
@@ -157,7 +158,7 @@ fn ticket_state_from_stored(stage: c::TicketState) -> d::TicketState {
         }
         S::Done { at: done } => d::TicketState::Done { at: at(done) },
         S::Closed { at: closed, reason } => {
-            d::TicketState::Closed { at: at(closed), reason: close_reason_in(reason) }
+            d::TicketState::Closed { at: at(closed), reason: close_reason_from_stored(reason) }
         }
     }
 }

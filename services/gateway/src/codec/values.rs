@@ -7,14 +7,14 @@ use paihao_domain as d;
 /// Defines the two conversions between an enum of the domain and its stored twin, whose variants
 /// have the same names.
 macro_rules! mirrored_enum {
-    ($out:ident, $in:ident, $name:ident { $($variant:ident),* }) => {
-        pub(super) fn $out(value: paihao_domain::$name) -> paihao_contracts::commit::$name {
+    ($to_stored:ident, $from_stored:ident, $name:ident { $($variant:ident),* }) => {
+        pub(super) fn $to_stored(value: paihao_domain::$name) -> paihao_contracts::commit::$name {
             match value {
                 $(paihao_domain::$name::$variant => paihao_contracts::commit::$name::$variant,)*
             }
         }
 
-        pub(super) fn $in(value: paihao_contracts::commit::$name) -> paihao_domain::$name {
+        pub(super) fn $from_stored(value: paihao_contracts::commit::$name) -> paihao_domain::$name {
             match value {
                 $(paihao_contracts::commit::$name::$variant => paihao_domain::$name::$variant,)*
             }
@@ -24,16 +24,16 @@ macro_rules! mirrored_enum {
 pub(super) use mirrored_enum;
 
 mirrored_enum!(
-    close_reason_out,
-    close_reason_in,
+    close_reason_to_stored,
+    close_reason_from_stored,
     CloseReason { ByCustomer, ByStaff, Expired, DayClosed, QueueCleared, Duplicate }
 );
 mirrored_enum!(
-    state_out,
-    state_in,
+    ticket_status_to_stored,
+    ticket_status_from_stored,
     TicketStatus { Waiting, Called, Serving, Held, Missed, Done, Closed }
 );
-mirrored_enum!(why_out, why_in, HoldKind { LetPass, Staff, Suspended });
+mirrored_enum!(hold_kind_to_stored, hold_kind_from_stored, HoldKind { LetPass, Staff, Suspended });
 
 pub(super) fn key_to_stored(key: d::TicketKey) -> TicketKey {
     TicketKey(key.0)
@@ -51,14 +51,14 @@ pub(super) fn number_from_stored(number: c::Number) -> d::Number {
     d::Number { prefix: number.prefix, serial: number.serial }
 }
 
-pub(super) fn quoted_wait_to_stored(told: &d::QuotedWait) -> c::QuotedWait {
-    let minutes = told.estimate.map(|e| (e.low, e.high));
-    c::QuotedWait { ahead: told.ahead, minutes, cold: told.cold }
+pub(super) fn quoted_wait_to_stored(quoted: &d::QuotedWait) -> c::QuotedWait {
+    let minutes = quoted.estimate.map(|e| (e.low, e.high));
+    c::QuotedWait { ahead: quoted.ahead, minutes, cold: quoted.cold }
 }
 
-pub(super) fn quoted_wait_from_stored(told: c::QuotedWait) -> d::QuotedWait {
-    let estimate = told.minutes.map(|(low, high)| d::Estimate { low, high });
-    d::QuotedWait { ahead: told.ahead, estimate, cold: told.cold }
+pub(super) fn quoted_wait_from_stored(stored: c::QuotedWait) -> d::QuotedWait {
+    let estimate = stored.minutes.map(|(low, high)| d::Estimate { low, high });
+    d::QuotedWait { ahead: stored.ahead, estimate, cold: stored.cold }
 }
 
 pub(super) fn counts_to_stored(counts: d::TicketCounts) -> c::TicketCounts {

@@ -1,22 +1,22 @@
 //! Conversion of visit records to their stored form and back.
 
 use super::values::{
-    basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, counts_from_stored,
-    counts_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
+    basis_from_stored, basis_to_stored, close_reason_from_stored, close_reason_to_stored,
+    counts_from_stored, counts_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
 };
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
 pub(super) fn visit_to_stored(visit: &d::VisitRecord) -> c::VisitRecord {
-    let after = |at: d::Timestamp| at.since_ms(visit.taken_at);
+    let offset_ms = |at: d::Timestamp| at.since_ms(visit.taken_at);
     c::VisitRecord {
         day: visit.day.0,
         queue: visit.queue.shared(),
         counter: visit.counter.as_ref().map(|id| id.shared()),
         taken_at: visit.taken_at.0,
-        called: visit.called_at.map(after),
-        started: visit.started_at.map(after),
-        ended: after(visit.ended_at),
+        called: visit.called_at.map(offset_ms),
+        started: visit.started_at.map(offset_ms),
+        ended: offset_ms(visit.ended_at),
         slot_ms: visit.slot_ms,
         serving_ms: visit.serving_ms,
         implausible: visit.implausible,
@@ -27,7 +27,9 @@ pub(super) fn visit_to_stored(visit: &d::VisitRecord) -> c::VisitRecord {
         overtaken: overtaken_to_stored(visit.overtaken),
         end: match visit.end {
             d::VisitOutcome::Served => c::VisitOutcome::Served,
-            d::VisitOutcome::Closed(reason) => c::VisitOutcome::Closed(close_reason_out(reason)),
+            d::VisitOutcome::Closed(reason) => {
+                c::VisitOutcome::Closed(close_reason_to_stored(reason))
+            }
         },
     }
 }
@@ -52,7 +54,9 @@ pub(crate) fn visit_from_stored(visit: c::VisitRecord) -> d::VisitRecord {
         overtaken: overtaken_from_stored(visit.overtaken),
         end: match visit.end {
             c::VisitOutcome::Served => d::VisitOutcome::Served,
-            c::VisitOutcome::Closed(reason) => d::VisitOutcome::Closed(close_reason_in(reason)),
+            c::VisitOutcome::Closed(reason) => {
+                d::VisitOutcome::Closed(close_reason_from_stored(reason))
+            }
         },
     }
 }
@@ -69,29 +73,32 @@ fn overtaken_from_stored(overtaken: c::OvertakeCounts) -> d::OvertakeCounts {
     d::OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order }
 }
 
-pub(super) fn visit_progress_to_stored(trail: &d::VisitProgress) -> c::VisitProgress {
+pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitProgress {
     c::VisitProgress {
-        called_at: trail.called_at.map(|at| at.0),
-        started_at: trail.started_at.map(|at| at.0),
-        jumped: trail.called_out_of_order,
-        coming_ms: trail.approach_ms,
-        missed_ms: trail.missed_ms,
-        overtaken: overtaken_to_stored(trail.overtaken),
-        shown: trail.displayed.map(|shown| (shown.range.low, shown.range.high)),
-        shortened_at: trail.displayed.and_then(|shown| shown.shortened_at).map(|at| at.0),
+        called_at: progress.called_at.map(|at| at.0),
+        started_at: progress.started_at.map(|at| at.0),
+        jumped: progress.called_out_of_order,
+        coming_ms: progress.approach_ms,
+        missed_ms: progress.missed_ms,
+        overtaken: overtaken_to_stored(progress.overtaken),
+        shown: progress.displayed.map(|displayed| (displayed.range.low, displayed.range.high)),
+        shortened_at: progress
+            .displayed
+            .and_then(|displayed| displayed.shortened_at)
+            .map(|at| at.0),
     }
 }
 
 pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitProgress {
     let shortened_at = stored.shortened_at.map(d::Timestamp);
     let range = stored.shown.map(|(low, high)| d::Estimate { low, high });
-    let mut trail = d::VisitProgress::default();
-    trail.called_at = stored.called_at.map(d::Timestamp);
-    trail.started_at = stored.started_at.map(d::Timestamp);
-    trail.called_out_of_order = stored.jumped;
-    trail.approach_ms = stored.coming_ms;
-    trail.missed_ms = stored.missed_ms;
-    trail.overtaken = overtaken_from_stored(stored.overtaken);
-    trail.displayed = range.map(|range| d::DisplayedRange { range, shortened_at });
-    trail
+    let mut progress = d::VisitProgress::default();
+    progress.called_at = stored.called_at.map(d::Timestamp);
+    progress.started_at = stored.started_at.map(d::Timestamp);
+    progress.called_out_of_order = stored.jumped;
+    progress.approach_ms = stored.coming_ms;
+    progress.missed_ms = stored.missed_ms;
+    progress.overtaken = overtaken_from_stored(stored.overtaken);
+    progress.displayed = range.map(|range| d::DisplayedRange { range, shortened_at });
+    progress
 }

@@ -52,65 +52,69 @@ impl PointInTimeReader {
     /// milliseconds. The settings are those of now.
     pub(crate) async fn snapshot_at(
         &self,
-        book: &SiteSettings,
+        settings: &SiteSettings,
         at_ms: i64,
         now_ms: i64,
     ) -> Result<SiteSnapshot, ReplayError> {
         if at_ms > now_ms {
             return Err(ReplayError::Future);
         }
-        let kept = LEDGER.retention.map_or(i64::MAX, |kept| kept.as_millis() as i64);
-        let oldest = now_ms.saturating_sub(kept);
+        let retention = LEDGER.retention.map_or(i64::MAX, |retention| retention.as_millis() as i64);
+        let oldest = now_ms.saturating_sub(retention);
         if at_ms < oldest {
             return Err(ReplayError::Gone);
         }
         let replay = async {
-            let _turn = self.permits.acquire().await.map_err(|_| ReplayError::Unavailable)?;
-            self.replay(book, at_ms).await
+            let _permit = self.permits.acquire().await.map_err(|_| ReplayError::Unavailable)?;
+            self.replay(settings, at_ms).await
         };
         let replayed = tokio::time::timeout(REPLAY_TIMEOUT, replay).await;
-        let (view, saw_the_day_open) = replayed.map_err(|_| ReplayError::Unavailable)??;
-        // A day whose first entry has aged out is whole only if it began within the retention.
-        let day = |ms| book.calendar.at(ms).day();
-        if saw_the_day_open || day(oldest) < day(at_ms) { Ok(view) } else { Err(ReplayError::Gone) }
+        let (snapshot, has_day_start) = replayed.map_err(|_| ReplayError::Unavailable)??;
+        // A day without its first entry is complete only if it began within the retention.
+        let day = |ms| settings.calendar.at(ms).day();
+        if has_day_start || day(oldest) < day(at_ms) {
+            Ok(snapshot)
+        } else {
+            Err(ReplayError::Gone)
+        }
     }
 
     /// Replays every entry until `at_ms`. The flag says whether one of them opened the day of
     /// `at_ms`.
     async fn replay(
         &self,
-        book: &SiteSettings,
+        settings: &SiteSettings,
         at_ms: i64,
     ) -> Result<(SiteSnapshot, bool), ReplayError> {
-        let today = book.calendar.at(at_ms).day();
-        let mut view = SiteSnapshot::default();
+        let today = settings.calendar.at(at_ms).day();
+        let mut snapshot = SiteSnapshot::default();
         let head = self.ledger.head(&LEDGER).await?;
         if head == Position::START {
-            return Ok((view, false));
+            return Ok((snapshot, false));
         }
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await?;
-        while let Some(followed) = entries.next().await {
-            let LogItem::Entry(recorded) = followed else { return Err(ReplayError::Gone) };
-            if recorded.at_ms > at_ms {
+        while let Some(item) = entries.next().await {
+            let LogItem::Entry(stored) = item else { return Err(ReplayError::Gone) };
+            if stored.at_ms > at_ms {
                 break;
             }
-            if recorded.subject == book.subject {
-                let decisions = codec::decode(&recorded.entry.payload)
-                    .map_err(|_| ReplayError::NewerVersion)?;
+            if stored.subject == settings.subject {
+                let decisions =
+                    codec::decode(&stored.entry.payload).map_err(|_| ReplayError::NewerVersion)?;
                 for decision in &decisions {
-                    let opens = |event: &Event| matches!(event, Event::DayOpened { .. });
-                    // Without the day's first entry, its last ones do not make up a line.
-                    if view.site.day().is_some() || decision.events.iter().any(opens) {
-                        view.site.apply(decision);
+                    let opens_day = |event: &Event| matches!(event, Event::DayOpened { .. });
+                    // Entries of a day are applied only after its first one.
+                    if snapshot.site.day().is_some() || decision.events.iter().any(opens_day) {
+                        snapshot.site.apply(decision);
                     }
                 }
-                view.position = recorded.position;
+                snapshot.position = stored.position;
             }
-            if recorded.position >= head {
+            if stored.position >= head {
                 break;
             }
         }
-        let saw_the_day_open = view.site.day() == Some(today);
-        Ok((view, saw_the_day_open))
+        let has_day_start = snapshot.site.day() == Some(today);
+        Ok((snapshot, has_day_start))
     }
 }

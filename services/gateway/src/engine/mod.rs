@@ -1,11 +1,11 @@
 //! Engine: follows the ledger, which holds the lines of all sites, and decides commands by
 //! appending to it.
 //!
-//! - `view`: a site as this replica knows it;
+//! - `view`: the replica of one site, and its snapshots;
 //! - `replica`: the projection of the ledger onto all sites;
-//! - `site_worker`: from a command to an entry of the ledger and its outcome;
-//! - `registry`: the sites there are, while they and their settings may change;
-//! - `as_of`: a site at a past instant.
+//! - `site_worker`: the task that decides the commands of a site and appends the decisions;
+//! - `registry`: the current sites with their settings and workers;
+//! - `as_of`: snapshots of a site at a past instant.
 
 pub(crate) mod as_of;
 mod registry;
@@ -80,62 +80,65 @@ impl Engine {
     /// Decides a command, appends the decision and returns its outcome.
     ///
     /// Returns within [`SUBMIT_TIMEOUT`]. After `SubmitError::Unavailable` the command may still
-    /// have been written; submitting it again with the same id tells.
+    /// have been written; submitting it again with the same id returns its outcome.
     pub async fn submit(
         &self,
         site: &str,
         command: Command,
     ) -> Result<CommandOutcome, SubmitError> {
-        let place = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
-        let (reply, answer) = oneshot::channel();
+        let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
+        let (reply, response) = oneshot::channel();
         let request = PendingCommand { command, trace: trace::current(), reply };
-        place.commands.try_send(request).map_err(|_| SubmitError::Unavailable)?;
-        match tokio::time::timeout(SUBMIT_TIMEOUT, answer).await {
-            Ok(Ok(answer)) => answer,
+        handle.commands.try_send(request).map_err(|_| SubmitError::Unavailable)?;
+        match tokio::time::timeout(SUBMIT_TIMEOUT, response).await {
+            Ok(Ok(result)) => result,
             _ => Err(SubmitError::Unavailable),
         }
     }
 
     /// Returns the settings of a site, as they are now.
     pub fn settings(&self, site: &str) -> Option<Arc<SiteSettings>> {
-        self.handles().get(site).map(|place| place.settings.now())
+        self.handles().get(site).map(|handle| handle.settings.now())
     }
 
     /// Returns the settings of all sites, as they are now.
     pub fn all_settings(&self) -> impl Iterator<Item = Arc<SiteSettings>> + use<> {
-        let books: Vec<_> = self.handles().values().map(|place| place.settings.now()).collect();
-        books.into_iter()
+        let settings: Vec<_> =
+            self.handles().values().map(|handle| handle.settings.now()).collect();
+        settings.into_iter()
     }
 
-    /// Returns a site as this replica knows it now.
+    /// Returns the state of a site that this replica has now.
     pub fn snapshot(&self, site: &str) -> Option<SiteSnapshot> {
-        self.handles().get(site).map(|place| place.replica.now())
+        self.handles().get(site).map(|handle| handle.replica.now())
     }
 
-    /// Returns a site with every entry that stood in the ledger at the call. A refusal that rests
-    /// on an older snapshot could be wrong already.
+    /// Returns the state of a site with every entry that is in the ledger at the call. A refusal
+    /// that rests on an older snapshot may be outdated.
     pub async fn latest_snapshot(&self, site: &str) -> Result<SiteSnapshot, SubmitError> {
-        let place = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
-        let looking = async {
-            let last = self.registry.ledger.last(&LEDGER, &place.replica.subject).await;
-            let last = last.map_err(|_| SubmitError::Unavailable)?;
-            let found = last.map_or(Position::START, |recorded| recorded.position);
-            let mut views = place.replica.watch();
-            let view = views.wait_for(|view| view.position >= found || view.unreadable).await;
-            view.map(|view| view.clone()).map_err(|_| SubmitError::Unavailable)
+        let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
+        let read = async {
+            let last = self.registry.ledger.last(&LEDGER, &handle.replica.subject).await;
+            let newest = last.map_err(|_| SubmitError::Unavailable)?;
+            let position = newest.map_or(Position::START, |entry| entry.position);
+            let mut snapshots = handle.replica.watch();
+            let snapshot = snapshots
+                .wait_for(|snapshot| snapshot.position >= position || snapshot.unreadable)
+                .await;
+            snapshot.map(|snapshot| snapshot.clone()).map_err(|_| SubmitError::Unavailable)
         };
-        tokio::time::timeout(SUBMIT_TIMEOUT, looking).await.unwrap_or(Err(SubmitError::Unavailable))
+        tokio::time::timeout(SUBMIT_TIMEOUT, read).await.unwrap_or(Err(SubmitError::Unavailable))
     }
 
     /// Watches a site: wakes when its state or its settings change.
     pub fn watch(&self, site: &str) -> Option<watch::Receiver<SiteSnapshot>> {
-        self.handles().get(site).map(|place| place.replica.watch())
+        self.handles().get(site).map(|handle| handle.replica.watch())
     }
 
     /// Returns the input of a decision at an instant, in Unix milliseconds, with the site's
     /// forecast model.
-    pub fn decision_input(&self, book: &SiteSettings, at_ms: i64) -> DecisionInput {
-        book.calendar.at(at_ms).with_model(self.forecasts.model(&book.subject))
+    pub fn decision_input(&self, settings: &SiteSettings, at_ms: i64) -> DecisionInput {
+        settings.calendar.at(at_ms).with_model(self.forecasts.model(&settings.subject))
     }
 
     fn handles(&self) -> SiteHandles {

@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 /// Commands that may wait for one site's worker; more are declined at once.
 const MAX_QUEUED_COMMANDS: usize = 4096;
 
-/// The sites by id.
+/// Handles of all sites, by id.
 pub(super) type SiteHandles = Arc<BTreeMap<String, SiteHandle>>;
 
+/// Handle of a site: its settings, its replica and the channel of its worker.
 #[derive(Clone)]
 pub(super) struct SiteHandle {
     pub(super) settings: Arc<CurrentSettings>,
@@ -27,7 +28,7 @@ pub(super) struct SiteHandle {
     pub(super) commands: mpsc::Sender<PendingCommand>,
 }
 
-/// All sites, and everything that the worker of a further one needs.
+/// Registry of all sites, with everything that a new worker needs.
 pub(super) struct SiteRegistry {
     pub(super) handles: RwLock<SiteHandles>,
     pub(super) replica: Replica,
@@ -41,36 +42,41 @@ pub(super) struct SiteRegistry {
 
 impl SiteRegistry {
     pub(super) fn set_sites(&self, sites: &BTreeMap<String, Arc<SiteSettings>>) {
-        let mut now = self.handles.write();
-        let places = sites.iter().map(|(id, book)| {
-            let known = now.get(id).filter(|place| place.settings.now().subject == book.subject);
-            let place = match known {
-                Some(place) => self.updated_handle(place, book),
-                None => self.start_worker(book),
+        let mut handles = self.handles.write();
+        let updated = sites.iter().map(|(id, settings)| {
+            let known =
+                handles.get(id).filter(|handle| handle.settings.now().subject == settings.subject);
+            let handle = match known {
+                Some(handle) => self.updated_handle(handle, settings),
+                None => self.start_worker(settings),
             };
-            (id.clone(), place)
+            (id.clone(), handle)
         });
-        *now = Arc::new(places.collect());
+        *handles = Arc::new(updated.collect());
     }
 
     /// Returns the same handle. The next decision is made with these settings.
-    fn updated_handle(&self, place: &SiteHandle, book: &Arc<SiteSettings>) -> SiteHandle {
-        if !Arc::ptr_eq(&place.settings.now(), book) {
-            place.settings.replace(book.clone());
-            place.replica.notify();
+    fn updated_handle(&self, handle: &SiteHandle, settings: &Arc<SiteSettings>) -> SiteHandle {
+        if !Arc::ptr_eq(&handle.settings.now(), settings) {
+            handle.settings.replace(settings.clone());
+            handle.replica.notify();
         }
-        place.clone()
+        handle.clone()
     }
 
-    fn start_worker(&self, book: &Arc<SiteSettings>) -> SiteHandle {
-        let view = self.replica.site(&book.subject);
-        let current = Arc::new(CurrentSettings::new(book.clone()));
-        let (desk, requests) = mpsc::channel(MAX_QUEUED_COMMANDS);
-        let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
-        let forecasts = self.forecasts.clone();
-        let worker = SiteWorker::new(current.clone(), view.clone(), forecasts, ledger, clock);
+    fn start_worker(&self, settings: &Arc<SiteSettings>) -> SiteHandle {
+        let replica = self.replica.site(&settings.subject);
+        let current = Arc::new(CurrentSettings::new(settings.clone()));
+        let (commands, requests) = mpsc::channel(MAX_QUEUED_COMMANDS);
+        let worker = SiteWorker {
+            settings: current.clone(),
+            replica: replica.clone(),
+            forecasts: self.forecasts.clone(),
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+        };
         let follower = self.follower.clone();
         self.tasks.spawn("desk", worker.run(requests, follower, self.closed.clone()));
-        SiteHandle { settings: current, replica: view, commands: desk }
+        SiteHandle { settings: current, replica, commands }
     }
 }

@@ -9,9 +9,8 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Replicas of all sites that the ledger or the settings know. The entries of a site that the
-/// settings do not know (yet, or any more) are applied all the same: should the site be set up, its
-/// line is there already. Cheap to clone.
+/// Replicas of all sites in the ledger or the settings. Entries of a site that is not in the
+/// settings are applied too, so that its line is there when the site is set up. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Replica(Arc<Inner>);
 
@@ -25,7 +24,7 @@ impl Replica {
         Replica(Arc::new(Inner { by_subject: Mutex::default(), observer }))
     }
 
-    /// The replica of the site whose decisions stand under this subject.
+    /// Returns the replica of the site with this subject.
     pub(super) fn site(&self, subject: &Subject) -> Arc<SiteReplica> {
         let mut sites = self.0.by_subject.lock();
         if let Some(site) = sites.get(subject) {
@@ -37,7 +36,7 @@ impl Replica {
     }
 }
 
-/// An entry of the past, decoded.
+/// Decoded entry of the past.
 pub(super) struct DecodedEntry {
     subject: Subject,
     position: Position,
@@ -49,12 +48,12 @@ impl Projection for Replica {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        self.site(&recorded.subject).apply_entry(&recorded);
+    fn apply(&mut self, stored: StoredEntry) {
+        self.site(&stored.subject).apply_entry(&stored);
     }
 
     fn reset(&mut self) {
-        tracing::warn!("all lines begin empty, and are read again");
+        tracing::warn!("the ledger was made anew, reading all lines again");
         self.0.by_subject.lock().values().for_each(|site| site.reset());
     }
 
@@ -67,9 +66,9 @@ impl Projection for Replica {
 impl DecodeAhead for Replica {
     type Decoded = DecodedEntry;
 
-    fn decode(recorded: StoredEntry) -> DecodedEntry {
-        let decisions = codec::decode(&recorded.entry.payload);
-        DecodedEntry { subject: recorded.subject, position: recorded.position, decisions }
+    fn decode(stored: StoredEntry) -> DecodedEntry {
+        let decisions = codec::decode(&stored.entry.payload);
+        DecodedEntry { subject: stored.subject, position: stored.position, decisions }
     }
 
     fn apply_decoded(&mut self, decoded: DecodedEntry) {

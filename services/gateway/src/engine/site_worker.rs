@@ -1,8 +1,7 @@
 //! Worker of one site: decides its commands in order, appends the decisions and answers.
 //!
-//! While an entry is being appended the next commands gather, and then go as one batch. On a
-//! conflict no command is lost: the worker waits until its replica holds the entries that it had
-//! missed, and decides again.
+//! Commands that arrive while an entry is being appended form the next batch. On a conflict no
+//! command is lost: the worker waits until its replica has the missing entries, and decides again.
 
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
@@ -30,14 +29,14 @@ pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Most commands in one entry, which keeps it far below the largest that a store takes.
 const MAX_BATCH_COMMANDS: usize = 256;
 
-/// Shortest time between two runs of the timers, however much happens.
+/// Shortest time between two runs of the timers.
 const MIN_TIMER_GAP: Duration = Duration::from_millis(20);
 
-/// Time until a due command that was not decided is tried again, unless something happens.
+/// Time until a due command that was not decided is tried again, unless the state changes before.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Longest time between two runs of the timers: the machine's clock may be set, and the timers of a
-/// machine that slept have slept too.
+/// Longest time between two runs of the timers, since the machine's clock may be set and the
+/// machine may sleep.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Longest wait for the replica to read the entry that a conflict named.
@@ -45,11 +44,11 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Source of the models that waits are forecast with.
 pub trait Forecasts: Send + Sync {
-    /// The model of the site whose decisions stand under this subject, as learned so far.
+    /// Returns the current model of the site with this subject.
     fn model(&self, site: &Subject) -> ForecastModel;
 }
 
-/// The settings of one site, read anew for each decision.
+/// Current settings of one site, read again for each decision.
 pub(super) struct CurrentSettings(RwLock<Arc<SiteSettings>>);
 
 impl CurrentSettings {
@@ -95,18 +94,18 @@ pub enum SubmitError {
 /// Command with the channel for its answer.
 pub(super) struct PendingCommand {
     pub(super) command: Command,
-    /// Trace of the request; the entry carries it on.
+    /// Trace of the request, which the entry continues.
     pub(super) trace: Option<Traceparent>,
     pub(super) reply: oneshot::Sender<Result<CommandOutcome, SubmitError>>,
 }
 
 /// Worker that decides for one site, each time with the settings of that moment.
 pub(super) struct SiteWorker {
-    settings: Arc<CurrentSettings>,
-    replica: Arc<SiteReplica>,
-    forecasts: Arc<dyn Forecasts>,
-    ledger: Arc<dyn Ledger>,
-    clock: Arc<dyn Clock>,
+    pub(super) settings: Arc<CurrentSettings>,
+    pub(super) replica: Arc<SiteReplica>,
+    pub(super) forecasts: Arc<dyn Forecasts>,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// Signals after which other commands may be due.
@@ -118,7 +117,7 @@ struct WakeSignals {
 impl WakeSignals {
     /// Waits until something has happened since the last [`WakeSignals::mark_seen`].
     async fn wait(&mut self) {
-        let moved = async {
+        let clock_set = async {
             let Some(clock) = &mut self.clock else { return std::future::pending().await };
             if clock.changed().await.is_err() {
                 // The clock can no longer be set.
@@ -127,7 +126,7 @@ impl WakeSignals {
         };
         tokio::select! {
             changed = self.snapshots.changed() => if changed.is_err() { std::future::pending().await },
-            () = moved => {}
+            () = clock_set => {}
         }
     }
 
@@ -140,25 +139,15 @@ impl WakeSignals {
 /// Decisions on a batch, made on a given snapshot.
 struct DecidedBatch {
     decisions: Vec<Decision>,
-    /// The site after them.
+    /// Site after the decisions.
     site: Site,
     answers: Vec<Result<CommandOutcome, SubmitError>>,
 }
 
 impl SiteWorker {
-    pub(super) fn new(
-        book: Arc<CurrentSettings>,
-        view: Arc<SiteReplica>,
-        forecasts: Arc<dyn Forecasts>,
-        ledger: Arc<dyn Ledger>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        SiteWorker { settings: book, replica: view, forecasts, ledger, clock }
-    }
-
-    /// Runs until the registry drops the channel or `closed` comes. The timers run once the replica
-    /// has caught up, at every replica: one of their decisions lands. They run when something has
-    /// happened, and at the next moment at which a command may be due.
+    /// Runs until the registry drops the channel or `closed` is cancelled. The timers run once the
+    /// replica has caught up: when the state or the clock changes, and at the next time at which a
+    /// command may be due. They run at every replica, and one of the decisions is appended.
     pub(super) async fn run(
         self,
         mut requests: mpsc::Receiver<PendingCommand>,
@@ -166,51 +155,56 @@ impl SiteWorker {
         closed: CancellationToken,
     ) {
         let mut batch = Vec::new();
-        let mut news =
+        let mut wake_signals =
             WakeSignals { snapshots: self.replica.watch(), clock: self.clock.adjustments() };
-        let (mut looked, mut next) = (Instant::now(), Instant::now());
+        let mut last_run = Instant::now();
+        let mut next_run = last_run;
         loop {
-            let taken = tokio::select! {
+            let received = tokio::select! {
                 biased;
-                () = tokio::time::sleep_until(next), if follower.caught_up() => {
-                    news.mark_seen();
+                () = tokio::time::sleep_until(next_run), if follower.caught_up() => {
+                    wake_signals.mark_seen();
                     let wait = self.run_timers().await;
-                    looked = Instant::now();
-                    next = looked + wait;
+                    last_run = Instant::now();
+                    next_run = last_run + wait;
                     continue;
                 }
-                taken = requests.recv_many(&mut batch, MAX_BATCH_COMMANDS) => taken,
+                received = requests.recv_many(&mut batch, MAX_BATCH_COMMANDS) => received,
                 () = closed.cancelled() => return,
-                () = news.wait() => {
-                    next = next.min(looked + MIN_TIMER_GAP);
+                () = wake_signals.wait() => {
+                    next_run = next_run.min(last_run + MIN_TIMER_GAP);
                     continue;
                 }
                 () = follower.until_caught_up(), if !follower.caught_up() => continue,
             };
-            if taken == 0 {
+            if received == 0 {
                 return;
             }
-            metrics::histogram!("paihao_desk_batch_commands").record(taken as f64);
+            metrics::histogram!("paihao_desk_batch_commands").record(received as f64);
             self.process_batch(std::mem::take(&mut batch)).await;
         }
     }
 
-    fn decision_input(&self, book: &SiteSettings) -> DecisionInput {
-        book.calendar.at(self.clock.now_ms()).with_model(self.forecasts.model(&book.subject))
+    fn decision_input(&self, settings: &SiteSettings) -> DecisionInput {
+        settings
+            .calendar
+            .at(self.clock.now_ms())
+            .with_model(self.forecasts.model(&settings.subject))
     }
 
     /// Decides the commands that are due, and returns the time until the next one, as far as this
     /// replica knows.
     async fn run_timers(&self) -> Duration {
-        let something = self.decide_due().await;
-        let (view, book) = (self.replica.now(), self.settings.now());
-        if view.unreadable {
+        let had_due_commands = self.decide_due().await;
+        let snapshot = self.replica.now();
+        let settings = self.settings.now();
+        if snapshot.unreadable {
             return POLL_INTERVAL;
         }
-        let now = self.decision_input(&book);
-        match next_due_at(&view.site, &book.rules, &now) {
-            // It was not decided: the rules refuse it for now, or the ledger is unavailable.
-            Some(next) if next <= now.at && something => RETRY_DELAY,
+        let now = self.decision_input(&settings);
+        match next_due_at(&snapshot.site, &settings.rules, &now) {
+            // It is still due: the rules refuse it for now, or the ledger is unavailable.
+            Some(next) if next <= now.at && had_due_commands => RETRY_DELAY,
             Some(next) => Duration::from_millis(next.since_ms(now.at).max(0) as u64)
                 .clamp(MIN_TIMER_GAP, POLL_INTERVAL),
             None => POLL_INTERVAL,
@@ -219,34 +213,30 @@ impl SiteWorker {
 
     /// Decides the commands that are due by time alone. Returns whether there were any.
     async fn decide_due(&self) -> bool {
-        let view = self.replica.now();
-        if view.unreadable {
+        let snapshot = self.replica.now();
+        if snapshot.unreadable {
             return false;
         }
-        let book = self.settings.now();
-        let mut due = due_commands(&view.site, &book.rules, &self.decision_input(&book));
+        let settings = self.settings.now();
+        let mut due =
+            due_commands(&snapshot.site, &settings.rules, &self.decision_input(&settings));
         due.truncate(MAX_BATCH_COMMANDS);
-        let (batch, waiting): (Vec<_>, Vec<_>) = due
+        let (batch, replies): (Vec<_>, Vec<_>) = due
             .into_iter()
             .map(|command| {
-                let (reply, answer) = oneshot::channel();
-                (PendingCommand { command, trace: None, reply }, answer)
+                let (reply, response) = oneshot::channel();
+                (PendingCommand { command, trace: None, reply }, response)
             })
             .unzip();
         if batch.is_empty() {
             return false;
         }
-        // The wait for the ledger is no longer than that of a person's command: such commands come
-        // meanwhile.
+        // The time limit is that of a person's command, since such commands wait meanwhile.
         let _ = tokio::time::timeout(SUBMIT_TIMEOUT, self.process_batch(batch)).await;
-        for mut answer in waiting {
-            if let Ok(Ok(answered)) = answer.try_recv() {
-                let site = &*book.facts.id;
-                tracing::info!(
-                    site,
-                    outcome = answered.outcome.name(),
-                    "a due command was decided"
-                );
+        for mut reply in replies {
+            if let Ok(Ok(decided)) = reply.try_recv() {
+                let site = &*settings.facts.id;
+                tracing::info!(site, outcome = decided.outcome.name(), "due command decided");
             }
         }
         true
@@ -255,70 +245,72 @@ impl SiteWorker {
     /// Decides every command of the batch, appends the decisions and answers.
     async fn process_batch(&self, mut batch: Vec<PendingCommand>) {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-        // Halved while the batch is larger than the ledger takes.
-        let mut most = MAX_BATCH_COMMANDS;
+        // Halved while the entry is larger than the ledger accepts.
+        let mut max_commands = MAX_BATCH_COMMANDS;
         loop {
-            // A sender that has received an error already must not get a number afterwards.
+            // A sender that has received an error must not get a ticket afterwards.
             batch.retain(|request| !request.reply.is_closed());
             if batch.is_empty() {
                 return;
             }
-            let view = self.replica.now();
-            if view.unreadable {
+            let snapshot = self.replica.now();
+            if snapshot.unreadable {
                 return reject_all(batch, SubmitError::Unreadable);
             }
-            let book = self.settings.now();
-            let first = day_close_command(&view.site, &book.rules, &self.decision_input(&book));
-            let asked = batch.len().min(most);
-            let sitting = match &first {
-                Some(command) => self.decide_batch(&book, &view, std::slice::from_ref(command)),
+            let settings = self.settings.now();
+            let day_close =
+                day_close_command(&snapshot.site, &settings.rules, &self.decision_input(&settings));
+            let count = batch.len().min(max_commands);
+            let decided = match &day_close {
+                Some(command) => {
+                    self.decide_batch(&settings, &snapshot, std::slice::from_ref(command))
+                }
                 None => self.decide_batch(
-                    &book,
-                    &view,
-                    batch[..asked].iter().map(|request| &request.command),
+                    &settings,
+                    &snapshot,
+                    batch[..count].iter().map(|request| &request.command),
                 ),
             };
-            if sitting.decisions.is_empty() {
-                match self.is_current(&view).await {
-                    Some(true) if first.is_some() => {
+            if decided.decisions.is_empty() {
+                match self.is_current(&snapshot).await {
+                    Some(true) if day_close.is_some() => {
                         return reject_all(batch, SubmitError::Unavailable);
                     }
-                    Some(true) => send_answers(batch.drain(..asked), sitting.answers),
+                    Some(true) => send_answers(batch.drain(..count), decided.answers),
                     Some(false) => {}
                     None => backoff.wait().await,
                 }
                 continue;
             }
-            let DecidedBatch { decisions, site, answers } = sitting;
-            match self.append(&book, &view, (decisions, site), batch[0].trace).await {
+            let DecidedBatch { decisions, site, answers } = decided;
+            match self.append(&settings, &snapshot, (decisions, site), batch[0].trace).await {
                 Ok(position) => {
                     self.replica.confirm(position);
-                    if first.is_none() {
-                        send_answers(batch.drain(..asked), answers);
+                    if day_close.is_none() {
+                        send_answers(batch.drain(..count), answers);
                     }
                 }
                 Err(AppendError::Conflict { found, .. }) => {
                     metrics::counter!("paihao_desk_conflicts_total").increment(1);
-                    self.catch_up(view.position, found).await;
+                    self.catch_up(snapshot.position, found).await;
                 }
                 // Several large commands may have come together.
-                Err(AppendError::TooLarge { .. }) if first.is_none() && asked > 1 => {
-                    most = asked / 2;
+                Err(AppendError::TooLarge { .. }) if day_close.is_none() && count > 1 => {
+                    max_commands = count / 2;
                 }
                 Err(AppendError::TooLarge { size, limit }) => {
-                    let site = &*book.facts.id;
+                    let site = &*settings.facts.id;
                     tracing::error!(site, size, limit, "a commit is larger than the ledger takes");
-                    match first {
+                    match day_close {
                         Some(_) => return reject_all(batch, SubmitError::Unavailable),
-                        None => reject_all(batch.drain(..asked), SubmitError::Unavailable),
+                        None => reject_all(batch.drain(..count), SubmitError::Unavailable),
                     }
                 }
-                // The entry may have been written. The next round finds out, since the ids are
-                // remembered.
+                // The entry may have been written; the next round finds its command ids.
                 Err(AppendError::Unavailable(_)) => {
                     metrics::counter!("paihao_desk_unavailable_total").increment(1);
                     backoff.wait().await;
-                    self.is_current(&view).await;
+                    self.is_current(&snapshot).await;
                 }
             }
         }
@@ -327,69 +319,74 @@ impl SiteWorker {
     /// Decides commands together, each on the state after the ones before it.
     fn decide_batch<'a>(
         &self,
-        book: &SiteSettings,
-        view: &SiteSnapshot,
+        settings: &SiteSettings,
+        snapshot: &SiteSnapshot,
         commands: impl IntoIterator<Item = &'a Command>,
     ) -> DecidedBatch {
-        let now = self.decision_input(book);
-        let mut site = view.site.clone();
+        let now = self.decision_input(settings);
+        let mut site = snapshot.site.clone();
         let mut decisions = Vec::new();
-        let answers =
-            commands.into_iter().map(|command| match decide(&site, &book.rules, command, &now)? {
-                DecisionResult::AlreadyDecided(known) => {
-                    Ok(CommandOutcome { outcome: known.outcome, at: known.at })
+        let results = commands.into_iter().map(|command| {
+            match decide(&site, &settings.rules, command, &now)? {
+                DecisionResult::AlreadyDecided(recorded) => {
+                    Ok(CommandOutcome { outcome: recorded.outcome, at: recorded.at })
                 }
                 DecisionResult::Decided(decision, after) => {
                     site = *after;
-                    let answered =
+                    let outcome =
                         CommandOutcome { outcome: decision.outcome.clone(), at: decision.at };
                     decisions.push(decision);
-                    Ok(answered)
+                    Ok(outcome)
                 }
-            });
-        let answers = answers.collect();
+            }
+        });
+        let answers = results.collect();
         DecidedBatch { decisions, site, answers }
     }
 
     async fn append(
         &self,
-        book: &SiteSettings,
-        view: &SiteSnapshot,
+        settings: &SiteSettings,
+        snapshot: &SiteSnapshot,
         (decisions, site): (Vec<Decision>, Site),
         trace: Option<Traceparent>,
     ) -> Result<Position, AppendError> {
-        let expect = match view.position {
+        let expect = match snapshot.position {
             Position::START => ExpectedPosition::Empty,
             position => ExpectedPosition::At(position),
         };
-        let mut entry = codec::encode(&book.facts, &decisions);
-        self.replica
-            .set_pending(view, PendingWrite { payload: entry.payload.clone(), decisions, site });
+        let mut entry = codec::encode(&settings.facts, &decisions);
+        self.replica.set_pending(
+            snapshot,
+            PendingWrite { payload: entry.payload.clone(), decisions, site },
+        );
         if let Some(trace) = trace {
             entry = entry.with_header(trace::TRACEPARENT_HEADER, trace.to_string());
         }
-        self.ledger.append(&LEDGER, &book.subject, expect, entry).await
+        self.ledger.append(&LEDGER, &settings.subject, expect, entry).await
     }
 
-    /// Returns whether the snapshot holds every entry of the site in the ledger; if not, waits for
-    /// the missing ones. `None` if the ledger does not answer. A refusal is given only on the
-    /// newest state.
-    async fn is_current(&self, view: &SiteSnapshot) -> Option<bool> {
+    /// Returns whether the snapshot has every entry of the site in the ledger; if not, waits for
+    /// the missing ones. Returns `None` if the ledger does not answer. Only the newest state may
+    /// lead to a refusal.
+    async fn is_current(&self, snapshot: &SiteSnapshot) -> Option<bool> {
         let last = self.ledger.last(&LEDGER, &self.replica.subject).await.ok()?;
-        let found = last.map(|recorded| recorded.position);
-        if found.is_none_or(|found| found <= view.position) {
+        let newest = last.map(|entry| entry.position);
+        if newest.is_none_or(|newest| newest <= snapshot.position) {
             return Some(true);
         }
-        self.catch_up(view.position, found).await;
+        self.catch_up(snapshot.position, newest).await;
         Some(false)
     }
 
-    /// Waits until the replica holds the entry that was found in the ledger.
-    async fn catch_up(&self, known: Position, found: Option<Position>) {
-        let Some(found) = found else { return self.replica.mark_aged_out() };
-        let mut views = self.replica.watch();
-        let news = views.wait_for(|view| view.position >= found || view.position < known);
-        let _ = tokio::time::timeout(CATCH_UP_TIMEOUT, news).await;
+    /// Waits until the replica has the entry at `target`, coming from `start`. Without a target the
+    /// entries of the site have aged out.
+    async fn catch_up(&self, start: Position, target: Option<Position>) {
+        let Some(target) = target else { return self.replica.mark_aged_out() };
+        let mut snapshots = self.replica.watch();
+        let caught_up =
+            snapshots.wait_for(|snapshot| snapshot.position >= target || snapshot.position < start);
+        let _ = tokio::time::timeout(CATCH_UP_TIMEOUT, caught_up).await;
     }
 }
 
@@ -398,13 +395,13 @@ fn send_answers(
     answers: Vec<Result<CommandOutcome, SubmitError>>,
 ) {
     for (request, answer) in batch.zip(answers) {
-        // The sender may be gone; the decision stands all the same.
+        // The sender may be gone; the decision is valid all the same.
         let _ = request.reply.send(answer);
     }
 }
 
-fn reject_all(batch: impl IntoIterator<Item = PendingCommand>, declined: SubmitError) {
+fn reject_all(batch: impl IntoIterator<Item = PendingCommand>, error: SubmitError) {
     for request in batch {
-        let _ = request.reply.send(Err(declined.clone()));
+        let _ = request.reply.send(Err(error.clone()));
     }
 }

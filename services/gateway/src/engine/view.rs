@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Observer of every decision that this replica learns of, its own included, once each and in the
-/// order of the ledger; the subject is the site's in the ledger. Must not block.
+/// Observer of every decision of the ledger, those of this replica included, once each and in
+/// order; the subject is that of the site. Must not block.
 pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 
 /// Snapshot of a site at a position of the ledger. Cheap to clone.
@@ -18,32 +18,31 @@ pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 pub struct SiteSnapshot {
     /// The site.
     pub site: Site,
-    /// Position of the newest entry of the site that is in it.
+    /// Position of the newest entry that the snapshot has applied.
     pub position: Position,
     /// True if an entry was written by a newer program. This program must not decide for the site
     /// then.
     pub unreadable: bool,
-    /// Site at the end of the business day before, if that day is known here.
+    /// Site at the end of the previous business day, if this replica has it.
     pub previous_day: Option<Arc<Site>>,
-    /// Number of times that the ledger was found to be made anew, or to hold no entry of the site
-    /// any more.
+    /// Number of times that the ledger was made anew, or that the entries of the site aged out.
     pub(crate) incarnation: u64,
 }
 
-/// Entry that is being appended, with the site as it will be once the entry stands. The follower or
-/// the worker, whichever learns of that first, need not compute it again.
+/// Entry that is being appended, with the site after it. The follower or the worker, whichever
+/// learns first that it was written, need not compute the site again.
 pub(super) struct PendingWrite {
     /// Bytes of the entry.
     pub(super) payload: Bytes,
-    /// Decisions in it.
+    /// Decisions of the entry.
     pub(super) decisions: Vec<Decision>,
-    /// Site after them.
+    /// Site after the decisions.
     pub(super) site: Site,
 }
 
 struct UnconfirmedWrite {
     write: PendingWrite,
-    /// Version of the snapshot that it was decided on.
+    /// Version of the snapshot on which it was decided.
     base_version: (u64, Position),
 }
 
@@ -52,16 +51,16 @@ impl SiteSnapshot {
         (self.incarnation, self.position)
     }
 
-    /// Keeps the ending day for `previous_day`, if one of these decisions, which are applied next,
-    /// opens a new one.
+    /// Stores the ending day as `previous_day`, if one of these decisions, which are applied next,
+    /// opens a new day.
     fn retain_ending_day(&mut self, decisions: &[Decision]) {
-        let opens = |event: &Event| matches!(event, Event::DayOpened { .. });
-        if !decisions.iter().any(|decision| decision.events.iter().any(opens)) {
+        let opens_day = |event: &Event| matches!(event, Event::DayOpened { .. });
+        if !decisions.iter().any(|decision| decision.events.iter().any(opens_day)) {
             return;
         }
         let mut site = self.site.clone();
         for decision in decisions {
-            if let Some(end) = decision.events.iter().position(opens) {
+            if let Some(end) = decision.events.iter().position(opens_day) {
                 let mut last = decision.clone();
                 last.events.truncate(end);
                 let mut ended = site.clone();
@@ -78,7 +77,7 @@ impl SiteSnapshot {
     }
 }
 
-/// Replica of a site. The follower and the site's worker write it, whichever learns of an entry
+/// Replica of a site. The follower or the site's worker applies each entry, whichever learns of it
 /// first.
 pub(super) struct SiteReplica {
     pub(super) subject: Subject,
@@ -89,8 +88,8 @@ pub(super) struct SiteReplica {
 
 impl SiteReplica {
     pub(super) fn new(subject: Subject, observer: DecisionObserver) -> Self {
-        let view = watch::Sender::new(SiteSnapshot::default());
-        SiteReplica { subject, snapshot: view, pending: Mutex::default(), observer }
+        let snapshot = watch::Sender::new(SiteSnapshot::default());
+        SiteReplica { subject, snapshot, pending: Mutex::default(), observer }
     }
 
     pub(super) fn now(&self) -> SiteSnapshot {
@@ -106,28 +105,27 @@ impl SiteReplica {
         self.snapshot.send_modify(|_| {});
     }
 
-    /// Remembers a write that was decided on `view` and is about to be appended.
-    pub(super) fn set_pending(&self, view: &SiteSnapshot, draft: PendingWrite) {
-        *self.pending.lock() =
-            Some(UnconfirmedWrite { write: draft, base_version: view.version() });
+    /// Stores a write that was decided on `view` and is about to be appended.
+    pub(super) fn set_pending(&self, snapshot: &SiteSnapshot, write: PendingWrite) {
+        *self.pending.lock() = Some(UnconfirmedWrite { write, base_version: snapshot.version() });
     }
 
-    /// Applies the pending write, which stands at `position`, directly after the state that it was
-    /// decided on.
+    /// Applies the pending write, which was appended at `position`, directly after the state on
+    /// which it was decided.
     pub(super) fn confirm(&self, position: Position) {
-        self.snapshot.send_if_modified(|view| {
+        self.snapshot.send_if_modified(|snapshot| {
             // The follower may have read it already.
-            if position <= view.position {
+            if position <= snapshot.position {
                 return false;
             }
             match self.pending.lock().take() {
-                Some(UnconfirmedWrite { write: draft, base_version: on })
-                    if on == view.version() =>
+                Some(UnconfirmedWrite { write, base_version })
+                    if base_version == snapshot.version() =>
                 {
-                    self.apply_pending(view, draft, position);
+                    self.apply_pending(snapshot, write, position);
                 }
-                Some(UnconfirmedWrite { write: draft, .. }) => {
-                    self.apply_decisions(view, &draft.decisions, position)
+                Some(UnconfirmedWrite { write, .. }) => {
+                    self.apply_decisions(snapshot, &write.decisions, position)
                 }
                 None => return false,
             }
@@ -136,20 +134,20 @@ impl SiteReplica {
     }
 
     /// Applies an entry that the follower read.
-    pub(super) fn apply_entry(&self, recorded: &StoredEntry) {
-        let payload = &recorded.entry.payload;
+    pub(super) fn apply_entry(&self, stored: &StoredEntry) {
+        let payload = &stored.entry.payload;
         let mut is_known = false;
-        self.snapshot.send_if_modified(|view| {
-            // The worker and the follower both bring this replica's own entries.
-            is_known = recorded.position <= view.position;
+        self.snapshot.send_if_modified(|snapshot| {
+            // The worker and the follower both apply this replica's own entries.
+            is_known = stored.position <= snapshot.position;
             if is_known {
                 return false;
             }
-            let is_ours = |own: &mut UnconfirmedWrite| {
-                own.base_version == view.version() && own.write.payload == *payload
+            let is_same = |pending: &mut UnconfirmedWrite| {
+                pending.base_version == snapshot.version() && pending.write.payload == *payload
             };
-            let Some(own) = self.pending.lock().take_if(is_ours) else { return false };
-            self.apply_pending(view, own.write, recorded.position);
+            let Some(pending) = self.pending.lock().take_if(is_same) else { return false };
+            self.apply_pending(snapshot, pending.write, stored.position);
             is_known = true;
             true
         });
@@ -158,14 +156,14 @@ impl SiteReplica {
         }
         let decisions = codec::decode(payload);
         self.snapshot
-            .send_if_modified(|view| self.apply_decoded(view, recorded.position, decisions));
+            .send_if_modified(|snapshot| self.apply_decoded(snapshot, stored.position, decisions));
     }
 
-    /// Applies an entry that was read and decoded while catching up. Wakes nobody: the end of
-    /// catching up wakes all watchers.
+    /// Applies an entry that was read while catching up, without waking watchers: the end of
+    /// catching up wakes all of them.
     pub(super) fn replay(&self, position: Position, decisions: Result<Vec<Decision>, DecodeError>) {
-        self.snapshot.send_if_modified(|view| {
-            self.apply_decoded(view, position, decisions);
+        self.snapshot.send_if_modified(|snapshot| {
+            self.apply_decoded(snapshot, position, decisions);
             false
         });
     }
@@ -173,56 +171,61 @@ impl SiteReplica {
     /// Returns whether the entry was new.
     fn apply_decoded(
         &self,
-        view: &mut SiteSnapshot,
+        snapshot: &mut SiteSnapshot,
         position: Position,
         decisions: Result<Vec<Decision>, DecodeError>,
     ) -> bool {
-        if position <= view.position {
+        if position <= snapshot.position {
             return false;
         }
         match decisions {
-            Ok(decisions) => self.apply_decisions(view, &decisions, position),
+            Ok(decisions) => self.apply_decisions(snapshot, &decisions, position),
             Err(error) => {
                 let subject = self.subject.as_str();
                 tracing::error!(subject, position = position.0, %error, "cannot decode an entry of the ledger");
-                view.position = position;
-                view.unreadable = true;
+                snapshot.position = position;
+                snapshot.unreadable = true;
             }
         }
         true
     }
 
-    fn apply_pending(&self, view: &mut SiteSnapshot, draft: PendingWrite, position: Position) {
-        view.retain_ending_day(&draft.decisions);
-        view.site = draft.site;
-        view.position = position;
-        for decision in &draft.decisions {
+    fn apply_pending(&self, snapshot: &mut SiteSnapshot, write: PendingWrite, position: Position) {
+        snapshot.retain_ending_day(&write.decisions);
+        snapshot.site = write.site;
+        snapshot.position = position;
+        for decision in &write.decisions {
             (self.observer)(&self.subject, decision);
         }
     }
 
-    fn apply_decisions(&self, view: &mut SiteSnapshot, decisions: &[Decision], position: Position) {
-        view.retain_ending_day(decisions);
+    fn apply_decisions(
+        &self,
+        snapshot: &mut SiteSnapshot,
+        decisions: &[Decision],
+        position: Position,
+    ) {
+        snapshot.retain_ending_day(decisions);
         for decision in decisions {
-            view.site.apply(decision);
+            snapshot.site.apply(decision);
             (self.observer)(&self.subject, decision);
         }
-        view.position = position;
+        snapshot.position = position;
     }
 
-    /// Notes that the ledger holds no entry of the site any more: the next one is expected where
-    /// nothing is.
+    /// Records that all entries of the site have aged out: the next append expects none.
     pub(super) fn mark_aged_out(&self) {
-        self.snapshot.send_modify(|view| {
-            view.position = Position::START;
-            view.incarnation += 1;
+        self.snapshot.send_modify(|snapshot| {
+            snapshot.position = Position::START;
+            snapshot.incarnation += 1;
         });
     }
 
-    /// Forgets the state: the ledger was made anew.
+    /// Resets the state, since the ledger was made anew.
     pub(super) fn reset(&self) {
-        self.snapshot.send_modify(|view| {
-            *view = SiteSnapshot { incarnation: view.incarnation + 1, ..SiteSnapshot::default() }
+        self.snapshot.send_modify(|snapshot| {
+            *snapshot =
+                SiteSnapshot { incarnation: snapshot.incarnation + 1, ..SiteSnapshot::default() }
         });
     }
 }
@@ -242,12 +245,12 @@ mod tests {
         }
     }
 
-    /// A replica, and the number of decisions that its observer received.
-    fn view() -> (SiteReplica, Arc<Mutex<usize>>) {
+    /// Replica with the number of decisions that its observer received.
+    fn observed_replica() -> (SiteReplica, Arc<Mutex<usize>>) {
         let subject = Subject::new(&["shop", "hall"]).unwrap();
-        let told = Arc::new(Mutex::new(0));
-        let count = told.clone();
-        (SiteReplica::new(subject, Arc::new(move |_, _| *count.lock() += 1)), told)
+        let observed = Arc::new(Mutex::new(0));
+        let count = observed.clone();
+        (SiteReplica::new(subject, Arc::new(move |_, _| *count.lock() += 1)), observed)
     }
 
     fn opening(counter: &str) -> Decision {
@@ -262,26 +265,30 @@ mod tests {
         }
     }
 
-    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> StoredEntry {
+    fn entry(replica: &SiteReplica, decision: &Decision, position: u64) -> StoredEntry {
         StoredEntry {
             position: Position(position),
-            subject: view.subject.clone(),
+            subject: replica.subject.clone(),
             at_ms: 1,
             entry: codec::encode(&facts(), std::slice::from_ref(decision)),
         }
     }
 
-    /// Sets a decision on the present snapshot as pending.
-    fn draft(view: &SiteReplica, decision: &Decision) -> StoredEntry {
-        let (now, recorded) = (view.now(), entry(view, decision, view.now().position.0 + 5));
-        let mut site = now.site.clone();
+    /// Sets a decision on the current snapshot as pending. Returns its entry.
+    fn set_pending_decision(replica: &SiteReplica, decision: &Decision) -> StoredEntry {
+        let snapshot = replica.now();
+        let stored = entry(replica, decision, snapshot.position.0 + 5);
+        let mut site = snapshot.site.clone();
         site.apply(decision);
-        let payload = recorded.entry.payload.clone();
-        view.set_pending(&now, PendingWrite { payload, decisions: vec![decision.clone()], site });
-        recorded
+        let payload = stored.entry.payload.clone();
+        replica.set_pending(
+            &snapshot,
+            PendingWrite { payload, decisions: vec![decision.clone()], site },
+        );
+        stored
     }
 
-    fn evolved(decisions: &[Decision]) -> Site {
+    fn site_after(decisions: &[Decision]) -> Site {
         let mut site = Site::default();
         decisions.iter().for_each(|decision| site.apply(decision));
         site
@@ -290,58 +297,59 @@ mod tests {
     #[test]
     fn an_own_entry_counts_once_whoever_brings_it_first() {
         for follower_first in [true, false] {
-            let (view, told) = view();
-            let recorded = draft(&view, &opening("1"));
+            let (replica, observed) = observed_replica();
+            let stored = set_pending_decision(&replica, &opening("1"));
             if follower_first {
-                view.apply_entry(&recorded);
+                replica.apply_entry(&stored);
             }
-            view.confirm(recorded.position);
-            view.apply_entry(&recorded);
-            assert_eq!(view.now().position, recorded.position);
-            assert_eq!(view.now().site, evolved(&[opening("1")]));
-            assert_eq!(*told.lock(), 1);
+            replica.confirm(stored.position);
+            replica.apply_entry(&stored);
+            assert_eq!(replica.now().position, stored.position);
+            assert_eq!(replica.now().site, site_after(&[opening("1")]));
+            assert_eq!(*observed.lock(), 1);
         }
     }
 
     #[test]
     fn what_is_replayed_leads_to_the_same_and_wakes_nobody() {
-        let ((live, _), (late, told)) = (view(), view());
-        let watching = late.watch();
+        let (live, _) = observed_replica();
+        let (late, observed) = observed_replica();
+        let watched = late.watch();
         let [first, second] = ["1", "2"].map(opening);
         for (decision, position) in [(&first, 3), (&second, 7), (&first, 7)] {
-            let recorded = entry(&live, decision, position);
-            live.apply_entry(&recorded);
-            late.replay(recorded.position, codec::decode(&recorded.entry.payload));
+            let stored = entry(&live, decision, position);
+            live.apply_entry(&stored);
+            late.replay(stored.position, codec::decode(&stored.entry.payload));
         }
         assert_eq!(late.now().site, live.now().site);
-        assert_eq!((late.now().position, *told.lock()), (Position(7), 2));
-        assert!(!watching.has_changed().unwrap());
+        assert_eq!((late.now().position, *observed.lock()), (Position(7), 2));
+        assert!(!watched.has_changed().unwrap());
 
         late.replay(Position(9), codec::decode(b"{}"));
-        assert!(late.now().unreadable && !watching.has_changed().unwrap());
+        assert!(late.now().unreadable && !watched.has_changed().unwrap());
         late.notify();
-        assert!(watching.has_changed().unwrap());
+        assert!(watched.has_changed().unwrap());
     }
 
     #[test]
     fn a_draft_gives_way_to_what_another_replica_wrote() {
-        let (view, _) = view();
-        draft(&view, &opening("1"));
-        view.apply_entry(&entry(&view, &opening("2"), 3));
-        assert_eq!(view.now().site, evolved(&[opening("2")]));
-        let again = draft(&view, &opening("1"));
-        view.apply_entry(&again);
-        assert_eq!(view.now().site, evolved(&[opening("2"), opening("1")]));
+        let (replica, _) = observed_replica();
+        set_pending_decision(&replica, &opening("1"));
+        replica.apply_entry(&entry(&replica, &opening("2"), 3));
+        assert_eq!(replica.now().site, site_after(&[opening("2")]));
+        let again = set_pending_decision(&replica, &opening("1"));
+        replica.apply_entry(&again);
+        assert_eq!(replica.now().site, site_after(&[opening("2"), opening("1")]));
     }
 
     #[test]
     fn a_draft_on_a_ledger_that_is_gone_brings_nothing_of_it_back() {
-        let (view, _) = view();
-        view.apply_entry(&entry(&view, &opening("2"), 3));
-        view.mark_aged_out();
-        let recorded = draft(&view, &opening("1"));
-        view.reset();
-        view.apply_entry(&recorded);
-        assert_eq!(view.now().site, evolved(&[opening("1")]));
+        let (replica, _) = observed_replica();
+        replica.apply_entry(&entry(&replica, &opening("2"), 3));
+        replica.mark_aged_out();
+        let stored = set_pending_decision(&replica, &opening("1"));
+        replica.reset();
+        replica.apply_entry(&stored);
+        assert_eq!(replica.now().site, site_after(&[opening("1")]));
     }
 }

@@ -1,8 +1,8 @@
 //! Access rules of operations, as extractors.
 //!
-//! What a handler takes says who may call it, is checked before the handler runs, and brings
-//! security schemes, roles and refusals into the OpenAPI document. A handler that takes neither
-//! [`Authorized`] nor [`SiteAccess`] is public.
+//! The arguments of a handler declare who may call it. They are checked before the handler runs,
+//! and bring security schemes, roles and refusals into the OpenAPI document. A handler that takes
+//! neither [`Authorized`] nor [`SiteAccess`] is public.
 
 use crate::http::auth::{Principal, SiteScope};
 use crate::http::openapi::{ApiArgument, Operation};
@@ -85,7 +85,7 @@ allowed_roles! {
 
 /// Principal in one of the roles `R`, for an operation about no site or about several.
 pub(crate) struct Authorized<R> {
-    /// Who sent the request.
+    /// Sender of the request.
     pub(crate) principal: Principal,
     roles: PhantomData<R>,
 }
@@ -108,7 +108,7 @@ impl<R: AllowedRoles> ApiArgument<AppState> for Authorized<R> {
 
 /// Principal in one of the roles `R` to whom the site of the path is open.
 pub(crate) struct SiteAccess<R> {
-    /// Who sent the request.
+    /// Sender of the request.
     pub(crate) principal: Principal,
     /// Id of the site.
     pub(crate) site: String,
@@ -137,7 +137,7 @@ impl<R: AllowedRoles> ApiArgument<AppState> for SiteAccess<R> {
 
 /// Principal with a manager's scope over every site.
 pub(crate) struct Owner {
-    /// Who sent the request.
+    /// Sender of the request.
     pub(crate) principal: Principal,
 }
 
@@ -172,10 +172,8 @@ impl ApiArgument<AppState> for Owner {
 /// If the route has no such parameter.
 pub(crate) async fn path_parameter(parts: &mut Parts, name: &str) -> Result<String, Problem> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await;
-    let parameters = parameters.map_err(|error| {
-        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(error.body_text())
-    })?;
-    let value = parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+    let parameters = parameters.map_err(|error| refusals::malformed(error.body_text()))?;
+    let value = parameters.iter().find(|(parameter, _)| *parameter == name).map(|(_, value)| value);
     Ok(value.unwrap_or_else(|| panic!("a route without {{{name}}} in its path")).to_owned())
 }
 

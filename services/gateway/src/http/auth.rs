@@ -1,9 +1,9 @@
-//! Authentication: the principal of a request. [`access`](crate::http::access) has the rules of who
-//! may call what.
+//! Authentication: the principal of a request. The access rules are in
+//! [`access`](crate::http::access).
 //!
-//! A program brings a bearer key. A browser brings the cookie of its session; a request of it that
-//! changes something must also show that a page of this server made it, since browsers send
-//! cookies along with what pages of others have them ask.
+//! A program sends a bearer key. A browser sends the cookie of its session; a request of a browser
+//! that changes something must also show that a page of this server sent it, since browsers send
+//! cookies with the requests of other sites' pages too.
 
 use crate::http::cookies;
 use crate::http::refusals::{self, Problem};
@@ -23,19 +23,19 @@ pub(crate) const PAGE_HEADER: &str = "x-paihao-page";
 /// Interval in which a stream checks that its principal is still valid.
 const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Somebody whom the server knows.
+/// Authenticated sender of a request.
 #[derive(Clone)]
 pub(crate) struct Principal {
     /// The id of a member, or the name of a key; may be logged.
     pub(crate) name: Arc<str>,
-    /// As whom they act.
+    /// Actor of their commands.
     pub(crate) actor: Actor,
     scope: SiteScope,
-    /// The session they came with, and whose it is.
+    /// Session of the request, if it came with one.
     pub(crate) session: Option<Arc<PrincipalSession>>,
 }
 
-/// A session that a request came with.
+/// Session that a request came with.
 pub(crate) struct PrincipalSession {
     pub(crate) id: String,
     pub(crate) holder: SessionHolder,
@@ -44,9 +44,9 @@ pub(crate) struct PrincipalSession {
 /// Sites that are open to a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SiteScope {
-    /// All there are, and all that will be.
+    /// Every site, also those that come later.
     All,
-    /// These.
+    /// These sites.
     Only(BTreeSet<String>),
 }
 
@@ -82,9 +82,9 @@ impl Principal {
         headers: &HeaderMap,
         method: &Method,
     ) -> Result<Principal, Problem> {
-        if let Some(given) = headers.get(header::AUTHORIZATION) {
-            let given = given.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-            return authenticate_bearer(state, given.unwrap_or_default()).await;
+        if let Some(value) = headers.get(header::AUTHORIZATION) {
+            let key = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+            return authenticate_bearer(state, key.unwrap_or_default()).await;
         }
         let settings = &state.settings.login;
         let cookie = cookies::read(headers, settings.session_cookie());
@@ -93,14 +93,14 @@ impl Principal {
             require_same_origin(headers, settings.public_url.as_deref())?;
         }
         let roster = state.roster.loaded().await?;
-        let found = state.browser_sessions.find(&roster, cookie).await?;
-        let (id, session) = found.ok_or(&refusals::UNAUTHORISED)?;
-        let known =
-            holder_principal(state, &roster, &session.holder).ok_or(&refusals::UNAUTHORISED)?;
-        Ok(known.with_session(PrincipalSession { id, holder: session.holder }))
+        let session = state.browser_sessions.find(&roster, cookie).await?;
+        let (id, session) = session.ok_or(&refusals::UNAUTHORISED)?;
+        let principal = holder_principal(state, &roster, &session.holder);
+        let principal = principal.ok_or(&refusals::UNAUTHORISED)?;
+        Ok(principal.with_session(PrincipalSession { id, holder: session.holder }))
     }
 
-    /// As whom the holder of a session stands now, if they still do.
+    /// Principal of the holder of a session, if the holder is still valid.
     pub(crate) fn from_holder(
         state: &AppState,
         roster: &Roster,
@@ -109,7 +109,7 @@ impl Principal {
         holder_principal(state, roster, holder)
     }
 
-    /// The same, with the session that they have now.
+    /// Returns the principal with this session.
     pub(crate) fn with_session(self, session: PrincipalSession) -> Principal {
         Principal { session: Some(Arc::new(session)), ..self }
     }
@@ -128,12 +128,17 @@ impl Principal {
         }
     }
 
+    /// Refused unless every site of the scope is open to the principal.
+    pub(crate) fn authorize_scope(&self, scope: &SiteScope) -> Result<(), Problem> {
+        if self.scope.covers(scope) { Ok(()) } else { Err(Problem::new(&refusals::NOT_YOUR_SITE)) }
+    }
+
     /// Sites that are open to the principal.
     pub(crate) fn scope(&self) -> &SiteScope {
         &self.scope
     }
 
-    /// The role in a word.
+    /// Name of the role.
     pub(crate) fn role(&self) -> &'static str {
         match self.actor {
             Actor::Manager(_) => "manager",
@@ -145,11 +150,12 @@ impl Principal {
     /// Ends when the session or key of the request is no longer valid, or when its scope or actor
     /// changes. A stream ends with it.
     pub(crate) async fn until_revoked(self, state: AppState) {
-        let (mut staff, mut logins) = (state.roster.changes(), state.browser_sessions.changes());
+        let mut roster_changes = state.roster.changes();
+        let mut session_changes = state.browser_sessions.changes();
         while self.is_still_valid(&state) {
             tokio::select! {
-                changed = staff.changed() => if changed.is_err() { return },
-                changed = logins.changed() => if changed.is_err() { return },
+                changed = roster_changes.changed() => if changed.is_err() { return },
+                changed = session_changes.changed() => if changed.is_err() { return },
                 // Sessions end by time, too.
                 () = tokio::time::sleep(EXPIRY_CHECK_INTERVAL) => {}
             }
@@ -159,58 +165,58 @@ impl Principal {
     /// True if actor and scope are the same as when the request was authenticated.
     fn is_still_valid(&self, state: &AppState) -> bool {
         let roster = state.roster.now();
-        let now = match &self.session {
+        let current = match &self.session {
             Some(session) if !state.browser_sessions.is_active(&session.id) => None,
             Some(session) => holder_principal(state, &roster, &session.holder),
             None => {
-                let made = roster.keys().find(|key| *key.id == *self.name).map(program_principal);
+                let program =
+                    roster.keys().find(|key| *key.id == *self.name).map(program_principal);
                 let configured =
                     state.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
-                made.or_else(|| configured.map(configured_key_principal))
+                program.or_else(|| configured.map(configured_key_principal))
             }
         };
-        now.is_some_and(|now| (now.actor, now.scope) == (self.actor.clone(), self.scope.clone()))
+        current.is_some_and(|current| current.actor == self.actor && current.scope == self.scope)
     }
 }
 
 /// Authenticates a bearer key.
-async fn authenticate_bearer(state: &AppState, given: &str) -> Result<Principal, Problem> {
+async fn authenticate_bearer(state: &AppState, bearer: &str) -> Result<Principal, Problem> {
     // Every key is compared, so that the time taken says nothing about which one was right.
     let keys = state.deployment.staff_keys.iter();
     let configured =
-        keys.fold(None, |found, key| if key.matches(given) { Some(key) } else { found });
+        keys.fold(None, |matching, key| if key.matches(bearer) { Some(key) } else { matching });
     if let Some(key) = configured {
         return Ok(configured_key_principal(key));
     }
-    // What was made through the API says that it was: nobody else's guesses wait for the register.
-    if !given.starts_with(PROGRAM_KEY_PREFIX) {
+    // Keys of programs have a prefix, so that no other guess waits for the roster.
+    if !bearer.starts_with(PROGRAM_KEY_PREFIX) {
         return Err(Problem::new(&refusals::UNAUTHORISED));
     }
     let roster = state.roster.loaded().await?;
-    let key = roster.find_key(given).ok_or(&refusals::UNAUTHORISED)?;
+    let key = roster.find_key(bearer).ok_or(&refusals::UNAUTHORISED)?;
     Ok(program_principal(key))
 }
 
 fn program_principal(key: &ApiKey) -> Principal {
-    let (actor, opens) = (program_actor(key), key.sites.clone().into());
-    Principal { name: key.id.as_str().into(), actor, scope: opens, session: None }
+    Principal {
+        name: key.id.as_str().into(),
+        actor: program_actor(key),
+        scope: key.sites.clone().into(),
+        session: None,
+    }
 }
 
 /// Prefix of keys that were made through the API.
 pub(crate) const PROGRAM_KEY_PREFIX: &str = "paihao_";
 
 fn configured_key_principal(key: &StaffKey) -> Principal {
-    let opens =
+    let scope =
         if key.grants_all_sites() { SiteScope::All } else { SiteScope::Only(key.sites.clone()) };
-    Principal {
-        name: key.name.as_str().into(),
-        actor: key.actor.clone(),
-        scope: opens,
-        session: None,
-    }
+    Principal { name: key.name.as_str().into(), actor: key.actor.clone(), scope, session: None }
 }
 
-/// As whom the holder of a session stands now, if they still do.
+/// Principal of the holder of a session, if the holder is still valid.
 fn holder_principal(
     state: &AppState,
     roster: &Roster,
@@ -219,33 +225,36 @@ fn holder_principal(
     match holder {
         SessionHolder::Member { id } => {
             let member = roster.member(id)?;
-            let opens = member.sites.clone().into();
-            let (name, actor) = (member.id.as_str().into(), member_actor(member));
-            Some(Principal { name, actor, scope: opens, session: None })
+            Some(Principal {
+                name: member.id.as_str().into(),
+                actor: member_actor(member),
+                scope: member.sites.clone().into(),
+                session: None,
+            })
         }
         SessionHolder::Key { name, print } => {
             let key = state.deployment.staff_keys.iter().find(|key| key.name == *name)?;
-            let same = key.fingerprint() == *print;
-            same.then(|| configured_key_principal(key))
+            (key.fingerprint() == *print).then(|| configured_key_principal(key))
         }
     }
 }
 
-/// Refused unless a page of this server asked: it says so in a header that pages of others cannot
-/// send here, and the browser does not say otherwise.
+/// Refused unless a page of this server sent the request: it has a header that pages of other sites
+/// cannot send here, and the browser names no other site.
 pub(crate) fn require_same_origin(
     headers: &HeaderMap,
-    public: Option<&str>,
+    public_url: Option<&str>,
 ) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let same_origin = text("sec-fetch-site").is_none_or(|site| site == "same-origin");
     let authority = |origin: &str| origin.split_once("://").map(|(_, rest)| rest.to_owned());
-    let own = |origin: &str| {
+    let is_own_origin = |origin: &str| {
         let Some(named) = authority(origin) else { return false };
-        let asked = text("host").is_some_and(|host| host.eq_ignore_ascii_case(&named));
-        asked || public.and_then(authority).is_some_and(|host| host.eq_ignore_ascii_case(&named))
+        let is_named = |host: &str| host.eq_ignore_ascii_case(&named);
+        text("host").is_some_and(is_named)
+            || public_url.and_then(authority).is_some_and(|host| is_named(&host))
     };
-    if text(PAGE_HEADER).is_some() && same_origin && text("origin").is_none_or(own) {
+    if text(PAGE_HEADER).is_some() && same_origin && text("origin").is_none_or(is_own_origin) {
         Ok(())
     } else {
         Err(Problem::new(&refusals::CROSS_SITE))
@@ -257,9 +266,9 @@ mod tests {
     use super::*;
     use axum::http::{HeaderName, HeaderValue};
 
-    fn is_accepted(lines: &[(&str, &str)]) -> bool {
+    fn is_accepted(pairs: &[(&str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
-        for (name, value) in lines {
+        for (name, value) in pairs {
             let name = HeaderName::try_from(*name).unwrap();
             headers.insert(name, HeaderValue::try_from(*value).unwrap());
         }
@@ -268,7 +277,8 @@ mod tests {
 
     #[test]
     fn only_what_a_page_of_this_server_sends_counts_as_its_own() {
-        let (page, host) = ((PAGE_HEADER, "1"), ("host", "10.0.0.5:8080"));
+        let page = (PAGE_HEADER, "1");
+        let host = ("host", "10.0.0.5:8080");
         assert!(is_accepted(&[page, host]));
         assert!(is_accepted(&[page, host, ("origin", "http://10.0.0.5:8080")]));
         assert!(
@@ -291,11 +301,11 @@ mod tests {
 
     #[test]
     fn who_runs_one_site_does_not_cover_who_runs_two() {
-        let these =
+        let only =
             |sites: &[&str]| SiteScope::Only(sites.iter().map(ToString::to_string).collect());
-        assert!(SiteScope::All.covers(&SiteScope::All) && SiteScope::All.covers(&these(&["a"])));
-        assert!(these(&["a", "b"]).covers(&these(&["a"])));
-        assert!(!these(&["a"]).covers(&these(&["a", "b"])));
-        assert!(!these(&["a"]).covers(&SiteScope::All));
+        assert!(SiteScope::All.covers(&SiteScope::All) && SiteScope::All.covers(&only(&["a"])));
+        assert!(only(&["a", "b"]).covers(&only(&["a"])));
+        assert!(!only(&["a"]).covers(&only(&["a", "b"])));
+        assert!(!only(&["a"]).covers(&SiteScope::All));
     }
 }

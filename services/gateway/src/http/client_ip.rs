@@ -62,26 +62,26 @@ where
     }
 }
 
-/// The nearest address that is not a trusted proxy's. What stands further to the left in the header
-/// is what somebody claims.
+/// Nearest address that is not a trusted proxy's. Addresses further to the left in the header may
+/// be forged.
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpRange]) -> IpAddr {
     let is_trusted = |address| trusted.iter().any(|range| range.contains(address));
-    let lines = headers.get_all("x-forwarded-for").iter();
-    let named: Vec<_> = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).collect();
+    let values = headers.get_all("x-forwarded-for").iter();
+    let hops: Vec<_> = values.flat_map(|value| value.to_str().unwrap_or("?").split(',')).collect();
     // An IPv4 address that came through an IPv6 socket is one all the same.
     let mut nearest = peer.to_canonical();
-    for name in named.into_iter().rev() {
+    for hop in hops.into_iter().rev() {
         if !is_trusted(nearest) {
             break;
         }
-        let Ok(next) = name.trim().parse::<IpAddr>() else { break };
+        let Ok(next) = hop.trim().parse::<IpAddr>() else { break };
         nearest = next.to_canonical();
     }
     nearest
 }
 
 impl ClientIp {
-    /// The address without its end, for people: enough to know one's own office by.
+    /// Address without its last part, for display: enough to recognise one's own office.
     pub(crate) fn masked(self) -> String {
         match self.0 {
             IpAddr::V4(address) => {
@@ -102,12 +102,12 @@ impl fmt::Display for ClientIp {
     }
 }
 
-/// The kind of browser in a few words; what it says of itself is not repeated.
+/// Kind of browser and machine in a few words, without the text of its User-Agent.
 pub(crate) fn browser_label(headers: &HeaderMap) -> String {
-    let said = headers.get(header::USER_AGENT).and_then(|said| said.to_str().ok());
-    let said = said.unwrap_or_default();
-    // In this order: most of them also say that they are their rivals.
-    let kinds = [
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent = user_agent.unwrap_or_default();
+    // The order matters: most browsers also name their rivals.
+    let browsers = [
         ("MicroMessenger", "WeChat"),
         ("Edg", "Edge"),
         ("OPR/", "Opera"),
@@ -124,11 +124,11 @@ pub(crate) fn browser_label(headers: &HeaderMap) -> String {
         ("CrOS", "ChromeOS"),
         ("Linux", "Linux"),
     ];
-    let first = |of: &[(&'static str, &'static str)]| {
-        of.iter().find(|(mark, _)| said.contains(mark)).map(|(_, name)| *name)
+    let first_match = |names: &[(&'static str, &'static str)]| {
+        names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
-    match (first(&kinds), first(&machines)) {
-        (Some(kind), Some(machine)) => format!("{kind} · {machine}"),
+    match (first_match(&browsers), first_match(&machines)) {
+        (Some(browser), Some(machine)) => format!("{browser} · {machine}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
         (None, None) => "?".to_owned(),
     }
@@ -141,8 +141,8 @@ mod tests {
 
     fn client_address_of(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let mut headers = HeaderMap::new();
-        for line in forwarded {
-            headers.append("x-forwarded-for", HeaderValue::try_from(*line).unwrap());
+        for value in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::try_from(*value).unwrap());
         }
         let trusted: Vec<IpRange> = trusted.iter().map(|range| range.parse().unwrap()).collect();
         client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn a_browser_is_told_in_a_few_words_and_an_address_without_its_end() {
-        let of = |said: &'static str| {
+        let label = |user_agent: &'static str| {
             let mut headers = HeaderMap::new();
-            headers.insert(header::USER_AGENT, HeaderValue::from_static(said));
+            headers.insert(header::USER_AGENT, HeaderValue::from_static(user_agent));
             browser_label(&headers)
         };
         let chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
-        assert_eq!(of(chrome), "Chrome · Windows");
-        assert_eq!(of("curl/8.0 <script>"), "?");
+        assert_eq!(label(chrome), "Chrome · Windows");
+        assert_eq!(label("curl/8.0 <script>"), "?");
         assert_eq!(ClientIp("203.0.113.9".parse().unwrap()).masked(), "203.0.113.*");
         assert_eq!(ClientIp("2001:db8:7::9".parse().unwrap()).masked(), "2001:db8:7:*");
     }

@@ -11,8 +11,8 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     cookies.find(|cookie| cookie.name() == name)?.value_raw()
 }
 
-/// `Set-Cookie` of a value that scripts cannot read, that requests of other sites' pages do not
-/// carry unless they follow a link, and that is sent over https alone if `secure`.
+/// `Set-Cookie` of a value that scripts cannot read, that other sites' pages send only by links,
+/// and that is sent over https alone if `secure`.
 pub(crate) fn set_cookie(name: &str, value: &str, max_age: Duration, secure: bool) -> HeaderValue {
     let max_age = max_age.try_into().expect("sessions last for days");
     let cookie = Cookie::build((name, value))

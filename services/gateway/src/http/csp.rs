@@ -47,12 +47,13 @@ impl FromStr for Origin {
     }
 }
 
-/// Lets these frame a page, beside the page's own site.
-pub(crate) fn with_frame_ancestors(page: Response, by: &[Origin]) -> Response {
-    let origins = by.iter().map(|Origin(origin)| origin.as_str()).collect::<Vec<_>>().join(" ");
+/// Permits pages of these origins to frame a page; with none, the default policy stays.
+pub(crate) fn with_frame_ancestors(page: Response, ancestors: &[Origin]) -> Response {
+    let origins =
+        ancestors.iter().map(|Origin(origin)| origin.as_str()).collect::<Vec<_>>().join(" ");
     let policy = HeaderValue::try_from(format!("{BASE_CSP}; frame-ancestors {origins}"));
     match policy {
-        Ok(policy) if !by.is_empty() => {
+        Ok(policy) if !ancestors.is_empty() => {
             ([(header::CONTENT_SECURITY_POLICY, policy)], page).into_response()
         }
         _ => page,
@@ -84,9 +85,9 @@ mod tests {
 
     #[test]
     fn a_board_says_who_may_frame_it_or_leaves_the_usual_policy() {
-        let policy = |by: &[&str]| {
-            let by: Vec<_> = by.iter().map(|origin| origin.parse().unwrap()).collect();
-            let page = with_frame_ancestors(().into_response(), &by);
+        let policy = |origins: &[&str]| {
+            let origins: Vec<_> = origins.iter().map(|origin| origin.parse().unwrap()).collect();
+            let page = with_frame_ancestors(().into_response(), &origins);
             page.headers().get(header::CONTENT_SECURITY_POLICY).cloned()
         };
         assert_eq!(policy(&[]), None);

@@ -23,9 +23,7 @@ impl From<IdentityError> for Problem {
 impl From<InvalidRequest> for Problem {
     fn from(error: InvalidRequest) -> Problem {
         match error {
-            InvalidRequest::DuplicateParameter(_) => {
-                Problem::new(&refusals::MALFORMED_REQUEST).with_detail(error.to_string())
-            }
+            InvalidRequest::DuplicateParameter(_) => refusals::malformed(error.to_string()),
             InvalidRequest::UnknownClient => Problem::new(&refusals::UNKNOWN_CLIENT),
             InvalidRequest::WrongRedirect => Problem::new(&refusals::WRONG_REDIRECT),
         }
@@ -70,16 +68,14 @@ impl From<VisitsUnavailable> for Problem {
 impl From<UpdateError> for Problem {
     fn from(error: UpdateError) -> Problem {
         match error {
-            UpdateError::MalformedId => {
-                Problem::new(&refusals::MALFORMED_REQUEST).with_detail(error.to_string())
-            }
+            UpdateError::MalformedId => refusals::malformed(error.to_string()),
             UpdateError::LedgerUnavailable => Problem::new(&refusals::LEDGER_UNAVAILABLE),
             UpdateError::NewerVersion => Problem::new(&refusals::NEWER_LEDGER),
             UpdateError::RequestIdReused => Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED),
             UpdateError::RevisionNeeded => Problem::new(&refusals::REVISION_NEEDED),
             UpdateError::RevisionChanged => Problem::new(&refusals::REVISION_CHANGED),
             UpdateError::TooLarge => Problem::new(&refusals::BODY_TOO_LARGE),
-            UpdateError::Invalid(error) => super::refusals::invalid_settings(&error),
+            UpdateError::Invalid(error) => refusals::invalid_settings(&error),
             UpdateError::InUse(detail) => Problem::new(&refusals::IN_USE).with_detail(detail),
         }
     }

@@ -20,12 +20,12 @@ pub(crate) fn with_middleware<S: Clone + Send + Sync + 'static>(routes: Router<S
     routes.layer(from_fn(trace_and_default_headers))
 }
 
-/// Goes on with the caller's trace, or begins one; what is appended meanwhile carries it.
+/// Continues the client's trace, or begins one; entries that are appended meanwhile carry it.
 async fn trace_and_default_headers(request: Request, next: Next) -> Response {
     let header =
         request.headers().get(trace::TRACEPARENT_HEADER).and_then(|value| value.to_str().ok());
-    let here = Traceparent::continue_from(header);
-    let mut response = trace::scope(here, next.run(request)).await;
+    let traceparent = Traceparent::continue_from(header);
+    let mut response = trace::scope(traceparent, next.run(request)).await;
     for (name, value) in DEFAULT_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
@@ -45,15 +45,15 @@ mod tests {
             with_middleware(Router::new().route("/", get(|| async { "" })).route("/own", get(own)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let ask = async {
+        let exchange = async {
             let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
             client.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            client.read_to_string(&mut answer).await.unwrap();
-            answer
+            let mut response = String::new();
+            client.read_to_string(&mut response).await.unwrap();
+            response
         };
         tokio::select! {
-            answer = ask => answer,
+            response = exchange => response,
             _ = axum::serve(listener, routes) => unreachable!("it serves for ever"),
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod auth;
 pub mod client_ip;
 pub(crate) mod cookies;
 pub mod csp;
+pub(crate) mod event_stream;
 pub(crate) mod idempotency;
 pub(crate) mod link_limit;
 mod middleware;
@@ -33,7 +34,7 @@ use openapi::Routes;
 use refusals::Problem;
 use state::AppState;
 
-/// Routes of the gateway, described.
+/// Described routes of the gateway.
 pub(crate) fn described() -> Routes {
     wechat::routes().merge(api::routes()).merge(pages::routes())
 }

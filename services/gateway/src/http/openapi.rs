@@ -41,29 +41,29 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("uuid", "The scan session's uuid"),
 ];
 
-/// An operation with this id, which clients of the API use, and one sentence about it. It is public
+/// Operation with this id, which clients of the API use, and a one-sentence summary. It is public
 /// unless its handler takes an argument of [`access`](crate::http::access).
 pub(crate) fn endpoint(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, summary)
 }
 
-/// Writes that an `Idempotency-Key` identifies.
+/// Descriptions of writes that an `Idempotency-Key` identifies.
 pub(crate) trait IdempotencyKeyExt {
-    /// A repeated key is answered like the first time.
+    /// Describes a write that answers a repeated key like the first time.
     fn idempotency_key(self) -> Self;
 
-    /// A repeated key is refused: the response is stored nowhere.
+    /// Describes a write that refuses a repeated key, since its response is not stored.
     fn single_use_idempotency_key(self) -> Self;
 }
 
 impl IdempotencyKeyExt for Operation {
     fn idempotency_key(self) -> Self {
-        self.keyed("Names the wish: repeated within 15 minutes it is done once and answered like the first time")
+        self.keyed("Identifies the request: repeated within 15 minutes it is executed once and answered like the first time")
             .refuses(&[&refusals::MALFORMED_IDEMPOTENCY_KEY, &refusals::IDEMPOTENCY_KEY_REUSED])
     }
 
     fn single_use_idempotency_key(self) -> Self {
-        self.keyed("Names the wish: repeated it is refused, and done once")
+        self.keyed("Identifies the request: it is executed once, and a repeat is refused")
             .refuses(&[&refusals::MALFORMED_IDEMPOTENCY_KEY, &refusals::KEY_MADE_BEFORE])
     }
 }

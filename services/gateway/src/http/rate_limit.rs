@@ -14,19 +14,19 @@ use std::time::Duration;
 
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
-/// Addresses that are remembered before those are looked for that need not be.
+/// Number of counted addresses from which on idle ones are removed.
 const PRUNE_THRESHOLD_ADDRESSES: usize = 4096;
 
 /// Limits per minute; 0 is no limit. A minute's worth may come at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RateLimitSettings {
-    /// Codes made: for tickets, logins and invitations.
+    /// Created codes: for tickets, logins and invitations.
     pub codes_per_minute: u32,
-    /// Looks at a code's picture or events, and attempts to take what it led to.
+    /// Reads of a code's image or events, and attempts to redeem its result.
     pub looks_per_minute: u32,
 }
 
-/// Counts what each address asks for.
+/// Rate limiter per address, of codes and of reads.
 pub(crate) struct RateLimiter {
     codes: AddressLimiter,
     reads: AddressLimiter,
@@ -41,26 +41,26 @@ struct AddressLimiter {
 
 impl RateLimiter {
     pub(crate) fn new(settings: RateLimitSettings, clock: Arc<dyn Clock>) -> Self {
-        let counted = |what, per_minute| AddressLimiter {
-            metric_label: what,
+        let limiter = |metric_label, per_minute| AddressLimiter {
+            metric_label,
             per_minute,
             rates: Mutex::default(),
         };
         RateLimiter {
-            codes: counted("codes", settings.codes_per_minute),
-            reads: counted("looks", settings.looks_per_minute),
+            codes: limiter("codes", settings.codes_per_minute),
+            reads: limiter("looks", settings.looks_per_minute),
             clock,
         }
     }
 
-    /// One code more for this address, or not yet.
-    pub(crate) fn admit_code(&self, caller: ClientIp) -> Result<(), Problem> {
-        self.codes.admit(caller, self.now())
+    /// Admits one more code for this address, or says when to come again.
+    pub(crate) fn admit_code(&self, client_ip: ClientIp) -> Result<(), Problem> {
+        self.codes.admit(client_ip, self.now())
     }
 
-    /// One look more, or not yet.
-    pub(crate) fn admit_read(&self, caller: ClientIp) -> Result<(), Problem> {
-        self.reads.admit(caller, self.now())
+    /// Admits one more read, or says when to come again.
+    pub(crate) fn admit_read(&self, client_ip: ClientIp) -> Result<(), Problem> {
+        self.reads.admit(client_ip, self.now())
     }
 
     fn now(&self) -> Duration {
@@ -69,17 +69,17 @@ impl RateLimiter {
 }
 
 impl AddressLimiter {
-    fn admit(&self, caller: ClientIp, now: Duration) -> Result<(), Problem> {
+    fn admit(&self, client_ip: ClientIp, now: Duration) -> Result<(), Problem> {
         if self.per_minute == 0 {
             return Ok(());
         }
         let mut rates = self.rates.lock();
         if rates.len() >= PRUNE_THRESHOLD_ADDRESSES {
-            // After a minute of nothing the next minute's worth is whole again.
+            // An address that was idle for a minute has its full allowance again.
             rates.retain(|_, (_, last)| now.saturating_sub(*last) < RATE_WINDOW);
         }
         let fresh = || (TokenBucket::new(self.per_minute, RATE_WINDOW), now);
-        let (rate, last) = rates.entry(network_prefix(caller.0)).or_insert_with(fresh);
+        let (rate, last) = rates.entry(network_prefix(client_ip.0)).or_insert_with(fresh);
         let wait = rate.delay(now);
         if wait.is_zero() {
             rate.reserve(now);
@@ -109,15 +109,18 @@ mod tests {
         let clock = ManualClock::at(1_795_140_000_000);
         let settings = RateLimitSettings { codes_per_minute: 3, looks_per_minute: 0 };
         let limits = RateLimiter::new(settings, Arc::new(clock.clone()));
-        let caller = |text: &str| ClientIp(text.parse().unwrap());
-        let codes = |text| limits.admit_code(caller(text)).is_ok();
+        let client_ip = |text: &str| ClientIp(text.parse().unwrap());
+        let codes = |text| limits.admit_code(client_ip(text)).is_ok();
         assert_eq!([codes("10.0.0.1"), codes("10.0.0.1"), codes("10.0.0.1")], [true; 3]);
         assert!(!codes("10.0.0.1") && codes("10.0.0.2"), "each for itself");
-        let refused = limits.admit_code(caller("10.0.0.1")).unwrap_err();
+        let refused = limits.admit_code(client_ip("10.0.0.1")).unwrap_err();
         assert_eq!((refused.kind().code, refused.retry_after()), ("too_many_requests", Some(20)));
         clock.advance(Duration::from_secs(20));
         assert!(codes("10.0.0.1") && !codes("10.0.0.1"), "as was said");
-        assert!((0..1000).all(|_| limits.admit_read(caller("10.0.0.1")).is_ok()), "0 is no limit");
+        assert!(
+            (0..1000).all(|_| limits.admit_read(client_ip("10.0.0.1")).is_ok()),
+            "0 is no limit"
+        );
 
         for host in ["1::1", "1::2", "1::3"] {
             assert!(codes(host));

@@ -198,7 +198,7 @@ pub(crate) type ProblemDetails = paihao_http_api::ProblemDetails<ProblemMembers>
 /// Members that only some problems of the gateway have.
 #[derive(Default, Serialize, JsonSchema)]
 pub(crate) struct ProblemMembers {
-    /// Everything that is wrong, each with where it stands, of a set-up that contradicts itself.
+    /// Errors of a set-up that contradicts itself, each with its place in the set-up.
     #[serde(skip_serializing_if = "<[InvalidSetting]>::is_empty")]
     problems: Vec<InvalidSetting>,
     /// Error code of OAuth (RFC 6749, 5.2); only for the exchange of codes for tokens.
@@ -206,7 +206,7 @@ pub(crate) struct ProblemMembers {
     error: Option<&'static str>,
 }
 
-/// One thing that is wrong with a set-up.
+/// Error in a set-up.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct InvalidSetting {
     /// Path of the setting: `sites.hall.queues.cash.prefix`.
@@ -215,13 +215,17 @@ pub struct InvalidSetting {
     pub what: String,
     /// Advice.
     pub advice: String,
-    /// Stable for ever, of settings that contradict each other: docs/guide/settings.md has them
-    /// all.
+    /// Stable code of a conflict between settings, from the table in docs/guide/settings.md.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
 }
 
-/// Settings that contradict each other, with everything that is wrong with them.
+/// Problem of a request whose body or query is not what the operation takes.
+pub(crate) fn malformed(detail: impl Into<String>) -> Problem {
+    Problem::new(&MALFORMED_REQUEST).with_detail(detail)
+}
+
+/// Problem of settings that contradict each other, with every error in them.
 pub fn invalid_settings(error: &ConfigError) -> Problem {
     let problems = error.problems().iter().map(|problem| InvalidSetting {
         key: problem.key.clone(),

@@ -31,18 +31,19 @@ impl TemplateCache {
 
     /// Templates of an account; none if WeChat does not answer in time.
     pub(crate) async fn for_account(&self, account: &str) -> Arc<Vec<Template>> {
-        let known = self.cached.lock().get(account).cloned();
-        if let Some((when, templates)) = &known
-            && when.elapsed() < TTL
+        let cached = self.cached.lock().get(account).cloned();
+        if let Some((read_at, templates)) = &cached
+            && read_at.elapsed() < TTL
         {
             return templates.clone();
         }
         let listed = tokio::time::timeout(LIST_TIMEOUT, self.wechat.list_templates(account)).await;
         let templates = match listed {
             Ok(Ok(templates)) => Arc::new(templates),
-            _ => known.map(|(_, templates)| templates).unwrap_or_default(),
+            _ => cached.map(|(_, templates)| templates).unwrap_or_default(),
         };
-        // Also after a failure: WeChat is not asked with every letter that somebody types.
+        // Also after a failure: a preview renders at every keystroke, and must not call WeChat each
+        // time.
         self.cached.lock().insert(account.to_owned(), (Instant::now(), templates.clone()));
         templates
     }

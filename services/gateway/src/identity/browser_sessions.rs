@@ -1,8 +1,8 @@
 //! Browser sessions of staff: a random cookie, of which every replica knows the hash.
 //!
-//! Sessions stand in a log of their own, one subject each. A replica that has not read a session
-//! yet looks it up there, so that a browser may go on at any replica at once. A cookie carries a
-//! hash that proves that it was made here before anything is looked up.
+//! Sessions are stored in a log of their own, one subject each. A replica that has not read a
+//! session yet looks it up there, so that a browser can use any replica at once. A cookie contains
+//! a MAC, which is verified before anything is looked up.
 
 use super::error::IdentityError;
 use super::roster::Roster;
@@ -24,16 +24,16 @@ use tokio::sync::watch;
 /// Number of times that use is recorded within the idle timeout.
 const REFRESHES_PER_IDLE_TIMEOUT: u32 = 8;
 
-/// Random characters of a cookie; the rest proves that it was made here.
+/// Number of random characters of a cookie; the rest is their MAC.
 const COOKIE_RANDOM_CHARS: usize = 22;
 
 /// Limits on the age of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SessionLifetime {
-    /// Longest time without use. A session may end up to an eighth earlier, since not every use is
-    /// recorded.
+    /// Longest time without use. A session may end up to an eighth of it earlier, since not every
+    /// use is recorded.
     pub(crate) idle_timeout: Duration,
-    /// Longest time from its beginning.
+    /// Longest time from the beginning of the session.
     pub(crate) max_age: Duration,
 }
 
@@ -49,33 +49,37 @@ pub(crate) struct BrowserSessions {
 
 struct CachedSession {
     session: StaffSession,
-    /// Position of its newest entry.
+    /// Position of the newest entry of the session.
     position: Position,
-    /// True if its use is being recorded just now.
-    refreshing: bool,
+    /// True while a use of the session is being recorded.
+    is_refreshing: bool,
 }
 
 /// Sessions to end.
 pub(crate) enum SessionSelection<'a> {
-    /// This one.
+    /// This session.
     Only(&'a str),
-    /// All of them but this one.
+    /// All sessions but this one.
     AllExcept(&'a str),
 }
 
 impl BrowserSessions {
-    /// Begins to follow.
+    /// Begins to follow the log of sessions.
     pub(crate) fn start(
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
-        lasting: SessionLifetime,
+        lifetime: SessionLifetime,
         tasks: &Tasks,
     ) -> Arc<Self> {
         let tasks = tasks.child("staff-sessions");
-        let (known, changed) = (Mutex::default(), watch::Sender::default());
-        let sessions =
-            BrowserSessions { ledger, clock, tasks, lifetime: lasting, sessions: known, changed };
-        let sessions = Arc::new(sessions);
+        let sessions = Arc::new(BrowserSessions {
+            ledger,
+            clock,
+            tasks,
+            lifetime,
+            sessions: Mutex::default(),
+            changed: watch::Sender::default(),
+        });
         let stop = sessions.tasks.stop().clone();
         let follow = Follow::new(sessions.ledger.clone(), STAFF_SESSIONS, stop);
         let (_, following) = follow.start(SessionProjection(sessions.clone()));
@@ -86,14 +90,14 @@ impl BrowserSessions {
     /// Begins a session and returns its cookie.
     pub(crate) async fn create(
         &self,
-        register: &RosterLog,
+        roster_log: &RosterLog,
         holder: SessionHolder,
         browser: String,
         address: String,
     ) -> Result<String, IdentityError> {
-        let roster = register.loaded().await?;
-        let chance = entropy::token(16);
-        let cookie = format!("{chance}{}", cookie_mac(&roster, &chance));
+        let roster = roster_log.loaded().await?;
+        let random = entropy::token(16);
+        let cookie = format!("{random}{}", cookie_mac(&roster, &random));
         let now = self.clock.now_ms();
         let session = StaffSession {
             v: 1,
@@ -116,24 +120,24 @@ impl BrowserSessions {
         roster: &Roster,
         cookie: &str,
     ) -> Result<Option<(String, StaffSession)>, IdentityError> {
-        let Some((chance, proven)) = cookie.split_at_checked(COOKIE_RANDOM_CHARS) else {
+        let Some((random, mac)) = cookie.split_at_checked(COOKIE_RANDOM_CHARS) else {
             return Ok(None);
         };
-        if !bool::from(cookie_mac(roster, chance).as_bytes().ct_eq(proven.as_bytes())) {
+        if !bool::from(cookie_mac(roster, random).as_bytes().ct_eq(mac.as_bytes())) {
             return Ok(None);
         }
         let id = session_id(cookie);
-        let here = self.sessions.lock().get(&id).map(|kept| kept.session.clone());
-        let session = match here {
+        let cached = self.sessions.lock().get(&id).map(|cached| cached.session.clone());
+        let session = match cached {
             Some(session) => session,
             None => {
                 let last = self.ledger.last(&STAFF_SESSIONS, &subject(&id)).await;
-                let last = last.map_err(|_| IdentityError::LedgerUnavailable)?;
-                let Some(recorded) = last else { return Ok(None) };
-                let Some(session) = StaffSession::decode(&recorded.entry.payload) else {
+                let newest = last.map_err(|_| IdentityError::LedgerUnavailable)?;
+                let Some(stored) = newest else { return Ok(None) };
+                let Some(session) = StaffSession::decode(&stored.entry.payload) else {
                     return Ok(None);
                 };
-                self.apply(id.clone(), session.clone(), recorded.position);
+                self.apply(id.clone(), session.clone(), stored.position);
                 session
             }
         };
@@ -146,37 +150,38 @@ impl BrowserSessions {
 
     /// Returns whether this replica knows the session and it lasts.
     pub(crate) fn is_active(&self, id: &str) -> bool {
-        self.sessions.lock().get(id).is_some_and(|kept| self.is_valid(&kept.session))
+        self.sessions.lock().get(id).is_some_and(|cached| self.is_valid(&cached.session))
     }
 
     /// Returns the sessions of a holder, newest first.
     pub(crate) fn list_for(&self, holder: &SessionHolder) -> Vec<(String, StaffSession)> {
-        let known = self.sessions.lock();
-        let theirs = known.iter().filter(|(_, kept)| kept.session.holder == *holder);
-        let lasting = theirs.filter(|(_, kept)| self.is_valid(&kept.session));
-        let mut found: Vec<_> =
-            lasting.map(|(id, kept)| (id.clone(), kept.session.clone())).collect();
-        found.sort_by_key(|(_, session)| std::cmp::Reverse(session.begun_at));
-        found
+        let sessions = self.sessions.lock();
+        let of_holder = sessions.iter().filter(|(_, cached)| cached.session.holder == *holder);
+        let valid = of_holder.filter(|(_, cached)| self.is_valid(&cached.session));
+        let mut listed: Vec<_> =
+            valid.map(|(id, cached)| (id.clone(), cached.session.clone())).collect();
+        listed.sort_by_key(|(_, session)| std::cmp::Reverse(session.begun_at));
+        listed
     }
 
     /// Ends sessions of a holder, and returns their number.
     pub(crate) async fn end(
         &self,
         holder: &SessionHolder,
-        which: SessionSelection<'_>,
+        selection: SessionSelection<'_>,
     ) -> Result<usize, IdentityError> {
-        let meant = |id: &str| match which {
-            SessionSelection::Only(one) => id == one,
-            SessionSelection::AllExcept(kept) => id != kept,
+        let is_selected = |id: &str| match selection {
+            SessionSelection::Only(selected) => id == selected,
+            SessionSelection::AllExcept(excluded) => id != excluded,
         };
-        let found: Vec<_> = self.list_for(holder).into_iter().filter(|(id, _)| meant(id)).collect();
-        for (id, session) in &found {
+        let selected: Vec<_> =
+            self.list_for(holder).into_iter().filter(|(id, _)| is_selected(id)).collect();
+        for (id, session) in &selected {
             let ended = StaffSession { ended_at: Some(self.clock.now_ms()), ..session.clone() };
             let position = self.append(id, ExpectedPosition::Any, &ended).await?;
             self.apply(id.clone(), ended, position);
         }
-        Ok(found.len())
+        Ok(selected.len())
     }
 
     /// Returns the `Max-Age` of a session's cookie.
@@ -197,29 +202,30 @@ impl BrowserSessions {
             && within(session.seen_at, self.lifetime.idle_timeout)
     }
 
-    /// Records the use of a session now and then. A session that ended meanwhile stays ended: the
-    /// entry is appended only directly after the one that it was decided on.
+    /// Records the use of a session, at most so often within the idle timeout. A session that ended
+    /// meanwhile stays ended, since the entry is appended only after the one that was read.
     fn refresh(self: &Arc<Self>, id: &str) {
         let now = self.clock.now_ms();
-        let mut known = self.sessions.lock();
-        let Some(kept) = known.get_mut(id) else { return };
-        if kept.refreshing
-            || now - kept.session.seen_at
+        let mut cache = self.sessions.lock();
+        let Some(cached) = cache.get_mut(id) else { return };
+        if cached.is_refreshing
+            || now - cached.session.seen_at
                 < ms(self.lifetime.idle_timeout / REFRESHES_PER_IDLE_TIMEOUT)
         {
             return;
         }
-        kept.refreshing = true;
-        let seen = StaffSession { seen_at: now, ..kept.session.clone() };
-        let (sessions, id, expect) =
-            (self.clone(), id.to_owned(), ExpectedPosition::At(kept.position));
-        drop(known);
+        cached.is_refreshing = true;
+        let refreshed = StaffSession { seen_at: now, ..cached.session.clone() };
+        let expect = ExpectedPosition::At(cached.position);
+        let sessions = self.clone();
+        let id = id.to_owned();
+        drop(cache);
         self.tasks.spawn("note", async move {
-            if let Ok(position) = sessions.append(&id, expect, &seen).await {
-                sessions.apply(id.clone(), seen, position);
+            if let Ok(position) = sessions.append(&id, expect, &refreshed).await {
+                sessions.apply(id.clone(), refreshed, position);
             }
-            if let Some(kept) = sessions.sessions.lock().get_mut(&id) {
-                kept.refreshing = false;
+            if let Some(cached) = sessions.sessions.lock().get_mut(&id) {
+                cached.is_refreshing = false;
             }
         });
     }
@@ -239,25 +245,25 @@ impl BrowserSessions {
     }
 
     fn apply(&self, id: String, session: StaffSession, position: Position) {
-        let mut known = self.sessions.lock();
-        let kept = known.entry(id).or_insert_with(|| CachedSession {
+        let mut cache = self.sessions.lock();
+        let cached = cache.entry(id).or_insert_with(|| CachedSession {
             session: session.clone(),
             position: Position::START,
-            refreshing: false,
+            is_refreshing: false,
         });
-        if kept.position < position {
-            // The follower may bring an entry before its writer goes on.
-            *kept = CachedSession { session, position, refreshing: false };
+        if cached.position < position {
+            // The follower may apply an entry before its writer does.
+            *cached = CachedSession { session, position, is_refreshing: false };
         }
         let now = self.clock.now_ms();
-        // A session past its greatest age never lasts again.
-        known.retain(|_, kept| now - kept.session.begun_at < ms(self.lifetime.max_age));
-        drop(known);
+        // A session past its maximum age never becomes valid again.
+        cache.retain(|_, cached| now - cached.session.begun_at < ms(self.lifetime.max_age));
+        drop(cache);
         self.changed.send_modify(|count| *count += 1);
     }
 }
 
-/// Projection of the log of sessions onto those that this replica knows.
+/// Projection of the log of sessions onto the sessions of this replica.
 struct SessionProjection(Arc<BrowserSessions>);
 
 impl Projection for SessionProjection {
@@ -265,14 +271,14 @@ impl Projection for SessionProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        if let Some(session) = StaffSession::decode(&recorded.entry.payload) {
-            self.0.apply(recorded.subject.as_str().to_owned(), session, recorded.position);
+    fn apply(&mut self, stored: StoredEntry) {
+        if let Some(session) = StaffSession::decode(&stored.entry.payload) {
+            self.0.apply(stored.subject.as_str().to_owned(), session, stored.position);
         }
     }
 
     fn reset(&mut self) {
-        tracing::warn!("the sessions that were read are forgotten");
+        tracing::warn!("the session log was made anew, forgetting all browser sessions");
         self.0.sessions.lock().clear();
     }
 }
@@ -281,8 +287,8 @@ fn session_id(cookie: &str) -> String {
     hex::encode(&Sha256::digest(cookie)[..16])
 }
 
-fn cookie_mac(roster: &Roster, chance: &str) -> String {
-    roster.tag("session cookie", &[chance]).unwrap_or_default()
+fn cookie_mac(roster: &Roster, random: &str) -> String {
+    roster.tag("session cookie", &[random]).unwrap_or_default()
 }
 
 fn subject(id: &str) -> Subject {

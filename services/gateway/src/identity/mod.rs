@@ -1,7 +1,7 @@
 //! Members of staff, their browser sessions, and login by scanning.
 //!
-//! Members and sessions stand in logs that every replica follows, so that each knows everybody, and
-//! a restart forgets nobody.
+//! Members and sessions are stored in logs that every replica follows, so that each replica knows
+//! all of them, also after a restart.
 
 pub(crate) mod browser_sessions;
 pub(crate) mod error;

@@ -1,4 +1,4 @@
-//! Roster of the staff, as a fold of the entries of its log.
+//! Roster of the staff: members and API keys, from the entries of its log.
 
 use hmac::{Hmac, KeyInit, Mac};
 use paihao_contracts::staff::{ApiKey, Member, StaffEntry, StaffEvent, StaffRole};
@@ -14,7 +14,7 @@ pub(crate) struct Roster {
     secret: Option<String>,
     members: BTreeMap<String, MemberEntry>,
     keys: BTreeMap<String, ApiKey>,
-    /// Id of every key that was ever made.
+    /// Ids of all keys that were ever created.
     issued_key_ids: BTreeSet<String>,
     /// Ids of the invitations that were used.
     used_invitations: BTreeSet<String>,
@@ -32,9 +32,9 @@ struct MemberEntry {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
-    /// Base64url.
+    /// Private key in PKCS #8, as base64url.
     pub(crate) pkcs8: String,
-    /// Unix milliseconds.
+    /// Time of creation, in Unix milliseconds.
     pub(crate) made_at: i64,
 }
 
@@ -57,8 +57,8 @@ impl Roster {
                 self.members.insert(member.id.clone(), MemberEntry { member, person_hash: person });
             }
             StaffEvent::Renamed { id, name } => {
-                if let Some(known) = self.members.get_mut(&id) {
-                    known.member.name = name;
+                if let Some(MemberEntry { member, .. }) = self.members.get_mut(&id) {
+                    member.name = name;
                 }
             }
             StaffEvent::RoleChanged { id, role, sites, counters } => {
@@ -77,18 +77,18 @@ impl Roster {
 
     /// Returns all members, by id.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values().map(|known| &known.member)
+        self.members.values().map(|entry| &entry.member)
     }
 
     /// Returns the member of an id.
     pub(crate) fn member(&self, id: &str) -> Option<&Member> {
-        self.members.get(id).map(|known| &known.member)
+        self.members.get(id).map(|entry| &entry.member)
     }
 
     /// Returns the member with this hash of their WeChat identity.
     pub(crate) fn member_by_person_hash(&self, person: &str) -> Option<&Member> {
         let mut members = self.members.values();
-        members.find(|known| known.person_hash == person).map(|known| &known.member)
+        members.find(|entry| entry.person_hash == person).map(|entry| &entry.member)
     }
 
     /// Returns whether an invitation has been used.
@@ -96,7 +96,7 @@ impl Roster {
         self.used_invitations.contains(invitation)
     }
 
-    /// Returns whether there was ever a member: then nobody becomes the first manager any more.
+    /// Returns whether there was ever a member. If so, nobody becomes the first manager.
     pub(crate) fn has_had_members(&self) -> bool {
         !self.used_invitations.is_empty()
     }
@@ -111,12 +111,14 @@ impl Roster {
         self.issued_key_ids.contains(id)
     }
 
-    /// Returns the entry of a key. Every hash is compared, so that the time taken says nothing
-    /// about any.
-    pub(crate) fn find_key(&self, given: &str) -> Option<&ApiKey> {
-        let given = hex::encode(Sha256::digest(given));
-        let is = |key: &ApiKey| bool::from(key.hash.as_bytes().ct_eq(given.as_bytes()));
-        self.keys.values().fold(None, |found, key| if is(key) { Some(key) } else { found })
+    /// Returns the entry of a key. Every hash is compared, so that the time taken reveals nothing
+    /// about them.
+    pub(crate) fn find_key(&self, key: &str) -> Option<&ApiKey> {
+        let hash = hex::encode(Sha256::digest(key));
+        let matches = |key: &ApiKey| bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes()));
+        self.keys
+            .values()
+            .fold(None, |matching, key| if matches(key) { Some(key) } else { matching })
     }
 
     /// Returns the keys that tokens are signed with, oldest first.
@@ -129,13 +131,13 @@ impl Roster {
         self.secret.is_some()
     }
 
-    /// Computes a hash of several parts under the deployment's secret: 32 hex digits. `what` names
-    /// the purpose.
-    pub(crate) fn tag(&self, what: &str, parts: &[&str]) -> Option<String> {
+    /// Computes a hash of several parts under the deployment's secret: 32 hex digits. The purpose
+    /// separates hashes of different kinds.
+    pub(crate) fn tag(&self, purpose: &str, parts: &[&str]) -> Option<String> {
         let secret = self.secret.as_ref()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
             .expect("HMAC takes keys of any length");
-        mac.update(what.as_bytes());
+        mac.update(purpose.as_bytes());
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
@@ -149,7 +151,7 @@ impl Roster {
     }
 }
 
-/// Returns the actor that a member is. In the ledger that is their id, whatever they are called.
+/// Returns the actor of a member, which has the member's id and not the name, since names change.
 pub(crate) fn member_actor(member: &Member) -> Actor {
     let name: Arc<str> = member.id.as_str().into();
     match member.role {
@@ -158,7 +160,7 @@ pub(crate) fn member_actor(member: &Member) -> Actor {
     }
 }
 
-/// Returns the actor that a program is.
+/// Returns the actor of a program.
 pub(crate) fn program_actor(key: &ApiKey) -> Actor {
     let scope = if key.counters.is_empty() {
         ApiScope::Manager

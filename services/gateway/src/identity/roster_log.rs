@@ -1,7 +1,7 @@
 //! Log of staff: follows the roster, and appends changes to it.
 //!
-//! All entries stand under one subject, and each is appended directly after the one that it was
-//! decided on: two managers at two replicas never remove each other.
+//! All entries have one subject, and each is appended only after the entry on which it was decided:
+//! two managers at two replicas never remove each other.
 
 use super::error::IdentityError;
 use super::roster::Roster;
@@ -30,7 +30,7 @@ pub(crate) struct RosterLog {
     follower: Follower<RosterSnapshot>,
 }
 
-/// The roster as far as this replica has read, and the projection that reads it.
+/// Projection of the log of staff onto the roster.
 #[derive(Clone, Default)]
 struct RosterSnapshot {
     roster: Arc<Roster>,
@@ -45,21 +45,21 @@ impl Projection for RosterSnapshot {
         self.clone()
     }
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        match StaffEntry::decode(&recorded.entry.payload) {
+    fn apply(&mut self, stored: StoredEntry) {
+        match StaffEntry::decode(&stored.entry.payload) {
             Some(entry) => Arc::make_mut(&mut self.roster).apply(&entry),
             None => self.has_newer_version = true,
         }
     }
 
     fn reset(&mut self) {
-        tracing::warn!("the roster that was read is forgotten");
+        tracing::warn!("the staff log was made anew, forgetting the roster");
         *self = RosterSnapshot::default();
     }
 }
 
 impl RosterLog {
-    /// Begins to follow.
+    /// Begins to follow the log of staff.
     pub(crate) fn start(
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
@@ -74,19 +74,19 @@ impl RosterLog {
         roster_log
     }
 
-    /// The roster as far as this replica has read.
+    /// Returns the roster that this replica has read.
     pub(crate) fn now(&self) -> Arc<Roster> {
         self.follower.now().roster
     }
 
-    /// The same, once the entries that stood in the log at the start have been read.
+    /// Returns the roster once the log has been read up to its head at the start.
     pub(crate) async fn loaded(&self) -> Result<Arc<Roster>, IdentityError> {
-        let now = self.now();
-        if now.has_secret() {
-            return Ok(now);
+        let roster = self.now();
+        if roster.has_secret() {
+            return Ok(roster);
         }
         let deadline = Instant::now() + CHANGE_TIMEOUT;
-        self.wait_until(deadline, |read| read.view.roster.has_secret()).await
+        self.wait_until(deadline, |progress| progress.view.roster.has_secret()).await
     }
 
     /// Wakes after each change of the roster.
@@ -118,19 +118,22 @@ impl RosterLog {
                 return Err(IdentityError::NewerVersion.into());
             }
             let Some(event) = decide(&view.roster)? else { return Ok(view.roster) };
-            let entry = StaffEntry { v: 1, at: self.clock.now_ms(), by: by.to_owned(), event };
+            let staff_entry =
+                StaffEntry { v: 1, at: self.clock.now_ms(), by: by.to_owned(), event };
             let expect = match position {
                 Position::START => ExpectedPosition::Empty,
                 position => ExpectedPosition::At(position),
             };
-            let entry = Entry::new(entry.encode());
+            let entry = Entry::new(staff_entry.encode());
             let appended = self.ledger.append(&STAFF, &subject, expect, entry);
             match timeout_at(deadline, appended).await {
                 Ok(Ok(position)) => {
-                    return Ok(self.wait_until(deadline, |read| read.position >= position).await?);
+                    return Ok(self
+                        .wait_until(deadline, |progress| progress.position >= position)
+                        .await?);
                 }
                 Ok(Err(AppendError::Conflict { found: Some(found), .. })) => {
-                    self.wait_until(deadline, |read| read.position >= found).await?;
+                    self.wait_until(deadline, |progress| progress.position >= found).await?;
                 }
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "cannot append a change of staff");
@@ -144,34 +147,34 @@ impl RosterLog {
     async fn wait_until(
         &self,
         deadline: Instant,
-        holds: impl FnMut(&Progress<RosterSnapshot>) -> bool,
+        condition: impl FnMut(&Progress<RosterSnapshot>) -> bool,
     ) -> Result<Arc<Roster>, IdentityError> {
         let mut progress = self.follower.changes();
-        match timeout_at(deadline, progress.wait_for(holds)).await {
-            Ok(Ok(read)) => Ok(read.view.roster.clone()),
+        match timeout_at(deadline, progress.wait_for(condition)).await {
+            Ok(Ok(progress)) => Ok(progress.view.roster.clone()),
             _ => Err(IdentityError::LedgerUnavailable),
         }
     }
 
-    /// Makes the secret of the deployment whenever the log is found to be empty: it is the first
-    /// entry of all. Several replicas may try; one of them writes it.
+    /// Creates the secret of the deployment, which is the first entry, whenever the log is empty.
+    /// Several replicas may try; one of them writes it.
     async fn keep_secret(self: Arc<Self>) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut progress = self.follower.changes();
         let stop = self.tasks.stop();
         loop {
-            let is_empty = |read: &Progress<RosterSnapshot>| {
-                read.caught_up && read.position == Position::START
+            let is_empty = |progress: &Progress<RosterSnapshot>| {
+                progress.caught_up && progress.position == Position::START
             };
             let emptied = progress.wait_for(is_empty);
             if !matches!(stop.run_until_cancelled(emptied).await, Some(Ok(_))) {
                 return;
             }
-            let made = self.append_decided("system", |roster| {
+            let created = self.append_decided("system", |roster| {
                 let secret = || StaffEvent::SecretMade { secret: entropy::token(32) };
                 Ok::<_, IdentityError>((!roster.has_secret()).then(secret))
             });
-            if made.await.is_ok() {
+            if created.await.is_ok() {
                 backoff.reset();
             } else if !backoff.wait_unless(stop).await {
                 return;

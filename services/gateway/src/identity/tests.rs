@@ -72,8 +72,9 @@ fn holder() -> SessionHolder {
 
 #[tokio::test]
 async fn replicas_have_one_secret_and_of_two_first_managers_one_is_the_first() {
-    let house = Fixture::new();
-    let ((one, _), (other, _)) = (house.start_replica(), house.start_replica());
+    let fixture = Fixture::new();
+    let (one, _) = fixture.start_replica();
+    let (other, _) = fixture.start_replica();
     let person = one.loaded().await.unwrap().person_hash("shop", "oAnn").unwrap();
     assert_eq!(other.loaded().await.unwrap().person_hash("shop", "oAnn").unwrap(), person);
     let first = |id: &'static str| {
@@ -84,17 +85,19 @@ async fn replicas_have_one_secret_and_of_two_first_managers_one_is_the_first() {
     let (a, b) =
         futures::join!(one.update("first", first("m_1")), other.update("first", first("m_2")));
     assert_eq!(u8::from(a.is_ok()) + u8::from(b.is_ok()), 1, "each was decided on the other");
-    assert_eq!(house.start_replica().0.loaded().await.unwrap().members().count(), 1);
-    house.tasks.abort();
+    assert_eq!(fixture.start_replica().0.loaded().await.unwrap().members().count(), 1);
+    fixture.tasks.abort();
 }
 
 #[tokio::test]
 async fn a_session_is_good_at_any_replica_at_once_and_over_at_all_of_them() {
-    let house = Fixture::new();
-    let ((staff, here), (_, there)) = (house.start_replica(), house.start_replica());
-    let cookie = here.create(&staff, holder(), "Chrome · Windows".into(), "203.0.113.*".into());
-    let cookie = cookie.await.unwrap();
-    let roster = staff.loaded().await.unwrap();
+    let fixture = Fixture::new();
+    let (roster_log, here) = fixture.start_replica();
+    let (_, there) = fixture.start_replica();
+    let created =
+        here.create(&roster_log, holder(), "Chrome · Windows".into(), "203.0.113.*".into());
+    let cookie = created.await.unwrap();
+    let roster = roster_log.loaded().await.unwrap();
     let (id, session) = there.find(&roster, &cookie).await.unwrap().expect("known at once");
     assert_eq!(session.holder, holder());
     assert!(!id.contains(&cookie[..8]), "the log does not hold what opens the session");
@@ -112,32 +115,34 @@ async fn a_session_is_good_at_any_replica_at_once_and_over_at_all_of_them() {
         changes.changed().await.unwrap();
     }
     assert!(here.find(&roster, &cookie).await.unwrap().is_none());
-    let (_, after) = house.start_replica();
-    assert!(after.find(&roster, &cookie).await.unwrap().is_none(), "over after a restart too");
-    house.tasks.abort();
+    let (_, restarted) = fixture.start_replica();
+    assert!(restarted.find(&roster, &cookie).await.unwrap().is_none(), "over after a restart too");
+    fixture.tasks.abort();
 }
 
 #[tokio::test]
 async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
-    let house = Fixture::new();
-    let (staff, here) = house.start_replica();
-    let roster = staff.loaded().await.unwrap();
-    let begin = async || here.create(&staff, holder(), String::new(), String::new()).await.unwrap();
-    let (used, left) = (begin().await, begin().await);
+    let fixture = Fixture::new();
+    let (roster_log, here) = fixture.start_replica();
+    let roster = roster_log.loaded().await.unwrap();
+    let begin =
+        async || here.create(&roster_log, holder(), String::new(), String::new()).await.unwrap();
+    let used = begin().await;
+    let unused = begin().await;
     for _ in 0..3 {
-        house.clock.advance(HOUR * 6);
+        fixture.clock.advance(HOUR * 6);
         let (id, _) = here.find(&roster, &used).await.unwrap().expect("it is used");
         // The use is recorded in the background: any replica may be asked next.
         let mut changes = here.changes();
-        let now = house.clock.now_ms();
+        let now = fixture.clock.now_ms();
         while here.list_for(&holder()).iter().all(|(one, s)| *one != id || s.seen_at < now) {
             changes.changed().await.unwrap();
         }
     }
-    assert!(here.find(&roster, &left).await.unwrap().is_none(), "nobody used it for 8 hours");
-    let (_, fresh) = house.start_replica();
-    assert!(fresh.find(&roster, &used).await.unwrap().is_some());
-    house.clock.advance(HOUR * 6);
+    assert!(here.find(&roster, &unused).await.unwrap().is_none(), "nobody used it for 8 hours");
+    let (_, restarted) = fixture.start_replica();
+    assert!(restarted.find(&roster, &used).await.unwrap().is_some());
+    fixture.clock.advance(HOUR * 6);
     assert!(here.find(&roster, &used).await.unwrap().is_none(), "a day is over");
-    house.tasks.abort();
+    fixture.tasks.abort();
 }

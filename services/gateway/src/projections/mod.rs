@@ -1,4 +1,4 @@
-//! Read models folded from logs of the ledger.
+//! Projections: read models of logs of the ledger.
 
 pub(crate) mod dead_letters;
 pub mod delivery_status;

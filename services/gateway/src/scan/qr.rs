@@ -6,21 +6,21 @@ use qrcode::{Color, EcLevel, QrCode};
 /// Dots per module of a PNG.
 const PIXELS_PER_MODULE: usize = 8;
 
-/// White modules around the code, as the standard asks.
+/// Number of white modules around the code, as the standard requires.
 const QUIET_ZONE_MODULES: usize = 4;
 
 /// Format of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QrFormat {
-    /// Drawn here.
+    /// SVG, drawn here.
     Svg,
-    /// Drawn here.
+    /// PNG, drawn here.
     Png,
     /// WeChat's own picture.
     Jpg,
 }
 
-/// The text does not fit into a QR code.
+/// Error of a text that does not fit into a QR code.
 #[derive(Debug, thiserror::Error)]
 #[error("the text does not fit into a QR code")]
 pub struct TextTooLong;
@@ -31,8 +31,7 @@ pub fn svg(text: &str) -> Result<String, TextTooLong> {
     Ok(code.render::<svg::Color<'_>>().min_dimensions(256, 256).build())
 }
 
-/// Draws the code as an SVG to be printed and hung up: it stays readable with a quarter of it dirty
-/// or torn.
+/// Draws the code as an SVG for printing: it stays readable if a quarter of it is damaged.
 pub fn poster_svg(text: &str) -> Result<String, TextTooLong> {
     let code = QrCode::with_error_correction_level(text, EcLevel::Q).map_err(|_| TextTooLong)?;
     let svg = code.render::<svg::Color<'_>>().min_dimensions(256, 256).build();
@@ -43,20 +42,19 @@ pub fn poster_svg(text: &str) -> Result<String, TextTooLong> {
 /// Draws the code as a PNG picture of one bit a pixel.
 pub fn png(text: &str) -> Result<Vec<u8>, TextTooLong> {
     let code = encode(text)?;
-    let (modules, colors) = (code.width(), code.to_colors());
+    let modules = code.width();
+    let colors = code.to_colors();
     let size = (modules + 2 * QUIET_ZONE_MODULES) * PIXELS_PER_MODULE;
-    let dark = |x: usize, y: usize| {
-        let (column, row) = (
-            (x / PIXELS_PER_MODULE).wrapping_sub(QUIET_ZONE_MODULES),
-            (y / PIXELS_PER_MODULE).wrapping_sub(QUIET_ZONE_MODULES),
-        );
+    let is_dark = |x: usize, y: usize| {
+        let column = (x / PIXELS_PER_MODULE).wrapping_sub(QUIET_ZONE_MODULES);
+        let row = (y / PIXELS_PER_MODULE).wrapping_sub(QUIET_ZONE_MODULES);
         column < modules && row < modules && colors[row * modules + column] == Color::Dark
     };
     let mut dots = Vec::with_capacity(size * size.div_ceil(8));
     for y in 0..size {
         for byte in 0..size.div_ceil(8) {
             let bit =
-                |i: usize| u8::from(byte * 8 + i >= size || !dark(byte * 8 + i, y)) << (7 - i);
+                |i: usize| u8::from(byte * 8 + i >= size || !is_dark(byte * 8 + i, y)) << (7 - i);
             dots.push((0..8).map(bit).sum());
         }
     }

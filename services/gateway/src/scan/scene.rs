@@ -1,15 +1,15 @@
-//! Scenes: the content of QR codes, letters, digits, `-` and `_`, 64 at most.
+//! Scenes: the content of QR codes, up to 64 letters, digits, `-` and `_`.
 
 use paihao_chassis::entropy;
 
-/// Scene that this system made.
+/// Scene of this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scene {
-    /// Permanent code of a queue, printed and hung up; it works without any session.
+    /// Permanent code of a queue, which is printed; it needs no session.
     Queue {
-        /// The site's id.
+        /// Id of the site.
         site: String,
-        /// The queue's id.
+        /// Id of the queue.
         queue: String,
     },
     /// Code of a scan session: random, and known only to the cache.
@@ -17,7 +17,7 @@ pub enum Scene {
 }
 
 impl Scene {
-    /// Makes a new scene for a session: 128 random bits.
+    /// Generates the scene of a session: 128 random bits.
     pub fn new_session() -> String {
         format!("s_{}", entropy::token(16))
     }

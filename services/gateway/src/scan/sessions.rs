@@ -1,8 +1,8 @@
 //! Scan sessions: a browser shows a code and waits for the result of its scan.
 //!
-//! The session stands in the cache, so that any replica may serve its browser. Its progress is read
-//! from the ledger, which every replica follows, so that the browser may wait at another replica
-//! than the one that WeChat's callback reached.
+//! Sessions are in the cache, so that any replica can serve a browser. Their progress is read from
+//! the ledger, which every replica follows, so that a browser can wait at another replica than the
+//! one that WeChat's callback reached.
 
 use crate::scan::codes::pool::{Pools, ReadyCode};
 use crate::scan::codes::{CodeSource, count_created};
@@ -21,13 +21,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// Time after its expiry for which a session is still known, so that it can be called expired.
+/// Time after its expiry for which a session is kept, so that it is reported as expired.
 const EXPIRED_SESSION_RETENTION: Duration = Duration::from_secs(3600);
 
 /// Reason why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The session was never made, or ended long ago.
+    /// The session never existed, or ended long ago.
     #[error("there is no such session")]
     Unknown,
     /// The session's code no longer works.
@@ -39,12 +39,12 @@ pub enum SessionError {
     /// The cache does not answer.
     #[error(transparent)]
     Cache(#[from] Unavailable),
-    /// WeChat gave no code.
+    /// WeChat created no code.
     #[error(transparent)]
     WeChat(#[from] AccountClientError),
 }
 
-/// Scan sessions that this replica makes or watches.
+/// Scan sessions of this deployment, and those that this replica watches.
 pub struct ScanSessions {
     cache: Arc<dyn Cache>,
     code_source: Arc<dyn CodeSource>,
@@ -58,22 +58,15 @@ impl ScanSessions {
     /// Creates sessions whose codes work for `session_ttl`, as those in the pools do.
     pub fn new(
         cache: Arc<dyn Cache>,
-        codes: Arc<dyn CodeSource>,
+        code_source: Arc<dyn CodeSource>,
         pools: Arc<Pools>,
         clock: Arc<dyn Clock>,
-        expiry: Duration,
+        session_ttl: Duration,
     ) -> Self {
-        ScanSessions {
-            cache,
-            code_source: codes,
-            pools,
-            clock,
-            session_ttl: expiry,
-            watchers: Mutex::default(),
-        }
+        ScanSessions { cache, code_source, pools, clock, session_ttl, watchers: Mutex::default() }
     }
 
-    /// Makes a session, or finds the one that this uuid already names.
+    /// Creates a session, or finds the one that has this uuid.
     pub async fn open(
         &self,
         uuid: Uuid,
@@ -81,7 +74,7 @@ impl ScanSessions {
         purpose: ScanPurpose,
     ) -> Result<ScanSession, SessionError> {
         match self.find(uuid).await {
-            Ok(known) if known.purpose == purpose => return Ok(known),
+            Ok(session) if session.purpose == purpose => return Ok(session),
             Ok(_) => return Err(SessionError::PurposeMismatch),
             Err(SessionError::Unknown) => {}
             Err(error) => return Err(error),
@@ -91,7 +84,7 @@ impl ScanSessions {
             None => self.create_code(account).await?,
         };
         let now = self.clock.now_ms();
-        // The pool's code works longer; the session does not.
+        // A code of the pool works longer than its session.
         let expires_at = expires_at.min(now + self.session_ttl.as_millis() as i64);
         let session = ScanSession {
             v: 1,
@@ -102,26 +95,26 @@ impl ScanSessions {
             expires_at,
             progress: ScanProgress::Pending,
         };
-        let works_for = Duration::from_millis((expires_at - now).max(0) as u64);
-        let (key, kept) =
-            (streams::scan_session_key(&uuid.to_string()), works_for + EXPIRED_SESSION_RETENTION);
-        let way_back = Bytes::from(uuid.to_string());
-        self.cache.put(&streams::scene_key(&session.scene), way_back, kept).await?;
-        if self.cache.put_if_absent(&key, encode(&session), kept).await? {
+        let lifetime = Duration::from_millis((expires_at - now).max(0) as u64);
+        let key = streams::scan_session_key(&uuid.to_string());
+        let ttl = lifetime + EXPIRED_SESSION_RETENTION;
+        let uuid_bytes = Bytes::from(uuid.to_string());
+        self.cache.put(&streams::scene_key(&session.scene), uuid_bytes, ttl).await?;
+        if self.cache.put_if_absent(&key, encode(&session), ttl).await? {
             Ok(session)
         } else {
             self.find(uuid).await
         }
     }
 
-    /// Takes or makes a code for a new session.
+    /// Creates a code for a new session.
     async fn create_code(&self, account: &str) -> Result<ReadyCode, SessionError> {
         let scene = Scene::new_session();
         let request = QrRequest::temporary_str(scene.clone(), self.session_ttl);
         let code = self.code_source.create(account, &request, CallPriority::Normal).await?;
         count_created(account, "session");
-        let works_for = code.expires_in.unwrap_or(self.session_ttl).min(self.session_ttl);
-        let expires_at = self.clock.now_ms() + works_for.as_millis() as i64;
+        let lifetime = code.expires_in.unwrap_or(self.session_ttl).min(self.session_ttl);
+        let expires_at = self.clock.now_ms() + lifetime.as_millis() as i64;
         Ok(ReadyCode { scene, ticket: code.ticket, url: code.url, expires_at })
     }
 
@@ -140,8 +133,8 @@ impl ScanSessions {
 
     /// Returns the session that a scanned scene belongs to.
     pub async fn by_scene(&self, scene: &str) -> Result<(Uuid, ScanSession), SessionError> {
-        let uuid = self.cache.get(&streams::scene_key(scene)).await?;
-        let uuid = uuid.and_then(|bytes| Uuid::try_parse_ascii(&bytes).ok());
+        let stored = self.cache.get(&streams::scene_key(scene)).await?;
+        let uuid = stored.and_then(|bytes| Uuid::try_parse_ascii(&bytes).ok());
         let uuid = uuid.ok_or(SessionError::Unknown)?;
         Ok((uuid, self.find(uuid).await?))
     }
@@ -155,17 +148,16 @@ impl ScanSessions {
     pub async fn store_progress(&self, uuid: Uuid, mut session: ScanSession, outcome: &Outcome) {
         let Some(ticket) = session_ticket(outcome) else { return };
         session.progress = ScanProgress::Ticket(ticket);
-        let left = (session.expires_at - self.clock.now_ms()).max(0) as u64;
-        let kept = Duration::from_millis(left) + EXPIRED_SESSION_RETENTION;
+        let remaining_ms = (session.expires_at - self.clock.now_ms()).max(0) as u64;
+        let ttl = Duration::from_millis(remaining_ms) + EXPIRED_SESSION_RETENTION;
         let key = streams::scan_session_key(&uuid.to_string());
-        if let Err(error) = self.cache.put(&key, encode(&session), kept).await {
-            tracing::warn!(%error, "a session's progress could not be remembered");
+        if let Err(error) = self.cache.put(&key, encode(&session), ttl).await {
+            tracing::warn!(%error, "cannot store the progress of a scan session");
         }
     }
 
-    /// Moves a session on from its present state to the one that `next_event` returns, if any, and
-    /// returns it as it stands then. Of several callers at once each sees the changes of the
-    /// others.
+    /// Advances a session to the progress that `next` returns for its current state, if any, and
+    /// returns the session after it. Concurrent callers see each other's changes.
     pub async fn advance(
         &self,
         uuid: Uuid,
@@ -174,36 +166,35 @@ impl ScanSessions {
         let key = streams::scan_session_key(&uuid.to_string());
         let mut stored = self.cache.get(&key).await?;
         loop {
-            let Some(before) = stored else { return Err(SessionError::Unknown) };
+            let Some(current) = stored else { return Err(SessionError::Unknown) };
             let mut session: ScanSession =
-                serde_json::from_slice(&before).map_err(|_| SessionError::Unknown)?;
+                serde_json::from_slice(&current).map_err(|_| SessionError::Unknown)?;
             let now = self.clock.now_ms();
             if session.expires_at <= now {
                 return Err(SessionError::Expired);
             }
             let Some(progress) = next(&mut session) else {
-                return Ok(serde_json::from_slice(&before).unwrap_or(session));
+                return Ok(serde_json::from_slice(&current).unwrap_or(session));
             };
             session.progress = progress;
-            let left = Duration::from_millis((session.expires_at - now).unsigned_abs());
-            let kept = left + EXPIRED_SESSION_RETENTION;
-            match self.cache.compare_and_set(&key, Some(&before), encode(&session), kept).await? {
+            let remaining = Duration::from_millis((session.expires_at - now).unsigned_abs());
+            let ttl = remaining + EXPIRED_SESSION_RETENTION;
+            match self.cache.compare_and_set(&key, Some(&current), encode(&session), ttl).await? {
                 CasOutcome::Swapped => return Ok(session),
-                CasOutcome::Mismatch(other) => stored = other,
+                CasOutcome::Mismatch(newer) => stored = newer,
             }
         }
     }
 
-    /// Observes a decision; if it came through a session that is watched here, its watcher is
-    /// woken.
+    /// Observes a decision, and wakes the watchers of the session that it came through.
     pub fn observe(&self, decision: &Decision) {
         for event in &decision.events {
             let (Event::TicketTaken { via, .. } | Event::TicketShown { via, .. }) = event else {
                 continue;
             };
             let uuid = via.as_ref().and_then(|via| Uuid::try_parse(via.as_str()).ok());
-            let watched = self.watchers.lock();
-            let Some(sender) = uuid.and_then(|uuid| watched.get(&uuid)) else { continue };
+            let watchers = self.watchers.lock();
+            let Some(sender) = uuid.and_then(|uuid| watchers.get(&uuid)) else { continue };
             if let Some(ticket) = session_ticket(&decision.outcome) {
                 sender.send_replace(ScanProgress::Ticket(ticket));
             }
@@ -212,8 +203,8 @@ impl ScanSessions {
 
     /// Watches a session from `progress` on.
     pub fn watch(self: &Arc<Self>, uuid: Uuid, progress: ScanProgress) -> ProgressWatch {
-        let mut watched = self.watchers.lock();
-        let sender = watched.entry(uuid).or_insert_with(|| watch::Sender::new(progress));
+        let mut watchers = self.watchers.lock();
+        let sender = watchers.entry(uuid).or_insert_with(|| watch::Sender::new(progress));
         ProgressWatch { progress: sender.subscribe(), uuid, sessions: self.clone() }
     }
 }
@@ -228,10 +219,10 @@ pub struct ProgressWatch {
 
 impl Drop for ProgressWatch {
     fn drop(&mut self) {
-        let mut watched = self.sessions.watchers.lock();
+        let mut watchers = self.sessions.watchers.lock();
         // This receiver is still counted.
-        if watched.get(&self.uuid).is_some_and(|sender| sender.receiver_count() <= 1) {
-            watched.remove(&self.uuid);
+        if watchers.get(&self.uuid).is_some_and(|sender| sender.receiver_count() <= 1) {
+            watchers.remove(&self.uuid);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Checks of a site for settings that contradict each other, each of which could be set by itself.
+//! Checks of a site's settings for conflicts between values that are valid by themselves.
 
 use crate::site::calendar::HoursError;
 use paihao_chassis::config::ConfigProblems;
@@ -9,29 +9,34 @@ use paihao_contracts::validation_error::{self, ValidationError};
 use paihao_domain::MISSED_LANE_CLASS;
 use std::collections::BTreeSet;
 
-/// Seconds between two calls of the same person, at least.
+/// Shortest time between two calls of one person, in seconds.
 const MIN_RECALL_GAP_S: u32 = 15;
 
-/// Checks a site; `at` is its key in the settings.
-pub(super) fn check_site(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) {
+/// Checks a site; `key` is its key in the settings.
+pub(super) fn check_site(key: &str, site: &SiteSetup, problems: &mut ConfigProblems) {
     let mut prefixes = BTreeSet::new();
-    for (name, own) in &site.queues {
-        let at = format!("{at}.queues.{name}");
-        check_queue(&at, own, problems);
-        if !prefixes.insert(&own.prefix) {
-            report(&format!("{at}.prefix"), &validation_error::PREFIX_TWICE, &own.prefix, problems);
+    for (name, queue) in &site.queues {
+        let queue_key = format!("{key}.queues.{name}");
+        check_queue(&queue_key, queue, problems);
+        if !prefixes.insert(&queue.prefix) {
+            report(
+                &format!("{queue_key}.prefix"),
+                &validation_error::PREFIX_TWICE,
+                &queue.prefix,
+                problems,
+            );
         }
-        let served = site.counters.values().any(|counter| counter.queues.contains(name));
-        if own.open && !served {
-            report(&at, &validation_error::UNSERVED_QUEUE, name, problems);
+        let is_served = site.counters.values().any(|counter| counter.queues.contains(name));
+        if queue.open && !is_served {
+            report(&queue_key, &validation_error::UNSERVED_QUEUE, name, problems);
         }
     }
-    for (name, own) in &site.counters {
-        check_counter(&format!("{at}.counters.{name}"), own, site, problems);
+    for (name, counter) in &site.counters {
+        check_counter(&format!("{key}.counters.{name}"), counter, site, problems);
     }
 }
 
-/// Reports opening hours that cannot be parsed or kept.
+/// Reports an error in opening hours.
 pub(super) fn report_hours_error(key: &str, error: &HoursError, problems: &mut ConfigProblems) {
     let kind = match error {
         HoursError::Malformed(_) => &validation_error::BAD_HOURS,
@@ -45,12 +50,12 @@ fn report(key: &str, kind: &ValidationError, detail: &str, problems: &mut Config
     problems.add_with_code(kind.code, key, format!("{} ({detail})", kind.message()), kind.advice);
 }
 
-fn check_queue(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
-    let lane = queue.missed_lane;
-    let turns = queue.policy == CallPolicy::Interleave;
-    let lowest = u32::from(queue.class) + 1 >= u32::from(MISSED_LANE_CLASS);
-    let held_s = queue.missed_minutes.saturating_mul(60);
-    let none_return = queue.missed == MissedNumberPolicy::Void || queue.missed_returns == 0;
+fn check_queue(queue_key: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
+    let has_missed_lane = queue.missed_lane;
+    let is_interleaved = queue.policy == CallPolicy::Interleave;
+    let has_lowest_class = u32::from(queue.class) + 1 >= u32::from(MISSED_LANE_CLASS);
+    let hold_s = queue.missed_minutes.saturating_mul(60);
+    let no_return = queue.missed == MissedNumberPolicy::Void || queue.missed_returns == 0;
     let checks = [
         (
             queue.capacity > 0 && queue.near > queue.capacity,
@@ -58,7 +63,7 @@ fn check_queue(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
             &validation_error::NEAR_BEYOND_CAPACITY,
         ),
         (
-            queue.missed == MissedNumberPolicy::HoldMinutes && queue.grace_seconds > held_s,
+            queue.missed == MissedNumberPolicy::HoldMinutes && queue.grace_seconds > hold_s,
             "grace_seconds",
             &validation_error::GRACE_BEYOND_HOLD,
         ),
@@ -77,37 +82,46 @@ fn check_queue(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
             "auto_miss",
             &validation_error::MISSED_WHILE_SERVED,
         ),
-        (turns && lowest && !lane, "policy", &validation_error::INTERLEAVE_OF_ONE_CLASS),
-        (lane && !turns, "missed_lane", &validation_error::LANE_WITHOUT_TURNS),
-        (lane && none_return, "missed_lane", &validation_error::LANE_FOR_NOBODY),
+        (
+            is_interleaved && has_lowest_class && !has_missed_lane,
+            "policy",
+            &validation_error::INTERLEAVE_OF_ONE_CLASS,
+        ),
+        (has_missed_lane && !is_interleaved, "missed_lane", &validation_error::LANE_WITHOUT_TURNS),
+        (has_missed_lane && no_return, "missed_lane", &validation_error::LANE_FOR_NOBODY),
         (
             queue.daily_cap > 0 && queue.capacity > queue.daily_cap,
             "capacity",
             &validation_error::CAPACITY_BEYOND_CAP,
         ),
     ];
-    for (is_so, key, kind) in checks {
-        if is_so {
-            problems.add_with_code(kind.code, &format!("{at}.{key}"), kind.message(), kind.advice);
+    for (is_conflict, key, kind) in checks {
+        if is_conflict {
+            problems.add_with_code(
+                kind.code,
+                &format!("{queue_key}.{key}"),
+                kind.message(),
+                kind.advice,
+            );
         }
     }
 }
 
 fn check_counter(
-    at: &str,
+    counter_key: &str,
     counter: &CounterSetup,
     site: &SiteSetup,
     problems: &mut ConfigProblems,
 ) {
-    let key = format!("{at}.queues");
-    let mut seen = BTreeSet::new();
+    let key = format!("{counter_key}.queues");
+    let mut served = BTreeSet::new();
     for queue in &counter.queues {
         if !site.queues.contains_key(queue) {
-            let known = site.queues.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let detail = format!("{queue}; 有 / there are: {known}");
+            let queues = site.queues.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let detail = format!("{queue}; 有 / there are: {queues}");
             report(&key, &validation_error::UNKNOWN_QUEUE, &detail, problems);
         }
-        if !seen.insert(queue) {
+        if !served.insert(queue) {
             report(&key, &validation_error::QUEUE_TWICE, queue, problems);
         }
     }
@@ -137,19 +151,19 @@ mod tests {
 
     /// Returns the problems of the hall when these lines are added to it, its queue or its counter.
     fn problems_with(site: &str, queue: &str, counter: &str) -> Vec<ConfigProblem> {
-        let text = VALID_SITE.replace("name = \"大厅\"", &format!("name = \"大厅\"\n{site}"));
-        let text = text.replace("prefix = \"A\"", &format!("prefix = \"A\"\n{queue}"));
-        let text = match counter {
-            "" => text,
-            counter => text.replace("queues = [\"cash\"]", counter),
-        };
-        let read = export::parse(&text, true).unwrap_or_else(|error| panic!("{error}"));
+        let mut text = VALID_SITE
+            .replace("name = \"大厅\"", &format!("name = \"大厅\"\n{site}"))
+            .replace("prefix = \"A\"", &format!("prefix = \"A\"\n{queue}"));
+        if !counter.is_empty() {
+            text = text.replace("queues = [\"cash\"]", counter);
+        }
+        let file = export::parse(&text, true).unwrap_or_else(|error| panic!("{error}"));
         let mut problems = ConfigProblems::new();
         let account = "shop".to_owned();
         validate::validate_site(
             "sites.hall",
             "hall",
-            &read.sites["hall"],
+            &file.sites["hall"],
             [&account],
             &mut problems,
         );
@@ -260,12 +274,12 @@ mod tests {
             ("dates = [\"2027-02-06 22:00-05:00\"]", "", "", "cut_over_within_hours", "dates"),
             ("", "hours = [\"noday 09:00-12:00\"]", "", "bad_hours", "queues.cash.hours"),
         ] {
-            let told = problems_with(site, queue, counter);
-            let codes: Vec<_> = told.iter().map(|problem| problem.code).collect();
-            assert_eq!(codes, [Some(code)], "{site} {queue} {counter}: {told:?}");
-            assert_eq!(told[0].key, format!("sites.hall.{key}"));
+            let problems = problems_with(site, queue, counter);
+            let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+            assert_eq!(codes, [Some(code)], "{site} {queue} {counter}: {problems:?}");
+            assert_eq!(problems[0].key, format!("sites.hall.{key}"));
             let kind = validation_error::ALL.iter().find(|kind| kind.code == code).unwrap();
-            assert!(told[0].message.starts_with(&kind.message()), "{:?}", told[0]);
+            assert!(problems[0].message.starts_with(&kind.message()), "{:?}", problems[0]);
         }
     }
 
@@ -288,12 +302,13 @@ mod tests {
     #[test]
     fn the_documentation_has_every_code_and_no_other() {
         let page = include_str!("../../../../docs/guide/settings.md");
-        let told = page.split("## What is refused").nth(1).expect("the section");
-        let told: BTreeSet<_> = told.lines().filter(|line| line.starts_with("| `")).collect();
+        let section = page.split("## What is refused").nth(1).expect("the section");
+        let documented: BTreeSet<_> =
+            section.lines().filter(|line| line.starts_with("| `")).collect();
         let rows = validation_error::ALL
             .iter()
             .map(|kind| format!("| `{}` | {} | {} |", kind.code, kind.message(), kind.advice));
         let rows: Vec<_> = rows.collect();
-        assert_eq!(told, rows.iter().map(String::as_str).collect::<BTreeSet<_>>());
+        assert_eq!(documented, rows.iter().map(String::as_str).collect::<BTreeSet<_>>());
     }
 }

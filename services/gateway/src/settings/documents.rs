@@ -10,25 +10,25 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Changes that are kept in memory; older ones are in the ledger only.
+/// Largest number of changes in memory; older ones are in the ledger only.
 const MAX_RETAINED_CHANGES: usize = 10_000;
 
 /// Documents of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct ConfiguredDocuments {
-    /// Its sites, by id.
+    /// Sites, by id.
     pub sites: BTreeMap<String, SiteSetup>,
-    /// Its accounts, by name.
+    /// Accounts, by name.
     pub accounts: BTreeMap<String, AccountSetup>,
 }
 
-/// What a document is of.
+/// Kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentKind {
-    /// A site.
+    /// Settings of a site.
     Site,
-    /// What an account says.
+    /// Settings of an account.
     Account,
 }
 
@@ -45,66 +45,66 @@ impl DocumentKind {
 /// Newest document of a site or an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsDocument<T> {
-    /// Its content; `None` if it was retired.
+    /// Content; `None` if it was retired.
     pub setup: Option<T>,
-    /// Position of its newest entry in the settings log; [`Position::START`] if only the
+    /// Position of the newest entry in the settings log; [`Position::START`] if only the
     /// configuration has it.
     pub revision: Position,
 }
 
-/// One change.
+/// Change of a document.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SettingsChange {
-    /// The document's revision after it.
+    /// Revision of the document after the change.
     pub revision: u64,
-    /// When, in Unix milliseconds.
+    /// Time in Unix milliseconds.
     pub at: i64,
-    /// Who.
+    /// Author.
     pub by: String,
-    /// Of a site, or an account.
+    /// Kind of the document.
     pub of: DocumentKind,
-    /// Its id.
+    /// Id of the site or account.
     pub id: String,
-    /// What was done with it.
+    /// Kind of the change.
     pub did: ChangeKind,
-    /// Every value that is another one now.
+    /// Every value that has changed.
     pub changed: Vec<ValueDifference>,
-    /// The request it came with.
+    /// Idempotency record of the request.
     #[serde(skip)]
     pub idempotency: Option<IdempotencyRecord>,
 }
 
-/// What was done with a document.
+/// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names say it, and the schema stays a plain list of values")]
 pub enum ChangeKind {
     Created,
     Changed,
     Retired,
 }
 
-/// A value that became another one.
+/// Change of one value.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ValueDifference {
-    /// Where: `queues.cash.minutes`.
+    /// Path of the value: `queues.cash.minutes`.
     pub key: String,
-    /// What stood there; `null` for nothing.
+    /// Value before; `null` if there was none.
     pub before: Value,
-    /// What stands there; `null` for nothing.
+    /// Value after; `null` if there is none.
     pub after: Value,
 }
 
 /// All documents, as far as the settings log has been read. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct SettingsDocuments {
-    /// The sites, by id; retired ones too.
+    /// Sites, by id; retired ones too.
     pub sites: BTreeMap<String, Arc<SettingsDocument<SiteSetup>>>,
-    /// The accounts, by name.
+    /// Accounts, by name.
     pub accounts: BTreeMap<String, Arc<SettingsDocument<AccountSetup>>>,
-    /// The changes, oldest first.
+    /// Changes, oldest first.
     pub changes: Vec<Arc<SettingsChange>>,
-    /// Position of the newest entry that is in them.
+    /// Position of the newest applied entry.
     pub position: Position,
     /// Subjects with an entry that only a newer program can read.
     pub unreadable: Vec<Subject>,
@@ -113,7 +113,7 @@ pub struct SettingsDocuments {
 impl SettingsDocuments {
     /// Returns the documents of the configuration.
     pub fn from_configuration(base: &ConfiguredDocuments) -> SettingsDocuments {
-        fn laid<T: Clone>(
+        fn configured<T: Clone>(
             base: &BTreeMap<String, T>,
         ) -> BTreeMap<String, Arc<SettingsDocument<T>>> {
             let document = |setup: &T| SettingsDocument {
@@ -122,8 +122,11 @@ impl SettingsDocuments {
             };
             base.iter().map(|(id, setup)| (id.clone(), Arc::new(document(setup)))).collect()
         }
-        let (sites, accounts) = (laid(&base.sites), laid(&base.accounts));
-        SettingsDocuments { sites, accounts, ..SettingsDocuments::default() }
+        SettingsDocuments {
+            sites: configured(&base.sites),
+            accounts: configured(&base.accounts),
+            ..SettingsDocuments::default()
+        }
     }
 
     /// Returns a site that is not retired.
@@ -132,66 +135,58 @@ impl SettingsDocuments {
     }
 
     /// Returns the position of the newest entry of a document; [`Position::START`] if it has none.
-    pub fn revision(&self, of: DocumentKind, id: &str) -> Position {
-        let revision = match of {
+    pub fn revision(&self, kind: DocumentKind, id: &str) -> Position {
+        let revision = match kind {
             DocumentKind::Site => self.sites.get(id).map(|document| document.revision),
             DocumentKind::Account => self.accounts.get(id).map(|document| document.revision),
         };
         revision.unwrap_or(Position::START)
     }
 
-    /// Returns the change that the request of this id made, if it came before.
-    pub fn change_by_request_id(&self, wish: &str) -> Option<&Arc<SettingsChange>> {
-        let same = |change: &&Arc<SettingsChange>| {
-            change.idempotency.as_ref().is_some_and(|own| own.id == wish)
+    /// Returns the change that the request with this id made, if there was one.
+    pub fn change_by_request_id(&self, request_id: &str) -> Option<&Arc<SettingsChange>> {
+        let is_of_request = |change: &&Arc<SettingsChange>| {
+            change.idempotency.as_ref().is_some_and(|record| record.id == request_id)
         };
-        self.changes.iter().rev().find(same)
+        self.changes.iter().rev().find(is_of_request)
     }
 
     /// Applies an entry of the log. Returns whether it is about a site or an account.
-    pub fn apply(&mut self, recorded: &StoredEntry) -> bool {
-        self.position = recorded.position;
-        let first = recorded.subject.parts().next().unwrap_or_default();
-        let ours = recorded.subject.parts().count() == 2 && ["site", "account"].contains(&first);
-        let entry = SettingsEntry::decode(&recorded.entry.payload);
+    pub fn apply(&mut self, stored: &StoredEntry) -> bool {
+        self.position = stored.position;
+        let first = stored.subject.parts().next().unwrap_or_default();
+        let is_document =
+            stored.subject.parts().count() == 2 && ["site", "account"].contains(&first);
+        let entry = SettingsEntry::decode(&stored.entry.payload);
         let Some(SettingsEntry { at, event, .. }) = entry else {
-            if ours {
-                let subject = recorded.subject.as_str();
+            if is_document {
+                let subject = stored.subject.as_str();
                 tracing::error!(
                     subject,
-                    "a newer program wrote a settings document; the old one stays in force"
+                    "a newer program wrote a settings document, the previous one stays in force"
                 );
-                self.unreadable.push(recorded.subject.clone());
+                self.unreadable.push(stored.subject.clone());
             }
-            return ours;
+            return is_document;
         };
-        let revision = recorded.position;
-        let (of, id, by, wish, (did, changed)) = match event {
+        let revision = stored.position;
+        let (of, id, by, idempotency, (did, changed)) = match event {
             SettingsEvent::SiteSet { site, by, setup, wish } => {
-                let changed = replace_document(&mut self.sites, &site, Some(*setup), revision);
-                (DocumentKind::Site, site, by, wish, changed)
+                let change = replace_document(&mut self.sites, &site, Some(*setup), revision);
+                (DocumentKind::Site, site, by, wish, change)
             }
             SettingsEvent::SiteRetired { site, by, wish } => {
-                let changed = replace_document(&mut self.sites, &site, None, revision);
-                (DocumentKind::Site, site, by, wish, changed)
+                let change = replace_document(&mut self.sites, &site, None, revision);
+                (DocumentKind::Site, site, by, wish, change)
             }
             SettingsEvent::AccountSet { account, by, setup, wish } => {
-                let changed =
-                    replace_document(&mut self.accounts, &account, Some(*setup), revision);
-                (DocumentKind::Account, account, by, wish, changed)
+                let change = replace_document(&mut self.accounts, &account, Some(*setup), revision);
+                (DocumentKind::Account, account, by, wish, change)
             }
             _ => return false,
         };
-        let change = SettingsChange {
-            revision: revision.0,
-            at,
-            by,
-            of,
-            id,
-            did,
-            changed,
-            idempotency: wish,
-        };
+        let change =
+            SettingsChange { revision: revision.0, at, by, of, id, did, changed, idempotency };
         self.changes.push(Arc::new(change));
         if self.changes.len() > MAX_RETAINED_CHANGES {
             self.changes.remove(0);
@@ -228,24 +223,32 @@ pub fn to_json<T: Serialize>(setup: &T) -> Value {
 
 /// Returns every value that is different in the second document.
 pub fn differences(before: &Value, after: &Value) -> Vec<ValueDifference> {
-    let mut found = Vec::new();
-    collect_differences("", before, after, &mut found);
-    found
+    let mut differences = Vec::new();
+    collect_differences("", before, after, &mut differences);
+    differences
 }
 
-fn collect_differences(key: &str, before: &Value, after: &Value, found: &mut Vec<ValueDifference>) {
+fn collect_differences(
+    key: &str,
+    before: &Value,
+    after: &Value,
+    differences: &mut Vec<ValueDifference>,
+) {
     if let (Value::Object(old), Value::Object(new)) = (before, after) {
         let added = new.keys().filter(|name| !old.contains_key(*name));
         for name in old.keys().chain(added) {
             let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-            let of = |map: &serde_json::Map<String, Value>| {
+            let value_in = |map: &serde_json::Map<String, Value>| {
                 map.get(name).cloned().unwrap_or(Value::Null)
             };
-            collect_differences(&key, &of(old), &of(new), found);
+            collect_differences(&key, &value_in(old), &value_in(new), differences);
         }
     } else if before != after {
-        let (before, after) = (before.clone(), after.clone());
-        found.push(ValueDifference { key: key.to_owned(), before, after });
+        differences.push(ValueDifference {
+            key: key.to_owned(),
+            before: before.clone(),
+            after: after.clone(),
+        });
     }
 }
 
@@ -258,10 +261,10 @@ mod tests {
     fn what_differs_is_named_by_where_it_stands() {
         let before = json!({"name": "a", "queues": {"x": {"minutes": 5}, "y": {"minutes": 1}}});
         let after = json!({"name": "a", "queues": {"x": {"minutes": 6}, "z": {"minutes": 1}}});
-        let found = differences(&before, &after);
-        let keys: Vec<_> = found.iter().map(|difference| &*difference.key).collect();
+        let differences = differences(&before, &after);
+        let keys: Vec<_> = differences.iter().map(|difference| &*difference.key).collect();
         assert_eq!(keys, ["queues.x.minutes", "queues.y", "queues.z"]);
-        assert_eq!((&found[0].before, &found[0].after), (&json!(5), &json!(6)));
-        assert_eq!(found[1].after, Value::Null);
+        assert_eq!((&differences[0].before, &differences[0].after), (&json!(5), &json!(6)));
+        assert_eq!(differences[1].after, Value::Null);
     }
 }

@@ -7,15 +7,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Everything that the book holds, without what WeChat must not lose.
+/// File with all settings of sites and accounts, without credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = paihao_contracts::settings::optional)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsFile {
-    /// What the accounts say, by name.
+    /// Settings of the accounts, by name.
     #[serde(default)]
     pub accounts: BTreeMap<String, AccountSetup>,
-    /// The sites, by id.
+    /// Settings of the sites, by id.
     #[serde(default)]
     pub sites: BTreeMap<String, SiteSetup>,
 }
@@ -24,10 +24,15 @@ impl SettingsFile {
     /// Collects the documents that are not retired.
     pub fn from_documents(documents: &SettingsDocuments) -> SettingsFile {
         let accounts = documents.accounts.iter();
-        let accounts = accounts.filter_map(|(id, known)| Some((id.clone(), known.setup.clone()?)));
         let sites = documents.sites.iter();
-        let sites = sites.filter_map(|(id, known)| Some((id.clone(), known.setup.clone()?)));
-        SettingsFile { accounts: accounts.collect(), sites: sites.collect() }
+        SettingsFile {
+            accounts: accounts
+                .filter_map(|(id, document)| Some((id.clone(), document.setup.clone()?)))
+                .collect(),
+            sites: sites
+                .filter_map(|(id, document)| Some((id.clone(), document.setup.clone()?)))
+                .collect(),
+        }
     }
 
     /// Returns the file as TOML.
@@ -68,10 +73,10 @@ mod tests {
 
     #[test]
     fn a_file_comes_back_the_same_in_both_forms() {
-        let book = parse(SAMPLE_FILE, true).unwrap();
-        assert_eq!(book.sites["hall"].queues["cash"].minutes, 5);
-        assert_eq!(parse(&book.to_toml(), true).unwrap(), book);
-        assert_eq!(parse(&serde_json::to_string(&book).unwrap(), false).unwrap(), book);
+        let file = parse(SAMPLE_FILE, true).unwrap();
+        assert_eq!(file.sites["hall"].queues["cash"].minutes, 5);
+        assert_eq!(parse(&file.to_toml(), true).unwrap(), file);
+        assert_eq!(parse(&serde_json::to_string(&file).unwrap(), false).unwrap(), file);
     }
 
     #[test]
@@ -80,30 +85,33 @@ mod tests {
         use paihao_chassis::config::ConfigProblems;
         let manual = include_str!("../../../../docs/guide/settings.md");
         let example = manual.split("```toml").nth(1).unwrap().split("```").next().unwrap();
-        let book = parse(example, true).unwrap();
+        let file = parse(example, true).unwrap();
         let mut problems = ConfigProblems::new();
-        for (id, account) in &book.accounts {
+        for (id, account) in &file.accounts {
             paihao_notice_text::check::account(&format!("accounts.{id}"), account, &mut problems);
         }
-        for (id, site) in &book.sites {
+        for (id, site) in &file.sites {
             validate::validate_site(
                 &format!("sites.{id}"),
                 id,
                 site,
-                book.accounts.keys(),
+                file.accounts.keys(),
                 &mut problems,
             );
         }
         assert_eq!(problems.into_result(), Ok(()));
-        assert!(!book.sites.is_empty());
+        assert!(!file.sites.is_empty());
     }
 
     #[test]
     fn a_wrong_key_is_named_with_the_one_that_was_meant() {
-        let told = parse(&SAMPLE_FILE.replace("hours", "huors"), true).unwrap_err().to_string();
-        assert!(told.contains("sites.hall.queues.cash.huors") && told.contains("hours"), "{told}");
-        let told = parse(r#"{"sites": {"hall": {"account": "shop"}}}"#, false).unwrap_err();
-        assert!(told.to_string().contains("sites.hall.name"), "{told}");
+        let error = parse(&SAMPLE_FILE.replace("hours", "huors"), true).unwrap_err().to_string();
+        assert!(
+            error.contains("sites.hall.queues.cash.huors") && error.contains("hours"),
+            "{error}"
+        );
+        let error = parse(r#"{"sites": {"hall": {"account": "shop"}}}"#, false).unwrap_err();
+        assert!(error.to_string().contains("sites.hall.name"), "{error}");
         assert!(parse("{", false).is_err() && parse("[", true).is_err());
     }
 }

@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 /// readers of the documents see it. Must not block.
 pub type SitesObserver = Arc<dyn Fn(&BTreeMap<String, Arc<SiteSettings>>) + Send + Sync>;
 
-/// The newest documents at this replica. Cheap to clone.
+/// Newest settings documents that this replica has read. Cheap to clone.
 #[derive(Clone)]
 pub struct LiveSettings(Follower<Arc<SettingsDocuments>>);
 
 impl LiveSettings {
-    /// Begins to follow the log; goes on until the stop.
+    /// Begins to follow the log, until the stop.
     pub fn start(
         deployment: Arc<DeploymentSettings>,
         observer: SitesObserver,
@@ -37,19 +37,19 @@ impl LiveSettings {
         LiveSettings(follower)
     }
 
-    /// All documents as they are now.
+    /// Returns all documents as they are now.
     pub fn now(&self) -> Arc<SettingsDocuments> {
         self.0.now()
     }
 
-    /// Returns whether the log has been read up to where it stood at the start.
+    /// Returns whether the log has been read up to its head at the start.
     pub fn caught_up(&self) -> bool {
         self.0.caught_up()
     }
 
-    /// Waits until the entry at this position has been applied, for `patience` at most.
-    pub async fn until(&self, position: Position, patience: Duration) {
-        let _ = self.0.until(position, patience).await;
+    /// Waits until the entry at this position has been applied, for `timeout` at most.
+    pub async fn until(&self, position: Position, timeout: Duration) {
+        let _ = self.0.until(position, timeout).await;
     }
 }
 
@@ -58,9 +58,9 @@ struct SettingsProjection {
     deployment: Arc<DeploymentSettings>,
     observer: SitesObserver,
     documents: SettingsDocuments,
-    /// The settings that each site's newest readable document led to, and its revision.
+    /// Settings from the newest valid document of each site, with its revision.
     resolved_sites: BTreeMap<String, (Position, Arc<SiteSettings>)>,
-    /// Set once the documents hold the whole log: nobody is given sites of an older state.
+    /// True once the whole log has been applied; sites of an older state are not published.
     caught_up: bool,
 }
 
@@ -71,15 +71,15 @@ impl Projection for SettingsProjection {
         Arc::new(self.documents.clone())
     }
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        let is_change = self.documents.apply(&recorded);
+    fn apply(&mut self, stored: StoredEntry) {
+        let is_change = self.documents.apply(&stored);
         if is_change && self.caught_up {
             self.publish();
         }
     }
 
     fn reset(&mut self) {
-        tracing::warn!("the settings log begins anew: the configuration alone counts");
+        tracing::warn!("the settings log was made anew, using the configuration alone");
         self.documents = SettingsDocuments::from_configuration(&self.deployment.configured);
         self.caught_up = false;
     }
@@ -115,8 +115,8 @@ impl SettingsProjection {
         }
     }
 
-    /// The sites that there are. A document that cannot be used leaves its site as it was: an older
-    /// program may know less than the one that wrote it.
+    /// Returns the current sites. A document that cannot be used leaves its site as it was, since
+    /// an older program may know less than the one that wrote it.
     fn resolve_sites(&mut self) -> BTreeMap<String, Arc<SiteSettings>> {
         let resolved = &mut self.resolved_sites;
         for (id, document) in &self.documents.sites {
@@ -149,7 +149,7 @@ impl SettingsProjection {
 
 impl SettingsDocuments {
     /// Returns whether a newer program wrote a document that this one cannot read.
-    pub fn is_unreadable(&self, of: DocumentKind, id: &str) -> bool {
-        of.subject(id).is_ok_and(|subject| self.unreadable.contains(&subject))
+    pub fn is_unreadable(&self, kind: DocumentKind, id: &str) -> bool {
+        kind.subject(id).is_ok_and(|subject| self.unreadable.contains(&subject))
     }
 }

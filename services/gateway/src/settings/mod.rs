@@ -1,6 +1,6 @@
 //! Settings of the deployment: accounts, sites with their queues and counters, and staff keys.
 //!
-//! - [`validate`]: from a site's document to its settings, or to everything that is wrong with it;
+//! - [`validate`]: conversion of a site's document to its settings, or to all of its errors;
 //! - [`documents`]: the newest document of every site and account, and its changes;
 //! - [`live`]: the documents and sites, kept current while a gateway runs.
 
@@ -27,10 +27,10 @@ use subtle::ConstantTimeEq;
 pub const DEFAULT_GREETING: &str =
     "欢迎关注。扫门口或页面上的二维码即可取号。\n\nWelcome. Scan a code to take a number.";
 
-/// Accounts, sites and keys of a deployment, as they stand in the configuration.
+/// Accounts, sites and keys of a deployment, from the configuration.
 #[derive(Default)]
 pub struct DeploymentSettings {
-    /// Official Accounts, by the name that stands in their callback address.
+    /// Official Accounts, by the name in their callback address.
     pub accounts: BTreeMap<String, AccountSettings>,
     /// Sites, by id.
     pub sites: BTreeMap<String, Arc<SiteSettings>>,
@@ -94,12 +94,12 @@ fn account_replies(setup: &AccountSetup) -> AccountReplies {
     }
 }
 
-/// Stands for every site in a key's list of sites, also for sites that come later.
+/// Name of every site in a key's list of sites, including sites that come later.
 pub const ALL_SITES: &str = "*";
 
-/// A key of the staff API. The key itself is not kept, only its hash.
+/// Key of the staff API. Only its hash is stored.
 pub struct StaffKey {
-    /// Name that the owner gave it; may be logged.
+    /// Name from the configuration; may be logged.
     pub name: String,
     hash: [u8; 32],
     /// Sites that it grants; [`ALL_SITES`] among them is all of them.
@@ -129,12 +129,15 @@ impl StaffKey {
     /// Returns the key with another role, at these counters.
     #[must_use]
     pub fn with_role(self, role: KeyRole, counters: BTreeSet<CounterId>) -> Self {
-        let (name, bound) = (Arc::from(&*self.name), !counters.is_empty());
+        let name = Arc::from(&*self.name);
+        let has_counters = !counters.is_empty();
         let counters = Arc::new(counters);
         let actor = match role {
             KeyRole::Manager => Actor::Manager(name),
             KeyRole::Staff => Actor::Staff { name, counters },
-            KeyRole::Api if bound => Actor::Api { name, scope: ApiScope::Counters(counters) },
+            KeyRole::Api if has_counters => {
+                Actor::Api { name, scope: ApiScope::Counters(counters) }
+            }
             KeyRole::Api => Actor::Api { name, scope: ApiScope::Manager },
         };
         StaffKey { actor, ..self }
@@ -158,7 +161,7 @@ impl StaffKey {
     /// Returns whether this is the key. The time that the comparison takes does not depend on the
     /// text.
     pub fn matches(&self, key: &str) -> bool {
-        let given: [u8; 32] = Sha256::digest(key).into();
-        self.hash.ct_eq(&given).into()
+        let hash: [u8; 32] = Sha256::digest(key).into();
+        self.hash.ct_eq(&hash).into()
     }
 }

@@ -1,5 +1,5 @@
-//! Changes of settings documents: each is validated, held against the present state of its site,
-//! and appended where the document stood that the request names.
+//! Changes of settings documents: each is validated, checked against the current state of its site,
+//! and appended if the document still has the revision that the request names.
 
 use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differences, to_json};
 use super::live::LiveSettings;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest wait for this replica to read an entry that stands in the log.
+/// Longest wait for this replica to read an entry of the log.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// New content of a document; `None` retires it.
@@ -42,25 +42,25 @@ pub(crate) struct UpdateRequest {
     pub(crate) idempotency: Option<IdempotencyRecord>,
 }
 
-/// What was changed.
+/// Result of a change.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SettingsUpdateResult {
-    /// A site, or an account.
+    /// Kind of the document.
     pub(crate) of: DocumentKind,
-    /// Its id.
+    /// Id of the site or account.
     pub(crate) id: String,
-    /// The document's revision now.
+    /// Revision of the document after the change.
     pub(crate) revision: u64,
-    /// Whether this is only what would change.
+    /// True for a dry run, which changes nothing.
     pub(crate) dry_run: bool,
-    /// Every value that is another one now.
+    /// Every value that has changed.
     pub(crate) changed: Vec<ValueDifference>,
 }
 
 /// Reason why a document is not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpdateError {
-    /// The id cannot stand in the log.
+    /// The id is no valid subject of the log.
     #[error("this is no id")]
     MalformedId,
     /// The ledger did not answer, or this replica did not read the log in time.
@@ -84,22 +84,22 @@ pub(crate) enum UpdateError {
     /// The document contradicts itself, or holds values that cannot be.
     #[error(transparent)]
     Invalid(#[from] ConfigError),
-    /// A queue or a counter would be removed in which somebody is; the text names it.
+    /// A queue or counter that is in use would be removed; the text names it.
     #[error("{0}")]
     InUse(String),
 }
 
-/// One site as it stands now.
+/// Current settings and state of a site.
 pub(crate) struct CurrentSite {
-    /// The settings that decisions are made with.
+    /// Settings that decisions are made with.
     pub(crate) settings: Arc<SiteSettings>,
-    /// The tickets and the counters.
+    /// State of tickets and counters.
     pub(crate) state: Site,
 }
 
-/// Source of the present state of sites, which changes of settings are held against.
+/// Source of the current state of sites, against which changes of settings are checked.
 pub(crate) trait CurrentSites: Send + Sync {
-    /// The site of this id, if there is one.
+    /// Returns the site of this id, if there is one.
     fn current(&self, site: &str) -> Option<CurrentSite>;
 }
 
@@ -113,90 +113,78 @@ pub(crate) struct SettingsEditor {
 }
 
 impl SettingsEditor {
-    /// Returns the documents with every entry that stands in the ledger about this one.
+    /// Returns the documents with every entry of this document in the ledger.
     pub(crate) async fn latest_documents(
         &self,
-        of: DocumentKind,
+        kind: DocumentKind,
         id: &str,
     ) -> Result<Arc<SettingsDocuments>, UpdateError> {
-        let subject = of.subject(id).map_err(|_| UpdateError::MalformedId)?;
+        let subject = kind.subject(id).map_err(|_| UpdateError::MalformedId)?;
         let last = self.ledger.last(&SETTINGS, &subject).await;
-        let last = last.map_err(|_| UpdateError::LedgerUnavailable)?;
-        let last = last.map_or(Position::START, |recorded| recorded.position);
-        self.live_settings.until(last, CATCH_UP_TIMEOUT).await;
+        let newest = last.map_err(|_| UpdateError::LedgerUnavailable)?;
+        let position = newest.map_or(Position::START, |entry| entry.position);
+        self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         let documents = self.live_settings.now();
-        if documents.position < last && documents.revision(of, id) < last {
+        if documents.position < position && documents.revision(kind, id) < position {
             Err(UpdateError::LedgerUnavailable)
-        } else if documents.is_unreadable(of, id) {
+        } else if documents.is_unreadable(kind, id) {
             Err(UpdateError::NewerVersion)
         } else {
             Ok(documents)
         }
     }
 
-    /// Appends the new content of a document where the log stands as in `documents`.
+    /// Appends the new content of a document if the log has nothing newer than `documents`.
     pub(crate) async fn update_document(
         &self,
         documents: &SettingsDocuments,
         id: &str,
-        new: DocumentUpdate,
-        asked: &UpdateRequest,
+        update: DocumentUpdate,
+        request: &UpdateRequest,
     ) -> Result<SettingsUpdateResult, UpdateError> {
-        let of = match new {
+        let kind = match update {
             DocumentUpdate::Site(_) => DocumentKind::Site,
             DocumentUpdate::Account(_) => DocumentKind::Account,
         };
-        if let Some(before) =
-            asked.idempotency.as_ref().and_then(|wish| documents.change_by_request_id(&wish.id))
-        {
-            let same = before.idempotency.as_ref().map(|wish| &wish.request)
-                == asked.idempotency.as_ref().map(|wish| &wish.request);
-            return if same && before.of == of && before.id == id {
-                Ok(SettingsUpdateResult {
-                    of,
-                    id: id.to_owned(),
-                    revision: before.revision,
-                    dry_run: false,
-                    changed: before.changed.clone(),
-                })
-            } else {
-                Err(UpdateError::RequestIdReused)
-            };
+        if let Some(result) = repeated_result(documents, kind, id, request) {
+            return result;
         }
-        let revision = documents.revision(of, id);
-        let (before, after) = match &new {
+        let revision = documents.revision(kind, id);
+        let (before, after) = match &update {
             DocumentUpdate::Site(site) => {
                 (documents.site(id).map(to_json), site.as_ref().map(to_json))
             }
             DocumentUpdate::Account(account) => {
-                let before = documents.accounts.get(id).and_then(|known| known.setup.as_ref());
+                let document = documents.accounts.get(id);
+                let before = document.and_then(|document| document.setup.as_ref());
                 (before.map(to_json), Some(to_json(&**account)))
             }
         };
-        match asked.expected_revision {
-            Some(seen) if seen != revision.0 => {
+        match request.expected_revision {
+            Some(expected) if expected != revision.0 => {
                 return Err(UpdateError::RevisionChanged);
             }
-            None if before.is_some() && !asked.dry_run => {
+            None if before.is_some() && !request.dry_run => {
                 return Err(UpdateError::RevisionNeeded);
             }
             _ => {}
         }
-        self.validate_update(documents, id, &new)?;
+        self.validate_update(documents, id, &update)?;
         let changed =
             differences(&before.clone().unwrap_or_default(), &after.clone().unwrap_or_default());
-        let written = |revision: Position| SettingsUpdateResult {
-            of,
+        let result = |revision: Position| SettingsUpdateResult {
+            of: kind,
             id: id.to_owned(),
             revision: revision.0,
-            dry_run: asked.dry_run,
+            dry_run: request.dry_run,
             changed: changed.clone(),
         };
-        if asked.dry_run || before == after {
-            return Ok(written(revision));
+        if request.dry_run || before == after {
+            return Ok(result(revision));
         }
-        let (by, wish) = (asked.author.clone(), asked.idempotency.clone());
-        let event = match new {
+        let by = request.author.clone();
+        let wish = request.idempotency.clone();
+        let event = match update {
             DocumentUpdate::Site(Some(setup)) => {
                 SettingsEvent::SiteSet { site: id.to_owned(), by, setup: Box::new(setup), wish }
             }
@@ -212,7 +200,7 @@ impl SettingsEditor {
             Position::START => ExpectedPosition::Empty,
             position => ExpectedPosition::At(position),
         };
-        let subject = of.subject(id).map_err(|_| UpdateError::MalformedId)?;
+        let subject = kind.subject(id).map_err(|_| UpdateError::MalformedId)?;
         let appended =
             self.ledger.append(&SETTINGS, &subject, expect, Entry::new(entry.encode())).await;
         let position = appended.map_err(|error| match error {
@@ -220,40 +208,41 @@ impl SettingsEditor {
             AppendError::TooLarge { .. } => UpdateError::TooLarge,
             AppendError::Unavailable(_) => UpdateError::LedgerUnavailable,
         })?;
-        tracing::info!(of = ?of, id, by = asked.author, changed = changed.len(), "a settings document was changed");
+        tracing::info!(of = ?kind, id, by = request.author, changed = changed.len(), "settings document changed");
         self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
-        Ok(written(position))
+        Ok(result(position))
     }
 
-    /// Checks the new content by itself, and against the present state of the site.
+    /// Checks the new content by itself, and against the current state of the site.
     fn validate_update(
         &self,
         documents: &SettingsDocuments,
         id: &str,
-        new: &DocumentUpdate,
+        update: &DocumentUpdate,
     ) -> Result<(), UpdateError> {
         let mut problems = ConfigProblems::new();
-        let site = match new {
+        let site = match update {
             DocumentUpdate::Account(account) => {
-                let at = format!("accounts.{id}");
-                let known = self.deployment.accounts.keys();
+                let key = format!("accounts.{id}");
+                let accounts = self.deployment.accounts.keys();
                 if !self.deployment.accounts.contains_key(id) {
-                    validate::refuse_unknown(&at, "account", id, known, &mut problems);
+                    validate::refuse_unknown(&key, "account", id, accounts, &mut problems);
                 }
-                paihao_notice_text::check::account(&at, account, &mut problems);
+                paihao_notice_text::check::account(&key, account, &mut problems);
                 None
             }
             DocumentUpdate::Site(Some(site)) => {
-                let at = format!("sites.{id}");
-                let before = documents.sites.get(id).and_then(|known| known.setup.as_ref());
+                let key = format!("sites.{id}");
+                let document = documents.sites.get(id);
+                let before = document.and_then(|document| document.setup.as_ref());
                 if before.is_some_and(|before| before.account != site.account) {
                     let advice =
                         "make a site of another id: its line and its codes are its account's";
-                    let what = "a site keeps its account";
-                    problems.add(&format!("{at}.account"), what, advice);
+                    let message = "a site keeps its account";
+                    problems.add(&format!("{key}.account"), message, advice);
                 }
                 validate::validate_site(
-                    &at,
+                    &key,
                     id,
                     site,
                     self.deployment.accounts.keys(),
@@ -263,31 +252,32 @@ impl SettingsEditor {
             DocumentUpdate::Site(None) => None,
         };
         problems.into_result()?;
-        match new {
+        match update {
             DocumentUpdate::Site(_) => self.check_not_in_use(id, site.as_ref()),
             DocumentUpdate::Account(_) => Ok(()),
         }
     }
 
-    /// Refuses to remove a queue in which somebody is or a counter that is open. Whoever joins at
-    /// the same moment through a replica that has not read the change yet stays where they are
-    /// until the day ends, and can be transferred.
+    /// Refuses to remove a queue with live tickets or an open counter. A ticket that is taken at
+    /// the same moment, at a replica that has not read the change yet, stays in the queue until the
+    /// day ends, and can be transferred.
     fn check_not_in_use(&self, id: &str, new: Option<&SiteSettings>) -> Result<(), UpdateError> {
-        let Some(CurrentSite { settings: old, state }) = self.sites.current(id) else {
+        let Some(CurrentSite { settings, state }) = self.sites.current(id) else {
             return Ok(());
         };
-        let stays =
+        let keeps_queue =
             |ticket: &&Ticket| new.is_some_and(|new| new.rules.queues.contains_key(&ticket.queue));
-        let mut lost = state.tickets().filter(|ticket| ticket.is_live() && !stays(ticket));
-        if let Some(ticket) = lost.next() {
+        let mut affected =
+            state.tickets().filter(|ticket| ticket.is_live() && !keeps_queue(ticket));
+        if let Some(ticket) = affected.next() {
             let detail = format!("{} is in the queue {}", ticket.number, ticket.queue.as_str());
             return Err(UpdateError::InUse(detail));
         }
-        let gone = old.rules.counters.keys().filter(|counter| {
-            let stays = new.is_some_and(|new| new.rules.counters.contains_key(counter));
-            !stays && state.counter(counter).state != CounterState::Offline
+        let mut open_counters = settings.rules.counters.keys().filter(|counter| {
+            let is_kept = new.is_some_and(|new| new.rules.counters.contains_key(counter));
+            !is_kept && state.counter(counter).state != CounterState::Offline
         });
-        match gone.into_iter().next() {
+        match open_counters.next() {
             None => Ok(()),
             Some(counter) => {
                 let detail = format!("the counter {} is open", counter.as_str());
@@ -295,4 +285,27 @@ impl SettingsEditor {
             }
         }
     }
+}
+
+/// Result of an earlier request with the same id, if there was one.
+fn repeated_result(
+    documents: &SettingsDocuments,
+    kind: DocumentKind,
+    id: &str,
+    request: &UpdateRequest,
+) -> Option<Result<SettingsUpdateResult, UpdateError>> {
+    let record = request.idempotency.as_ref()?;
+    let change = documents.change_by_request_id(&record.id)?;
+    let is_same_request =
+        change.idempotency.as_ref().is_some_and(|earlier| earlier.request == record.request);
+    if !is_same_request || change.of != kind || change.id != id {
+        return Some(Err(UpdateError::RequestIdReused));
+    }
+    Some(Ok(SettingsUpdateResult {
+        of: kind,
+        id: id.to_owned(),
+        revision: change.revision,
+        dry_run: false,
+        changed: change.changed.clone(),
+    }))
 }

@@ -1,5 +1,5 @@
-//! Validation of sites: from a document to the rules and the calendar, or to everything that is
-//! wrong with it.
+//! Validation of sites: conversion of a document to the rules and the calendar, or to all of its
+//! errors.
 //!
 //! Documents of the configuration, of the API and of files are all checked here.
 
@@ -19,11 +19,11 @@ use paihao_domain::{
 use paihao_ledger::Subject;
 use std::collections::BTreeMap;
 
-/// Most characters of a name: a screen across a hall can show so many.
+/// Longest name in characters, which a screen across a hall can show.
 const MAX_NAME_CHARS: usize = 40;
 
-/// Checks a site; `at` is its key, and `accounts` are the accounts that there are. `None` if
-/// something is wrong with it, which is then among the problems.
+/// Validates a site; `at` is its key, and `accounts` are the known accounts. Returns `None` if
+/// there are errors, which are added to the problems.
 pub fn validate_site<'a>(
     at: &str,
     id: &str,
@@ -31,12 +31,12 @@ pub fn validate_site<'a>(
     accounts: impl IntoIterator<Item = &'a String>,
     problems: &mut ConfigProblems,
 ) -> Option<SiteSettings> {
-    let mut own = ConfigProblems::new();
-    let book = build_site(at, id, site, accounts, &mut own);
-    match own.into_result() {
-        Ok(()) => book,
-        Err(wrong) => {
-            wrong.problems().iter().cloned().for_each(|problem| problems.push(problem));
+    let mut site_problems = ConfigProblems::new();
+    let settings = build_site(at, id, site, accounts, &mut site_problems);
+    match site_problems.into_result() {
+        Ok(()) => settings,
+        Err(error) => {
+            error.problems().iter().cloned().for_each(|problem| problems.push(problem));
             None
         }
     }
@@ -57,12 +57,12 @@ fn build_site<'a>(
         refuse_unknown(&key, "account", &site.account, accounts.into_iter(), problems);
     }
     if !(0..24).contains(&site.day_starts_at) {
-        let what = format!("{} is not an hour", site.day_starts_at);
-        problems.add(&format!("{at}.day_starts_at"), what, "use 0 to 23");
+        let message = format!("{} is not an hour", site.day_starts_at);
+        problems.add(&format!("{at}.day_starts_at"), message, "use 0 to 23");
     }
     let zone = TimeZone::get(&site.time_zone).map_err(|_| {
-        let what = format!("there is no time zone {}", site.time_zone);
-        problems.add(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
+        let message = format!("there is no time zone {}", site.time_zone);
+        problems.add(&format!("{at}.time_zone"), message, "use a name like Asia/Shanghai");
     });
     let rules = site_rules(at, site, problems);
     conflicts::check_site(at, site, problems);
@@ -83,30 +83,28 @@ fn build_site<'a>(
     let subject = Subject::new(&[&site.account, name]).ok()?;
     let calendar = Calendar::new(zone.ok()?, site.day_starts_at);
     let calendar = calendar.with_hours(hours).with_dates(dates);
-    let joined = site.wording.get("joined").and_then(|own| own.text.as_deref());
-    let announcements = announcements(at, site, problems);
-    let joined = joined.map(Into::into);
+    let joined_wording = site.wording.get("joined").and_then(|wording| wording.text.as_deref());
     Some(SiteSettings {
-        announcements,
-        joined_reply: joined,
+        announcements: announcements(at, site, problems),
+        joined_reply: joined_wording.map(Into::into),
         ..SiteSettings::new(facts, subject, rules, calendar)
     })
 }
 
-/// Checks an id, which stands in addresses, QR codes and subjects.
+/// Checks an id, which is part of addresses, QR codes and subjects.
 pub fn check_id(key: &str, name: &str, problems: &mut ConfigProblems) {
-    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
-        let what = format!("{name:?} cannot stand in an address");
-        problems.add(key, what, "use 1 to 24 of a-z, 0-9 and -");
+    let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.is_empty() || name.len() > 24 || !name.bytes().all(is_allowed) {
+        let message = format!("{name:?} cannot stand in an address");
+        problems.add(key, message, "use 1 to 24 of a-z, 0-9 and -");
     }
 }
 
 fn check_name(key: &str, name: &str, problems: &mut ConfigProblems) {
     let length = name.chars().count();
     if name.trim().is_empty() || length > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        let what = format!("{length} characters are no name that people can read");
-        problems.add(key, what, format!("use 1 to {MAX_NAME_CHARS}"));
+        let message = format!("{length} characters are no name that people can read");
+        problems.add(key, message, format!("use 1 to {MAX_NAME_CHARS}"));
     }
 }
 
@@ -118,11 +116,11 @@ pub fn refuse_unknown<'a>(
     known: impl Iterator<Item = &'a String>,
     problems: &mut ConfigProblems,
 ) {
-    let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
-    let advice = if known.is_empty() {
+    let names = known.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let advice = if names.is_empty() {
         format!("there is no {kind} at all yet: add one")
     } else {
-        format!("the ones there are: {known}")
+        format!("the ones there are: {names}")
     };
     problems.add(key, format!("there is no {kind} {name:?}"), advice);
 }
@@ -131,30 +129,29 @@ pub fn refuse_unknown<'a>(
 fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rules {
     let mut rules = Rules { several_counters: site.several_counters, ..Rules::default() };
     for (name, queue) in &site.queues {
-        let at = format!("{at}.queues.{name}");
-        check_id(&at, name, problems);
-        check_name(&format!("{at}.name"), &queue.name, problems);
-        let letters =
+        let key = format!("{at}.queues.{name}");
+        check_id(&key, name, problems);
+        check_name(&format!("{key}.name"), &queue.name, problems);
+        let has_letters_only =
             queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
-        if queue.prefix.is_empty() || queue.prefix.len() > 3 || !letters {
-            let what = format!("{:?} does not read well in front of a number", queue.prefix);
+        if queue.prefix.is_empty() || queue.prefix.len() > 3 || !has_letters_only {
+            let message = format!("{:?} does not read well in front of a number", queue.prefix);
             let advice = "use one to three letters A to Z, but neither I nor O";
-            problems.add(&format!("{at}.prefix"), what, advice);
+            problems.add(&format!("{key}.prefix"), message, advice);
         }
-        check_ranges(&at, queue, problems);
-        let queue = queue_rules(queue);
-        rules.queues.insert(QueueId::new(name), queue);
+        check_ranges(&key, queue, problems);
+        rules.queues.insert(QueueId::new(name), queue_rules(queue));
     }
     for (name, counter) in &site.counters {
-        let at = format!("{at}.counters.{name}");
-        check_id(&at, name, problems);
-        check_name(&format!("{at}.name"), &counter.name, problems);
-        let counter = CounterRules {
+        let key = format!("{at}.counters.{name}");
+        check_id(&key, name, problems);
+        check_name(&format!("{key}.name"), &counter.name, problems);
+        let counter_rules = CounterRules {
             name: counter.name.as_str().into(),
             queues: counter.queues.iter().map(|queue| QueueId::new(queue)).collect(),
             auto_next: counter.auto_next,
         };
-        rules.counters.insert(CounterId::new(name), counter);
+        rules.counters.insert(CounterId::new(name), counter_rules);
     }
     rules
 }
@@ -225,9 +222,9 @@ fn check_ranges(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
         ("interleave", queue.interleave.0, 1, 20),
         ("interleave", queue.interleave.1, 1, 20),
     ];
-    for (key, value, least, most) in ranges {
-        if !(least..=most).contains(&value) {
-            let advice = format!("use {least} to {most}");
+    for (key, value, min, max) in ranges {
+        if !(min..=max).contains(&value) {
+            let advice = format!("use {min} to {max}");
             problems.add(&format!("{at}.{key}"), format!("{value} is out of range"), advice);
         }
     }
@@ -257,7 +254,7 @@ fn opening_hours(
     hours
 }
 
-/// Checks the sentences that queues have for the calls on boards.
+/// Validates the sentences of queues for calls on boards.
 fn announcements(
     at: &str,
     site: &SiteSetup,
@@ -265,8 +262,8 @@ fn announcements(
 ) -> BTreeMap<QueueId, Announcement> {
     let mut announcements = BTreeMap::new();
     for (name, queue) in &site.queues {
-        let Some(said) = &queue.announcement else { continue };
-        for (language, sentence) in [("zh", &said.zh), ("en", &said.en)] {
+        let Some(setup) = &queue.announcement else { continue };
+        for (language, sentence) in [("zh", &setup.zh), ("en", &setup.en)] {
             let Some(sentence) = sentence else { continue };
             let key = format!("{at}.queues.{name}.announcement.{language}");
             if !sentence.contains("{number}") {
@@ -276,15 +273,15 @@ fn announcements(
             if sentence.chars().count() > 200 {
                 problems.add(&key, "longer than anybody listens", "use 200 characters or less");
             }
-            let holes = sentence.split('{').skip(1).map(|rest| rest.split('}').next());
+            let placeholders = sentence.split('{').skip(1).map(|rest| rest.split('}').next());
             let known = ["number", "counter", "queue"];
-            for hole in holes.flatten().filter(|hole| !known.contains(hole)) {
+            for placeholder in placeholders.flatten().filter(|name| !known.contains(name)) {
                 let advice = "use {number}, {counter} and {queue}";
-                problems.add(&key, format!("{{{hole}}} is not known"), advice);
+                problems.add(&key, format!("{{{placeholder}}} is not known"), advice);
             }
         }
-        let said = Announcement { zh: said.zh.clone(), en: said.en.clone() };
-        announcements.insert(QueueId::new(name), said);
+        let announcement = Announcement { zh: setup.zh.clone(), en: setup.en.clone() };
+        announcements.insert(QueueId::new(name), announcement);
     }
     announcements
 }

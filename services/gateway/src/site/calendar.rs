@@ -1,6 +1,6 @@
 //! Calendar of a site: its business days and opening hours as instants.
 //!
-//! The domain's rules know no time zones: they are given each day as the instants between which it
+//! The rules of the domain know no time zones: they get each day as the instants between which it
 //! lasts and its queues are open.
 
 use jiff::civil::{Date, Time};
@@ -11,18 +11,18 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Calendar that a site counts its business days and opening hours by.
+/// Calendar of a site's business days and opening hours.
 #[derive(Debug)]
 pub struct Calendar {
     zone: TimeZone,
     day_starts_at: i8,
     hours: BTreeMap<QueueId, WeekHours>,
     dates: DateHours,
-    /// The last business day that was computed: every decision needs one.
+    /// Cache of the last computed business day, which every decision needs.
     cached_day: Mutex<Option<Arc<BusinessDay>>>,
 }
 
-/// Begin and end of an interval; the end may be on the next date.
+/// Intervals of opening hours; the end of one may be on the next date.
 type Hours = Vec<(Time, Time)>;
 
 /// Weekly opening hours of a queue.
@@ -33,7 +33,7 @@ pub struct WeekHours {
     dates: DateHours,
 }
 
-/// Hours of certain dates, whatever day of the week they are: a holiday, a long evening.
+/// Hours of certain dates instead of the weekly ones: a holiday, a long evening.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DateHours(Vec<(Date, Date, Hours)>);
 
@@ -52,40 +52,45 @@ pub enum HoursError {
 }
 
 impl Calendar {
-    /// A calendar without opening hours. The business day begins at `day_starts_at` o'clock, 0 to
-    /// 23, in the zone's own time.
+    /// Creates a calendar without opening hours. The business day begins at `day_starts_at`
+    /// o'clock, 0 to 23, in the zone's own time.
     pub fn new(zone: TimeZone, day_starts_at: i8) -> Self {
-        let (hours, dates) = (BTreeMap::new(), DateHours::default());
-        Calendar { zone, day_starts_at, hours, dates, cached_day: Mutex::default() }
+        Calendar {
+            zone,
+            day_starts_at,
+            hours: BTreeMap::new(),
+            dates: DateHours::default(),
+            cached_day: Mutex::default(),
+        }
     }
 
-    /// The same with opening hours for some queues.
+    /// Returns the calendar with opening hours for some queues.
     #[must_use]
     pub fn with_hours(self, hours: BTreeMap<QueueId, WeekHours>) -> Self {
         Calendar { hours, ..self }
     }
 
-    /// The same with dates on which every queue of [`Calendar::with_hours`] has these hours, unless
-    /// it names the date itself.
+    /// Returns the calendar with dates on which every queue of [`Calendar::with_hours`] has these
+    /// hours, unless it names the date itself.
     #[must_use]
     pub fn with_dates(self, dates: DateHours) -> Self {
         Calendar { dates, ..self }
     }
 
-    /// The time zone.
+    /// Returns the time zone.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// An instant, and the business day it falls in: the local date, of the day before until the
-    /// hour at which the day begins.
+    /// Returns the decision input of an instant, with its business day: the local date, or the date
+    /// before until the hour at which the day begins.
     pub fn at(&self, unix_ms: i64) -> DecisionInput {
         let at = Timestamp(unix_ms);
-        let mut last = self.cached_day.lock();
-        let known = last.as_ref().filter(|day| day.interval.from <= at && at < day.interval.to);
-        let today = match known {
+        let mut cached = self.cached_day.lock();
+        let valid = cached.as_ref().filter(|day| day.interval.from <= at && at < day.interval.to);
+        let today = match valid {
             Some(today) => today.clone(),
-            None => last.insert(Arc::new(self.business_day(unix_ms))).clone(),
+            None => cached.insert(Arc::new(self.business_day(unix_ms))).clone(),
         };
         DecisionInput::new(at, today)
     }
@@ -99,14 +104,14 @@ impl Calendar {
             from = self.day_start(date);
         }
         let to = self.day_start(date.tomorrow().unwrap_or(date));
-        let lasts = Interval { from, to };
+        let interval = Interval { from, to };
         let hours = self.hours.iter().filter_map(|(queue, hours)| {
-            let own = hours.dates.hours_on(date).or_else(|| self.dates.hours_on(date));
+            let special = hours.dates.hours_on(date).or_else(|| self.dates.hours_on(date));
             let weekday = date.weekday().to_monday_zero_offset() as usize;
-            let of_day = own.or_else(|| hours.week.as_ref().map(|week| &week[weekday]))?;
-            Some((queue.clone(), self.open_intervals(of_day, date, lasts)))
+            let intervals = special.or_else(|| hours.week.as_ref().map(|week| &week[weekday]))?;
+            Some((queue.clone(), self.open_intervals(intervals, date, interval)))
         });
-        BusinessDay { day: Day(days_since_1970(date)), interval: lasts, hours: hours.collect() }
+        BusinessDay { day: Day(days_since_1970(date)), interval, hours: hours.collect() }
     }
 
     /// Returns the instant at which the business day of a date begins.
@@ -114,26 +119,30 @@ impl Calendar {
         self.local_instant(date, Time::constant(self.day_starts_at, 0, 0, 0))
     }
 
-    /// A local time as an instant. A time that a change of the clocks leaves out is as much later,
-    /// one that comes twice is the first of the two.
+    /// Converts a local time to an instant. A time that a change of the clocks skips is as much
+    /// later; of a time that occurs twice it is the first.
     fn local_instant(&self, date: Date, time: Time) -> Timestamp {
         let zoned = self.zone.to_ambiguous_zoned(date.to_datetime(time)).compatible();
         Timestamp(zoned.map_or(0, |zoned| zoned.timestamp().as_millisecond()))
     }
 
-    /// The opening hours of a business day, within it. What begins before the cut-over hour is of
-    /// the night after, and what ends before it began ends on the next date.
-    fn open_intervals(&self, of_day: &Hours, date: Date, lasts: Interval) -> Vec<Interval> {
+    /// Returns the opening hours of a business day as instants within it. An interval that begins
+    /// before the cut-over hour is in the night after, and one that ends before it begins ends on
+    /// the next date.
+    fn open_intervals(&self, hours: &Hours, date: Date, day: Interval) -> Vec<Interval> {
         let next = |date: Date| date.checked_add(1.day()).unwrap_or(date);
-        let laid = of_day.iter().map(|(from, to)| {
+        let intervals = hours.iter().map(|(from, to)| {
             let begins = if from.hour() < self.day_starts_at { next(date) } else { date };
             let ends = if to <= from { next(begins) } else { begins };
-            let (from, to) = (self.local_instant(begins, *from), self.local_instant(ends, *to));
-            Interval { from: from.max(lasts.from), to: to.min(lasts.to) }
+            Interval {
+                from: self.local_instant(begins, *from).max(day.from),
+                to: self.local_instant(ends, *to).min(day.to),
+            }
         });
-        let mut laid: Vec<_> = laid.filter(|interval| interval.from < interval.to).collect();
-        laid.sort_by_key(|interval| interval.from);
-        laid
+        let mut intervals: Vec<_> =
+            intervals.filter(|interval| interval.from < interval.to).collect();
+        intervals.sort_by_key(|interval| interval.from);
+        intervals
     }
 }
 
@@ -143,7 +152,7 @@ pub(crate) fn days_since_1970(date: Date) -> i32 {
     (day(date) - day(jiff::civil::date(1970, 1, 1))) as i32
 }
 
-/// The date so many days after 1970-01-01.
+/// Date that is a number of days after 1970-01-01.
 pub(crate) fn date_from_days(day: i32) -> Date {
     jiff::civil::date(1970, 1, 1).saturating_add(i64::from(day).days())
 }
@@ -167,8 +176,9 @@ impl WeekHours {
         let mut week: [Hours; 7] = Default::default();
         for line in lines {
             let mut words: Vec<_> = line.split_whitespace().collect();
-            let named = words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
-            let days = if named { parse_days(words.remove(0))? } else { (0..7).collect() };
+            let has_days =
+                words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
+            let days = if has_days { parse_days(words.remove(0))? } else { (0..7).collect() };
             if words.is_empty() {
                 return Err(HoursError::Malformed(format!("{line:?} says no hours")));
             }
@@ -198,10 +208,9 @@ impl WeekHours {
 }
 
 impl DateHours {
-    /// The same of certain dates.
+    /// Checks that the hours lie within the business days, where days begin at this hour.
     pub fn check_within_days(&self, day_starts_at: i8) -> Result<(), HoursError> {
-        let mut all = self.0.iter();
-        all.try_for_each(|(first, _, hours)| {
+        self.0.iter().try_for_each(|(first, _, hours)| {
             check_within_day(hours, &first.to_string(), day_starts_at)
         })
     }
@@ -212,13 +221,14 @@ impl DateHours {
         for line in lines {
             let mut words = line.split_whitespace();
             let days = words.next().unwrap_or_default();
-            let (first, last) = days.split_once("..").unwrap_or((days, days));
+            let (first_text, last_text) = days.split_once("..").unwrap_or((days, days));
             let date = |text: &str| {
-                let bad =
+                let malformed =
                     || HoursError::Malformed(format!("{text:?} is no date, such as 2027-02-06"));
-                Date::strptime("%Y-%m-%d", text).map_err(|_| bad())
+                Date::strptime("%Y-%m-%d", text).map_err(|_| malformed())
             };
-            let (first, last) = (date(first)?, date(last)?);
+            let first = date(first_text)?;
+            let last = date(last_text)?;
             if last < first {
                 return Err(HoursError::Malformed(format!("{days} ends before it begins")));
             }
@@ -242,64 +252,66 @@ impl DateHours {
     }
 
     fn hours_on(&self, date: Date) -> Option<&Hours> {
-        let of = |(first, last, _): &&(Date, Date, Hours)| (*first..=*last).contains(&date);
-        self.0.iter().find(of).map(|(_, _, hours)| hours)
+        let includes = |(first, last, _): &&(Date, Date, Hours)| (*first..=*last).contains(&date);
+        self.0.iter().find(includes).map(|(_, _, hours)| hours)
     }
 }
 
-fn check_within_day(hours: &Hours, of: &str, day_starts_at: i8) -> Result<(), HoursError> {
+fn check_within_day(hours: &Hours, day: &str, day_starts_at: i8) -> Result<(), HoursError> {
     const DAY: i32 = 24 * 60;
     let minute = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
     let begins = i32::from(day_starts_at) * 60;
     // Minutes since the business day began.
-    let laid = hours.iter().map(|(from, to)| {
+    let spans = hours.iter().map(|(from, to)| {
         let since = (minute(*from) - begins).rem_euclid(DAY);
         (since, since + (minute(*to) - minute(*from) - 1).rem_euclid(DAY) + 1)
     });
-    let mut laid: Vec<_> = laid.collect();
-    laid.sort_unstable();
-    if laid.iter().any(|(_, to)| *to > DAY) {
-        let what = format!("hours of {of} go on after {day_starts_at} o'clock, when the day ends");
-        return Err(HoursError::CrossesDayStart(what));
+    let mut spans: Vec<_> = spans.collect();
+    spans.sort_unstable();
+    if spans.iter().any(|(_, to)| *to > DAY) {
+        let message =
+            format!("hours of {day} go on after {day_starts_at} o'clock, when the day ends");
+        return Err(HoursError::CrossesDayStart(message));
     }
-    if laid.windows(2).any(|two| two[0].1 > two[1].0) {
-        Err(HoursError::Overlap(format!("hours of {of} overlap")))
+    if spans.windows(2).any(|pair| pair[0].1 > pair[1].0) {
+        Err(HoursError::Overlap(format!("hours of {day} overlap")))
     } else {
         Ok(())
     }
 }
 
-fn sort_and_check(intervals: &mut Hours, of: &str) -> Result<(), HoursError> {
+fn sort_and_check(intervals: &mut Hours, day: &str) -> Result<(), HoursError> {
     intervals.sort();
-    let overlap = intervals.windows(2).any(|two| two[0].1 > two[1].0 || two[0].1 <= two[0].0);
-    if overlap { Err(HoursError::Overlap(format!("hours of {of} overlap"))) } else { Ok(()) }
+    let overlap = intervals.windows(2).any(|pair| pair[0].1 > pair[1].0 || pair[0].1 <= pair[0].0);
+    if overlap { Err(HoursError::Overlap(format!("hours of {day} overlap"))) } else { Ok(()) }
 }
 
-/// `mon`, `mon-fri`, `sat-mon`.
+/// Parses days of the week: `mon`, `mon-fri`, `sat-mon`.
 fn parse_days(word: &str) -> Result<Vec<usize>, HoursError> {
     let day = |name: &str| {
-        let place = WEEKDAYS.iter().position(|known| *known == name.to_ascii_lowercase());
-        place.ok_or_else(|| {
+        let index = WEEKDAYS.iter().position(|weekday| *weekday == name.to_ascii_lowercase());
+        index.ok_or_else(|| {
             HoursError::Malformed(format!("{name:?} is no day: use {}", WEEKDAYS.join(", ")))
         })
     };
-    let (first, last) = word.split_once('-').unwrap_or((word, word));
-    let (first, last) = (day(first)?, day(last)?);
+    let (first_name, last_name) = word.split_once('-').unwrap_or((word, word));
+    let first = day(first_name)?;
+    let last = day(last_name)?;
     let count = (last + 7 - first) % 7 + 1;
     Ok((0..count).map(|step| (first + step) % 7).collect())
 }
 
-/// `09:00-12:00`; `24:00` is midnight.
+/// Parses an interval: `09:00-12:00`; `24:00` is midnight.
 fn parse_interval(word: &str) -> Result<(Time, Time), HoursError> {
-    let bad =
+    let malformed =
         || HoursError::Malformed(format!("{word:?} is not from when to when, as in 09:00-17:30"));
     let time = |text: &str| {
         let text = if text == "24:00" { "00:00" } else { text };
-        Time::strptime("%H:%M", text).map_err(|_| bad())
+        Time::strptime("%H:%M", text).map_err(|_| malformed())
     };
-    let (from, to) = word.split_once('-').ok_or_else(bad)?;
+    let (from, to) = word.split_once('-').ok_or_else(malformed)?;
     match (time(from)?, time(to)?) {
-        (from, to) if from == to => Err(bad()),
+        (from, to) if from == to => Err(malformed()),
         interval => Ok(interval),
     }
 }
@@ -322,8 +334,8 @@ mod tests {
         calendar(zone, 4, &[]).at(ms(instant)).day().0
     }
 
-    /// The opening hours of the day an instant falls in, as instants.
-    fn open(calendar: &Calendar, instant: &str) -> Vec<(String, String)> {
+    /// Opening hours of the business day of an instant.
+    fn open_hours(calendar: &Calendar, instant: &str) -> Vec<(String, String)> {
         let text = |at: Timestamp| Instant::from_millisecond(at.0).unwrap().to_string();
         let today = calendar.at(ms(instant)).today;
         today.hours[&QueueId::new("a")].iter().map(|i| (text(i.from), text(i.to))).collect()
@@ -339,16 +351,23 @@ mod tests {
         let dates = DateHours::parse(["2026-12-30..2027-01-02 closed"]).unwrap();
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
         let calendar = Calendar::new(zone, 4).with_hours(hours).with_dates(dates);
-        let of = |date: &str, queue: &str| {
+        let intervals = |date: &str, queue: &str| {
             let today = calendar.at(ms(&format!("{date}T04:00:00Z"))).today;
             today.hours.get(&QueueId::new(queue)).map(Vec::len)
         };
         // A Tuesday, and then a holiday.
-        assert_eq!((of("2026-12-29", "a"), of("2026-12-29", "b")), (Some(1), None));
-        assert_eq!((of("2026-12-30", "a"), of("2026-12-30", "b")), (Some(0), Some(0)));
-        let long = open(&calendar, "2026-12-31T04:00:00Z");
+        assert_eq!((intervals("2026-12-29", "a"), intervals("2026-12-29", "b")), (Some(1), None));
+        assert_eq!(
+            (intervals("2026-12-30", "a"), intervals("2026-12-30", "b")),
+            (Some(0), Some(0))
+        );
+        let long = open_hours(&calendar, "2026-12-31T04:00:00Z");
         assert_eq!(long, [("2026-12-31T02:00:00Z".to_owned(), "2026-12-31T03:00:00Z".to_owned())]);
-        assert_eq!((of("2027-01-03", "a"), of("2027-01-03", "b")), (Some(0), None), "a Sunday");
+        assert_eq!(
+            (intervals("2027-01-03", "a"), intervals("2027-01-03", "b")),
+            (Some(0), None),
+            "a Sunday"
+        );
         for bad in [
             "2027-02-30 closed",
             "2027-02-12..2027-02-06 closed",
@@ -397,11 +416,11 @@ mod tests {
     fn hours_are_local_before_and_after_the_clocks_change() {
         let calendar = calendar("Europe/Berlin", 4, &["09:00-17:30"]);
         assert_eq!(
-            open(&calendar, "2026-03-28T10:00:00Z"),
+            open_hours(&calendar, "2026-03-28T10:00:00Z"),
             [("2026-03-28T08:00:00Z".to_owned(), "2026-03-28T16:30:00Z".to_owned())]
         );
         assert_eq!(
-            open(&calendar, "2026-03-30T10:00:00Z"),
+            open_hours(&calendar, "2026-03-30T10:00:00Z"),
             [("2026-03-30T07:00:00Z".to_owned(), "2026-03-30T15:30:00Z".to_owned())]
         );
     }
@@ -412,13 +431,13 @@ mod tests {
         let calendar = calendar("Asia/Shanghai", 4, &lines);
         let friday = [("2026-11-20T10:00:00Z".to_owned(), "2026-11-20T18:00:00Z".to_owned())];
         // Friday noon, and Saturday at one in the night.
-        assert_eq!(open(&calendar, "2026-11-20T04:00:00Z"), friday);
-        assert_eq!(open(&calendar, "2026-11-20T17:00:00Z"), friday);
+        assert_eq!(open_hours(&calendar, "2026-11-20T04:00:00Z"), friday);
+        assert_eq!(open_hours(&calendar, "2026-11-20T17:00:00Z"), friday);
         assert_eq!(
-            open(&calendar, "2026-11-21T04:00:00Z"),
+            open_hours(&calendar, "2026-11-21T04:00:00Z"),
             [("2026-11-21T12:00:00Z".to_owned(), "2026-11-21T16:00:00Z".to_owned())]
         );
-        assert_eq!(open(&calendar, "2026-11-22T04:00:00Z"), []);
+        assert_eq!(open_hours(&calendar, "2026-11-22T04:00:00Z"), []);
     }
 
     #[test]
@@ -426,7 +445,7 @@ mod tests {
         let calendar = calendar("Asia/Shanghai", 4, &["fri 01:00-05:00"]);
         // It ends with the day.
         assert_eq!(
-            open(&calendar, "2026-11-20T04:00:00Z"),
+            open_hours(&calendar, "2026-11-20T04:00:00Z"),
             [("2026-11-20T17:00:00Z".to_owned(), "2026-11-20T20:00:00Z".to_owned())]
         );
     }

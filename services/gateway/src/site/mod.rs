@@ -4,7 +4,7 @@ pub mod calendar;
 
 use calendar::Calendar;
 use paihao_contracts::commit::SiteFacts;
-use paihao_domain::{QueueId, Rules};
+use paihao_domain::{CounterId, QueueId, Rules};
 use paihao_ledger::Subject;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub struct SiteSettings {
 }
 
 impl SiteSettings {
-    /// Creates a site with the usual sentences and replies.
+    /// Creates a site with the default sentences and replies.
     pub fn new(
         facts: SiteFacts,
         subject: Subject,
@@ -39,9 +39,15 @@ impl SiteSettings {
         let announcements = BTreeMap::new();
         SiteSettings { facts, subject, rules, calendar, announcements, joined_reply: None }
     }
+
+    /// Name of a counter, or nothing if the site has no such counter now.
+    pub fn counter_name(&self, counter: &CounterId) -> &str {
+        self.rules.counters.get(counter).map_or("", |rules| &rules.name)
+    }
 }
 
-/// What a board says of a queue's calls, with `{number}`, `{counter}` and `{queue}` in it.
+/// Sentences of a board for the calls of a queue, with `{number}`, `{counter}` and `{queue}` in
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Announcement {
     /// In Chinese; the usual sentence if `None`.

@@ -1,4 +1,4 @@
-//! API keys of programs: made and revoked by managers.
+//! API keys of programs, created and revoked by managers.
 
 use super::members::{AccessScope, MAX_BODY_BYTES, SCOPE_REFUSALS, validate_name};
 use crate::http::access::{Authorized, Manager};
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 pub(super) fn routes() -> Routes {
-    let lost = &[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
+    let ledger_refusals = &[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
     Routes::new()
         .post(
             "/api/v1/keys",
@@ -29,7 +29,7 @@ pub(super) fn routes() -> Routes {
             endpoint("make_key", "Makes a key for a program, which is shown once")
                 .json_body::<CreateApiKeyRequest>()
                 .single_use_idempotency_key()
-                .refuses(lost)
+                .refuses(ledger_refusals)
                 .refuses(&SCOPE_REFUSALS),
         )
         .delete(
@@ -38,12 +38,12 @@ pub(super) fn routes() -> Routes {
             endpoint("revoke_key", "Revokes a program's key")
                 .without_idempotency_key("what is revoked stays so")
                 .responds_no_content()
-                .refuses(lost)
+                .refuses(ledger_refusals)
                 .refuses(&[&refusals::UNKNOWN_KEY, &refusals::NOT_YOUR_SITE]),
         )
 }
 
-/// A key that a program is to have.
+/// API key to create.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateApiKeyRequest {
@@ -53,11 +53,11 @@ struct CreateApiKeyRequest {
     counters: BTreeSet<String>,
 }
 
-/// A key that was just made.
+/// Created API key, with its secret.
 #[derive(Serialize, JsonSchema)]
 struct CreatedApiKey {
     id: String,
-    /// Told this once.
+    /// Secret, which no other response contains.
     key: String,
 }
 
@@ -78,18 +78,18 @@ async fn create_key(
     let roster = state.roster.loaded().await?;
     let tag = idempotency_key.map(|key| roster.tag("key", &[&principal.name, key]));
     let id = match tag {
-        // The same idempotency key, at any replica and at any time, is the same id.
+        // One idempotency key gives one id, at any replica and at any time.
         Some(tag) => format!("k_{}", &tag.ok_or(&refusals::LEDGER_UNAVAILABLE)?[..12]),
         None => super::members::new_id("k_"),
     };
     let key = format!("{PROGRAM_KEY_PREFIX}{}", entropy::token(24));
     let hash = hex::encode(Sha256::digest(&key));
-    let made = ApiKey { id: id.clone(), name, hash, sites, counters };
+    let api_key = ApiKey { id: id.clone(), name, hash, sites, counters };
     let event = |roster: &Roster| {
         if roster.is_key_id_issued(&id) {
             Err(Problem::new(&refusals::KEY_MADE_BEFORE).with_detail(id.clone()))
         } else {
-            Ok(Some(StaffEvent::KeyMade { key: made.clone() }))
+            Ok(Some(StaffEvent::KeyMade { key: api_key.clone() }))
         }
     };
     state.roster.update(&principal.name, event).await?;
@@ -104,11 +104,8 @@ async fn revoke_key(
 ) -> Result<Response, Problem> {
     let revoked = |roster: &Roster| {
         let key = roster.keys().find(|key| key.id == id).ok_or(&refusals::UNKNOWN_KEY)?;
-        if principal.scope().covers(&key.sites.clone().into()) {
-            Ok(Some(StaffEvent::KeyRevoked { id: id.clone() }))
-        } else {
-            Err(Problem::new(&refusals::NOT_YOUR_SITE))
-        }
+        principal.authorize_scope(&key.sites.clone().into())?;
+        Ok::<_, Problem>(Some(StaffEvent::KeyRevoked { id: id.clone() }))
     };
     state.roster.update(&principal.name, revoked).await?;
     tracing::info!(staff = &*principal.name, key = id, "API key revoked");

@@ -38,21 +38,20 @@ struct SiteAtQuery {
 async fn show(
     State(state): State<AppState>,
     SiteAccess { settings, .. }: SiteAccess<AnyRole>,
-    ApiQuery(when): ApiQuery<SiteAtQuery>,
+    ApiQuery(query): ApiQuery<SiteAtQuery>,
 ) -> Result<Json<RenderedBoard>, Problem> {
-    let at = parse_instant(&when.time, &settings.calendar).ok_or_else(|| {
-        malformed(
-            "time: use 2026-11-23T10:42:00+08:00, or 2026-11-23T10:42 by the site's clocks"
-                .to_owned(),
+    let at = parse_instant(&query.time, &settings.calendar).ok_or_else(|| {
+        refusals::malformed(
+            "time: use 2026-11-23T10:42:00+08:00, or 2026-11-23T10:42 by the site's clocks",
         )
     })?;
-    let view = state.point_in_time.snapshot_at(&settings, at, state.clock.now_ms()).await?;
-    Ok(Json(board::past_board(&settings, view, at)))
+    let snapshot = state.point_in_time.snapshot_at(&settings, at, state.clock.now_ms()).await?;
+    Ok(Json(board::past_board(&settings, snapshot, at)))
 }
 
-/// Unix milliseconds; without an offset the site's own time is meant.
+/// Parses an instant into Unix milliseconds; without an offset it is in the site's time zone.
 pub(super) fn parse_instant(text: &str, calendar: &Calendar) -> Option<i64> {
-    // A plus sign in a query is a space, as nobody remembers who writes an address by hand.
+    // A plus sign in a query means a space, which people who type an address do not escape.
     let text = text.trim().replace(' ', "+");
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant.as_millisecond());
@@ -61,15 +60,11 @@ pub(super) fn parse_instant(text: &str, calendar: &Calendar) -> Option<i64> {
     Some(local.timestamp().as_millisecond())
 }
 
-fn malformed(detail: String) -> Problem {
-    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail)
-}
-
 impl From<ReplayError> for Problem {
-    fn from(untold: ReplayError) -> Self {
-        match untold {
+    fn from(error: ReplayError) -> Self {
+        match error {
             ReplayError::Gone => Problem::new(&refusals::PAST_GONE),
-            ReplayError::Future => malformed("time: it has not come yet".to_owned()),
+            ReplayError::Future => refusals::malformed("time: it has not come yet"),
             ReplayError::NewerVersion => Problem::new(&refusals::NEWER_LEDGER),
             ReplayError::Unavailable => Problem::new(&refusals::LEDGER_UNAVAILABLE),
         }

@@ -1,20 +1,22 @@
-//! Console of a site for its staff: every ticket that can still be acted on,
-//! and the actions that are possible. No openid, as everywhere.
+//! Console of a site for its staff: every ticket that can still be acted on, and the actions that
+//! are possible, without openids.
 
 use crate::engine::SiteSnapshot;
 use crate::http::access::{AnyRole, SiteAccess};
-use crate::http::board::{availability_name, counter_state_name, discard_past_day};
+use crate::http::board::{
+    availability_name, counter_state_name, discard_past_day, queue_state_name,
+};
+use crate::http::event_stream::stream_until_revoked;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
+use axum::response::Response;
 use paihao_domain::{
-    Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, QueueState, Role, Site,
-    Ticket, TicketId, TicketState,
+    Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, Role, Site, Ticket,
+    TicketId, TicketState,
 };
 use paihao_http_api::sse;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -23,10 +25,10 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-/// Tickets that are listed of each line; how many there are is always exact.
+/// Largest number of waiting tickets that are listed of a queue; the count is always exact.
 const MAX_LISTED_TICKETS_PER_QUEUE: usize = 200;
 
-/// Ends that can be taken back and are listed, the latest first.
+/// Largest number of listed ends that can be undone, the latest first.
 const MAX_LISTED_ENDS: usize = 20;
 
 pub(super) fn routes() -> Routes {
@@ -62,7 +64,7 @@ impl JsonSchema for RenderedConsole {
     }
 }
 
-/// A site for those who work there.
+/// Site, for its staff.
 #[derive(Serialize, JsonSchema)]
 struct ConsoleView<'a> {
     site: &'a str,
@@ -77,7 +79,7 @@ struct ConsoleView<'a> {
     counters: Vec<ConsoleCounterView<'a>>,
     calls: Vec<ConsoleCallView<'a>>,
     tickets: Vec<ConsoleTicketView<'a>>,
-    /// Tickets that have ended and may be what they were before, the latest end first.
+    /// Ended tickets whose end can be undone, the latest end first.
     ended: Vec<ConsoleEndedTicketView<'a>>,
 }
 
@@ -86,14 +88,14 @@ struct ConsoleView<'a> {
 struct ConsolePrincipalView<'a> {
     name: &'a str,
     role: &'static str,
-    /// True if they may open and close queues, and undo actions of others.
+    /// True if the principal may open and close queues, and undo actions of others.
     manages: bool,
-    /// Counters that they may open; any without it.
+    /// Counters that the principal may open; absent for any.
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<Vec<&'a str>>,
 }
 
-/// A queue, for those who work there.
+/// Queue, for the site's staff.
 #[derive(Serialize, JsonSchema)]
 struct ConsoleQueueView<'a> {
     id: &'a str,
@@ -101,7 +103,7 @@ struct ConsoleQueueView<'a> {
     prefix: &'a str,
     /// State of the queue for those who would join it.
     state: &'static str,
-    /// State that staff or the owner set, whatever the hour.
+    /// State that staff or the owner set, regardless of the opening hours.
     set: &'static str,
     waiting_count: usize,
     held_count: usize,
@@ -114,7 +116,7 @@ struct ConsoleQueueView<'a> {
     minutes: Option<[u32; 2]>,
 }
 
-/// A counter, for those who work there.
+/// Counter, for the site's staff.
 #[derive(Serialize, JsonSchema)]
 struct ConsoleCounterView<'a> {
     id: &'a str,
@@ -124,14 +126,14 @@ struct ConsoleCounterView<'a> {
     /// Member who is at the counter.
     #[serde(skip_serializing_if = "Option::is_none")]
     login: Option<String>,
-    /// The number of whom it has called or serves.
+    /// Number of the ticket that is called or served.
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<String>,
     /// Calls today.
     calls: u32,
 }
 
-/// A call of a moment ago.
+/// Recent call.
 #[derive(Serialize, JsonSchema)]
 struct ConsoleCallView<'a> {
     number: String,
@@ -141,30 +143,30 @@ struct ConsoleCallView<'a> {
     call: u32,
 }
 
-/// A ticket with which something may still be done.
+/// Ticket that can still be acted on.
 #[derive(Serialize, JsonSchema)]
 struct ConsoleTicketView<'a> {
-    /// The how-manieth of the day.
+    /// Serial number of the ticket on its business day.
     serial: u32,
     number: String,
     queue: &'a str,
     state: &'static str,
-    /// The priority class, where it is not the ordinary one.
+    /// Priority class, unless it is the ordinary one.
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<u8>,
     taken_at: i64,
-    /// Since when it is in this state.
+    /// Time at which it entered this state.
     since: i64,
-    /// Quoted wait at joining, while it is still valid: not after the ticket was missed, let
-    /// others pass, nor after a transfer.
+    /// Quoted wait at joining; absent after the ticket was missed, let others pass or was
+    /// transferred, which voids the quote.
     #[serde(skip_serializing_if = "Option::is_none")]
     told: Option<QuotedWaitView>,
     calls: u32,
     misses: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     counter: Option<&'a str>,
-    /// Of a called one, until when they are expected; of a missed one, until when they may return;
-    /// of a held one, when it ends by itself.
+    /// Deadline: of a called ticket for its holder to come, of a missed one for its return, of a
+    /// held one for the end of the hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,15 +180,15 @@ struct ConsoleTicketView<'a> {
     /// Delivery status of the last message to the holder.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<ConsoleMessageView>,
-    /// From when they may be called again, if they may.
+    /// Earliest time of another call; absent if there may be none.
     #[serde(skip_serializing_if = "Option::is_none")]
     recall_from: Option<i64>,
-    /// Until when the call may be taken back.
+    /// Time until which the call can be put back.
     #[serde(skip_serializing_if = "Option::is_none")]
     put_back_until: Option<i64>,
 }
 
-/// A message and how far it has come.
+/// Message, with its delivery status.
 #[derive(Serialize, JsonSchema)]
 struct ConsoleMessageView {
     notice: String,
@@ -199,7 +201,7 @@ struct ConsoleMessageView {
 #[derive(Serialize, JsonSchema)]
 struct QuotedWaitView {
     minutes: [u32; 2],
-    /// The instant of the upper bound: what was promised.
+    /// Time of the upper bound, which was promised.
     by: i64,
 }
 
@@ -208,12 +210,12 @@ struct QuotedWaitView {
 struct ConsoleHoldView<'a> {
     why: &'static str,
     reason: &'a str,
-    /// Only this counter goes on with it.
+    /// Only counter that resumes it, if it is bound to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     counter: Option<&'a str>,
 }
 
-/// An end that may be taken back.
+/// Ended ticket whose end can be undone.
 #[derive(Serialize, JsonSchema)]
 struct ConsoleEndedTicketView<'a> {
     number: String,
@@ -228,7 +230,7 @@ struct ConsoleEndedTicketView<'a> {
     /// Time until which the principal may undo it; the end of the day without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
-    /// True if the principal of the request did it.
+    /// True if the principal of the request ended it.
     own: bool,
 }
 
@@ -236,44 +238,56 @@ async fn show(
     State(state): State<AppState>,
     SiteAccess { principal, site, settings, .. }: SiteAccess<AnyRole>,
 ) -> Result<Json<RenderedConsole>, Problem> {
-    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let now = state.engine.decision_input(&settings, state.clock.now_ms());
-    let view = discard_past_day(&now, view);
-    let messages = last_messages(&state, &site, &view);
-    let seen =
-        serde_json::to_value(console_view(&settings, &view, &now, &principal.actor, &messages));
-    Ok(Json(RenderedConsole(seen.expect("string keys only"))))
+    let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let console = render_console(&state, &settings, snapshot, &principal.actor, |view| {
+        serde_json::to_value(view)
+    });
+    Ok(Json(RenderedConsole(console)))
 }
 
 async fn events(
     State(state): State<AppState>,
     SiteAccess { principal, site, .. }: SiteAccess<AnyRole>,
 ) -> Result<Response, Problem> {
-    let out = principal.clone().until_revoked(state.clone());
-    let views = state.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let (news, stop) = (state.delivery_status.watch(&site), state.stop.clone());
-    let draw = move |view| {
-        let book = state.engine.settings(&site)?;
-        let now = state.engine.decision_input(&book, state.clock.now_ms());
-        let view = discard_past_day(&now, view);
-        let messages = last_messages(&state, &site, &view);
-        let drawn =
-            serde_json::to_string(&console_view(&book, &view, &now, &principal.actor, &messages));
-        Some(drawn.expect("string keys only").into())
+    let snapshots = state.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let delivery_changes = state.delivery_status.watch(&site);
+    let actor = principal.actor.clone();
+    let render_state = state.clone();
+    let render = move |snapshot| {
+        let settings = render_state.engine.settings(&site)?;
+        let console = render_console(&render_state, &settings, snapshot, &actor, |view| {
+            serde_json::to_string(view)
+        });
+        Some(console.into())
     };
-    let events = sse::render_on_change("desk", views, Some(news), draw).take_until(Box::pin(out));
-    Ok(sse::event_stream(Box::pin(events), &stop).into_response())
+    let events = sse::render_on_change("desk", snapshots, Some(delivery_changes), render);
+    Ok(stream_until_revoked(events, principal, &state))
 }
 
-/// The last message to the holder of each ticket, where there is one.
+/// Serializes the console of a site for one principal, in the state of the snapshot.
+fn render_console<T>(
+    state: &AppState,
+    settings: &SiteSettings,
+    snapshot: SiteSnapshot,
+    principal: &Actor,
+    serialize: impl FnOnce(&ConsoleView<'_>) -> serde_json::Result<T>,
+) -> T {
+    let now = state.engine.decision_input(settings, state.clock.now_ms());
+    let snapshot = discard_past_day(&now, snapshot);
+    let messages = last_messages(state, &settings.facts.id, &snapshot);
+    let view = console_view(settings, &snapshot, &now, principal, &messages);
+    serialize(&view).expect("string keys only")
+}
+
+/// Lookup of the last message to the holder of a ticket.
 type LastMessageLookup<'a> = dyn Fn(TicketId) -> Option<ConsoleMessageView> + 'a;
 
 fn last_messages<'a>(
     state: &'a AppState,
     site: &'a str,
-    view: &SiteSnapshot,
+    snapshot: &SiteSnapshot,
 ) -> Box<LastMessageLookup<'a>> {
-    let day = view.site.day();
+    let day = snapshot.site.day();
     Box::new(move |ticket| {
         let last = state.delivery_status.for_ticket(site, day?.0, ticket).pop()?;
         Some(ConsoleMessageView { notice: last.notice, fate: last.stage.name(), since: last.since })
@@ -281,32 +295,33 @@ fn last_messages<'a>(
 }
 
 fn console_view<'a>(
-    book: &'a SiteSettings,
-    view: &'a SiteSnapshot,
+    settings: &'a SiteSettings,
+    snapshot: &'a SiteSnapshot,
     now: &DecisionInput,
     principal: &'a Actor,
     messages: &LastMessageLookup<'_>,
 ) -> ConsoleView<'a> {
-    let (site, rules) = (&view.site, &book.rules);
+    let site = &snapshot.site;
+    let rules = &settings.rules;
     let calls = site.recent_calls().map(|call| ConsoleCallView {
         number: call.number.to_string(),
         counter: call.counter.as_str().to_owned(),
-        counter_name: rules.counters.get(&call.counter).map_or("", |rules| &rules.name),
+        counter_name: settings.counter_name(&call.counter),
         called_at: call.at.0,
         call: call.call,
     });
     ConsoleView {
-        site: &book.facts.id,
-        name: &book.facts.name,
-        zone: &book.facts.zone,
+        site: &settings.facts.id,
+        name: &settings.facts.name,
+        zone: &settings.facts.zone,
         day: site.day().map(|day| day.0),
-        position: view.position.0,
+        position: snapshot.position.0,
         you: principal_view(principal),
-        queues: rules.queues.keys().map(|id| queue_view(book, site, id, now)).collect(),
-        counters: rules.counters.keys().map(|id| counter_view(book, site, id)).collect(),
+        queues: rules.queues.keys().map(|id| queue_view(settings, site, id, now)).collect(),
+        counters: rules.counters.keys().map(|id| counter_view(settings, site, id)).collect(),
         calls: calls.collect(),
-        tickets: ticket_views(book, site, messages),
-        ended: ended_ticket_views(book, site, now, principal),
+        tickets: ticket_views(settings, site, messages),
+        ended: ended_ticket_views(settings, site, now, principal),
     }
 }
 
@@ -332,39 +347,36 @@ fn principal_view(principal: &Actor) -> ConsolePrincipalView<'_> {
 }
 
 fn queue_view<'a>(
-    book: &'a SiteSettings,
+    settings: &'a SiteSettings,
     site: &Site,
     id: &'a QueueId,
     now: &DecisionInput,
 ) -> ConsoleQueueView<'a> {
-    let (line, rules) = (site.line(id), &book.rules.queues[id]);
-    let outlook = site.estimate(&book.rules, id, line.len() as u32, now);
+    let line = site.line(id);
+    let rules = &settings.rules.queues[id];
+    let estimate = site.estimate(&settings.rules, id, line.len() as u32, now);
     ConsoleQueueView {
         id: id.as_str(),
         name: &rules.name,
         prefix: &rules.prefix,
-        state: availability_name(site.availability(&book.rules, id, now)),
-        set: match site.queue_state(&book.rules, id) {
-            QueueState::Open => "open",
-            QueueState::Paused => "paused",
-            QueueState::Halted => "halted",
-            QueueState::Closed => "closed",
-        },
+        state: availability_name(site.availability(&settings.rules, id, now)),
+        set: queue_state_name(site.queue_state(&settings.rules, id)),
         waiting_count: line.len(),
         held_count: line.held(),
         missed_count: line.missed(),
         taken: line.taken(),
         out_of_order: line.out_of_order(),
-        minutes: outlook.map(|estimate| [estimate.low, estimate.high]),
+        minutes: estimate.map(|estimate| [estimate.low, estimate.high]),
     }
 }
 
 fn counter_view<'a>(
-    book: &'a SiteSettings,
+    settings: &'a SiteSettings,
     site: &Site,
     id: &'a CounterId,
 ) -> ConsoleCounterView<'a> {
-    let (counter, rules) = (site.counter(id), &book.rules.counters[id]);
+    let counter = site.counter(id);
+    let rules = &settings.rules.counters[id];
     let serving = counter.serving.and_then(|ticket| site.ticket(ticket));
     ConsoleCounterView {
         id: id.as_str(),
@@ -377,28 +389,30 @@ fn counter_view<'a>(
     }
 }
 
-/// The live ones: those that wait, in their order, queue by queue; then the others, oldest first.
+/// Views of the live tickets: those that wait, in their order, queue by queue; then the others,
+/// oldest first.
 fn ticket_views<'a>(
-    book: &'a SiteSettings,
+    settings: &'a SiteSettings,
     site: &'a Site,
     messages: &LastMessageLookup<'_>,
 ) -> Vec<ConsoleTicketView<'a>> {
     let mut tickets = Vec::new();
-    for id in book.rules.queues.keys() {
+    for id in settings.rules.queues.keys() {
         let line = site.line(id);
         let waiting = line
             .waiting()
             .take(MAX_LISTED_TICKETS_PER_QUEUE)
             .filter_map(|ticket| site.ticket(ticket));
-        tickets.extend(waiting.map(|waits| ticket_view(book, waits, messages)));
+        tickets.extend(waiting.map(|ticket| ticket_view(settings, ticket, messages)));
     }
-    let others = site.tickets().filter(|one| one.is_live() && one.state != TicketState::Waiting);
-    tickets.extend(others.map(|other| ticket_view(book, other, messages)));
+    let others =
+        site.tickets().filter(|other| other.is_live() && other.state != TicketState::Waiting);
+    tickets.extend(others.map(|other| ticket_view(settings, other, messages)));
     tickets
 }
 
 fn ticket_view<'a>(
-    book: &'a SiteSettings,
+    settings: &'a SiteSettings,
     ticket: &'a Ticket,
     messages: &LastMessageLookup<'_>,
 ) -> ConsoleTicketView<'a> {
@@ -411,8 +425,8 @@ fn ticket_view<'a>(
         TicketState::Done { at } | TicketState::Closed { at, .. } => (*at, None, None),
     };
     let counts = ticket.counts;
-    let holds_good = counts.misses == 0 && counts.let_pass == 0 && counts.hops == 0;
-    let told = ticket.quoted.estimate.filter(|_| holds_good).map(|estimate| QuotedWaitView {
+    let is_quote_valid = counts.misses == 0 && counts.let_pass == 0 && counts.hops == 0;
+    let quoted = ticket.quoted.estimate.filter(|_| is_quote_valid).map(|estimate| QuotedWaitView {
         minutes: [estimate.low, estimate.high],
         by: ticket.taken_at.plus_minutes(estimate.high).0,
     });
@@ -424,7 +438,7 @@ fn ticket_view<'a>(
         class: Some(ticket.rank.class).filter(|class| *class != ORDINARY_CLASS),
         taken_at: ticket.taken_at.0,
         since: since.0,
-        told,
+        told: quoted,
         calls: counts.calls,
         misses: counts.misses,
         counter: ticket.at_counter().map(CounterId::as_str),
@@ -442,35 +456,36 @@ fn ticket_view<'a>(
         party: Some(ticket.marks.party).filter(|party| *party > 0),
         wechat: ticket.person.is_some(),
         message: ticket.person.as_ref().and_then(|_| messages(ticket.id)),
-        recall_from: ticket.recall_allowed_from(&book.rules).map(|at| at.0),
+        recall_from: ticket.recall_allowed_from(&settings.rules).map(|at| at.0),
         put_back_until: ticket.put_back_allowed_until().map(|at| at.0),
     }
 }
 
 fn ended_ticket_views<'a>(
-    book: &SiteSettings,
+    settings: &SiteSettings,
     site: &'a Site,
     now: &DecisionInput,
     principal: &Actor,
 ) -> Vec<ConsoleEndedTicketView<'a>> {
     let by = principal.actor_ref();
-    let ends = site.tickets().filter_map(|ticket| Some((ticket, ticket.undo_point.as_deref()?)));
-    let mut ends: Vec<_> = ends.filter(|(ticket, _)| has_ended(ticket)).collect();
+    let undoable =
+        site.tickets().filter_map(|ticket| Some((ticket, ticket.undo_point.as_deref()?)));
+    let mut ends: Vec<_> = undoable.filter(|(ticket, _)| has_ended(ticket)).collect();
     ends.sort_unstable_by_key(|(ticket, before)| Reverse((before.at, ticket.id)));
-    let seen = ends.into_iter().filter_map(|(ticket, before)| {
-        let undoable = site.undo_option(&book.rules, principal, ticket, now)?;
+    let views = ends.into_iter().filter_map(|(ticket, before)| {
+        let option = site.undo_option(&settings.rules, principal, ticket, now)?;
         Some(ConsoleEndedTicketView {
             number: ticket.number.to_string(),
             queue: ticket.queue.as_str(),
             state: ticket.status().name(),
-            to: undoable.to.name(),
+            to: option.to.name(),
             counter: before.ticket.at_counter().map(CounterId::as_str),
-            at: undoable.since.0,
-            until: undoable.until.map(|until| until.0),
+            at: option.since.0,
+            until: option.until.map(|until| until.0),
             own: before.by.as_ref() == Some(&by),
         })
     });
-    seen.take(MAX_LISTED_ENDS).collect()
+    views.take(MAX_LISTED_ENDS).collect()
 }
 
 fn has_ended(ticket: &Ticket) -> bool {

@@ -137,7 +137,7 @@ async fn call_next(action: StaffAction<AnyRole, CounterId>) -> StaffActionRespon
 struct CallTicketRequest {
     /// The ticket's number.
     number: String,
-    /// Needed, unless it is one who was missed and came back.
+    /// Required, unless the ticket was missed and has returned.
     reason: Option<String>,
 }
 
@@ -151,7 +151,7 @@ async fn call(action: StaffAction<AnyRole, CounterId, CallTicketRequest>) -> Sta
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CurrentTicketRequest {
-    /// Whatever ticket is there, if left out.
+    /// Ticket number; any ticket at the counter, if left out.
     number: Option<String>,
 }
 
@@ -191,7 +191,7 @@ async fn miss(
 struct SuspendServiceRequest {
     /// Ticket number that the client shows at the counter.
     number: Option<String>,
-    /// Needed.
+    /// Reason, which is required.
     reason: Option<String>,
     /// True if only this counter resumes it.
     #[serde(default)]

@@ -25,7 +25,7 @@ const DEAD_LETTERS_PATH: &str = "/api/v1/dead-letters";
 const MAX_BODY_BYTES: usize = 4096;
 
 pub(super) fn routes() -> Routes {
-    let of_one = |id, summary| -> Operation {
+    let single_letter_operation = |id, summary| -> Operation {
         endpoint(id, summary)
             .without_idempotency_key(
                 "what was done once is done: a repeat is answered like the first",
@@ -46,7 +46,7 @@ pub(super) fn routes() -> Routes {
         .post(
             &format!("{DEAD_LETTERS_PATH}/{{letter}}/redrive"),
             redrive,
-            of_one(
+            single_letter_operation(
                 "redrive_letter",
                 "Redrives a dead letter, once; a notice that is stale by then is not sent",
             )
@@ -55,7 +55,10 @@ pub(super) fn routes() -> Routes {
         .post(
             &format!("{DEAD_LETTERS_PATH}/{{letter}}/drop"),
             discard,
-            of_one("drop_letter", "Drops a dead letter that nobody needs any more"),
+            single_letter_operation(
+                "drop_letter",
+                "Drops a dead letter that nobody needs any more",
+            ),
         )
         .post(
             &format!("{DEAD_LETTERS_PATH}/redrive"),
@@ -75,7 +78,7 @@ struct DeadLetterListQuery {
     site: Option<String>,
     /// Those of this reason only.
     reason: Option<String>,
-    /// Also those about query something was done.
+    /// True to list handled letters too.
     #[serde(default)]
     handled: bool,
     /// Those before this one: the `next` of a page.
@@ -95,7 +98,7 @@ struct DeadLetterPage {
     reasons: Vec<DeadLetterReasonCount>,
 }
 
-/// A reason, and how many wait for it to be mended.
+/// Number of unhandled letters of a reason.
 #[derive(Serialize, JsonSchema)]
 struct DeadLetterReasonCount {
     #[serde(flatten)]
@@ -107,27 +110,27 @@ struct DeadLetterReasonCount {
 /// Reason of a failure.
 #[derive(Serialize, JsonSchema)]
 struct DeadLetterReason {
-    /// Stable: WeChat's code by our name of it, or one of ours.
+    /// Stable name of the reason, for WeChat's codes too.
     reason: &'static str,
     /// Advice in Chinese.
     zh: &'static str,
-    /// The same in English.
+    /// Advice in English.
     en: &'static str,
 }
 
-/// One dead letter. It never says whom it was for.
+/// Dead letter, without its recipient.
 #[derive(Serialize, JsonSchema)]
 struct DeadLetterView {
     id: u64,
     #[serde(flatten)]
     reason: DeadLetterReason,
-    /// The whole of what was met.
+    /// Full text of the error.
     met: String,
-    /// Since when, in Unix milliseconds.
+    /// Time of the failure, in Unix milliseconds.
     at: i64,
-    /// For how long, in seconds.
+    /// Time since the failure, in seconds.
     age: u64,
-    /// The work queue or log it came from: `notices`, `webhooks`.
+    /// Work queue or log that it came from: `notices`, `webhooks`.
     origin: String,
     site: Option<String>,
     /// The kind of notice, or the type of event.
@@ -136,8 +139,7 @@ struct DeadLetterView {
     number: Option<String>,
     /// Number of requests to WeChat, if it is known.
     attempts: Option<u32>,
-    /// Until when it is worth saying, in Unix milliseconds: tried again after that it ends as
-    /// stale.
+    /// End of its validity, in Unix milliseconds: a letter that is redriven later ends as stale.
     valid_until: Option<i64>,
     /// True if it can be redriven.
     redrivable: bool,
@@ -162,16 +164,16 @@ async fn list(
     ApiQuery(query): ApiQuery<DeadLetterListQuery>,
 ) -> Result<Json<DeadLetterPage>, Problem> {
     let limit = pagination::limit::<AppState>(query.limit)?;
-    let open = visible_letters(&state, &principal, query.site.as_deref())?;
-    let reasons = count_by_reason(&open);
-    let fits = |letter: &&Arc<DeadLetter>| {
+    let visible = visible_letters(&state, &principal, query.site.as_deref())?;
+    let reasons = count_by_reason(&visible);
+    let matches_query = |letter: &&Arc<DeadLetter>| {
         query.reason.as_ref().is_none_or(|reason| letter.reason.name == reason)
             && (query.handled || letter.handled.is_none())
             && query.before.is_none_or(|before| letter.position < before)
     };
-    let fitting = open.iter().rev().filter(fits);
-    let (letters, next) = pagination::page(fitting, limit, |letter| letter.position);
-    let letters = letters.into_iter().map(|letter| letter_view(&state, letter)).collect();
+    let matching = visible.iter().rev().filter(matches_query);
+    let (page, next) = pagination::page(matching, limit, |letter| letter.position);
+    let letters = page.into_iter().map(|letter| letter_view(&state, letter)).collect();
     Ok(Json(DeadLetterPage { letters, next, reasons }))
 }
 
@@ -195,15 +197,16 @@ async fn handle(
     state: &AppState,
     principal: &Principal,
     id: &str,
-    wanted: RequestedAction,
+    action: RequestedAction,
 ) -> Result<Json<DeadLetterView>, Problem> {
-    let letter = id.parse().ok().and_then(|position| state.dead_letters.get(position));
+    let position = id.parse().ok();
+    let letter = position.and_then(|position| state.dead_letters.get(position));
     let letter = letter.ok_or(&refusals::UNKNOWN_LETTER)?;
     if !is_visible(principal, &letter) {
         return Err(Problem::new(&refusals::NOT_YOUR_SITE));
     }
-    let letter = state.dead_letter_handler.handle(&letter, wanted, &principal.name).await?;
-    Ok(Json(letter_view(state, &letter)))
+    let handled = state.dead_letter_handler.handle(&letter, action, &principal.name).await?;
+    Ok(Json(letter_view(state, &handled)))
 }
 
 /// Letters to redrive.
@@ -228,19 +231,19 @@ async fn redrive_all(
     Authorized { principal, .. }: Authorized<ManagerScope>,
     body: Body,
 ) -> Result<Json<RedriveDeadLettersResult>, Problem> {
-    let wanted: RedriveDeadLettersRequest =
+    let request: RedriveDeadLettersRequest =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let mut redriven = 0;
-    for letter in visible_letters(&state, &principal, wanted.site.as_deref())? {
-        let waits = letter.handled.is_none() && letter.subject.redrivable;
-        if !waits || letter.reason.name != wanted.reason {
+    for letter in visible_letters(&state, &principal, request.site.as_deref())? {
+        let is_redrivable = letter.handled.is_none() && letter.subject.redrivable;
+        if !is_redrivable || letter.reason.name != request.reason {
             continue;
         }
         let handled =
             state.dead_letter_handler.handle(&letter, RequestedAction::Redrive, &principal.name);
         match handled.await {
             Ok(_) => redriven += 1,
-            // Somebody else was faster.
+            // Another principal handled it first.
             Err(HandleError::AlreadyHandled) => {}
             Err(error) => return Err(error.into()),
         }
@@ -289,7 +292,7 @@ fn reason_view(letter: &DeadLetter) -> DeadLetterReason {
 }
 
 fn letter_view(state: &AppState, letter: &DeadLetter) -> DeadLetterView {
-    let about = &letter.subject;
+    let subject = &letter.subject;
     let age = (state.clock.now_ms() - letter.at).max(0) as u64 / 1000;
     let handled = letter.handled.as_ref().map(|handled| DeadLetterHandlingView {
         did: match handled.action {
@@ -306,12 +309,12 @@ fn letter_view(state: &AppState, letter: &DeadLetter) -> DeadLetterView {
         at: letter.at,
         age,
         origin: letter.origin.clone(),
-        site: about.site.clone(),
-        kind: about.kind.clone(),
-        number: about.number.clone(),
-        attempts: state.delivery_status.attempts(&about.key),
-        valid_until: about.valid_until,
-        redrivable: about.redrivable,
+        site: subject.site.clone(),
+        kind: subject.kind.clone(),
+        number: subject.number.clone(),
+        attempts: state.delivery_status.attempts(&subject.key),
+        valid_until: subject.valid_until,
+        redrivable: subject.redrivable,
         handled,
     }
 }

@@ -14,8 +14,8 @@ use paihao_contracts::settings_log::PermanentCode;
 use paihao_domain::QueueId;
 
 pub(super) fn routes() -> Routes {
-    let at = |what| format!("/api/v1/sites/{{site}}/queues/{{queue}}/{what}");
-    let door = |id, summary, content_type| {
+    let path = |file| format!("/api/v1/sites/{{site}}/queues/{{queue}}/{file}");
+    let image_operation = |id, summary, content_type| {
         endpoint(id, summary).responds_with(content_type).refuses(&QUEUE_REFUSALS).refuses(&[
             &refusals::WECHAT_UNAVAILABLE,
             &refusals::DOOR_CODE_PENDING,
@@ -26,19 +26,19 @@ pub(super) fn routes() -> Routes {
     };
     Routes::new()
         .get(
-            &at("door.svg"),
-            async |door, path| code_image(door, path, QrFormat::Svg).await,
-            door("door_svg", "Draws the queue's permanent code as SVG", "image/svg+xml"),
+            &path("door.svg"),
+            async |state, path| code_image(state, path, QrFormat::Svg).await,
+            image_operation("door_svg", "Draws the queue's permanent code as SVG", "image/svg+xml"),
         )
         .get(
-            &at("door.png"),
-            async |door, path| code_image(door, path, QrFormat::Png).await,
-            door("door_png", "Draws the queue's permanent code as PNG", "image/png"),
+            &path("door.png"),
+            async |state, path| code_image(state, path, QrFormat::Png).await,
+            image_operation("door_png", "Draws the queue's permanent code as PNG", "image/png"),
         )
         .get(
-            &at("door.jpg"),
-            async |door, path| code_image(door, path, QrFormat::Jpg).await,
-            door(
+            &path("door.jpg"),
+            async |state, path| code_image(state, path, QrFormat::Jpg).await,
+            image_operation(
                 "door_jpg",
                 "Returns WeChat's own picture of the queue's permanent code",
                 "image/jpeg",
@@ -53,14 +53,14 @@ const QUEUE_REFUSALS: [&ProblemKind; 3] =
 async fn code_image(
     State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
-    kind: QrFormat,
+    format: QrFormat,
 ) -> Result<Response, Problem> {
     let code = permanent_code(&state, &site, &queue).await?;
     let undrawable = |error: qr::TextTooLong| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
     };
-    let (content_type, bytes) = match kind {
+    let (content_type, bytes) = match format {
         QrFormat::Svg => {
             ("image/svg+xml".to_owned(), qr::poster_svg(&code.qr_url).map_err(undrawable)?.into())
         }
@@ -97,13 +97,14 @@ pub(crate) fn resolve_queue(
     site: &str,
     queue: &str,
 ) -> Result<PermanentCodeKey, Problem> {
-    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    if !book.rules.queues.contains_key(&QueueId::new(queue)) {
+    let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    if !settings.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
-    let account = book.facts.account.to_string();
-    let known = state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let appid = known.protection.app.0.clone();
+    let account = settings.facts.account.to_string();
+    let account_settings =
+        state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let appid = account_settings.protection.app.0.clone();
     Ok(PermanentCodeKey { account, appid, site: site.to_owned(), queue: queue.to_owned() })
 }
 

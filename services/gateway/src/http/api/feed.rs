@@ -1,6 +1,7 @@
 //! Event feed of a site for the owner's other systems: as a stream, and in pages.
 
 use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::event_stream::{refused_event, stream_until_revoked};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
@@ -9,19 +10,19 @@ use crate::projections::feed::{FeedError, FeedMessage, FeedReader};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::response::sse::Event;
-use axum::response::{IntoResponse, Response};
-use futures::{StreamExt, stream};
+use futures::stream;
 use paihao_contracts::public_event::PublicEvent;
 use paihao_http_api::ApiQuery;
-use paihao_http_api::{pagination, sse};
+use paihao_http_api::pagination;
 use paihao_ledger::Position;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// A page looks through the ledger for this long at most; the next one goes on from there.
+/// Time limit of reading the ledger for a page; the next page continues where it ended.
 const PAGE_SCAN_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn routes() -> Routes {
@@ -50,14 +51,14 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FeedQuery {
-    /// A cursor: an event's id, the `next` of a page, or `now`. The oldest that is kept without
-    /// one.
+    /// Cursor: an event's id, the `next` of a page, or `now`; the oldest stored event, if left
+    /// out.
     after: Option<String>,
-    /// Of pages: how many events, 1 to 500; 100 unless said.
+    /// Size of the page, 1 to 500; 100 by default.
     limit: Option<usize>,
 }
 
-/// Some events, and where the next ones begin.
+/// Page of events, with the cursor of the next one.
 #[derive(Serialize, JsonSchema)]
 struct FeedPage {
     events: Vec<PublicEvent>,
@@ -73,29 +74,27 @@ async fn subscribe(
     ApiQuery(query): ApiQuery<FeedQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // A browser that comes back says this instead of what stands in the address.
-    let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
-    let after = parse_cursor(last.or(query.after.as_deref()))?;
-    let place = state.feed.acquire_stream_permit().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
-    let told = state.feed.stream(start_reading(&state, &site, after).await?, place);
-    let events = stream::unfold(told, async |mut told| Some((sse_event(told.recv().await?), told)));
-    let events = Box::pin(events).take_until(Box::pin(principal.until_revoked(state.clone())));
-    Ok(sse::event_stream(Box::pin(events), &state.stop).into_response())
+    // A browser that reconnects sends this header; the address still has the first cursor.
+    let last_event_id = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
+    let after = parse_cursor(last_event_id.or(query.after.as_deref()))?;
+    let permit = state.feed.acquire_stream_permit().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
+    let messages = state.feed.stream(start_reading(&state, &site, after).await?, permit);
+    let events = stream::unfold(messages, async |mut messages| {
+        Some((sse_event(messages.recv().await?), messages))
+    });
+    Ok(stream_until_revoked(events, principal, &state))
 }
 
-fn sse_event(told: FeedMessage) -> Event {
-    match told {
+fn sse_event(message: FeedMessage) -> Event {
+    match message {
         FeedMessage::Event(event) => Event::default()
             .id(event.id.to_string())
             .event(event.kind.name())
             .json_data(event)
             .expect("string keys only"),
-        // Without data nobody is told, but the listener remembers the id.
+        // An event without data is not dispatched, but its id is remembered.
         FeedMessage::Progress(cursor) => Event::default().id(cursor.to_string()),
-        FeedMessage::Stopped(stopped) => {
-            let problem = Problem::from(stopped).body();
-            Event::default().event("refused").json_data(problem).expect("string keys only")
-        }
+        FeedMessage::Stopped(error) => refused_event(&error.into()),
     }
 }
 
@@ -106,20 +105,22 @@ async fn page(
 ) -> Result<Json<FeedPage>, Problem> {
     let limit = pagination::limit::<AppState>(query.limit)?;
     let after = parse_cursor(query.after.as_deref())?;
-    let reading = start_reading(&state, &site, after).await?;
-    Ok(Json(read_page(reading, after, limit).await?))
+    let reader = start_reading(&state, &site, after).await?;
+    Ok(Json(read_page(reader, after, limit).await?))
 }
 
 /// Reads a page, no further than the ledger reached when it began.
 async fn read_page(
-    mut reading: FeedReader,
+    mut reader: FeedReader,
     after: Cursor,
     limit: usize,
 ) -> Result<FeedPage, FeedError> {
-    let (mut events, mut next, mut reached) = (Vec::new(), after, Position::START);
+    let mut events = Vec::new();
+    let mut next = after;
+    let mut reached = Position::START;
     let deadline = Instant::now() + PAGE_SCAN_TIMEOUT;
-    while reached < reading.head {
-        let Ok(step) = timeout_at(deadline, reading.next()).await else { break };
+    while reached < reader.head {
+        let Ok(step) = timeout_at(deadline, reader.next()).await else { break };
         let step = step?;
         reached = step.position;
         next = Cursor::Commit(reached.0);
@@ -137,25 +138,22 @@ async fn read_page(
     if next == Cursor::Now {
         next = Cursor::Beginning;
     }
-    Ok(FeedPage { next: next.to_string(), more: reached < reading.head, events })
+    Ok(FeedPage { next: next.to_string(), more: reached < reader.head, events })
 }
 
 async fn start_reading(state: &AppState, site: &str, after: Cursor) -> Result<FeedReader, Problem> {
-    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(state.feed.open(&book.subject, after).await?)
+    let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    Ok(state.feed.open(&settings.subject, after).await?)
 }
 
 fn parse_cursor(text: Option<&str>) -> Result<Cursor, Problem> {
     let Some(text) = text else { return Ok(Cursor::Beginning) };
-    let read = text.parse::<Cursor>();
-    read.map_err(|error| {
-        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(format!("after: {error}"))
-    })
+    text.parse().map_err(|error| refusals::malformed(format!("after: {error}")))
 }
 
 impl From<FeedError> for Problem {
-    fn from(stopped: FeedError) -> Self {
-        Problem::new(match stopped {
+    fn from(error: FeedError) -> Self {
+        Problem::new(match error {
             FeedError::Gone => &refusals::CURSOR_GONE,
             FeedError::NewerVersion => &refusals::NEWER_LEDGER,
             FeedError::Unavailable => &refusals::LEDGER_UNAVAILABLE,

@@ -1,11 +1,10 @@
 //! Invitations: a manager shows a code, and whoever scans it becomes a member of staff.
 //!
-//! Here the code on the screen is what is given away: it works once and for minutes, and the
-//! manager who shows it sees at once who has come.
+//! The code works once and for minutes, and the manager sees at once that it was scanned.
 
 use super::logins::{LoginStepEvent, progress_stream};
 use super::members::{AccessScope, validate_name};
-use super::scan_sessions::{qr_image, scan_link};
+use super::scan_sessions::{parse_uuid, qr_image, scan_link};
 use crate::http::access::{Authorized, Manager};
 use crate::http::auth::Principal;
 use crate::http::client_ip::ClientIp;
@@ -27,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Bytes of a request.
+/// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
 pub(super) fn routes() -> Routes {
@@ -87,7 +86,7 @@ struct InviteMemberRequest {
     counters: BTreeSet<String>,
 }
 
-/// An invitation to be scanned.
+/// Invitation, with the addresses of its code and progress.
 #[derive(Serialize, JsonSchema)]
 struct InvitationView {
     uuid: Uuid,
@@ -105,10 +104,10 @@ struct InvitationView {
 async fn open(
     State(state): State<AppState>,
     Authorized { principal, .. }: Authorized<Manager>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     body: Body,
 ) -> Result<Created<InvitationView>, Problem> {
-    state.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(client_ip)?;
     let InviteMemberRequest { name, role, sites, counters } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let name = validate_name(&name)?;
@@ -116,17 +115,18 @@ async fn open(
         AccessScope { sites, counters }.validated(&state, &principal, role)?;
     let member = Member { id: login::new_member_id(), name, role, sites, counters };
     let account = state.settings.login.account.as_ref().ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let (uuid, id) = (entropy::uuid(), member.id.clone());
+    let uuid = entropy::uuid();
+    let id = member.id.clone();
     let invitation = ScanPurpose::Invitation(Invitation { by: principal.name.to_string(), member });
     let session = state.scan_sessions.open(uuid, account, invitation).await?;
-    let at = format!("/api/v1/invitations/{uuid}");
+    let path = format!("/api/v1/invitations/{uuid}");
     tracing::info!(staff = &*principal.name, member = id, "invitation created");
     Ok(Created(InvitationView {
         uuid,
         member: id,
         expires_at: session.expires_at,
-        qr_svg: format!("{at}/qr.svg"),
-        events: format!("{at}/events"),
+        qr_svg: format!("{path}/qr.svg"),
+        events: format!("{path}/events"),
         scan_link: scan_link(&state, &session),
     }))
 }
@@ -137,7 +137,7 @@ async fn find_own_invitation(
     uuid: &str,
     principal: &Principal,
 ) -> Result<(Uuid, ScanSession), Problem> {
-    let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
+    let uuid = parse_uuid(uuid)?;
     let session = state.scan_sessions.find(uuid).await?;
     match &session.purpose {
         ScanPurpose::Invitation(invitation) if invitation.by == *principal.name => {
@@ -151,9 +151,9 @@ async fn qr_code(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
     Authorized { principal, .. }: Authorized<Manager>,
-    caller: ClientIp,
+    client_ip: ClientIp,
 ) -> Result<Response, Problem> {
-    state.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(client_ip)?;
     let (_, session) = find_own_invitation(&state, &uuid, &principal).await?;
     qr_image(&state, &session, QrFormat::Svg).await
 }
@@ -162,9 +162,9 @@ async fn events(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
     Authorized { principal, .. }: Authorized<Manager>,
-    caller: ClientIp,
+    client_ip: ClientIp,
 ) -> Result<Response, Problem> {
-    state.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(client_ip)?;
     let (uuid, _) = find_own_invitation(&state, &uuid, &principal).await?;
     Ok(progress_stream(&state, uuid))
 }

@@ -1,11 +1,12 @@
-//! Login of a browser: it gets a code to show and a secret to keep, follows the scan
-//! of the code by a phone, and redeems the result with the secret, once.
+//! Login of a browser: it gets a code to show and a secret to keep, follows the scan of the code by
+//! a phone, and redeems the result with the secret, once.
 
-use super::me::{PrincipalView, principal_view};
-use super::scan_sessions::{qr_image, scan_link};
+use super::me::{PrincipalView, begin_session, principal_view};
+use super::scan_sessions::{parse_uuid, qr_image, scan_link};
 use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
-use crate::http::client_ip::{self, ClientIp};
+use crate::http::client_ip::{ClientIp, browser_label};
 use crate::http::cookies;
+use crate::http::event_stream::{json_event, refused_event};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
@@ -37,14 +38,13 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// Bytes of a request.
+/// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
 /// Lifetime of the cookie with a browser's secret: longer than any code is valid.
 const BROWSER_COOKIE_TTL: Duration = Duration::from_secs(3600);
 
-/// A browser that waits hears of a change so soon. What changes is in the cache alone, and few
-/// wait.
+/// Interval in which the progress of a session is read. It is in the cache alone, and few wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) fn routes() -> Routes {
@@ -112,11 +112,11 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// Nothing besides.
+/// Empty data of an event.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct LoginStepEvent {}
 
-/// Site that is logged in to: this system, if left out.
+/// Target of the login: this system, if nothing is given.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BeginLoginRequest {
@@ -126,7 +126,7 @@ struct BeginLoginRequest {
     authorize: Option<String>,
 }
 
-/// A login that begins.
+/// Login that was begun.
 #[derive(Serialize, JsonSchema)]
 struct LoginSessionView {
     uuid: Uuid,
@@ -160,22 +160,22 @@ struct RedeemLoginResult {
 
 async fn open(
     State(state): State<AppState>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let settings = &state.settings.login;
     require_same_origin(&headers, settings.public_url.as_deref())?;
-    state.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(client_ip)?;
     let BeginLoginRequest { first, authorize } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let to = match (first, authorize) {
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
-            let known =
-                login::first_manager_code(&*state.roster.loaded().await?).unwrap_or_default();
-            let same = !known.is_empty() && bool::from(known.as_bytes().ct_eq(code.as_bytes()));
-            if !same {
+            let roster = state.roster.loaded().await?;
+            let expected = login::first_manager_code(&roster).unwrap_or_default();
+            let is_equal = bool::from(expected.as_bytes().ct_eq(code.as_bytes()));
+            if expected.is_empty() || !is_equal {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
             }
             LoginTarget::First
@@ -185,77 +185,77 @@ async fn open(
                 .map_err(authorize_problem)?,
         ),
         (Some(_), Some(_)) => {
-            let detail = "first, or authorize, or neither";
-            return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
+            return Err(refusals::malformed("first, or authorize, or neither"));
         }
     };
     let target = login::login_destination(settings, &to).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cancel = match &to {
-        LoginTarget::Client(wish) => Some(access_denied_url(wish)),
+        LoginTarget::Client(request) => Some(access_denied_url(request)),
         _ => None,
     };
-    // The same secret for all its codes: a browser has windows, and one cookie.
-    let kept = cookies::read(&headers, settings.browser_cookie()).filter(|kept| kept.len() == 32);
-    let secret = kept.map_or_else(|| entropy::token(24), str::to_owned);
-    let wish = LoginRequest {
+    // A browser has several windows and one cookie: all its codes have the same secret.
+    let cookie = cookies::read(&headers, settings.browser_cookie());
+    let known_secret = cookie.filter(|secret| secret.len() == 32);
+    let secret = known_secret.map_or_else(|| entropy::token(24), str::to_owned);
+    let request = LoginRequest {
         secret: secret_hash(&secret),
-        browser: client_ip::browser_label(&headers),
-        address: caller.masked(),
+        browser: browser_label(&headers),
+        address: client_ip.masked(),
         confirm: target.confirm,
         to,
     };
     let uuid = entropy::uuid();
-    let session = state.scan_sessions.open(uuid, &target.account, ScanPurpose::Login(wish)).await?;
-    let at = format!("/api/v1/logins/{uuid}");
-    let opened = LoginSessionView {
+    let purpose = ScanPurpose::Login(request);
+    let session = state.scan_sessions.open(uuid, &target.account, purpose).await?;
+    let path = format!("/api/v1/logins/{uuid}");
+    let view = LoginSessionView {
         uuid,
         target: target.name,
         confirm: target.confirm,
         expires_at: session.expires_at,
-        qr_svg: format!("{at}/qr.svg"),
-        events: format!("{at}/events"),
-        redeem: format!("{at}/redeem"),
+        qr_svg: format!("{path}/qr.svg"),
+        events: format!("{path}/events"),
+        redeem: format!("{path}/redeem"),
         scan_link: scan_link(&state, &session),
         cancel,
     };
-    let cookie = cookies::set_cookie(
+    let browser_cookie = cookies::set_cookie(
         settings.browser_cookie(),
         &secret,
         BROWSER_COOKIE_TTL,
         settings.is_secure(),
     );
-    let headers = [(header::SET_COOKIE, cookie)];
-    Ok((StatusCode::CREATED, headers, Json(opened)).into_response())
+    let headers = [(header::SET_COOKIE, browser_cookie)];
+    Ok((StatusCode::CREATED, headers, Json(view)).into_response())
 }
 
-fn authorize_problem(misled: AuthorizeError) -> Problem {
-    match misled {
+fn authorize_problem(error: AuthorizeError) -> Problem {
+    match error {
         AuthorizeError::Direct(error) => error.into(),
-        AuthorizeError::Redirect(_) => {
-            Problem::new(&refusals::MALFORMED_REQUEST).with_detail("authorize")
-        }
+        AuthorizeError::Redirect(_) => refusals::malformed("authorize"),
     }
 }
 
-fn access_denied_url(wish: &AuthorizationRequest) -> String {
-    authorize::redirect_url(&wish.redirect, wish.state.as_deref(), &[("error", "access_denied")])
+fn access_denied_url(request: &AuthorizationRequest) -> String {
+    let parameters = [("error", "access_denied")];
+    authorize::redirect_url(&request.redirect, request.state.as_deref(), &parameters)
 }
 
-/// The login of a uuid, if this is the browser that it was made for.
+/// Finds the login of a uuid, for the browser that it was made for.
 async fn find_own_login(
     state: &AppState,
     uuid: &str,
     headers: &HeaderMap,
 ) -> Result<(Uuid, LoginRequest, ScanSession), Problem> {
-    let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
+    let uuid = parse_uuid(uuid)?;
     let session = state.scan_sessions.find(uuid).await?;
-    let ScanPurpose::Login(wish) = session.purpose.clone() else {
+    let ScanPurpose::Login(request) = session.purpose.clone() else {
         return Err(Problem::new(&refusals::UNKNOWN_SESSION));
     };
     let cookie = cookies::read(headers, state.settings.login.browser_cookie());
-    let given = secret_hash(cookie.unwrap_or_default());
-    if given.as_bytes().ct_eq(wish.secret.as_bytes()).into() {
-        Ok((uuid, wish, session))
+    let hash = secret_hash(cookie.unwrap_or_default());
+    if hash.as_bytes().ct_eq(request.secret.as_bytes()).into() {
+        Ok((uuid, request, session))
     } else {
         Err(Problem::new(&refusals::WRONG_BROWSER))
     }
@@ -264,10 +264,10 @@ async fn find_own_login(
 async fn qr_code(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    state.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(client_ip)?;
     let (_, _, session) = find_own_login(&state, &uuid, &headers).await?;
     qr_image(&state, &session, QrFormat::Svg).await
 }
@@ -275,49 +275,66 @@ async fn qr_code(
 async fn events(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    state.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(client_ip)?;
     let (uuid, _, _) = find_own_login(&state, &uuid, &headers).await?;
     Ok(progress_stream(&state, uuid))
 }
 
-/// The steps of a session that is in the cache alone, each as it comes.
+/// Response that streams the progress of a session, until it is approved, refused or expired.
 pub(super) fn progress_stream(state: &AppState, uuid: Uuid) -> Response {
     let stop = state.stop.clone();
-    let begin = (state.clone(), None::<ScanProgress>, false);
-    let steps = stream::unfold(begin, move |(state, before, over)| async move {
-        if over {
+    let initial = ProgressStream { state: state.clone(), uuid, last_sent: None, has_ended: false };
+    let events = stream::unfold(initial, |mut stream| async move {
+        let event = stream.next().await?;
+        Some((event, stream))
+    });
+    sse::event_stream(Box::pin(events), &stop).into_response()
+}
+
+/// State of the stream of a session's progress.
+struct ProgressStream {
+    state: AppState,
+    uuid: Uuid,
+    last_sent: Option<ScanProgress>,
+    has_ended: bool,
+}
+
+impl ProgressStream {
+    /// Waits for the next change of the progress. Returns `None` after the last one.
+    async fn next(&mut self) -> Option<Event> {
+        if self.has_ended {
             return None;
         }
         loop {
-            let (progress, event) = match state.scan_sessions.find(uuid).await {
-                Ok(session) if Some(&session.progress) != before.as_ref() => {
+            match self.state.scan_sessions.find(self.uuid).await {
+                Ok(session) if Some(&session.progress) != self.last_sent.as_ref() => {
                     let event = progress_event(&session.progress);
-                    (session.progress, event)
+                    self.has_ended = !matches!(
+                        session.progress,
+                        ScanProgress::Pending | ScanProgress::Asked { .. }
+                    );
+                    self.last_sent = Some(session.progress);
+                    return Some(event);
                 }
                 Err(SessionError::Expired | SessionError::Unknown) => {
-                    return Some((named_event("expired"), (state, before, true)));
+                    self.has_ended = true;
+                    return Some(step_event("expired"));
                 }
-                // It stands as it stood, or the cache is away for a moment.
-                _ => {
-                    tokio::time::sleep(POLL_INTERVAL).await;
-                    continue;
-                }
-            };
-            let over = !matches!(progress, ScanProgress::Pending | ScanProgress::Asked { .. });
-            return Some((event, (state, Some(progress), over)));
+                // Nothing has changed, or the cache does not answer for a moment.
+                _ => tokio::time::sleep(POLL_INTERVAL).await,
+            }
         }
-    });
-    sse::event_stream(Box::pin(steps), &stop).into_response()
+    }
 }
 
 fn progress_event(progress: &ScanProgress) -> Event {
     match progress {
-        ScanProgress::Pending | ScanProgress::Ticket(_) => named_event("pending"),
-        ScanProgress::Asked { .. } => named_event("scanned"),
-        ScanProgress::Approved { .. } => named_event("approved"),
+        ScanProgress::Pending | ScanProgress::Ticket(_) => step_event("pending"),
+        ScanProgress::Asked { .. } => step_event("scanned"),
+        ScanProgress::Approved { .. } => step_event("approved"),
         ScanProgress::Declined { why, .. } => refused_event(&Problem::new(decline_kind(*why))),
         ScanProgress::Redeemed { .. } => refused_event(&Problem::new(&refusals::LOGIN_USED)),
     }
@@ -330,24 +347,20 @@ fn decline_kind(why: DeclineReason) -> &'static refusals::ProblemKind {
     }
 }
 
-fn named_event(name: &str) -> Event {
-    Event::default().event(name).json_data(LoginStepEvent {}).expect("string keys only")
-}
-
-fn refused_event(problem: &Problem) -> Event {
-    Event::default().event("refused").json_data(problem.body()).expect("string keys only")
+fn step_event(name: &str) -> Event {
+    json_event(name, LoginStepEvent {})
 }
 
 async fn redeem(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let settings = &state.settings.login;
     require_same_origin(&headers, settings.public_url.as_deref())?;
-    state.rate_limiter.admit_read(caller)?;
-    let (uuid, wish, session) = find_own_login(&state, &uuid, &headers).await?;
+    state.rate_limiter.admit_read(client_ip)?;
+    let (uuid, request, session) = find_own_login(&state, &uuid, &headers).await?;
     let (person, member, at) = match session.progress {
         ScanProgress::Approved { person, member, at } => (person, member, at),
         ScanProgress::Pending | ScanProgress::Asked { .. } | ScanProgress::Ticket(_) => {
@@ -356,61 +369,62 @@ async fn redeem(
         ScanProgress::Declined { why, .. } => return Err(Problem::new(decline_kind(why))),
         ScanProgress::Redeemed { .. } => return Err(Problem::new(&refusals::LOGIN_USED)),
     };
-    let mut first = false;
-    let used = |session: &mut ScanSession| {
-        first = matches!(session.progress, ScanProgress::Approved { .. });
-        first.then(|| ScanProgress::Redeemed { person: person.clone() })
+    let mut is_first = false;
+    let mark_redeemed = |session: &mut ScanSession| {
+        is_first = matches!(session.progress, ScanProgress::Approved { .. });
+        is_first.then(|| ScanProgress::Redeemed { person: person.clone() })
     };
-    state.scan_sessions.advance(uuid, used).await?;
-    if !first {
+    state.scan_sessions.advance(uuid, mark_redeemed).await?;
+    if !is_first {
         return Err(Problem::new(&refusals::LOGIN_USED));
     }
-    match wish.to {
-        LoginTarget::Client(asked) => {
-            let roster = state.roster.loaded().await?;
-            let subject = roster.tag("subject", &[&asked.client, &person]);
-            let grant = AuthorizationGrant {
-                v: 1,
-                subject: subject.ok_or(&refusals::LEDGER_UNAVAILABLE)?,
-                client: asked.client,
-                redirect: asked.redirect.clone(),
-                challenge: asked.challenge,
-                nonce: asked.nonce,
-                member,
-                at,
-            };
-            let code = code::issue(&*state.cache, &grant).await.map_err(SessionError::from)?;
-            tracing::info!(client = grant.client, "login to another site");
-            let redirect = authorize::redirect_url(
-                &asked.redirect,
-                asked.state.as_deref(),
-                &[("code", &code)],
-            );
-            let redeemed = RedeemLoginResult { me: None, redirect: Some(redirect) };
-            Ok((StatusCode::CREATED, Json(redeemed)).into_response())
+    match request.to {
+        LoginTarget::Client(authorization) => {
+            let redirect = grant_code(&state, authorization, &person, member, at).await?;
+            let result = RedeemLoginResult { me: None, redirect: Some(redirect) };
+            Ok((StatusCode::CREATED, Json(result)).into_response())
         }
         LoginTarget::Staff | LoginTarget::First => {
             let id = member.ok_or(&refusals::NOT_STAFF)?;
             let holder = SessionHolder::Member { id };
-            let principal = Principal::from_holder(&state, &*state.roster.loaded().await?, &holder);
+            let roster = state.roster.loaded().await?;
+            let principal = Principal::from_holder(&state, &roster, &holder);
             let principal = principal.ok_or(&refusals::NOT_STAFF)?;
-            let (browser, address) = (wish.browser, wish.address);
-            let begun =
-                state.browser_sessions.create(&state.roster, holder.clone(), browser, address);
-            let cookie = begun.await?;
-            let (name, lasts) =
-                (settings.session_cookie(), state.browser_sessions.cookie_max_age());
-            let cookie = cookies::set_cookie(name, &cookie, lasts, settings.is_secure());
+            let headers =
+                begin_session(&state, holder.clone(), request.browser, request.address).await?;
             tracing::info!(staff = &*principal.name, "logged in by scanning");
-            let me = Some(principal_view(
-                &state,
-                &principal.with_session(PrincipalSession { id: String::new(), holder }),
-            ));
-            let redeemed = RedeemLoginResult { me, redirect: None };
-            let headers = [(header::SET_COOKIE, cookie)];
-            Ok((StatusCode::CREATED, headers, Json(redeemed)).into_response())
+            let session = PrincipalSession { id: String::new(), holder };
+            let me = Some(principal_view(&state, &principal.with_session(session)));
+            let result = RedeemLoginResult { me, redirect: None };
+            Ok((StatusCode::CREATED, headers, Json(result)).into_response())
         }
     }
+}
+
+/// Issues an authorization code to another site. Returns the address to redirect the browser to.
+async fn grant_code(
+    state: &AppState,
+    request: AuthorizationRequest,
+    person: &str,
+    member: Option<String>,
+    at: i64,
+) -> Result<String, Problem> {
+    let roster = state.roster.loaded().await?;
+    let subject = roster.tag("subject", &[&request.client, person]);
+    let grant = AuthorizationGrant {
+        v: 1,
+        subject: subject.ok_or(&refusals::LEDGER_UNAVAILABLE)?,
+        client: request.client,
+        redirect: request.redirect.clone(),
+        challenge: request.challenge,
+        nonce: request.nonce,
+        member,
+        at,
+    };
+    let code = code::issue(&*state.cache, &grant).await.map_err(SessionError::from)?;
+    tracing::info!(client = grant.client, "login to another site");
+    let state_parameter = request.state.as_deref();
+    Ok(authorize::redirect_url(&request.redirect, state_parameter, &[("code", &code)]))
 }
 
 fn secret_hash(secret: &str) -> String {

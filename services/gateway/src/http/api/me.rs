@@ -2,7 +2,7 @@
 
 use crate::http::access::{AnyRole, Authorized, StaffMember};
 use crate::http::auth::{Principal, SiteScope};
-use crate::http::client_ip::{self, ClientIp};
+use crate::http::client_ip::{ClientIp, browser_label};
 use crate::http::cookies;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -10,7 +10,7 @@ use crate::http::state::AppState;
 use crate::identity::browser_sessions::SessionSelection;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::staff::SessionHolder;
 use paihao_domain::{Actor, ApiScope};
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Routes {
             endpoint("begin_session", "Logs a browser in with a key of the configuration")
                 .without_idempotency_key("each time it is one session more")
                 .responds_json::<PrincipalView>(StatusCode::CREATED)
-                // Whoever asks with a session has one.
+                // The request may come with a session already.
                 .responds_json::<PrincipalView>(StatusCode::OK),
         )
         .delete(
@@ -51,7 +51,7 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// Somebody, as they may know themselves.
+/// Principal of the request.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PrincipalView {
     id: String,
@@ -132,8 +132,8 @@ pub(super) fn session_views(
     holder: &SessionHolder,
 ) -> Vec<BrowserSessionView> {
     let current = principal.session.as_ref().map(|session| session.id.as_str());
-    let found = state.browser_sessions.list_for(holder).into_iter();
-    let listed = found.map(|(id, session)| BrowserSessionView {
+    let sessions = state.browser_sessions.list_for(holder).into_iter();
+    let views = sessions.map(|(id, session)| BrowserSessionView {
         current: current == Some(&*id),
         id,
         begun_at: session.begun_at,
@@ -141,36 +141,41 @@ pub(super) fn session_views(
         browser: session.browser,
         address: session.address,
     });
-    listed.collect()
+    views.collect()
 }
 
-/// A browser that holds a key of the configuration is logged in with it, and need not keep it.
+/// Logs a browser in with a key of the configuration, so that it need not keep the key.
 async fn begin(
     State(state): State<AppState>,
     Authorized { principal, .. }: Authorized<StaffMember>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if principal.session.is_some() {
         return Ok((StatusCode::OK, Json(principal_view(&state, &principal))).into_response());
     }
     let holder = session_holder(&state, &principal)?;
-    let (browser, address) = (client_ip::browser_label(&headers), caller.masked());
-    let cookie = state.browser_sessions.create(&state.roster, holder, browser, address).await?;
-    let settings = &state.settings.login;
-    let cookie = cookies::set_cookie(
-        settings.session_cookie(),
-        &cookie,
-        state.browser_sessions.cookie_max_age(),
-        settings.is_secure(),
-    );
+    let headers =
+        begin_session(&state, holder, browser_label(&headers), client_ip.masked()).await?;
     tracing::info!(staff = &*principal.name, "logged in with a key");
-    Ok((
-        StatusCode::CREATED,
-        [(header::SET_COOKIE, cookie)],
-        Json(principal_view(&state, &principal)),
-    )
-        .into_response())
+    let view = principal_view(&state, &principal);
+    Ok((StatusCode::CREATED, headers, Json(view)).into_response())
+}
+
+/// Begins a browser session. Returns the header that sets its cookie.
+pub(super) async fn begin_session(
+    state: &AppState,
+    holder: SessionHolder,
+    browser: String,
+    address: String,
+) -> Result<[(HeaderName, HeaderValue); 1], Problem> {
+    let sessions = &state.browser_sessions;
+    let secret = sessions.create(&state.roster, holder, browser, address).await?;
+    let settings = &state.settings.login;
+    let name = settings.session_cookie();
+    let cookie =
+        cookies::set_cookie(name, &secret, sessions.cookie_max_age(), settings.is_secure());
+    Ok([(header::SET_COOKIE, cookie)])
 }
 
 /// Ends a session of the principal. The id `current` is the session of the request.
@@ -181,17 +186,17 @@ async fn end(
 ) -> Result<Response, Problem> {
     let holder = session_holder(&state, &principal)?;
     let current = principal.session.as_ref().map(|session| session.id.as_str());
-    let meant = if id == "current" { current } else { Some(&*id) };
-    if let Some(meant) = meant {
-        state.browser_sessions.end(&holder, SessionSelection::Only(meant)).await?;
+    let selected = if id == "current" { current } else { Some(&*id) };
+    if let Some(selected) = selected {
+        state.browser_sessions.end(&holder, SessionSelection::Only(selected)).await?;
     }
-    let mut answer = StatusCode::NO_CONTENT.into_response();
-    if meant == current {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if selected == current {
         let settings = &state.settings.login;
         let cookie = cookies::clear_cookie(settings.session_cookie(), settings.is_secure());
-        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Number of sessions that were ended.

@@ -1,6 +1,6 @@
 //! Members of staff: listed with the API keys, changed and removed by managers.
 //!
-//! A manager of some sites has to do with those alone whom no other site is open to.
+//! A manager of some sites manages the members and keys whose every site is among them.
 
 use crate::http::access::{Authorized, Manager};
 use crate::http::auth::{Principal, SiteScope};
@@ -21,15 +21,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Bytes of a request.
+/// Largest body of a request, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 4096;
 
-/// Characters of a name.
+/// Longest name, in characters.
 const MAX_NAME_CHARS: usize = 40;
 
 pub(super) fn routes() -> Routes {
     const IDEMPOTENT_REASON: &str = "done again, it is the same";
-    let lost = &[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
+    let ledger_refusals = &[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
     Routes::new()
         .get(
             "/api/v1/staff",
@@ -42,7 +42,7 @@ pub(super) fn routes() -> Routes {
             endpoint("change_member", "Changes a member's name, role or scope")
                 .json_body::<ChangeMemberRequest>()
                 .without_idempotency_key(IDEMPOTENT_REASON)
-                .refuses(lost)
+                .refuses(ledger_refusals)
                 .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
                 .refuses(&SCOPE_REFUSALS),
         )
@@ -52,7 +52,7 @@ pub(super) fn routes() -> Routes {
             endpoint("remove_member", "Removes a member of staff")
                 .without_idempotency_key(IDEMPOTENT_REASON)
                 .responds_no_content()
-                .refuses(lost)
+                .refuses(ledger_refusals)
                 .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
                 .refuses(&[&refusals::NOT_YOUR_SITE]),
         )
@@ -69,7 +69,7 @@ struct StaffListView {
     keys: Vec<ApiKeyView>,
 }
 
-/// Somebody who works here.
+/// Member of staff.
 #[derive(Serialize, JsonSchema)]
 struct MemberView {
     id: String,
@@ -92,7 +92,7 @@ impl From<&Member> for MemberView {
     }
 }
 
-/// A key of a program, without the key.
+/// API key of a program, without its secret.
 #[derive(Serialize, JsonSchema)]
 struct ApiKeyView {
     id: String,
@@ -111,9 +111,9 @@ async fn list(
     let members =
         roster.members().filter(|member| covered(&member.sites)).map(MemberView::from).collect();
     let keys = roster.keys().filter(|key| covered(&key.sites)).cloned();
-    let listed =
+    let key_view =
         |ApiKey { id, name, sites, counters, .. }| ApiKeyView { id, name, sites, counters };
-    Ok(Json(StaffListView { members, keys: keys.map(listed).collect() }))
+    Ok(Json(StaffListView { members, keys: keys.map(key_view).collect() }))
 }
 
 /// Changes of a member; a field that is left out stays.
@@ -125,14 +125,14 @@ struct ChangeMemberRequest {
     #[schemars(with = "Option<String>")]
     role: Option<StaffRole>,
     /// `null` is every site.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "deserialize_present")]
     #[schemars(with = "Option<BTreeSet<String>>")]
     sites: Option<Option<BTreeSet<String>>>,
     counters: Option<BTreeSet<String>>,
 }
 
-/// Tells `null` from nothing.
-fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+/// Deserializes a field that is present, which tells `null` from a field that is left out.
+fn deserialize_present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     d: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
@@ -144,31 +144,30 @@ async fn update_member(
     Authorized { principal, .. }: Authorized<Manager>,
     body: Body,
 ) -> Result<Json<MemberView>, Problem> {
-    let wanted: ChangeMemberRequest = body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
-    let name = wanted.name.as_deref().map(validate_name).transpose()?;
-    let (role, sites, counters) = (wanted.role, wanted.sites, wanted.counters);
+    let request: ChangeMemberRequest = body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
+    let name = request.name.as_deref().map(validate_name).transpose()?;
     if let Some(name) = name {
-        let renamed = |roster: &Roster| {
-            let known = managed_member(roster, &principal, &id)?;
+        let rename = |roster: &Roster| {
+            let member = managed_member(roster, &principal, &id)?;
             let event = StaffEvent::Renamed { id: id.clone(), name: name.clone() };
-            Ok::<_, Problem>((known.name != name).then_some(event))
+            Ok::<_, Problem>((member.name != name).then_some(event))
         };
-        state.roster.update(&principal.name, renamed).await?;
+        state.roster.update(&principal.name, rename).await?;
     }
     let roster = state.roster.update(&principal.name, |roster| {
-        let known = managed_member(roster, &principal, &id)?;
-        let role = role.unwrap_or(known.role);
-        let wanted = AccessScope {
-            sites: sites.clone().unwrap_or_else(|| known.sites.clone()),
-            counters: counters.clone().unwrap_or_else(|| known.counters.clone()),
+        let member = managed_member(roster, &principal, &id)?;
+        let role = request.role.unwrap_or(member.role);
+        let scope = AccessScope {
+            sites: request.sites.clone().unwrap_or_else(|| member.sites.clone()),
+            counters: request.counters.clone().unwrap_or_else(|| member.counters.clone()),
         };
-        let AccessScope { sites, counters } = wanted.validated(&state, &principal, role)?;
+        let AccessScope { sites, counters } = scope.validated(&state, &principal, role)?;
         if role != StaffRole::Manager || sites.is_some() {
-            ensure_not_last_manager(roster, known)?;
+            ensure_not_last_manager(roster, member)?;
         }
-        let same = (known.role, &known.sites, &known.counters) == (role, &sites, &counters);
-        let changed = || StaffEvent::RoleChanged { id: id.clone(), role, sites, counters };
-        Ok::<_, Problem>((!same).then(changed))
+        let is_same = (member.role, &member.sites, &member.counters) == (role, &sites, &counters);
+        let event = || StaffEvent::RoleChanged { id: id.clone(), role, sites, counters };
+        Ok::<_, Problem>((!is_same).then(event))
     });
     let roster = roster.await?;
     tracing::info!(staff = &*principal.name, member = id, "member changed");
@@ -180,11 +179,11 @@ async fn remove_member(
     Path(id): Path<String>,
     Authorized { principal, .. }: Authorized<Manager>,
 ) -> Result<Response, Problem> {
-    let removed = |roster: &Roster| {
+    let remove = |roster: &Roster| {
         ensure_not_last_manager(roster, managed_member(roster, &principal, &id)?)?;
         Ok::<_, Problem>(Some(StaffEvent::Removed { id: id.clone() }))
     };
-    state.roster.update(&principal.name, removed).await?;
+    state.roster.update(&principal.name, remove).await?;
     tracing::info!(staff = &*principal.name, member = id, "member removed");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -204,26 +203,22 @@ impl AccessScope {
         role: StaffRole,
     ) -> Result<AccessScope, Problem> {
         let AccessScope { sites, counters } = self;
-        let malformed =
-            |detail: &str| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
         for site in sites.iter().flatten() {
             state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
         }
-        let opens = SiteScope::from(sites.clone());
-        if !principal.scope().covers(&opens) {
-            return Err(Problem::new(&refusals::NOT_YOUR_SITE));
-        }
+        let scope = SiteScope::from(sites.clone());
+        principal.authorize_scope(&scope)?;
         if role == StaffRole::Manager {
             return Ok(AccessScope { sites, counters: BTreeSet::new() });
         }
         if counters.is_empty() {
-            return Err(malformed("counters: staff have at least one"));
+            return Err(refusals::malformed("counters: staff have at least one"));
         }
         for counter in &counters {
             let id = CounterId::new(counter);
-            let mut books =
-                state.engine.all_settings().filter(|book| opens.contains(&book.facts.id));
-            if !books.any(|book| book.rules.counters.contains_key(&id)) {
+            let mut granted =
+                state.engine.all_settings().filter(|settings| scope.contains(&settings.facts.id));
+            if !granted.any(|settings| settings.rules.counters.contains_key(&id)) {
                 return Err(Problem::new(&refusals::UNKNOWN_COUNTER).with_detail(counter.clone()));
             }
         }
@@ -231,28 +226,29 @@ impl AccessScope {
     }
 }
 
-/// A member whom the principal manages.
+/// Member whom the principal manages.
 pub(super) fn managed_member<'a>(
     roster: &'a Roster,
     principal: &Principal,
     id: &str,
 ) -> Result<&'a Member, Problem> {
     let member = roster.member(id).ok_or(&refusals::UNKNOWN_MEMBER)?;
-    if principal.scope().covers(&member.sites.clone().into()) {
-        Ok(member)
+    principal.authorize_scope(&member.sites.clone().into())?;
+    Ok(member)
+}
+
+/// Refused if this is the last member who manages every site.
+fn ensure_not_last_manager(roster: &Roster, member: &Member) -> Result<(), Problem> {
+    let manages_all = |member: &Member| member.role == StaffRole::Manager && member.sites.is_none();
+    let has_other = || roster.members().any(|other| other.id != member.id && manages_all(other));
+    if manages_all(member) && !has_other() {
+        Err(Problem::new(&refusals::LAST_MANAGER))
     } else {
-        Err(Problem::new(&refusals::NOT_YOUR_SITE))
+        Ok(())
     }
 }
 
-/// Somebody has to be left who may do everything.
-fn ensure_not_last_manager(roster: &Roster, member: &Member) -> Result<(), Problem> {
-    let runs_all = |member: &Member| member.role == StaffRole::Manager && member.sites.is_none();
-    let others = || roster.members().any(|other| other.id != member.id && runs_all(other));
-    if runs_all(member) && !others() { Err(Problem::new(&refusals::LAST_MANAGER)) } else { Ok(()) }
-}
-
-/// A name that people can read.
+/// Validates a name: short, on one line and not blank.
 pub(super) fn validate_name(name: &str) -> Result<String, Problem> {
     let name = name.trim();
     let length = name.chars().count();
@@ -260,11 +256,11 @@ pub(super) fn validate_name(name: &str) -> Result<String, Problem> {
         Ok(name.to_owned())
     } else {
         let detail = format!("name: 1 to {MAX_NAME_CHARS} characters on one line");
-        Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail))
+        Err(refusals::malformed(detail))
     }
 }
 
-/// An id that nobody has or had.
-pub(super) fn new_id(kind: &str) -> String {
-    format!("{kind}{}", hex::encode(entropy::bytes::<6>()))
+/// Random id with this prefix.
+pub(super) fn new_id(prefix: &str) -> String {
+    format!("{prefix}{}", hex::encode(entropy::bytes::<6>()))
 }

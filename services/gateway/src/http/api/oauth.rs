@@ -1,5 +1,5 @@
-//! Login for the owner's other sites: the authorization endpoint, the token
-//! endpoint, and the keys that verify a token.
+//! Login for the owner's other sites: the authorization endpoint, the token endpoint, and the keys
+//! that verify a token.
 
 use crate::http::client_ip::ClientIp;
 use crate::http::openapi::{Routes, endpoint};
@@ -21,7 +21,7 @@ use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Bytes of a form.
+/// Largest form, in bytes.
 const MAX_FORM_BYTES: usize = 8192;
 
 pub(super) fn routes() -> Routes {
@@ -54,26 +54,26 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// The form that changes a code for a token.
+/// Form that exchanges a code for a token.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "says what is in the form, which is read field by field")]
 struct TokenRequest {
     /// `authorization_code`.
     grant_type: String,
     code: String,
-    /// As it was in the address that the browser was sent to.
+    /// Address that the browser was redirected to.
     redirect_uri: String,
     client_id: String,
     /// Text of which `code_challenge` is the SHA-256.
     code_verifier: String,
 }
 
-/// A token.
+/// Token of a login.
 #[derive(Serialize, JsonSchema)]
 struct TokenResponse {
     /// A signed JWT (ES256).
     id_token: String,
-    /// Seconds for which it is good.
+    /// Validity of the token, in seconds.
     expires_in: i64,
 }
 
@@ -92,23 +92,23 @@ async fn authorize(
     })
 }
 
-/// Pages of other sites may ask this themselves: no cookie of a browser counts for it.
+/// Header that lets scripts of other sites call the endpoint, for which no cookie counts.
 const ALLOW_ANY_ORIGIN: (header::HeaderName, HeaderValue) =
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 
 async fn token(
     State(state): State<AppState>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     body: Body,
 ) -> Result<Response, Problem> {
-    Ok(match exchange_code(&state, caller, body).await {
-        Ok(granted) => (
+    Ok(match exchange_code(&state, client_ip, body).await {
+        Ok(response) => (
             [ALLOW_ANY_ORIGIN, (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
-            Json(granted),
+            Json(response),
         )
             .into_response(),
         Err(problem) => {
-            // What OAuth calls it, beside what it is called here.
+            // The error code of OAuth, beside the code of this API.
             let error = match problem.kind().code {
                 "invalid_grant" => "invalid_grant",
                 "unknown_client" => "invalid_client",
@@ -122,27 +122,26 @@ async fn token(
 
 async fn exchange_code(
     state: &AppState,
-    caller: ClientIp,
+    client_ip: ClientIp,
     body: Body,
 ) -> Result<TokenResponse, Problem> {
-    state.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(client_ip)?;
     let body = body::read::<AppState>(body, MAX_FORM_BYTES).await?;
     let text = std::str::from_utf8(&body).unwrap_or_default();
     let fields = authorize::parse_params(text)?;
     let field = |name: &str| {
-        let missing =
-            || Problem::new(&refusals::MALFORMED_REQUEST).with_detail(format!("no {name}"));
+        let missing = || refusals::malformed(format!("no {name}"));
         fields.get(name).filter(|text| !text.is_empty()).ok_or_else(missing)
     };
     if field("grant_type")? != "authorization_code" {
-        let detail = "grant_type is authorization_code";
-        return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
+        return Err(refusals::malformed("grant_type is authorization_code"));
     }
     let settings = &state.settings.login;
     let id = field("client_id")?;
     let client: &OAuthClient = settings.clients.get(id).ok_or(&refusals::UNKNOWN_CLIENT)?;
     let issuer = settings.public_url.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
-    let (code, redirect) = (field("code")?, field("redirect_uri")?);
+    let code = field("code")?;
+    let redirect = field("redirect_uri")?;
     let grant = code::redeem(&*state.cache, code, id, redirect, field("code_verifier")?).await?;
     let roster = state.roster.loaded().await?;
     let member = grant.member.as_deref().and_then(|id| roster.member(id));
@@ -170,7 +169,7 @@ async fn exchange_code(
 }
 
 async fn jwks(State(state): State<AppState>) -> Result<Response, Problem> {
-    let published = id_token::jwk_set(&state.roster, state.clock.now_ms()).await?;
-    let kept = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
-    Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, kept], Json(published)).into_response())
+    let keys = id_token::jwk_set(&state.roster, state.clock.now_ms()).await?;
+    let caching = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, caching], Json(keys)).into_response())
 }

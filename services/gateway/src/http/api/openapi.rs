@@ -6,7 +6,7 @@ use axum::Json;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-/// It depends on the code alone.
+/// Document of every route, which depends on the code alone.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document_of(&crate::http::described()));
 
 pub(super) fn routes() -> Routes {
@@ -27,29 +27,30 @@ mod tests {
     use super::*;
     use std::fmt::Write;
 
-    /// A line for each operation and each schema: branches that add some are merged line by line.
+    /// Document with a line for each operation and schema, so that branches merge line by line.
     fn formatted_by_line(document: &Value) -> String {
         let mut text = String::from("{\n");
         let object = |value: &Value| value.as_object().unwrap().clone();
-        let lines = |text: &mut String, indent: &str, name: &str, of: &Value, last: &str| {
-            writeln!(text, "{indent}{name:?}: {{").unwrap();
-            let entries: Vec<_> =
-                object(of).iter().map(|(k, v)| format!("{indent}  {k:?}: {v}")).collect();
-            writeln!(text, "{}\n{indent}}}{last}", entries.join(",\n")).unwrap();
-        };
+        let write_object =
+            |text: &mut String, indent: &str, name: &str, value: &Value, end: &str| {
+                writeln!(text, "{indent}{name:?}: {{").unwrap();
+                let entries: Vec<_> =
+                    object(value).iter().map(|(k, v)| format!("{indent}  {k:?}: {v}")).collect();
+                writeln!(text, "{}\n{indent}}}{end}", entries.join(",\n")).unwrap();
+            };
         for name in ["openapi", "info"] {
             writeln!(text, "  {name:?}: {},", document[name]).unwrap();
         }
         text.push_str("  \"paths\": {\n");
         let paths = object(&document["paths"]);
-        for (place, (path, operations)) in paths.iter().enumerate() {
-            let last = if place + 1 == paths.len() { "" } else { "," };
-            lines(&mut text, "    ", path, operations, last);
+        for (index, (path, operations)) in paths.iter().enumerate() {
+            let end = if index + 1 == paths.len() { "" } else { "," };
+            write_object(&mut text, "    ", path, operations, end);
         }
         text.push_str("  },\n  \"components\": {\n");
         let components = &document["components"];
-        lines(&mut text, "    ", "securitySchemes", &components["securitySchemes"], ",");
-        lines(&mut text, "    ", "schemas", &components["schemas"], "");
+        write_object(&mut text, "    ", "securitySchemes", &components["securitySchemes"], ",");
+        write_object(&mut text, "    ", "schemas", &components["schemas"], "");
         text.push_str("  }\n}\n");
         text
     }

@@ -43,12 +43,13 @@ async fn show(
     SiteAccess { site, settings, .. }: SiteAccess<AnyRole>,
 ) -> Result<Json<QrUsageView>, Problem> {
     let account = settings.facts.account.to_string();
-    let known = state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let cost = state.qr_usage.for_account(&account, &known.protection.app.0).await;
+    let account_settings =
+        state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let cost = state.qr_usage.for_account(&account, &account_settings.protection.app.0).await;
     let queues = settings.rules.queues.keys().map(|queue| queue.as_str());
     let doors = queues.map(|queue| {
-        let door = resolve_queue(&state, &site, queue)?;
-        let url = state.permanent_codes.cached(&door).map(|code| code.qr_url);
+        let key = resolve_queue(&state, &site, queue)?;
+        let url = state.permanent_codes.cached(&key).map(|code| code.qr_url);
         Ok(PermanentCodeView {
             queue: queue.to_owned(),
             url,

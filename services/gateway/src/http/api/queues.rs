@@ -48,19 +48,20 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TakeTicketRequest {
-    /// The priority class, if it is not the queue's own.
+    /// Priority class, if it is not the queue's own.
     class: Option<u8>,
 }
 
 async fn take_ticket(
     action: StaffAction<AnyRole, QueueId, TakeTicketRequest>,
 ) -> StaffActionResponse {
-    let (queue, class) = (action.target.clone(), action.body.class);
+    let queue = action.target.clone();
+    let class = action.body.class;
     let key = Some(TicketKey(entropy::bytes()));
     action.submit(Act::Take { queue, person: None, via: None, class, key }).await
 }
 
-/// A state of the queue lasts until it is set again, or the day ends.
+/// Opens the queue. Every state lasts until another is set or the day ends.
 async fn open(action: StaffAction<ManagerScope, QueueId>) -> StaffActionResponse {
     set_state(action, QueueState::Open).await
 }

@@ -1,6 +1,7 @@
-//! Scan sessions: create one, draw its code, follow its progress.
+//! Scan sessions: opening one, drawing its code, following its progress.
 
 use crate::http::client_ip::ClientIp;
+use crate::http::event_stream::json_event;
 use crate::http::openapi::Created;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -24,12 +25,12 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Bytes that the making of a session may take.
+/// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
 pub(super) fn routes() -> Routes {
-    let at = |what| format!("/api/v1/scan-sessions/{{uuid}}/{what}");
-    let opens = [
+    let path = |file| format!("/api/v1/scan-sessions/{{uuid}}/{file}");
+    let open_refusals = [
         &refusals::UNKNOWN_SITE,
         &refusals::UNKNOWN_QUEUE,
         &refusals::SESSION_TAKEN,
@@ -39,16 +40,16 @@ pub(super) fn routes() -> Routes {
         &refusals::WECHAT_UNAVAILABLE,
         &refusals::TOO_MANY_REQUESTS,
     ];
-    let found = [
+    let session_refusals = [
         &refusals::MALFORMED_UUID,
         &refusals::UNKNOWN_SESSION,
         &refusals::CACHE_UNAVAILABLE,
         &refusals::TOO_MANY_REQUESTS,
     ];
-    let drawn = |id, summary, content_type| {
+    let image_operation = |id, summary, content_type| {
         endpoint(id, summary)
             .responds_with(content_type)
-            .refuses(&found)
+            .refuses(&session_refusals)
             .refuses(&[&refusals::WECHAT_UNAVAILABLE])
     };
     Routes::new()
@@ -58,36 +59,42 @@ pub(super) fn routes() -> Routes {
             endpoint("open_scan_session", "Opens a scan session, whose code a browser shows")
                 .json_body::<OpenScanSessionRequest>()
                 .without_idempotency_key("the same uuid is the same session")
-                .refuses(&opens),
+                .refuses(&open_refusals),
         )
         .get(
-            &at("qr.svg"),
-            async |state, uuid, caller| session_image(state, uuid, caller, QrFormat::Svg).await,
-            drawn("scan_session_svg", "Draws the session's code as SVG", "image/svg+xml"),
+            &path("qr.svg"),
+            async |state, uuid, client_ip| {
+                session_image(state, uuid, client_ip, QrFormat::Svg).await
+            },
+            image_operation("scan_session_svg", "Draws the session's code as SVG", "image/svg+xml"),
         )
         .get(
-            &at("qr.png"),
-            async |state, uuid, caller| session_image(state, uuid, caller, QrFormat::Png).await,
-            drawn("scan_session_png", "Draws the session's code as PNG", "image/png"),
+            &path("qr.png"),
+            async |state, uuid, client_ip| {
+                session_image(state, uuid, client_ip, QrFormat::Png).await
+            },
+            image_operation("scan_session_png", "Draws the session's code as PNG", "image/png"),
         )
         .get(
-            &at("qr.jpg"),
-            async |state, uuid, caller| session_image(state, uuid, caller, QrFormat::Jpg).await,
-            drawn(
+            &path("qr.jpg"),
+            async |state, uuid, client_ip| {
+                session_image(state, uuid, client_ip, QrFormat::Jpg).await
+            },
+            image_operation(
                 "scan_session_jpg",
                 "Returns WeChat's own picture of the session's code",
                 "image/jpeg",
             ),
         )
         .get(
-            &at("events"),
+            &path("events"),
             events,
             endpoint("scan_session_events", "Streams the progress of a scan session")
                 .sends_event::<EmptyEvent>("pending")
                 .sends_event::<EmptyEvent>("scanned")
                 .sends_event::<SessionTicket>("ticket")
                 .sends_event::<EmptyEvent>("expired")
-                .refuses(&found),
+                .refuses(&session_refusals),
         )
         .get(
             "/qr/{uuid}",
@@ -96,11 +103,11 @@ pub(super) fn routes() -> Routes {
                 .responds_with("image/svg+xml")
                 .responds_with("image/png")
                 .responds_with("image/jpeg")
-                .refuses(&opens),
+                .refuses(&open_refusals),
         )
 }
 
-/// An object without anything in it.
+/// Empty data of an event.
 #[derive(Serialize, JsonSchema)]
 struct EmptyEvent {}
 
@@ -108,29 +115,29 @@ struct EmptyEvent {}
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OpenScanSessionRequest {
-    /// The browser's own uuid; one is made if it is left out.
+    /// Uuid that the browser chose; a random one, if left out.
     uuid: Option<String>,
     /// `ticket`, the default.
     purpose: Option<String>,
-    /// May be left out where only one site has such a queue.
+    /// Site of the queue; may be left out where only one site has such a queue.
     site: Option<String>,
     /// Queue in which the scan takes a ticket.
     queue: String,
 }
 
-/// A session as its browser may know it: not the scene, which only WeChat says back.
+/// Scan session, for its browser: without the scene, which only WeChat sends back.
 #[derive(Serialize, JsonSchema)]
 struct ScanSessionView {
     uuid: Uuid,
     /// Unix milliseconds from which on the code no longer works.
     expires_at: i64,
-    /// The path of the code as a drawing.
+    /// Path of the code as SVG.
     qr_svg: String,
-    /// The path of the code as a picture.
+    /// Path of the code as PNG.
     qr_png: String,
-    /// The path of WeChat's own picture.
+    /// Path of WeChat's own picture of the code.
     qr_jpg: String,
-    /// The path of how it goes on.
+    /// Path of the stream of its progress.
     events: String,
     /// Address at which a simulated phone scans the code; in a demo only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,59 +146,55 @@ struct ScanSessionView {
 
 async fn open(
     State(state): State<AppState>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     body: Body,
 ) -> Result<Created<ScanSessionView>, Problem> {
-    state.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(client_ip)?;
     let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
-    let wanted: OpenScanSessionRequest = body::parse_object::<AppState, _>(&body)?;
-    if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
-        let detail = "purpose: the one purpose is \"ticket\"";
-        return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
+    let request: OpenScanSessionRequest = body::parse_object::<AppState, _>(&body)?;
+    if request.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
+        return Err(refusals::malformed("purpose: the one purpose is \"ticket\""));
     }
-    let uuid = wanted.uuid.as_deref().map_or_else(|| Ok(entropy::uuid()), parse_uuid)?;
-    let session = open_for_queue(&state, uuid, wanted.site.as_deref(), &wanted.queue).await?;
-    let at = format!("/api/v1/scan-sessions/{uuid}");
-    let opened = ScanSessionView {
+    let uuid = request.uuid.as_deref().map_or_else(|| Ok(entropy::uuid()), parse_uuid)?;
+    let session = open_for_queue(&state, uuid, request.site.as_deref(), &request.queue).await?;
+    let path = format!("/api/v1/scan-sessions/{uuid}");
+    let view = ScanSessionView {
         uuid,
         expires_at: session.expires_at,
-        qr_svg: format!("{at}/qr.svg"),
-        qr_png: format!("{at}/qr.png"),
-        qr_jpg: format!("{at}/qr.jpg"),
-        events: format!("{at}/events"),
+        qr_svg: format!("{path}/qr.svg"),
+        qr_png: format!("{path}/qr.png"),
+        qr_jpg: format!("{path}/qr.jpg"),
+        events: format!("{path}/events"),
         scan_link: scan_link(&state, &session),
     };
-    Ok(Created(opened))
+    Ok(Created(view))
 }
 
-/// `GET /qr/{uuid}?site=…&queue=…`: makes the session if need be and answers its picture, for an
+/// `GET /qr/{uuid}?site=…&queue=…`: opens the session if need be and responds with its code, for an
 /// `<img>`. The uuid may end in `.svg`, `.png` or `.jpg`.
 async fn open_and_draw(
     State(state): State<AppState>,
     Path(name): Path<String>,
-    caller: ClientIp,
+    client_ip: ClientIp,
     ApiQuery(query): ApiQuery<QrQuery>,
 ) -> Result<Response, Problem> {
-    let (uuid, kind) = name.rsplit_once('.').unwrap_or((&name, "svg"));
-    let kind = match kind {
+    let (uuid, extension) = name.rsplit_once('.').unwrap_or((&name, "svg"));
+    let format = match extension {
         "svg" => QrFormat::Svg,
         "png" => QrFormat::Png,
         "jpg" => QrFormat::Jpg,
-        other => {
-            let detail = format!("{other} is not svg, png or jpg");
-            return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
-        }
+        other => return Err(refusals::malformed(format!("{other} is not svg, png or jpg"))),
     };
-    state.rate_limiter.admit_code(caller)?;
+    state.rate_limiter.admit_code(client_ip)?;
     let session =
         open_for_queue(&state, parse_uuid(uuid)?, query.site.as_deref(), &query.queue).await?;
-    qr_image(&state, &session, kind).await
+    qr_image(&state, &session, format).await
 }
 
 /// Query of a code's image.
 #[derive(Deserialize, JsonSchema)]
 struct QrQuery {
-    /// May be left out where only one site has such a queue.
+    /// Site of the queue; may be left out where only one site has such a queue.
     site: Option<String>,
     /// Queue in which the scan takes a ticket.
     queue: String,
@@ -200,16 +203,16 @@ struct QrQuery {
 async fn session_image(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
-    caller: ClientIp,
-    kind: QrFormat,
+    client_ip: ClientIp,
+    format: QrFormat,
 ) -> Result<Response, Problem> {
-    state.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(client_ip)?;
     let session = ticket_session(&state, parse_uuid(&uuid)?).await?;
-    qr_image(&state, &session, kind).await
+    qr_image(&state, &session, format).await
 }
 
-/// The session of a uuid that takes a number. Others are for the browser alone that they were made
-/// for, and not to be found here.
+/// Finds the session of a uuid that takes a ticket. Logins and invitations are not found here,
+/// since they are for one browser alone.
 async fn ticket_session(state: &AppState, uuid: Uuid) -> Result<ScanSession, Problem> {
     let session = state.scan_sessions.find(uuid).await?;
     match session.purpose {
@@ -230,33 +233,34 @@ async fn open_for_queue(
         Some(site) => site.to_owned(),
         None => sole_site_with_queue(state, queue)?,
     };
-    let book = state.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    if !book.rules.queues.contains_key(&QueueId::new(queue)) {
+    let settings = state.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    if !settings.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
     let purpose = ScanPurpose::Ticket { site, queue: queue.to_owned() };
-    Ok(state.scan_sessions.open(uuid, &book.facts.account, purpose).await?)
+    Ok(state.scan_sessions.open(uuid, &settings.facts.account, purpose).await?)
 }
 
-/// The site may be left out where only one has such a queue.
+/// Id of the only site that has such a queue.
 fn sole_site_with_queue(state: &AppState, queue: &str) -> Result<String, Problem> {
     let queue = QueueId::new(queue);
-    let mut fitting =
-        state.engine.all_settings().filter(|book| book.rules.queues.contains_key(&queue));
-    match (fitting.next(), fitting.next()) {
-        (Some(book), None) => Ok(book.facts.id.to_string()),
+    let mut matching =
+        state.engine.all_settings().filter(|settings| settings.rules.queues.contains_key(&queue));
+    match (matching.next(), matching.next()) {
+        (Some(settings), None) => Ok(settings.facts.id.to_string()),
         (None, _) => Err(Problem::new(&refusals::UNKNOWN_QUEUE)),
-        (Some(_), Some(_)) => Err(Problem::new(&refusals::MALFORMED_REQUEST)
-            .with_detail("several sites have this queue: say which with site=")),
+        (Some(_), Some(_)) => {
+            Err(refusals::malformed("several sites have this queue: say which with site="))
+        }
     }
 }
 
 pub(super) async fn qr_image(
     state: &AppState,
     session: &ScanSession,
-    kind: QrFormat,
+    format: QrFormat,
 ) -> Result<Response, Problem> {
-    let (content_type, bytes) = match kind {
+    let (content_type, bytes) = match format {
         QrFormat::Svg => {
             ("image/svg+xml".to_owned(), qr::svg(&session.qr_url).map(String::into_bytes))
         }
@@ -275,47 +279,43 @@ pub(super) async fn qr_image(
     Ok((headers, bytes).into_response())
 }
 
-/// `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
+/// Streams `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
 async fn events(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
-    caller: ClientIp,
+    client_ip: ClientIp,
 ) -> Result<Response, Problem> {
-    state.rate_limiter.admit_read(caller)?;
+    state.rate_limiter.admit_read(client_ip)?;
     let uuid = parse_uuid(&uuid)?;
     let session = ticket_session(&state, uuid).await?;
-    let left = (session.expires_at - state.clock.now_ms()).max(0) as u64;
-    let expiry = tokio::time::Instant::now() + Duration::from_millis(left);
-    let mut watching = state.scan_sessions.watch(uuid, session.progress.clone());
-    watching.progress.mark_changed();
-    let told = stream::unfold(Some(watching), move |watching| async move {
-        let mut watching = watching?;
-        match tokio::time::timeout_at(expiry, watching.progress.changed()).await {
+    let remaining = (session.expires_at - state.clock.now_ms()).max(0) as u64;
+    let expiry = tokio::time::Instant::now() + Duration::from_millis(remaining);
+    let mut watched = state.scan_sessions.watch(uuid, session.progress.clone());
+    watched.progress.mark_changed();
+    let events = stream::unfold(Some(watched), move |watched| async move {
+        let mut watched = watched?;
+        match tokio::time::timeout_at(expiry, watched.progress.changed()).await {
             Ok(changed) => {
                 changed.ok()?;
-                let progress = watching.progress.borrow_and_update().clone();
-                Some((progress_events(&progress), Some(watching)))
+                let progress = watched.progress.borrow_and_update().clone();
+                Some((progress_events(&progress), Some(watched)))
             }
-            Err(_) => Some((vec![json_event("expired", &EmptyEvent {})], None)),
+            Err(_) => Some((vec![json_event("expired", EmptyEvent {})], None)),
         }
     });
-    Ok(sse::event_stream(told.flat_map(stream::iter).boxed(), &state.stop).into_response())
+    Ok(sse::event_stream(events.flat_map(stream::iter).boxed(), &state.stop).into_response())
 }
 
 fn progress_events(progress: &ScanProgress) -> Vec<Event> {
     match progress {
         ScanProgress::Ticket(ticket) => {
-            vec![json_event("scanned", &EmptyEvent {}), json_event("ticket", ticket)]
+            vec![json_event("scanned", EmptyEvent {}), json_event("ticket", ticket)]
         }
-        _ => vec![json_event("pending", &EmptyEvent {})],
+        _ => vec![json_event("pending", EmptyEvent {})],
     }
 }
 
-fn json_event(name: &str, data: &impl Serialize) -> Event {
-    Event::default().event(name).json_data(data).expect("string keys only")
-}
-
-fn parse_uuid(uuid: &str) -> Result<Uuid, Problem> {
+pub(super) fn parse_uuid(uuid: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(uuid).map_err(|_| Problem::new(&refusals::MALFORMED_UUID))
 }
 

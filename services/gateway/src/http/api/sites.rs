@@ -34,8 +34,8 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// For the admin port: `GET /sites/{site}/digest`, a hash of the state at a position, by which
-/// replicas can be compared.
+/// Routes of the admin port: `GET /sites/{site}/digest`, a hash of the state at a position, by
+/// which replicas can be compared.
 pub fn digest_routes(engine: Engine) -> Router {
     let digest = async move |Path(site): Path<String>, State(engine): State<Engine>| {
         let snapshot = engine.snapshot(&site).ok_or(Problem::new(&refusals::UNKNOWN_SITE))?;

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// Bytes a request may have.
+/// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
 /// Largest number of events of one replay.
@@ -36,7 +36,7 @@ const MAX_REPLAYED_EVENTS: usize = 10_000;
 /// Time limit for reading the ledger.
 const REPLAY_SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Messages put on the queue at once.
+/// Number of messages that are put on the queue at once.
 const ENQUEUE_CONCURRENCY: usize = 32;
 
 /// Time for which an idempotency key is stored.
@@ -114,63 +114,56 @@ async fn replay(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Accepted<ReplayWebhookResult>, Problem> {
-    let of_site = state.deployment.webhooks.get(&site);
-    let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
+    let hooks = state.deployment.webhooks.get(&site);
+    let types = hooks.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
     let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
     let (from, to) = parse_range(&state, &site, &body)?;
     let key = idempotency::key(&headers)?.map_or_else(|| entropy::token(16), str::to_owned);
-    let name = format!("{}\0{site}\0{id}\0{key}", principal.name);
-    let name = webhook_replay_key(&hex::encode(Sha256::digest(name)));
-    let asked = hex::encode(Sha256::digest(&body));
-    let accepted = |done| Ok(Accepted(done));
-    if let Some(wish) = load_record(&state, &name).await {
-        match wish {
-            ReplayRecord { body, .. } if body != asked => {
+    let request = format!("{}\0{site}\0{id}\0{key}", principal.name);
+    let record_key = webhook_replay_key(&hex::encode(Sha256::digest(request)));
+    let body_hash = hex::encode(Sha256::digest(&body));
+    if let Some(record) = load_record(&state, &record_key).await {
+        match record {
+            ReplayRecord { body, .. } if body != body_hash => {
                 return Err(Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED));
             }
-            ReplayRecord { done: Some(done), .. } => return accepted(done),
-            // It broke off, or goes on: what it has queued is not queued twice.
+            ReplayRecord { done: Some(result), .. } => return Ok(Accepted(result)),
+            // It was interrupted, or is under way: no message is queued twice.
             ReplayRecord { done: None, .. } => {}
         }
     }
-    store_record(&state, &name, &ReplayRecord { body: asked.clone(), done: None }).await;
+    let started = ReplayRecord { body: body_hash.clone(), done: None };
+    store_record(&state, &record_key, &started).await;
     let events = matching_events(&state, &site, types, from, to).await?;
-    let done = ReplayWebhookResult { queued: events.len() };
-    enqueue(&state, &site, &id, &name, events).await?;
-    tracing::info!(
-        site,
-        webhook = id,
-        staff = &*principal.name,
-        queued = done.queued,
-        "replay queued"
-    );
-    let queued = done.queued;
-    store_record(&state, &name, &ReplayRecord { body: asked, done: Some(done) }).await;
-    accepted(ReplayWebhookResult { queued })
+    let queued = events.len();
+    enqueue(&state, &site, &id, &record_key, events).await?;
+    tracing::info!(site, webhook = id, staff = &*principal.name, queued, "replay queued");
+    let done = Some(ReplayWebhookResult { queued });
+    store_record(&state, &record_key, &ReplayRecord { body: body_hash, done }).await;
+    Ok(Accepted(ReplayWebhookResult { queued }))
 }
 
-/// From and to, in Unix milliseconds.
+/// Parses the time range of a replay, in Unix milliseconds.
 fn parse_range(state: &AppState, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
-    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
-    let wanted: ReplayWebhookRequest = body::parse_object::<AppState, _>(body)?;
-    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let request: ReplayWebhookRequest = body::parse_object::<AppState, _>(body)?;
+    let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let read = |name: &str, text: &str| {
         let detail = format!("{name}: use 2026-11-23T10:42:00+08:00, or without the offset");
-        parse_instant(text, &book.calendar).ok_or_else(|| malformed(detail))
+        parse_instant(text, &settings.calendar).ok_or_else(|| refusals::malformed(detail))
     };
     let now = state.clock.now_ms();
-    let from = read("from", &wanted.from)?;
-    let to = wanted.to.map_or(Ok(now), |to| read("to", &to))?;
+    let from = read("from", &request.from)?;
+    let to = request.to.map_or(Ok(now), |to| read("to", &to))?;
     if from >= to {
-        return Err(malformed("from: has to be before to".to_owned()));
+        return Err(refusals::malformed("from: has to be before to"));
     }
-    if LEDGER.retention.is_some_and(|kept| from < now - kept.as_millis() as i64) {
+    if LEDGER.retention.is_some_and(|retention| from < now - retention.as_millis() as i64) {
         return Err(Problem::new(&refusals::PAST_GONE));
     }
     Ok((from, to))
 }
 
-/// Events of these types from the one time on and before the other.
+/// Events of these types in the time range, whose end is exclusive.
 async fn matching_events(
     state: &AppState,
     site: &str,
@@ -178,18 +171,19 @@ async fn matching_events(
     from: i64,
     to: i64,
 ) -> Result<Vec<PublicEvent>, Problem> {
-    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let mut reading = state.feed.open(&book.subject, Cursor::Beginning).await?;
-    let (mut events, mut reached) = (Vec::new(), Position::START);
+    let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let mut reader = state.feed.open(&settings.subject, Cursor::Beginning).await?;
+    let mut events = Vec::new();
+    let mut reached = Position::START;
     let deadline = Instant::now() + REPLAY_SCAN_TIMEOUT;
-    while reached < reading.head {
-        let step = timeout_at(deadline, reading.next()).await;
+    while reached < reader.head {
+        let step = timeout_at(deadline, reader.next()).await;
         let step = step.map_err(|_| &refusals::LEDGER_UNAVAILABLE)??;
         reached = step.position;
-        let is_wanted = |event: &PublicEvent| {
+        let is_selected = |event: &PublicEvent| {
             (from..to).contains(&event.at) && types.contains(event.kind.name())
         };
-        events.extend(step.events.into_iter().filter(is_wanted));
+        events.extend(step.events.into_iter().filter(is_selected));
         if events.len() > MAX_REPLAYED_EVENTS {
             return Err(Problem::new(&refusals::REPLAY_TOO_LARGE));
         }
@@ -201,15 +195,16 @@ async fn enqueue(
     state: &AppState,
     site: &str,
     id: &str,
-    wish: &str,
+    record_key: &str,
     events: Vec<PublicEvent>,
 ) -> Result<(), Problem> {
-    let (hook, since) = (hook_name(site, id), state.clock.now_ms());
+    let hook = hook_name(site, id);
+    let since = state.clock.now_ms();
     let put = |event: PublicEvent| {
         let event = PublicEvent { replay: true, ..event };
         let message = WebhookMessage { v: 1, hook: hook.clone(), since, event };
         async move {
-            let key = format!("{}/{wish}", message.key());
+            let key = format!("{}/{record_key}", message.key());
             let entry = Entry::new(message.encode());
             state.ledger.enqueue(&WEBHOOKS, &key, entry, Duration::ZERO).await.map(drop)
         }
@@ -222,15 +217,16 @@ async fn enqueue(
     })
 }
 
-/// Without the cache every request is new: events are then sent twice, marked as replayed.
-async fn load_record(state: &AppState, name: &str) -> Option<ReplayRecord> {
-    let stored = state.cache.get(name).await.ok().flatten()?;
+/// Loads the record of an idempotency key. Without the cache every request is new: events are then
+/// sent twice, marked as replayed.
+async fn load_record(state: &AppState, record_key: &str) -> Option<ReplayRecord> {
+    let stored = state.cache.get(record_key).await.ok().flatten()?;
     serde_json::from_slice(&stored).ok()
 }
 
-async fn store_record(state: &AppState, name: &str, wish: &ReplayRecord) {
-    let value = Bytes::from(serde_json::to_vec(wish).expect("string keys only"));
-    if let Err(error) = state.cache.put(name, value, IDEMPOTENCY_TTL).await {
+async fn store_record(state: &AppState, record_key: &str, record: &ReplayRecord) {
+    let value = Bytes::from(serde_json::to_vec(record).expect("string keys only"));
+    if let Err(error) = state.cache.put(record_key, value, IDEMPOTENCY_TTL).await {
         tracing::warn!(%error, "cannot store the idempotency key of a replay");
     }
 }

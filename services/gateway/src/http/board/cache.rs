@@ -24,19 +24,19 @@ struct CachedBoard {
 }
 
 impl BoardCache {
-    /// Public view of a site, as JSON.
+    /// Public view of a site as JSON, rendered again if the cached one is not of this snapshot.
     pub(crate) fn board_json(
         &self,
         engine: &Engine,
         visits: &VisitProjection,
         settings: &Arc<SiteSettings>,
-        view: SiteSnapshot,
+        snapshot: SiteSnapshot,
         at_ms: i64,
     ) -> Arc<str> {
         let entry = self.0.lock().entry(settings.facts.id.to_string()).or_default().clone();
-        // Held while it is rendered: a thousand screens wake at once, and one of them renders.
+        // Held during the rendering: a thousand screens wake at once, and one of them renders.
         let mut last = entry.lock();
-        let version = (view.incarnation, view.position.0);
+        let version = (snapshot.incarnation, snapshot.position.0);
         let is_valid = |cached: &CachedBoard| {
             let age = at_ms - cached.rendered_at_ms;
             Arc::ptr_eq(&cached.settings, settings)
@@ -47,7 +47,7 @@ impl BoardCache {
             Some(cached) if is_valid(cached) => cached.json.clone(),
             _ => {
                 let json: Arc<str> =
-                    current_board(engine, visits, settings, view, at_ms).to_json().into();
+                    current_board(engine, visits, settings, snapshot, at_ms).to_json().into();
                 *last = Some(CachedBoard {
                     settings: settings.clone(),
                     version,

@@ -6,7 +6,8 @@ use crate::engine::{Engine, SiteSnapshot};
 use crate::projections::visits::VisitProjection;
 use crate::settings::{Announcement, SiteSettings};
 use paihao_domain::{
-    CounterId, CounterState, DecisionInput, QueueAvailability, Site, TicketId, TicketState,
+    CounterId, CounterState, DecisionInput, QueueAvailability, QueueState, Site, TicketId,
+    TicketState,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -122,37 +123,41 @@ pub(crate) fn current_board(
     engine: &Engine,
     visits: &VisitProjection,
     settings: &SiteSettings,
-    view: SiteSnapshot,
+    snapshot: SiteSnapshot,
     now_ms: i64,
 ) -> RenderedBoard {
     let now = engine.decision_input(settings, now_ms);
-    let today = discard_past_day(&now, view);
+    let today = discard_past_day(&now, snapshot);
     RenderedBoard::render(board_view(settings, &today, &now, Some(visits)))
 }
 
 /// Public view of a site in this past state, at a time in Unix milliseconds, without quoted waits,
 /// which were known only then.
-pub(crate) fn past_board(settings: &SiteSettings, view: SiteSnapshot, at_ms: i64) -> RenderedBoard {
+pub(crate) fn past_board(
+    settings: &SiteSettings,
+    snapshot: SiteSnapshot,
+    at_ms: i64,
+) -> RenderedBoard {
     let now = settings.calendar.at(at_ms);
-    let today = discard_past_day(&now, view);
+    let today = discard_past_day(&now, snapshot);
     RenderedBoard::render(board_view(settings, &today, &now, None))
 }
 
-/// The snapshot, emptied if its day is over: nobody has come yet today.
-pub(crate) fn discard_past_day(now: &DecisionInput, view: SiteSnapshot) -> SiteSnapshot {
-    match view.site.day() {
-        Some(then) if then < now.day() => SiteSnapshot { site: Site::default(), ..view },
-        _ => view,
+/// The snapshot, without tickets if its day is over.
+pub(crate) fn discard_past_day(now: &DecisionInput, snapshot: SiteSnapshot) -> SiteSnapshot {
+    match snapshot.site.day() {
+        Some(day) if day < now.day() => SiteSnapshot { site: Site::default(), ..snapshot },
+        _ => snapshot,
     }
 }
 
 fn board_view<'a>(
     settings: &'a SiteSettings,
-    view: &'a SiteSnapshot,
+    snapshot: &'a SiteSnapshot,
     now: &DecisionInput,
-    history: Option<&VisitProjection>,
+    visits: Option<&VisitProjection>,
 ) -> BoardView<'a> {
-    let site = &view.site;
+    let site = &snapshot.site;
     let number =
         |ticket: TicketId| site.ticket(ticket).map(|t| t.number.to_string()).unwrap_or_default();
     let queues = settings.rules.queues.iter().map(|(id, rules)| {
@@ -169,9 +174,9 @@ fn board_view<'a>(
                 .map(|ticket| WaitingNumberView { number: number(ticket) })
                 .collect(),
             waiting_count: line.len(),
-            minutes: history.filter(|_| issues_numbers(availability)).and_then(|history| {
-                let fresh = site.quote_for_new_ticket(&settings.rules, id, now).estimate?;
-                let range = history.stabilize(&settings.subject, id, fresh, now.at);
+            minutes: visits.filter(|_| issues_numbers(availability)).and_then(|visits| {
+                let estimate = site.quote_for_new_ticket(&settings.rules, id, now).estimate?;
+                let range = visits.stabilize(&settings.subject, id, estimate, now.at);
                 Some((range.low, range.high))
             }),
             held_count: line.held(),
@@ -192,7 +197,7 @@ fn board_view<'a>(
         number: call.number.to_string(),
         queue: call.queue.as_str().to_owned(),
         counter: call.counter.as_str().to_owned(),
-        counter_name: settings.rules.counters.get(&call.counter).map_or("", |rules| &rules.name),
+        counter_name: settings.counter_name(&call.counter),
         called_at: call.at.0,
         call: call.call,
     });
@@ -201,7 +206,7 @@ fn board_view<'a>(
         name: &settings.facts.name,
         zone: &settings.facts.zone,
         day: site.day().map(|day| day.0),
-        position: view.position.0,
+        position: snapshot.position.0,
         queues: queues.collect(),
         counters: counters.collect(),
         calls: calls.collect(),
@@ -229,6 +234,7 @@ fn issues_numbers(availability: QueueAvailability) -> bool {
     matches!(availability, QueueAvailability::Open | QueueAvailability::Halted)
 }
 
+/// Name of the state of a queue for those who would join it.
 pub(crate) fn availability_name(availability: QueueAvailability) -> &'static str {
     match availability {
         QueueAvailability::Open => "open",
@@ -241,6 +247,17 @@ pub(crate) fn availability_name(availability: QueueAvailability) -> &'static str
     }
 }
 
+/// Name of the state that staff or the owner set for a queue.
+pub(crate) fn queue_state_name(state: QueueState) -> &'static str {
+    match state {
+        QueueState::Open => "open",
+        QueueState::Paused => "paused",
+        QueueState::Halted => "halted",
+        QueueState::Closed => "closed",
+    }
+}
+
+/// Name of the state of a counter.
 pub(crate) fn counter_state_name(state: CounterState) -> &'static str {
     match state {
         CounterState::Offline => "offline",

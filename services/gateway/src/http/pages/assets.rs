@@ -101,7 +101,8 @@ pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Respo
     };
     let tag = format!("\"{}\"", hex::encode(&Sha256::digest(asset.body)[..8]));
     let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|cached| cached.as_bytes() == tag.as_bytes())
+    {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
     (caching, [(header::CONTENT_TYPE, asset.content_type())], asset.body).into_response()

@@ -37,7 +37,7 @@ pages! {
     Me = "pages/me/me.html",
 }
 
-/// Page that tells a person why there is nothing to see or do.
+/// Page that shows a refusal to a person.
 #[derive(Template)]
 #[template(path = "pages/refused/refused.html")]
 struct Refused<'a> {
@@ -66,7 +66,7 @@ pub(crate) fn routes() -> Routes {
         .page("/console/{site}", get(async |state, site| page(state, site, &Console)))
         .page("/slip/{site}/{number}", get(slip))
         // The console's former address.
-        .page("/staff/{site}", get(former))
+        .page("/staff/{site}", get(former_console))
         .page("/manage", get(async || html(&Manage)))
         .page("/manage/{site}", get(async |state, site| page(state, site, &Manage)))
         .page("/login", get(async || html(&Login)))
@@ -76,17 +76,17 @@ pub(crate) fn routes() -> Routes {
         .page("/assets/{*path}", get(assets::asset))
 }
 
-/// The page that logs a browser in.
+/// Responds with the page that logs a browser in.
 pub(crate) fn login() -> Response {
     html(&Login)
 }
 
-/// Responds to a person with the page that tells why there is nothing to see or do.
+/// Responds to a person with the page that shows a refusal.
 pub(crate) fn refused(problem: &Problem) -> Response {
     let kind = problem.kind();
     metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
-    let passes = kind.status == StatusCode::SERVICE_UNAVAILABLE;
-    let retry = passes.then_some([(header::RETRY_AFTER, "5")]);
+    let is_temporary = kind.status == StatusCode::SERVICE_UNAVAILABLE;
+    let retry = is_temporary.then_some([(header::RETRY_AFTER, "5")]);
     let page = html(&Refused { zh: kind.zh, en: kind.en });
     (kind.status, retry, page).into_response()
 }
@@ -103,8 +103,8 @@ fn page(State(state): State<AppState>, Path(site): Path<String>, page: &impl Tem
 
 /// `GET /board/{site}`: the one page that other origins may frame, if the settings name them.
 async fn board(state: State<AppState>, site: Path<String>) -> Response {
-    let by = state.settings.frame_ancestors.clone();
-    with_frame_ancestors(page(state, site, &Board), &by)
+    let ancestors = state.settings.frame_ancestors.clone();
+    with_frame_ancestors(page(state, site, &Board), &ancestors)
 }
 
 /// `GET /t/{site}/{id}`: the page of one ticket. A link that opens nothing is a 404 as well.
@@ -112,7 +112,7 @@ async fn ticket(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Response {
-    let status = match parse(&site, &id).and_then(|asked| asked.resolve(&state)) {
+    let status = match parse(&site, &id).and_then(|link| link.resolve(&state)) {
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::NOT_FOUND,
     };
@@ -130,9 +130,11 @@ async fn any_console(State(state): State<AppState>) -> Response {
     }
 }
 
-async fn former(state: State<AppState>, Path(site): Path<String>) -> Response {
+async fn former_console(state: State<AppState>, Path(site): Path<String>) -> Response {
     match state.engine.settings(&site) {
-        Some(book) => Redirect::permanent(&format!("/console/{}", book.facts.id)).into_response(),
+        Some(settings) => {
+            Redirect::permanent(&format!("/console/{}", settings.facts.id)).into_response()
+        }
         None => page(state, Path(site), &Console),
     }
 }

@@ -48,7 +48,9 @@ impl Sheet {
 /// `GET /poster/{site}`: a sheet for every queue of the site.
 pub(super) async fn all(State(state): State<AppState>, Path(site): Path<String>) -> Response {
     let queues = match state.engine.settings(&site) {
-        Some(book) => book.rules.queues.keys().map(|queue| queue.as_str().to_owned()).collect(),
+        Some(settings) => {
+            settings.rules.queues.keys().map(|queue| queue.as_str().to_owned()).collect()
+        }
         None => Vec::new(),
     };
     if queues.is_empty() {
@@ -78,17 +80,17 @@ async fn page(state: &AppState, site: &str, queues: &[String]) -> Response {
 
 async fn sheet(state: &AppState, site: &str, queue: &str) -> Result<Sheet, Problem> {
     let code = permanent_code(state, site, queue).await?;
-    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let rules = book.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
-    let (_, rules) = rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
-    let drawn = qr::poster_svg(&code.qr_url).map_err(|error| {
+    let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let queue_rules = settings.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
+    let (_, rules) = queue_rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
+    let svg = qr::poster_svg(&code.qr_url).map_err(|error| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
     })?;
     Ok(Sheet {
-        site: book.facts.name.to_string(),
+        site: settings.facts.name.to_string(),
         queue: rules.name.to_string(),
-        code: drawn,
+        code: svg,
         path: format!("{site}/{queue}"),
     })
 }

@@ -19,7 +19,6 @@ use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use std::marker::PhantomData;
 
 /// Largest body of a staff action, in bytes.
@@ -28,7 +27,7 @@ const MAX_BODY_BYTES: usize = 4096;
 /// Response to a staff action.
 pub(crate) type StaffActionResponse = Result<Json<StaffActionResult>, Problem>;
 
-/// Body of an action that needs no more than its path.
+/// Empty body of an action.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmptyRequest {}
@@ -111,7 +110,7 @@ where
             target: T::named(target),
             body: body::parse_object::<AppState, _>(&bytes)?,
             command: command_id(key, &principal, &site),
-            fingerprint: fingerprint(parts.uri.path(), &bytes),
+            fingerprint: idempotency::fingerprint(parts.uri.path(), &bytes),
             state: state.clone(),
             site,
             principal,
@@ -159,7 +158,7 @@ impl<R, T, B> StaffAction<R, T, B> {
                 self.state.engine.latest_snapshot(&self.site).await?;
                 ticket_by_number(&self.state, &self.site, number)
             }
-            found => found,
+            result => result,
         }
     }
 }
@@ -178,29 +177,23 @@ impl<R, B> StaffAction<R, TicketNumber, B> {
     }
 }
 
-/// Ticket of a number, as this replica knows it.
+/// Id of the ticket with this number, in the state that this replica has.
 pub(crate) fn ticket_by_number(
     state: &AppState,
     site: &str,
     number: &str,
 ) -> Result<TicketId, Problem> {
-    let view = state.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let ticket = view.site.tickets().find(|ticket| ticket.number.to_string() == number);
+    let snapshot = state.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let ticket = snapshot.site.tickets().find(|ticket| ticket.number.to_string() == number);
     Ok(ticket.ok_or(&refusals::UNKNOWN_TICKET)?.id)
 }
 
 /// Id of a command: derived from principal, site and key, or random without a key.
 fn command_id(key: Option<&str>, principal: &Principal, site: &str) -> CommandId {
-    let Some(key) = key else { return CommandId(entropy::bytes()) };
-    let hash = Sha256::digest(format!("api\0{}\0{site}\0{key}", principal.name));
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash[..16]);
-    CommandId(id)
-}
-
-fn fingerprint(path: &str, body: &[u8]) -> u64 {
-    let hash = Sha256::new().chain_update(path).chain_update([0]).chain_update(body);
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.finalize()[..8]);
-    u64::from_be_bytes(first)
+    match key {
+        Some(key) => {
+            idempotency::derived_command_id(format!("api\0{}\0{site}\0{key}", principal.name))
+        }
+        None => CommandId(entropy::bytes()),
+    }
 }

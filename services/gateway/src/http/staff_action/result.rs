@@ -1,7 +1,8 @@
 //! Result of a staff action.
 
 use crate::engine::CommandOutcome;
-use paihao_domain::{Outcome, QueueState};
+use crate::http::board::queue_state_name;
+use paihao_domain::Outcome;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -15,10 +16,10 @@ pub(crate) struct StaffActionResult {
     queue: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counter: Option<String>,
-    /// Until when the called person is expected, in Unix milliseconds.
+    /// Time by which the called person is expected, in Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<i64>,
-    /// The ticket's or the queue's.
+    /// State of the ticket or of the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
     /// People ahead, of a ticket that waits.
@@ -27,7 +28,7 @@ pub(crate) struct StaffActionResult {
     /// Number of affected tickets.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u32>,
-    /// Of a number that was given out: the path of its page, for its holder alone.
+    /// Path of the page of a ticket that was taken, for its holder alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
     /// Time of the decision, in Unix milliseconds.
@@ -97,14 +98,5 @@ impl StaffActionResult {
             },
             Outcome::Told { people } => StaffActionResult { count: Some(people), ..self },
         }
-    }
-}
-
-fn queue_state_name(state: QueueState) -> &'static str {
-    match state {
-        QueueState::Open => "open",
-        QueueState::Paused => "paused",
-        QueueState::Halted => "halted",
-        QueueState::Closed => "closed",
     }
 }

@@ -2,20 +2,20 @@
 //!
 //! A push without a handler gets the reply `success`, so that WeChat does not repeat it.
 
+use crate::http::idempotency;
 use crate::http::refusals::Problem;
 use crate::http::state::AppState;
 use crate::settings::AccountReplies;
 use paihao_contracts::settings::KeywordAction;
 use paihao_domain::{CommandId, Person};
 use paihao_wechat::callback::{AuthorizationChange, Event, Message, MessageKind};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// A push that is WeChat's, and all that is needed to answer it.
+/// Verified push of WeChat, with the context of its handling.
 pub(super) struct PushHandler<'a> {
     pub(super) state: &'a AppState,
-    /// The account's name.
+    /// Name of the account in the configuration.
     pub(super) account_name: &'a str,
     pub(super) account: Arc<AccountReplies>,
     pub(super) message: &'a Message,
@@ -25,13 +25,13 @@ pub(super) struct PushHandler<'a> {
 
 /// Reply to a push.
 pub(super) enum Reply {
-    /// Nothing that a person would see.
+    /// Reply that the person does not see.
     Empty,
-    /// A text.
+    /// Text message.
     Text {
         text: String,
-        /// Unix seconds that it is dated with: those of the decision, so that a repeat gets the
-        /// same reply to the byte.
+        /// Date of the reply in Unix seconds: the time of the decision, so that a repeated push
+        /// gets an identical reply.
         at_s: i64,
     },
 }
@@ -83,7 +83,7 @@ impl PushHandler<'_> {
         }
     }
 
-    /// A text that depends on nothing but the push. An empty one would be an error to WeChat.
+    /// Text reply that depends on the push alone. WeChat rejects an empty text.
     pub(super) fn text_reply(&self, text: String) -> Reply {
         if text.is_empty() {
             Reply::Empty
@@ -92,24 +92,19 @@ impl PushHandler<'_> {
         }
     }
 
-    /// Reply when a command failed: the owner's text, or this one.
-    pub(super) fn failure_reply(&self, ours: &str) -> Reply {
-        self.text_reply(self.account.failure.clone().unwrap_or_else(|| ours.to_owned()))
+    /// Reply when a command failed: the owner's text, or the default one.
+    pub(super) fn failure_reply(&self, default: &str) -> Reply {
+        self.text_reply(self.account.failure.clone().unwrap_or_else(|| default.to_owned()))
     }
 
     pub(super) fn person(&self) -> Person {
         Person::new(self.message.from_user.expose())
     }
 
-    /// The same for every delivery of one event, whichever replica it reaches.
+    /// Command id of the push, equal for every delivery of one event at every replica.
     pub(super) fn command_id(&self) -> CommandId {
-        let mut hash = Sha256::new();
-        hash.update(b"callback\0");
-        hash.update(self.account_name.as_bytes());
-        hash.update([0]);
-        hash.update(self.message.identity());
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash.finalize()[..16]);
-        CommandId(id)
+        let mut text = format!("callback\0{}\0", self.account_name).into_bytes();
+        text.extend_from_slice(self.message.identity().as_ref());
+        idempotency::derived_command_id(text)
     }
 }

@@ -63,49 +63,49 @@ impl From<Problem> for LoginError {
 }
 
 impl PushHandler<'_> {
-    /// Somebody scanned a browser's code to log it in.
+    /// Handles the scan of a browser's login code.
     pub(super) async fn handle_login_scan(
         &self,
         uuid: Uuid,
-        wish: LoginRequest,
+        request: LoginRequest,
     ) -> (Reply, &'static str) {
-        let Some(target) = login::login_destination(&self.state.settings.login, &wish.to) else {
+        let Some(target) = login::login_destination(&self.state.settings.login, &request.to) else {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         };
         if target.account != self.account_name {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         }
         let scanned =
-            timeout_at(self.deadline, self.advance_on_scan(uuid, &wish, target.staff_only));
-        let did = scanned.await.unwrap_or(Err(LoginError::Unavailable));
-        if let Ok(LoginOutcome::AwaitingConfirmation) = did {
+            timeout_at(self.deadline, self.advance_on_scan(uuid, &request, target.staff_only));
+        let result = scanned.await.unwrap_or(Err(LoginError::Unavailable));
+        if let Ok(LoginOutcome::AwaitingConfirmation) = result {
             self.remember_question(uuid).await;
         }
-        self.login_reply(did, &target.name, &wish)
+        self.login_reply(result, &target.name, &request)
     }
 
     async fn advance_on_scan(
         &self,
         uuid: Uuid,
-        wish: &LoginRequest,
+        request: &LoginRequest,
         staff_only: bool,
     ) -> Result<LoginOutcome, LoginError> {
         let roster = self.state.roster.loaded().await?;
         let person = self.person_tag(&roster)?;
-        let may = match wish.to {
+        let is_permitted = match request.to {
             LoginTarget::First => {
                 !roster.has_had_members() || roster.member_by_person_hash(&person).is_some()
             }
             _ => !staff_only || roster.member_by_person_hash(&person).is_some(),
         };
-        if may && !wish.confirm {
-            return self.approve(uuid, wish, &person).await;
+        if is_permitted && !request.confirm {
+            return self.approve(uuid, request, &person).await;
         }
         let now = self.state.clock.now_ms();
-        let moved = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
-            ScanProgress::Pending if !may => {
-                let (person, why) = (person.clone(), DeclineReason::NotStaff);
-                Some(ScanProgress::Declined { person, why })
+        let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
+            ScanProgress::Pending if !is_permitted => {
+                let why = DeclineReason::NotStaff;
+                Some(ScanProgress::Declined { person: person.clone(), why })
             }
             ScanProgress::Pending => {
                 session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
@@ -113,12 +113,12 @@ impl PushHandler<'_> {
             }
             _ => None,
         });
-        Ok(self.outcome_for(&moved.await?, &person))
+        Ok(self.outcome_for(&advanced.await?, &person))
     }
 
-    /// Parses one of the two answers, if a question was asked.
+    /// Handles a text as the answer to the login question, if one was asked.
     pub(super) async fn handle_login_answer(&self, text: &str) -> Option<Reply> {
-        let yes = match text {
+        let is_approval = match text {
             "1" | "１" => true,
             "0" | "０" => false,
             _ => return None,
@@ -126,65 +126,67 @@ impl PushHandler<'_> {
         let roster = self.state.roster.now();
         let person = self.person_tag(&roster).ok()?;
         let key = streams::login_prompt_key(self.account_name, &person);
-        let asked = timeout_at(self.deadline, self.state.cache.get(&key)).await.ok()?.ok()??;
-        let uuid = Uuid::try_parse_ascii(&asked).ok()?;
+        let uuid_bytes =
+            timeout_at(self.deadline, self.state.cache.get(&key)).await.ok()?.ok()??;
+        let uuid = Uuid::try_parse_ascii(&uuid_bytes).ok()?;
         let session =
             timeout_at(self.deadline, self.state.scan_sessions.find(uuid)).await.ok()?.ok()?;
-        let ScanPurpose::Login(wish) = &session.purpose else { return None };
-        let target = login::login_destination(&self.state.settings.login, &wish.to)?;
-        let answered = async {
-            if yes {
-                self.approve(uuid, wish, &person).await
+        let ScanPurpose::Login(request) = &session.purpose else { return None };
+        let target = login::login_destination(&self.state.settings.login, &request.to)?;
+        let decision = async {
+            if is_approval {
+                self.approve(uuid, request, &person).await
             } else {
                 self.decline(uuid, &person).await
             }
         };
-        let did = timeout_at(self.deadline, answered).await.unwrap_or(Err(LoginError::Unavailable));
-        Some(self.login_reply(did, &target.name, wish).0)
+        let result =
+            timeout_at(self.deadline, decision).await.unwrap_or(Err(LoginError::Unavailable));
+        Some(self.login_reply(result, &target.name, request).0)
     }
 
     async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
-        let moved = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
-            ScanProgress::Asked { person: asked } if asked == person => {
-                let (person, why) = (person.to_owned(), DeclineReason::ByPerson);
-                Some(ScanProgress::Declined { person, why })
+        let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
+            ScanProgress::Asked { person: asked_person } if asked_person == person => {
+                let why = DeclineReason::ByPerson;
+                Some(ScanProgress::Declined { person: person.to_owned(), why })
             }
             _ => None,
         });
-        Ok(self.outcome_for(&moved.await?, person))
+        Ok(self.outcome_for(&advanced.await?, person))
     }
 
-    /// Lets the browser in, as whoever this is. Who is the first of all is written down before.
+    /// Approves the login of the browser. The first manager is recorded before.
     async fn approve(
         &self,
         uuid: Uuid,
-        wish: &LoginRequest,
+        request: &LoginRequest,
         person: &str,
     ) -> Result<LoginOutcome, LoginError> {
-        if wish.to == LoginTarget::First {
-            // Only whom the browser may be let in for: the code on the screen is not enough.
+        if request.to == LoginTarget::First {
+            // Only the person who may approve this login: the code on the screen is not enough.
             let session = self.state.scan_sessions.find(uuid).await?;
-            let free = match &session.progress {
-                ScanProgress::Pending => !wish.confirm,
-                ScanProgress::Asked { person: asked } => asked == person,
+            let is_free = match &session.progress {
+                ScanProgress::Pending => !request.confirm,
+                ScanProgress::Asked { person: asked_person } => asked_person == person,
                 _ => return Ok(self.outcome_for(&session, person)),
             };
-            if !free {
+            if !is_free {
                 return Ok(LoginOutcome::TakenByAnother);
             }
             self.claim_first_manager(person).await?;
         }
         let roster = self.state.roster.loaded().await?;
         let member = roster.member_by_person_hash(person).map(|member| member.id.clone());
-        let target = login::login_destination(&self.state.settings.login, &wish.to);
+        let target = login::login_destination(&self.state.settings.login, &request.to);
         if member.is_none() && target.is_none_or(|target| target.staff_only) {
             return Ok(LoginOutcome::NotStaff);
         }
         let now = self.state.clock.now_ms();
-        let moved = self.state.scan_sessions.advance(uuid, |session| {
-            let mine = match &session.progress {
-                ScanProgress::Pending => !wish.confirm,
-                ScanProgress::Asked { person: asked } => asked == person,
+        let advanced = self.state.scan_sessions.advance(uuid, |session| {
+            let is_own = match &session.progress {
+                ScanProgress::Pending => !request.confirm,
+                ScanProgress::Asked { person: asked_person } => asked_person == person,
                 _ => false,
             };
             session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
@@ -193,9 +195,9 @@ impl PushHandler<'_> {
                 member: member.clone(),
                 at: now,
             };
-            mine.then_some(approved)
+            is_own.then_some(approved)
         });
-        Ok(self.outcome_for(&moved.await?, person))
+        Ok(self.outcome_for(&advanced.await?, person))
     }
 
     async fn claim_first_manager(&self, person: &str) -> Result<Arc<Roster>, Problem> {
@@ -208,31 +210,36 @@ impl PushHandler<'_> {
         };
         self.state
             .roster
-            .update(login::FIRST_MANAGER_AUTHOR, |roster| match roster.has_had_members() {
-                true if roster.member_by_person_hash(person).is_some() => Ok(None),
-                true => Err(Problem::new(&refusals::FIRST_CODE_USED)),
-                false => Ok(Some(StaffEvent::Joined {
+            .update(login::FIRST_MANAGER_AUTHOR, |roster| {
+                if roster.member_by_person_hash(person).is_some() {
+                    return Ok(None);
+                }
+                if roster.has_had_members() {
+                    return Err(Problem::new(&refusals::FIRST_CODE_USED));
+                }
+                Ok(Some(StaffEvent::Joined {
                     member: member.clone(),
                     person: person.to_owned(),
                     invitation: login::FIRST_MANAGER_AUTHOR.into(),
-                })),
+                }))
             })
             .await
     }
 
-    /// Reply about a session in this state; the same on every repetition.
+    /// Outcome for this person of a session in this state, equal at every repetition.
     fn outcome_for(&self, session: &ScanSession, person: &str) -> LoginOutcome {
         match &session.progress {
-            ScanProgress::Asked { person: asked } if asked == person => {
+            ScanProgress::Asked { person: asked_person } if asked_person == person => {
                 LoginOutcome::AwaitingConfirmation
             }
-            ScanProgress::Approved { person: whose, .. }
-            | ScanProgress::Redeemed { person: whose }
-                if whose == person =>
+            ScanProgress::Approved { person: scanned_by, .. }
+            | ScanProgress::Redeemed { person: scanned_by }
+                if scanned_by == person =>
             {
                 LoginOutcome::LoggedIn
             }
-            ScanProgress::Declined { person: whose, why } if whose == person => match why {
+            ScanProgress::Declined { person: scanned_by, why } if scanned_by == person => match why
+            {
                 DeclineReason::NotStaff => LoginOutcome::NotStaff,
                 DeclineReason::ByPerson => LoginOutcome::RefusedByPerson,
                 DeclineReason::Already => LoginOutcome::AlreadyMember,
@@ -241,7 +248,7 @@ impl PushHandler<'_> {
         }
     }
 
-    /// Somebody scanned an invitation.
+    /// Handles the scan of an invitation.
     pub(super) async fn handle_invitation_scan(
         &self,
         uuid: Uuid,
@@ -269,10 +276,10 @@ impl PushHandler<'_> {
         uuid: Uuid,
         invitation: &Invitation,
     ) -> Result<LoginOutcome, LoginError> {
-        let (roster, id) = (self.state.roster.loaded().await?, uuid.to_string());
-        let person = self.person_tag(&roster)?;
+        let person = self.person_tag(&*self.state.roster.loaded().await?)?;
+        let id = uuid.to_string();
         let Invitation { by, member } = invitation;
-        let roster = self.state.roster.update(by, |roster| {
+        let updated = self.state.roster.update(by, |roster| {
             if roster.member_by_person_hash(&person).is_some() || roster.is_invitation_used(&id) {
                 return Ok(None);
             }
@@ -282,31 +289,31 @@ impl PushHandler<'_> {
                 invitation: id.clone(),
             }))
         });
-        let theirs =
-            roster.await?.member_by_person_hash(&person).cloned().filter(|m| m.id == member.id);
-        let moved = self.state.scan_sessions.advance(uuid, |session| match &theirs {
+        let joined =
+            updated.await?.member_by_person_hash(&person).cloned().filter(|m| m.id == member.id);
+        let advanced = self.state.scan_sessions.advance(uuid, |session| match &joined {
             Some(member) if session.progress == ScanProgress::Pending => {
-                let (person, member) = (person.clone(), Some(member.id.clone()));
-                Some(ScanProgress::Approved { person, member, at: 0 })
+                let member = Some(member.id.clone());
+                Some(ScanProgress::Approved { person: person.clone(), member, at: 0 })
             }
             _ => None,
         });
-        moved.await?;
-        Ok(theirs.map_or(LoginOutcome::AlreadyMember, LoginOutcome::Joined))
+        advanced.await?;
+        Ok(joined.map_or(LoginOutcome::AlreadyMember, LoginOutcome::Joined))
     }
 
     fn login_reply(
         &self,
-        did: Result<LoginOutcome, LoginError>,
+        result: Result<LoginOutcome, LoginError>,
         target: &str,
-        wish: &LoginRequest,
+        request: &LoginRequest,
     ) -> (Reply, &'static str) {
-        match did {
+        match result {
             Ok(LoginOutcome::AwaitingConfirmation) => {
-                (self.text_reply(prompt::confirmation_prompt(target, wish)), "asked")
+                (self.text_reply(prompt::confirmation_prompt(target, request)), "asked")
             }
             Ok(LoginOutcome::LoggedIn) => {
-                (self.text_reply(prompt::login_succeeded(target, wish)), "logged_in")
+                (self.text_reply(prompt::login_succeeded(target, request)), "logged_in")
             }
             Ok(LoginOutcome::RefusedByPerson) => {
                 (self.text_reply(prompt::login_refused()), "refused")
@@ -324,13 +331,13 @@ impl PushHandler<'_> {
         }
     }
 
-    /// Remembers what the person was asked last.
+    /// Stores the session that the person was asked about last.
     async fn remember_question(&self, uuid: Uuid) {
         let Some(person) = self.person_tag(&self.state.roster.now()).ok() else { return };
         let key = streams::login_prompt_key(self.account_name, &person);
-        let span = Duration::from_millis(CONFIRMATION_TIMEOUT_MS.unsigned_abs());
-        let noted = self.state.cache.put(&key, Bytes::from(uuid.to_string()), span);
-        if !matches!(timeout_at(self.deadline, noted).await, Ok(Ok(()))) {
+        let ttl = Duration::from_millis(CONFIRMATION_TIMEOUT_MS.unsigned_abs());
+        let stored = self.state.cache.put(&key, Bytes::from(uuid.to_string()), ttl);
+        if !matches!(timeout_at(self.deadline, stored).await, Ok(Ok(()))) {
             tracing::warn!("cannot store the login question");
         }
     }

@@ -38,7 +38,7 @@ const SIGNATURE_REFUSALS: [&ProblemKind; 4] = [
     &refusals::STALE_CALLBACK,
 ];
 
-/// The callback address of every account.
+/// Routes of the callback addresses of all accounts.
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .get(
@@ -73,39 +73,37 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-/// Signature of a callback. For the document only: the codec parses it first of all.
+/// Signature of a callback, for the OpenAPI document only: the codec parses the query.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct WeChatCallbackQuery {
-    /// Over token, timestamp and nonce.
+    /// Signature over token, timestamp and nonce.
     signature: String,
-    /// Unix seconds.
+    /// Time in Unix seconds.
     timestamp: String,
-    /// Chosen by WeChat.
+    /// Random text of WeChat.
     nonce: String,
-    /// Of a verification: to be answered as it is.
+    /// Text that the response to a verification repeats.
     echostr: Option<String>,
     /// `aes`, if the body is encrypted.
     encrypt_type: Option<String>,
-    /// Over the encrypted body, too.
+    /// Signature over the encrypted body, too.
     msg_signature: Option<String>,
 }
 
-/// `GET /wechat/{account}`: WeChat asks whether this server knows the token. In every mode it signs
-/// this in the same way.
+/// `GET /wechat/{account}`: verifies that this server knows the token. WeChat signs the request in
+/// the same way in every mode.
 async fn verify(
     State(state): State<AppState>,
     Path(account): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let (_, query) = authenticate(&state, &account, query)?;
-    let echo = query.echostr;
-    let echo =
-        echo.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail("no echostr"));
-    Ok(echo?.into_response())
+    let missing = || Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail("no echostr");
+    Ok(query.echostr.ok_or_else(missing)?.into_response())
 }
 
-/// `POST /wechat/{account}`: WeChat tells what a person did.
+/// `POST /wechat/{account}`: receives a push about an action of a person.
 async fn receive(
     State(state): State<AppState>,
     Path(name): Path<String>,
@@ -117,27 +115,27 @@ async fn receive(
     let limit = state.settings.max_callback_body_bytes;
     let read = timeout_at(deadline, body::read::<AppState>(body, limit)).await;
     let body = read.unwrap_or_else(|_| Err(Problem::new(&refusals::SLOW_BODY)))?;
-    let VerifiedCallback { message, reply_encryptor: seal } = account
+    let VerifiedCallback { message, reply_encryptor } = account
         .protection
         .open(&query, &body, limit)
-        .map_err(|bad| callback_problem(&name, bad))?;
+        .map_err(|error| callback_problem(&name, error))?;
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
     let account = account.replies();
-    let hearing =
+    let handler =
         PushHandler { state: &state, account_name: &name, account, message: &message, deadline };
-    let Reply::Text { text, at_s } = hearing.handle().await? else { return Ok(success_response()) };
+    let Reply::Text { text, at_s } = handler.handle().await? else { return Ok(success_response()) };
     let plain = callback::text_reply(&message.from_user, &message.to_user, at_s, &text);
-    let reply = match seal {
+    let reply = match reply_encryptor {
         None => plain,
-        Some(seal) => {
+        Some(encryptor) => {
             let now_s = state.clock.now_ms().div_euclid(1000);
-            seal.encrypt_reply(&plain, now_s, &query.nonce, entropy::bytes())
+            encryptor.encrypt_reply(&plain, now_s, &query.nonce, entropy::bytes())
         }
     };
     Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response())
 }
 
-/// The account and the query, if the query is signed with the account's token, and recently.
+/// Authenticates a callback by its signature and time. Returns the account and the query.
 fn authenticate<'a>(
     state: &'a AppState,
     name: &str,
@@ -164,8 +162,8 @@ fn authenticate<'a>(
     }
 }
 
-fn callback_problem(name: &str, bad: CallbackError) -> Problem {
-    let kind = match bad {
+fn callback_problem(name: &str, error: CallbackError) -> Problem {
+    let kind = match error {
         CallbackError::WrongSignature => &refusals::WRONG_SIGNATURE,
         CallbackError::MissingSignature => &refusals::BAD_CALLBACK_QUERY,
         CallbackError::Encrypted => &refusals::ENCRYPTED_CALLBACK,
@@ -179,7 +177,7 @@ fn callback_problem(name: &str, bad: CallbackError) -> Problem {
         }
         CallbackError::Xml(_) => &refusals::MALFORMED_XML,
     };
-    Problem::new(kind).with_detail(bad.to_string())
+    Problem::new(kind).with_detail(error.to_string())
 }
 
 fn success_response() -> Response {

@@ -11,54 +11,54 @@ use std::time::Duration;
 use tokio::time::timeout_at;
 
 impl PushHandler<'_> {
-    /// A template message was delivered, or not.
+    /// Records the delivery result of a template message.
     pub(super) async fn record_template_receipt(
         &self,
         message_id: Option<u64>,
-        fate: &TemplateDeliveryResult,
+        result: &TemplateDeliveryResult,
     ) -> Result<Reply, Problem> {
-        let (receipt, said) = match fate {
+        let (status, text) = match result {
             TemplateDeliveryResult::Success => (ReceiptStatus::Delivered, "success"),
             TemplateDeliveryResult::Refused => (ReceiptStatus::Refused, "failed:user block"),
             TemplateDeliveryResult::RateLimited => (ReceiptStatus::TooOften, "failed:freq limit"),
-            TemplateDeliveryResult::Failed(said) => (ReceiptStatus::Failed, said.as_str()),
+            TemplateDeliveryResult::Failed(text) => (ReceiptStatus::Failed, text.as_str()),
         };
         let identity = hex::encode(self.message.identity());
         let receipt = Receipt {
             channel: Channel::Template,
             message_id,
-            ..self.build_receipt(receipt, said, identity)
+            ..self.build_receipt(status, text, identity)
         };
         self.enqueue_receipt(receipt).await?;
         Ok(Reply::Empty)
     }
 
-    /// Subscription notices were delivered, or not.
+    /// Records the delivery results of subscription notices.
     pub(super) async fn record_notice_receipts(
         &self,
         sent: &[SubscriptionDelivery],
     ) -> Result<Reply, Problem> {
-        for (i, sent) in sent.iter().enumerate() {
-            let receipt = match sent.code {
+        for (index, delivery) in sent.iter().enumerate() {
+            let status = match delivery.code {
                 Some(0) => ReceiptStatus::Delivered,
-                _ if sent.status.contains("block") => ReceiptStatus::Refused,
+                _ if delivery.status.contains("block") => ReceiptStatus::Refused,
                 _ => ReceiptStatus::Failed,
             };
-            // Several may come in one second, and only what is in their lists tells them apart.
-            let id = sent.message.unwrap_or_default();
-            let identity = format!("{}-{i}-{id}", hex::encode(self.message.identity()));
+            // Several may come in one second, and only their lists tell them apart.
+            let id = delivery.message.unwrap_or_default();
+            let identity = format!("{}-{index}-{id}", hex::encode(self.message.identity()));
             let receipt = Receipt {
                 channel: Channel::Subscription,
-                template: Some(sent.template.clone()).filter(|template| !template.is_empty()),
-                message_id: sent.message.filter(|id| *id != 0),
-                ..self.build_receipt(receipt, &sent.status, identity)
+                template: Some(delivery.template.clone()).filter(|template| !template.is_empty()),
+                message_id: delivery.message.filter(|id| *id != 0),
+                ..self.build_receipt(status, &delivery.status, identity)
             };
             self.enqueue_receipt(receipt).await?;
         }
         Ok(Reply::Empty)
     }
 
-    fn build_receipt(&self, receipt: ReceiptStatus, said: &str, identity: String) -> Receipt {
+    fn build_receipt(&self, status: ReceiptStatus, text: &str, identity: String) -> Receipt {
         Receipt {
             v: 1,
             account: self.account_name.to_owned(),
@@ -66,15 +66,16 @@ impl PushHandler<'_> {
             channel: Channel::Template,
             template: None,
             message_id: None,
-            receipt,
-            said: said.chars().filter(|c| !c.is_control()).take(100).collect(),
+            receipt: status,
+            said: text.chars().filter(|c| !c.is_control()).take(100).collect(),
             created_s: self.message.create_time,
             heard_at: self.state.clock.now_ms(),
             identity,
         }
     }
 
-    /// WeChat says it again if it cannot be kept.
+    /// Queues a receipt for the notifier. On failure the push is refused, so that WeChat repeats
+    /// it.
     async fn enqueue_receipt(&self, receipt: Receipt) -> Result<(), Problem> {
         let key = format!("{}/{}", receipt.account, receipt.identity);
         let entry = Entry::new(serde_json::to_vec(&receipt).expect("string keys only"));

@@ -1,7 +1,7 @@
-//! Scans: a ticket is returned in the reply, once it is durable.
+//! Scans of codes: a ticket is in the reply once it is durable.
 
 use super::dispatch::{PushHandler, Reply};
-use crate::engine::SubmitError;
+use crate::engine::{CommandOutcome, SubmitError};
 use crate::http::replies;
 use crate::http::ticket_link;
 use crate::scan::scene::Scene;
@@ -14,50 +14,52 @@ use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-/// Request that a scan makes.
+/// Intent of a scan.
 enum ScanIntent {
-    /// A number.
+    /// Taking a ticket.
     Ticket(TicketIntent),
-    /// That a browser be logged in.
+    /// Logging a browser in.
     Login(Uuid, LoginRequest),
-    /// A place among the staff.
+    /// Joining the staff.
     Invitation(Uuid, Invitation),
 }
 
-/// A number that a scan asks for.
+/// Ticket that a scan takes.
 struct TicketIntent {
-    book: Arc<SiteSettings>,
+    settings: Arc<SiteSettings>,
     queue: String,
     session: Option<(Uuid, ScanSession)>,
 }
 
 impl PushHandler<'_> {
     pub(super) async fn handle_scan(&self, scene: &str) -> Reply {
-        let (reply, what) = match self.resolve_scene(scene).await {
-            Ok(ScanIntent::Ticket(wish)) => self.take_ticket(wish).await,
-            Ok(ScanIntent::Login(uuid, wish)) => self.handle_login_scan(uuid, wish).await,
+        let (reply, outcome) = match self.resolve_scene(scene).await {
+            Ok(ScanIntent::Ticket(intent)) => self.take_ticket(intent).await,
+            Ok(ScanIntent::Login(uuid, request)) => self.handle_login_scan(uuid, request).await,
             Ok(ScanIntent::Invitation(uuid, invitation)) => {
                 self.handle_invitation_scan(uuid, invitation).await
             }
             Err(reply) => (reply, "no_wish"),
         };
-        metrics::counter!("paihao_gateway_scans_total", "outcome" => what).increment(1);
+        metrics::counter!("paihao_gateway_scans_total", "outcome" => outcome).increment(1);
         reply
     }
 
     /// Parses a scanned scene, or returns the reply to one that requests nothing.
     async fn resolve_scene(&self, scene: &str) -> Result<ScanIntent, Reply> {
-        let dead = || self.text_reply(replies::expired_code_reply());
-        let (site, queue, session) = match Scene::parse(scene).ok_or_else(dead)? {
+        let expired = || self.text_reply(replies::expired_code_reply());
+        let (site, queue, session) = match Scene::parse(scene).ok_or_else(expired)? {
             Scene::Queue { site, queue } => (site, queue, None),
             Scene::Session(scene) => {
-                let found =
+                let session =
                     timeout_at(self.deadline, self.state.scan_sessions.by_scene(&scene)).await;
-                match found {
+                match session {
                     Ok(Ok((uuid, session))) => {
                         let (site, queue) = match session.purpose.clone() {
                             ScanPurpose::Ticket { site, queue } => (site, queue),
-                            ScanPurpose::Login(wish) => return Ok(ScanIntent::Login(uuid, wish)),
+                            ScanPurpose::Login(request) => {
+                                return Ok(ScanIntent::Login(uuid, request));
+                            }
                             ScanPurpose::Invitation(invitation) => {
                                 return Ok(ScanIntent::Invitation(uuid, invitation));
                             }
@@ -69,19 +71,19 @@ impl PushHandler<'_> {
                         return Err(self.failure_reply(replies::TICKET_UNAVAILABLE));
                     }
                     Err(_) => return Err(self.failure_reply(replies::TICKET_UNAVAILABLE)),
-                    Ok(Err(_)) => return Err(dead()),
+                    Ok(Err(_)) => return Err(expired()),
                 }
             }
         };
-        // A code speaks for the sites of its own account only.
-        let book = self.state.engine.settings(&site);
-        let book =
-            book.filter(|book| &*book.facts.account == self.account_name).ok_or_else(dead)?;
-        Ok(ScanIntent::Ticket(TicketIntent { book, queue, session }))
+        // A code is valid for the sites of its own account only.
+        let settings = self.state.engine.settings(&site);
+        let own = settings.filter(|settings| &*settings.facts.account == self.account_name);
+        let settings = own.ok_or_else(expired)?;
+        Ok(ScanIntent::Ticket(TicketIntent { settings, queue, session }))
     }
 
-    async fn take_ticket(&self, wish: TicketIntent) -> (Reply, &'static str) {
-        let TicketIntent { book, queue, session } = wish;
+    async fn take_ticket(&self, intent: TicketIntent) -> (Reply, &'static str) {
+        let TicketIntent { settings, queue, session } = intent;
         let via = session.as_ref().map(|(uuid, _)| ScanSessionRef::new(&uuid.to_string()));
         let act = Act::Take {
             queue: QueueId::new(&queue),
@@ -90,46 +92,45 @@ impl PushHandler<'_> {
             class: None,
             key: Some(TicketKey(entropy::bytes())),
         };
-        let answer = self.submit(&book.facts.id, act, self.person()).await;
-        match answer {
-            Ok(answered) => {
+        match self.submit(&settings.facts.id, act, self.person()).await {
+            Ok(decided) => {
                 if let Some((uuid, session)) = session {
-                    let remembered =
-                        self.state.scan_sessions.store_progress(uuid, session, &answered.outcome);
-                    // The number is durable; its browser hears of it from the ledger all the same.
-                    let _ = timeout_at(self.deadline, remembered).await;
+                    let stored =
+                        self.state.scan_sessions.store_progress(uuid, session, &decided.outcome);
+                    // The ticket is durable, and its browser hears of it from the ledger too.
+                    let _ = timeout_at(self.deadline, stored).await;
                 }
-                let new = matches!(answered.outcome, Outcome::Holding { new: true, .. });
+                let new = matches!(decided.outcome, Outcome::Holding { new: true, .. });
                 let reply = Reply::Text {
-                    text: self.ticket_text(&book, &answered.outcome),
-                    at_s: answered.at.0.div_euclid(1000),
+                    text: self.ticket_text(&settings, &decided.outcome),
+                    at_s: decided.at.0.div_euclid(1000),
                 };
                 (reply, if new { "taken" } else { "shown" })
             }
             Err(SubmitError::Refused(refusal)) => {
-                (self.text_reply(replies::refusal_reply(&book, &refusal)), "refused")
+                (self.text_reply(replies::refusal_reply(&settings, &refusal)), "refused")
             }
-            Err(declined) => {
-                let site = &*book.facts.id;
-                tracing::warn!(site, %declined, "cannot give a ticket to a scan");
+            Err(error) => {
+                let site = &*settings.facts.id;
+                tracing::warn!(site, %error, "cannot give a ticket to a scan");
                 (self.failure_reply(replies::TICKET_UNAVAILABLE), "not_now")
             }
         }
     }
 
     /// Reply about a ticket that the customer holds, with the link to its page.
-    pub(super) fn ticket_text(&self, book: &SiteSettings, outcome: &Outcome) -> String {
-        let address = ticket_link::ticket_url(self.state, &book.facts.id, outcome);
-        replies::with_link(replies::ticket_reply(book, outcome), address.as_deref())
+    pub(super) fn ticket_text(&self, settings: &SiteSettings, outcome: &Outcome) -> String {
+        let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome);
+        replies::with_link(replies::ticket_reply(settings, outcome), url.as_deref())
     }
 
-    /// Has this push's command decided for a person, before the push has to be answered.
+    /// Submits the command of this push for a person, within the time limit of the reply.
     pub(super) async fn submit(
         &self,
         site: &str,
         act: Act,
         person: Person,
-    ) -> Result<crate::engine::CommandOutcome, SubmitError> {
+    ) -> Result<CommandOutcome, SubmitError> {
         let actor = Actor::Customer(person);
         let command = Command { id: self.command_id(), fingerprint: 0, actor, act };
         let decided = self.state.engine.submit(site, command);

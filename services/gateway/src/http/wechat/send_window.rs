@@ -9,43 +9,44 @@ use paihao_wechat::OpenId;
 use paihao_wechat::callback::{Event, MessageKind};
 use std::time::Duration;
 
-/// The longest that an answer waits for this to be noted: it is a guess, and may be lost.
+/// Time limit for storing a send window, which delays the reply and may be lost.
 const RECORD_TIMEOUT: Duration = Duration::from_millis(200);
 
 impl PushHandler<'_> {
-    /// Notes what the push allows.
+    /// Stores the send window that the push opens.
     pub(super) async fn open_send_window(&self) {
-        let Some(window) = window_for(&self.message.kind).filter(|_| self.account.sends_texts)
-        else {
+        let Some(kind) = window_for(&self.message.kind).filter(|_| self.account.sends_texts) else {
             return;
         };
-        let allowance = SendWindow::open(window, self.message.create_time);
-        let Ok(left @ 1..) = u64::try_from(allowance.until - self.state.clock.now_ms()) else {
+        let window = SendWindow::open(kind, self.message.create_time);
+        let Ok(remaining @ 1..) = u64::try_from(window.until - self.state.clock.now_ms()) else {
             return;
         };
         let person = self.message.from_user.pseudonym(self.account_name);
-        let key = streams::send_window_key(self.account_name, &person, window.name());
-        let value = Bytes::from(serde_json::to_vec(&allowance).expect("string keys only"));
-        let noted = self.state.cache.put(&key, value, Duration::from_millis(left));
-        match tokio::time::timeout(RECORD_TIMEOUT, noted).await {
+        let key = streams::send_window_key(self.account_name, &person, kind.name());
+        let value = Bytes::from(serde_json::to_vec(&window).expect("string keys only"));
+        let stored = self.state.cache.put(&key, value, Duration::from_millis(remaining));
+        match tokio::time::timeout(RECORD_TIMEOUT, stored).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "cannot store the send window"),
-            Err(_) => tracing::debug!("send window not stored in time"),
+            Err(_) => tracing::debug!("cannot store the send window in time"),
         }
     }
 
-    /// Removes what the caches hold about a customer. WeChat repeats the push that they left
-    /// until it is done.
+    /// Removes the cached data about a customer. WeChat repeats the unsubscribe push until it
+    /// succeeds.
     pub(super) async fn erase_from_cache(
         &self,
         person: &Person,
     ) -> Result<(), paihao_cache::Unavailable> {
-        let (cache, tag) =
-            (&self.state.cache, OpenId::new(person.as_str()).pseudonym(self.account_name));
+        let cache = &self.state.cache;
+        let pseudonym = OpenId::new(person.as_str()).pseudonym(self.account_name);
         for window in SendWindowKind::ALL {
-            cache.remove(&streams::send_window_key(self.account_name, &tag, window.name())).await?;
+            cache
+                .remove(&streams::send_window_key(self.account_name, &pseudonym, window.name()))
+                .await?;
         }
-        cache.remove(&streams::sent_index_key(self.account_name, &tag)).await
+        cache.remove(&streams::sent_index_key(self.account_name, &pseudonym)).await
     }
 }
 

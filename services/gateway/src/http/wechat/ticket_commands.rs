@@ -19,7 +19,7 @@ impl PushHandler<'_> {
     pub(super) async fn show_tickets(&self) -> Reply {
         self.submit_at_each_site(
             |person| Act::Show { person },
-            |book, outcome| self.ticket_text(book, outcome),
+            |settings, outcome| self.ticket_text(settings, outcome),
         )
         .await
     }
@@ -29,23 +29,24 @@ impl PushHandler<'_> {
         self.submit_at_each_site(|person| Act::Withdraw { person }, replies::cancelled_reply).await
     }
 
-    /// The same at every site where the person holds a ticket, and all that is said there.
+    /// Submits an act at every site where the person holds a ticket. Replies with all texts.
     async fn submit_at_each_site(
         &self,
         act: impl Fn(Person) -> Act,
-        words: impl Fn(&SiteSettings, &paihao_domain::Outcome) -> String,
+        text: impl Fn(&SiteSettings, &paihao_domain::Outcome) -> String,
     ) -> Reply {
-        let (mut texts, mut at_s) = (Vec::new(), self.message.create_time);
-        for book in self.sites_with_tickets() {
-            match self.submit(&book.facts.id, act(self.person()), self.person()).await {
+        let mut texts = Vec::new();
+        let mut at_s = self.message.create_time;
+        for settings in self.sites_with_tickets() {
+            match self.submit(&settings.facts.id, act(self.person()), self.person()).await {
                 Ok(CommandOutcome { outcome, at }) => {
-                    texts.push(words(&book, &outcome));
+                    texts.push(text(&settings, &outcome));
                     at_s = at_s.max(at.0.div_euclid(1000));
                 }
                 Err(SubmitError::Refused(_)) => {}
-                Err(declined) => {
-                    let site = &*book.facts.id;
-                    tracing::warn!(site, %declined, "somebody's ticket could not be looked at");
+                Err(error) => {
+                    let site = &*settings.facts.id;
+                    tracing::warn!(site, %error, "cannot read the ticket of a customer");
                     return self.failure_reply(replies::REQUEST_FAILED);
                 }
             }
@@ -57,46 +58,53 @@ impl PushHandler<'_> {
         }
     }
 
-    /// The sites where the person holds a ticket, or did when this push came first.
+    /// Sites where the person holds a ticket, or held one when this push came first.
     fn sites_with_tickets(&self) -> Vec<Arc<SiteSettings>> {
-        let (person, id) = (self.person(), self.command_id());
-        let holds = |book: &Arc<SiteSettings>| {
-            let view = self.state.engine.snapshot(&book.facts.id);
-            view.is_some_and(|view| {
-                view.site.live_ticket_of(&person).is_some()
-                    || view.site.recorded_answer(&id).is_some()
+        let person = self.person();
+        let id = self.command_id();
+        let holds = |settings: &Arc<SiteSettings>| {
+            let snapshot = self.state.engine.snapshot(&settings.facts.id);
+            snapshot.is_some_and(|snapshot| {
+                snapshot.site.live_ticket_of(&person).is_some()
+                    || snapshot.site.recorded_answer(&id).is_some()
             })
         };
         self.account_sites().filter(holds).collect()
     }
 
-    /// Has the person leave every line of the account and be named in none any more. WeChat says
-    /// this again until it is told that it is done.
+    /// Removes the person from every line and record of the account. WeChat repeats the push until
+    /// it succeeds.
     pub(super) async fn forget_person(&self, person: &Person) -> Result<Reply, Problem> {
-        // At every site, whatever this replica's view of it: another one may have just written.
-        let told = stream::iter(self.account_sites()).map(async |book| {
+        // At every site, since another replica may have just given them a ticket.
+        let forgotten = stream::iter(self.account_sites()).map(async |settings| {
             let act = Act::Forget { person: person.clone() };
-            let answer = self.submit(&book.facts.id, act, person.clone()).await;
-            match answer {
+            let result = self.submit(&settings.facts.id, act, person.clone()).await;
+            match result {
                 Ok(_) | Err(SubmitError::Refused(Refusal::PersonUnknown)) => true,
-                Err(declined) => {
-                    let site = &*book.facts.id;
-                    tracing::warn!(site, %declined, "cannot forget a customer at a site");
+                Err(error) => {
+                    let site = &*settings.facts.id;
+                    tracing::warn!(site, %error, "cannot forget a customer at a site");
                     false
                 }
             }
         });
-        let all = told.buffer_unordered(FORGET_CONCURRENCY).all(async |done| done).await;
-        let caches = timeout_at(self.deadline, self.erase_from_cache(person)).await;
-        if !matches!(caches, Ok(Ok(()))) {
+        let all_forgotten =
+            forgotten.buffer_unordered(FORGET_CONCURRENCY).all(async |done| done).await;
+        let erased = timeout_at(self.deadline, self.erase_from_cache(person)).await;
+        if !matches!(erased, Ok(Ok(()))) {
             tracing::warn!("cannot remove a customer from the cache");
             return Err(Problem::new(&refusals::CACHE_UNAVAILABLE));
         }
-        if all { Ok(Reply::Empty) } else { Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)) }
+        if all_forgotten {
+            Ok(Reply::Empty)
+        } else {
+            Err(Problem::new(&refusals::LEDGER_UNAVAILABLE))
+        }
     }
 
     fn account_sites(&self) -> impl Iterator<Item = Arc<SiteSettings>> + '_ {
-        let ours = |book: &Arc<SiteSettings>| &*book.facts.account == self.account_name;
-        self.state.engine.all_settings().filter(ours)
+        let of_account =
+            |settings: &Arc<SiteSettings>| &*settings.facts.account == self.account_name;
+        self.state.engine.all_settings().filter(of_account)
     }
 }

@@ -12,7 +12,7 @@ use paihao_chassis::entropy;
 use paihao_contracts::session::LoginTarget;
 use settings::LoginSettings;
 
-/// Author of the entry that makes the first manager.
+/// Author of the entry that adds the first manager.
 pub(crate) const FIRST_MANAGER_AUTHOR: &str = "first";
 
 /// Destination of a login.
@@ -24,13 +24,13 @@ pub(crate) struct LoginDestination {
     pub(crate) staff_only: bool,
 }
 
-/// Returns the destination of a login; `None` if there is no such one any more.
+/// Returns the destination of a login; `None` if it no longer exists.
 pub(crate) fn login_destination(
     settings: &LoginSettings,
     to: &LoginTarget,
 ) -> Option<LoginDestination> {
-    let own = |staff_only| {
-        let host = settings.public_url.as_deref().and_then(|public| public.split("://").nth(1));
+    let staff_destination = |staff_only| {
+        let host = settings.public_url.as_deref().and_then(|url| url.split("://").nth(1));
         let name = host.map_or("排号后台 paihao".to_owned(), |host| format!("排号 · {host}"));
         Some(LoginDestination {
             name,
@@ -40,10 +40,10 @@ pub(crate) fn login_destination(
         })
     };
     match to {
-        LoginTarget::Staff => own(true),
-        LoginTarget::First => own(false),
-        LoginTarget::Client(wish) => {
-            let client = settings.clients.get(&wish.client)?;
+        LoginTarget::Staff => staff_destination(true),
+        LoginTarget::First => staff_destination(false),
+        LoginTarget::Client(request) => {
+            let client = settings.clients.get(&request.client)?;
             Some(LoginDestination {
                 name: client.name.clone(),
                 account: client.account.clone(),
@@ -54,7 +54,7 @@ pub(crate) fn login_destination(
     }
 }
 
-/// Makes an id for a new member.
+/// Generates the id of a new member.
 pub(crate) fn new_member_id() -> String {
     format!("m_{}", hex::encode(entropy::bytes::<6>()))
 }

@@ -2,18 +2,18 @@
 
 use paihao_contracts::session::LoginRequest;
 
-/// Question whether the login is theirs. They answer by writing, since that works for every kind of
-/// account: a menu needs a certified one, and a link a domain that WeChat knows.
-pub(crate) fn confirmation_prompt(target: &str, wish: &LoginRequest) -> String {
-    let LoginRequest { browser, address, .. } = wish;
+/// Question that asks the person to confirm the login. The answer is a text message, which works
+/// for every kind of account: a menu needs a certified one, and a link a domain that WeChat knows.
+pub(crate) fn confirmation_prompt(target: &str, request: &LoginRequest) -> String {
+    let LoginRequest { browser, address, .. } = request;
     format!(
         "登录确认\n您正在登录「{target}」\n浏览器：{browser}\n来自：{address}\n\n是您本人，请回复 1；不是，请回复 0。\n\nLogging in to {target} from {browser}, {address}. Reply 1 to confirm, 0 if it is not you."
     )
 }
 
 /// Notice that the browser is logged in.
-pub(crate) fn login_succeeded(target: &str, wish: &LoginRequest) -> String {
-    let LoginRequest { browser, address, .. } = wish;
+pub(crate) fn login_succeeded(target: &str, request: &LoginRequest) -> String {
+    let LoginRequest { browser, address, .. } = request;
     format!(
         "登录成功\n「{target}」\n浏览器：{browser}\n来自：{address}\n\nLogged in to {target} from {browser}, {address}."
     )

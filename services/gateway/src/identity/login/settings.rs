@@ -53,7 +53,7 @@ impl Default for LoginSettings {
 impl LoginSettings {
     /// Returns whether browsers connect over HTTPS.
     pub fn is_secure(&self) -> bool {
-        self.public_url.as_deref().is_some_and(|public| public.starts_with("https://"))
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 
     /// Returns the name of a session's cookie. The prefix makes a browser send it over HTTPS only,

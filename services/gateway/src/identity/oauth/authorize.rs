@@ -9,10 +9,10 @@ use url::form_urlencoded;
 /// Most characters of `state` and of `nonce`.
 const MAX_PARAM_CHARS: usize = 512;
 
-/// A request that is refused on the spot, because the site that sent the browser is not known.
+/// Request that is refused here, since the site that sent the browser is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidRequest {
-    /// A parameter is there twice.
+    /// A parameter occurs twice.
     #[error("{0} is there twice")]
     DuplicateParameter(String),
     /// The configuration has no client of this id.
@@ -23,11 +23,11 @@ pub(crate) enum InvalidRequest {
     WrongRedirect,
 }
 
-/// Reason why a browser is not shown a code.
+/// Error of an authorization request.
 pub(crate) enum AuthorizeError {
-    /// Shown to the person in front of the browser: no address to go back to can be trusted.
+    /// Error that is shown in the browser, since no redirect address can be trusted.
     Direct(InvalidRequest),
-    /// Reported to the site, by sending the browser back to this address.
+    /// Error that is reported to the site, by redirecting the browser to this address.
     Redirect(String),
 }
 
@@ -48,17 +48,21 @@ pub(crate) fn parse_params(text: &str) -> Result<BTreeMap<String, String>, Inval
     Ok(fields)
 }
 
-/// Returns the address that a browser is sent back to with an answer.
-pub(crate) fn redirect_url(redirect: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
+/// Returns the address that a browser is redirected to with these parameters.
+pub(crate) fn redirect_url(
+    redirect: &str,
+    state: Option<&str>,
+    parameters: &[(&str, &str)],
+) -> String {
     let Ok(mut url) = Url::parse(redirect) else { return redirect.to_owned() };
-    url.query_pairs_mut().extend_pairs(answer);
+    url.query_pairs_mut().extend_pairs(parameters);
     if let Some(state) = state {
         url.query_pairs_mut().append_pair("state", state);
     }
     url.into()
 }
 
-/// Parses the request in the address that a site sent a browser to.
+/// Parses an authorization request (RFC 6749, 4.1.1, with PKCE).
 pub(crate) fn parse_request(
     settings: &LoginSettings,
     fields: &BTreeMap<String, String>,
@@ -67,16 +71,16 @@ pub(crate) fn parse_request(
     let id = field("client_id").unwrap_or_default();
     let client: &OAuthClient = settings.clients.get(id).ok_or(InvalidRequest::UnknownClient)?;
     let redirect = field("redirect_uri").unwrap_or_default();
-    // Compared to the letter: an address that only looks like one of these may be somebody else's.
-    if !client.redirect_uris.iter().any(|known| known == redirect) {
+    // Compared exactly: a similar address may belong to somebody else.
+    if !client.redirect_uris.iter().any(|uri| uri == redirect) {
         return Err(InvalidRequest::WrongRedirect.into());
     }
     let state = field("state").filter(|text| text.len() <= MAX_PARAM_CHARS);
-    let refuse = |error: &str, why: &str| {
+    let refuse = |error: &str, description: &str| {
         AuthorizeError::Redirect(redirect_url(
             redirect,
             state,
-            &[("error", error), ("error_description", why)],
+            &[("error", error), ("error_description", description)],
         ))
     };
     if field("response_type") != Some("code") {
@@ -86,8 +90,8 @@ pub(crate) fn parse_request(
         return Err(refuse("invalid_request", "code_challenge_method is S256"));
     }
     let challenge = field("code_challenge").unwrap_or_default();
-    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if challenge.len() != 43 || !challenge.bytes().all(fine) {
+    let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if challenge.len() != 43 || !challenge.bytes().all(is_base64url) {
         return Err(refuse("invalid_request", "code_challenge is a SHA-256 in base64url"));
     }
     let too_long = |name| field(name).is_some_and(|text| text.len() > MAX_PARAM_CHARS);
@@ -126,16 +130,16 @@ mod tests {
 
     #[test]
     fn what_is_right_is_taken_as_it_is() {
-        let Ok(wish) = parse_query(VALID_QUERY) else { panic!("refused") };
-        assert_eq!((wish.state.as_deref(), wish.nonce.as_deref()), (Some("x&y"), Some("n")));
-        let back = redirect_url(&wish.redirect, wish.state.as_deref(), &[("code", "abc")]);
-        assert_eq!(back, "https://intranet.example.com/back?a=1&code=abc&state=x%26y");
+        let Ok(request) = parse_query(VALID_QUERY) else { panic!("refused") };
+        assert_eq!((request.state.as_deref(), request.nonce.as_deref()), (Some("x&y"), Some("n")));
+        let url = redirect_url(&request.redirect, request.state.as_deref(), &[("code", "abc")]);
+        assert_eq!(url, "https://intranet.example.com/back?a=1&code=abc&state=x%26y");
     }
 
     #[test]
     fn a_wrong_site_or_address_is_told_here_and_nowhere_else() {
         use InvalidRequest::{DuplicateParameter, UnknownClient, WrongRedirect};
-        for (change, with, error) in [
+        for (change, replacement, error) in [
             ("client_id=intranet", "client_id=other", UnknownClient),
             ("client_id=intranet&", "", UnknownClient),
             ("back%3Fa", "back2%3Fa", WrongRedirect),
@@ -144,17 +148,17 @@ mod tests {
             ("state=x", "client_id=intranet&state=x", DuplicateParameter("client_id".into())),
         ] {
             let Err(AuthorizeError::Direct(refused)) =
-                parse_query(&VALID_QUERY.replace(change, with))
+                parse_query(&VALID_QUERY.replace(change, replacement))
             else {
-                panic!("{change} → {with}")
+                panic!("{change} → {replacement}")
             };
-            assert_eq!(refused, error, "{with}");
+            assert_eq!(refused, error, "{replacement}");
         }
     }
 
     #[test]
     fn every_other_mistake_is_told_to_the_site_with_its_state() {
-        for (change, with, error) in [
+        for (change, replacement, error) in [
             ("response_type=code", "response_type=token", "unsupported_response_type"),
             ("=S256", "=plain", "invalid_request"),
             ("&code_challenge_method=S256", "", "invalid_request"),
@@ -162,9 +166,9 @@ mod tests {
             ("nonce=n", &*format!("nonce={}", "n".repeat(513)), "invalid_request"),
         ] {
             let Err(AuthorizeError::Redirect(url)) =
-                parse_query(&VALID_QUERY.replace(change, with))
+                parse_query(&VALID_QUERY.replace(change, replacement))
             else {
-                panic!("{change} → {with}")
+                panic!("{change} → {replacement}")
             };
             assert!(url.contains(&format!("error={error}&")), "{url}");
             assert!(url.ends_with("&state=x%26y"), "{url}");

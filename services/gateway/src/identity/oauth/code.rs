@@ -1,4 +1,4 @@
-//! Authorization codes: a browser brings one to another site, which exchanges it for a token, once.
+//! Authorization codes, which another site exchanges for a token, once.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 /// Validity of a code.
 const CODE_TTL: Duration = Duration::from_secs(60);
 
-/// Value in place of a used code's grant, for as long as the code would have lived.
+/// Value that replaces the grant of a used code until the code expires.
 const USED_MARKER: &[u8] = b"used";
 
 /// Reason why a code is not exchanged for its grant.
@@ -56,13 +56,17 @@ pub(crate) async fn redeem(
     let stored = cache.get(&key).await.map_err(unavailable)?.ok_or(RedeemError::InvalidGrant)?;
     let used = Bytes::from_static(USED_MARKER);
     let swap = cache.compare_and_set(&key, Some(&stored), used, CODE_TTL).await;
-    let first = matches!(swap.map_err(unavailable)?, CasOutcome::Swapped);
+    let is_first = matches!(swap.map_err(unavailable)?, CasOutcome::Swapped);
     let grant: AuthorizationGrant =
         serde_json::from_slice(&stored).map_err(|_| RedeemError::InvalidGrant)?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
-    let proven = bool::from(challenge.as_bytes().ct_eq(grant.challenge.as_bytes()));
-    let fits = grant.client == client && grant.redirect == redirect;
-    if first && proven && fits { Ok(grant) } else { Err(RedeemError::InvalidGrant) }
+    let is_verified = bool::from(challenge.as_bytes().ct_eq(grant.challenge.as_bytes()));
+    let is_same_client = grant.client == client && grant.redirect == redirect;
+    if is_first && is_verified && is_same_client {
+        Ok(grant)
+    } else {
+        Err(RedeemError::InvalidGrant)
+    }
 }
 
 fn cache_key(code: &str) -> String {

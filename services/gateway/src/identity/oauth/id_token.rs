@@ -1,8 +1,8 @@
 //! ID tokens of logins, and the keys that sign them.
 //!
-//! Keys are made when they are needed and stand in the log of staff, so that every replica has the
-//! same. A new key is published a day before it is used, so that a site that keeps the key set for
-//! a while knows it; a former one for a day after its last use.
+//! Keys are created when they are needed and stored in the log of staff, so that every replica has
+//! the same. A new key is published a day before its first use, since sites cache the key set, and
+//! an old one for a day after its last use.
 
 use crate::identity::error::IdentityError;
 use crate::identity::roster::{Roster, SigningKey};
@@ -24,7 +24,7 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Time for which a key signs, in milliseconds.
 const SIGNING_KEY_LIFETIME_MS: i64 = 90 * DAY_MS;
 
-/// Validity of a token, in seconds: it is looked at once, directly after the login.
+/// Validity of a token, in seconds: it is verified once, directly after the login.
 pub(crate) const ID_TOKEN_TTL_S: i64 = 300;
 
 /// Reason why no token can be signed.
@@ -42,7 +42,7 @@ pub(crate) enum SignError {
 #[derive(Debug, Serialize)]
 pub(crate) struct IdTokenClaims {
     pub(crate) iss: String,
-    /// Pseudonym of the person, which is another one at each site.
+    /// Pseudonym of the person, different at each site.
     pub(crate) sub: String,
     pub(crate) aud: String,
     pub(crate) iat: i64,
@@ -60,32 +60,32 @@ pub(crate) struct IdTokenClaims {
 
 /// Signs a token, in the compact form of JWS.
 pub(crate) async fn sign(
-    staff: &RosterLog,
+    roster_log: &RosterLog,
     now_ms: i64,
     claims: &IdTokenClaims,
 ) -> Result<String, SignError> {
-    let roster = roster_with_signing_key(staff, now_ms).await?;
+    let roster = roster_with_signing_key(roster_log, now_ms).await?;
     let key = active_key(roster.signing_keys(), now_ms).ok_or(SignError::NoUsableKey)?;
     encode_jws(key, claims).ok_or_else(|| {
-        tracing::error!(kid = key.kid, "a signing key in the ledger cannot be used");
+        tracing::error!(kid = key.kid, "cannot use a signing key of the ledger");
         SignError::NoUsableKey
     })
 }
 
 /// Returns the keys that tokens can be verified with, as a JSON Web Key Set.
-pub(crate) async fn jwk_set(staff: &RosterLog, now_ms: i64) -> Result<JwkSet, SignError> {
-    let roster = roster_with_signing_key(staff, now_ms).await?;
+pub(crate) async fn jwk_set(roster_log: &RosterLog, now_ms: i64) -> Result<JwkSet, SignError> {
+    let roster = roster_with_signing_key(roster_log, now_ms).await?;
     let published = published_keys(roster.signing_keys(), now_ms);
     Ok(JwkSet { keys: published.filter_map(public_jwk).collect() })
 }
 
-/// A JSON Web Key Set (RFC 7517).
+/// JSON Web Key Set (RFC 7517).
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct JwkSet {
     keys: Vec<Jwk>,
 }
 
-/// The public half of a key on the curve P-256 (RFC 7518, 6.2.1).
+/// Public key on the curve P-256 (RFC 7518, 6.2.1).
 #[derive(Serialize, JsonSchema)]
 struct Jwk {
     kty: &'static str,
@@ -94,21 +94,24 @@ struct Jwk {
     key_use: &'static str,
     alg: &'static str,
     kid: String,
-    /// Base64url without padding, as `y`.
+    /// Coordinate as base64url without padding, like `y`.
     x: String,
     y: String,
 }
 
-/// Returns the roster with a key that is not too old, which is made if there is none.
-async fn roster_with_signing_key(staff: &RosterLog, now_ms: i64) -> Result<Arc<Roster>, SignError> {
-    let roster = staff.loaded().await?;
+/// Returns the roster with a key that is not too old, which is created if there is none.
+async fn roster_with_signing_key(
+    roster_log: &RosterLog,
+    now_ms: i64,
+) -> Result<Arc<Roster>, SignError> {
+    let roster = roster_log.loaded().await?;
     if !needs_new_key(roster.signing_keys(), now_ms) {
         return Ok(roster);
     }
     let (kid, pkcs8) = generate_key()?;
-    let change = staff.update("system", |roster| {
-        let made = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
-        Ok::<_, SignError>(needs_new_key(roster.signing_keys(), now_ms).then(made))
+    let change = roster_log.update("system", |roster| {
+        let event = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
+        Ok::<_, SignError>(needs_new_key(roster.signing_keys(), now_ms).then(event))
     });
     change.await
 }
@@ -124,20 +127,21 @@ fn active_key(keys: &[SigningKey], now: i64) -> Option<&SigningKey> {
 
 /// Returns all keys but those whose successor has been in use for a day.
 fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &SigningKey> {
-    let over = move |place: usize| {
-        keys.get(place + 1).is_some_and(|next| now - next.made_at >= 2 * DAY_MS)
+    let is_retired = move |index: usize| {
+        keys.get(index + 1).is_some_and(|next| now - next.made_at >= 2 * DAY_MS)
     };
-    keys.iter().enumerate().filter(move |(place, _)| !over(*place)).map(|(_, key)| key)
+    keys.iter().enumerate().filter(move |(index, _)| !is_retired(*index)).map(|(_, key)| key)
 }
 
 fn generate_key() -> Result<(String, String), SignError> {
-    // The library draws the randomness for keys itself, from the same operating system.
-    let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-    let made = made.map_err(|_| {
-        tracing::error!("no signing key could be made");
+    // The library takes the randomness of keys from the operating system itself.
+    let generated =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+    let pkcs8 = generated.map_err(|_| {
+        tracing::error!("cannot generate a signing key");
         SignError::NoUsableKey
     })?;
-    Ok((entropy::token(9), URL_SAFE_NO_PAD.encode(made)))
+    Ok((entropy::token(9), URL_SAFE_NO_PAD.encode(pkcs8)))
 }
 
 fn key_pair(key: &SigningKey) -> Option<EcdsaKeyPair> {
@@ -148,20 +152,18 @@ fn key_pair(key: &SigningKey) -> Option<EcdsaKeyPair> {
 fn encode_jws(key: &SigningKey, claims: &IdTokenClaims) -> Option<String> {
     let part = |value: Vec<u8>| URL_SAFE_NO_PAD.encode(value);
     let header = json!({ "alg": "ES256", "typ": "JWT", "kid": key.kid });
-    let claims = serde_json::to_vec(claims).ok()?;
-    let text = format!("{}.{}", part(header.to_string().into_bytes()), part(claims));
+    let payload = serde_json::to_vec(claims).ok()?;
+    let text = format!("{}.{}", part(header.to_string().into_bytes()), part(payload));
     let signature = key_pair(key)?.sign(&SystemRandom::new(), text.as_bytes()).ok()?;
     Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// Returns the public half: the point of the curve, without the byte that says that it is not
-/// compressed.
+/// Returns the public key: the point of the curve, without the byte that marks it as uncompressed.
 fn public_jwk(key: &SigningKey) -> Option<Jwk> {
     let pair = key_pair(key)?;
     let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
     let [x, y] = [x, y].map(|half| URL_SAFE_NO_PAD.encode(half));
-    let (kty, crv, kid) = ("EC", "P-256", key.kid.clone());
-    Some(Jwk { kty, crv, key_use: "sig", alg: "ES256", kid, x, y })
+    Some(Jwk { kty: "EC", crv: "P-256", key_use: "sig", alg: "ES256", kid: key.kid.clone(), x, y })
 }
 
 #[cfg(test)]
@@ -179,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_token_is_checked_with_what_is_published_and_with_nothing_else() {
-        let (ours, other) = (key("a", 0), key("b", 0));
+        let own = key("a", 0);
+        let other = key("b", 0);
         let claims = IdTokenClaims {
             iss: "https://queue.example.com".into(),
             sub: "s".into(),
@@ -191,27 +194,25 @@ mod tests {
             name: None,
             role: None,
         };
-        let token = encode_jws(&ours, &claims).unwrap();
+        let token = encode_jws(&own, &claims).unwrap();
         let (text, signature) = token.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-        let checks = |key: &SigningKey, text: &str| {
+        let verifies = |key: &SigningKey, text: &str| {
             let public = public_jwk(key).unwrap();
             let half = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
             let point = [vec![4], half(&public.x), half(&public.y)].concat();
             let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
             key.verify(text.as_bytes(), &signature).is_ok()
         };
-        assert!(checks(&ours, text));
-        assert!(!checks(&other, text) && !checks(&ours, &format!("{text}x")));
+        assert!(verifies(&own, text));
+        assert!(!verifies(&other, text) && !verifies(&own, &format!("{text}x")));
         let claims = URL_SAFE_NO_PAD.decode(text.split('.').nth(1).unwrap()).unwrap();
         assert_eq!(
             serde_json::from_slice::<serde_json::Value>(&claims).unwrap()["aud"],
             "intranet"
         );
         assert!(
-            !serde_json::to_string(&public_jwk(&ours).unwrap())
-                .unwrap()
-                .contains(&ours.pkcs8[60..])
+            !serde_json::to_string(&public_jwk(&own).unwrap()).unwrap().contains(&own.pkcs8[60..])
         );
     }
 
@@ -224,14 +225,14 @@ mod tests {
                 && !needs_new_key(&keys, SIGNING_KEY_LIFETIME_MS)
         );
         assert_eq!(active_key(&keys[..1], 0).unwrap().kid, "a", "the first one at once");
-        for (now, used, told) in [
+        for (now, used, published) in [
             (SIGNING_KEY_LIFETIME_MS, "a", vec!["a", "b"]),
             (SIGNING_KEY_LIFETIME_MS + DAY_MS - 1, "a", vec!["a", "b"]),
             (SIGNING_KEY_LIFETIME_MS + DAY_MS, "b", vec!["a", "b"]),
             (SIGNING_KEY_LIFETIME_MS + 2 * DAY_MS, "b", vec!["b"]),
         ] {
             assert_eq!(active_key(&keys, now).unwrap().kid, used, "{now}");
-            assert_eq!(kids(published_keys(&keys, now)), told, "{now}");
+            assert_eq!(kids(published_keys(&keys, now)), published, "{now}");
         }
     }
 }

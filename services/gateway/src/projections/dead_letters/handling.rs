@@ -1,4 +1,4 @@
-//! Handling of dead letters: one is tried again or dropped, which is recorded once, by the first
+//! Handling of dead letters: a letter is redriven or dropped, which is recorded once, by the first
 //! request at any replica.
 
 use super::{DeadLetter, DeadLetterProjection};
@@ -12,17 +12,17 @@ use std::sync::Arc;
 /// Requested action on a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestedAction {
-    /// Queue it again.
+    /// Queue the letter again.
     Redrive,
-    /// Drop it.
+    /// Drop the letter.
     Drop,
 }
 
 impl RequestedAction {
-    fn matches(self, did: &DeadLetterAction) -> bool {
+    fn matches(self, action: &DeadLetterAction) -> bool {
         match self {
-            RequestedAction::Redrive => matches!(did, DeadLetterAction::Redriven { .. }),
-            RequestedAction::Drop => *did == DeadLetterAction::Dropped,
+            RequestedAction::Redrive => matches!(action, DeadLetterAction::Redriven { .. }),
+            RequestedAction::Drop => *action == DeadLetterAction::Dropped,
         }
     }
 }
@@ -53,21 +53,21 @@ pub(crate) struct DeadLetterHandler {
 }
 
 impl DeadLetterHandler {
-    /// Records the action unless it was recorded before, and returns the letter as it is then.
+    /// Records the action unless one was recorded before, and returns the letter after it.
     pub(crate) async fn handle(
         &self,
         letter: &DeadLetter,
-        wanted: RequestedAction,
+        requested: RequestedAction,
         by: &str,
     ) -> Result<Arc<DeadLetter>, HandleError> {
-        if wanted == RequestedAction::Redrive && !letter.subject.redrivable {
+        if requested == RequestedAction::Redrive && !letter.subject.redrivable {
             return Err(HandleError::NotRedrivable);
         }
         let handled = match &letter.handled {
             Some(handled) => handled.clone(),
-            None => self.record_handling(letter, wanted, by).await?,
+            None => self.record_handling(letter, requested, by).await?,
         };
-        if !wanted.matches(&handled.action) {
+        if !requested.matches(&handled.action) {
             return Err(HandleError::AlreadyHandled);
         }
         self.letters.set_handled(letter.position, handled);
@@ -78,42 +78,43 @@ impl DeadLetterHandler {
     async fn record_handling(
         &self,
         letter: &DeadLetter,
-        wanted: RequestedAction,
+        requested: RequestedAction,
         by: &str,
     ) -> Result<DeadLetterResolution, HandleError> {
-        let did = match wanted {
+        let action = match requested {
             RequestedAction::Drop => DeadLetterAction::Dropped,
             RequestedAction::Redrive => {
                 DeadLetterAction::Redriven { newest: self.latest_notice_order(letter) }
             }
         };
         let handled =
-            DeadLetterResolution { v: 1, at: self.clock.now_ms(), by: by.to_owned(), action: did };
+            DeadLetterResolution { v: 1, at: self.clock.now_ms(), by: by.to_owned(), action };
         let subject = Subject::new(&[HANDLED_SUBJECT, &letter.position.to_string()])
             .expect("a word and a number");
         let entry = Entry::new(serde_json::to_vec(&handled).expect("string keys only"));
         match self.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Empty, entry).await {
             Ok(_) => {
-                let did = if wanted == RequestedAction::Drop { "dropped" } else { "redriven" };
+                let did = if requested == RequestedAction::Drop { "dropped" } else { "redriven" };
                 metrics::counter!("paihao_gateway_dead_letters_handled_total", "did" => did)
                     .increment(1);
-                tracing::info!(letter = letter.position, by, did, "a dead letter was handled");
+                tracing::info!(letter = letter.position, by, did, "dead letter handled");
                 Ok(handled)
             }
             Err(AppendError::Conflict { .. }) => {
-                let there = self.ledger.last(&DEAD_LETTERS, &subject).await;
-                let there = there.map_err(|_| HandleError::LedgerUnavailable)?;
-                let there = there.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
-                there.ok_or(HandleError::AlreadyHandled)
+                let last = self.ledger.last(&DEAD_LETTERS, &subject).await;
+                let recorded = last.map_err(|_| HandleError::LedgerUnavailable)?;
+                recorded
+                    .and_then(|stored| serde_json::from_slice(&stored.entry.payload).ok())
+                    .ok_or(HandleError::AlreadyHandled)
             }
             Err(_) => Err(HandleError::LedgerUnavailable),
         }
     }
 
-    /// Returns the order number of the newest known notice of the letter's ticket: the worker that
-    /// sends the letter again may have forgotten it.
+    /// Returns the order number of the newest known notice of the letter's ticket, which the worker
+    /// that sends the letter again may not have.
     fn latest_notice_order(&self, letter: &DeadLetter) -> u32 {
-        let of = letter.subject.site.as_deref().zip(letter.subject.ticket);
-        of.map_or(0, |(site, (day, ticket))| self.delivery_status.latest_order(site, day, ticket))
+        let key = letter.subject.site.as_deref().zip(letter.subject.ticket);
+        key.map_or(0, |(site, (day, ticket))| self.delivery_status.latest_order(site, day, ticket))
     }
 }

@@ -1,8 +1,8 @@
-//! Dead letters, and the action taken on each: their log, in memory for as long as it is kept. Only
-//! the parts of a letter are kept that anybody who runs the system may see.
+//! Projection of the dead letters, and of the action taken on each. A letter has only the parts
+//! that anybody who runs the system may see.
 //!
-//! - [`reason`]: the reason of a failure, with a name and a sentence for people;
-//! - [`handling`]: a letter is tried again or dropped, recorded once.
+//! - [`reason`]: reasons of failures, with names and advice;
+//! - [`handling`]: redriving and dropping of letters, recorded once.
 
 pub(crate) mod handling;
 pub(crate) mod reason;
@@ -23,13 +23,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Letters that are kept in memory; older ones are in the ledger only.
+/// Largest number of letters in memory; older ones are in the ledger only.
 const MAX_RETAINED_LETTERS: usize = 10_000;
 
 /// Dead letter.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadLetter {
-    /// Position in its log, which is its id.
+    /// Position in the log of dead letters, which is the id.
     pub(crate) position: u64,
     /// Time of the failure, in Unix milliseconds.
     pub(crate) at: i64,
@@ -50,21 +50,21 @@ pub(crate) struct DeadLetter {
 pub(crate) struct LetterSubject {
     /// Key of the work.
     pub(crate) key: String,
-    /// Site's id.
+    /// Id of the site.
     pub(crate) site: Option<String>,
     /// Kind of notice, or type of event.
     pub(crate) kind: Option<String>,
-    /// Ticket's number.
+    /// Number of the ticket.
     pub(crate) number: Option<String>,
     /// Business day and ticket.
     pub(crate) ticket: Option<(i32, TicketId)>,
-    /// Time until which the notice is worth sending, in Unix milliseconds.
+    /// End of the notice's validity, in Unix milliseconds.
     pub(crate) valid_until: Option<i64>,
     /// True if it can be tried again.
     pub(crate) redrivable: bool,
 }
 
-/// The dead letters as far as they have been read. Cheap to clone.
+/// Dead letters that this replica has read. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct DeadLetterProjection(Arc<Mutex<BTreeMap<u64, Arc<DeadLetter>>>>);
 
@@ -78,11 +78,15 @@ impl DeadLetterProjection {
         letters
     }
 
-    /// Returns the letters that the log still keeps at `now` (Unix milliseconds), oldest first.
+    /// Returns the letters that the log still has at `now` (Unix milliseconds), oldest first.
     pub(crate) fn retained(&self, now: i64) -> Vec<Arc<DeadLetter>> {
-        let kept = DEAD_LETTERS.retention.unwrap_or(Duration::MAX).as_millis() as i64;
+        let retention_ms = DEAD_LETTERS.retention.unwrap_or(Duration::MAX).as_millis() as i64;
         let letters = self.0.lock();
-        letters.values().filter(|letter| letter.at.saturating_add(kept) > now).cloned().collect()
+        letters
+            .values()
+            .filter(|letter| letter.at.saturating_add(retention_ms) > now)
+            .cloned()
+            .collect()
     }
 
     /// Returns the letter at a position.
@@ -107,15 +111,15 @@ impl Projection for DeadLetterProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        let mut parts = recorded.subject.parts();
+    fn apply(&mut self, stored: StoredEntry) {
+        let mut parts = stored.subject.parts();
         if parts.next() == Some(HANDLED_SUBJECT) {
             let letter = parts.next().and_then(|position| position.parse().ok());
-            let handled = serde_json::from_slice(&recorded.entry.payload).ok();
+            let handled = serde_json::from_slice(&stored.entry.payload).ok();
             if let (Some(letter), Some(handled)) = (letter, handled) {
                 self.set_handled(letter, handled);
             }
-        } else if let Some(letter) = parse_entry(&recorded) {
+        } else if let Some(letter) = parse_entry(&stored) {
             let mut letters = self.0.lock();
             letters.entry(letter.position).or_insert_with(|| Arc::new(letter));
             while letters.len() > MAX_RETAINED_LETTERS {
@@ -130,32 +134,32 @@ impl Projection for DeadLetterProjection {
     }
 }
 
-fn parse_entry(recorded: &StoredEntry) -> Option<DeadLetter> {
-    let Cause { reason, origin, key } = Cause::from_dead_letter(&recorded.entry)?;
-    let payload = &recorded.entry.payload;
-    let (about, person) = match &*origin {
+fn parse_entry(stored: &StoredEntry) -> Option<DeadLetter> {
+    let Cause { reason, origin, key } = Cause::from_dead_letter(&stored.entry)?;
+    let payload = &stored.entry.payload;
+    let (subject, person) = match &*origin {
         name if name == NOTICES.name => notice_subject(payload),
         name if name == WEBHOOKS.name => (webhook_subject(payload), None),
         _ => Default::default(),
     };
-    // A notice that cannot be read is known by the key under which it was queued.
-    let site = about.site.clone().or_else(|| {
+    // The key of a notice that cannot be decoded names its site, too.
+    let site = subject.site.clone().or_else(|| {
         let is_notice = origin == NOTICES.name || origin == WEBHOOKS.name;
         key.split('/').next().filter(|_| is_notice).map(str::to_owned)
     });
-    let met = match person {
+    let error = match person {
         Some(person) if !person.is_empty() => reason.replace(&*person, "…"),
-        _ if about.redrivable => reason,
+        _ if subject.redrivable => reason,
         // An error about unreadable content may repeat some of it.
         _ => reason.split(": ").next().unwrap_or_default().to_owned(),
     };
     Some(DeadLetter {
-        position: recorded.position.0,
-        at: recorded.at_ms,
-        reason: FailureReason::classify(&origin, &met),
+        position: stored.position.0,
+        at: stored.at_ms,
+        reason: FailureReason::classify(&origin, &error),
         origin,
-        subject: LetterSubject { key, site, ..about },
-        error: met,
+        subject: LetterSubject { key, site, ..subject },
+        error,
         handled: None,
     })
 }
@@ -166,7 +170,7 @@ fn notice_subject(payload: &[u8]) -> (LetterSubject, Option<Arc<str>>) {
     let kind = parts.next().and_then(|name| name.split('#').next()).map(str::to_owned);
     let ticket = parts.next().and_then(|ticket| ticket.parse().ok()).map(TicketId);
     let day = parts.next().and_then(|day| day.parse().ok());
-    let about = LetterSubject {
+    let subject = LetterSubject {
         site: parts.next().map(str::to_owned),
         kind,
         number: Some(notice.number.to_string()),
@@ -175,7 +179,7 @@ fn notice_subject(payload: &[u8]) -> (LetterSubject, Option<Arc<str>>) {
         redrivable: true,
         ..LetterSubject::default()
     };
-    (about, Some(notice.person))
+    (subject, Some(notice.person))
 }
 
 fn webhook_subject(payload: &[u8]) -> LetterSubject {
@@ -221,9 +225,9 @@ mod tests {
         letters.apply(letter(5, "notices", "hall/20779/17/called#1~1", NOTICE));
         letters.apply(letter(6, "notices", "hall/20779/18/near#1", "{}"));
         letters.apply(letter(7, "ledger", "shop.hall/9", "{}"));
-        let known = letters.retained(2_000);
-        let [notice, unreadable, other] = &known[..] else { panic!("{known:?}") };
-        assert!(!format!("{known:?}").contains("oPerson"));
+        let retained = letters.retained(2_000);
+        let [notice, unreadable, other] = &retained[..] else { panic!("{retained:?}") };
+        assert!(!format!("{retained:?}").contains("oPerson"));
         assert_eq!(notice.subject.ticket, Some((20_779, TicketId(17))));
         let LetterSubject { site, kind, number, .. } = &notice.subject;
         assert_eq!(
@@ -251,9 +255,12 @@ mod tests {
         let stored = Entry::new(serde_json::to_vec(&handled).unwrap());
         letters.apply(entry(6, &[HANDLED_SUBJECT, "5"], stored));
         assert_eq!(letters.get(5).unwrap().handled, Some(handled));
-        let kept = DEAD_LETTERS.retention.unwrap().as_millis() as i64;
+        let retention_ms = DEAD_LETTERS.retention.unwrap().as_millis() as i64;
         assert_eq!(
-            (letters.retained(1_000 + kept - 1).len(), letters.retained(1_000 + kept).len()),
+            (
+                letters.retained(1_000 + retention_ms - 1).len(),
+                letters.retained(1_000 + retention_ms).len()
+            ),
             (1, 0)
         );
     }

@@ -1,5 +1,5 @@
-//! Reasons of failures: a name by which letters are grouped, and a sentence for the people who have
-//! to mend it.
+//! Reasons of failures: a name by which letters are grouped, and advice for the people who operate
+//! the system.
 
 use paihao_contracts::streams::{NOTICES, WEBHOOKS};
 use paihao_wechat::codes::RETURN_CODES;
@@ -7,7 +7,7 @@ use paihao_wechat::codes::RETURN_CODES;
 /// Reason of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FailureReason {
-    /// Name of WeChat's code (docs/reference/wechat-codes.md), or one of ours.
+    /// Name of WeChat's code (docs/reference/wechat-codes.md), or one of this system's.
     pub(crate) name: &'static str,
     /// Advice in Chinese.
     pub(crate) zh: &'static str,
@@ -40,7 +40,7 @@ const UNREADABLE: FailureReason =
     reason("unreadable", "程序读不懂这条内容", "This program cannot read what it holds");
 const OTHER: FailureReason = reason("other", "其他原因，见详情", "Something else: see the details");
 
-/// Advice in Chinese on the codes that occur here; for the others the text names WeChat.
+/// Advice in Chinese on the codes that occur here; the others have a general text.
 const ADVICE_ZH: &[(&str, &str)] = &[
     ("template_unknown", "模板不存在或已被删除，请重新选择模板"),
     ("template_id_size", "模板 ID 不完整，请检查"),
@@ -61,16 +61,15 @@ const ADVICE_ZH: &[(&str, &str)] = &[
 ];
 
 impl FailureReason {
-    /// Classifies the error of a worker that gave up work of this origin.
-    pub(crate) fn classify(origin: &str, met: &str) -> FailureReason {
-        let has = |text: &str| met.contains(text);
-        // The texts are those of errors that carry the name of WeChat's code between a number and a
-        // colon.
+    /// Classifies the error with which a worker gave up work of this origin.
+    pub(crate) fn classify(origin: &str, error: &str) -> FailureReason {
+        let has = |text: &str| error.contains(text);
+        // Error texts contain WeChat's code and its name, with a colon after them.
         let code = RETURN_CODES.iter().find(|row| has(&format!("{} {}: ", row.code, row.name)));
         match code {
             Some(row) => {
-                let zh = ADVICE_ZH.iter().find(|(name, _)| *name == row.name);
-                let zh = zh.map_or("微信拒绝了，原因见详情", |(_, zh)| zh);
+                let advice = ADVICE_ZH.iter().find(|(name, _)| *name == row.name);
+                let zh = advice.map_or("微信拒绝了，原因见详情", |(_, zh)| zh);
                 FailureReason { name: row.name, zh, en: row.advice }
             }
             None if has("known form") => UNREADABLE,
@@ -94,13 +93,17 @@ mod tests {
     #[test]
     fn what_is_met_has_a_name_that_stays() {
         let sentence = "invalid template_id".to_owned();
-        let (code, name, meaning) = (40037, "template_unknown", FailureClass::Configuration);
-        let refused =
-            CallError::Refused(Refusal { code, name, class: meaning, sentence }).to_string();
+        let refusal = Refusal {
+            code: 40037,
+            name: "template_unknown",
+            class: FailureClass::Configuration,
+            sentence,
+        };
+        let refused = CallError::Refused(refusal).to_string();
         let unbound = Unrenderable::Unbound("called", "shop".to_owned()).to_string();
         let misfit =
             Unrenderable::InvalidText("called", "thing1 is too long".to_owned()).to_string();
-        for (origin, met, name) in [
+        for (origin, error, name) in [
             (
                 "notices",
                 format!("template: {refused}; subscription: {unbound}"),
@@ -113,7 +116,7 @@ mod tests {
             ("webhooks", "not taken for 24 hours: 500".to_owned(), "webhook_not_taken"),
             ("ledger", "strange".to_owned(), "other"),
         ] {
-            assert_eq!(FailureReason::classify(origin, &met).name, name, "{met}");
+            assert_eq!(FailureReason::classify(origin, &error).name, name, "{error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Cursor of a feed: the position of a reader, in the text form that the reader keeps.
+//! Cursor of a feed: the position of a reader, with its text form.
 
 use paihao_contracts::public_event::EventId;
 use std::fmt;
@@ -17,7 +17,7 @@ pub(crate) enum Cursor {
     Commit(u64),
 }
 
-/// The text is not a cursor.
+/// Text that is no cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a cursor is the id of an event, the `next` of a page, or `now`")]
 pub(crate) struct InvalidCursor;

@@ -2,8 +2,8 @@
 //! without gap or repeat.
 //!
 //! - [`cursor`]: the position of a reader;
-//! - `reader`: the ledger from there on, as public events;
-//! - [`Feed::stream`]: the same for a listener, with a bound on the events that wait for it.
+//! - `reader`: the public events after a cursor;
+//! - [`Feed::stream`]: a bounded stream of them to a listener.
 
 pub(crate) mod cursor;
 mod reader;
@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Most streams that one replica serves at once; each of them reads the ledger.
+/// Largest number of streams that one replica serves at once; each of them reads the ledger.
 const MAX_STREAMS: usize = 64;
 
-/// Most events that wait for a slow listener.
+/// Largest number of events that wait for a slow listener.
 const STREAM_BUFFER_EVENTS: usize = 256;
 
 /// Time without accepting an event after which a listener is dropped.
@@ -41,15 +41,15 @@ pub(crate) struct Feed {
 /// Message to a listener.
 #[derive(Debug)]
 pub(crate) enum FeedMessage {
-    /// An event.
+    /// Event of the site.
     Event(PublicEvent),
-    /// No event of the site up to this cursor.
+    /// Cursor up to which the site has no further event.
     Progress(Cursor),
-    /// The stream ends, for this reason.
+    /// End of the stream, with the reason.
     Stopped(FeedError),
 }
 
-/// The replica serves as many streams as it may.
+/// Error of a replica that serves the largest number of streams.
 #[derive(Debug)]
 pub(crate) struct TooManyStreams;
 
@@ -67,45 +67,45 @@ impl Feed {
         FeedReader::open(&*self.ledger, site.clone(), after).await
     }
 
-    /// Takes one of the places for streams.
+    /// Acquires the permit of one stream.
     pub(crate) fn acquire_stream_permit(&self) -> Result<OwnedSemaphorePermit, TooManyStreams> {
         self.streams.clone().try_acquire_owned().map_err(|_| TooManyStreams)
     }
 
-    /// Sends the events of a reader to a listener for as long as it accepts them in time. Then the
-    /// stream ends, and the listener's cursor leads back to where it was.
+    /// Sends the events of a reader to a listener, as long as it accepts them in time. After the
+    /// end the listener continues from its cursor.
     pub(crate) fn stream(
         &self,
-        reading: FeedReader,
-        place: OwnedSemaphorePermit,
+        reader: FeedReader,
+        permit: OwnedSemaphorePermit,
     ) -> mpsc::Receiver<FeedMessage> {
-        let (listener, told) = mpsc::channel(STREAM_BUFFER_EVENTS);
+        let (listener, messages) = mpsc::channel(STREAM_BUFFER_EVENTS);
         let stop = self.tasks.stop().clone();
         self.tasks.spawn("stream", async move {
-            let _place = place;
+            let _permit = permit;
             metrics::gauge!("paihao_gateway_feeds").increment(1.0);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = listener.closed() => {}
-                () = forward(reading, &listener) => {}
+                () = forward(reader, &listener) => {}
             }
             metrics::gauge!("paihao_gateway_feeds").decrement(1.0);
         });
-        told
+        messages
     }
 }
 
-async fn forward(mut reading: FeedReader, listener: &mpsc::Sender<FeedMessage>) {
+async fn forward(mut reader: FeedReader, listener: &mpsc::Sender<FeedMessage>) {
     let mut progress = tokio::time::interval(PROGRESS_INTERVAL);
-    let mut told_of = None;
+    let mut last_sent = None;
     loop {
-        let step = tokio::select! {
+        let batch = tokio::select! {
             biased;
-            step = reading.next() => step,
+            batch = reader.next() => batch,
             _ = progress.tick() => {
-                let reached = reading.cursor();
-                if reached.is_some() && reached != told_of {
-                    told_of = reached;
+                let reached = reader.cursor();
+                if reached.is_some() && reached != last_sent {
+                    last_sent = reached;
                     if !send_all(listener, reached.map(FeedMessage::Progress)).await {
                         return;
                     }
@@ -113,17 +113,17 @@ async fn forward(mut reading: FeedReader, listener: &mpsc::Sender<FeedMessage>) 
                 continue;
             }
         };
-        let went_on = match step {
+        let is_accepted = match batch {
             Ok(FeedBatch { events, .. }) => {
-                told_of = reading.cursor().filter(|_| !events.is_empty()).or(told_of);
+                last_sent = reader.cursor().filter(|_| !events.is_empty()).or(last_sent);
                 send_all(listener, events.into_iter().map(FeedMessage::Event)).await
             }
-            Err(stopped) => {
-                send_all(listener, [FeedMessage::Stopped(stopped)]).await;
+            Err(error) => {
+                send_all(listener, [FeedMessage::Stopped(error)]).await;
                 false
             }
         };
-        if !went_on {
+        if !is_accepted {
             return;
         }
     }
@@ -132,13 +132,13 @@ async fn forward(mut reading: FeedReader, listener: &mpsc::Sender<FeedMessage>) 
 /// Sends messages; returns whether the listener accepted all in time.
 async fn send_all(
     listener: &mpsc::Sender<FeedMessage>,
-    what: impl IntoIterator<Item = FeedMessage>,
+    messages: impl IntoIterator<Item = FeedMessage>,
 ) -> bool {
-    for told in what {
-        if let Err(lost) = listener.send_timeout(told, SLOW_CONSUMER_TIMEOUT).await {
-            if matches!(lost, mpsc::error::SendTimeoutError::Timeout(_)) {
+    for message in messages {
+        if let Err(error) = listener.send_timeout(message, SLOW_CONSUMER_TIMEOUT).await {
+            if matches!(error, mpsc::error::SendTimeoutError::Timeout(_)) {
                 metrics::counter!("paihao_gateway_feeds_dropped_total").increment(1);
-                tracing::info!("a listener was too slow and has been dropped");
+                tracing::info!("feed listener dropped, it was too slow");
             }
             return false;
         }
@@ -166,18 +166,18 @@ mod tests {
         })
     }
 
-    /// Returns a stream of these entries, after which nothing comes any more.
+    /// Stream of these entries, which stays open after them.
     fn start_stream(
         entries: impl Iterator<Item = LogItem> + Send + 'static,
     ) -> mpsc::Receiver<FeedMessage> {
         let entries = stream::iter(entries).chain(stream::pending()).boxed();
-        let reading = FeedReader::from_entries(Subject::new(&["shop", "hall"]).unwrap(), entries);
+        let reader = FeedReader::from_entries(Subject::new(&["shop", "hall"]).unwrap(), entries);
         let feed = Feed {
             ledger: empty_ledger(),
             tasks: Tasks::new(),
             streams: Arc::new(Semaphore::new(1)),
         };
-        feed.stream(reading, feed.acquire_stream_permit().unwrap())
+        feed.stream(reader, feed.acquire_stream_permit().unwrap())
     }
 
     fn empty_ledger() -> Arc<dyn Ledger> {
@@ -189,27 +189,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_listener_that_takes_nothing_is_dropped_and_nothing_more_is_kept_for_it() {
-        let mut told = start_stream((1..).map(|position| entry(position, "hall")));
+        let mut messages = start_stream((1..).map(|position| entry(position, "hall")));
         tokio::time::sleep(SLOW_CONSUMER_TIMEOUT * 2).await;
-        let mut kept = 0;
-        while let Some(told) = told.recv().await {
-            assert!(matches!(told, FeedMessage::Event(_)), "{told:?}");
-            kept += 1;
+        let mut received = 0;
+        while let Some(message) = messages.recv().await {
+            assert!(matches!(message, FeedMessage::Event(_)), "{message:?}");
+            received += 1;
         }
-        assert_eq!(kept, STREAM_BUFFER_EVENTS);
+        assert_eq!(received, STREAM_BUFFER_EVENTS);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_listens_to_a_quiet_site_is_told_how_far_it_has_come_once() {
         let entries = [entry(1, "hall"), entry(2, "other"), entry(3, "other")];
-        let mut told = start_stream(entries.into_iter());
+        let mut messages = start_stream(entries.into_iter());
         for index in 0..2 {
-            let Some(FeedMessage::Event(event)) = told.recv().await else { panic!("no event") };
+            let Some(FeedMessage::Event(event)) = messages.recv().await else { panic!("no event") };
             assert_eq!((event.id.position, event.id.index), (1, index));
         }
-        let Some(FeedMessage::Progress(cursor)) = told.recv().await else { panic!("no progress") };
+        let Some(FeedMessage::Progress(cursor)) = messages.recv().await else {
+            panic!("no progress")
+        };
         assert_eq!(cursor.to_string(), "3");
-        let more = tokio::time::timeout(PROGRESS_INTERVAL * 10, told.recv()).await;
+        let more = tokio::time::timeout(PROGRESS_INTERVAL * 10, messages.recv()).await;
         assert!(more.is_err(), "{more:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Reader of the ledger from a cursor on, as the public events of one site.
 //!
-//! The entry at the cursor itself is read first: if it still stands, so does everything after it.
+//! The entry at the cursor itself is read first: if the ledger still has it, then nothing after it
+//! is missing.
 
 use super::cursor::Cursor;
 use futures::StreamExt;
@@ -33,7 +34,7 @@ pub(crate) struct FeedReader {
     entries: BoxStream<'static, LogItem>,
     /// First entry, if it has been read already.
     first: Option<StoredEntry>,
-    /// Event up to which everything was read before.
+    /// Last event that was read before.
     after: Option<EventId>,
     reached: Option<Position>,
 }
@@ -42,7 +43,7 @@ pub(crate) struct FeedReader {
 pub(crate) struct FeedBatch {
     /// Position of the entry.
     pub(crate) position: Position,
-    /// Its events; none if it is another site's.
+    /// Public events of the entry; none if it is of another site.
     pub(crate) events: Vec<PublicEvent>,
 }
 
@@ -60,7 +61,7 @@ impl FeedReader {
         after: Cursor,
     ) -> Result<FeedReader, FeedError> {
         let head = ledger.head(&LEDGER).await.map_err(|_| FeedError::Unavailable)?;
-        let (anchor, known) = match after {
+        let (anchor, last_index) = match after {
             Cursor::Beginning => (None, None),
             Cursor::Now if head == Position::START => (None, None),
             Cursor::Now => (Some(head), Some(u32::MAX)),
@@ -83,8 +84,8 @@ impl FeedReader {
         if first.position != anchor {
             return Err(FeedError::Gone);
         }
-        let known = known.map(|index| EventId { position: anchor.0, index });
-        Ok(FeedReader { site, head, entries, first: Some(first), after: known, reached: None })
+        let after = last_index.map(|index| EventId { position: anchor.0, index });
+        Ok(FeedReader { site, head, entries, first: Some(first), after, reached: None })
     }
 
     /// Returns the cursor up to which the ledger has been read.
@@ -94,22 +95,22 @@ impl FeedReader {
 
     /// Reads the next entry, and waits while there is none. Cancelling the wait loses nothing.
     pub(crate) async fn next(&mut self) -> Result<FeedBatch, FeedError> {
-        let recorded = match self.first.take() {
+        let stored = match self.first.take() {
             Some(first) => first,
             None => match self.entries.next().await {
-                Some(LogItem::Entry(recorded)) => recorded,
+                Some(LogItem::Entry(stored)) => stored,
                 Some(LogItem::Restarted) => return Err(FeedError::Gone),
                 None => return Err(FeedError::Unavailable),
             },
         };
-        let position = recorded.position;
-        let mut events = if recorded.subject == self.site {
-            decode_events(&recorded).ok_or(FeedError::NewerVersion)?
+        let position = stored.position;
+        let mut events = if stored.subject == self.site {
+            decode_events(&stored).ok_or(FeedError::NewerVersion)?
         } else {
             Vec::new()
         };
-        if let Some(known) = self.after {
-            events.retain(|event| event.id > known);
+        if let Some(last) = self.after {
+            events.retain(|event| event.id > last);
         }
         self.reached = Some(position);
         Ok(FeedBatch { position, events })
@@ -123,8 +124,8 @@ async fn follow(
     ledger.follow(&LEDGER, after).await.map_err(|_| FeedError::Unavailable)
 }
 
-fn decode_events(recorded: &StoredEntry) -> Option<Vec<PublicEvent>> {
-    let commit: Commit = serde_json::from_slice(&recorded.entry.payload).ok()?;
-    let known = commit.v <= COMMIT_VERSION;
-    known.then(|| to_public_events(recorded.position.0, &commit).collect())
+fn decode_events(stored: &StoredEntry) -> Option<Vec<PublicEvent>> {
+    let commit: Commit = serde_json::from_slice(&stored.entry.payload).ok()?;
+    let is_known_version = commit.v <= COMMIT_VERSION;
+    is_known_version.then(|| to_public_events(stored.position.0, &commit).collect())
 }

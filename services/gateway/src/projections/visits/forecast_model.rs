@@ -1,6 +1,6 @@
-//! State folded from the log of visits: the forecast model of each queue, the accuracy of recent
-//! quotes, and the positions of each day in the log. Its size grows with the sites and their days,
-//! not with the visits.
+//! State of the projection of visits: the forecast model of each queue, the accuracy of recent
+//! quotes, and the positions of each day in the log. Its size depends on the number of sites and
+//! days, and not of visits.
 
 use crate::codec::visit_from_stored;
 use jiff::Timestamp;
@@ -10,14 +10,14 @@ use paihao_domain::{Accuracy, ForecastModel, VisitRecord};
 use paihao_ledger::{Position, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Days of each site for which single visits are remembered: a visit may be logged twice, at most
-/// as long after its commit as the ledger keeps that.
+/// Number of days of each site for which visits are deduplicated: a visit may be logged again as
+/// long as the ledger has its commit.
 const DEDUPLICATION_DAYS: i32 = 4;
 
-/// Days that count for the accuracy.
+/// Number of days that count for the accuracy.
 const ACCURACY_WINDOW_DAYS: i32 = 28;
 
-/// Most days of a site whose positions are remembered.
+/// Largest number of days of a site whose positions are indexed.
 const MAX_INDEXED_DAYS: usize = 1_200;
 
 #[derive(Default)]
@@ -30,13 +30,13 @@ pub(super) struct ForecastState {
 struct SiteForecast {
     model: ForecastModel,
     seen_visits: BTreeSet<VisitKey>,
-    /// By business day, the first and the last entry about it.
+    /// First and last entry of each business day.
     positions_by_day: BTreeMap<i32, (Position, Position)>,
 }
 
 impl ForecastState {
     pub(super) fn model(&self, site: &Subject) -> ForecastModel {
-        self.sites.get(site).map(|of_site| of_site.model.clone()).unwrap_or_default()
+        self.sites.get(site).map(|site_forecast| site_forecast.model.clone()).unwrap_or_default()
     }
 
     pub(super) fn accuracy(&self) -> Accuracy {
@@ -45,7 +45,7 @@ impl ForecastState {
         all
     }
 
-    /// Returns the range of entries that holds every visit that ended on these days.
+    /// Returns the range of entries with all visits that ended on these days.
     pub(super) fn position_range(
         &self,
         site: &Subject,
@@ -59,18 +59,18 @@ impl ForecastState {
     }
 
     pub(super) fn apply(&mut self, site: &Subject, position: Position, entry: HistoryEntry) {
-        let of_site = self.sites.entry(site.clone()).or_default();
+        let site_forecast = self.sites.entry(site.clone()).or_default();
         for record in entry.records {
             let key = record.key();
-            of_site.index_day(key.0, position);
-            // The lesson of an end that was undone stays: it is one visit of many.
+            site_forecast.index_day(key.0, position);
+            // The observation of an end that was undone is kept: it is one visit of many.
             let VisitChange::Ended { visit, .. } = record else { continue };
-            if !of_site.insert_if_new(key) {
+            if !site_forecast.insert_if_new(key) {
                 continue;
             }
             let visit = visit_from_stored(*visit);
-            if let Some(lesson) = visit.observation() {
-                of_site.model.learn(&visit.queue, &lesson);
+            if let Some(observation) = visit.observation() {
+                site_forecast.model.learn(&visit.queue, &observation);
             }
             score_visit(self.accuracy_by_day.entry(key.0).or_default(), &visit, &entry.zone);
         }
@@ -87,8 +87,8 @@ impl ForecastState {
 
 impl SiteForecast {
     fn index_day(&mut self, day: i32, position: Position) {
-        let place = self.positions_by_day.entry(day).or_insert((position, position));
-        place.1 = position;
+        let range = self.positions_by_day.entry(day).or_insert((position, position));
+        range.1 = position;
         if self.positions_by_day.len() > MAX_INDEXED_DAYS {
             self.positions_by_day.pop_first();
         }
@@ -107,7 +107,7 @@ impl SiteForecast {
     }
 }
 
-/// Adds a visit whose wait can be compared with the quoted one.
+/// Scores a visit, if its wait can be compared with the quoted one.
 pub(super) fn score_visit(accuracy: &mut Accuracy, visit: &VisitRecord, zone: &str) {
     let (Some(waited_s), Some(basis), Some(range)) =
         (visit.comparable_wait_s(), visit.basis, visit.quoted.estimate)

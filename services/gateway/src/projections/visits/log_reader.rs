@@ -1,4 +1,4 @@
-//! Reader of the visits that ended on given days: each once, in its last version.
+//! Reader of the visits that ended on given days, each in its last version.
 
 use super::VisitProjection;
 use crate::codec::visit_from_stored;
@@ -40,12 +40,12 @@ impl VisitProjection {
         let Some((first, last)) = self.0.forecast.lock().position_range(site, from, to) else {
             return Ok(BTreeMap::new());
         };
-        let reading = async {
-            let _turn = self.0.read_permits.acquire().await.map_err(|_| VisitsUnavailable)?;
+        let read = async {
+            let _permit = self.0.read_permits.acquire().await.map_err(|_| VisitsUnavailable)?;
             self.read_between(site, first, last, from..=to).await
         };
-        let read = tokio::time::timeout(READ_TIMEOUT, reading).await;
-        read.map_err(|_| VisitsUnavailable)?
+        let result = tokio::time::timeout(READ_TIMEOUT, read).await;
+        result.map_err(|_| VisitsUnavailable)?
     }
 
     async fn read_between(
@@ -57,32 +57,32 @@ impl VisitProjection {
     ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
         let before = Position(first.0.saturating_sub(1));
         let mut entries = self.0.ledger.follow(&HISTORY, before).await?;
-        let mut said = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
-        while let Some(followed) = entries.next().await {
-            // A log that was just made anew is learned from first.
-            let LogItem::Entry(recorded) = followed else { return Err(VisitsUnavailable) };
-            if recorded.position > last {
+        let mut versions = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
+        while let Some(item) = entries.next().await {
+            // A log that was made anew has to be projected first.
+            let LogItem::Entry(stored) = item else { return Err(VisitsUnavailable) };
+            if stored.position > last {
                 break;
             }
-            let ours = recorded.subject == *site;
-            if let Some(entry) = ours.then(|| parse_entry(&recorded.entry.payload)).flatten() {
+            let is_of_site = stored.subject == *site;
+            if let Some(entry) = is_of_site.then(|| parse_entry(&stored.entry.payload)).flatten() {
                 let HistoryEntry { commit, records, .. } = entry;
                 for record in records.into_iter().filter(|record| days.contains(&record.key().0)) {
-                    let known = said.entry(record.key()).or_insert((0, None));
-                    if commit >= known.0 {
+                    let newest = versions.entry(record.key()).or_insert((0, None));
+                    if commit >= newest.0 {
                         let visit = match record {
                             VisitChange::Ended { visit, .. } => Some(visit_from_stored(*visit)),
                             VisitChange::Retracted { .. } => None,
                         };
-                        *known = (commit, visit);
+                        *newest = (commit, visit);
                     }
                 }
             }
-            if recorded.position == last {
+            if stored.position == last {
                 break;
             }
         }
-        Ok(said.into_iter().filter_map(|(key, (_, visit))| Some((key, visit?))).collect())
+        Ok(versions.into_iter().filter_map(|(key, (_, visit))| Some((key, visit?))).collect())
     }
 }
 

@@ -1,9 +1,8 @@
-//! Finished visits: each gateway follows their log, learns the forecast models from it, and reads
-//! it again for statistics.
+//! Projection of the log of finished visits onto forecast models; statistics read the log again.
 //!
-//! - `forecast_model`: the folded state, whose size depends on the sites and not on the visits;
-//! - [`log_reader`]: the visits of some days, read again from the log;
-//! - [`statistics`]: the figures that they add up to.
+//! - `forecast_model`: the state of the projection;
+//! - [`log_reader`]: reading of the visits of some days from the log;
+//! - [`statistics`]: aggregation of visits.
 
 mod accuracy_metrics;
 mod forecast_model;
@@ -24,13 +23,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Reads of the log for statistics that run at once; further ones wait.
+/// Largest number of concurrent reads of the log for statistics; further ones wait.
 const MAX_CONCURRENT_READS: usize = 2;
 
 /// Interval at which the accuracy of quoted waits is published as metrics.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Finished visits as this replica knows them. Cheap to clone.
+/// Forecast models and accuracy that this replica has learned from visits. Cheap to clone.
 #[derive(Clone)]
 pub struct VisitProjection(Arc<ProjectionInner>);
 
@@ -39,13 +38,13 @@ struct ProjectionInner {
     forecast: Arc<Mutex<ForecastState>>,
     follower: Follower<()>,
     read_permits: Semaphore,
-    /// Range of waits that each queue was displayed with last.
+    /// Last displayed range of waits of each queue.
     displayed: Mutex<BTreeMap<(Subject, QueueId), DisplayedRange>>,
 }
 
 impl VisitProjection {
-    /// Begins to follow the log, until `closed`. Nothing waits for it: before it has been read,
-    /// waits are forecast with the models learned by then.
+    /// Begins to follow the log, until `closed`. Nothing waits until it has been read: waits are
+    /// forecast with the models learned by then.
     pub fn start(
         ledger: Arc<dyn Ledger>,
         closed: CancellationToken,
@@ -71,20 +70,20 @@ impl VisitProjection {
         self.0.forecast.lock().model(site)
     }
 
-    /// Returns the range to display for a queue whose forecast is `fresh`: an upper bound that this
+    /// Returns the range to display for a queue with this estimate: an upper bound that this
     /// replica has just shortened is not lengthened again at once.
     pub(crate) fn stabilize(
         &self,
         site: &Subject,
         queue: &QueueId,
-        fresh: Estimate,
+        estimate: Estimate,
         at: Timestamp,
     ) -> Estimate {
-        let mut shown = self.0.displayed.lock();
-        let shown =
-            shown.entry((site.clone(), queue.clone())).or_insert(DisplayedRange::new(fresh));
-        *shown = shown.updated(fresh, at);
-        shown.range
+        let mut displayed = self.0.displayed.lock();
+        let current =
+            displayed.entry((site.clone(), queue.clone())).or_insert(DisplayedRange::new(estimate));
+        *current = current.updated(estimate, at);
+        current.range
     }
 
     /// Returns the accuracy of quoted waits over all sites, in the last four weeks of days.
@@ -105,7 +104,7 @@ impl VisitProjection {
     }
 }
 
-/// Projection of the log of visits onto what they teach.
+/// Projection of the log of visits onto the forecast state.
 struct HistoryProjection(Arc<Mutex<ForecastState>>);
 
 impl Projection for HistoryProjection {
@@ -113,11 +112,11 @@ impl Projection for HistoryProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        match serde_json::from_slice::<HistoryEntry>(&recorded.entry.payload) {
-            Ok(entry) => self.0.lock().apply(&recorded.subject, recorded.position, entry),
+    fn apply(&mut self, stored: StoredEntry) {
+        match serde_json::from_slice::<HistoryEntry>(&stored.entry.payload) {
+            Ok(entry) => self.0.lock().apply(&stored.subject, stored.position, entry),
             Err(error) => {
-                let position = recorded.position.0;
+                let position = stored.position.0;
                 tracing::warn!(position, %error, "cannot decode an entry of the history");
             }
         }
@@ -128,7 +127,7 @@ impl Projection for HistoryProjection {
     }
 }
 
-/// Publishes the accuracy of quoted waits every [`PUBLISH_INTERVAL`] in which the history grew.
+/// Publishes the accuracy of quoted waits every [`PUBLISH_INTERVAL`] in which visits were logged.
 async fn publish_accuracy(visits: VisitProjection, stop: CancellationToken) {
     let mut changes = visits.0.follower.changes();
     let mut interval = tokio::time::interval(PUBLISH_INTERVAL);

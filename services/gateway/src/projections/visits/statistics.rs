@@ -1,5 +1,5 @@
-//! Statistics of visits: counts, durations, accuracy and fairness. docs/reference/statistics.md
-//! defines each figure.
+//! Statistics of visits: counts, durations, accuracy and fairness, as docs/reference/statistics.md
+//! defines them.
 
 use super::forecast_model::{hour_of_day, score_visit};
 use jiff::tz::TimeZone;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Key of a cell of the table: business day, hour if figures are by the hour, queue.
 pub(crate) type CellKey = (i32, Option<u8>, QueueId);
 
-/// Visits of one cell, or of several.
+/// Totals of visits of one cell, or of several.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct VisitTally {
     pub(crate) taken: u32,
@@ -28,7 +28,7 @@ pub(crate) struct VisitTally {
     pub(crate) overtaken: OvertakeCounts,
 }
 
-/// Times in whole seconds.
+/// Durations in whole seconds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Durations(Vec<u32>);
 
@@ -46,8 +46,8 @@ impl Durations {
     pub(crate) fn quantile(&self, percent: usize) -> Option<u32> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
-        let place = (percent * sorted.len()).div_ceil(100).max(1);
-        sorted.get(place - 1).copied()
+        let rank = (percent * sorted.len()).div_ceil(100).max(1);
+        sorted.get(rank - 1).copied()
     }
 }
 
@@ -88,30 +88,31 @@ impl VisitTally {
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
     pub(crate) cells: BTreeMap<CellKey, VisitTally>,
-    /// By business day, and hour if figures are by the hour: a median of medians is none.
+    /// Totals of all queues by business day, and hour if figures are by the hour. They are not
+    /// derived from the cells, since medians do not add up.
     pub(crate) all_queues: BTreeMap<(i32, Option<u8>), VisitTally>,
     pub(crate) total: VisitTally,
 }
 
 impl Statistics {
-    /// Adds up these visits, by the hour or not, in this time zone.
+    /// Computes the statistics of these visits, by the hour or not, in this time zone.
     pub(crate) fn from_visits<'a>(
         visits: impl IntoIterator<Item = &'a VisitRecord>,
         by_hour: bool,
         zone: &TimeZone,
     ) -> Statistics {
-        let mut figures = Statistics::default();
+        let mut statistics = Statistics::default();
         let name = zone.iana_name().unwrap_or("UTC");
         for visit in visits {
             let hour = by_hour.then(|| hour_of_day(visit.taken_at.0, zone));
-            for tally in figures.matching_tallies(visit.day.0, hour, &visit.queue) {
+            for tally in statistics.matching_tallies(visit.day.0, hour, &visit.queue) {
                 tally.add(visit, name);
             }
         }
-        figures
+        statistics
     }
 
-    /// Adds a ticket whose visit goes on, on this day.
+    /// Adds a live ticket of this day.
     pub(crate) fn add_ongoing(
         &mut self,
         ticket: &Ticket,
@@ -144,14 +145,14 @@ mod tests {
 
     #[test]
     fn half_and_nine_of_ten_are_not_exceeded() {
-        let of = |count: i64| {
+        let quantiles = |count: i64| {
             let mut times = Durations::default();
             (1..=count).rev().for_each(|s| times.add(s * 1_000));
             (times.quantile(50), times.quantile(90))
         };
-        assert_eq!(of(0), (None, None));
-        assert_eq!(of(1), (Some(1), Some(1)));
-        assert_eq!(of(4), (Some(2), Some(4)));
-        assert_eq!(of(10), (Some(5), Some(9)));
+        assert_eq!(quantiles(0), (None, None));
+        assert_eq!(quantiles(1), (Some(1), Some(1)));
+        assert_eq!(quantiles(4), (Some(2), Some(4)));
+        assert_eq!(quantiles(10), (Some(5), Some(9)));
     }
 }

@@ -1,8 +1,9 @@
-//! QR codes that WeChat makes. WeChat limits permanent ones for ever, and all of them by the day.
+//! QR codes that WeChat creates. WeChat limits the number of permanent ones, and the calls of a
+//! day.
 //!
-//! - [`permanent`]: permanent codes of queues, each made once and kept in the settings log;
-//! - [`pool`]: temporary codes for sessions, made before they are needed;
-//! - `source`: the calls that make them;
+//! - [`permanent`]: permanent codes of queues, each created once and stored in the settings log;
+//! - [`pool`]: temporary codes for sessions, created before they are needed;
+//! - `source`: the port that creates them;
 //! - [`usage`]: the use of WeChat's limits.
 
 pub mod permanent;

@@ -1,9 +1,8 @@
-//! Permanent codes of queues: each made once, and kept in the settings log.
+//! Permanent codes of queues: each is created once, and stored in the settings log.
 //!
-//! The settings log is the truth, and every replica follows it: a code that exists needs neither
-//! WeChat nor the cache. A missing one is made under a lease, so that replicas that want it at the
-//! same time call WeChat once. It is appended where the log was found to hold none, so that even
-//! without the lease one code wins.
+//! Every replica follows the log: a code that exists needs neither WeChat nor the cache. A missing
+//! one is created under a lease, so that concurrent requests call WeChat once. It is appended only
+//! if the log has none, so that even without the lease one code wins.
 
 use super::source::{CodeSource, count_created, count_lost};
 use crate::scan::scene::Scene;
@@ -25,21 +24,21 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-/// Most permanent codes that WeChat gives an account, ever.
+/// Largest number of permanent codes that WeChat creates for an account, ever.
 pub const MAX_PERMANENT_CODES: u64 = 100_000;
 
-/// Longest wait for a code that another replica is just making.
+/// Longest wait for a code that another replica is creating.
 const CODE_WAIT_TIMEOUT: Duration = Duration::from_secs(8);
 const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Duration of the lease: longer than making a code takes, with a refused token in between.
+/// Duration of the lease: longer than the creation of a code takes, including a refused token.
 const LEASE_TTL: Duration = Duration::from_secs(30);
 
-/// Time after a failure in which no replica tries again: an address that anybody can open must not
-/// become a way to have WeChat called at will.
+/// Time after a failure in which no replica tries again, since a public address must not cause
+/// unlimited calls to WeChat.
 const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 
-/// Most attempts to append a code that WeChat has made.
+/// Largest number of attempts to append a code that WeChat has created.
 const MAX_APPEND_ATTEMPTS: usize = 6;
 
 /// Reason why there is no permanent code.
@@ -48,13 +47,13 @@ pub enum PermanentCodeError {
     /// The settings log cannot be read, or did not take the code.
     #[error(transparent)]
     Ledger(#[from] paihao_ledger::Unavailable),
-    /// There is no code yet, and without the cache none is made.
+    /// There is no code yet, and without the cache none is created.
     #[error(transparent)]
     Cache(#[from] paihao_cache::Unavailable),
-    /// WeChat made none.
+    /// WeChat created no code.
     #[error(transparent)]
     WeChat(#[from] AccountClientError),
-    /// Another request is making it, or has just failed to.
+    /// Another request is creating it, or has just failed to.
     #[error("the permanent code is being made")]
     Pending,
     /// A newer program wrote to the settings log what this one cannot read.
@@ -65,13 +64,13 @@ pub enum PermanentCodeError {
 /// Queue that a permanent code belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermanentCodeKey {
-    /// The account's name.
+    /// Name of the account.
     pub account: String,
-    /// The account's appid.
+    /// Appid of the account.
     pub appid: String,
-    /// The site's id.
+    /// Id of the site.
     pub site: String,
-    /// The queue's id.
+    /// Id of the queue.
     pub queue: String,
 }
 
@@ -103,7 +102,7 @@ struct CodeIndex {
     codes: HashMap<Subject, PermanentCode>,
     /// Number of codes in the log, by account and appid.
     counts: HashMap<(String, String), u64>,
-    /// Codes that WeChat has made and the log did not take.
+    /// Codes that WeChat has created and the log did not accept.
     unpersisted: HashMap<Subject, PermanentCode>,
 }
 
@@ -131,85 +130,86 @@ impl PermanentCodes {
         codes
     }
 
-    /// Returns the code of a queue, which is made if there is none. The caller vouches that the
-    /// queue is configured: a permanent code is spent for ever.
+    /// Returns the code of a queue, which is created if there is none. The caller has to check that
+    /// the queue is configured, since a permanent code is never returned to the quota.
     pub async fn get_or_create(
         self: &Arc<Self>,
-        door: &PermanentCodeKey,
+        key: &PermanentCodeKey,
     ) -> Result<PermanentCode, PermanentCodeError> {
-        let subject = door.subject()?;
-        let until = Instant::now() + CODE_WAIT_TIMEOUT;
+        let subject = key.subject()?;
+        let deadline = Instant::now() + CODE_WAIT_TIMEOUT;
         loop {
-            if let Some(code) = self.cached(door) {
+            if let Some(code) = self.cached(key) {
                 return Ok(code);
             }
-            if let Some(code) = self.latest(&subject).await?.code.filter(|code| door.matches(code))
-            {
+            if let Some(code) = self.latest(&subject).await?.code.filter(|code| key.matches(code)) {
                 return Ok(self.store(subject, code));
             }
-            let lease = streams::permanent_code_lease(&door.account, &door.site, &door.queue);
+            let lease = streams::permanent_code_lease(&key.account, &key.site, &key.queue);
             match self.cache.acquire(&lease, &entropy::token(16), LEASE_TTL).await? {
-                Some(lease) => return self.create_in_task(door, subject, lease).await,
-                None if Instant::now() >= until => return Err(PermanentCodeError::Pending),
+                Some(lease) => return self.create_in_task(key, subject, lease).await,
+                None if Instant::now() >= deadline => return Err(PermanentCodeError::Pending),
                 None => sleep(LEASE_POLL_INTERVAL).await,
             }
         }
     }
 
-    /// Returns the code of a queue, if this replica knows it.
-    pub fn cached(&self, door: &PermanentCodeKey) -> Option<PermanentCode> {
-        let known = self.index.lock();
-        known.codes.get(&door.subject().ok()?).filter(|code| door.matches(code)).cloned()
+    /// Returns the code of a queue, if this replica has read it.
+    pub fn cached(&self, key: &PermanentCodeKey) -> Option<PermanentCode> {
+        let index = self.index.lock();
+        index.codes.get(&key.subject().ok()?).filter(|code| key.matches(code)).cloned()
     }
 
     /// Returns the number of an account's permanent codes in the log, as far as this replica has
     /// read.
     pub fn count(&self, account: &str, appid: &str) -> u64 {
-        let of = (account.to_owned(), appid.to_owned());
-        self.index.lock().counts.get(&of).copied().unwrap_or(0)
+        let owner = (account.to_owned(), appid.to_owned());
+        self.index.lock().counts.get(&owner).copied().unwrap_or(0)
     }
 
-    /// Makes the code in a task of its own, which goes on if the caller goes away: a code that
-    /// WeChat has made belongs into the log.
+    /// Creates the code in a task of its own, which continues if the caller is cancelled: a code
+    /// that WeChat has created belongs into the log.
     async fn create_in_task(
         self: &Arc<Self>,
-        door: &PermanentCodeKey,
+        key: &PermanentCodeKey,
         subject: Subject,
         lease: Lease,
     ) -> Result<PermanentCode, PermanentCodeError> {
-        let (doors, door, (tell, told)) = (self.clone(), door.clone(), oneshot::channel());
+        let codes = self.clone();
+        let key = key.clone();
+        let (reply, response) = oneshot::channel();
         self.tasks.spawn("make", async move {
-            let made = doors.create(&door, subject).await;
-            let given_up = match &made {
-                Ok(_) => doors.cache.release(&lease).await,
-                Err(_) => doors.cache.renew(&lease, FAILURE_COOLDOWN).await.map(drop),
+            let created = codes.create(&key, subject).await;
+            let released = match &created {
+                Ok(_) => codes.cache.release(&lease).await,
+                Err(_) => codes.cache.renew(&lease, FAILURE_COOLDOWN).await.map(drop),
             };
-            if let Err(error) = given_up {
+            if let Err(error) = released {
                 tracing::debug!(%error, "cannot release the lease of a permanent code, it expires by itself");
             }
-            let _ = tell.send(made);
+            let _ = reply.send(created);
         });
-        told.await.unwrap_or(Err(PermanentCodeError::Pending))
+        response.await.unwrap_or(Err(PermanentCodeError::Pending))
     }
 
     async fn create(
         &self,
-        door: &PermanentCodeKey,
+        key: &PermanentCodeKey,
         subject: Subject,
     ) -> Result<PermanentCode, PermanentCodeError> {
         // Another replica may have finished before the lease was acquired.
-        let LatestCode { mut expect, code } = self.latest(&subject).await?;
-        if let Some(code) = code.filter(|code| door.matches(code)) {
-            return Ok(self.store(subject, code));
+        let LatestCode { mut expect, code: existing } = self.latest(&subject).await?;
+        if let Some(existing) = existing.filter(|code| key.matches(code)) {
+            return Ok(self.store(subject, existing));
         }
-        let ours = match self.unpersisted(&subject).filter(|code| door.matches(code)) {
+        let code = match self.unpersisted(&subject).filter(|code| key.matches(code)) {
             Some(code) => code,
-            None => self.request_code(door).await?,
+            None => self.request_code(key).await?,
         };
         let entry = SettingsEntry {
             v: 1,
             at: self.clock.now_ms(),
-            event: SettingsEvent::DoorCodeMade(ours.clone()),
+            event: SettingsEvent::DoorCodeMade(code.clone()),
         };
         let payload = entry.encode();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
@@ -217,61 +217,68 @@ impl PermanentCodes {
             let entry = Entry::new(payload.clone());
             match self.ledger.append(&SETTINGS, &subject, expect, entry).await {
                 Ok(_) => {
-                    let PermanentCodeKey { account, site, queue, .. } = door;
-                    tracing::info!(account, site, queue, "a permanent code was made");
-                    return Ok(self.store(subject, ours));
+                    let PermanentCodeKey { account, site, queue, .. } = key;
+                    tracing::info!(account, site, queue, "permanent code created");
+                    return Ok(self.store(subject, code));
                 }
                 Err(AppendError::Conflict { .. }) => {
                     let newest = self.latest(&subject).await?;
-                    if let Some(theirs) = newest.code.filter(|code| door.matches(code)) {
-                        if theirs != ours {
-                            count_lost(&door.account, "race");
+                    if let Some(existing) = newest.code.filter(|code| key.matches(code)) {
+                        if existing != code {
+                            count_lost(&key.account, "race");
                             tracing::warn!(
-                                "two replicas made a permanent code of one queue; one is lost"
+                                "two replicas created a permanent code of one queue, one is lost"
                             );
                         }
-                        return Ok(self.store(subject, theirs));
+                        return Ok(self.store(subject, existing));
                     }
                     expect = newest.expect;
                 }
-                // The entry may have been written: the next attempt finds out.
+                // The entry may have been written; the next attempt finds it.
                 Err(AppendError::Unavailable(_)) => backoff.wait().await,
                 Err(AppendError::TooLarge { .. }) => break,
             }
         }
-        self.index.lock().unpersisted.insert(subject, ours);
+        self.index.lock().unpersisted.insert(subject, code);
         Err(paihao_ledger::Unavailable("the ledger did not take a permanent code".into()).into())
     }
 
     async fn request_code(
         &self,
-        door: &PermanentCodeKey,
+        key: &PermanentCodeKey,
     ) -> Result<PermanentCode, PermanentCodeError> {
-        let scene = Scene::for_queue(&door.site, &door.queue);
+        let scene = Scene::for_queue(&key.site, &key.queue);
         let request = QrRequest::permanent_str(scene.clone());
-        let code = self.source.create(&door.account, &request, CallPriority::Normal).await?;
-        count_created(&door.account, "door");
-        let PermanentCodeKey { account, appid, site, queue } = door.clone();
-        let (qr_ticket, qr_url) = (code.ticket, code.url);
-        Ok(PermanentCode { account, appid, site, queue, scene, qr_ticket, qr_url })
+        let code = self.source.create(&key.account, &request, CallPriority::Normal).await?;
+        count_created(&key.account, "door");
+        let PermanentCodeKey { account, appid, site, queue } = key.clone();
+        Ok(PermanentCode {
+            account,
+            appid,
+            site,
+            queue,
+            scene,
+            qr_ticket: code.ticket,
+            qr_url: code.url,
+        })
     }
 
     async fn latest(&self, subject: &Subject) -> Result<LatestCode, PermanentCodeError> {
-        let Some(recorded) = self.ledger.last(&SETTINGS, subject).await? else {
+        let Some(stored) = self.ledger.last(&SETTINGS, subject).await? else {
             return Ok(LatestCode { expect: ExpectedPosition::Empty, code: None });
         };
         let entry =
-            SettingsEntry::decode(&recorded.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
+            SettingsEntry::decode(&stored.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
         let SettingsEvent::DoorCodeMade(code) = entry.event else {
             return Err(PermanentCodeError::Unreadable);
         };
-        Ok(LatestCode { expect: ExpectedPosition::At(recorded.position), code: Some(code) })
+        Ok(LatestCode { expect: ExpectedPosition::At(stored.position), code: Some(code) })
     }
 
     fn store(&self, subject: Subject, code: PermanentCode) -> PermanentCode {
-        let mut known = self.index.lock();
-        known.unpersisted.remove(&subject);
-        known.codes.insert(subject, code.clone());
+        let mut index = self.index.lock();
+        index.unpersisted.remove(&subject);
+        index.codes.insert(subject, code.clone());
         code
     }
 
@@ -288,8 +295,8 @@ impl Projection for CodeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
+    fn apply(&mut self, stored: StoredEntry) {
+        let Some(entry) = SettingsEntry::decode(&stored.entry.payload) else { return };
         let SettingsEvent::DoorCodeMade(code) = entry.event else { return };
         let mut index = self.0.index.lock();
         let owner = (code.account.clone(), code.appid.clone());
@@ -297,11 +304,11 @@ impl Projection for CodeProjection {
         *count += 1;
         metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())
             .set(*count as f64);
-        index.codes.insert(recorded.subject, code);
+        index.codes.insert(stored.subject, code);
     }
 
     fn reset(&mut self) {
-        tracing::warn!("the permanent codes that were read are forgotten");
+        tracing::warn!("the settings log was made anew, forgetting the permanent codes");
         *self.0.index.lock() = CodeIndex::default();
     }
 }

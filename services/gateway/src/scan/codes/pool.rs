@@ -1,11 +1,10 @@
-//! Pools of temporary codes, made before they are needed, so that a browser's code needs no call to
-//! WeChat.
+//! Pools of temporary codes that are created before they are needed, so that the code of a browser
+//! needs no call to WeChat.
 //!
-//! Every replica keeps its own pools, in memory. A code leaves its pool once and never comes back,
-//! and its scene is 128 random bits, so no scene is used for two sessions, whatever replicas and
-//! restarts there are. The session of a code is written into the cache when the code is handed out;
-//! from then on any replica can draw the code and handle its scan. The price is that a replica that
-//! stops loses its few unused codes.
+//! Every replica has its own pools, in memory. A code leaves its pool once, and its scene is 128
+//! random bits, so no scene is used for two sessions. The session of a code is written into the
+//! cache when the code is taken; from then on any replica can draw the code and handle its scan. A
+//! replica that stops loses its few unused codes.
 
 use super::source::{CodeSource, count_created, count_lost};
 use crate::scan::scene::Scene;
@@ -23,10 +22,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Most codes that one account's pool requests at once.
+/// Largest number of codes that one account's pool requests at once.
 const MAX_CONCURRENT_REQUESTS: usize = 4;
 
-/// Time before a code is too old for a session at which its replacement is made.
+/// Time before a code is too old for a session at which its replacement is created.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
 /// Shortest and longest wait after WeChat refused.
@@ -35,16 +34,16 @@ const BACKOFF_RANGE: [Duration; 2] = [Duration::from_secs(1), Duration::from_sec
 /// Settings of the pools.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
-    /// Codes that are kept ready for each account; 0 is no pool.
+    /// Number of ready codes for each account; 0 is no pool.
     pub size: usize,
-    /// Longest time that a code may wait for its session. It is requested to work this much longer
-    /// than a session.
+    /// Longest time that a code may wait for its session. Its requested validity is this much
+    /// longer than a session.
     pub max_age: Duration,
-    /// Most codes that are made for one account's pool in a second; at least 1.
+    /// Largest number of codes created for one account's pool in a second; at least 1.
     pub max_per_second: u32,
 }
 
-/// Code that no session has used.
+/// Unused code.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReadyCode {
     /// Scene inside the code.
@@ -68,19 +67,19 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Starts a pool for each account, which is kept filled until the soft stop. A code works for
-    /// `life` at least when it is handed out.
+    /// Starts a pool for each account, which is kept filled until the soft stop. A code is valid
+    /// for at least `min_lifetime` when it is taken.
     pub fn start(
         settings: &PoolSettings,
         accounts: impl IntoIterator<Item = String>,
-        life: Duration,
+        min_lifetime: Duration,
         source: &Arc<dyn CodeSource>,
         clock: &Arc<dyn Clock>,
         tasks: &Tasks,
     ) -> Arc<Pools> {
         let pools = Pools {
             settings: settings.clone(),
-            min_lifetime: life,
+            min_lifetime,
             source: source.clone(),
             clock: clock.clone(),
             tasks: tasks.clone(),
@@ -90,17 +89,17 @@ impl Pools {
         Arc::new(pools)
     }
 
-    /// Starts pools for further accounts. An account that has lost its last site keeps its pool:
-    /// nobody takes its codes, and the only cost is that those too old are made again.
+    /// Starts pools for further accounts. An account that has lost its last site keeps its pool,
+    /// whose codes are only replaced when they expire.
     pub fn add_accounts(&self, accounts: impl IntoIterator<Item = String>) {
         if self.settings.size == 0 || self.tasks.is_stopping() {
             return;
         }
         let mut pools = self.pools.lock();
         for account in accounts {
-            let Entry::Vacant(none) = pools.entry(account) else { continue };
+            let Entry::Vacant(vacant) = pools.entry(account) else { continue };
             let pool = Arc::new(Pool {
-                account: none.key().clone(),
+                account: vacant.key().clone(),
                 settings: self.settings.clone(),
                 min_lifetime: self.min_lifetime,
                 source: self.source.clone(),
@@ -109,7 +108,7 @@ impl Pools {
                 taken: Notify::new(),
             });
             self.tasks.spawn("pool", pool.clone().keep_filled(self.tasks.stop().clone()));
-            none.insert(pool);
+            vacant.insert(pool);
         }
     }
 
@@ -132,12 +131,12 @@ struct Pool {
     min_lifetime: Duration,
     source: Arc<dyn CodeSource>,
     clock: Arc<dyn Clock>,
-    /// Oldest code first.
+    /// Ready codes, oldest first.
     ready: Mutex<VecDeque<ReadyCode>>,
     taken: Notify,
 }
 
-/// Reason why a code did not come into the pool.
+/// Error of creating a code for the pool.
 enum RefillError {
     WeChat(AccountClientError),
     ShortLived,
@@ -157,94 +156,102 @@ impl Pool {
 
     /// Discards codes that would not work as long as a session.
     fn discard_expiring(&self, ready: &mut VecDeque<ReadyCode>) {
-        let needed = self.clock.now_ms() + ms(self.min_lifetime);
+        let min_expiry = self.clock.now_ms() + ms(self.min_lifetime);
         ready.retain(|code| {
-            let useful = code.expires_at >= needed;
-            if !useful {
+            let is_useful = code.expires_at >= min_expiry;
+            if !is_useful {
                 count_lost(&self.account, "expired");
             }
-            useful
+            is_useful
         });
     }
 
-    /// Returns the number of codes to make now, or the time for which there are enough: codes that
-    /// are soon too old are replaced while they can still be handed out.
+    /// Returns the number of codes to create now, or the time for which there are enough. Codes
+    /// that are soon too old are replaced while they can still be taken.
     fn shortfall(&self) -> Result<usize, Duration> {
         let mut ready = self.ready.lock();
         self.discard_expiring(&mut ready);
-        let soon = self.clock.now_ms() + ms(self.min_lifetime + EXPIRY_MARGIN);
-        let fresh = ready.iter().filter(|code| code.expires_at > soon);
+        let margin_end = self.clock.now_ms() + ms(self.min_lifetime + EXPIRY_MARGIN);
+        let fresh = ready.iter().filter(|code| code.expires_at > margin_end);
         match (
             self.settings.size.saturating_sub(fresh.clone().count()),
             fresh.min_by_key(expiry_ms),
         ) {
-            (0, Some(next)) => Err(Duration::from_millis((next.expires_at - soon).max(1) as u64)),
+            (0, Some(oldest)) => {
+                Err(Duration::from_millis((oldest.expires_at - margin_end).max(1) as u64))
+            }
             (missing, _) => Ok(missing),
         }
     }
 
     async fn keep_filled(self: Arc<Self>, stop: CancellationToken) {
         let mut backoff = Backoff::new(BACKOFF_RANGE[0], BACKOFF_RANGE[1]);
-        let mut failing = false;
+        let mut is_failing = false;
         while !stop.is_cancelled() {
             let missing = match self.shortfall() {
                 Ok(missing) => missing,
-                Err(enough) => {
+                Err(sufficient_for) => {
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = self.taken.notified() => {}
-                        () = sleep(enough) => {}
+                        () = sleep(sufficient_for) => {}
                     }
                     continue;
                 }
             };
-            let (batch, begun) = (missing.min(MAX_CONCURRENT_REQUESTS), Instant::now());
-            let made = join_all((0..batch).map(|_| self.create_code())).await;
+            let batch = missing.min(MAX_CONCURRENT_REQUESTS);
+            let started_at = Instant::now();
+            let results = join_all((0..batch).map(|_| self.create_code())).await;
             self.update_gauge();
-            let Some(refused) = made.into_iter().find_map(Result::err) else {
-                if std::mem::take(&mut failing) {
-                    tracing::info!(account = self.account, "the pool is filled again");
+            let Some(error) = results.into_iter().find_map(Result::err) else {
+                if std::mem::take(&mut is_failing) {
+                    tracing::info!(account = self.account, "the pool of codes is filled again");
                 }
                 backoff.reset();
-                let paced = Duration::from_secs(batch as u64) / self.settings.max_per_second.max(1);
-                stop.run_until_cancelled(sleep_until(begun + paced)).await;
+                let min_duration =
+                    Duration::from_secs(batch as u64) / self.settings.max_per_second.max(1);
+                stop.run_until_cancelled(sleep_until(started_at + min_duration)).await;
                 continue;
             };
-            if !std::mem::replace(&mut failing, true) {
-                self.log_failure(&refused);
+            if !std::mem::replace(&mut is_failing, true) {
+                self.log_failure(&error);
             }
-            let wait = backoff.next_wait().max(refused.min_delay());
+            let wait = backoff.next_wait().max(error.min_delay());
             stop.run_until_cancelled(sleep(wait)).await;
         }
     }
 
     async fn create_code(&self) -> Result<(), RefillError> {
-        let (scene, asked) = (Scene::new_session(), self.min_lifetime + self.settings.max_age);
-        // Taken before the call: the code's life begins when WeChat makes it, not when the answer
-        // arrives.
-        let begun = self.clock.now_ms();
-        let request = QrRequest::temporary_str(scene.clone(), asked);
-        let code = self.source.create(&self.account, &request, CallPriority::Low).await;
-        let code = code.map_err(RefillError::WeChat)?;
+        let scene = Scene::new_session();
+        let requested_lifetime = self.min_lifetime + self.settings.max_age;
+        // Read before the call, since the validity begins when WeChat creates the code.
+        let requested_at = self.clock.now_ms();
+        let request = QrRequest::temporary_str(scene.clone(), requested_lifetime);
+        let created = self.source.create(&self.account, &request, CallPriority::Low).await;
+        let code = created.map_err(RefillError::WeChat)?;
         count_created(&self.account, "pool");
-        let lives = code.expires_in.unwrap_or(asked).min(asked);
-        if lives <= self.min_lifetime + EXPIRY_MARGIN {
+        let lifetime = code.expires_in.unwrap_or(requested_lifetime).min(requested_lifetime);
+        if lifetime <= self.min_lifetime + EXPIRY_MARGIN {
             count_lost(&self.account, "short_lived");
             return Err(RefillError::ShortLived);
         }
-        let (ticket, url, expires_at) = (code.ticket, code.url, begun + ms(lives));
-        self.ready.lock().push_back(ReadyCode { scene, ticket, url, expires_at });
+        self.ready.lock().push_back(ReadyCode {
+            scene,
+            ticket: code.ticket,
+            url: code.url,
+            expires_at: requested_at + ms(lifetime),
+        });
         Ok(())
     }
 
-    fn log_failure(&self, refused: &RefillError) {
+    fn log_failure(&self, error: &RefillError) {
         let account = &*self.account;
-        match refused {
+        match error {
             RefillError::WeChat(error) => {
-                tracing::warn!(account, %error, "cannot fill the pool, retrying");
+                tracing::warn!(account, %error, "cannot fill the pool of codes, retrying");
             }
             RefillError::ShortLived => {
-                tracing::error!(account, "WeChat's codes expire too soon for the pool");
+                tracing::error!(account, "codes of WeChat expire too soon for the pool");
             }
         }
     }
@@ -257,7 +264,7 @@ impl Pool {
 }
 
 impl RefillError {
-    /// Returns the wait that WeChat, or our own limit on calls of low priority, asks for.
+    /// Returns the delay that WeChat, or the limit on calls of low priority, demands.
     fn min_delay(&self) -> Duration {
         match self {
             RefillError::WeChat(error) => match error.class() {

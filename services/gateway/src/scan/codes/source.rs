@@ -1,4 +1,4 @@
-//! Source of QR codes: WeChat, or a stand-in of a test.
+//! Port to the source of QR codes, and its adapter for WeChat.
 
 use async_trait::async_trait;
 use paihao_wechat::{
@@ -7,22 +7,22 @@ use paihao_wechat::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Source of codes: WeChat, or a stand-in of a test.
+/// Port to the source of QR codes, which tests replace.
 #[async_trait]
 pub trait CodeSource: Send + Sync + 'static {
-    /// Makes a code for an account. Calls of a lower priority are held back first when the day's
-    /// calls run low.
+    /// Creates a code for an account. Calls of a lower priority are held back first when the daily
+    /// quota runs low.
     async fn create(
         &self,
         account: &str,
         request: &QrRequest,
-        worth: CallPriority,
+        priority: CallPriority,
     ) -> Result<QrCode, AccountClientError>;
 
     /// Fetches WeChat's own picture of a code.
     async fn picture(&self, ticket: &str) -> Result<Picture, AccountClientError>;
 
-    /// Returns the number of codes that were made for an account today.
+    /// Returns the number of codes that were created for an account today.
     async fn usage_today(&self, account: &str) -> DailyCallUsage;
 }
 
@@ -32,9 +32,9 @@ impl CodeSource for AccountClient {
         &self,
         account: &str,
         request: &QrRequest,
-        worth: CallPriority,
+        priority: CallPriority,
     ) -> Result<QrCode, AccountClientError> {
-        self.with_priority(worth).create_qr(account, request).await
+        self.with_priority(priority).create_qr(account, request).await
     }
 
     async fn picture(&self, ticket: &str) -> Result<Picture, AccountClientError> {
@@ -48,48 +48,49 @@ impl CodeSource for AccountClient {
                 DailyCallUsage { made: quota.used, cap, counted_by: UsageSource::Wechat }
             }
             Err(error) => {
-                tracing::warn!(account, %error, "WeChat did not say how many codes were made");
-                let own = self.usage(account, Api::CreateQr);
-                let (made, cap) = own.map_or((0, None), |own| (own.used_today, own.per_day));
+                tracing::warn!(account, %error, "cannot read the daily quota of codes from WeChat");
+                let usage = self.usage(account, Api::CreateQr);
+                let (made, cap) =
+                    usage.map_or((0, None), |usage| (usage.used_today, usage.per_day));
                 DailyCallUsage { made, cap, counted_by: UsageSource::ThisReplica }
             }
         }
     }
 }
 
-/// Calls of one day.
+/// Number of calls of one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DailyCallUsage {
-    /// How many.
+    /// Number of calls.
     pub made: u64,
-    /// How many there may be, if that is known.
+    /// Daily limit, if it is known.
     pub cap: Option<u64>,
-    /// Whose count it is.
+    /// Source of the numbers.
     pub counted_by: UsageSource,
 }
 
-/// Who counted.
+/// Source of a number of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageSource {
-    /// WeChat: every replica's calls, and other systems'.
+    /// WeChat, which counts the calls of all replicas and of other systems.
     Wechat,
-    /// This replica, which knows of its own alone, because WeChat did not say.
+    /// This replica, which counts its own calls alone, if WeChat does not answer.
     ThisReplica,
 }
 
-/// Counts a code that was made, by its purpose.
-pub(crate) fn count_created(account: &str, made_for: &'static str) {
+/// Counts a created code, by its purpose.
+pub(crate) fn count_created(account: &str, purpose: &'static str) {
     metrics::counter!(
-        "paihao_gateway_codes_made_total", "account" => account.to_owned(), "for" => made_for
+        "paihao_gateway_codes_made_total", "account" => account.to_owned(), "for" => purpose
     )
     .increment(1);
 }
 
-/// Counts a code that was made and will not be used, by the reason.
-pub(super) fn count_lost(account: &str, why: &'static str) {
+/// Counts a created code that will not be used, by the reason.
+pub(super) fn count_lost(account: &str, reason: &'static str) {
     metrics::counter!(
-        "paihao_gateway_codes_lost_total", "account" => account.to_owned(), "why" => why
+        "paihao_gateway_codes_lost_total", "account" => account.to_owned(), "why" => reason
     )
     .increment(1);
 }

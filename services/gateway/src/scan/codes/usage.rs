@@ -14,23 +14,23 @@ use tokio::time::Instant;
 /// Shortest interval between requests for WeChat's own count: each of them is a call, too.
 const QUOTA_REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// One account's codes and what they cost.
+/// Usage of an account's codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct QrUsage {
-    /// Codes for doors.
+    /// Permanent codes of queues.
     pub permanent: PermanentCodeUsage,
-    /// Calls that made codes of either kind since midnight in Beijing.
+    /// Calls that created codes of either kind since midnight in Beijing.
     pub today: DailyCallUsage,
-    /// Codes that this replica has ready.
+    /// Number of codes that this replica has ready.
     pub ready: usize,
 }
 
-/// Permanent codes.
+/// Usage of permanent codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PermanentCodeUsage {
-    /// Those in the book; another system that uses the account may have made more.
+    /// Number of codes in the settings log; another system with the same account may have more.
     pub made: u64,
-    /// How many WeChat gives an account, ever.
+    /// Largest number that WeChat creates for an account, ever.
     pub cap: u64,
 }
 
@@ -46,10 +46,10 @@ impl QrUsageReader {
     /// Creates a reader for these sources of codes.
     pub fn new(
         source: Arc<dyn CodeSource>,
-        doors: Arc<PermanentCodes>,
+        permanent_codes: Arc<PermanentCodes>,
         pools: Arc<Pools>,
     ) -> QrUsageReader {
-        QrUsageReader { source, permanent_codes: doors, pools, quota_cache: Mutex::default() }
+        QrUsageReader { source, permanent_codes, pools, quota_cache: Mutex::default() }
     }
 
     /// Returns the use of an account, by its name and its appid.
@@ -58,14 +58,17 @@ impl QrUsageReader {
             made: self.permanent_codes.count(account, appid),
             cap: MAX_PERMANENT_CODES,
         };
-        let (today, ready) = (self.usage_today(account).await, self.pools.ready_count(account));
-        QrUsage { permanent, today, ready }
+        QrUsage {
+            permanent,
+            today: self.usage_today(account).await,
+            ready: self.pools.ready_count(account),
+        }
     }
 
     async fn usage_today(&self, account: &str) -> DailyCallUsage {
-        let known = self.quota_cache.lock().get(account).cloned();
-        if let Some((at, today)) = known
-            && at.elapsed() < QUOTA_REFRESH_INTERVAL
+        let cached = self.quota_cache.lock().get(account).cloned();
+        if let Some((read_at, today)) = cached
+            && read_at.elapsed() < QUOTA_REFRESH_INTERVAL
         {
             return today;
         }

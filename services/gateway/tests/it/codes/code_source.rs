@@ -47,26 +47,33 @@ impl CodeSource for FakeCodeSource {
         &self,
         _: &str,
         request: &QrRequest,
-        worth: CallPriority,
+        priority: CallPriority,
     ) -> Result<QrCode, AccountClientError> {
         let number = {
-            let mut asked = self.requests.lock();
-            asked.push((request.clone(), worth));
-            asked.len()
+            let mut requests = self.requests.lock();
+            requests.push((request.clone(), priority));
+            requests.len()
         };
-        let takes = *self.response_delay.lock();
-        if !takes.is_zero() {
-            tokio::time::sleep(takes).await;
+        let delay = *self.response_delay.lock();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
         if self.refusals_left.fetch_sub(1, Ordering::SeqCst) > 0 {
             let code = self.refusal_code.load(Ordering::SeqCst);
-            let (name, meaning) = ("refused", FailureClass::RetryLater(None));
-            let refusal = Refusal { code, name, class: meaning, sentence: String::new() };
+            let refusal = Refusal {
+                code,
+                name: "refused",
+                class: FailureClass::RetryLater(None),
+                sentence: String::new(),
+            };
             return Err(CallError::Refused(refusal).into());
         }
-        let (ticket, url) = (format!("T{number}"), format!("http://weixin.qq.com/q/{number}"));
-        let lives = self.code_lifetime.lock().or(request.expiry());
-        Ok(QrCode { ticket, url, expires_in: request.expiry().and(lives) })
+        let lifetime = self.code_lifetime.lock().or(request.expiry());
+        Ok(QrCode {
+            ticket: format!("T{number}"),
+            url: format!("http://weixin.qq.com/q/{number}"),
+            expires_in: request.expiry().and(lifetime),
+        })
     }
 
     async fn picture(&self, _: &str) -> Result<Picture, AccountClientError> {

@@ -20,8 +20,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 fn queue_key(queue: &str) -> PermanentCodeKey {
-    let (account, appid, site) = ("shop".into(), "wx1".into(), "hall".into());
-    PermanentCodeKey { account, appid, site, queue: queue.into() }
+    PermanentCodeKey {
+        account: "shop".into(),
+        appid: "wx1".into(),
+        site: "hall".into(),
+        queue: queue.into(),
+    }
 }
 
 struct Fixture {
@@ -40,9 +44,9 @@ impl Fixture {
 
     fn with_cache(cache: Arc<dyn Cache>) -> Fixture {
         let clock = ManualClock::at(MORNING_MS);
-        let (book, _folder) = open_ledger(&clock);
+        let (ledger, _folder) = open_ledger(&clock);
         Fixture {
-            ledger: book,
+            ledger,
             cache,
             code_source: FakeCodeSource::new(),
             clock,
@@ -52,9 +56,13 @@ impl Fixture {
     }
 
     fn start_replica(&self) -> Arc<PermanentCodes> {
-        let (book, cache, mint) =
-            (self.ledger.clone(), self.cache.clone(), self.code_source.clone());
-        PermanentCodes::start(book, cache, mint, Arc::new(self.clock.clone()), &self.tasks)
+        PermanentCodes::start(
+            self.ledger.clone(),
+            self.cache.clone(),
+            self.code_source.clone(),
+            Arc::new(self.clock.clone()),
+            &self.tasks,
+        )
     }
 
     async fn head(&self) -> Position {
@@ -123,101 +131,105 @@ impl Cache for BrokenCache {
 
 #[tokio::test]
 async fn replicas_that_want_a_code_at_once_make_one() {
-    let world = Fixture::new();
-    *world.code_source.response_delay.lock() = Duration::from_millis(30);
-    let replicas = [world.start_replica(), world.start_replica(), world.start_replica()];
-    let door = queue_key("a");
-    let wanted = (0..12).map(|i| replicas[i % 3].get_or_create(&door));
-    let codes: Vec<_> = join_all(wanted).await.into_iter().map(Result::unwrap).collect();
+    let fixture = Fixture::new();
+    *fixture.code_source.response_delay.lock() = Duration::from_millis(30);
+    let replicas = [fixture.start_replica(), fixture.start_replica(), fixture.start_replica()];
+    let key = queue_key("a");
+    let requests = (0..12).map(|i| replicas[i % 3].get_or_create(&key));
+    let codes: Vec<_> = join_all(requests).await.into_iter().map(Result::unwrap).collect();
     assert!(codes.iter().all(|code| *code == codes[0]), "{codes:?}");
-    let asked = (QrRequest::permanent_str("q_hall_a"), CallPriority::Normal);
-    assert_eq!(*world.code_source.requests.lock(), [asked]);
-    assert_eq!(world.head().await, Position(1));
+    let expected = (QrRequest::permanent_str("q_hall_a"), CallPriority::Normal);
+    assert_eq!(*fixture.code_source.requests.lock(), [expected]);
+    assert_eq!(fixture.head().await, Position(1));
 }
 
 #[tokio::test]
 async fn a_fresh_replica_finds_it_in_the_book_and_calls_nobody_even_without_the_cache() {
-    let world = Fixture::new();
-    let made = world.start_replica().get_or_create(&queue_key("a")).await.unwrap();
-    let without = Fixture { cache: Arc::new(BrokenCache { grants_every_lease: false }), ..world };
-    let fresh = without.start_replica();
-    assert_eq!(fresh.get_or_create(&queue_key("a")).await.unwrap(), made);
-    assert_eq!(without.code_source.call_count(), 1);
+    let fixture = Fixture::new();
+    let code = fixture.start_replica().get_or_create(&queue_key("a")).await.unwrap();
+    let without_cache =
+        Fixture { cache: Arc::new(BrokenCache { grants_every_lease: false }), ..fixture };
+    let restarted = without_cache.start_replica();
+    assert_eq!(restarted.get_or_create(&queue_key("a")).await.unwrap(), code);
+    assert_eq!(without_cache.code_source.call_count(), 1);
     // A missing code is not created while the lease cannot be acquired, since another replica may
     // be creating it.
-    let refused = fresh.get_or_create(&queue_key("b")).await;
+    let refused = restarted.get_or_create(&queue_key("b")).await;
     assert!(matches!(refused, Err(PermanentCodeError::Cache(_))), "{refused:?}");
-    assert_eq!(without.code_source.call_count(), 1);
+    assert_eq!(without_cache.code_source.call_count(), 1);
 }
 
 #[tokio::test]
 async fn without_a_lease_the_book_decides_and_all_show_the_same_code() {
-    let world = Fixture::with_cache(Arc::new(BrokenCache { grants_every_lease: true }));
-    *world.code_source.response_delay.lock() = Duration::from_millis(50);
-    let (one, other) = (world.start_replica(), world.start_replica());
-    let door = queue_key("a");
-    let (one, other) = tokio::join!(one.get_or_create(&door), other.get_or_create(&door));
+    let fixture = Fixture::with_cache(Arc::new(BrokenCache { grants_every_lease: true }));
+    *fixture.code_source.response_delay.lock() = Duration::from_millis(50);
+    let one = fixture.start_replica();
+    let other = fixture.start_replica();
+    let key = queue_key("a");
+    let (one, other) = tokio::join!(one.get_or_create(&key), other.get_or_create(&key));
     assert_eq!(one.unwrap(), other.unwrap());
-    assert!(world.code_source.call_count() <= 2, "{}", world.code_source.call_count());
-    assert_eq!(world.head().await, Position(1));
+    assert!(fixture.code_source.call_count() <= 2, "{}", fixture.code_source.call_count());
+    assert_eq!(fixture.head().await, Position(1));
 }
 
 #[tokio::test]
 async fn whoever_asks_and_goes_away_has_it_made_all_the_same() {
-    let world = Fixture::new();
-    *world.code_source.response_delay.lock() = Duration::from_millis(50);
-    let (replica, door) = (world.start_replica(), queue_key("a"));
-    while world.code_source.call_count() == 0 {
+    let fixture = Fixture::new();
+    *fixture.code_source.response_delay.lock() = Duration::from_millis(50);
+    let replica = fixture.start_replica();
+    let key = queue_key("a");
+    while fixture.code_source.call_count() == 0 {
         let impatient =
-            tokio::time::timeout(Duration::from_millis(10), replica.get_or_create(&door)).await;
+            tokio::time::timeout(Duration::from_millis(10), replica.get_or_create(&key)).await;
         assert!(impatient.is_err());
     }
-    let code = world.start_replica().get_or_create(&door).await.unwrap();
-    assert_eq!((world.code_source.call_count(), &*code.qr_ticket), (1, "T1"));
+    let code = fixture.start_replica().get_or_create(&key).await.unwrap();
+    assert_eq!((fixture.code_source.call_count(), &*code.qr_ticket), (1, "T1"));
 }
 
 #[tokio::test]
 async fn after_a_refusal_wechat_is_left_alone_for_a_while() {
-    let world = Fixture::new();
-    world.code_source.refuse_next(1, 45029);
-    let (one, other) = (world.start_replica(), world.start_replica());
+    let fixture = Fixture::new();
+    fixture.code_source.refuse_next(1, 45029);
+    let one = fixture.start_replica();
+    let other = fixture.start_replica();
     assert!(matches!(one.get_or_create(&queue_key("a")).await, Err(PermanentCodeError::WeChat(_))));
     let at_once =
         tokio::time::timeout(Duration::from_millis(500), other.get_or_create(&queue_key("a")))
             .await;
     assert!(at_once.is_err(), "it waits");
-    assert_eq!(world.code_source.call_count(), 1);
+    assert_eq!(fixture.code_source.call_count(), 1);
     // Afterwards the next request tries again.
     assert_eq!(other.get_or_create(&queue_key("a")).await.unwrap().qr_ticket, "T2");
 }
 
 #[tokio::test]
 async fn another_appid_needs_a_code_of_its_own_and_codes_are_counted() {
-    let world = Fixture::new();
-    let replica = world.start_replica();
+    let fixture = Fixture::new();
+    let replica = fixture.start_replica();
     for queue in ["a", "b", "a"] {
         replica.get_or_create(&queue_key(queue)).await.unwrap();
     }
     let moved = PermanentCodeKey { appid: "wx2".into(), ..queue_key("a") };
     let code = replica.get_or_create(&moved).await.unwrap();
     assert_eq!((&*code.appid, &*code.qr_ticket), ("wx2", "T3"));
-    let fresh = world.start_replica();
-    assert_eq!(fresh.get_or_create(&moved).await.unwrap(), code);
-    assert_eq!(world.code_source.call_count(), 3);
+    let restarted = fixture.start_replica();
+    assert_eq!(restarted.get_or_create(&moved).await.unwrap(), code);
+    assert_eq!(fixture.code_source.call_count(), 3);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while (fresh.count("shop", "wx1"), fresh.count("shop", "wx2")) != (2, 1) {
-        assert!(tokio::time::Instant::now() < deadline, "{}", fresh.count("shop", "wx1"));
+    while (restarted.count("shop", "wx1"), restarted.count("shop", "wx2")) != (2, 1) {
+        assert!(tokio::time::Instant::now() < deadline, "{}", restarted.count("shop", "wx1"));
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test]
 async fn what_a_newer_program_wrote_is_not_written_over() {
-    let world = Fixture::new();
+    let fixture = Fixture::new();
     let subject = Subject::new(&["shop", "hall", "door", "a"]).unwrap();
     let newer = Entry::new(&br#"{"v":2,"wonders":[]}"#[..]);
-    world.ledger.append(&SETTINGS, &subject, ExpectedPosition::Empty, newer).await.unwrap();
-    let refused = world.start_replica().get_or_create(&queue_key("a")).await;
+    fixture.ledger.append(&SETTINGS, &subject, ExpectedPosition::Empty, newer).await.unwrap();
+    let refused = fixture.start_replica().get_or_create(&queue_key("a")).await;
     assert!(matches!(refused, Err(PermanentCodeError::Unreadable)), "{refused:?}");
-    assert_eq!(world.code_source.call_count(), 0);
+    assert_eq!(fixture.code_source.call_count(), 0);
 }

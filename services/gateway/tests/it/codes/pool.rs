@@ -44,11 +44,17 @@ impl Fixture {
 
     fn start_replica(&self, size: usize) -> Replica {
         let settings = PoolSettings { size, max_age: POOL_MAX_AGE, max_per_second: 10 };
-        let (source, tasks) = (self.code_source.clone() as Arc<dyn CodeSource>, Tasks::new());
+        let source = self.code_source.clone() as Arc<dyn CodeSource>;
+        let tasks = Tasks::new();
         let accounts = ["shop".to_owned()];
         let pools = Pools::start(&settings, accounts, SESSION_TTL, &source, &self.clock, &tasks);
-        let (cache, clock) = (self.cache.clone(), self.clock.clone());
-        let sessions = ScanSessions::new(cache, source, pools.clone(), clock, SESSION_TTL);
+        let sessions = ScanSessions::new(
+            self.cache.clone(),
+            source,
+            pools.clone(),
+            self.clock.clone(),
+            SESSION_TTL,
+        );
         Replica { sessions, pools, tasks }
     }
 }
@@ -70,92 +76,92 @@ async fn wait_briefly() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_takes_a_ready_code_and_the_pool_is_refilled() {
-    let world = Fixture::new();
-    let replica = world.start_replica(8);
-    *world.code_source.response_delay.lock() = Duration::from_millis(80);
+    let fixture = Fixture::new();
+    let replica = fixture.start_replica(8);
+    *fixture.code_source.response_delay.lock() = Duration::from_millis(80);
     wait_briefly().await;
-    assert_eq!((replica.ready_count(), world.code_source.call_count()), (8, 8));
+    assert_eq!((replica.ready_count(), fixture.code_source.call_count()), (8, 8));
     // Codes made ahead have the lowest priority. Their life is that of a session and the longest
     // wait in the pool.
-    let life = |(request, worth): &(QrRequest, CallPriority)| (request.expiry(), *worth);
+    let lifetime = |(request, priority): &(QrRequest, CallPriority)| (request.expiry(), *priority);
     assert!(
-        world
+        fixture
             .code_source
             .requests
             .lock()
             .iter()
-            .all(|a| life(a) == (Some(SESSION_TTL + POOL_MAX_AGE), CallPriority::Low))
+            .all(|a| lifetime(a) == (Some(SESSION_TTL + POOL_MAX_AGE), CallPriority::Low))
     );
 
-    let asked = Instant::now();
+    let started_at = Instant::now();
     let session = replica.open_session(1).await;
-    assert_eq!(asked.elapsed(), Duration::ZERO, "nobody was waited for");
-    assert_eq!(session.expires_at, world.clock.now_ms() + SESSION_TTL.as_millis() as i64);
+    assert_eq!(started_at.elapsed(), Duration::ZERO, "nobody was waited for");
+    assert_eq!(session.expires_at, fixture.clock.now_ms() + SESSION_TTL.as_millis() as i64);
     wait_briefly().await;
-    assert_eq!((replica.ready_count(), world.code_source.call_count()), (8, 9));
+    assert_eq!((replica.ready_count(), fixture.code_source.call_count()), (8, 9));
     // The same uuid is the same session and takes no further code.
     assert_eq!(replica.open_session(1).await, session);
     wait_briefly().await;
-    assert_eq!(world.code_source.call_count(), 9);
+    assert_eq!(fixture.code_source.call_count(), 9);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_pool_and_one_that_is_off_make_the_code_at_once() {
-    let world = Fixture::new();
-    let off = world.start_replica(0);
+    let fixture = Fixture::new();
+    let off = fixture.start_replica(0);
     let session = off.open_session(1).await;
     assert_eq!((&*session.qr_ticket, off.ready_count()), ("T1", 0));
-    let asked = world.code_source.requests.lock()[0].clone();
-    assert_eq!((asked.0.expiry(), asked.1), (Some(SESSION_TTL), CallPriority::Normal));
+    let request = fixture.code_source.requests.lock()[0].clone();
+    assert_eq!((request.0.expiry(), request.1), (Some(SESSION_TTL), CallPriority::Normal));
     wait_briefly().await;
-    assert_eq!(world.code_source.call_count(), 1, "no pool is filled");
+    assert_eq!(fixture.code_source.call_count(), 1, "no pool is filled");
 
-    let small = world.start_replica(2);
+    let small = fixture.start_replica(2);
     wait_briefly().await;
     for uuid in 2..7 {
         small.open_session(uuid).await;
     }
-    let made = world
+    let made = fixture
         .code_source
         .requests
         .lock()
         .iter()
-        .filter(|(_, worth)| *worth == CallPriority::Normal)
+        .filter(|(_, priority)| *priority == CallPriority::Normal)
         .count();
     assert_eq!(made, 4, "one without a pool, and three of five beyond a pool of two");
 }
 
 #[tokio::test(start_paused = true)]
 async fn filling_keeps_its_pace() {
-    let world = Fixture::new();
-    let replica = world.start_replica(100);
+    let fixture = Fixture::new();
+    let replica = fixture.start_replica(100);
     sleep(Duration::from_secs(3)).await;
-    let calls = world.code_source.call_count();
+    let calls = fixture.code_source.call_count();
     assert!((28..=34).contains(&calls), "ten a second, and four at once: {calls}");
     replica.tasks.stop_and_wait().await;
-    let calls = world.code_source.call_count();
+    let calls = fixture.code_source.call_count();
     wait_briefly().await;
-    assert_eq!(world.code_source.call_count(), calls, "a soft stop ends the filling");
+    assert_eq!(fixture.code_source.call_count(), calls, "a soft stop ends the filling");
 }
 
 #[tokio::test(start_paused = true)]
 async fn codes_near_their_end_are_replaced_and_one_handed_out_has_a_sessions_life() {
-    let world = Fixture::new();
-    let replica = world.start_replica(4);
+    let fixture = Fixture::new();
+    let replica = fixture.start_replica(4);
     wait_briefly().await;
-    assert_eq!(world.code_source.call_count(), 4);
+    assert_eq!(fixture.code_source.call_count(), 4);
     // Codes may wait for an hour. Their successors are made a minute before that.
     sleep(POOL_MAX_AGE - Duration::from_secs(70)).await;
-    assert_eq!((replica.ready_count(), world.code_source.call_count()), (4, 4));
+    assert_eq!((replica.ready_count(), fixture.code_source.call_count()), (4, 4));
     sleep(Duration::from_secs(15)).await;
     assert_eq!(
-        (replica.ready_count(), world.code_source.call_count()),
+        (replica.ready_count(), fixture.code_source.call_count()),
         (8, 8),
         "both, for a minute"
     );
     let session = replica.open_session(1).await;
     assert_eq!(session.qr_ticket, "T1", "the oldest that is good enough");
-    assert_eq!(session.expires_at, world.clock.now_ms() + SESSION_TTL.as_millis() as i64);
+    assert_eq!(session.expires_at, fixture.clock.now_ms() + SESSION_TTL.as_millis() as i64);
     sleep(Duration::from_secs(60)).await;
     assert!(replica.open_session(2).await.qr_ticket.as_str() > "T4", "the former ones are gone");
     wait_briefly().await;
@@ -164,36 +170,36 @@ async fn codes_near_their_end_are_replaced_and_one_handed_out_has_a_sessions_lif
 
 #[tokio::test(start_paused = true)]
 async fn a_refusing_wechat_is_asked_less_and_less_and_then_the_pool_recovers() {
-    let world = Fixture::new();
-    world.code_source.refuse_next(i64::MAX, -1);
-    let replica = world.start_replica(8);
+    let fixture = Fixture::new();
+    fixture.code_source.refuse_next(i64::MAX, -1);
+    let replica = fixture.start_replica(8);
     sleep(Duration::from_secs(3600)).await;
-    let calls = world.code_source.call_count();
+    let calls = fixture.code_source.call_count();
     assert!((4 * 12..4 * 30).contains(&calls), "{calls} calls in an hour of refusals");
-    world.code_source.refuse_next(0, 0);
+    fixture.code_source.refuse_next(0, 0);
     sleep(Duration::from_secs(400)).await;
     assert_eq!(replica.ready_count(), 8);
 }
 
 #[tokio::test(start_paused = true)]
 async fn codes_that_live_too_short_for_a_pool_are_not_made_for_ever() {
-    let world = Fixture::new();
-    *world.code_source.code_lifetime.lock() = Some(SESSION_TTL);
-    let replica = world.start_replica(8);
+    let fixture = Fixture::new();
+    *fixture.code_source.code_lifetime.lock() = Some(SESSION_TTL);
+    let replica = fixture.start_replica(8);
     sleep(Duration::from_secs(3600)).await;
-    let calls = world.code_source.call_count();
+    let calls = fixture.code_source.call_count();
     assert!(calls <= 4 * 13, "{calls} calls for nothing");
     assert_eq!(replica.ready_count(), 0);
-    assert_eq!(replica.open_session(1).await.expires_at, world.clock.now_ms() + 600_000);
+    assert_eq!(replica.open_session(1).await.expires_at, fixture.clock.now_ms() + 600_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_scene_is_used_twice_whatever_replicas_and_restarts_there_are() {
-    let world = Fixture::new();
+    let fixture = Fixture::new();
     let mut scenes = BTreeSet::new();
     let mut uuid = 0;
     for _ in 0..3 {
-        let replicas = [world.start_replica(5), world.start_replica(5)];
+        let replicas = [fixture.start_replica(5), fixture.start_replica(5)];
         wait_briefly().await;
         for _ in 0..20 {
             for replica in &replicas {
@@ -210,8 +216,9 @@ async fn no_scene_is_used_twice_whatever_replicas_and_restarts_there_are() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_with_one_uuid_at_once_show_one_code_and_the_other_is_not_used_again() {
-    let world = Fixture::new();
-    let (one, other) = (world.start_replica(4), world.start_replica(4));
+    let fixture = Fixture::new();
+    let one = fixture.start_replica(4);
+    let other = fixture.start_replica(4);
     wait_briefly().await;
     let (a, b, c) = tokio::join!(one.open_session(1), other.open_session(1), one.open_session(1));
     assert_eq!((&a, &b), (&b, &c));
@@ -224,8 +231,9 @@ async fn requests_with_one_uuid_at_once_show_one_code_and_the_other_is_not_used_
 
 #[tokio::test(start_paused = true)]
 async fn what_one_replica_hands_out_another_draws_and_hears() {
-    let world = Fixture::new();
-    let (one, other) = (world.start_replica(4), world.start_replica(4));
+    let fixture = Fixture::new();
+    let one = fixture.start_replica(4);
+    let other = fixture.start_replica(4);
     wait_briefly().await;
     let opened = one.open_session(7).await;
     assert_eq!(other.sessions.find(Uuid::from_u128(7)).await.unwrap(), opened);
@@ -242,8 +250,8 @@ async fn what_one_replica_hands_out_another_draws_and_hears() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_whose_first_site_comes_while_gateways_run_gets_a_pool_and_keeps_it() {
-    let world = Fixture::new();
-    let replica = world.start_replica(4);
+    let fixture = Fixture::new();
+    let replica = fixture.start_replica(4);
     wait_briefly().await;
     assert_eq!(replica.pools.ready_count("clinic"), 0);
     for _ in 0..3 {
@@ -251,7 +259,7 @@ async fn an_account_whose_first_site_comes_while_gateways_run_gets_a_pool_and_ke
         wait_briefly().await;
     }
     assert_eq!((replica.ready_count(), replica.pools.ready_count("clinic")), (4, 4));
-    assert_eq!(world.code_source.call_count(), 8, "no account is filled twice");
+    assert_eq!(fixture.code_source.call_count(), 8, "no account is filled twice");
     // A pool outlives its account's last site, and its codes are used if a site comes back.
     replica.pools.add_accounts([]);
     assert!(replica.pools.pop("clinic").is_some());
@@ -261,5 +269,5 @@ async fn an_account_whose_first_site_comes_while_gateways_run_gets_a_pool_and_ke
     replica.tasks.stop_and_wait().await;
     replica.pools.add_accounts(["late".to_owned()]);
     wait_briefly().await;
-    assert_eq!((replica.pools.ready_count("late"), world.code_source.call_count()), (0, 9));
+    assert_eq!((replica.pools.ready_count("late"), fixture.code_source.call_count()), (0, 9));
 }

@@ -16,10 +16,10 @@ impl EventStream {
         loop {
             if let Some((event, rest)) = self.1.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data:"));
-                let found = data.map(|data| serde_json::from_str(data.trim()).unwrap());
+                let value = data.map(|data| serde_json::from_str(data.trim()).unwrap());
                 self.1 = rest.to_owned();
-                match found {
-                    Some(found) => return found,
+                match value {
+                    Some(value) => return value,
                     None => continue,
                 }
             }
@@ -28,11 +28,11 @@ impl EventStream {
         }
     }
 
-    async fn until_event(&mut self, is_there: impl Fn(&Value) -> bool) -> Value {
+    async fn until_event(&mut self, condition: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let told = self.next_event().await;
-            if is_there(&told) {
-                return told;
+            let event = self.next_event().await;
+            if condition(&event) {
+                return event;
             }
         }
     }
@@ -40,8 +40,9 @@ impl EventStream {
 
 #[tokio::test]
 async fn a_call_reaches_every_desk_and_board_and_both_say_where() {
-    let hall = Cluster::new();
-    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let cluster = Cluster::new();
+    let one = cluster.start_gateway().await;
+    let other = cluster.start_gateway().await;
     let mut board = EventStream(other.get("/events").send().await.unwrap(), String::new());
     let desk = other.get_with_key("/desk/events", STAFF_KEY).send().await.unwrap();
     let mut desk = EventStream(desk, String::new());
@@ -51,12 +52,12 @@ async fn a_call_reaches_every_desk_and_board_and_both_say_where() {
     one.engine.submit("hall", take_ticket("ann")).await.unwrap();
     one.engine.submit("hall", at_counter("2", Act::OpenCounter, "open")).await.unwrap();
     one.engine.submit("hall", at_counter("2", Act::CallNext, "next")).await.unwrap();
-    let called = |told: &Value| told["calls"][0]["number"] == "A001";
-    let told = board.until_event(called).await;
-    assert_eq!(told["calls"][0]["queue"], "a");
-    assert_eq!(told["calls"][0]["counter_name"], "2号");
-    assert!(told["queues"][0]["minutes"].is_array(), "{told}");
-    let told = desk.until_event(called).await;
-    assert_eq!(told["counters"][1]["serving"], "A001");
-    assert!(!told.to_string().contains("ann"), "{told}");
+    let called = |view: &Value| view["calls"][0]["number"] == "A001";
+    let view = board.until_event(called).await;
+    assert_eq!(view["calls"][0]["queue"], "a");
+    assert_eq!(view["calls"][0]["counter_name"], "2号");
+    assert!(view["queues"][0]["minutes"].is_array(), "{view}");
+    let view = desk.until_event(called).await;
+    assert_eq!(view["counters"][1]["serving"], "A001");
+    assert!(!view.to_string().contains("ann"), "{view}");
 }

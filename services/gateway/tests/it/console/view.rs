@@ -9,24 +9,25 @@ use serde_json::{Value, json};
 
 /// Returns the console's view for the holder of this key.
 async fn get_console(gateway: &Gateway, key: &str) -> Value {
-    let (status, desk) = read_json(gateway.get_with_key("/desk", key).send().await.unwrap()).await;
-    assert_eq!(status, StatusCode::OK, "{desk}");
-    desk
+    let (status, console) =
+        read_json(gateway.get_with_key("/desk", key).send().await.unwrap()).await;
+    assert_eq!(status, StatusCode::OK, "{console}");
+    console
 }
 
-fn find_ticket<'a>(desk: &'a Value, number: &str) -> &'a Value {
-    let found = desk["tickets"].as_array().unwrap().iter().find(|one| one["number"] == number);
-    found.unwrap_or_else(|| panic!("no {number} in {desk}"))
+fn find_ticket<'a>(console: &'a Value, number: &str) -> &'a Value {
+    let ticket = console["tickets"].as_array().unwrap().iter().find(|one| one["number"] == number);
+    ticket.unwrap_or_else(|| panic!("no {number} in {console}"))
 }
 
-async fn submit(gateway: &Gateway, wish: paihao_domain::Command) {
-    gateway.engine.submit("hall", wish).await.unwrap();
+async fn submit(gateway: &Gateway, command: paihao_domain::Command) {
+    gateway.engine.submit("hall", command).await.unwrap();
 }
 
 #[tokio::test]
 async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     submit(&gateway, at_counter("1", Act::OpenCounter, "open")).await;
     for person in ["ann", "bob", "cai"] {
         submit(&gateway, take_ticket(person)).await;
@@ -34,12 +35,14 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     let paper =
         Act::Take { queue: QueueId::new("a"), person: None, via: None, class: Some(2), key: None };
     submit(&gateway, command("paper", paper)).await;
-    let seen = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
-    assert_eq!(seen["you"], json!({"name": "desk", "role": "manager", "manages": true}));
-    assert_eq!(seen["zone"], "Asia/Shanghai");
-    let order: Vec<_> = seen["tickets"].as_array().unwrap().iter().map(|t| &t["number"]).collect();
+    let console = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
+    assert_eq!(console["you"], json!({"name": "desk", "role": "manager", "manages": true}));
+    assert_eq!(console["zone"], "Asia/Shanghai");
+    let order: Vec<_> =
+        console["tickets"].as_array().unwrap().iter().map(|t| &t["number"]).collect();
     assert_eq!(order, ["A004", "A001", "A002", "A003"], "a better class is first");
-    let (ann, paper) = (find_ticket(&seen, "A001"), find_ticket(&seen, "A004"));
+    let ann = find_ticket(&console, "A001");
+    let paper = find_ticket(&console, "A004");
     assert_eq!((&ann["wechat"], &paper["wechat"]), (&json!(true), &json!(false)));
     assert_eq!((&ann["class"], &paper["class"]), (&Value::Null, &json!(2)));
     let high = ann["told"]["minutes"][1].as_i64().unwrap();
@@ -47,18 +50,18 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
         ann["told"]["by"].as_i64().unwrap(),
         ann["taken_at"].as_i64().unwrap() + high * 60_000
     );
-    assert!(!seen.to_string().contains("ann"), "a name is on the desk: {seen}");
+    assert!(!console.to_string().contains("ann"), "a name is on the desk: {console}");
 
     submit(&gateway, at_counter("1", Act::CallNext, "next")).await;
-    let seen = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
-    let called = find_ticket(&seen, "A004");
+    let console = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
+    let called = find_ticket(&console, "A004");
     let since = called["since"].as_i64().unwrap();
     assert_eq!((&called["state"], &called["counter"]), (&json!("called"), &json!("1")));
     assert_eq!(called["recall_from"].as_i64().unwrap(), since + 15_000);
     assert_eq!(called["put_back_until"].as_i64().unwrap(), since + 60_000);
     assert_eq!(called["until"].as_i64().unwrap(), since + 180_000);
-    assert_eq!(seen["counters"][0]["serving"], "A004");
-    assert_eq!(seen["calls"][0]["number"], "A004");
+    assert_eq!(console["counters"][0]["serving"], "A004");
+    assert_eq!(console["calls"][0]["number"], "A004");
 
     // A missed ticket has a time until which it may return, and no longer the quoted wait.
     submit(
@@ -66,22 +69,22 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
         at_counter("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"),
     )
     .await;
-    let seen = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
-    let missed = find_ticket(&seen, "A004");
+    let console = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
+    let missed = find_ticket(&console, "A004");
     assert_eq!((&missed["state"], &missed["told"]), (&json!("missed"), &Value::Null));
     assert!(missed["until"].as_i64() > missed["since"].as_i64());
-    assert_eq!(seen["ended"][0]["number"], "A004");
-    assert_eq!(seen["ended"][0]["to"], "called");
+    assert_eq!(console["ended"][0]["number"], "A004");
+    assert_eq!(console["ended"][0]["to"], "called");
 }
 
 #[tokio::test]
 async fn staff_may_take_back_their_own_for_a_minute_and_a_manager_anything_all_day() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     let press = async |what: &str| {
         let url = gateway.api(&format!("/sites/hall/counters/1/{what}"));
-        let answer = hall.http.post(url).bearer_auth(STAFF_KEY).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK, "{what}");
+        let response = cluster.http.post(url).bearer_auth(STAFF_KEY).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{what}");
     };
     submit(&gateway, take_ticket("ann")).await;
     submit(&gateway, take_ticket("bob")).await;
@@ -105,7 +108,7 @@ async fn staff_may_take_back_their_own_for_a_minute_and_a_manager_anything_all_d
     let staff = get_console(&gateway, STAFF_KEY).await;
     let numbers: Vec<_> = staff["ended"].as_array().unwrap().iter().map(|e| &e["number"]).collect();
     assert_eq!(numbers, ["A001"], "the manager finished the other one");
-    hall.clock.advance(std::time::Duration::from_secs(61));
+    cluster.clock.advance(std::time::Duration::from_secs(61));
     assert_eq!(get_console(&gateway, STAFF_KEY).await["ended"], json!([]));
     let manager = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
     let numbers: Vec<_> =
@@ -120,8 +123,8 @@ fn finish_command(id: &str) -> paihao_domain::Command {
 
 #[tokio::test]
 async fn a_slip_says_what_was_told_and_when_by_the_sites_clocks() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     submit(&gateway, take_ticket("ann")).await;
     let paper = Act::Take {
         queue: QueueId::new("a"),
@@ -148,20 +151,20 @@ async fn a_slip_says_what_was_told_and_when_by_the_sites_clocks() {
 
 #[tokio::test]
 async fn the_desk_is_for_those_with_a_key_of_the_site() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     for path in ["/desk", "/desk/events", "/tickets/A001/slip"] {
         for (key, status, code) in [
             ("", StatusCode::UNAUTHORIZED, "unauthorised"),
             ("not-a-key", StatusCode::UNAUTHORIZED, "unauthorised"),
             ("the-key-of-another-site", StatusCode::FORBIDDEN, "not_your_site"),
         ] {
-            let answer = gateway.get_with_key(path, key).send().await.unwrap();
-            let (found, problem) = read_json(answer).await;
-            assert_eq!((found, &problem["code"]), (status, &json!(code)), "{path} {key}");
+            let response = gateway.get_with_key(path, key).send().await.unwrap();
+            let (ticket, problem) = read_json(response).await;
+            assert_eq!((ticket, &problem["code"]), (status, &json!(code)), "{path} {key}");
         }
         let url = gateway.api(&format!("/sites/nowhere{path}"));
-        let answer = hall.http.get(url).bearer_auth(STAFF_KEY).send().await.unwrap();
-        assert_eq!(read_json(answer).await.1["code"], "unknown_site");
+        let response = cluster.http.get(url).bearer_auth(STAFF_KEY).send().await.unwrap();
+        assert_eq!(read_json(response).await.1["code"], "unknown_site");
     }
 }

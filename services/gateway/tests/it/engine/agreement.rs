@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 async fn every_scan_delivered_twice_to_two_replicas_at_once_is_one_number_and_one_reply() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let (left, right) =
-        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
+    let left = start_engine(ledger.clone(), &clock).await;
+    let right = start_engine(ledger.clone(), &clock).await;
     let people: Vec<_> = (0..200).map(|i| format!("person {i}")).collect();
     let scans = people.iter().map(|person| async {
         let (one, other) = tokio::join!(
@@ -27,33 +27,33 @@ async fn every_scan_delivered_twice_to_two_replicas_at_once_is_one_number_and_on
     let numbers: BTreeSet<_> = join_all(scans).await.into_iter().collect();
     let expected: BTreeSet<_> = (1..=200).map(|n| format!("A{n:03}")).collect();
     assert_eq!(numbers, expected);
-    let fresh = start_engine(ledger.clone(), &clock).await;
-    let lived = digest(&left, &*ledger).await;
-    assert_eq!(lived, digest(&right, &*ledger).await);
-    assert_eq!(lived, digest(&fresh, &*ledger).await);
+    let restarted = start_engine(ledger.clone(), &clock).await;
+    let expected_digest = digest(&left, &*ledger).await;
+    assert_eq!(expected_digest, digest(&right, &*ledger).await);
+    assert_eq!(expected_digest, digest(&restarted, &*ledger).await);
 }
 
 #[tokio::test]
 async fn counters_at_two_replicas_share_the_line_and_keep_its_order() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let (left, right) =
-        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
+    let left = start_engine(ledger.clone(), &clock).await;
+    let right = start_engine(ledger.clone(), &clock).await;
     for i in 0..60 {
         left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
     }
-    let counter = async |lines: &paihao_gateway::engine::Engine, counter: &'static str| {
-        lines.submit("hall", at_counter(counter, Act::OpenCounter, "open")).await.unwrap();
+    let counter = async |engine: &paihao_gateway::engine::Engine, counter: &'static str| {
+        engine.submit("hall", at_counter(counter, Act::OpenCounter, "open")).await.unwrap();
         let mut called = Vec::new();
         for round in 0.. {
             let call = at_counter(counter, Act::CallNext, &format!("call {round}"));
-            match lines.submit("hall", call).await {
+            match engine.submit("hall", call).await {
                 Ok(answer) => called.push(ticket_number(Ok(answer))),
                 Err(SubmitError::Refused(Refusal::NobodyWaiting(_))) => break,
                 Err(other) => panic!("{other:?}"),
             }
             let done = at_counter(counter, finish, &format!("finish {round}"));
-            lines.submit("hall", done).await.unwrap();
+            engine.submit("hall", done).await.unwrap();
         }
         called
     };
@@ -67,8 +67,8 @@ async fn counters_at_two_replicas_share_the_line_and_keep_its_order() {
 async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let (left, right) =
-        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
+    let left = start_engine(ledger.clone(), &clock).await;
+    let right = start_engine(ledger.clone(), &clock).await;
     for i in 0..50 {
         // The commit of the left replica may not have reached the view of the right one yet.
         left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
@@ -98,19 +98,19 @@ async fn a_replica_that_starts_late_reads_a_long_past_and_goes_on_from_there() {
         early.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
     }
     let late = start_engine(ledger.clone(), &clock).await;
-    let view = |lines: &paihao_gateway::engine::Engine| lines.snapshot("hall").unwrap();
-    assert_eq!(view(&late).position, view(&early).position);
-    assert_eq!(view(&late).digest(), view(&early).digest());
+    let snapshot = |engine: &paihao_gateway::engine::Engine| engine.snapshot("hall").unwrap();
+    assert_eq!(snapshot(&late).position, snapshot(&early).position);
+    assert_eq!(snapshot(&late).digest(), snapshot(&early).digest());
     early.submit("hall", take_ticket("one more")).await.unwrap();
-    assert_eq!(digest(&late, &*ledger).await, view(&early).digest());
+    assert_eq!(digest(&late, &*ledger).await, snapshot(&early).digest());
 }
 
 #[tokio::test]
 async fn what_another_replica_has_written_is_in_the_newest_view() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let (left, right) =
-        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
+    let left = start_engine(ledger.clone(), &clock).await;
+    let right = start_engine(ledger.clone(), &clock).await;
     for i in 1..=50 {
         left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
         assert_eq!(right.latest_snapshot("hall").await.unwrap().site.tickets().count(), i);
@@ -122,6 +122,6 @@ async fn what_another_replica_has_written_is_in_the_newest_view() {
 async fn an_unknown_site_is_said_so() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let lines = start_engine(ledger, &clock).await;
-    assert_eq!(lines.submit("nowhere", take_ticket("ann")).await, Err(SubmitError::UnknownSite));
+    let engine = start_engine(ledger, &clock).await;
+    assert_eq!(engine.submit("nowhere", take_ticket("ann")).await, Err(SubmitError::UnknownSite));
 }

@@ -17,21 +17,21 @@ fn closed_settings() -> DeploymentSettings {
 async fn the_next_decision_is_made_with_the_new_rules() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let lines = start_engine(ledger.clone(), &clock).await;
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
-    let mut views = lines.watch("hall").unwrap();
-    views.mark_unchanged();
+    let engine = start_engine(ledger.clone(), &clock).await;
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("ann")).await), "A001");
+    let mut snapshots = engine.watch("hall").unwrap();
+    snapshots.mark_unchanged();
 
-    lines.set_sites(&settings_with_queue(QueueRules::new("贷款", "B")).sites);
-    assert!(views.has_changed().unwrap(), "screens are told");
+    engine.set_sites(&settings_with_queue(QueueRules::new("贷款", "B")).sites);
+    assert!(snapshots.has_changed().unwrap(), "screens are told");
     assert_eq!(
-        &*lines.settings("hall").unwrap().rules.queues.values().next().unwrap().name,
+        &*engine.settings("hall").unwrap().rules.queues.values().next().unwrap().name,
         "贷款"
     );
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("bob")).await), "B001");
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("bob")).await), "B001");
 
-    lines.set_sites(&closed_settings().sites);
-    let refused = lines.submit("hall", take_ticket("cid")).await.unwrap_err();
+    engine.set_sites(&closed_settings().sites);
+    let refused = engine.submit("hall", take_ticket("cid")).await.unwrap_err();
     assert!(matches!(refused, SubmitError::Refused(Refusal::QueueClosed(_))), "{refused:?}");
 }
 
@@ -41,8 +41,8 @@ async fn the_next_decision_is_made_with_the_new_rules() {
 async fn replicas_of_different_rules_agree_on_what_happened() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let (old, new) =
-        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
+    let old = start_engine(ledger.clone(), &clock).await;
+    let new = start_engine(ledger.clone(), &clock).await;
     new.set_sites(&settings_with_queue(QueueRules::new("贷款", "B")).sites);
     assert_eq!(ticket_number(old.submit("hall", take_ticket("ann")).await), "A001");
     assert_eq!(ticket_number(new.submit("hall", take_ticket("bob")).await), "B001");

@@ -20,40 +20,40 @@ use std::time::Duration;
 
 const CROWD_SIZE: usize = 5_000;
 
-/// Waits until the state of the hall satisfies `is`.
-async fn wait_until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site) -> bool) {
-    let mut views = lines.watch("hall").unwrap();
-    let waited = views.wait_for(|view| is(&view.site));
-    let came = tokio::time::timeout(Duration::from_secs(60), waited).await.is_ok();
-    assert!(came, "never {what}");
+/// Waits until the state of the hall satisfies the condition.
+async fn wait_until(engine: &Engine, what: &str, condition: impl Fn(&paihao_domain::Site) -> bool) {
+    let mut snapshots = engine.watch("hall").unwrap();
+    let reached = snapshots.wait_for(|snapshot| condition(&snapshot.site));
+    let is_reached = tokio::time::timeout(Duration::from_secs(60), reached).await.is_ok();
+    assert!(is_reached, "never {what}");
 }
 
 /// Tickets of all notices of a kind, in the order of the ledger.
 async fn notified_tickets(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
     let head = ledger.head(&LEDGER).await.unwrap();
     let mut entries = ledger.follow(&LEDGER, Position::START).await.unwrap();
-    let mut told = Vec::new();
-    while let Some(LogItem::Entry(recorded)) = entries.next().await {
-        let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
+    let mut tickets = Vec::new();
+    while let Some(LogItem::Entry(stored)) = entries.next().await {
+        let commit: Commit = serde_json::from_slice(&stored.entry.payload).unwrap();
         for event in commit.decisions.into_iter().flat_map(|decision| decision.events) {
-            if let Event::MilestoneReached(milestone) = event {
-                let said = serde_json::to_value(&milestone.kind).unwrap();
-                let said = said.get("reached").or(Some(&said)).and_then(|name| name.as_str());
-                if said == Some(kind) {
-                    told.push(milestone.ticket);
+            if let Event::MilestoneReached(trigger) = event {
+                let value = serde_json::to_value(&trigger.kind).unwrap();
+                let name = value.get("reached").or(Some(&value)).and_then(|name| name.as_str());
+                if name == Some(kind) {
+                    tickets.push(trigger.ticket);
                 }
             }
         }
-        if recorded.position >= head {
+        if stored.position >= head {
             break;
         }
     }
-    told
+    tickets
 }
 
 async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
-    let book = settings_with_queue(QueueRules::new("存取款", "A"));
-    let first = start_engine_with(&book, ledger.clone(), &clock).await;
+    let settings = settings_with_queue(QueueRules::new("存取款", "A"));
+    let first = start_engine_with(&settings, ledger.clone(), &clock).await;
     let takes = futures::stream::iter(0..CROWD_SIZE)
         .map(async |n| first.submit("hall", take_ticket(&format!("p{n}"))).await.map(drop));
     takes.buffer_unordered(512).try_collect::<()>().await.unwrap();
@@ -70,14 +70,14 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     // The replica that received the command stops after its first batch; two others continue.
     let halt = Act::SetQueueState { queue: queue.clone(), state: QueueState::Halted };
     let others = [
-        start_engine_with(&book, ledger.clone(), &clock).await,
-        start_engine_with(&book, ledger.clone(), &clock).await,
+        start_engine_with(&settings, ledger.clone(), &clock).await,
+        start_engine_with(&settings, ledger.clone(), &clock).await,
     ];
     first.submit("hall", command("halt", halt)).await.unwrap();
     drop(first);
     let last = paihao_domain::TicketId(*line.last().unwrap());
-    for lines in &others {
-        wait_until(lines, "all told", |site| site.ticket(last).unwrap().notifications.order > 1)
+    for engine in &others {
+        wait_until(engine, "all told", |site| site.ticket(last).unwrap().notifications.order > 1)
             .await;
     }
     assert_eq!(notified_tickets(&*ledger, "halted").await, line, "each once, in order");
@@ -90,8 +90,8 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
         ticket_number(others[1].submit("hall", take_ticket("late")).await),
         format!("A{}", CROWD_SIZE + 1)
     );
-    for lines in &others {
-        wait_until(lines, "all void", |site| site.line(&queue).len() == 1).await;
+    for engine in &others {
+        wait_until(engine, "all void", |site| site.line(&queue).len() == 1).await;
     }
     let site = others[0].snapshot("hall").unwrap().site;
     let mut ends = BTreeMap::<_, usize>::new();
@@ -108,22 +108,23 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
 
 /// Ends a day with a crowd, in batches; the first command of the new day waits for all of them.
 async fn check_night(ledger: Arc<dyn Ledger>, clock: ManualClock, carry_over: bool) {
-    let book = settings_with_queue(QueueRules { carry_over, ..QueueRules::new("存取款", "A") });
-    let lines = start_engine_with(&book, ledger.clone(), &clock).await;
+    let settings =
+        settings_with_queue(QueueRules { carry_over, ..QueueRules::new("存取款", "A") });
+    let engine = start_engine_with(&settings, ledger.clone(), &clock).await;
     let takes = futures::stream::iter(0..CROWD_SIZE)
-        .map(async |n| lines.submit("hall", take_ticket(&format!("p{n}"))).await.map(drop));
+        .map(async |n| engine.submit("hall", take_ticket(&format!("p{n}"))).await.map(drop));
     takes.buffer_unordered(512).try_collect::<()>().await.unwrap();
     clock.advance(Duration::from_secs(24 * 3600));
-    let early = ticket_number(lines.submit("hall", take_ticket("early")).await);
-    let site = lines.snapshot("hall").unwrap().site;
+    let early = ticket_number(engine.submit("hall", take_ticket("early")).await);
+    let site = engine.snapshot("hall").unwrap().site;
     let waiting = site.line(&QueueId::new("a")).len();
     if carry_over {
         assert_eq!((early, waiting), (format!("A{}", CROWD_SIZE + 1), CROWD_SIZE + 1))
     } else {
         assert_eq!((early, waiting), ("A001".to_owned(), 1))
     }
-    let fresh = start_engine_with(&book, ledger.clone(), &clock).await;
-    assert_eq!(digest(&fresh, &*ledger).await, digest(&lines, &*ledger).await);
+    let restarted = start_engine_with(&settings, ledger.clone(), &clock).await;
+    assert_eq!(digest(&restarted, &*ledger).await, digest(&engine, &*ledger).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

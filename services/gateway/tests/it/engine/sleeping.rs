@@ -54,7 +54,7 @@ impl Ledger for SingleEntryLedger {
     }
 
     async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("lines consume nothing")
+        unreachable!("the engine consumes nothing")
     }
 
     async fn enqueue(
@@ -64,11 +64,11 @@ impl Ledger for SingleEntryLedger {
         _: Entry,
         _: Duration,
     ) -> Result<EnqueueOutcome, Unavailable> {
-        unreachable!("lines enqueue nothing")
+        unreachable!("the engine enqueues nothing")
     }
 
     async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("lines work on nothing")
+        unreachable!("the engine works on nothing")
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
@@ -91,32 +91,35 @@ async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_doe
     let clock = Arc::new(CountingClock(RuntimeClock::starting_at(MORNING_MS), AtomicU32::new(0)));
     let rules =
         QueueRules { auto_miss: true, grace_seconds: 47, ..QueueRules::new("存取款", "A") };
-    let lines = start_engine_on_clock(
+    let engine = start_engine_on_clock(
         &settings_with_queue(rules),
         Arc::new(SingleEntryLedger::default()),
         clock.clone(),
     )
     .await;
-    let looks_in = async |seconds| {
+    let readings_in = async |seconds| {
         let before = clock.1.load(Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         clock.1.load(Ordering::SeqCst) - before
     };
-    let looks = looks_in(600).await;
-    assert!(looks <= 60, "{looks} looks at an idle site in ten minutes");
+    let readings = readings_in(600).await;
+    assert!(readings <= 60, "{readings} readings for an idle site in ten minutes");
 
-    lines.submit("hall", take_ticket("ann")).await.unwrap();
-    lines.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
+    engine.submit("hall", take_ticket("ann")).await.unwrap();
+    engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     assert_eq!(
-        ticket_number(lines.submit("hall", at_counter("1", Act::CallNext, "call")).await),
+        ticket_number(engine.submit("hall", at_counter("1", Act::CallNext, "call")).await),
         "A001"
     );
     let called = clock.0.now_ms();
-    let mut views = lines.watch("hall").unwrap();
-    let missed = views.wait_for(|view| {
-        view.site.ticket(TicketId(1)).is_some_and(|ticket| ticket.status() == TicketStatus::Missed)
+    let mut snapshots = engine.watch("hall").unwrap();
+    let missed = snapshots.wait_for(|snapshot| {
+        snapshot
+            .site
+            .ticket(TicketId(1))
+            .is_some_and(|ticket| ticket.status() == TicketStatus::Missed)
     });
     missed.await.map(drop).unwrap();
-    let late = clock.0.now_ms() - called - 47_000;
-    assert!((0..50).contains(&late), "{late} ms late");
+    let delay_ms = clock.0.now_ms() - called - 47_000;
+    assert!((0..50).contains(&delay_ms), "{delay_ms} ms late");
 }

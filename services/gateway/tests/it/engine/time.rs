@@ -11,13 +11,13 @@ use paihao_ledger::Ledger;
 use std::time::Duration;
 
 /// Waits until a ticket reaches a state by itself.
-async fn wait_until_state(lines: &Engine, ticket: u32, state: TicketStatus) {
-    let mut views = lines.watch("hall").unwrap();
-    let is = views.wait_for(|view| {
-        view.site.ticket(TicketId(ticket)).is_some_and(|ticket| ticket.status() == state)
+async fn wait_until_state(engine: &Engine, ticket: u32, state: TicketStatus) {
+    let mut snapshots = engine.watch("hall").unwrap();
+    let reached = snapshots.wait_for(|snapshot| {
+        snapshot.site.ticket(TicketId(ticket)).is_some_and(|ticket| ticket.status() == state)
     });
-    let is = tokio::time::timeout(Duration::from_secs(20), is).await.is_ok();
-    assert!(is, "ticket {ticket} never was {state:?}");
+    let is_reached = tokio::time::timeout(Duration::from_secs(20), reached).await.is_ok();
+    assert!(is_reached, "ticket {ticket} never was {state:?}");
 }
 
 fn auto_miss_rules() -> QueueRules {
@@ -28,10 +28,10 @@ fn auto_miss_rules() -> QueueRules {
 async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let book = settings_with_queue(auto_miss_rules());
+    let settings = settings_with_queue(auto_miss_rules());
     let mut replicas = Vec::new();
     for _ in 0..3 {
-        replicas.push(start_engine_with(&book, ledger.clone(), &clock).await);
+        replicas.push(start_engine_with(&settings, ledger.clone(), &clock).await);
     }
     replicas[0].submit("hall", take_ticket("ann")).await.unwrap();
     replicas[0].submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
@@ -41,17 +41,17 @@ async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired()
     );
     let head = ledger.head(&paihao_contracts::streams::LEDGER).await.unwrap();
     clock.advance(Duration::from_secs(61));
-    for lines in &replicas {
-        wait_until_state(lines, 1, TicketStatus::Missed).await;
+    for engine in &replicas {
+        wait_until_state(engine, 1, TicketStatus::Missed).await;
     }
     clock.advance(Duration::from_secs(30 * 60));
-    for lines in &replicas {
-        wait_until_state(lines, 1, TicketStatus::Closed).await;
-        let site = lines.snapshot("hall").unwrap().site;
-        let stage = &site.ticket(TicketId(1)).unwrap().state;
+    for engine in &replicas {
+        wait_until_state(engine, 1, TicketStatus::Closed).await;
+        let site = engine.snapshot("hall").unwrap().site;
+        let ticket_state = &site.ticket(TicketId(1)).unwrap().state;
         assert!(
-            matches!(stage, TicketState::Closed { reason: CloseReason::Expired, .. }),
-            "{stage:?}"
+            matches!(ticket_state, TicketState::Closed { reason: CloseReason::Expired, .. }),
+            "{ticket_state:?}"
         );
         assert_eq!(site.ticket(TicketId(1)).unwrap().counts.misses, 1);
     }
@@ -67,17 +67,17 @@ async fn a_day_ends_by_itself_and_only_what_carries_over_goes_on() {
     let clock = ManualClock::at(MORNING_MS);
     for carry_over in [false, true] {
         let (ledger, _folder) = open_ledger(&clock);
-        let book = settings_with_queue(QueueRules { carry_over, ..auto_miss_rules() });
-        let lines = start_engine_with(&book, ledger.clone(), &clock).await;
-        lines.submit("hall", take_ticket("ann")).await.unwrap();
-        let day = lines.snapshot("hall").unwrap().site.day().unwrap();
+        let settings = settings_with_queue(QueueRules { carry_over, ..auto_miss_rules() });
+        let engine = start_engine_with(&settings, ledger.clone(), &clock).await;
+        engine.submit("hall", take_ticket("ann")).await.unwrap();
+        let day = engine.snapshot("hall").unwrap().site.day().unwrap();
         clock.advance(Duration::from_secs(24 * 3600));
-        let mut views = lines.watch("hall").unwrap();
-        let next = views.wait_for(|view| view.site.day() > Some(day));
+        let mut snapshots = engine.watch("hall").unwrap();
+        let next = snapshots.wait_for(|snapshot| snapshot.site.day() > Some(day));
         tokio::time::timeout(Duration::from_secs(20), next).await.unwrap().map(drop).unwrap();
-        let second = ticket_number(lines.submit("hall", take_ticket("ben")).await);
+        let second = ticket_number(engine.submit("hall", take_ticket("ben")).await);
         assert_eq!(second, if carry_over { "A002" } else { "A001" });
-        let again = lines.submit("hall", command("again", take_ticket("ann").act)).await;
+        let again = engine.submit("hall", command("again", take_ticket("ann").act)).await;
         assert_eq!(ticket_number(again), if carry_over { "A001" } else { "A002" });
     }
 }

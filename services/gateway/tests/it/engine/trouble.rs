@@ -28,8 +28,8 @@ struct FlakyLedger {
 }
 
 impl FlakyLedger {
-    fn wrap(inner: Arc<dyn Ledger>, silent: u32, lost: u32) -> Arc<Self> {
-        Arc::new(FlakyLedger { inner, unacknowledged: silent.into(), lost: lost.into() })
+    fn wrap(inner: Arc<dyn Ledger>, unacknowledged: u32, lost: u32) -> Arc<Self> {
+        Arc::new(FlakyLedger { inner, unacknowledged: unacknowledged.into(), lost: lost.into() })
     }
 }
 
@@ -74,7 +74,7 @@ impl Ledger for FlakyLedger {
     }
 
     async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("lines consume nothing")
+        unreachable!("the engine consumes nothing")
     }
 
     async fn enqueue(
@@ -84,11 +84,11 @@ impl Ledger for FlakyLedger {
         _: Entry,
         _: Duration,
     ) -> Result<EnqueueOutcome, Unavailable> {
-        unreachable!("lines enqueue nothing")
+        unreachable!("the engine enqueues nothing")
     }
 
     async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("lines work on nothing")
+        unreachable!("the engine works on nothing")
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
@@ -100,33 +100,33 @@ impl Ledger for FlakyLedger {
 async fn an_append_that_was_written_unheard_is_one_number() {
     let clock = ManualClock::at(MORNING_MS);
     let (inner, _folder) = open_ledger(&clock);
-    let lines = start_engine(FlakyLedger::wrap(inner.clone(), 1, 0), &clock).await;
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ben")).await), "A002");
-    let fresh = start_engine(inner.clone(), &clock).await;
-    assert_eq!(digest(&lines, &*inner).await, digest(&fresh, &*inner).await);
+    let engine = start_engine(FlakyLedger::wrap(inner.clone(), 1, 0), &clock).await;
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("ann")).await), "A001");
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("ben")).await), "A002");
+    let restarted = start_engine(inner.clone(), &clock).await;
+    assert_eq!(digest(&engine, &*inner).await, digest(&restarted, &*inner).await);
 }
 
 #[tokio::test]
 async fn a_ledger_that_is_away_for_a_moment_is_waited_for() {
     let clock = ManualClock::at(MORNING_MS);
     let (inner, _folder) = open_ledger(&clock);
-    let lines = start_engine(FlakyLedger::wrap(inner, 0, 3), &clock).await;
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
+    let engine = start_engine(FlakyLedger::wrap(inner, 0, 3), &clock).await;
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("ann")).await), "A001");
 }
 
 #[tokio::test]
 async fn a_ledger_that_stays_away_is_said_so_in_time_and_leaves_no_number_behind() {
     let clock = ManualClock::at(MORNING_MS);
     let (inner, _folder) = open_ledger(&clock);
-    let wobbly = FlakyLedger::wrap(inner.clone(), 0, u32::MAX);
-    let lines = start_engine(wobbly.clone(), &clock).await;
-    let asked = tokio::time::Instant::now();
-    assert_eq!(lines.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unavailable));
-    assert!(asked.elapsed() >= SUBMIT_TIMEOUT);
+    let flaky = FlakyLedger::wrap(inner.clone(), 0, u32::MAX);
+    let engine = start_engine(flaky.clone(), &clock).await;
+    let started_at = tokio::time::Instant::now();
+    assert_eq!(engine.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unavailable));
+    assert!(started_at.elapsed() >= SUBMIT_TIMEOUT);
     // After the ledger is back, a command that was refused does not take a number later.
-    wobbly.lost.store(0, Ordering::SeqCst);
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ben")).await), "A001");
+    flaky.lost.store(0, Ordering::SeqCst);
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("ben")).await), "A001");
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
 }
 
@@ -134,8 +134,8 @@ async fn a_ledger_that_stays_away_is_said_so_in_time_and_leaves_no_number_behind
 async fn a_site_whose_entries_have_aged_out_goes_on() {
     let clock = ManualClock::at(MORNING_MS);
     let (inner, _folder) = open_ledger(&clock);
-    let lines = start_engine(inner.clone(), &clock).await;
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
+    let engine = start_engine(inner.clone(), &clock).await;
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("ann")).await), "A001");
     // The entries expire before a worker decides anything.
     let later = Duration::from_secs(80 * 3600);
     inner.remove_expired(MORNING_MS + later.as_millis() as i64).await.unwrap();
@@ -147,16 +147,17 @@ async fn a_site_whose_entries_have_aged_out_goes_on() {
         None
     );
     clock.advance(later);
-    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ben")).await), "A001");
-    let fresh = start_engine(inner.clone(), &clock).await;
-    assert_eq!(digest(&lines, &*inner).await, digest(&fresh, &*inner).await);
+    assert_eq!(ticket_number(engine.submit("hall", take_ticket("ben")).await), "A001");
+    let restarted = start_engine(inner.clone(), &clock).await;
+    assert_eq!(digest(&engine, &*inner).await, digest(&restarted, &*inner).await);
 }
 
 #[tokio::test]
 async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
-    let (clock, of_the_old) = (ManualClock::at(MORNING_MS), ManualClock::at(MORNING_MS));
+    let clock = ManualClock::at(MORNING_MS);
+    let old_clock = ManualClock::at(MORNING_MS);
     let (inner, _folder) = open_ledger(&clock);
-    let old = start_engine(inner.clone(), &of_the_old).await;
+    let old = start_engine(inner.clone(), &old_clock).await;
     assert_eq!(ticket_number(old.submit("hall", take_ticket("ann")).await), "A001");
     assert_eq!(ticket_number(old.submit("hall", take_ticket("ben")).await), "A002");
     // Nothing is decided for three days, and the old replica's clock stands still.
@@ -169,17 +170,18 @@ async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
     let Some(LogItem::Entry(first)) = first else { panic!("nothing is left: {first:?}") };
     assert_eq!(first.position, Position(3), "the day's beginning is gone, its end is not");
 
-    let fresh = start_engine(inner.clone(), &clock).await;
-    assert_eq!(ticket_number(fresh.submit("hall", take_ticket("dan")).await), "A001");
+    let restarted = start_engine(inner.clone(), &clock).await;
+    assert_eq!(ticket_number(restarted.submit("hall", take_ticket("dan")).await), "A001");
     assert_eq!(
-        ticket_number(fresh.submit("hall", take_ticket("cid")).await),
+        ticket_number(restarted.submit("hall", take_ticket("cid")).await),
         "A002",
         "in no line any more"
     );
-    let fresher = start_engine(inner.clone(), &clock).await;
-    let (of_old, of_fresh) = (digest(&old, &*inner).await, digest(&fresh, &*inner).await);
-    assert_eq!(of_old, of_fresh);
-    assert_eq!(of_fresh, digest(&fresher, &*inner).await);
+    let restarted_again = start_engine(inner.clone(), &clock).await;
+    let old_digest = digest(&old, &*inner).await;
+    let restarted_digest = digest(&restarted, &*inner).await;
+    assert_eq!(old_digest, restarted_digest);
+    assert_eq!(restarted_digest, digest(&restarted_again, &*inner).await);
 }
 
 #[tokio::test]
@@ -189,20 +191,20 @@ async fn an_entry_of_a_newer_program_stops_the_site_and_nothing_is_guessed() {
     let subject = Subject::new(&["shop", "hall"]).unwrap();
     let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
     inner.append(&LEDGER, &subject, ExpectedPosition::Empty, newer).await.unwrap();
-    let lines = start_engine(inner.clone(), &clock).await;
-    assert_eq!(lines.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unreadable));
+    let engine = start_engine(inner.clone(), &clock).await;
+    assert_eq!(engine.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unreadable));
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
 }
 
 #[tokio::test]
 async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
     let known = r#"{"outcome":"forgotten"}"#;
-    let unheard_of = r#"{"event":"ticket_gilded","ticket":1}"#;
-    for (outcome, event) in [(known, unheard_of), (r#"{"outcome":"gilded"}"#, "")] {
+    let unknown_event = r#"{"event":"ticket_gilded","ticket":1}"#;
+    for (outcome, event) in [(known, unknown_event), (r#"{"outcome":"gilded"}"#, "")] {
         let clock = ManualClock::at(MORNING_MS);
         let (inner, _folder) = open_ledger(&clock);
-        let lines = start_engine(inner.clone(), &clock).await;
-        assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
+        let engine = start_engine(inner.clone(), &clock).await;
+        assert_eq!(ticket_number(engine.submit("hall", take_ticket("ann")).await), "A001");
         let subject = Subject::new(&["shop", "hall"]).unwrap();
         let id = "07".repeat(16);
         let newer = format!(
@@ -211,10 +213,10 @@ async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
         let newer = Entry::new(newer.into_bytes());
         inner.append(&LEDGER, &subject, ExpectedPosition::Any, newer).await.unwrap();
         // One replica has just decided, the other starts now.
-        let fresh = start_engine(inner.clone(), &clock).await;
-        for lines in [&lines, &fresh] {
+        let restarted = start_engine(inner.clone(), &clock).await;
+        for engine in [&engine, &restarted] {
             assert_eq!(
-                lines.submit("hall", take_ticket("ben")).await,
+                engine.submit("hall", take_ticket("ben")).await,
                 Err(SubmitError::Unreadable)
             );
         }

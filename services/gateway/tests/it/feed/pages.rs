@@ -10,8 +10,8 @@ use serde_json::Value;
 
 #[tokio::test]
 async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     for i in 0..20 {
         gateway.engine.submit("hall", take_ticket(&format!("o{i}"))).await.unwrap();
@@ -21,9 +21,10 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
             .await
             .ok();
     }
-    let all = hall.public_events().await;
+    let all = cluster.public_events().await;
     for limit in [1, 2, 7, 500] {
-        let (mut told, mut next): (Vec<Value>, Option<String>) = (Vec::new(), None);
+        let mut read = Vec::<Value>::new();
+        let mut next = None::<String>;
         loop {
             let after = next.map_or(String::new(), |next| format!("&after={next}"));
             let (status, page) =
@@ -31,13 +32,13 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
             assert_eq!(status, StatusCode::OK, "{page}");
             let events = page["events"].as_array().unwrap();
             assert!(events.len() <= limit);
-            told.extend(events.iter().cloned());
+            read.extend(events.iter().cloned());
             next = Some(page["next"].as_str().unwrap().to_owned());
             if page["more"] == false {
                 break;
             }
         }
-        assert_eq!(told, all, "limit {limit}");
+        assert_eq!(read, all, "limit {limit}");
 
         // There is nothing more yet. Another site's entry advances the cursor, and then comes an
         // event of this site.
@@ -46,7 +47,7 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
         assert_eq!((page["events"].as_array().unwrap().len(), &page["more"]), (0, &false.into()));
         let elsewhere = Subject::new(&["shop", "elsewhere"]).unwrap();
         let entry = Entry::new("not even a commit");
-        hall.ledger.append(&LEDGER, &elsewhere, ExpectedPosition::Any, entry).await.unwrap();
+        cluster.ledger.append(&LEDGER, &elsewhere, ExpectedPosition::Any, entry).await.unwrap();
         let (_, page) = gateway.get_json(&format!("/feed/pages?after={next}")).await;
         let further = page["next"].as_str().unwrap();
         assert!(further != next && page["events"].as_array().unwrap().is_empty(), "{page}");
@@ -60,8 +61,8 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
 
 #[tokio::test]
 async fn a_site_where_nothing_happened_has_an_empty_page_and_limits_are_kept() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     for path in ["/feed/pages", "/feed/pages?after=now", "/feed/pages?after=0"] {
         let (status, page) = gateway.get_json(path).await;
         assert_eq!(status, StatusCode::OK);

@@ -29,59 +29,59 @@ async fn current_site(gateway: &Gateway) -> Value {
 
 #[tokio::test]
 async fn every_minute_of_two_days_looks_as_it_did() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    let lines = &gateway.engine;
-    let mut seen = vec![(hall.clock.now_ms(), current_site(&gateway).await)];
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let engine = &gateway.engine;
+    let mut views = vec![(cluster.clock.now_ms(), current_site(&gateway).await)];
     for day in 0..2 {
-        hall.clock.advance(MINUTE);
-        lines
+        cluster.clock.advance(MINUTE);
+        engine
             .submit("hall", at_counter("1", Act::OpenCounter, &format!("open {day}")))
             .await
             .unwrap();
         for i in 0..12 {
             let id = format!("{day} {i}");
-            lines.submit("hall", take_ticket(&id)).await.unwrap();
+            engine.submit("hall", take_ticket(&id)).await.unwrap();
             if i % 2 == 0 {
-                lines
+                engine
                     .submit("hall", at_counter("1", Act::CallNext, &format!("call {id}")))
                     .await
                     .unwrap();
             } else {
-                lines
+                engine
                     .submit("hall", at_counter("1", finish, &format!("finish {id}")))
                     .await
                     .unwrap();
             }
-            seen.push((hall.clock.now_ms(), current_site(&gateway).await));
-            hall.clock.advance(MINUTE);
+            views.push((cluster.clock.now_ms(), current_site(&gateway).await));
+            cluster.clock.advance(MINUTE);
         }
-        let today = lines.snapshot("hall").unwrap().site.day();
-        hall.clock.advance(23 * HOUR);
+        let today = engine.snapshot("hall").unwrap().site.day();
+        cluster.clock.advance(23 * HOUR);
         // The worker ends the day by itself.
-        let mut views = lines.watch("hall").unwrap();
-        views.wait_for(|view| view.site.day() > today).await.map(drop).unwrap();
+        let mut snapshots = engine.watch("hall").unwrap();
+        snapshots.wait_for(|snapshot| snapshot.site.day() > today).await.map(drop).unwrap();
         // It is the next morning, before anybody has come.
-        seen.push((hall.clock.now_ms(), current_site(&gateway).await));
+        views.push((cluster.clock.now_ms(), current_site(&gateway).await));
     }
-    let fresh = hall.start_gateway().await;
-    for (at, then) in seen {
+    let fresh = cluster.start_gateway().await;
+    for (at, expected) in views {
         for gateway in [&gateway, &fresh] {
-            assert_eq!(site_at(gateway, at).await, (StatusCode::OK, then.clone()), "{at}");
+            assert_eq!(site_at(gateway, at).await, (StatusCode::OK, expected.clone()), "{at}");
         }
     }
 }
 
 #[tokio::test]
 async fn what_is_not_kept_whole_is_refused() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    let morning = hall.clock.now_ms();
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let morning = cluster.clock.now_ms();
     gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
-    let evening = hall.clock.advance(10 * HOUR);
+    let evening = cluster.clock.advance(10 * HOUR);
     gateway.engine.submit("hall", take_ticket("late")).await.unwrap();
     // It is 65 hours after the evening, and the morning has aged out.
-    hall.clock.advance(65 * HOUR);
+    cluster.clock.advance(65 * HOUR);
     let gone = |(status, problem): (StatusCode, Value)| {
         assert_eq!((status, &problem["code"]), (StatusCode::GONE, &"past_gone".into()));
     };
@@ -92,11 +92,11 @@ async fn what_is_not_kept_whole_is_refused() {
     let (status, site) = site_at(&gateway, evening + 24 * 3_600_000).await;
     assert_eq!((status, &site["queues"][0]["waiting_count"]), (StatusCode::OK, &0.into()));
 
-    let (status, problem) = site_at(&gateway, hall.clock.now_ms() + 1).await;
+    let (status, problem) = site_at(&gateway, cluster.clock.now_ms() + 1).await;
     assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &"malformed_request".into()));
     for path in ["/at", "/at?time=yesterday"] {
         assert_eq!(gateway.get_json(path).await.0, StatusCode::BAD_REQUEST, "{path}");
     }
     let url = gateway.api("/sites/hall/at?time=2026-11-20T10:00");
-    assert_eq!(hall.http.get(url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(cluster.http.get(url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }

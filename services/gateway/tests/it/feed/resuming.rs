@@ -20,10 +20,10 @@ impl EventStream {
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers()["content-type"], "text/event-stream");
-        EventStream { response: answer, buffer: String::new() }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        EventStream { response, buffer: String::new() }
     }
 
     /// Returns id, name and data of the next event.
@@ -31,8 +31,8 @@ impl EventStream {
         loop {
             if let Some((event, rest)) = self.buffer.split_once("\n\n") {
                 let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
-                let found = (field("id: "), field("event: "), field("data: "));
-                let found = match found {
+                let fields = (field("id: "), field("event: "), field("data: "));
+                let complete = match fields {
                     (id, Some(name), Some(data)) => Some((
                         id.unwrap_or_default().to_owned(),
                         name.to_owned(),
@@ -41,8 +41,8 @@ impl EventStream {
                     _ => None,
                 };
                 self.buffer = rest.to_owned();
-                if let Some(found) = found {
-                    return found;
+                if let Some(event) = complete {
+                    return event;
                 }
                 continue;
             }
@@ -63,12 +63,12 @@ async fn run_crowd(gateways: &[Gateway; 2], people: usize) {
             .unwrap();
     }
     for i in 0..people {
-        let (one, other) = (&gateways[i % 2].engine, &gateways[(i + 1) % 2].engine);
+        let one = &gateways[i % 2].engine;
+        let other = &gateways[(i + 1) % 2].engine;
         // These are sent concurrently, so that some of them share an entry.
-        let (a, b) = (take_ticket(&format!("o{i}")), take_ticket(&format!("p{i}")));
         let (a, b, c) = tokio::join!(
-            one.submit("hall", a),
-            one.submit("hall", b),
+            one.submit("hall", take_ticket(&format!("o{i}"))),
+            one.submit("hall", take_ticket(&format!("p{i}"))),
             other.submit("hall", take_ticket(&format!("q{i}")))
         );
         assert!(a.is_ok() && b.is_ok() && c.is_ok());
@@ -81,41 +81,42 @@ async fn run_crowd(gateways: &[Gateway; 2], people: usize) {
 
 #[tokio::test]
 async fn cut_again_and_again_and_taken_up_at_another_replica_it_is_exactly_the_ledger() {
-    let hall = Cluster::new();
-    let gateways = [hall.start_gateway().await, hall.start_gateway().await];
-    let listening = async {
-        let (mut told, mut last): (Vec<Value>, Option<String>) = (Vec::new(), None);
+    let cluster = Cluster::new();
+    let gateways = [cluster.start_gateway().await, cluster.start_gateway().await];
+    let listen = async {
+        let mut received = Vec::<Value>::new();
+        let mut last = None::<String>;
         for round in 0..1000 {
             let mut listener = EventStream::connect(&gateways[round % 2], last.as_deref()).await;
             for _ in 0..[7, 1, 23, 2][round % 4] {
                 let (id, name, event) = listener.next_event().await;
                 assert_eq!((&event["id"], &event["type"]), (&id.clone().into(), &name.into()));
-                told.push(event);
+                received.push(event);
                 last = Some(id);
                 // This is the last event of the morning.
-                if told.last().is_some_and(|event| event["type"] == "counter_closed") {
-                    return told;
+                if received.last().is_some_and(|event| event["type"] == "counter_closed") {
+                    return received;
                 }
             }
         }
-        panic!("it never ends: {told:?}")
+        panic!("it never ends: {received:?}")
     };
-    let ((), told) = tokio::join!(run_crowd(&gateways, 60), listening);
-    let all = hall.public_events().await;
-    assert_eq!(told.len(), all.len());
-    assert_eq!(told, all);
-    assert!(told.iter().any(|event| !event["id"].as_str().unwrap().ends_with("-0")));
-    let text = serde_json::to_string(&told).unwrap();
+    let ((), received) = tokio::join!(run_crowd(&gateways, 60), listen);
+    let all = cluster.public_events().await;
+    assert_eq!(received.len(), all.len());
+    assert_eq!(received, all);
+    assert!(received.iter().any(|event| !event["id"].as_str().unwrap().ends_with("-0")));
+    let text = serde_json::to_string(&received).unwrap();
     assert!(!text.contains("o17") && !text.contains("command"), "somebody is named");
 }
 
 #[tokio::test]
 async fn from_now_on_is_only_what_comes() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     gateway.engine.submit("hall", take_ticket("o1")).await.unwrap();
-    let answer = gateway.get("/feed?after=now").send().await.unwrap();
-    let mut listener = EventStream { response: answer, buffer: String::new() };
+    let response = gateway.get("/feed?after=now").send().await.unwrap();
+    let mut listener = EventStream { response, buffer: String::new() };
     gateway.engine.submit("hall", take_ticket("o2")).await.unwrap();
     let (_, name, event) = listener.next_event().await;
     assert_eq!((name.as_str(), &event["number"]), ("ticket_taken", &"A002".into()));
@@ -123,14 +124,14 @@ async fn from_now_on_is_only_what_comes() {
 
 #[tokio::test]
 async fn who_comes_back_too_late_is_told_so_and_what_to_do() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     gateway.engine.submit("hall", take_ticket("o1")).await.unwrap();
     gateway.engine.submit("hall", take_ticket("o2")).await.unwrap();
-    let first = hall.public_events().await[0]["id"].as_str().unwrap().to_owned();
+    let first = cluster.public_events().await[0]["id"].as_str().unwrap().to_owned();
     let from_first = format!("/feed/pages?after={first}");
     assert_eq!(gateway.get_json(&from_first).await.0, StatusCode::OK);
-    hall.clock.advance(Duration::from_secs(73 * 3600));
+    cluster.clock.advance(Duration::from_secs(73 * 3600));
     gateway.engine.submit("hall", take_ticket("o3")).await.unwrap();
     for path in [&*from_first, &format!("/feed?after={first}"), "/feed?after=900000-0"] {
         let (status, problem) = gateway.get_json(path).await;
@@ -141,7 +142,7 @@ async fn who_comes_back_too_late_is_told_so_and_what_to_do() {
     assert_eq!(read_json(request.send().await.unwrap()).await.0, StatusCode::GONE);
     // The remedy is to read from the beginning.
     let (_, page) = gateway.get_json("/feed/pages").await;
-    assert_eq!(page["events"].as_array().unwrap(), &hall.public_events().await);
+    assert_eq!(page["events"].as_array().unwrap(), &cluster.public_events().await);
     let mut events = page["events"].as_array().unwrap().iter();
     let taken = events.find(|event| event["type"] == "ticket_taken").unwrap();
     assert_eq!(taken["number"], "A001", "the day's first");
@@ -149,14 +150,14 @@ async fn who_comes_back_too_late_is_told_so_and_what_to_do() {
 
 #[tokio::test]
 async fn only_a_key_of_the_site_opens_it() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     for path in ["/hall/feed", "/hall/feed/pages"] {
         let url = gateway.api(&format!("/sites{path}"));
         for (request, status) in [
-            (hall.http.get(&url), 401),
-            (hall.http.get(&url).bearer_auth("wrong"), 401),
-            (hall.http.get(&url).bearer_auth("the-key-of-another-site"), 403),
+            (cluster.http.get(&url), 401),
+            (cluster.http.get(&url).bearer_auth("wrong"), 401),
+            (cluster.http.get(&url).bearer_auth("the-key-of-another-site"), 403),
         ] {
             assert_eq!(request.send().await.unwrap().status(), status, "{path}");
         }

@@ -14,15 +14,15 @@ pub struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     /// Logs in with the manager's key of the hall.
-    pub async fn log_in(hall: &'a Cluster, gateway: &Gateway) -> Browser<'a> {
-        let asked = hall.http.post(gateway.api("/me/sessions")).bearer_auth(MANAGER_KEY);
-        let answer = asked.send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::CREATED);
-        let set = answer.headers()[SET_COOKIE].to_str().unwrap();
+    pub async fn log_in(cluster: &'a Cluster, gateway: &Gateway) -> Browser<'a> {
+        let request = cluster.http.post(gateway.api("/me/sessions")).bearer_auth(MANAGER_KEY);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let set_cookie = response.headers()[SET_COOKIE].to_str().unwrap();
         for flag in ["Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=604800"] {
-            assert!(set.split("; ").any(|part| part == flag), "{flag}: {set}");
+            assert!(set_cookie.split("; ").any(|part| part == flag), "{flag}: {set_cookie}");
         }
-        Browser { cluster: hall, cookie: set.split(';').next().unwrap().to_owned() }
+        Browser { cluster, cookie: set_cookie.split(';').next().unwrap().to_owned() }
     }
 
     /// Builds a request as a page of the gateway makes it.

@@ -10,9 +10,10 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_session_does_at_any_replica_what_its_key_does_and_can_be_seen_and_ended() {
-    let hall = Cluster::new();
-    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
-    let browser = Browser::log_in(&hall, &one).await;
+    let cluster = Cluster::new();
+    let one = cluster.start_gateway().await;
+    let other = cluster.start_gateway().await;
+    let browser = Browser::log_in(&cluster, &one).await;
     let (status, me) = browser.get(&other, "/me").await;
     assert_eq!(
         (status, &me["id"], &me["role"]),
@@ -25,7 +26,7 @@ async fn a_session_does_at_any_replica_what_its_key_does_and_can_be_seen_and_end
     let (status, refused) = browser.get(&other, "/sites/elsewhere/feed/pages").await;
     assert!(status == 403 || status == 404, "{refused}");
 
-    let second = Browser::log_in(&hall, &other).await;
+    let second = Browser::log_in(&cluster, &other).await;
     let listed = async || {
         let (_, listed) = browser.get(&one, "/me/sessions").await;
         listed.as_array().unwrap().clone()
@@ -43,23 +44,23 @@ async fn a_session_does_at_any_replica_what_its_key_does_and_can_be_seen_and_end
         browser.same_origin_request(Method::DELETE, &one, "/me/sessions").send().await.unwrap();
     assert_eq!(read_json(ended).await.1, json!({"ended": 1}));
     wait_until("it is over", async || second.get(&other, "/me").await.0 != StatusCode::OK).await;
-    let out = browser
+    let logged_out = browser
         .same_origin_request(Method::DELETE, &one, "/me/sessions/current")
         .send()
         .await
         .unwrap();
-    assert_eq!(out.status(), StatusCode::NO_CONTENT);
-    assert!(out.headers()["set-cookie"].to_str().unwrap().starts_with("paihao=; "));
+    assert_eq!(logged_out.status(), StatusCode::NO_CONTENT);
+    assert!(logged_out.headers()["set-cookie"].to_str().unwrap().starts_with("paihao=; "));
     let (status, refused) = browser.get(&one, "/me").await;
     assert_eq!((status, &refused["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorised")));
-    hall.tasks.abort();
+    cluster.tasks.abort();
 }
 
 #[tokio::test]
 async fn a_page_of_another_site_gets_nothing_done() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    let browser = Browser::log_in(&hall, &gateway).await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let browser = Browser::log_in(&cluster, &gateway).await;
     let open = "/sites/hall/counters/1/open";
     let forged = [
         browser.cross_site_request(Method::POST, &gateway, open),
@@ -76,9 +77,9 @@ async fn a_page_of_another_site_gets_nothing_done() {
         let (status, refused) = read_json(forged.send().await.unwrap()).await;
         assert_eq!((status, &refused["code"]), (StatusCode::FORBIDDEN, &json!("cross_site")));
     }
-    let seen = gateway.get_json("").await.1;
-    assert_eq!(seen["counters"][0]["open"], json!(false), "{seen}");
-    hall.tasks.abort();
+    let board = gateway.get_json("").await.1;
+    assert_eq!(board["counters"][0]["open"], json!(false), "{board}");
+    cluster.tasks.abort();
 }
 
 /// Waits for the end of a stream, which would otherwise continue until the test's own end.
@@ -89,12 +90,13 @@ pub async fn assert_stream_ends(stream: reqwest::Response) {
 
 #[tokio::test]
 async fn a_stream_ends_with_the_session_it_was_asked_with() {
-    let hall = Cluster::new();
-    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
-    let browser = Browser::log_in(&hall, &one).await;
+    let cluster = Cluster::new();
+    let one = cluster.start_gateway().await;
+    let other = cluster.start_gateway().await;
+    let browser = Browser::log_in(&cluster, &one).await;
     let streams = ["/sites/hall/feed", "/sites/hall/desk/events"].map(|path| {
-        let asked = browser.same_origin_request(Method::GET, &one, path);
-        async { asked.send().await.unwrap() }
+        let request = browser.same_origin_request(Method::GET, &one, path);
+        async { request.send().await.unwrap() }
     });
     let streams = futures::future::join_all(streams).await;
     assert!(streams.iter().all(|stream| stream.status() == StatusCode::OK));
@@ -106,5 +108,5 @@ async fn a_stream_ends_with_the_session_it_was_asked_with() {
     for stream in streams {
         assert_stream_ends(stream).await;
     }
-    hall.tasks.abort();
+    cluster.tasks.abort();
 }

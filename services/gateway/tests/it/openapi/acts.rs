@@ -78,25 +78,25 @@ const FINISH_TICKET: &str = "WHO open_counter
 /// Roles of keys, with their columns in the table of transitions.
 const ROLES: [(&str, usize); 4] = [("staff", 6), ("manager", 8), ("api", 9), ("api_manager", 10)];
 
-pub async fn run(met: &Coverage) {
+pub async fn run(coverage: &Coverage) {
     let by = |(id, before, _): &'static (&str, &str, _)| {
         let allowed = OPERATIONS[*id].roles().expect("staff's alone");
         allowed.into_iter().map(|role| (*id, *before, role))
     };
     let all = stream::iter(ACTS.iter().flat_map(by));
-    all.for_each_concurrent(8, |(id, before, role)| check_act(met, id, before, role)).await;
+    all.for_each_concurrent(8, |(id, before, role)| check_act(coverage, id, before, role)).await;
 }
 
-async fn check_act(met: &Coverage, id: &str, before: &str, who: &str) {
-    let hall = Fixture::new(met).await;
-    run_script(&hall, who, before).await;
-    let ask = hall.client.request(id).with_key_of(who);
-    let answer = match sample_body(id) {
-        Some(body) => ask.json(&body),
-        None => ask,
+async fn check_act(coverage: &Coverage, id: &str, before: &str, role: &str) {
+    let fixture = Fixture::new(coverage).await;
+    run_script(&fixture, role, before).await;
+    let request = fixture.client.request(id).with_key_of(role);
+    let response = match sample_body(id) {
+        Some(body) => request.json(&body),
+        None => request,
     };
-    let answer = answer.send().await;
-    assert_eq!(answer.problem_code(), "ok", "{who} {id}: {answer:?}");
+    let response = response.send().await;
+    assert_eq!(response.problem_code(), "ok", "{role} {id}: {response:?}");
 }
 
 #[test]

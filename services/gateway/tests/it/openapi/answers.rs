@@ -73,18 +73,18 @@ const SETTINGS_SCRIPT: &str = r#"
     owner retire_site site=other seen=0
 "#;
 
-pub async fn run(met: &Coverage) {
-    run_script(&Fixture::new(met).await, "", SETTINGS_SCRIPT).await;
-    check_pages(met).await;
-    let hall = Fixture::new(met).await;
-    for (wanted, handled) in [("redrive", "redriven"), ("drop", "dropped")] {
-        let letter = hall.add_dead_letter("notices", "hall").await;
+pub async fn run(coverage: &Coverage) {
+    run_script(&Fixture::new(coverage).await, "", SETTINGS_SCRIPT).await;
+    check_pages(coverage).await;
+    let fixture = Fixture::new(coverage).await;
+    for (action, handled) in [("redrive", "redriven"), ("drop", "dropped")] {
+        let letter = fixture.add_dead_letter("notices", "hall").await;
         let script = format!(
-            "manager {wanted}_letter letter={letter}
-             api_manager {wanted}_letter letter={letter}"
+            "manager {action}_letter letter={letter}
+             api_manager {action}_letter letter={letter}"
         );
-        run_script(&hall, "", &script).await;
-        let all = hall
+        run_script(&fixture, "", &script).await;
+        let all = fixture
             .client
             .request("dead_letters")
             .with_key_of("manager")
@@ -96,31 +96,31 @@ pub async fn run(met: &Coverage) {
         );
         assert!(!newest.to_string().contains("oAnn"), "{newest}");
     }
-    hall.add_dead_letter("notices", "other").await;
-    hall.add_dead_letter("notices", "hall").await;
-    let again = async || {
-        let ask = hall
+    fixture.add_dead_letter("notices", "other").await;
+    fixture.add_dead_letter("notices", "hall").await;
+    let redrive_all = async || {
+        let request = fixture
             .client
             .request("redrive_letters")
             .with_key_of("manager")
             .json(&sample_body("redrive_letters").unwrap());
-        ask.send().await.body["redriven"].clone()
+        request.send().await.body["redriven"].clone()
     };
-    assert_eq!([again().await, again().await], [1, 0]);
-    let hall = Fixture::new(met).await;
-    hall.add_member("m_ann", StaffRole::Staff, Some(&["hall"])).await;
-    let cookie = hall.client.log_in("manager").await;
-    run_script(&hall, "", &MEMBERS.replace("COOKIE", &cookie)).await;
-    let made = hall
+    assert_eq!([redrive_all().await, redrive_all().await], [1, 0]);
+    let fixture = Fixture::new(coverage).await;
+    fixture.add_member("m_ann", StaffRole::Staff, Some(&["hall"])).await;
+    let cookie = fixture.client.log_in("manager").await;
+    run_script(&fixture, "", &MEMBERS.replace("COOKIE", &cookie)).await;
+    let made = fixture
         .client
         .request("make_key")
         .with_key_of("manager")
         .json(&sample_body("make_key").unwrap())
         .send();
     let key = made.await.body["id"].as_str().unwrap().to_owned();
-    run_script(&hall, "", &format!("manager revoke_key key={key}")).await;
-    run_script(&hall, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
-    run_script(&hall, "", EVENTFUL_DAY).await;
+    run_script(&fixture, "", &format!("manager revoke_key key={key}")).await;
+    run_script(&fixture, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
+    run_script(&fixture, "", EVENTFUL_DAY).await;
     for id in [
         "door_svg",
         "door_png",
@@ -149,38 +149,41 @@ pub async fn run(met: &Coverage) {
         "replay_webhook",
     ] {
         let operation = &OPERATIONS[id];
-        let ask = sample_request(&hall, operation);
-        let ask = if operation.roles().is_some() { ask.with_key_of("api") } else { ask };
-        let answer = ask.send().await;
-        assert_eq!(answer.problem_code(), "ok", "{id}: {answer:?}");
+        let request = sample_request(&fixture, operation);
+        let request =
+            if operation.roles().is_some() { request.with_key_of("api") } else { request };
+        let response = request.send().await;
+        assert_eq!(response.problem_code(), "ok", "{id}: {response:?}");
     }
-    let hall = Fixture::new(met).await;
-    let (token, at) = (CallbackToken::new(CALLBACK_TOKEN), (MORNING_MS / 1000).to_string());
+    let fixture = Fixture::new(coverage).await;
+    let token = CallbackToken::new(CALLBACK_TOKEN);
+    let at = (MORNING_MS / 1000).to_string();
     let signed = format!("signature={}&timestamp={at}&nonce=n", signature(&token, &at, "n"));
-    let echo = hall.client.request("verify").query(&format!("{signed}&echostr=hello")).send().await;
+    let echo =
+        fixture.client.request("verify").query(&format!("{signed}&echostr=hello")).send().await;
     assert_eq!(echo.body, "hello");
     let push = format!(
         "<xml><ToUserName>gh</ToUserName><FromUserName>oAnn</FromUserName><CreateTime>{at}</CreateTime><MsgType>event</MsgType><Event>SCAN</Event><EventKey>q_hall_a</EventKey></xml>"
     );
-    let told = hall.client.request("hear").query(&signed).bytes(push).send().await;
-    assert!(told.body.as_str().unwrap().contains("A001"), "{told:?}");
+    let reply = fixture.client.request("hear").query(&signed).bytes(push).send().await;
+    assert!(reply.body.as_str().unwrap().contains("A001"), "{reply:?}");
 }
 
 /// Reads the tickets of the day by pages, each once, while the line moves.
-async fn check_pages(met: &Coverage) {
-    let hall = Fixture::new(met).await;
-    run_script(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;
+async fn check_pages(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    run_script(&fixture, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;
     let page = async |query: &str| {
-        let answer =
-            hall.client.request("tickets").with_key_of("staff").query(query).send().await.body;
-        let tickets = answer["tickets"].as_array().unwrap().iter();
+        let response =
+            fixture.client.request("tickets").with_key_of("staff").query(query).send().await.body;
+        let tickets = response["tickets"].as_array().unwrap().iter();
         let numbers: Vec<_> =
             tickets.map(|ticket| ticket["number"].as_str().unwrap().to_owned()).collect();
-        (numbers, answer["next"].as_str().map(str::to_owned))
+        (numbers, response["next"].as_str().map(str::to_owned))
     };
     let (first, next) = page("limit=2").await;
     assert_eq!(first, ["A001", "A002"]);
-    run_script(&hall, "", "manager open_counter\nmanager call_next\nmanager take_ticket").await;
+    run_script(&fixture, "", "manager open_counter\nmanager call_next\nmanager take_ticket").await;
     let (second, last) = page(&format!("limit=2&after={}", next.unwrap())).await;
     assert_eq!((second, last), (vec!["A003".to_owned(), "A004".to_owned()], None));
     assert_eq!(page("state=waiting&queue=a").await.0, ["A002", "A003", "A004"]);

@@ -44,19 +44,19 @@ pub fn sample_query(id: &str) -> &'static str {
 }
 
 /// Builds a valid request.
-pub fn sample_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
-    let ask = hall.client.request(&operation.id).query(sample_query(&operation.id));
+pub fn sample_request<'a>(fixture: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
+    let request = fixture.client.request(&operation.id).query(sample_query(&operation.id));
     match sample_body(&operation.id) {
-        Some(body) => ask.json(&body),
-        None => ask,
+        Some(body) => request.json(&body),
+        None => request,
     }
 }
 
 /// Builds a valid request by a principal who may make it.
-fn permitted_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
+fn permitted_request<'a>(fixture: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
     match operation.roles() {
-        Some(_) => sample_request(hall, operation).with_key_of(operation.permitted_holder()),
-        None => sample_request(hall, operation),
+        Some(_) => sample_request(fixture, operation).with_key_of(operation.permitted_holder()),
+        None => sample_request(fixture, operation),
     }
 }
 
@@ -68,47 +68,52 @@ const KEYED_REQUESTS: &str = r#"
     owner import_book wish=one {"accounts": {"shop": {"greeting": "你好"}}}
 "#;
 
-pub async fn run(met: &Coverage) {
-    let hall = Fixture::new(met).await;
-    run_script(&hall, "", KEYED_REQUESTS).await;
-    hall.add_member("m_ann", StaffRole::Staff, Some(&["hall"])).await;
-    let cookie = hall.client.log_in("manager").await;
+pub async fn run(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    run_script(&fixture, "", KEYED_REQUESTS).await;
+    fixture.add_member("m_ann", StaffRole::Staff, Some(&["hall"])).await;
+    let cookie = fixture.client.log_in("manager").await;
     for operation in OPERATIONS.values().filter(|operation| !operation.is_for_ticket_holder()) {
         let id = &operation.id;
         let roles = operation.roles();
-        let refused = async |ask: ApiRequest<'_>, status: u16, code: &str| {
-            let answer = ask.send().await;
-            assert_eq!((answer.status, answer.problem_code()), (status, code), "{id}: {answer:?}");
+        let expect_refusal = async |request: ApiRequest<'_>, status: u16, code: &str| {
+            let response = request.send().await;
+            assert_eq!(
+                (response.status, response.problem_code()),
+                (status, code),
+                "{id}: {response:?}"
+            );
         };
         if let Some(roles) = &roles {
-            refused(sample_request(&hall, operation), 401, "unauthorised").await;
+            expect_refusal(sample_request(&fixture, operation), 401, "unauthorised").await;
             let unknown =
-                sample_request(&hall, operation).header("authorization", "Bearer nobody's");
-            refused(unknown, 401, "unauthorised").await;
+                sample_request(&fixture, operation).header("authorization", "Bearer nobody's");
+            expect_refusal(unknown, 401, "unauthorised").await;
             if operation.has_path_parameter("site") {
-                refused(
-                    sample_request(&hall, operation).with_key_of("stranger"),
+                expect_refusal(
+                    sample_request(&fixture, operation).with_key_of("stranger"),
                     403,
                     "not_your_site",
                 )
                 .await;
             }
-            for who in KEY_HOLDERS {
-                let role = if who == "mate" { "staff" } else { who };
-                let nobody = sample_request(&hall, operation)
+            for holder in KEY_HOLDERS {
+                let role = if holder == "mate" { "staff" } else { holder };
+                let nobody = sample_request(&fixture, operation)
                     .path_parameter("counter", "9")
                     .path_parameter("queue", "z");
-                let answer = nobody.path_parameter("number", "Z999").with_key_of(who).send().await;
+                let response =
+                    nobody.path_parameter("number", "Z999").with_key_of(holder).send().await;
                 if roles.contains(&role) {
-                    assert_ne!(answer.problem_code(), "not_allowed", "{who} {id}");
+                    assert_ne!(response.problem_code(), "not_allowed", "{holder} {id}");
                 } else {
-                    assert_eq!(answer.problem_code(), "not_allowed", "{who} {id}");
+                    assert_eq!(response.problem_code(), "not_allowed", "{holder} {id}");
                 }
             }
             if operation.is_write() {
                 // A page of another site makes the manager's browser send this.
-                refused(
-                    sample_request(&hall, operation).header("cookie", &cookie),
+                expect_refusal(
+                    sample_request(&fixture, operation).header("cookie", &cookie),
                     403,
                     "cross_site",
                 )
@@ -116,17 +121,18 @@ pub async fn run(met: &Coverage) {
             }
         }
         if operation.is_same_origin_only() {
-            refused(sample_request(&hall, operation).cross_site(), 403, "cross_site").await;
+            expect_refusal(sample_request(&fixture, operation).cross_site(), 403, "cross_site")
+                .await;
         }
         if operation.has_path_parameter("site") && !operation.creates("site") {
-            refused(
-                permitted_request(&hall, operation).path_parameter("site", "nowhere"),
+            expect_refusal(
+                permitted_request(&fixture, operation).path_parameter("site", "nowhere"),
                 404,
                 "unknown_site",
             )
             .await;
         }
-        for (place, code) in [
+        for (parameter, code) in [
             ("counter", "unknown_counter"),
             ("queue", "unknown_queue"),
             ("number", "unknown_ticket"),
@@ -136,9 +142,9 @@ pub async fn run(met: &Coverage) {
             ("kind", "unknown_wording"),
             ("letter", "unknown_letter"),
         ] {
-            if operation.has_path_parameter(place) && !operation.creates(place) {
-                refused(
-                    permitted_request(&hall, operation).path_parameter(place, "nothing"),
+            if operation.has_path_parameter(parameter) && !operation.creates(parameter) {
+                expect_refusal(
+                    permitted_request(&fixture, operation).path_parameter(parameter, "nothing"),
                     404,
                     code,
                 )
@@ -152,21 +158,32 @@ pub async fn run(met: &Coverage) {
                     "import_book" => (422, "unsound_setup"),
                     _ => (400, "malformed_request"),
                 };
-                refused(permitted_request(&hall, operation).bytes(malformed), status, code).await;
+                expect_refusal(
+                    permitted_request(&fixture, operation).bytes(malformed),
+                    status,
+                    code,
+                )
+                .await;
             }
             let large = vec![b' '; if operation.is_for_settings() { 600_000 } else { 5000 }];
-            refused(permitted_request(&hall, operation).bytes(large), 413, "body_too_large").await;
+            expect_refusal(
+                permitted_request(&fixture, operation).bytes(large),
+                413,
+                "body_too_large",
+            )
+            .await;
         }
         if operation.takes_idempotency_key() {
             for key in ["k".repeat(256), "钥匙".to_owned()] {
-                let ask = permitted_request(&hall, operation).header("idempotency-key", &key);
-                refused(ask, 400, "malformed_idempotency_key").await;
+                let request =
+                    permitted_request(&fixture, operation).header("idempotency-key", &key);
+                expect_refusal(request, 400, "malformed_idempotency_key").await;
             }
             if id != "replay_webhook" && id != "make_key" {
-                let ask = permitted_request(&hall, operation)
+                let request = permitted_request(&fixture, operation)
                     .header("idempotency-key", "one")
                     .path_parameter("queue", "b");
-                refused(ask, 422, "idempotency_key_reused").await;
+                expect_refusal(request, 422, "idempotency_key_reused").await;
             }
         }
     }

@@ -81,8 +81,8 @@ impl TokenSource for FixedToken {
 }
 
 impl Fixture {
-    /// Starts the hall in the morning; the answers are recorded in `met`.
-    pub async fn new(met: &Coverage) -> Fixture {
+    /// Starts the hall in the morning; the answers are recorded in `coverage`.
+    pub async fn new(coverage: &Coverage) -> Fixture {
         let cluster = Cluster::new();
         let refuses_qr = Arc::new(AtomicBool::new(false));
         let wechat = start_wechat(refuses_qr.clone(), &cluster.tasks).await;
@@ -97,7 +97,7 @@ impl Fixture {
         setup.settings.max_callback_body_bytes = 4096;
         setup.settings.login = login_settings();
         let gateway = cluster.start(setup).await;
-        let client = ApiClient::new(gateway.url, met);
+        let client = ApiClient::new(gateway.url, coverage);
         Fixture { client, clock, refuses_qr, cache, engine: gateway.engine, cluster }
     }
 }
@@ -105,7 +105,8 @@ impl Fixture {
 impl Fixture {
     /// Takes a number for a person with a phone, and returns the last part of their link.
     pub async fn take_ticket_link(&self) -> String {
-        let (key, person) = ([7; 16], Person::new("oAnn"));
+        let key = [7; 16];
+        let person = Person::new("oAnn");
         let act = Act::Take {
             queue: QueueId::new("a"),
             person: Some(person.clone()),
@@ -113,8 +114,8 @@ impl Fixture {
             class: None,
             key: Some(TicketKey(key)),
         };
-        let (id, actor) = (CommandId([7; 16]), Actor::Customer(person));
-        let command = Command { id, fingerprint: 0, actor, act };
+        let command =
+            Command { id: CommandId([7; 16]), fingerprint: 0, actor: Actor::Customer(person), act };
         let Outcome::Holding { ticket, .. } =
             self.engine.submit("hall", command).await.unwrap().outcome
         else {
@@ -128,23 +129,27 @@ impl Fixture {
     /// sites.
     pub async fn add_member(&self, id: &str, role: StaffRole, sites: Option<&[&str]>) {
         let sites = sites.map(|sites| sites.iter().map(ToString::to_string).collect());
-        let (name, counters) = (id.to_owned(), ["1".to_owned()].into());
-        let member = Member { id: id.to_owned(), name, role, sites, counters };
-        let (person, invitation) = (id.to_owned(), id.to_owned());
-        let event = StaffEvent::Joined { member, person, invitation };
-        let entry = StaffEntry { v: 1, at: MORNING_MS, by: "first".to_owned(), event };
+        let member = Member {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            role,
+            sites,
+            counters: ["1".to_owned()].into(),
+        };
+        let event = StaffEvent::Joined { member, person: id.to_owned(), invitation: id.to_owned() };
+        let staff_entry = StaffEntry { v: 1, at: MORNING_MS, by: "first".to_owned(), event };
         let subject = Subject::new(&["staff"]).unwrap();
-        let (entry, anywhere) = (Entry::new(entry.encode()), ExpectedPosition::Any);
-        self.cluster.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
-        let unknown = async || {
-            let answer = self
+        let entry = Entry::new(staff_entry.encode());
+        self.cluster.ledger.append(&STAFF, &subject, ExpectedPosition::Any, entry).await.unwrap();
+        let is_unknown = async || {
+            let request = self
                 .client
                 .request("change_member")
                 .path_parameter("member", id)
                 .with_key_of("manager");
-            answer.bytes("{}").send().await.problem_code() == "unknown_member"
+            request.bytes("{}").send().await.problem_code() == "unknown_member"
         };
-        while unknown().await {}
+        while is_unknown().await {}
     }
 
     /// Adds a dead letter of this origin and returns its id. It is about a notice of the site.
@@ -160,17 +165,17 @@ impl Fixture {
         let cause = Cause { reason, origin: origin.to_owned(), key };
         let letter = cause.to_dead_letter(&Entry::new(notice.to_string()));
         let subject = Subject::new(&[origin]).unwrap();
-        let put = self
+        let appended = self
             .cluster
             .ledger
             .append(&DEAD_LETTERS, &subject, ExpectedPosition::Any, letter)
             .await;
-        let id = put.unwrap().0;
-        let known = async || {
-            let seen = self.client.request("dead_letters").with_key_of("owner").send().await.body;
-            seen["letters"].as_array().unwrap().iter().any(|letter| letter["id"] == id)
+        let id = appended.unwrap().0;
+        let is_listed = async || {
+            let listed = self.client.request("dead_letters").with_key_of("owner").send().await.body;
+            listed["letters"].as_array().unwrap().iter().any(|letter| letter["id"] == id)
         };
-        while !known().await {}
+        while !is_listed().await {}
         id.to_string()
     }
 
@@ -214,26 +219,26 @@ fn login_settings() -> LoginSettings {
     LoginSettings { account: Some("shop".to_owned()), clients, ..LoginSettings::default() }
 }
 
-async fn start_wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
-    let picturing = sulking.clone();
-    let make = async move || {
-        if sulking.load(Ordering::SeqCst) {
+async fn start_wechat(refuses_qr: Arc<AtomicBool>, tasks: &Tasks) -> Client {
+    let refuses_pictures = refuses_qr.clone();
+    let create_qr = async move || {
+        if refuses_qr.load(Ordering::SeqCst) {
             Json(json!({"errcode": -1, "errmsg": "system error"}))
         } else {
             let url = "http://weixin.qq.com/q/one";
             Json(json!({"ticket": "T1", "expire_seconds": 600, "url": url}))
         }
     };
-    let picture = async move || {
-        if picturing.load(Ordering::SeqCst) {
+    let show_qr = async move || {
+        if refuses_pictures.load(Ordering::SeqCst) {
             StatusCode::NOT_FOUND.into_response()
         } else {
             ([("content-type", "image/jpeg")], &b"\xff\xd8\xff\xe0JFIF"[..]).into_response()
         }
     };
     let routes = Router::new()
-        .route("/cgi-bin/qrcode/create", post(make))
-        .route("/cgi-bin/showqrcode", get(picture))
+        .route("/cgi-bin/qrcode/create", post(create_qr))
+        .route("/cgi-bin/showqrcode", get(show_qr))
         .fallback(async || StatusCode::NOT_FOUND.into_response());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = format!("http://{}/", listener.local_addr().unwrap()).parse::<url::Url>().unwrap();
@@ -272,7 +277,7 @@ pub fn deployment_settings() -> DeploymentSettings {
         CallbackToken::new(CALLBACK_TOKEN),
     );
     let account = AccountSettings::new(protection, &AccountSetup::default());
-    let opens = |name: &str| StaffKey::new(name, &key_of(name), ["hall".to_owned()].into());
+    let site_key = |name: &str| StaffKey::new(name, &key_of(name), ["hall".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
     DeploymentSettings {
         configured: ConfiguredDocuments {
@@ -282,11 +287,11 @@ pub fn deployment_settings() -> DeploymentSettings {
         accounts: [("shop".to_owned(), account)].into(),
         sites: ["hall", "other"].map(site).into(),
         staff_keys: vec![
-            opens("staff").with_role(KeyRole::Staff, at(&["1", "2"])),
-            opens("mate").with_role(KeyRole::Staff, at(&["1", "2", "3"])),
-            opens("manager"),
-            opens("api").with_role(KeyRole::Api, at(&["1"])),
-            opens("api_manager").with_role(KeyRole::Api, at(&[])),
+            site_key("staff").with_role(KeyRole::Staff, at(&["1", "2"])),
+            site_key("mate").with_role(KeyRole::Staff, at(&["1", "2", "3"])),
+            site_key("manager"),
+            site_key("api").with_role(KeyRole::Api, at(&["1"])),
+            site_key("api_manager").with_role(KeyRole::Api, at(&[])),
             StaffKey::new("owner", &key_of("owner"), ["*".to_owned()].into()),
             StaffKey::new("stranger", &key_of("stranger"), ["other".to_owned()].into()),
         ],
@@ -299,6 +304,6 @@ pub fn deployment_settings() -> DeploymentSettings {
 }
 
 /// Key of a holder.
-pub fn key_of(who: &str) -> String {
-    format!("the-key-of-{who}-in-these-tests")
+pub fn key_of(holder: &str) -> String {
+    format!("the-key-of-{holder}-in-these-tests")
 }

@@ -27,9 +27,9 @@ const REFUSED_LOGINS: &str = r#"
     manager invite {"name": "b", "role": "staff", "sites": ["hall"], "counters": ["9"]} -> unknown_counter
 "#;
 
-pub async fn run(met: &Coverage) {
-    let hall = Fixture::new(met).await;
-    let (uuid, cookie) = hall.client.begin_login().await;
+pub async fn run(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    let (uuid, cookie) = fixture.client.begin_login().await;
     let logins = r#"
         anybody begin_login {}
         anybody login_keys
@@ -39,8 +39,8 @@ pub async fn run(met: &Coverage) {
         anybody login_code uuid=UUID -> wrong_browser
         anybody login_events uuid=UUID -> wrong_browser
         anybody redeem_login uuid=UUID -> wrong_browser"#;
-    run_script(&hall, "", &logins.replace("UUID", &uuid).replace("COOKIE", &cookie)).await;
-    let invite = hall
+    run_script(&fixture, "", &logins.replace("UUID", &uuid).replace("COOKIE", &cookie)).await;
+    let invite = fixture
         .client
         .request("invite")
         .with_key_of("manager")
@@ -57,19 +57,19 @@ pub async fn run(met: &Coverage) {
         anybody login_events uuid=LOGIN cookie=COOKIE -> session_expired
         anybody redeem_login uuid=LOGIN cookie=COOKIE -> session_expired"#;
     let invited = invited.replace("UUID", invite.body["uuid"].as_str().unwrap());
-    run_script(&hall, "", &invited.replace("LOGIN", &uuid).replace("COOKIE", &cookie)).await;
-    run_script(&Fixture::new(met).await, "", REFUSED_LOGINS).await;
-    check_forms(&Fixture::new(met).await).await;
+    run_script(&fixture, "", &invited.replace("LOGIN", &uuid).replace("COOKIE", &cookie)).await;
+    run_script(&Fixture::new(coverage).await, "", REFUSED_LOGINS).await;
+    check_forms(&Fixture::new(coverage).await).await;
 }
 
 /// Exchanges codes for a token by forms, as other clients do.
-async fn check_forms(hall: &Fixture) {
+async fn check_forms(fixture: &Fixture) {
     let form = "grant_type=authorization_code&code=c&redirect_uri=r&code_verifier=v&client_id=";
     for (client, code) in [("nobody", "unknown_client"), ("intranet", "login_unaddressed")] {
-        let asked = hall.client.request("login_token").bytes(format!("{form}{client}"));
-        let answer = asked.send().await;
-        assert_eq!(answer.problem_code(), code, "{answer:?}");
+        let request = fixture.client.request("login_token").bytes(format!("{form}{client}"));
+        let response = request.send().await;
+        assert_eq!(response.problem_code(), code, "{response:?}");
     }
-    let asked = hall.client.request("login_token").bytes(vec![b'a'; 9000]);
-    assert_eq!(asked.send().await.problem_code(), "body_too_large");
+    let request = fixture.client.request("login_token").bytes(vec![b'a'; 9000]);
+    assert_eq!(request.send().await.problem_code(), "body_too_large");
 }

@@ -60,31 +60,31 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_answers_and_refuses_as_the_document_says_and_in_all_those_ways() {
-    let met = Coverage::default();
+    let coverage = Coverage::default();
     tokio::join!(
-        everywhere::run(&met),
-        acts::run(&met),
-        answers::run(&met),
-        logins::run(&met),
-        refusals::run(&met)
+        everywhere::run(&coverage),
+        acts::run(&coverage),
+        answers::run(&coverage),
+        logins::run(&coverage),
+        refusals::run(&coverage)
     );
-    let met = met.lock().clone();
+    let covered = coverage.lock().clone();
     let mut missing = Vec::new();
-    let mut needless: BTreeSet<_> = UNCOVERED.iter().collect();
+    let mut unneeded: BTreeSet<_> = UNCOVERED.iter().collect();
     for operation in OPERATIONS.values() {
         for named in operation.codes().into_iter().chain(operation.statuses()) {
             let is_excepted = |(id, code, _): &&(&str, &str, &str)| {
                 (*id == "*" || id.split(' ').any(|id| id == operation.id)) && *code == named
             };
             let excepted = UNCOVERED.iter().find(is_excepted);
-            let is_met = met.contains(&(operation.id.clone(), named.clone()));
+            let is_covered = covered.contains(&(operation.id.clone(), named.clone()));
             match excepted {
-                Some(exception) if !is_met => drop(needless.remove(exception)),
-                None if !is_met => missing.push(format!("{} {named}", operation.id)),
+                Some(exception) if !is_covered => drop(unneeded.remove(exception)),
+                None if !is_covered => missing.push(format!("{} {named}", operation.id)),
                 _ => {}
             }
         }
     }
     assert!(missing.is_empty(), "named in the document and not met here: {missing:#?}");
-    assert!(needless.is_empty(), "excepted without need: {needless:?}");
+    assert!(unneeded.is_empty(), "excepted without need: {unneeded:?}");
 }

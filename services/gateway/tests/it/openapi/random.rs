@@ -40,11 +40,11 @@ fn request_body(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
     let schema = &operation.spec["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     let name = schema.as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     let fields = super::walk::DOCUMENT["components"]["schemas"][name]["properties"].as_object();
-    let fields: Vec<String> = fields.into_iter().flatten().map(|(name, _)| name.clone()).collect();
-    let right = sample_body(&operation.id).unwrap_or_else(|| json!({}));
-    let fields = fields.into_iter().map(|name| (Just(name), prop::option::of(any_json())));
+    let names: Vec<String> = fields.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let valid_body = sample_body(&operation.id).unwrap_or_else(|| json!({}));
+    let fields = names.into_iter().map(|name| (Just(name), prop::option::of(any_json())));
     let changed = fields.collect::<Vec<_>>().prop_map(move |fields| {
-        let mut body = right.clone();
+        let mut body = valid_body.clone();
         for (name, value) in fields {
             if let Some(value) = value {
                 body[name] = value;
@@ -62,32 +62,35 @@ fn request_body(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_sent_is_answered_as_the_document_says() {
-    let hall = Fixture::new(&Coverage::default()).await;
+    let fixture = Fixture::new(&Coverage::default()).await;
     run_script(
-        &hall,
+        &fixture,
         "",
         "manager take_ticket\nmanager take_ticket\nmanager open_counter counter=2",
     )
     .await;
     let mut runner = TestRunner::deterministic();
     let text = prop_oneof![3 => Just("A001".to_owned()), 2 => Just("a".to_owned()), 2 => Just("1".to_owned()), 3 => ".{1,30}"];
-    let mut one =
+    let mut sample =
         |strategy: &BoxedStrategy<Vec<u8>>| strategy.new_tree(&mut runner).unwrap().current();
-    let mut places = TestRunner::deterministic();
+    let mut parameters = TestRunner::deterministic();
     for operation in OPERATIONS.values() {
         let bodies = request_body(operation);
         for turn in 0..REQUESTS_PER_OPERATION {
-            let mut ask = hall.client.request(&operation.id).query(sample_query(&operation.id));
+            let mut request =
+                fixture.client.request(&operation.id).query(sample_query(&operation.id));
             if turn % 4 != 0 {
-                let who = KEY_HOLDERS[turn % KEY_HOLDERS.len()];
-                ask = if operation.roles().is_some() { ask.with_key_of(who) } else { ask };
+                let holder = KEY_HOLDERS[turn % KEY_HOLDERS.len()];
+                request =
+                    if operation.roles().is_some() { request.with_key_of(holder) } else { request };
             }
-            for place in
+            for parameter in
                 ["counter", "number", "queue", "site", "uuid", "id", "account", "kind", "letter"]
             {
-                let is = text.new_tree(&mut places).unwrap().current();
-                let is_usual = turn % 3 != 0 || matches!(&*is, "." | "..");
-                ask = if is_usual { ask } else { ask.path_parameter(place, &is) };
+                let value = text.new_tree(&mut parameters).unwrap().current();
+                let keeps_default = turn % 3 != 0 || matches!(&*value, "." | "..");
+                request =
+                    if keeps_default { request } else { request.path_parameter(parameter, &value) };
             }
             if turn % 5 == 1 {
                 let fields: Vec<_> =
@@ -95,18 +98,18 @@ async fn whatever_is_sent_is_answered_as_the_document_says() {
                 let query: Vec<_> = fields
                     .iter()
                     .map(|field| {
-                        let value = text.new_tree(&mut places).unwrap().current();
+                        let value = text.new_tree(&mut parameters).unwrap().current();
                         let value: String =
                             value.bytes().map(|byte| format!("%{byte:02X}")).collect();
                         format!("{}={value}", field["name"].as_str().unwrap())
                     })
                     .collect();
-                ask = ask.query(&query.join("&"));
+                request = request.query(&query.join("&"));
             }
             if operation.method != "GET" {
-                ask = ask.bytes(one(&bodies));
+                request = request.bytes(sample(&bodies));
             }
-            ask.send().await;
+            request.send().await;
         }
     }
 }

@@ -323,62 +323,63 @@ const MEMBERS: &str = r#"
     owner change_member member=m_boss {"role": "staff", "counters": ["1"]} -> last_manager
 "#;
 
-pub async fn run(met: &Coverage) {
-    let hall = Fixture::new(met).await;
-    hall.add_member("m_ann", StaffRole::Manager, Some(&["hall"])).await;
-    hall.add_member("m_bob", StaffRole::Staff, Some(&["other"])).await;
-    hall.add_member("m_boss", StaffRole::Manager, None).await;
-    run_script(&hall, "", MEMBERS).await;
+pub async fn run(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    fixture.add_member("m_ann", StaffRole::Manager, Some(&["hall"])).await;
+    fixture.add_member("m_bob", StaffRole::Staff, Some(&["other"])).await;
+    fixture.add_member("m_boss", StaffRole::Manager, None).await;
+    run_script(&fixture, "", MEMBERS).await;
     let [own, elsewhere, strange] = [("notices", "hall"), ("notices", "other"), ("ledger", "hall")]
-        .map(|(origin, site)| hall.add_dead_letter(origin, site));
+        .map(|(origin, site)| fixture.add_dead_letter(origin, site));
     let letters = DEAD_LETTERS_SCRIPT
         .replace("OWN", &own.await)
         .replace("ELSEWHERE", &elsewhere.await)
         .replace("STRANGE", &strange.await);
-    run_script(&hall, "", &letters).await;
+    run_script(&fixture, "", &letters).await;
     let elsewhere = json!({"name": "crm", "sites": ["other"], "counters": ["1"]});
-    let made = hall.client.request("make_key").with_key_of("owner").json(&elsewhere).send().await;
-    let key = made.body["id"].as_str().unwrap();
-    run_script(&hall, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
+    let created =
+        fixture.client.request("make_key").with_key_of("owner").json(&elsewhere).send().await;
+    let key = created.body["id"].as_str().unwrap();
+    run_script(&fixture, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
     for script in
         [COUNTERS, SERVING, TICKETS, RETURNS, STATISTICS, READS, SESSIONS, SETTINGS_SCRIPT]
     {
-        run_script(&Fixture::new(met).await, "", script).await;
+        run_script(&Fixture::new(coverage).await, "", script).await;
     }
     for script in [HOLDER_ACTS, AFTER_HOURS] {
-        let hall = Fixture::new(met).await;
-        let link = hall.take_ticket_link().await;
-        run_script(&hall, "", &script.replace("LINK", &link)).await;
+        let fixture = Fixture::new(coverage).await;
+        let link = fixture.take_ticket_link().await;
+        run_script(&fixture, "", &script.replace("LINK", &link)).await;
     }
-    check_newer_ledger(met).await;
-    check_without_codes(met).await;
-    check_callbacks(met).await;
-    check_settings_changed(met).await;
+    check_newer_ledger(coverage).await;
+    check_without_codes(coverage).await;
+    check_callbacks(coverage).await;
+    check_settings_changed(coverage).await;
 }
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
-async fn check_newer_ledger(met: &Coverage) {
-    let hall = Fixture::new(met).await;
-    run_script(&hall, "", "manager take_ticket").await;
-    hall.write_newer_versions().await;
+async fn check_newer_ledger(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    run_script(&fixture, "", "manager take_ticket").await;
+    fixture.write_newer_versions().await;
     for operation in OPERATIONS.values() {
         if operation.codes().contains("newer_ledger") && operation.roles().is_some() {
-            let ask = match &*operation.id {
-                "site_at" => sample_request(&hall, operation).query("time=2026-11-20T10:00"),
-                _ => sample_request(&hall, operation),
+            let request = match &*operation.id {
+                "site_at" => sample_request(&fixture, operation).query("time=2026-11-20T10:00"),
+                _ => sample_request(&fixture, operation),
             };
-            let answer = ask.with_key_of(operation.permitted_holder()).send().await;
-            assert_eq!(answer.problem_code(), "newer_ledger", "{}", operation.id);
+            let response = request.with_key_of(operation.permitted_holder()).send().await;
+            assert_eq!(response.problem_code(), "newer_ledger", "{}", operation.id);
         }
     }
 }
 
 /// Checks requests while WeChat creates no codes, and while another replica is creating one.
-async fn check_without_codes(met: &Coverage) {
-    let hall = Fixture::new(met).await;
-    run_script(&hall, "", "anybody qr query=queue=a&site=hall").await;
-    hall.refuses_qr.store(true, Ordering::SeqCst);
-    let sulk = r#"
+async fn check_without_codes(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    run_script(&fixture, "", "anybody qr query=queue=a&site=hall").await;
+    fixture.refuses_qr.store(true, Ordering::SeqCst);
+    let without_wechat = r#"
         anybody scan_session_jpg -> wechat_unavailable
         anybody qr uuid=ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f query=queue=a&site=hall -> wechat_unavailable
         anybody open_scan_session {"queue": "a", "site": "hall"} -> wechat_unavailable
@@ -387,24 +388,24 @@ async fn check_without_codes(met: &Coverage) {
         anybody door_svg -> wechat_unavailable
         anybody door_png queue=b -> wechat_unavailable
         anybody door_jpg queue=idle -> wechat_unavailable"#;
-    run_script(&hall, "", sulk).await;
+    run_script(&fixture, "", without_wechat).await;
     let lease = permanent_code_lease("shop", "hall", "shut");
-    hall.cache.acquire(&lease, "somebody else", Duration::from_secs(60)).await.unwrap().unwrap();
+    fixture.cache.acquire(&lease, "somebody else", Duration::from_secs(60)).await.unwrap().unwrap();
     let pending = async |id: &str| {
-        let answer = hall.client.request(id).path_parameter("queue", "shut").send().await;
-        assert_eq!(answer.problem_code(), "door_code_pending", "{id}");
+        let response = fixture.client.request(id).path_parameter("queue", "shut").send().await;
+        assert_eq!(response.problem_code(), "door_code_pending", "{id}");
     };
     tokio::join!(pending("door_svg"), pending("door_png"), pending("door_jpg"));
 }
 
 /// Checks tickets whose queue is removed during the day, or no longer allows returns.
-async fn check_settings_changed(met: &Coverage) {
-    let hall = Fixture::new(met).await;
+async fn check_settings_changed(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
     let set = |change: fn(&mut Rules)| {
         let mut sites = deployment_settings().sites;
         let site = Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap();
         change(&mut site.rules);
-        hall.engine.set_sites(&sites);
+        fixture.engine.set_sites(&sites);
     };
     let missed = "
         staff open_counter
@@ -412,18 +413,18 @@ async fn check_settings_changed(met: &Coverage) {
         manager take_ticket
         staff call_next
         staff missed";
-    run_script(&hall, "", missed).await;
+    run_script(&fixture, "", missed).await;
     set(|rules| rules.queues.get_mut(&QueueId::new("a")).unwrap().missed.returns = 0);
-    run_script(&hall, "", "staff return -> too_often\nstaff call_next").await;
+    run_script(&fixture, "", "staff return -> too_often\nstaff call_next").await;
     set(|rules| drop(rules.queues.remove(&QueueId::new("a"))));
     for operation in OPERATIONS.values() {
         if operation.has_path_parameter("number") || operation.has_path_parameter("counter") {
-            for (number, who) in
+            for (number, holder) in
                 [("A001", "staff"), ("A002", "staff"), ("A001", "manager"), ("A002", "manager")]
             {
-                sample_request(&hall, operation)
+                sample_request(&fixture, operation)
                     .path_parameter("number", number)
-                    .with_key_of(who)
+                    .with_key_of(holder)
                     .send()
                     .await;
             }
@@ -431,25 +432,26 @@ async fn check_settings_changed(met: &Coverage) {
     }
 }
 
-async fn check_callbacks(met: &Coverage) {
-    let hall = Fixture::new(met).await;
+async fn check_callbacks(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
     let token = CallbackToken::new(CALLBACK_TOKEN);
     let at = |seconds: i64| (MORNING_MS / 1000 + seconds).to_string();
     let signed = |at: &str| {
         format!("signature={}&timestamp={at}&nonce=n&echostr=e", signature(&token, at, "n"))
     };
-    let (now, old) = (signed(&at(0)), signed(&at(-1000)));
+    let now = signed(&at(0));
+    let old = signed(&at(-1000));
     let wrong = now.replace("nonce=n", "nonce=m");
     for id in ["verify", "hear"] {
         for (query, code) in
             [(&*old, "stale_callback"), (&wrong, "wrong_signature"), ("", "bad_callback_query")]
         {
-            let answer = hall.client.request(id).query(query).send().await;
-            assert_eq!(answer.problem_code(), code, "{id}");
+            let response = fixture.client.request(id).query(query).send().await;
+            assert_eq!(response.problem_code(), code, "{id}");
         }
-        let answer =
-            hall.client.request(id).path_parameter("account", "nobody").query(&now).send().await;
-        assert_eq!(answer.problem_code(), "unknown_account", "{id}");
+        let response =
+            fixture.client.request(id).path_parameter("account", "nobody").query(&now).send().await;
+        assert_eq!(response.problem_code(), "unknown_account", "{id}");
     }
     let large = vec![b'x'; 5000];
     let encrypted = format!("{now}&encrypt_type=aes&msg_signature=m");
@@ -458,7 +460,7 @@ async fn check_callbacks(met: &Coverage) {
         (&now, &large, "body_too_large"),
         (&encrypted, b"<xml></xml>", "encrypted_callback"),
     ] {
-        let answer = hall.client.request("hear").query(query).bytes(body).send().await;
-        assert_eq!(answer.problem_code(), code, "{answer:?}");
+        let response = fixture.client.request("hear").query(query).bytes(body).send().await;
+        assert_eq!(response.problem_code(), code, "{response:?}");
     }
 }

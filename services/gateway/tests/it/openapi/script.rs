@@ -9,42 +9,43 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// Runs a script, in which `WHO` stands for this holder of a key.
-pub async fn run_script(hall: &Fixture, who: &str, script: &str) {
+pub async fn run_script(fixture: &Fixture, holder: &str, script: &str) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(seconds) = line.strip_prefix("wait ") {
             // The worker evaluates the timers once more after the last command, and then sleeps.
             tokio::time::sleep(Duration::from_millis(200)).await;
-            hall.clock.advance(Duration::from_secs(seconds.parse().unwrap()));
+            fixture.clock.advance(Duration::from_secs(seconds.parse().unwrap()));
             continue;
         }
-        let mut line = line.replace("WHO", who);
+        let mut line = line.replace("WHO", holder);
         if line.contains("SEEN") {
             let tag =
-                hall.client.request("read_site").with_key_of("owner").send().await.etag.unwrap();
+                fixture.client.request("read_site").with_key_of("owner").send().await.etag.unwrap();
             line = line.replace("SEEN", tag.trim_matches('"'));
         }
-        let (act, expected) = line.split_once(" -> ").unwrap_or((&line, "ok"));
-        let (act, body) = act.split_at(act.find('{').unwrap_or(act.len()));
-        let mut words = act.split_whitespace();
-        let (asker, id) = (words.next().unwrap(), words.next().unwrap());
-        let mut ask = hall.client.request(id);
-        if asker != "anybody" {
-            ask = ask.with_key_of(asker);
+        let (call, expected) = line.split_once(" -> ").unwrap_or((&line, "ok"));
+        let (operation, body) = call.split_at(call.find('{').unwrap_or(call.len()));
+        let mut words = operation.split_whitespace();
+        let sender = words.next().unwrap();
+        let id = words.next().unwrap();
+        let mut request = fixture.client.request(id);
+        if sender != "anybody" {
+            request = request.with_key_of(sender);
         }
         for word in words {
-            let (name, is) = word.split_once('=').unwrap();
-            ask = match name {
-                "wish" => ask.header("idempotency-key", is),
-                "seen" => ask.header("if-match", &format!("\"{is}\"")),
-                "query" => ask.query(is),
-                "cookie" => ask.header("cookie", is).header("x-paihao-page", "1"),
-                place => ask.path_parameter(place, is),
+            let (name, value) = word.split_once('=').unwrap();
+            request = match name {
+                "wish" => request.header("idempotency-key", value),
+                "seen" => request.header("if-match", &format!("\"{value}\"")),
+                "query" => request.query(value),
+                "cookie" => request.header("cookie", value).header("x-paihao-page", "1"),
+                parameter => request.path_parameter(parameter, value),
             };
         }
         if !body.is_empty() {
-            ask = ask.json(&serde_json::from_str::<Value>(body).unwrap());
+            request = request.json(&serde_json::from_str::<Value>(body).unwrap());
         }
-        let answer = ask.send().await;
-        assert_eq!(answer.problem_code(), expected, "{line}: {answer:?}");
+        let response = request.send().await;
+        assert_eq!(response.problem_code(), expected, "{line}: {response:?}");
     }
 }

@@ -61,8 +61,8 @@ impl Operation {
     }
 
     /// True if it creates the resource that this path parameter names.
-    pub fn creates(&self, place: &str) -> bool {
-        self.method == "PUT" && self.path.ends_with(&format!("{{{place}}}"))
+    pub fn creates(&self, parameter: &str) -> bool {
+        self.method == "PUT" && self.path.ends_with(&format!("{{{parameter}}}"))
     }
 
     /// True if it is public, but only for pages of this server.
@@ -81,8 +81,8 @@ impl Operation {
     }
 
     /// True if its path has this parameter.
-    pub fn has_path_parameter(&self, place: &str) -> bool {
-        self.path.contains(&format!("{{{place}}}"))
+    pub fn has_path_parameter(&self, parameter: &str) -> bool {
+        self.path.contains(&format!("{{{parameter}}}"))
     }
 
     pub fn parameters(&self) -> impl Iterator<Item = &Value> {
@@ -111,13 +111,13 @@ impl Operation {
 pub static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| {
     let paths = DOCUMENT["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, methods)| {
-        methods.as_object().unwrap().iter().map(move |(method, is)| {
-            let id = is["operationId"].as_str().unwrap().to_owned();
+        methods.as_object().unwrap().iter().map(move |(method, value)| {
+            let id = value["operationId"].as_str().unwrap().to_owned();
             let operation = Operation {
                 id: id.clone(),
                 method: method.to_uppercase(),
                 path: path.clone(),
-                spec: is.clone(),
+                spec: value.clone(),
             };
             (id, operation)
         })
@@ -161,23 +161,23 @@ pub struct ApiRequest<'a> {
 
 impl ApiClient {
     #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
-    pub fn new(url: String, met: &Coverage) -> ApiClient {
+    pub fn new(url: String, coverage: &Coverage) -> ApiClient {
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
-        ApiClient { url, http, coverage: met.clone() }
+        ApiClient { url, http, coverage: coverage.clone() }
     }
 
     /// Logs in with a holder's key and returns the cookie.
-    pub async fn log_in(&self, who: &str) -> String {
-        let asked = self.http.post(format!("{}/api/v1/me/sessions", self.url));
-        let answer = asked.bearer_auth(key_of(who)).send().await.unwrap();
-        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    pub async fn log_in(&self, holder: &str) -> String {
+        let request = self.http.post(format!("{}/api/v1/me/sessions", self.url));
+        let response = request.bearer_auth(key_of(holder)).send().await.unwrap();
+        let cookie = response.headers()["set-cookie"].to_str().unwrap();
         cookie.split(';').next().unwrap().to_owned()
     }
 
     /// Starts a request to an operation, with parameters that name existing resources.
     pub fn request(&self, id: &str) -> ApiRequest<'_> {
         let operation = OPERATIONS.get(id).unwrap_or_else(|| panic!("no operation {id}"));
-        let places = [
+        let path_parameters = [
             ("account", "shop"),
             ("counter", "1"),
             ("id", "crm"),
@@ -191,21 +191,28 @@ impl ApiClient {
             ("site", "hall"),
             ("uuid", "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"),
         ];
-        let places = places.map(|(place, is)| (place.to_owned(), is.to_owned())).into();
-        let (query, headers, body) = (String::new(), Vec::new(), Vec::new());
-        let ask =
-            ApiRequest { client: self, operation, path_parameters: places, query, headers, body };
-        if operation.is_same_origin_only() { ask.header("x-paihao-page", "1") } else { ask }
+        let path_parameters = path_parameters
+            .map(|(parameter, value)| (parameter.to_owned(), value.to_owned()))
+            .into();
+        let request = ApiRequest {
+            client: self,
+            operation,
+            path_parameters,
+            query: String::new(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        if operation.is_same_origin_only() { request.header("x-paihao-page", "1") } else { request }
     }
 
     /// Begins a login in a browser and returns its uuid and the browser's cookie.
     pub async fn begin_login(&self) -> (String, String) {
-        let asked = self.http.post(format!("{}/api/v1/logins", self.url));
-        let answer = asked.header("x-paihao-page", "1").body("{}").send().await.unwrap();
-        let cookie = answer.headers().get("set-cookie").cloned();
-        let opened: Value = answer.json().await.unwrap();
-        let cookie = cookie.unwrap_or_else(|| panic!("no cookie: {opened}"));
-        let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        let request = self.http.post(format!("{}/api/v1/logins", self.url));
+        let response = request.header("x-paihao-page", "1").body("{}").send().await.unwrap();
+        let set_cookie = response.headers().get("set-cookie").cloned();
+        let opened: Value = response.json().await.unwrap();
+        let set_cookie = set_cookie.unwrap_or_else(|| panic!("no cookie: {opened}"));
+        let cookie = set_cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
         (opened["uuid"].as_str().unwrap().to_owned(), cookie)
     }
 }
@@ -218,14 +225,14 @@ impl ApiRequest<'_> {
     }
 
     /// Replaces a path parameter.
-    pub fn path_parameter(mut self, place: &str, is: &str) -> Self {
-        self.path_parameters.insert(place.to_owned(), is.to_owned());
+    pub fn path_parameter(mut self, parameter: &str, value: &str) -> Self {
+        self.path_parameters.insert(parameter.to_owned(), value.to_owned());
         self
     }
 
     /// Adds the key of a holder.
-    pub fn with_key_of(self, who: &str) -> Self {
-        self.header("authorization", &format!("Bearer {}", key_of(who)))
+    pub fn with_key_of(self, holder: &str) -> Self {
+        self.header("authorization", &format!("Bearer {}", key_of(holder)))
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -250,11 +257,11 @@ impl ApiRequest<'_> {
     /// Sends the request and checks the answer against the document.
     pub async fn send(self) -> ApiResponse {
         let Operation { id, method, path, .. } = self.operation;
-        let path = self.path_parameters.iter().fold(path.clone(), |path, (place, is)| {
-            path.replace(&format!("{{{place}}}"), &percent_encode(is))
+        let path = self.path_parameters.iter().fold(path.clone(), |path, (parameter, value)| {
+            path.replace(&format!("{{{parameter}}}"), &percent_encode(value))
         });
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
-        let asked = format!("{method} {path}{query}");
+        let description = format!("{method} {path}{query}");
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request =
             self.client.http.request(method, format!("{}{path}{query}", self.client.url));
@@ -262,63 +269,68 @@ impl ApiRequest<'_> {
             request = request.header(name, value);
         }
         let response = request.body(self.body).send().await;
-        let response = response.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
-        let answer = check_response(self.operation, &asked, response).await;
-        let met = match answer.problem_code() {
-            "ok" => answer.status.to_string(),
+        let response = response.unwrap_or_else(|error| panic!("{description}: {error:?}"));
+        let checked = check_response(self.operation, &description, response).await;
+        let covered = match checked.problem_code() {
+            "ok" => checked.status.to_string(),
             code => code.to_owned(),
         };
-        self.client.coverage.lock().insert((id.clone(), met));
-        answer
+        self.client.coverage.lock().insert((id.clone(), covered));
+        checked
     }
 }
 
-fn percent_encode(place: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let byte =
-        |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    place.bytes().map(byte).collect()
+fn percent_encode(parameter: &str) -> String {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let byte = |byte| {
+        if is_unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    parameter.bytes().map(byte).collect()
 }
 
 /// Checks an answer. Panics if the operation's document has no such answer.
-async fn check_response(operation: &Operation, asked: &str, response: Response) -> ApiResponse {
+async fn check_response(
+    operation: &Operation,
+    description: &str,
+    response: Response,
+) -> ApiResponse {
     let status = response.status().as_u16();
-    let named = |header: &str| {
+    let header_value = |header: &str| {
         let value = response.headers().get(header).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
     };
-    let content_type = named("content-type");
-    let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+    let content_type = header_value("content-type");
+    let etag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
     let content = &operation.spec["responses"][status.to_string()]["content"];
     if content == &json!({}) {
-        assert!(response.bytes().await.unwrap().is_empty(), "{asked}: {status} has no body");
-        return ApiResponse { status, body: Value::Null, etag: tag };
+        assert!(response.bytes().await.unwrap().is_empty(), "{description}: {status} has no body");
+        return ApiResponse { status, body: Value::Null, etag };
     }
-    let known = &content[&content_type];
-    if known.is_null() {
-        let said = response.text().await.unwrap_or_default();
+    let documented = &content[&content_type];
+    if documented.is_null() {
+        let text = response.text().await.unwrap_or_default();
         panic!(
-            "{asked}: the document of {} knows no {status} {content_type}: {said}",
+            "{description}: the document of {} knows no {status} {content_type}: {text}",
             operation.id
         );
     }
     let body = match content_type.as_str() {
         "text/event-stream" => {
             let (event, data) = first_event(response).await;
-            let events = &known["x-events"];
+            let events = &documented["x-events"];
             let schema = events.get(&event).or(events.get("*"));
-            let schema = schema.unwrap_or_else(|| panic!("{asked}: no event {event}"));
-            assert_valid(asked, schema, &data);
+            let schema = schema.unwrap_or_else(|| panic!("{description}: no event {event}"));
+            assert_valid(description, schema, &data);
             json!({ "event": event, "data": data })
         }
         kind if kind.ends_with("json") => {
             let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
-            assert_valid(asked, &known["schema"], &body);
+            assert_valid(description, &documented["schema"], &body);
             body
         }
         _ => Value::String(String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned()),
     };
-    ApiResponse { status, body, etag: tag }
+    ApiResponse { status, body, etag }
 }
 
 /// Returns the first event of a stream that has data.
@@ -339,15 +351,15 @@ async fn first_event(mut response: Response) -> (String, Value) {
 }
 
 /// Panics if the schema does not allow the value.
-pub fn assert_valid(asked: &str, schema: &Value, value: &Value) {
+pub fn assert_valid(description: &str, schema: &Value, value: &Value) {
     static VALIDATORS: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Validator>>>> =
         LazyLock::new(Default::default);
     let mut validators = VALIDATORS.lock();
     let validator = validators.entry(schema.to_string()).or_insert_with(|| {
-        let mut whole: Map<String, Value> = schema.as_object().unwrap().clone();
-        whole.insert("components".to_owned(), DOCUMENT["components"].clone());
-        Arc::new(jsonschema::draft202012::new(&Value::Object(whole)).unwrap())
+        let mut document: Map<String, Value> = schema.as_object().unwrap().clone();
+        document.insert("components".to_owned(), DOCUMENT["components"].clone());
+        Arc::new(jsonschema::draft202012::new(&Value::Object(document)).unwrap())
     });
     let errors: Vec<_> = validator.iter_errors(value).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{asked}: {value} is not as the document says: {errors:?}");
+    assert!(errors.is_empty(), "{description}: {value} is not as the document says: {errors:?}");
 }

@@ -34,8 +34,9 @@ pub async fn take_ticket(
 
 #[tokio::test]
 async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() {
-    let shop = Cluster::new();
-    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
+    let cluster = Cluster::new();
+    let one = SettingsClient::start(&cluster).await;
+    let other = SettingsClient::start(&cluster).await;
     assert_eq!(take_ticket(&one, "cash", "ann").await.unwrap(), "A001");
 
     let made = one
@@ -50,22 +51,22 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     assert_eq!((made.status, &made.body["changed"][0]["key"]), (200, &json!("queues.loan.open")));
     assert_eq!(take_ticket(&one, "loan", "bob").await.unwrap(), "L001");
     wait_until("the other has read it", async || {
-        let rules = two.engine.settings("hall").unwrap().rules.clone();
+        let rules = other.engine.settings("hall").unwrap().rules.clone();
         rules.queues.get(&QueueId::new("loan")).is_some_and(|queue| queue.open)
     })
     .await;
-    assert_eq!(take_ticket(&two, "loan", "cid").await.unwrap(), "L002");
+    assert_eq!(take_ticket(&other, "loan", "cid").await.unwrap(), "L002");
 
-    let queue = two.get("/book/sites/hall/queues/loan").await;
+    let queue = other.get("/book/sites/hall/queues/loan").await;
     assert_eq!((queue.etag, queue.body["minutes"].as_u64()), (made.etag, Some(5)));
     let mut queue = queue.body;
     queue["open"] = json!(false);
-    assert_eq!(two.put("/book/sites/hall/queues/loan", queue).await.status, 200);
-    let refused = take_ticket(&two, "loan", "dan").await.unwrap_err();
+    assert_eq!(other.put("/book/sites/hall/queues/loan", queue).await.status, 200);
+    let refused = take_ticket(&other, "loan", "dan").await.unwrap_err();
     assert!(matches!(refused, SubmitError::Refused(_)), "{refused:?}");
 
     // A replica that starts later knows all changes.
-    let late = SettingsClient::start(&shop).await;
+    let late = SettingsClient::start(&cluster).await;
     assert!(!late.engine.settings("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
     let changes = late.get("/book/changes?site=hall").await;
     let changes = changes.body["changes"].as_array().unwrap().clone();
@@ -76,45 +77,47 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
 
 #[tokio::test]
 async fn of_two_that_have_seen_the_same_one_is_told_to_look_again() {
-    let shop = Cluster::new();
-    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
+    let cluster = Cluster::new();
+    let one = SettingsClient::start(&cluster).await;
+    let other = SettingsClient::start(&cluster).await;
     let path = "/book/sites/hall/queues/cash";
-    let seen = one.get(path).await;
+    let current = one.get(path).await;
     let changed = |minutes: u32| {
-        let mut queue = seen.body.clone();
+        let mut queue = current.body.clone();
         queue["minutes"] = json!(minutes);
         queue
     };
     let put = |gateway: &SettingsClient, minutes: u32| {
         let request = gateway.request(Method::PUT, path, MANAGER_KEY).json(&changed(minutes));
-        send(request.header("If-Match", seen.etag.clone().unwrap()))
+        send(request.header("If-Match", current.etag.clone().unwrap()))
     };
-    let (first, second) = tokio::join!(put(&one, 6), put(&two, 7));
+    let (first, second) = tokio::join!(put(&one, 6), put(&other, 7));
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412], "{} {}", first.text, second.text);
-    let lost = if first.status == 412 { first } else { second };
-    assert_eq!(lost.problem_code(), "revision_changed");
+    let refused = if first.status == 412 { first } else { second };
+    assert_eq!(refused.problem_code(), "revision_changed");
     let unseen = send(one.request(Method::PUT, path, MANAGER_KEY).json(&changed(8))).await;
     assert_eq!((unseen.status, unseen.problem_code()), (428, "revision_needed"));
 }
 
 #[tokio::test]
 async fn a_wish_that_is_said_twice_is_done_once() {
-    let shop = Cluster::new();
-    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
+    let cluster = Cluster::new();
+    let one = SettingsClient::start(&cluster).await;
+    let other = SettingsClient::start(&cluster).await;
     let path = "/book/sites/hall/queues/loan";
-    let seen = one.get("/book/sites/hall").await.etag.unwrap();
+    let etag = one.get("/book/sites/hall").await.etag.unwrap();
     let put = |gateway: &SettingsClient, prefix: &str| {
-        let request = gateway.request(Method::PUT, path, OWNER_KEY).header("If-Match", &seen);
+        let request = gateway.request(Method::PUT, path, OWNER_KEY).header("If-Match", &etag);
         let queue = json!({"name": "贷款", "prefix": prefix, "open": false});
         send(request.header("Idempotency-Key", "the-same").json(&queue))
     };
     let first = put(&one, "L").await;
-    let again = put(&two, "L").await;
+    let again = put(&other, "L").await;
     assert_eq!((first.status, again.status), (200, 200), "{}", again.text);
     assert_eq!((&first.body, &first.etag), (&again.body, &again.etag));
-    let other = put(&two, "M").await;
+    let other = put(&other, "M").await;
     assert_eq!((other.status, other.problem_code()), (422, "idempotency_key_reused"));
     assert_eq!(
         one.get("/book/changes?site=hall").await.body["changes"].as_array().unwrap().len(),
@@ -124,8 +127,9 @@ async fn a_wish_that_is_said_twice_is_done_once() {
 
 #[tokio::test]
 async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
-    let shop = Cluster::new();
-    let (one, two) = (SettingsClient::start(&shop).await, SettingsClient::start(&shop).await);
+    let cluster = Cluster::new();
+    let one = SettingsClient::start(&cluster).await;
+    let other = SettingsClient::start(&cluster).await;
     let site = json!({"account": "shop", "name": "小站", "queues": {"q": {"name": "取号", "prefix": "A"}},
                       "counters": {"1": {"name": "1号", "queues": ["q"]}}});
     let path = "/book/sites/kiosk";
@@ -144,23 +148,24 @@ async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
     assert_eq!(one.get(path).await.problem_code(), "unknown_site");
     let made = send(one.request(Method::PUT, path, OWNER_KEY).json(&site)).await;
     assert_eq!(made.status, 200, "{}", made.text);
-    wait_until("the other has it", async || two.engine.settings("kiosk").is_some()).await;
-    let seen = two.get(path).await;
-    assert_eq!((&seen.etag, &seen.body["time_zone"]), (&made.etag, &json!("Asia/Shanghai")));
-    let gone = two.request(Method::DELETE, path, OWNER_KEY).header("If-Match", seen.etag.unwrap());
+    wait_until("the other has it", async || other.engine.settings("kiosk").is_some()).await;
+    let read = other.get(path).await;
+    assert_eq!((&read.etag, &read.body["time_zone"]), (&made.etag, &json!("Asia/Shanghai")));
+    let gone =
+        other.request(Method::DELETE, path, OWNER_KEY).header("If-Match", read.etag.unwrap());
     assert_eq!(send(gone).await.status, 200);
-    assert!(two.engine.settings("kiosk").is_none());
-    assert_eq!(two.get(path).await.problem_code(), "unknown_site");
+    assert!(other.engine.settings("kiosk").is_none());
+    assert_eq!(other.get(path).await.problem_code(), "unknown_site");
     // The site can be created again, and its revisions continue.
-    let back = send(two.request(Method::PUT, path, OWNER_KEY).json(&site)).await;
+    let back = send(other.request(Method::PUT, path, OWNER_KEY).json(&site)).await;
     assert_eq!(back.status, 200, "{}", back.text);
-    assert!(two.engine.settings("kiosk").is_some());
+    assert!(other.engine.settings("kiosk").is_some());
 }
 
 #[tokio::test]
 async fn nothing_is_taken_away_in_which_somebody_is() {
-    let shop = Cluster::new();
-    let one = SettingsClient::start(&shop).await;
+    let cluster = Cluster::new();
+    let one = SettingsClient::start(&cluster).await;
     take_ticket(&one, "cash", "ann").await.unwrap();
     let shut = json!({"name": "存取款", "prefix": "A", "open": false});
     assert_eq!(one.put("/book/sites/hall/queues/cash", shut).await.status, 200);

@@ -60,18 +60,19 @@ fn deployment_settings(base: &str) -> DeploymentSettings {
         aes_key: None,
         former_aes_key: None,
     };
-    let accounts = file.accounts.iter();
-    let accounts =
-        accounts.map(|(name, setup)| (name.clone(), AccountSettings::new(protection(), setup)));
-    let opens = |site: &str| [site.to_owned()].into();
+    let accounts = file
+        .accounts
+        .iter()
+        .map(|(name, setup)| (name.clone(), AccountSettings::new(protection(), setup)));
+    let only_site = |site: &str| [site.to_owned()].into();
     let counters = [paihao_domain::CounterId::new("1")].into();
     DeploymentSettings {
         accounts: accounts.collect(),
         sites,
         staff_keys: vec![
-            StaffKey::new("owner", OWNER_KEY, opens(ALL_SITES)),
-            StaffKey::new("boss", MANAGER_KEY, opens("hall")),
-            StaffKey::new("ann", STAFF_KEY, opens("hall")).with_role(KeyRole::Staff, counters),
+            StaffKey::new("owner", OWNER_KEY, only_site(ALL_SITES)),
+            StaffKey::new("boss", MANAGER_KEY, only_site("hall")),
+            StaffKey::new("ann", STAFF_KEY, only_site("hall")).with_role(KeyRole::Staff, counters),
         ],
         configured: ConfiguredDocuments { sites: file.sites, accounts: file.accounts },
         ..DeploymentSettings::default()
@@ -114,21 +115,21 @@ impl SettingsClient {
 
     /// Puts a document with the newest revision of the hall as its precondition.
     pub async fn put(&self, path: &str, body: Value) -> ApiResponse {
-        let seen = self.get("/book/sites/hall").await.etag.unwrap();
-        send(self.request(Method::PUT, path, OWNER_KEY).header("If-Match", seen).json(&body)).await
+        let etag = self.get("/book/sites/hall").await.etag.unwrap();
+        send(self.request(Method::PUT, path, OWNER_KEY).header("If-Match", etag).json(&body)).await
     }
 
     pub async fn delete(&self, path: &str) -> ApiResponse {
-        let seen = self.get("/book/sites/hall").await.etag.unwrap();
-        send(self.request(Method::DELETE, path, OWNER_KEY).header("If-Match", seen)).await
+        let etag = self.get("/book/sites/hall").await.etag.unwrap();
+        send(self.request(Method::DELETE, path, OWNER_KEY).header("If-Match", etag)).await
     }
 }
 
 pub async fn send(request: RequestBuilder) -> ApiResponse {
-    let answer = request.send().await.unwrap();
-    let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
-    let status = answer.status().as_u16();
-    let text = answer.text().await.unwrap();
+    let response = request.send().await.unwrap();
+    let etag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or_default();
-    ApiResponse { status, etag: tag, body, text }
+    ApiResponse { status, etag, body, text }
 }

@@ -19,8 +19,8 @@ fn site_with(path: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn every_contradiction_is_named_with_where_it_stands() {
-    let shop = Cluster::new();
-    let gateway = SettingsClient::start(&shop).await;
+    let cluster = Cluster::new();
+    let gateway = SettingsClient::start(&cluster).await;
     let queue = |more: Value| {
         let mut queue = json!({"name": "贷款", "prefix": "L"});
         queue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -50,75 +50,79 @@ async fn every_contradiction_is_named_with_where_it_stands() {
         ("/wording", json!({"caled": {"news": "x"}}), "wording.caled"),
         ("/wording", json!({"joined": {"text": "{counter}"}}), "wording.joined.text"),
     ] {
-        let told = gateway.put("/book/sites/hall", site_with(path, value)).await;
+        let response = gateway.put("/book/sites/hall", site_with(path, value)).await;
         assert_eq!(
-            (told.status, told.problem_code()),
+            (response.status, response.problem_code()),
             (422, "unsound_setup"),
             "{path}: {}",
-            told.text
+            response.text
         );
         let keys: Vec<_> =
-            told.body["problems"].as_array().unwrap().iter().map(|p| &p["key"]).collect();
+            response.body["problems"].as_array().unwrap().iter().map(|p| &p["key"]).collect();
         assert!(keys.contains(&&json!(format!("sites.hall.{key}"))), "{path}: {keys:?}");
     }
-    let odd = gateway.put("/book/sites/hall", site_with("/nmae", json!("x"))).await;
-    assert_eq!((odd.status, odd.problem_code()), (400, "malformed_request"));
+    let unknown_field = gateway.put("/book/sites/hall", site_with("/nmae", json!("x"))).await;
+    assert_eq!((unknown_field.status, unknown_field.problem_code()), (400, "malformed_request"));
     assert_eq!(gateway.get("/book/sites/hall").await.etag.unwrap(), "\"0\"", "nothing was written");
 }
 
-/// The same contradiction has one code as a part, within a site, and within a file.
+/// A conflict has one code in a part, in a site and in a file.
 #[tokio::test]
 async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
-    let shop = Cluster::new();
-    let gateway = SettingsClient::start(&shop).await;
+    let cluster = Cluster::new();
+    let gateway = SettingsClient::start(&cluster).await;
     let queue = json!({"name": "存取款", "prefix": "A", "missed_lane": true});
     let site = site_with("/queues/cash", queue.clone());
     let file = json!({"sites": {"hall": site}});
     let import = gateway.request(Method::PUT, "/book", OWNER_KEY).json(&file);
-    for told in [
+    for response in [
         gateway.put("/book/sites/hall/queues/cash", queue).await,
         gateway.put("/book/sites/hall", site).await,
         send(import).await,
     ] {
-        let problem = &told.body["problems"][0];
-        assert_eq!(problem["code"], "lane_without_turns", "{}", told.text);
+        let problem = &response.body["problems"][0];
+        assert_eq!(problem["code"], "lane_without_turns", "{}", response.text);
         assert_eq!(problem["key"], "sites.hall.queues.cash.missed_lane");
     }
     let unbound = json!({"called": {"channels": ["template"]}});
     let request =
         gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY).header("If-Match", "\"0\"");
-    let told = send(request.json(&unbound)).await;
-    assert_eq!(told.body["problems"][0]["code"], "no_template", "{}", told.text);
+    let response = send(request.json(&unbound)).await;
+    assert_eq!(response.body["problems"][0]["code"], "no_template", "{}", response.text);
 }
 
 #[tokio::test]
 async fn an_account_says_only_what_wechat_shows() {
-    let shop = Cluster::new();
-    let gateway = SettingsClient::start(&shop).await;
-    let said = |fields: Value| json!({"called": {"template_id": "T", "fields": fields}});
+    let cluster = Cluster::new();
+    let gateway = SettingsClient::start(&cluster).await;
+    let called = |fields: Value| json!({"called": {"template_id": "T", "fields": fields}});
     for (setup, key) in [
-        (said(json!({"first": "{site}"})), "called.fields.first"),
-        (said(json!({"time4": "{number}"})), "called.fields.time4"),
-        (said(json!({"thing1": "{openid}"})), "called.fields.thing1"),
+        (called(json!({"first": "{site}"})), "called.fields.first"),
+        (called(json!({"time4": "{number}"})), "called.fields.time4"),
+        (called(json!({"thing1": "{openid}"})), "called.fields.thing1"),
         (json!({"channels": []}), "channels"),
         (json!({"missed": {"channels": ["subscription"]}}), "missed.subscription"),
         (json!({"greeting": "欢".repeat(700)}), "greeting"),
     ] {
         let request = gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY);
-        let told = send(request.header("If-Match", "\"0\"").json(&setup)).await;
+        let response = send(request.header("If-Match", "\"0\"").json(&setup)).await;
         assert_eq!(
-            (told.status, told.problem_code()),
+            (response.status, response.problem_code()),
             (422, "unsound_setup"),
             "{key}: {}",
-            told.text
+            response.text
         );
-        assert!(told.text.contains(&format!("accounts.shop.{key}")), "{key}: {}", told.text);
+        assert!(
+            response.text.contains(&format!("accounts.shop.{key}")),
+            "{key}: {}",
+            response.text
+        );
     }
     assert_eq!(gateway.get("/book/accounts/nobody").await.problem_code(), "unknown_account");
     let staff = send(gateway.request(Method::GET, "/book/accounts/shop", STAFF_KEY)).await;
     assert_eq!((staff.status, staff.problem_code()), (403, "not_allowed"));
-    let fine = said(json!({"thing1": "{site}", "character_string2": "{number}"}));
+    let valid = called(json!({"thing1": "{site}", "character_string2": "{number}"}));
     let request =
         gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY).header("If-Match", "\"0\"");
-    assert_eq!(send(request.json(&fine)).await.status, 200);
+    assert_eq!(send(request.json(&valid)).await.status, 200);
 }

@@ -7,8 +7,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
-    let shop = Cluster::new();
-    let gateway = SettingsClient::start(&shop).await;
+    let cluster = Cluster::new();
+    let gateway = SettingsClient::start(&cluster).await;
     let loan = json!({"name": "贷款", "prefix": "L", "open": false, "hours": ["mon-fri 09:00-17:00", "2026-12-31 closed"]});
     assert_eq!(gateway.put("/book/sites/hall/queues/loan", loan).await.status, 200);
     let words = json!({"news": "请到{counter}"});
@@ -41,9 +41,9 @@ async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
     let json_form = gateway.get("/book").await.body;
     let request = empty.request(Method::PUT, "/book", OWNER_KEY).json(&json_form);
     assert_eq!(send(request).await.body["written"], json!([]));
-    let wrong =
+    let request =
         empty.request(Method::PUT, "/book", OWNER_KEY).json(&json!({"sites": {"x": {"nmae": 1}}}));
-    let wrong = send(wrong).await;
+    let wrong = send(request).await;
     assert_eq!((wrong.status, wrong.problem_code()), (422, "unsound_setup"));
     assert!(wrong.text.contains("did you mean `name`"), "{}", wrong.text);
     let staff = send(empty.request(Method::GET, "/book", STAFF_KEY)).await;
@@ -52,16 +52,16 @@ async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
 
 #[tokio::test]
 async fn words_are_shown_as_they_will_be_said() {
-    let shop = Cluster::new();
-    let gateway = SettingsClient::start(&shop).await;
+    let cluster = Cluster::new();
+    let gateway = SettingsClient::start(&cluster).await;
     let path = "/book/sites/hall/preview";
-    let preview = |wanted| send(gateway.request(Method::POST, path, OWNER_KEY).json(&wanted));
+    let preview = |body| send(gateway.request(Method::POST, path, OWNER_KEY).json(&body));
     let called = preview(json!({"kind": "called"})).await;
     assert_eq!(called.body["text"], "【大厅】请 A012 到 1号窗口", "{}", called.text);
     let mut site = gateway.get("/book/sites/hall").await.body;
     site["wording"] = json!({"called": {"news": "请速到{counter}", "text": "{news}！"}});
-    let said = json!({"template_id": "T", "fields": {"thing1": "{news}", "character_string2": "{number}"}});
-    let account = json!({"called": said});
+    let binding = json!({"template_id": "T", "fields": {"thing1": "{news}", "character_string2": "{number}"}});
+    let account = json!({"called": binding});
     let draft = preview(json!({"kind": "called", "setup": site, "account": account})).await;
     assert_eq!(draft.body["text"], "请速到1号窗口！", "{}", draft.text);
     let lines = &draft.body["template"]["lines"];

@@ -65,27 +65,27 @@ pub async fn start_engine(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engin
 
 /// Starts a replica with other settings.
 pub async fn start_engine_with(
-    book: &DeploymentSettings,
+    settings: &DeploymentSettings,
     ledger: Arc<dyn Ledger>,
     clock: &ManualClock,
 ) -> Engine {
-    start_engine_on_clock(book, ledger, Arc::new(clock.clone())).await
+    start_engine_on_clock(settings, ledger, Arc::new(clock.clone())).await
 }
 
 /// Starts a replica with these settings and any clock.
 pub async fn start_engine_on_clock(
-    book: &DeploymentSettings,
+    settings: &DeploymentSettings,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 ) -> Engine {
     let closed = CancellationToken::new();
-    let nobody = Arc::new(|_: &Subject, _: &_| {});
+    let observer = Arc::new(|_: &Subject, _: &_| {});
     let tasks = Tasks::new();
     let visits = VisitProjection::start(ledger.clone(), closed.clone(), &tasks);
-    let lines =
-        Engine::start(&book.sites, ledger, clock, Arc::new(visits), nobody, &closed, &tasks);
-    lines.until_caught_up().await;
-    lines
+    let engine =
+        Engine::start(&settings.sites, ledger, clock, Arc::new(visits), observer, &closed, &tasks);
+    engine.until_caught_up().await;
+    engine
 }
 
 pub fn command(id: &str, act: Act) -> Command {
@@ -108,25 +108,25 @@ pub fn take_ticket(person: &str) -> Command {
     command(&format!("take {person}"), act)
 }
 
-pub fn at_counter(counter: &str, what: fn(CounterId) -> Act, id: &str) -> Command {
-    command(&format!("{counter} {id}"), what(CounterId::new(counter)))
+pub fn at_counter(counter: &str, act: fn(CounterId) -> Act, id: &str) -> Command {
+    command(&format!("{counter} {id}"), act(CounterId::new(counter)))
 }
 
 pub fn finish(counter: CounterId) -> Act {
     Act::Finish(CounterTicket { counter, number: None })
 }
 
-/// Returns the number that a command led to.
-pub fn ticket_number(answer: Result<CommandOutcome, SubmitError>) -> String {
-    match answer.unwrap().outcome {
+/// Returns the number of the ticket that a command took or called.
+pub fn ticket_number(result: Result<CommandOutcome, SubmitError>) -> String {
+    match result.unwrap().outcome {
         Outcome::Holding { number, .. } | Outcome::Called { number, .. } => number.to_string(),
         other => panic!("no number: {other:?}"),
     }
 }
 
 /// Returns the digest of the hall once the replica has read to the end of the ledger.
-pub async fn digest(lines: &Engine, ledger: &dyn Ledger) -> String {
+pub async fn digest(engine: &Engine, ledger: &dyn Ledger) -> String {
     let head = ledger.head(&paihao_contracts::streams::LEDGER).await.unwrap();
-    let mut views = lines.watch("hall").unwrap();
-    views.wait_for(|view| view.position >= head).await.unwrap().digest()
+    let mut snapshots = engine.watch("hall").unwrap();
+    snapshots.wait_for(|snapshot| snapshot.position >= head).await.unwrap().digest()
 }

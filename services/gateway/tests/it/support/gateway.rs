@@ -33,11 +33,11 @@ impl Cluster {
     /// Returns the setup of a gateway of the hall.
     pub fn hall_setup(&self) -> GatewaySetup {
         let mut deployment = engine::deployment_settings();
-        let opens = |site: &str| [site.to_owned()].into();
+        let only_site = |site: &str| [site.to_owned()].into();
         deployment.staff_keys = vec![
-            StaffKey::new("desk", MANAGER_KEY, opens("hall")),
-            StaffKey::new("other", "the-key-of-another-site", opens("elsewhere")),
-            StaffKey::new("mei", STAFF_KEY, opens("hall"))
+            StaffKey::new("desk", MANAGER_KEY, only_site("hall")),
+            StaffKey::new("other", "the-key-of-another-site", only_site("elsewhere")),
+            StaffKey::new("mei", STAFF_KEY, only_site("hall"))
                 .with_role(KeyRole::Staff, [CounterId::new("1")].into()),
         ];
         let mut setup = self.setup(deployment);
@@ -54,18 +54,19 @@ impl Cluster {
     pub async fn public_events(&self) -> Vec<Value> {
         let head = self.ledger.head(&LEDGER).await.unwrap();
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await.unwrap();
-        let (mut told, mut reached) = (Vec::new(), Position::START);
+        let mut events = Vec::new();
+        let mut reached = Position::START;
         while reached < head {
-            let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
-            reached = recorded.position;
-            let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
+            let Some(LogItem::Entry(stored)) = entries.next().await else { panic!("cut off") };
+            reached = stored.position;
+            let commit: Commit = serde_json::from_slice(&stored.entry.payload).unwrap();
             if &*commit.site.id == "hall" {
-                told.extend(
+                events.extend(
                     to_public_events(reached.0, &commit).map(|e| serde_json::to_value(e).unwrap()),
                 );
             }
         }
-        told
+        events
     }
 }
 
@@ -105,6 +106,6 @@ impl Gateway {
     }
 }
 
-pub async fn read_json(answer: Response) -> (StatusCode, Value) {
-    (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+pub async fn read_json(response: Response) -> (StatusCode, Value) {
+    (response.status(), serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
 }

@@ -44,27 +44,29 @@ async fn get(gateway: &Gateway, path: &str) -> (StatusCode, Value) {
 }
 
 async fn post(gateway: &Gateway, path: &str, body: Value, key: &str) -> (StatusCode, Value) {
-    let asked = gateway.post_public(path).header("idempotency-key", key).json(&body);
-    read_json(asked.send().await.unwrap()).await
+    let request = gateway.post_public(path).header("idempotency-key", key).json(&body);
+    read_json(request.send().await.unwrap()).await
 }
 
 #[tokio::test]
 async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
-    let hall = Cluster::new();
-    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
-    let (ann, ben) = (join(&one, "ann").await, join(&one, "ben").await);
-    let (status, told) = get(&one, &ben).await;
+    let cluster = Cluster::new();
+    let one = cluster.start_gateway().await;
+    let other = cluster.start_gateway().await;
+    let ann = join(&one, "ann").await;
+    let ben = join(&one, "ben").await;
+    let (status, view) = get(&one, &ben).await;
     assert_eq!(
-        (status, &told["number"], &told["ahead"]),
+        (status, &view["number"], &view["ahead"]),
         (StatusCode::OK, &json!("A002"), &json!(1))
     );
-    assert_eq!(told["may"], json!(["let-pass", "tell-me", "leave"]));
-    let mut views = other.engine.watch("hall").unwrap();
-    views.wait_for(|view| view.site.ticket(TicketId(2)).is_some()).await.unwrap();
+    assert_eq!(view["may"], json!(["let-pass", "tell-me", "leave"]));
+    let mut snapshots = other.engine.watch("hall").unwrap();
+    snapshots.wait_for(|snapshot| snapshot.site.ticket(TicketId(2)).is_some()).await.unwrap();
     assert_eq!(get(&other, &ben).await.1["number"], "A002");
     assert!(
-        !told.to_string().contains("ann")
-            && !told.to_string().contains(&hex::encode(ticket_key("ben")))
+        !view.to_string().contains("ann")
+            && !view.to_string().contains(&hex::encode(ticket_key("ben")))
     );
 
     // The answer is the same for everything that is not a ticket's link.
@@ -79,13 +81,13 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
         ann.replace("/hall/", "/elsewhere/"),
         ann.replace("/hall/", "/nowhere/"),
     ] {
-        for (status, told) in [
+        for (status, view) in [
             get(&one, &wrong).await,
             get(&one, &format!("{wrong}/events")).await,
             post(&one, &format!("{wrong}/leave"), json!({}), "k").await,
         ] {
             assert_eq!(status, StatusCode::NOT_FOUND, "{wrong}");
-            assert_eq!(told, no, "{wrong}");
+            assert_eq!(view, no, "{wrong}");
         }
         let page = one.get_page(&wrong.replace("/tickets/", "/t/")).await;
         assert_eq!(page.status(), StatusCode::NOT_FOUND);
@@ -98,71 +100,72 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
 
 #[tokio::test]
 async fn a_holder_lets_others_pass_is_back_chooses_when_to_be_told_and_leaves() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     let ann = join(&gateway, "ann").await;
     join(&gateway, "ben").await;
     let post = async |act: &str, body: Value, key: &str| {
         post(&gateway, &format!("{ann}/{act}"), body, key).await
     };
-    let (status, told) = post("let-pass", json!({"others": 1}), "one").await;
+    let (status, view) = post("let-pass", json!({"others": 1}), "one").await;
     assert_eq!(
-        (status, &told["state"], &told["others"]),
+        (status, &view["state"], &view["others"]),
         (StatusCode::OK, &json!("held"), &json!(1))
     );
-    assert_eq!(told["may"], json!(["return", "leave"]));
+    assert_eq!(view["may"], json!(["return", "leave"]));
     let (_, again) = post("let-pass", json!({"others": 1}), "one").await;
     assert_eq!(again["state"], "held", "one wish, told twice");
-    let (status, told) = post("let-pass", json!({"others": 2}), "one").await;
+    let (status, view) = post("let-pass", json!({"others": 2}), "one").await;
     let reused = (StatusCode::UNPROCESSABLE_ENTITY, json!("idempotency_key_reused"));
-    assert_eq!((status, told["code"].clone()), reused);
+    assert_eq!((status, view["code"].clone()), reused);
 
-    let (_, told) = post("return", json!({}), "two").await;
-    assert_eq!((&told["state"], &told["ahead"]), (&json!("waiting"), &json!(0)));
-    let (_, told) = post("tell-me", json!({"ahead": 5}), "three").await;
-    assert_eq!((&told["tell_at"], &told["tell_at_chosen"]), (&json!(5), &json!(true)));
-    let (_, told) = post("tell-me", json!({}), "four").await;
-    assert_eq!((&told["tell_at"], &told["tell_at_chosen"]), (&json!(3), &json!(false)));
-    let (status, told) = post("tell-me", json!({"ahead": 99}), "five").await;
-    assert_eq!((status, &told["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("out_of_range")));
-    let (status, told) = post("leave", json!({"why": "tired"}), "six").await;
-    assert_eq!((status, &told["code"]), (StatusCode::BAD_REQUEST, &json!("malformed_request")));
+    let (_, view) = post("return", json!({}), "two").await;
+    assert_eq!((&view["state"], &view["ahead"]), (&json!("waiting"), &json!(0)));
+    let (_, view) = post("tell-me", json!({"ahead": 5}), "three").await;
+    assert_eq!((&view["tell_at"], &view["tell_at_chosen"]), (&json!(5), &json!(true)));
+    let (_, view) = post("tell-me", json!({}), "four").await;
+    assert_eq!((&view["tell_at"], &view["tell_at_chosen"]), (&json!(3), &json!(false)));
+    let (status, view) = post("tell-me", json!({"ahead": 99}), "five").await;
+    assert_eq!((status, &view["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("out_of_range")));
+    let (status, view) = post("leave", json!({"why": "tired"}), "six").await;
+    assert_eq!((status, &view["code"]), (StatusCode::BAD_REQUEST, &json!("malformed_request")));
 
-    let (_, told) = post("leave", json!({}), "seven").await;
-    assert_eq!((&told["state"], &told["ended"]), (&json!("closed"), &json!("by_customer")));
-    assert_eq!(told["may"], json!([]));
-    let (status, told) = post("return", json!({}), "eight").await;
-    assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("ticket_ended")));
+    let (_, view) = post("leave", json!({}), "seven").await;
+    assert_eq!((&view["state"], &view["ended"]), (&json!("closed"), &json!("by_customer")));
+    assert_eq!(view["may"], json!([]));
+    let (status, view) = post("return", json!({}), "eight").await;
+    assert_eq!((status, &view["code"]), (StatusCode::CONFLICT, &json!("ticket_ended")));
 }
 
 #[tokio::test]
 async fn what_the_page_offers_is_what_the_rules_allow() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
     let ann = join(&gateway, "ann").await;
     join(&gateway, "ben").await;
-    let mut wishes = 0;
+    let mut command_count = 0;
     // Each act is tried on a copy of the site: an offered one is allowed, any other is refused.
     let mut agrees = async || {
-        let (_, told) = get(&gateway, &ann).await;
+        let (_, view) = get(&gateway, &ann).await;
         let site = gateway.engine.snapshot("hall").unwrap().site;
-        let (book, ticket) = (gateway.engine.settings("hall").unwrap(), TicketId(1));
-        let held = told["state"] == "held";
+        let settings = gateway.engine.settings("hall").unwrap();
+        let ticket = TicketId(1);
+        let held = view["state"] == "held";
         for (act, name) in [
             (Act::LetPass { ticket, until: paihao_domain::LetPassLimit::OnRequest }, "let-pass"),
             (if held { Act::Resume(ticket) } else { Act::Return(ticket) }, "return"),
             (Act::Mark { ticket, mark: paihao_domain::Mark::TellAt(Some(2)) }, "tell-me"),
             (Act::Leave { ticket, reason: None }, "leave"),
         ] {
-            wishes += 1;
-            let mut wish = command(&format!("wish {wishes}"), act);
-            wish.actor = paihao_domain::Actor::Holder(ticket);
-            let now = book.calendar.at(crate::support::engine::MORNING_MS);
-            let allowed = paihao_domain::decide(&site, &book.rules, &wish, &now).is_ok();
-            let offered = told["may"].as_array().unwrap().contains(&json!(name));
+            command_count += 1;
+            let mut attempt = command(&format!("wish {command_count}"), act);
+            attempt.actor = paihao_domain::Actor::Holder(ticket);
+            let now = settings.calendar.at(crate::support::engine::MORNING_MS);
+            let allowed = paihao_domain::decide(&site, &settings.rules, &attempt, &now).is_ok();
+            let offered = view["may"].as_array().unwrap().contains(&json!(name));
             // A mark on a live ticket is always allowed, but is not offered if it has no meaning.
             let fits = allowed == offered || name == "tell-me" && allowed;
-            assert!(fits, "{name} while {}: {allowed}, {offered}", told["state"]);
+            assert!(fits, "{name} while {}: {allowed}, {offered}", view["state"]);
         }
     };
     agrees().await;
@@ -172,8 +175,8 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
     let here = || CounterTicket { counter: CounterId::new("1"), number: None };
     submit_as_manager(&gateway, "miss", Act::Miss(here())).await;
     agrees().await;
-    let (_, told) = post(&gateway, &format!("{ann}/return"), json!({}), "back").await;
-    assert_eq!(told["moves"][0]["cause"], "return");
+    let (_, view) = post(&gateway, &format!("{ann}/return"), json!({}), "back").await;
+    assert_eq!(view["moves"][0]["cause"], "return");
     agrees().await;
     post(&gateway, &format!("{ann}/let-pass"), json!({}), "pass").await;
     agrees().await;
@@ -208,19 +211,20 @@ struct EventStream {
     buffer: String,
 }
 
-fn event_stream(answer: Response) -> EventStream {
-    EventStream { response: answer, buffer: String::new() }
+fn event_stream(response: Response) -> EventStream {
+    EventStream { response, buffer: String::new() }
 }
 
 #[tokio::test]
 async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
-    let hall = Cluster::new();
-    let (gateway, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let other = cluster.start_gateway().await;
     join(&gateway, "ann").await;
     let ben = join(&gateway, "ben").await;
     let counter = || CounterId::new("1");
-    let mut views = other.engine.watch("hall").unwrap();
-    views.wait_for(|view| view.site.ticket(TicketId(2)).is_some()).await.unwrap();
+    let mut snapshots = other.engine.watch("hall").unwrap();
+    snapshots.wait_for(|snapshot| snapshot.site.ticket(TicketId(2)).is_some()).await.unwrap();
     let mut phone = event_stream(other.get_public(&format!("{ben}/events")).send().await.unwrap());
     assert_eq!(next_event(&mut phone, "ticket").await["ahead"], 1);
 
@@ -234,15 +238,15 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
         Act::PutBack(CounterTicket { counter: counter(), number: None }),
     )
     .await;
-    let told = loop {
-        let told = next_event(&mut phone, "ticket").await;
-        if told["ahead"] == 1 {
-            break told;
+    let view = loop {
+        let view = next_event(&mut phone, "ticket").await;
+        if view["ahead"] == 1 {
+            break view;
         }
     };
-    assert_eq!(told["moves"][0]["cause"], "taken_back");
-    assert_eq!((&told["moves"][0]["more"], &told["moves"][0]["own"]), (&json!(1), &json!(false)));
-    assert!(!told["moves"].to_string().contains("A001"), "nobody else's number: {told}");
+    assert_eq!(view["moves"][0]["cause"], "taken_back");
+    assert_eq!((&view["moves"][0]["more"], &view["moves"][0]["own"]), (&json!(1), &json!(false)));
+    assert!(!view["moves"].to_string().contains("A001"), "nobody else's number: {view}");
 
     // A new connection begins with the current state.
     drop(phone);
@@ -251,28 +255,29 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     submit_as_manager(&gateway, "call ben", call).await;
     let mut phone =
         event_stream(gateway.get_public(&format!("{ben}/events")).send().await.unwrap());
-    let told = next_event(&mut phone, "ticket").await;
-    assert_eq!((&told["state"], &told["counter_name"]), (&json!("called"), &json!("1号")));
-    let names = told["notices"].as_array().unwrap().iter().map(|notice| &notice["notice"]);
+    let view = next_event(&mut phone, "ticket").await;
+    assert_eq!((&view["state"], &view["counter_name"]), (&json!("called"), &json!("1号")));
+    let names = view["notices"].as_array().unwrap().iter().map(|notice| &notice["notice"]);
     assert_eq!(names.collect::<Vec<_>>(), [&json!("joined"), &json!("called")]);
 }
 
 #[tokio::test]
 async fn one_link_is_used_by_a_family_and_not_by_a_machine() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    let (ann, ben) = (join(&gateway, "ann").await, join(&gateway, "ben").await);
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let ann = join(&gateway, "ann").await;
+    let ben = join(&gateway, "ben").await;
     let mut open = Vec::new();
     for _ in 0..8 {
         open.push(gateway.get_public(&format!("{ann}/events")).send().await.unwrap());
     }
-    let (status, told) = get(&gateway, &format!("{ann}/events")).await;
+    let (status, view) = get(&gateway, &format!("{ann}/events")).await;
     let much = (StatusCode::TOO_MANY_REQUESTS, json!("too_many_wishes"));
-    assert_eq!((status, told["code"].clone()), much);
+    assert_eq!((status, view["code"].clone()), much);
     let tell = async |path: &str| {
         let path = format!("{path}/tell-me");
-        let (status, told) = read_json(gateway.post_public(&path).send().await.unwrap()).await;
-        (status, told["code"].clone())
+        let (status, view) = read_json(gateway.post_public(&path).send().await.unwrap()).await;
+        (status, view["code"].clone())
     };
     let mut refused = None;
     for _ in 0..=20 {
@@ -285,26 +290,27 @@ async fn one_link_is_used_by_a_family_and_not_by_a_machine() {
 #[tokio::test]
 async fn a_number_of_yesterday_says_what_became_of_it_and_does_nothing_more() {
     const DAY_MS: i64 = 24 * 3_600_000;
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    let (ann, ben) = (join(&gateway, "ann").await, join(&gateway, "ben").await);
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let ann = join(&gateway, "ann").await;
+    let ben = join(&gateway, "ben").await;
     gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     submit_as_manager(&gateway, "call ann", Act::CallNext(CounterId::new("1"))).await;
     submit_as_manager(&gateway, "finish", finish(CounterId::new("1"))).await;
 
-    hall.clock.set(crate::support::engine::MORNING_MS + DAY_MS);
+    cluster.clock.set(crate::support::engine::MORNING_MS + DAY_MS);
     let cai = join(&gateway, "cai").await;
-    let late = hall.start_gateway().await;
+    let late = cluster.start_gateway().await;
     for gateway in [&gateway, &late] {
-        let (_, told) = get(gateway, &ann).await;
-        assert_eq!((&told["state"], &told["over"]), (&json!("done"), &json!(true)));
-        let (_, told) = get(gateway, &ben).await;
-        assert_eq!((&told["ended"], &told["over"]), (&json!("day_closed"), &json!(true)));
+        let (_, view) = get(gateway, &ann).await;
+        assert_eq!((&view["state"], &view["over"]), (&json!("done"), &json!(true)));
+        let (_, view) = get(gateway, &ben).await;
+        assert_eq!((&view["ended"], &view["over"]), (&json!("day_closed"), &json!(true)));
         assert_eq!(get(gateway, &cai).await.1["over"], json!(false));
-        let (status, told) = post(gateway, &format!("{ben}/return"), json!({}), "k").await;
-        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("ticket_ended")));
+        let (status, view) = post(gateway, &format!("{ben}/return"), json!({}), "k").await;
+        assert_eq!((status, &view["code"]), (StatusCode::CONFLICT, &json!("ticket_ended")));
     }
-    hall.clock.set(crate::support::engine::MORNING_MS + 2 * DAY_MS);
+    cluster.clock.set(crate::support::engine::MORNING_MS + 2 * DAY_MS);
     join(&gateway, "dan").await;
     assert_eq!(get(&gateway, &ann).await.0, StatusCode::NOT_FOUND);
 }

@@ -21,40 +21,40 @@ async fn quoted_wait(gateway: &Gateway, person: &str) -> QuotedWait {
 }
 
 /// Runs a day on which services take twenty minutes, although the owner configured three.
-async fn run_slow_day(hall: &Cluster, gateway: &Gateway) {
-    let lines = &gateway.engine;
-    lines.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
-    lines.submit("hall", take_ticket("first")).await.unwrap();
-    lines.submit("hall", at_counter("1", Act::CallNext, "first")).await.unwrap();
+async fn run_slow_day(cluster: &Cluster, gateway: &Gateway) {
+    let engine = &gateway.engine;
+    engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
+    engine.submit("hall", take_ticket("first")).await.unwrap();
+    engine.submit("hall", at_counter("1", Act::CallNext, "first")).await.unwrap();
     for i in 0..32 {
-        lines.submit("hall", take_ticket(&format!("p{i}"))).await.unwrap();
-        advance_minutes(&hall.clock, 20);
-        lines.submit("hall", at_counter("1", finish, &format!("f{i}"))).await.unwrap();
-        lines.submit("hall", at_counter("1", Act::CallNext, &format!("c{i}"))).await.unwrap();
+        engine.submit("hall", take_ticket(&format!("p{i}"))).await.unwrap();
+        advance_minutes(&cluster.clock, 20);
+        engine.submit("hall", at_counter("1", finish, &format!("f{i}"))).await.unwrap();
+        engine.submit("hall", at_counter("1", Act::CallNext, &format!("c{i}"))).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn what_visits_taught_changes_what_the_next_one_is_told_and_is_read_again_at_a_start() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    run_slow_day(&hall, &gateway).await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    run_slow_day(&cluster, &gateway).await;
     let cold = quoted_wait(&gateway, "ann").await;
     assert!(cold.cold && cold.estimate.unwrap().high <= 10, "{cold:?}");
 
-    let last = append_history(&hall, history_entries(&hall).await).await;
+    let last = append_history(&cluster, history_entries(&cluster).await).await;
     gateway.visits.until(last).await;
     let warm = quoted_wait(&gateway, "ben").await;
     let range = warm.estimate.unwrap();
     assert!(!warm.cold && range.low >= 20, "{warm:?}");
 
     // Somebody who joins now is shown the same estimate everywhere.
-    let (_, seen) = gateway.get_json("").await;
-    let queue = &seen["queues"][0];
+    let (_, board) = gateway.get_json("").await;
+    let queue = &board["queues"][0];
     assert!(queue["minutes"][0].as_u64().unwrap() >= 20, "{queue}");
-    assert_eq!(seen["calls"][0]["queue"], "a");
+    assert_eq!(board["calls"][0]["queue"], "a");
 
-    let again = hall.start_gateway().await;
+    let again = cluster.start_gateway().await;
     again.visits.until_caught_up().await;
     let site = Subject::new(&["shop", "hall"]).unwrap();
     assert_eq!(again.visits.model(&site), gateway.visits.model(&site));
@@ -66,15 +66,15 @@ async fn what_visits_taught_changes_what_the_next_one_is_told_and_is_read_again_
 
 #[tokio::test]
 async fn a_visit_that_is_written_twice_teaches_once() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    run_slow_day(&hall, &gateway).await;
-    let said = history_entries(&hall).await;
-    let once = append_history(&hall, said.clone()).await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    run_slow_day(&cluster, &gateway).await;
+    let history = history_entries(&cluster).await;
+    let once = append_history(&cluster, history.clone()).await;
     gateway.visits.until(once).await;
     let site = Subject::new(&["shop", "hall"]).unwrap();
     let model = gateway.visits.model(&site);
-    let twice = append_history(&hall, said).await;
+    let twice = append_history(&cluster, history).await;
     gateway.visits.until(twice).await;
     assert_eq!(gateway.visits.model(&site), model);
     assert_eq!(gateway.visits.accuracy().total().count(), 31);

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 async fn submit_after(
-    hall: &Cluster,
+    cluster: &Cluster,
     gateway: &Gateway,
     minutes: u64,
-    what: paihao_domain::Command,
+    command: paihao_domain::Command,
 ) {
-    hall.clock.advance(Duration::from_secs(minutes * 60));
-    gateway.engine.submit("hall", what).await.unwrap();
+    cluster.clock.advance(Duration::from_secs(minutes * 60));
+    gateway.engine.submit("hall", command).await.unwrap();
 }
 
 fn served_ticket(counter: CounterId) -> CounterTicket {
@@ -26,36 +26,40 @@ fn served_ticket(counter: CounterId) -> CounterTicket {
 /// Runs a day from 10:00 on. Ann waits for 2 minutes and is served for 7. Ben waits for 10 and is
 /// served for 20; his end is undone and repeated. Cai leaves. Dan is missed for good. Eva is called
 /// from behind the others and is still served at the end. Fay waits.
-async fn run_day(hall: &Cluster, gateway: &Gateway) {
-    let m = |minutes, what| submit_after(hall, gateway, minutes, what);
-    m(0, at_counter("1", Act::OpenCounter, "1")).await;
-    m(0, take_ticket("ann")).await;
-    m(0, take_ticket("ben")).await;
-    m(2, at_counter("1", Act::CallNext, "2")).await;
-    m(1, at_counter("1", |c| Act::Start(served_ticket(c)), "3")).await;
-    m(2, take_ticket("cai")).await;
-    m(1, command("leave", Act::Leave { ticket: TicketId(3), reason: Some("走了".into()) })).await;
-    m(4, at_counter("1", finish, "4")).await;
-    m(0, at_counter("1", Act::CallNext, "5")).await;
-    m(0, at_counter("1", |c| Act::Start(served_ticket(c)), "6")).await;
-    m(20, at_counter("1", finish, "7")).await;
-    m(0, command("undo", Act::Undo(TicketId(2)))).await;
-    m(0, at_counter("1", finish, "8")).await;
+async fn run_day(cluster: &Cluster, gateway: &Gateway) {
+    let submit = |minutes, command| submit_after(cluster, gateway, minutes, command);
+    submit(0, at_counter("1", Act::OpenCounter, "1")).await;
+    submit(0, take_ticket("ann")).await;
+    submit(0, take_ticket("ben")).await;
+    submit(2, at_counter("1", Act::CallNext, "2")).await;
+    submit(1, at_counter("1", |c| Act::Start(served_ticket(c)), "3")).await;
+    submit(2, take_ticket("cai")).await;
+    submit(1, command("leave", Act::Leave { ticket: TicketId(3), reason: Some("走了".into()) }))
+        .await;
+    submit(4, at_counter("1", finish, "4")).await;
+    submit(0, at_counter("1", Act::CallNext, "5")).await;
+    submit(0, at_counter("1", |c| Act::Start(served_ticket(c)), "6")).await;
+    submit(20, at_counter("1", finish, "7")).await;
+    submit(0, command("undo", Act::Undo(TicketId(2)))).await;
+    submit(0, at_counter("1", finish, "8")).await;
     // It is 10:30.
-    m(30, take_ticket("dan")).await;
-    m(0, take_ticket("eva")).await;
-    m(0, take_ticket("fay")).await;
+    submit(30, take_ticket("dan")).await;
+    submit(0, take_ticket("eva")).await;
+    submit(0, take_ticket("fay")).await;
     let over = Act::CallTicket {
         counter: CounterId::new("1"),
         ticket: TicketId(5),
         reason: Some("老人".into()),
     };
-    m(1, command("over", over)).await;
-    m(0, at_counter("2", Act::OpenCounter, "9")).await;
-    m(1, at_counter("2", Act::CallNext, "10")).await;
-    m(1, at_counter("2", |c| Act::Miss(served_ticket(c)), "11")).await;
-    m(0, command("dan leaves", Act::Leave { ticket: TicketId(4), reason: Some("过号".into()) }))
-        .await;
+    submit(1, command("over", over)).await;
+    submit(0, at_counter("2", Act::OpenCounter, "9")).await;
+    submit(1, at_counter("2", Act::CallNext, "10")).await;
+    submit(1, at_counter("2", |c| Act::Miss(served_ticket(c)), "11")).await;
+    submit(
+        0,
+        command("dan leaves", Act::Leave { ticket: TicketId(4), reason: Some("过号".into()) }),
+    )
+    .await;
 }
 
 async fn get_statistics(gateway: &Gateway, query: &str) -> Value {
@@ -66,10 +70,10 @@ async fn get_statistics(gateway: &Gateway, query: &str) -> Value {
 
 #[tokio::test]
 async fn a_small_day_adds_up() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    run_day(&hall, &gateway).await;
-    let last = append_history(&hall, history_entries(&hall).await).await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    run_day(&cluster, &gateway).await;
+    let last = append_history(&cluster, history_entries(&cluster).await).await;
     gateway.visits.until(last).await;
 
     let day = get_statistics(&gateway, "?from=2026-11-20").await;
@@ -111,13 +115,13 @@ async fn a_small_day_adds_up() {
 
 #[tokio::test]
 async fn what_is_written_twice_and_in_another_order_counts_once_and_as_it_was_last() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    run_day(&hall, &gateway).await;
-    let mut said = history_entries(&hall).await;
-    append_history(&hall, said.clone()).await;
-    said.reverse();
-    let last = append_history(&hall, said).await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    run_day(&cluster, &gateway).await;
+    let mut history = history_entries(&cluster).await;
+    append_history(&cluster, history.clone()).await;
+    history.reverse();
+    let last = append_history(&cluster, history).await;
     gateway.visits.until(last).await;
     let total = &get_statistics(&gateway, "").await["total"];
     assert_eq!((&total["taken"], &total["served"]), (&json!(6), &json!(2)), "{total}");
@@ -125,14 +129,14 @@ async fn what_is_written_twice_and_in_another_order_counts_once_and_as_it_was_la
 
 #[tokio::test]
 async fn the_table_has_the_same_figures_and_bad_questions_are_refused() {
-    let hall = Cluster::new();
-    let gateway = hall.start_gateway().await;
-    run_day(&hall, &gateway).await;
-    let last = append_history(&hall, history_entries(&hall).await).await;
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    run_day(&cluster, &gateway).await;
+    let last = append_history(&cluster, history_entries(&cluster).await).await;
     gateway.visits.until(last).await;
-    let answer = gateway.get("/numbers.csv").send().await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
-    let table = answer.text().await.unwrap();
+    let response = gateway.get("/numbers.csv").send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/csv; charset=utf-8");
+    let table = response.text().await.unwrap();
     let lines: Vec<_> = table.trim_start_matches('\u{feff}').lines().collect();
     assert!(lines[0].starts_with("day,hour,queue,queue_name,taken,served,missed,left,void,here,"));
     assert!(

@@ -15,7 +15,6 @@ use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 /// Largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 1024;
@@ -81,13 +80,13 @@ fn holder_operation(id: &'static str, summary: &'static str) -> Operation {
     ])
 }
 
-/// For how long others go first; until the holder is back, if it does not say.
+/// Number or time for which others go first; until the holder returns, if nothing is given.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LetPassRequest {
-    /// So many of them.
+    /// Number of tickets that go first.
     others: Option<u32>,
-    /// So many minutes.
+    /// Time in minutes.
     minutes: Option<u32>,
 }
 
@@ -95,11 +94,11 @@ struct LetPassRequest {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TellMeRequest {
-    /// With so many ahead.
+    /// Number of tickets ahead; the queue's own, if left out.
     ahead: Option<u32>,
 }
 
-/// Nothing needs to be said.
+/// Empty body of an action.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct HolderEmptyRequest {}
@@ -109,7 +108,7 @@ fn let_pass(
     LetPassRequest { others, minutes }: LetPassRequest,
 ) -> Result<Act, Problem> {
     let until = match (others, minutes) {
-        (Some(_), Some(_)) => return Err(malformed("others or minutes, not both")),
+        (Some(_), Some(_)) => return Err(refusals::malformed("others or minutes, not both")),
         (Some(others), None) => LetPassLimit::Others(others),
         (None, Some(minutes)) => LetPassLimit::Minutes(minutes),
         (None, None) => LetPassLimit::OnRequest,
@@ -117,7 +116,7 @@ fn let_pass(
     Ok(Act::LetPass { ticket: held.ticket, until })
 }
 
-/// Back from a while away, or from having been missed: the way back is one.
+/// Returns from a hold, or after having been missed: both are one action for the holder.
 fn return_to_queue(
     held: &HeldTicket,
     HolderEmptyRequest {}: HolderEmptyRequest,
@@ -139,51 +138,40 @@ fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result
     Ok(Act::Leave { ticket: held.ticket, reason: None })
 }
 
-/// Hears the holder out, has it decided, and answers how the ticket stands then.
-async fn submit_action<Wanted: DeserializeOwned>(
+/// Decides an action of the holder. Responds with the ticket after it.
+async fn submit_action<R: DeserializeOwned>(
     state: AppState,
     (site, id): (String, String),
     name: &'static str,
     headers: HeaderMap,
     body: Body,
-    act: impl FnOnce(&HeldTicket, Wanted) -> Result<Act, Problem>,
+    act: impl FnOnce(&HeldTicket, R) -> Result<Act, Problem>,
 ) -> Result<UncachedTicket, Problem> {
-    let asked = parse(&site, &id)?;
-    let held = asked.resolve(&state)?;
+    let link = parse(&site, &id)?;
+    let held = link.resolve(&state)?;
     state.link_limiter.admit_action(&site, &id, state.clock.now_ms())?;
     let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
-    let wanted = body::parse_object::<AppState, _>(&body)?;
+    let request = body::parse_object::<AppState, _>(&body)?;
     if held.ended {
         return Err(Problem::new(&refusals::TICKET_ENDED).with_detail("of a day that is over"));
     }
     let command = Command {
         id: command_id(&headers, &site, &id)?,
-        fingerprint: fingerprint(name, &body),
+        fingerprint: idempotency::fingerprint(name, &body),
         actor: Actor::Holder(held.ticket),
-        act: act(&held, wanted)?,
+        act: act(&held, request)?,
     };
-    let (wish, answered) = (command.id, state.engine.submit(&site, command).await?);
-    let (ticket, outcome) = (held.ticket.0, answered.outcome.name());
-    tracing::info!(site, ticket, command = ?wish, outcome, "holder");
-    current_ticket(&state, &asked)
-}
-
-fn malformed(what: &str) -> Problem {
-    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(what.to_owned())
+    let id = command.id;
+    let decided = state.engine.submit(&site, command).await?;
+    let outcome = decided.outcome.name();
+    tracing::info!(site, ticket = held.ticket.0, command = ?id, outcome, "holder action decided");
+    current_ticket(&state, &link)
 }
 
 /// Command id: derived from ticket and Idempotency-Key, or random without a key.
 fn command_id(headers: &HeaderMap, site: &str, id: &str) -> Result<CommandId, Problem> {
-    let Some(key) = idempotency::key(headers)? else { return Ok(CommandId(entropy::bytes())) };
-    let hash = Sha256::digest(format!("holder\0{site}\0{id}\0{key}"));
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash[..16]);
-    Ok(CommandId(id))
-}
-
-fn fingerprint(act: &str, body: &[u8]) -> u64 {
-    let hash = Sha256::new().chain_update(act).chain_update([0]).chain_update(body);
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.finalize()[..8]);
-    u64::from_be_bytes(first)
+    Ok(match idempotency::key(headers)? {
+        Some(key) => idempotency::derived_command_id(format!("holder\0{site}\0{id}\0{key}")),
+        None => CommandId(entropy::bytes()),
+    })
 }

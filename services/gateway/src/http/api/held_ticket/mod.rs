@@ -1,4 +1,4 @@
-//! A ticket for whoever has its link: its state, live, and the actions of its holder.
+//! Ticket of a link: its state, once and as a stream, and the actions of its holder.
 
 mod actions;
 mod view;
@@ -26,14 +26,14 @@ use view::{HeldTicketView, held_ticket_view};
 /// Shortest time between two events of a stream.
 const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(200);
 
-/// This often the stream says that it lives, and looks whether the wait is another one by now.
+/// Interval of keepalive events, at which the quoted wait is computed again.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Header of responses to a link, which must not be cached.
+/// Header of responses that must not be cached.
 const NO_STORE_HEADER: [(HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
-/// A ticket to its holder, which nobody on the way keeps.
+/// Response with a ticket, which must not be cached.
 struct UncachedTicket(HeldTicketView);
 
 impl IntoResponse for UncachedTicket {
@@ -71,9 +71,9 @@ async fn show(
     current_ticket(&state, &parse(&site, &id)?)
 }
 
-/// The ticket as it stands, and when that was.
-fn current_ticket(state: &AppState, asked: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
-    let held = asked.resolve(state)?;
+/// Current state of the ticket.
+fn current_ticket(state: &AppState, link: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
+    let held = link.resolve(state)?;
     Ok(UncachedTicket(held_ticket_view(state, &held).with_now(state.clock.now_ms())))
 }
 
@@ -81,35 +81,35 @@ async fn stream_events(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let asked = parse(&site, &id)?;
-    asked.resolve(&state)?;
-    let views = state.engine.watch(&site).ok_or(&crate::http::refusals::UNKNOWN_LINK)?;
-    let place = state.link_limiter.acquire_stream(&site, &id)?;
+    let link = parse(&site, &id)?;
+    link.resolve(&state)?;
+    let snapshots = state.engine.watch(&site).ok_or(&refusals::UNKNOWN_LINK)?;
+    let permit = state.link_limiter.acquire_stream(&site, &id)?;
     let stop = state.stop.clone();
-    let story = TicketStream {
-        views,
+    let ticket_stream = TicketStream {
+        snapshots,
         delivery_changes: state.delivery_status.watch(&site),
         state,
-        link: asked,
+        link,
         last_sent: None,
     };
-    let events = stream::unfold((story, place), async |(mut story, place)| {
-        let event = story.next().await?;
-        Some((event, (story, place)))
+    let events = stream::unfold((ticket_stream, permit), async |(mut ticket_stream, permit)| {
+        let event = ticket_stream.next().await?;
+        Some((event, (ticket_stream, permit)))
     });
     Ok((NO_STORE_HEADER, sse::event_stream(Box::pin(events), &stop)).into_response())
 }
 
 /// State of one stream of a ticket.
 struct TicketStream {
-    views: watch::Receiver<SiteSnapshot>,
+    snapshots: watch::Receiver<SiteSnapshot>,
     delivery_changes: watch::Receiver<()>,
     state: AppState,
     link: SiteTicketLink,
     last_sent: Option<HeldTicketView>,
 }
 
-/// Nothing has changed, and the server is there.
+/// Keepalive of a stream whose ticket has not changed.
 #[derive(Serialize, JsonSchema)]
 struct KeepaliveEvent {
     /// Time of the state, in Unix milliseconds.
@@ -117,43 +117,46 @@ struct KeepaliveEvent {
 }
 
 impl TicketStream {
-    /// The next thing to tell: the ticket, when it stands otherwise than was told; or that nothing
-    /// has changed. Ends when there is no such ticket any more.
+    /// Waits for the next event: the ticket when it has changed, or a keepalive. Returns `None`
+    /// when there is no such ticket any more.
     async fn next(&mut self) -> Option<Event> {
-        let beat = Instant::now() + KEEPALIVE_INTERVAL;
+        let keepalive_at = Instant::now() + KEEPALIVE_INTERVAL;
         let first = self.last_sent.is_none();
         loop {
-            let waited =
-                if first { WakeReason::Changed } else { self.wait_for_change(beat).await? };
+            let reason = if first {
+                WakeReason::Changed
+            } else {
+                self.wait_for_change(keepalive_at).await?
+            };
             let held = self.link.resolve(&self.state).ok()?;
-            let fresh = held_ticket_view(&self.state, &held);
+            let view = held_ticket_view(&self.state, &held);
             let now = self.state.clock.now_ms();
-            let same = self.last_sent.as_ref() == Some(&fresh);
-            match waited {
-                WakeReason::Changed if same => {}
-                WakeReason::Idle if same => {
+            let is_same = self.last_sent.as_ref() == Some(&view);
+            match reason {
+                WakeReason::Changed if is_same => {}
+                WakeReason::Idle if is_same => {
                     return Event::default().event("alive").json_data(KeepaliveEvent { now }).ok();
                 }
                 _ => {
-                    self.last_sent = Some(fresh.clone());
-                    let position = self.views.borrow().position.0.to_string();
+                    self.last_sent = Some(view.clone());
+                    let position = self.snapshots.borrow().position.0.to_string();
                     let event = Event::default().event("ticket").id(position);
-                    return event.json_data(fresh.with_now(now)).ok();
+                    return event.json_data(view.with_now(now)).ok();
                 }
             }
         }
     }
 
-    async fn wait_for_change(&mut self, beat: Instant) -> Option<WakeReason> {
+    async fn wait_for_change(&mut self, keepalive_at: Instant) -> Option<WakeReason> {
         let changed = tokio::select! {
-            changed = self.views.changed() => changed,
+            changed = self.snapshots.changed() => changed,
             changed = self.delivery_changes.changed() => changed,
-            () = sleep_until(beat) => return Some(WakeReason::Idle),
+            () = sleep_until(keepalive_at) => return Some(WakeReason::Idle),
         };
         changed.ok()?;
         // Changes that come together reach a phone as one.
         sleep(MIN_PUSH_INTERVAL).await;
-        self.views.mark_unchanged();
+        self.snapshots.mark_unchanged();
         self.delivery_changes.mark_unchanged();
         Some(WakeReason::Changed)
     }

@@ -1,5 +1,6 @@
-//! View of a ticket for its holder. Of others it says no more than the board does.
+//! View of a ticket for its holder. About other tickets it contains no more than the board.
 
+use crate::http::board::queue_state_name;
 use crate::http::state::AppState;
 use crate::http::ticket_link::HeldTicket;
 use crate::projections::delivery_status::DeliveryStatus;
@@ -11,10 +12,10 @@ use paihao_domain::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// So many of the latest moves and messages are shown.
+/// Largest number of position changes and of messages that are shown, the latest ones.
 const MAX_HISTORY_ITEMS: usize = 12;
 
-/// A ticket as its holder sees it.
+/// Ticket, for its holder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct HeldTicketView {
     site: String,
@@ -24,15 +25,15 @@ pub(super) struct HeldTicketView {
     queue_name: String,
     /// `waiting`, `called`, `serving`, `held`, `missed`, `done` or `closed`.
     state: &'static str,
-    /// Since when it is in this state, in Unix milliseconds.
+    /// Time at which it entered this state, in Unix milliseconds.
     since: i64,
     taken_at: i64,
-    /// The day it was of is over.
+    /// True if its business day is over.
     over: bool,
-    /// People ahead; of one that lets others pass, at its own place.
+    /// People ahead; of a ticket that lets others pass, at its own place.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<u32>,
-    /// Minutes that the wait takes, from and to; left out when nobody can say.
+    /// Quoted wait in minutes, from and to; absent without an estimate.
     #[serde(skip_serializing_if = "Option::is_none")]
     minutes: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,21 +43,21 @@ pub(super) struct HeldTicketView {
     /// Counter that called or serves the ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     counter_name: Option<String>,
-    /// Until when they are expected, or held, or may return.
+    /// Deadline: for the holder to come, for the end of the hold, or for the return.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
-    /// Of one that lets others pass: how many of them are still to be called.
+    /// Number of tickets still to be called first, of a ticket that lets others pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     others: Option<u32>,
-    /// Of a missed one: so many places back is the way back, if the rule is one of places.
+    /// Number of places back at which a missed ticket returns, if the policy is `after_k`.
     #[serde(skip_serializing_if = "Option::is_none")]
     places: Option<u32>,
-    /// Of one that has ended without being served: why.
+    /// Reason for which it ended without being served.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'static str>,
     /// Number of tickets ahead at which the holder is notified.
     tell_at: u32,
-    /// True if the holder chose that.
+    /// True if the holder chose this number.
     tell_at_chosen: bool,
     /// Longest time for which the holder may let others pass, in minutes.
     let_pass_minutes: u32,
@@ -64,14 +65,14 @@ pub(super) struct HeldTicketView {
     may: Vec<&'static str>,
     /// Changes of the position with their reasons, oldest first.
     moves: Vec<PositionChangeView>,
-    /// The messages, oldest first.
+    /// Messages with their delivery status, oldest first.
     notices: Vec<HolderNoticeView>,
     /// Time of this state, in Unix milliseconds.
     now: i64,
 }
 
 impl HeldTicketView {
-    /// The same, seen at an instant.
+    /// Returns the view with the time of its state.
     pub(super) fn with_now(self, now: i64) -> HeldTicketView {
         HeldTicketView { now, ..self }
     }
@@ -86,7 +87,7 @@ struct PositionChangeView {
     more: i32,
 }
 
-/// A message and how far it has come.
+/// Message, with its delivery status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct HolderNoticeView {
     notice: String,
@@ -97,22 +98,24 @@ struct HolderNoticeView {
     why: Option<String>,
 }
 
-/// The ticket, without the moment at which it was looked at.
+/// View of a ticket, without the time of its state.
 pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicketView {
-    let (ticket, site, book) = (held.ticket(), &held.site, &*held.settings);
-    let usual = QueueRules::new("", "");
-    let rules = book.rules.queues.get(&ticket.queue);
-    let name = rules.map_or(ticket.queue.as_str(), |rules| &rules.name);
-    let rules = rules.unwrap_or(&usual);
+    let ticket = held.ticket();
+    let site = &held.site;
+    let settings = &*held.settings;
+    let default_rules = QueueRules::new("", "");
+    let known_rules = settings.rules.queues.get(&ticket.queue);
+    let name = known_rules.map_or(ticket.queue.as_str(), |rules| &rules.name);
+    let rules = known_rules.unwrap_or(&default_rules);
     let line = site.line(&ticket.queue);
-    let waits =
+    let is_in_line =
         matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. }) && !held.ended;
-    let told = waits.then(|| site.current_quote(&book.rules, ticket, &held.now));
-    let queue_state = site.queue_state(&book.rules, &ticket.queue);
-    // Where nobody is called, no minutes can be promised.
-    let called = matches!(queue_state, QueueState::Open | QueueState::Paused);
-    let minutes = told.and_then(|told| told.estimate).filter(|_| called);
-    let at = StageDetails::from_ticket(ticket, book);
+    let quoted = is_in_line.then(|| site.current_quote(&settings.rules, ticket, &held.now));
+    let queue_state = site.queue_state(&settings.rules, &ticket.queue);
+    // While nobody is called, no time can be promised.
+    let is_called = matches!(queue_state, QueueState::Open | QueueState::Paused);
+    let minutes = quoted.and_then(|quoted| quoted.estimate).filter(|_| is_called);
+    let details = StateDetails::from_ticket(ticket, settings);
     let others = match &ticket.state {
         TicketState::Held { hold, .. } => {
             hold.after_calls.map(|calls| calls.saturating_sub(line.calls()))
@@ -127,27 +130,27 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
         site.position_changes_of(ticket).into_iter().filter_map(position_change_view).collect();
     moves.drain(..moves.len().saturating_sub(MAX_HISTORY_ITEMS));
     let day = site.day().map_or(0, |day| day.0);
-    let mut notices = state.delivery_status.for_ticket(&book.facts.id, day, ticket.id);
+    let mut notices = state.delivery_status.for_ticket(&settings.facts.id, day, ticket.id);
     notices.drain(..notices.len().saturating_sub(MAX_HISTORY_ITEMS));
     HeldTicketView {
-        site: book.facts.id.to_string(),
-        site_name: book.facts.name.to_string(),
+        site: settings.facts.id.to_string(),
+        site_name: settings.facts.name.to_string(),
         number: ticket.number.to_string(),
         queue: ticket.queue.as_str().to_owned(),
         queue_name: name.to_owned(),
         state: ticket.status().name(),
-        since: at.since.0,
+        since: details.since.0,
         taken_at: ticket.taken_at.0,
         over: held.ended,
-        ahead: told.map(|told| told.ahead),
+        ahead: quoted.map(|quoted| quoted.ahead),
         minutes: minutes.map(|range| [range.low, range.high]),
         last_called: line.last_called().map(ToString::to_string),
         queue_state: queue_state_name(queue_state),
-        counter_name: at.counter.map(str::to_owned),
-        until: at.until.map(|until| until.0),
+        counter_name: details.counter.map(str::to_owned),
+        until: details.until.map(|until| until.0),
         others,
         places,
-        ended: at.ended,
+        ended: details.ended,
         tell_at: ticket.marks.tell_at.unwrap_or(rules.near),
         tell_at_chosen: ticket.marks.tell_at.is_some(),
         let_pass_minutes: rules.let_pass_minutes,
@@ -158,34 +161,34 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
     }
 }
 
-/// Details of a delivery stage.
-struct StageDetails<'a> {
+/// Details of a ticket's state.
+struct StateDetails<'a> {
     since: Timestamp,
     counter: Option<&'a str>,
     until: Option<Timestamp>,
     ended: Option<&'static str>,
 }
 
-impl<'a> StageDetails<'a> {
-    fn from_ticket(ticket: &'a Ticket, book: &'a SiteSettings) -> StageDetails<'a> {
+impl<'a> StateDetails<'a> {
+    fn from_ticket(ticket: &'a Ticket, settings: &'a SiteSettings) -> StateDetails<'a> {
         let name = |counter: &'a CounterId| {
-            let rules = book.rules.counters.get(counter);
+            let rules = settings.rules.counters.get(counter);
             Some(rules.map_or(counter.as_str(), |rules| &rules.name))
         };
-        let since = |since| StageDetails { since, counter: None, until: None, ended: None };
+        let since = |since| StateDetails { since, counter: None, until: None, ended: None };
         match &ticket.state {
             TicketState::Waiting => since(ticket.taken_at),
             TicketState::Called { counter, at, deadline, .. } => {
-                StageDetails { counter: name(counter), until: Some(*deadline), ..since(*at) }
+                StateDetails { counter: name(counter), until: Some(*deadline), ..since(*at) }
             }
             TicketState::Serving { counter, at, .. } => {
-                StageDetails { counter: name(counter), ..since(*at) }
+                StateDetails { counter: name(counter), ..since(*at) }
             }
-            TicketState::Held { at, hold } => StageDetails { until: hold.until, ..since(*at) },
-            TicketState::Missed { at, until } => StageDetails { until: *until, ..since(*at) },
+            TicketState::Held { at, hold } => StateDetails { until: hold.until, ..since(*at) },
+            TicketState::Missed { at, until } => StateDetails { until: *until, ..since(*at) },
             TicketState::Done { at } => since(*at),
             TicketState::Closed { at, reason } => {
-                StageDetails { ended: Some(close_reason_name(*reason)), ..since(*at) }
+                StateDetails { ended: Some(close_reason_name(*reason)), ..since(*at) }
             }
         }
     }
@@ -193,13 +196,13 @@ impl<'a> StageDetails<'a> {
 
 /// Actions that the rules permit the holder in this state.
 fn permitted_actions(ticket: &Ticket, rules: &QueueRules, now: Timestamp) -> Vec<&'static str> {
-    let let_pass = ticket.counts.let_pass < rules.let_pass && rules.let_pass_minutes > 0;
+    let may_let_pass = ticket.counts.let_pass < rules.let_pass && rules.let_pass_minutes > 0;
     match &ticket.state {
         TicketState::Waiting => {
-            // Nobody without WeChat can be told.
-            let told = ticket.person.is_some().then_some("tell-me");
-            let passes = let_pass.then_some("let-pass");
-            passes.into_iter().chain(told).chain(["leave"]).collect()
+            // A holder without WeChat cannot be notified.
+            let tell_me = ticket.person.is_some().then_some("tell-me");
+            let let_pass = may_let_pass.then_some("let-pass");
+            let_pass.into_iter().chain(tell_me).chain(["leave"]).collect()
         }
         TicketState::Called { .. } => vec!["leave"],
         TicketState::Held { hold, .. } if hold.kind == HoldKind::LetPass => vec!["return", "leave"],
@@ -209,10 +212,12 @@ fn permitted_actions(ticket: &Ticket, rules: &QueueRules, now: Timestamp) -> Vec
     }
 }
 
-/// Of others' moves those are shown that make the wait longer, or seem unfair, or are a kindness.
-fn position_change_view(moved: TicketPositionChange) -> Option<PositionChangeView> {
-    let shown = moved.own || moved.ahead_delta >= 0 || moved.cause == PositionChangeCause::Hold;
-    let cause = match moved.cause {
+/// View of a position change. Changes that others caused are shown if they make the wait longer or
+/// come of a hold.
+fn position_change_view(change: TicketPositionChange) -> Option<PositionChangeView> {
+    let is_shown =
+        change.own || change.ahead_delta >= 0 || change.cause == PositionChangeCause::Hold;
+    let cause = match change.cause {
         PositionChangeCause::Priority => "priority",
         PositionChangeCause::Return => "return",
         PositionChangeCause::Transfer => "transfer",
@@ -221,20 +226,16 @@ fn position_change_view(moved: TicketPositionChange) -> Option<PositionChangeVie
         PositionChangeCause::OutOfOrder => "out_of_order",
         PositionChangeCause::TakenBack => "taken_back",
     };
-    let TicketPositionChange { own, ahead_delta: more, at, .. } = moved;
-    shown.then_some(PositionChangeView { at: at.0, cause, own, more })
+    let TicketPositionChange { own, ahead_delta: more, at, .. } = change;
+    is_shown.then_some(PositionChangeView { at: at.0, cause, own, more })
 }
 
-fn notice_view(fate: DeliveryStatus) -> HolderNoticeView {
-    HolderNoticeView { notice: fate.notice, at: fate.at, fate: fate.stage.name(), why: fate.reason }
-}
-
-fn queue_state_name(state: QueueState) -> &'static str {
-    match state {
-        QueueState::Open => "open",
-        QueueState::Paused => "paused",
-        QueueState::Halted => "halted",
-        QueueState::Closed => "closed",
+fn notice_view(status: DeliveryStatus) -> HolderNoticeView {
+    HolderNoticeView {
+        notice: status.notice,
+        at: status.at,
+        fate: status.stage.name(),
+        why: status.reason,
     }
 }
 

@@ -49,8 +49,8 @@ async fn read(
 ) -> Result<WithEtag<AccountSetup>, Problem> {
     require_known_account(&state, &account)?;
     let documents = state.settings_editor.latest_documents(DocumentKind::Account, &account).await?;
-    let known = documents.accounts.get(&account).and_then(|document| document.setup.clone());
-    let setup = known.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let setup = documents.accounts.get(&account).and_then(|document| document.setup.clone());
+    let setup = setup.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     Ok(WithEtag(documents.revision(DocumentKind::Account, &account).0, setup))
 }
 

@@ -1,6 +1,6 @@
 //! Export and import of all settings, one file in the form of the configuration; and their changes.
 
-use super::request::{UnreadRequest, malformed, read_operation};
+use super::request::{UnreadRequest, read_operation};
 use crate::http::access::{Authorized, ManagerScope, Owner};
 use crate::http::openapi::WithEtag;
 use crate::http::openapi::{Routes, endpoint};
@@ -63,15 +63,15 @@ async fn export(
     ApiQuery(query): ApiQuery<ExportSettingsQuery>,
 ) -> Result<Response, Problem> {
     let documents = state.live_settings.now();
-    let book = SettingsFile::from_documents(&documents);
+    let file = SettingsFile::from_documents(&documents);
     let tag = [(header::ETAG, format!("\"{}\"", documents.position.0))];
     match query.format.as_deref() {
-        None | Some("json") => Ok((tag, Json(book)).into_response()),
+        None | Some("json") => Ok((tag, Json(file)).into_response()),
         Some("toml") => {
             let kind = [(header::CONTENT_TYPE, "application/toml; charset=utf-8")];
-            Ok((tag, kind, book.to_toml()).into_response())
+            Ok((tag, kind, file.to_toml()).into_response())
         }
-        Some(_) => Err(malformed("format: use json or toml".to_owned())),
+        Some(_) => Err(refusals::malformed("format: use json or toml")),
     }
 }
 
@@ -93,20 +93,20 @@ async fn import(
     let is_toml = kind.is_some_and(|kind| kind.contains("toml"));
     let request = unread.read(&principal).await?;
     let text = std::str::from_utf8(&request.body)
-        .map_err(|_| malformed("the file is not UTF-8".to_owned()))?;
-    let book = export::parse(text, is_toml).map_err(|error| refusals::invalid_settings(&error))?;
+        .map_err(|_| refusals::malformed("the file is not UTF-8"))?;
+    let file = export::parse(text, is_toml).map_err(|error| refusals::invalid_settings(&error))?;
     let documents = state.live_settings.now();
-    if request.update.expected_revision.is_some_and(|seen| seen != documents.position.0) {
+    if request.update.expected_revision.is_some_and(|revision| revision != documents.position.0) {
         return Err(Problem::new(&refusals::REVISION_CHANGED));
     }
     let dry_run = request.update.dry_run;
-    // Everything is tried before anything is written.
+    // Every document is validated before any is written.
     let mut written = Vec::new();
-    for only_tried in [true, false] {
-        if !only_tried && dry_run {
+    for validate_only in [true, false] {
+        if !validate_only && dry_run {
             break;
         }
-        written = write_all(&state, &book, &request.update, only_tried).await?;
+        written = write_all(&state, &file, &request.update, validate_only).await?;
     }
     written.retain(|document: &SettingsUpdateResult| !document.changed.is_empty());
     Ok(WithEtag(state.live_settings.now().position.0, ImportSettingsResult { dry_run, written }))
@@ -114,30 +114,35 @@ async fn import(
 
 async fn write_all(
     state: &AppState,
-    book: &SettingsFile,
-    asked: &UpdateRequest,
+    file: &SettingsFile,
+    request: &UpdateRequest,
     dry_run: bool,
 ) -> Result<Vec<SettingsUpdateResult>, Problem> {
-    let accounts = book.accounts.iter();
-    let accounts = accounts.map(|(id, setup)| {
+    let accounts = file.accounts.iter().map(|(id, setup)| {
         (DocumentKind::Account, id, DocumentUpdate::Account(Box::new(setup.clone())))
     });
-    let sites = book.sites.iter();
-    let sites = sites
+    let sites = file
+        .sites
+        .iter()
         .map(|(id, setup)| (DocumentKind::Site, id, DocumentUpdate::Site(Some(setup.clone()))));
     let mut written = Vec::new();
-    for (of, id, new) in accounts.chain(sites) {
-        let documents = state.settings_editor.latest_documents(of, id).await?;
-        let seen = Some(documents.revision(of, id).0);
+    for (kind, id, update) in accounts.chain(sites) {
+        let documents = state.settings_editor.latest_documents(kind, id).await?;
+        let revision = documents.revision(kind, id).0;
         // Each document is a change of its own, and a repeat finds its own.
-        let part = |wish: &IdempotencyRecord| IdempotencyRecord {
-            id: format!("{}/{of:?}/{id}", wish.id),
-            ..wish.clone()
+        let part = |record: &IdempotencyRecord| IdempotencyRecord {
+            id: format!("{}/{kind:?}/{id}", record.id),
+            ..record.clone()
         };
-        let wish = asked.idempotency.as_ref().filter(|_| !dry_run).map(part);
-        let asked =
-            UpdateRequest { expected_revision: seen, dry_run, idempotency: wish, ..asked.clone() };
-        written.push(state.settings_editor.update_document(&documents, id, new, &asked).await?);
+        let document_request = UpdateRequest {
+            expected_revision: Some(revision),
+            dry_run,
+            idempotency: request.idempotency.as_ref().filter(|_| !dry_run).map(part),
+            ..request.clone()
+        };
+        let result =
+            state.settings_editor.update_document(&documents, id, update, &document_request);
+        written.push(result.await?);
     }
     Ok(written)
 }
@@ -174,12 +179,12 @@ async fn changes(
     }
     let limit = pagination::limit::<AppState>(query.limit)?;
     let documents = state.live_settings.now();
-    let fitting = documents.changes.iter().rev().filter(|change| {
+    let matching = documents.changes.iter().rev().filter(|change| {
         let of_site = |site: &String| change.of == DocumentKind::Site && change.id == *site;
         query.site.as_ref().is_none_or(of_site)
             && query.before.is_none_or(|before| change.revision < before)
     });
-    let (changes, next) = pagination::page(fitting, limit, |change| change.revision);
-    let changes = changes.into_iter().map(|change| (**change).clone()).collect();
+    let (page, next) = pagination::page(matching, limit, |change| change.revision);
+    let changes = page.into_iter().map(|change| (**change).clone()).collect();
     Ok(Json(SettingsChangePage { changes, next }))
 }

@@ -41,16 +41,16 @@ pub(super) fn routes() -> Routes {
 struct PreviewNoticeRequest {
     /// The kind of notice: `joined`, `near`, `called`.
     kind: String,
-    /// The site as it might become; as it is, if left out.
+    /// Site settings to preview; the current ones, if left out.
     setup: Option<SiteSetup>,
     /// Account settings to preview; the current ones, if left out.
     account: Option<AccountSetup>,
 }
 
-/// A notice as it will be seen.
+/// Preview of a notice.
 #[derive(Serialize, JsonSchema)]
 struct NoticePreview {
-    /// The ways, in the order in which they are tried.
+    /// Channels, in the order in which they are tried.
     channels: Vec<&'static str>,
     /// The template message.
     template: Option<PreviewCard>,
@@ -60,16 +60,16 @@ struct NoticePreview {
     text: Option<String>,
 }
 
-/// A card.
+/// Card of a template message or subscription notice.
 #[derive(Serialize, JsonSchema)]
 struct PreviewCard {
     /// Heading, if WeChat returned it.
     title: Option<String>,
-    /// Its lines.
+    /// Lines of the card.
     lines: Vec<PreviewCardLine>,
 }
 
-/// A line of a card.
+/// Line of a card.
 #[derive(Serialize, JsonSchema)]
 struct PreviewCardLine {
     /// Label of the field, or its key.
@@ -86,11 +86,11 @@ async fn preview(
     let request: PreviewNoticeRequest =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let documents = state.live_settings.now();
-    let now = documents.site(&site).cloned();
-    let setup = request.setup.or(now).ok_or(&refusals::UNKNOWN_SITE)?;
-    let known = documents.accounts.get(&setup.account);
-    let account = request.account.or_else(|| known.and_then(|known| known.setup.clone()));
-    let account = account.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let current_setup = documents.site(&site).cloned();
+    let setup = request.setup.or(current_setup).ok_or(&refusals::UNKNOWN_SITE)?;
+    let document = documents.accounts.get(&setup.account);
+    let current_account = || document.and_then(|document| document.setup.clone());
+    let account = request.account.or_else(current_account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let mut problems = ConfigProblems::new();
     check::account(&format!("accounts.{}", setup.account), &account, &mut problems);
     check::wording(&format!("sites.{site}.wording"), &setup.wording, &mut problems);
@@ -100,34 +100,41 @@ async fn preview(
         let channels = vec![Channel::PassiveReply.name()];
         return Ok(Json(NoticePreview { channels, template: None, subscription: None, text }));
     }
-    let notice = sample::notice(&request.kind, &sample_scene(&site, &setup, state.clock.now_ms()));
+    let context = sample_context(&site, &setup, state.clock.now_ms());
+    let notice = sample::notice(&request.kind, &context);
     let notice = notice.ok_or(&refusals::UNKNOWN_WORDING)?;
-    let says = policy::account_policies(&account).remove(render::kind(&notice)).unwrap_or_default();
-    let says = match setup.wording.get(&request.kind) {
-        Some(own) => says.with_wording(own),
-        None => says,
+    let kind = render::kind(&notice);
+    let account_policy = policy::account_policies(&account).remove(kind).unwrap_or_default();
+    let policy = match setup.wording.get(&request.kind) {
+        Some(wording) => account_policy.with_wording(wording),
+        None => account_policy,
     };
-    let own = state.templates.for_account(&setup.account).await;
-    Ok(Json(render_preview(&notice, &says, &own)))
+    let templates = state.templates.for_account(&setup.account).await;
+    Ok(Json(render_preview(&notice, &policy, &templates)))
 }
 
-fn render_preview(notice: &Notice, says: &NoticePolicy, own: &[Template]) -> NoticePreview {
-    let uses = |channel| says.usable_channels().any(|usable| usable == channel);
-    let template = render::template(notice, says).ok().filter(|_| uses(Channel::Template));
-    let subscription =
-        render::subscription(notice, says).ok().filter(|_| uses(Channel::Subscription));
-    let template = template.zip(says.template.as_ref());
-    let subscription = subscription.zip(says.subscription.as_ref());
+fn render_preview(notice: &Notice, policy: &NoticePolicy, templates: &[Template]) -> NoticePreview {
+    let uses = |channel| policy.usable_channels().any(|usable| usable == channel);
+    let card = |channel, fields: Option<Vec<(String, String)>>, binding: Option<&Binding>| {
+        let (fields, binding) = fields.filter(|_| uses(channel)).zip(binding)?;
+        Some(render_card(&fields, binding, templates))
+    };
+    let template = render::template(notice, policy).ok().map(|message| message.fields);
+    let subscription = render::subscription(notice, policy).ok().map(|message| message.fields);
     NoticePreview {
-        channels: says.usable_channels().map(Channel::name).collect(),
-        template: template.map(|(message, bound)| render_card(&message.fields, bound, own)),
-        subscription: subscription.map(|(message, bound)| render_card(&message.fields, bound, own)),
-        text: render::text(notice, says).ok().filter(|_| uses(Channel::CustomerService)),
+        channels: policy.usable_channels().map(Channel::name).collect(),
+        template: card(Channel::Template, template, policy.template.as_ref()),
+        subscription: card(Channel::Subscription, subscription, policy.subscription.as_ref()),
+        text: render::text(notice, policy).ok().filter(|_| uses(Channel::CustomerService)),
     }
 }
 
-fn render_card(fields: &[(String, String)], bound: &Binding, own: &[Template]) -> PreviewCard {
-    let template = own.iter().find(|template| template.id == bound.template_id);
+fn render_card(
+    fields: &[(String, String)],
+    binding: &Binding,
+    templates: &[Template],
+) -> PreviewCard {
+    let template = templates.iter().find(|template| template.id == binding.template_id);
     let mut lines: Vec<_> = fields
         .iter()
         .map(|(key, text)| {
@@ -136,10 +143,10 @@ fn render_card(fields: &[(String, String)], bound: &Binding, own: &[Template]) -
             (key, PreviewCardLine { label, text: text.clone() })
         })
         .collect();
-    let place = |key: &str| {
-        template.and_then(|template| template.keys().iter().position(|known| *known == key))
+    let index = |key: &str| {
+        template.and_then(|template| template.keys().iter().position(|field| *field == key))
     };
-    lines.sort_by_key(|(key, _)| place(key).unwrap_or(usize::MAX));
+    lines.sort_by_key(|(key, _)| index(key).unwrap_or(usize::MAX));
     let lines = lines.into_iter().map(|(_, line)| line).collect();
     PreviewCard { title: template.map(|template| template.title.clone()), lines }
 }
@@ -153,7 +160,7 @@ fn field_label(template: &Template, key: &str) -> Option<String> {
     (!label.is_empty()).then(|| label.to_owned())
 }
 
-fn sample_scene(site: &str, setup: &SiteSetup, at: i64) -> SampleContext {
+fn sample_context(site: &str, setup: &SiteSetup, at: i64) -> SampleContext {
     let queue = setup.queues.values().next();
     let counter = setup.counters.values().next();
     SampleContext {

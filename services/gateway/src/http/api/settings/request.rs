@@ -19,29 +19,29 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-/// Bytes that a set-up may have.
+/// Largest set-up, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 512 * 1024;
 
 /// Dry run of a change.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DryRunQuery {
-    /// Says what would change, and changes nothing.
+    /// True to return what would change without changing it.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// An operation that reads settings.
+/// Operation that reads settings.
 pub(super) fn read_operation(id: &'static str, summary: &'static str) -> Operation {
     endpoint(id, summary).refuses(&[&refusals::NEWER_LEDGER])
 }
 
-/// An operation that replaces a document with a valid one.
+/// Operation that replaces a document with a valid one.
 pub(super) fn put_operation(id: &'static str, summary: &'static str) -> Operation {
     read_operation(id, summary).refuses(&[&refusals::UNSOUND_SETUP, &refusals::REVISION_NEEDED])
 }
 
-/// An operation that removes a document that is not in use.
+/// Operation that removes a document that is not in use.
 pub(super) fn delete_operation(id: &'static str, summary: &'static str) -> Operation {
     read_operation(id, summary).refuses(&[&refusals::REVISION_NEEDED])
 }
@@ -84,7 +84,7 @@ impl UnreadRequest {
     pub(super) async fn read(self, author: &Principal) -> Result<SettingsRequest, Problem> {
         let UnreadRequest { parts: Parts { method, uri, headers, .. }, body } = self;
         let Query(DryRunQuery { dry_run }) =
-            Query::try_from_uri(&uri).map_err(|error| malformed(error.body_text()))?;
+            Query::try_from_uri(&uri).map_err(|error| refusals::malformed(error.body_text()))?;
         let body: Vec<u8> = body::read::<AppState>(body, MAX_BODY_BYTES).await?.into();
         let hash = |parts: &[&[u8]]| {
             let mut hash = Sha256::new();
@@ -112,7 +112,7 @@ impl UnreadRequest {
 impl SettingsRequest {
     /// Refused if there is a body.
     pub(super) fn require_empty_body(&self) -> Result<(), Problem> {
-        if self.body.is_empty() { Ok(()) } else { Err(malformed("this takes no body".to_owned())) }
+        if self.body.is_empty() { Ok(()) } else { Err(refusals::malformed("this takes no body")) }
     }
 
     pub(super) fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
@@ -127,19 +127,15 @@ impl SettingsRequest {
         id: &str,
         new: DocumentUpdate,
     ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-        let written =
+        let result =
             state.settings_editor.update_document(documents, id, new, &self.update).await?;
-        Ok(WithEtag(written.revision, written))
+        Ok(WithEtag(result.revision, result))
     }
 }
 
-/// The revision in the `If-Match`, if there is one.
+/// Revision in the `If-Match`, if there is one.
 fn if_match_revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let number = tag.to_str().ok().and_then(|tag| tag.trim().trim_matches('"').parse().ok());
-    number.map(Some).ok_or_else(|| malformed("If-Match: use the ETag, such as \"17\"".to_owned()))
-}
-
-pub(super) fn malformed(detail: String) -> Problem {
-    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail)
+    number.map(Some).ok_or_else(|| refusals::malformed("If-Match: use the ETag, such as \"17\""))
 }

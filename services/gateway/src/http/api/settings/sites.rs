@@ -1,5 +1,5 @@
-//! A site's set-up: as one document, and its queues, counters, words and hours by themselves. Each
-//! change of a part is a change of the whole document: one revision, and one check.
+//! Settings of a site: as one document, and its queues, counters, wording and hours by themselves.
+//! Each change of a part replaces the document: one revision, and one validation.
 
 use super::request::{
     SettingsRequest, UnreadRequest, delete_operation, put_operation, read_operation,
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Routes {
         .put(
             SITE_PATH,
             put,
-            // A site that is not there is made, by whoever has every site.
+            // Only a principal with every site creates one.
             put_operation("put_site", "Replaces or creates the settings of a site")
                 .json_body::<SiteSetup>()
                 .refuses(&[&refusals::NOT_YOUR_SITE, &refusals::NOT_EVERY_SITE, &refusals::IN_USE]),
@@ -85,7 +85,7 @@ pub(super) fn routes() -> Routes {
         read_operation("list_queue_setups", "Lists the settings of the site's queues"),
         read_operation("read_queue", "Reads the settings of a queue"),
         put_operation("put_queue", "Replaces or creates the settings of a queue"),
-        // A counter may still name it, and somebody may be in it.
+        // A counter may still serve it, and people may wait in it.
         delete_operation("delete_queue", "Removes a queue")
             .refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]),
     ];
@@ -107,7 +107,7 @@ pub(super) fn routes() -> Routes {
         .merge(wording.routes(wording_operations))
 }
 
-/// A site in the list.
+/// Site in the list of settings.
 #[derive(Serialize, JsonSchema)]
 struct SiteSetupSummary {
     site: String,
@@ -122,15 +122,19 @@ async fn list(
 ) -> Result<Json<Vec<SiteSetupSummary>>, Problem> {
     let documents = state.live_settings.now();
     let sites = documents.sites.iter().filter(|(site, _)| principal.scope().contains(site));
-    let listed = sites.filter_map(|(site, document)| {
+    let summaries = sites.filter_map(|(site, document)| {
         let setup = document.setup.as_ref()?;
-        let (name, account) = (setup.name.clone(), setup.account.clone());
-        Some(SiteSetupSummary { site: site.clone(), name, account, revision: document.revision.0 })
+        Some(SiteSetupSummary {
+            site: site.clone(),
+            name: setup.name.clone(),
+            account: setup.account.clone(),
+            revision: document.revision.0,
+        })
     });
-    Ok(Json(listed.collect()))
+    Ok(Json(summaries.collect()))
 }
 
-/// Newest settings of a site, with the documents that they are of.
+/// Newest settings of a site, with the documents that contain them.
 async fn latest_setup(
     state: &AppState,
     site: &str,
@@ -158,7 +162,7 @@ async fn put(
         principal.authorize_site(&state, &site)?;
         principal
     } else {
-        // A site that is not there yet is none that a key could open by its name.
+        // The scope of a key cannot name a site that does not exist yet.
         Owner::require(principal)?.principal
     };
     let request = unread.read(&principal).await?;
@@ -174,8 +178,9 @@ async fn retire(
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
     if !principal.scope().contains(&site) {
-        let known = state.engine.settings(&site).map(|_| &refusals::NOT_YOUR_SITE);
-        return Err(Problem::new(known.unwrap_or(&refusals::UNKNOWN_SITE)));
+        let is_known = state.engine.settings(&site).is_some();
+        let kind = if is_known { &refusals::NOT_YOUR_SITE } else { &refusals::UNKNOWN_SITE };
+        return Err(Problem::new(kind));
     }
     let request = unread.read(&principal).await?;
     request.require_empty_body()?;
@@ -199,7 +204,7 @@ struct HoursSetup {
     /// Dates on which every queue has these hours: `2027-02-06..2027-02-12 closed`.
     #[serde(default)]
     dates: Vec<String>,
-    /// The lines of each queue: `mon-fri 09:00-12:00`. A queue that is left out keeps its own.
+    /// Hours of each queue: `mon-fri 09:00-12:00`. A queue that is left out keeps its own.
     #[serde(default)]
     queues: BTreeMap<String, Vec<String>>,
 }
@@ -233,7 +238,7 @@ async fn put_hours(
     .await
 }
 
-/// Writes a site with something changed.
+/// Replaces the settings of a site with changed ones.
 async fn change_site(
     state: &AppState,
     site: &str,
@@ -242,7 +247,7 @@ async fn change_site(
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
     let documents = state.settings_editor.latest_documents(DocumentKind::Site, site).await?;
     let mut setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
-    // A repeat is answered like the first, which has already taken away what this would.
+    // A repeated request gets the first response; its change was made already.
     let idempotency = request.update.idempotency.as_ref();
     if idempotency
         .is_none_or(|idempotency| documents.change_by_request_id(&idempotency.id).is_none())
@@ -252,7 +257,7 @@ async fn change_site(
     request.write_document(state, &documents, site, DocumentUpdate::Site(Some(setup))).await
 }
 
-/// A part of a site that has parts of its own by id.
+/// Part of a site's settings that has items by id.
 struct SiteSection<T: 'static> {
     path_segment: &'static str,
     /// Name of an item in braces of its path.
@@ -274,42 +279,40 @@ where
     T: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static,
 {
     fn routes(self, [list, read, put, delete]: [Operation; 4]) -> Routes {
-        let (all, one) = (
-            format!("{SITE_PATH}/{}", self.path_segment),
-            format!("{SITE_PATH}/{}/{{{}}}", self.path_segment, self.path_parameter),
-        );
+        let list_path = format!("{SITE_PATH}/{}", self.path_segment);
+        let item_path = format!("{list_path}/{{{}}}", self.path_parameter);
         let unknown = &[self.unknown];
-        let listing =
+        let list_items =
             move |State(state): State<AppState>,
                   SiteAccess { site, .. }: SiteAccess<ManagerScope>| async move {
                 let (documents, mut setup) = latest_setup(&state, &site).await?;
-                let parts = std::mem::take((self.entries)(&mut setup));
-                Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, parts))
+                let items = std::mem::take((self.entries)(&mut setup));
+                Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, items))
             };
-        let reading =
+        let read_item =
             move |State(state): State<AppState>,
                   Path((_, id)): Path<(String, String)>,
                   SiteAccess { site, .. }: SiteAccess<ManagerScope>| async move {
                 let (documents, mut setup) = latest_setup(&state, &site).await?;
-                let part = (self.entries)(&mut setup).remove(&id).ok_or(self.unknown)?;
-                Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, part))
+                let item = (self.entries)(&mut setup).remove(&id).ok_or(self.unknown)?;
+                Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, item))
             };
-        let putting = move |State(state): State<AppState>,
-                            Path((_, id)): Path<(String, String)>,
-                            SiteAccess { principal, site, .. }: SiteAccess<ManagerScope>,
-                            unread: UnreadRequest| async move {
+        let put_item = move |State(state): State<AppState>,
+                             Path((_, id)): Path<(String, String)>,
+                             SiteAccess { principal, site, .. }: SiteAccess<ManagerScope>,
+                             unread: UnreadRequest| async move {
             let request = unread.read(&principal).await?;
-            let part: T = request.parse_body()?;
+            let item: T = request.parse_body()?;
             change_site(&state, &site, &request, |setup| {
-                (self.entries)(setup).insert(id, part);
+                (self.entries)(setup).insert(id, item);
                 Ok(())
             })
             .await
         };
-        let deleting = move |State(state): State<AppState>,
-                             Path((_, id)): Path<(String, String)>,
-                             SiteAccess { principal, site, .. }: SiteAccess<ManagerScope>,
-                             unread: UnreadRequest| async move {
+        let delete_item = move |State(state): State<AppState>,
+                                Path((_, id)): Path<(String, String)>,
+                                SiteAccess { principal, site, .. }: SiteAccess<ManagerScope>,
+                                unread: UnreadRequest| async move {
             let request = unread.read(&principal).await?;
             request.require_empty_body()?;
             change_site(&state, &site, &request, |setup| {
@@ -321,9 +324,9 @@ where
             .await
         };
         Routes::new()
-            .get(&all, listing, list)
-            .get(&one, reading, read.refuses(unknown))
-            .put(&one, putting, put.json_body::<T>())
-            .delete(&one, deleting, delete.refuses(unknown))
+            .get(&list_path, list_items, list)
+            .get(&item_path, read_item, read.refuses(unknown))
+            .put(&item_path, put_item, put.json_body::<T>())
+            .delete(&item_path, delete_item, delete.refuses(unknown))
     }
 }

@@ -1,11 +1,10 @@
-//! Statistics as CSV for spreadsheets. No cell can be taken for a formula, whatever the name of
-//! a queue is.
+//! Statistics as CSV for spreadsheets. No name of a queue makes a cell a formula.
 
-use super::view::StatisticsRow;
+use super::view::{StatisticsRow, VisitStats};
 use std::borrow::Cow;
 use std::fmt::Display;
 
-/// The columns, in order; docs/reference/statistics.md says what each holds.
+/// Columns in order, as docs/reference/statistics.md explains them.
 const COLUMNS: [&str; 30] = [
     "day",
     "hour",
@@ -39,7 +38,8 @@ const COLUMNS: [&str; 30] = [
     "overtaken_total",
 ];
 
-/// The table. It begins with the mark by which spreadsheets know UTF-8.
+/// Table with a header row. It begins with the byte-order mark by which spreadsheets recognise
+/// UTF-8.
 pub(super) fn table(rows: &[StatisticsRow]) -> String {
     let mut table = format!("\u{feff}{}\r\n", COLUMNS.join(","));
     for row in rows {
@@ -50,44 +50,44 @@ pub(super) fn table(rows: &[StatisticsRow]) -> String {
 }
 
 fn cells(row: &StatisticsRow) -> [String; COLUMNS.len()] {
-    let of = &row.stats;
-    let (waiting, serving, told, over) = (&of.waiting, &of.serving, &of.estimate, &of.overtaken);
-    let total = over.priority
-        + over.returned
-        + over.transferred
-        + over.resumed
-        + over.taken_back
-        + over.out_of_order;
+    let stats = &row.stats;
+    let VisitStats { waiting, serving, estimate, overtaken, .. } = stats;
+    let total = overtaken.priority
+        + overtaken.returned
+        + overtaken.transferred
+        + overtaken.resumed
+        + overtaken.taken_back
+        + overtaken.out_of_order;
     [
         row.day.clone(),
         optional_cell(row.hour),
         text_cell(&row.queue),
         text_cell(&row.queue_name),
-        of.taken.to_string(),
-        of.served.to_string(),
-        of.missed.to_string(),
-        of.left.to_string(),
-        of.void.to_string(),
-        of.here.to_string(),
-        of.unanswered_calls.to_string(),
+        stats.taken.to_string(),
+        stats.served.to_string(),
+        stats.missed.to_string(),
+        stats.left.to_string(),
+        stats.void.to_string(),
+        stats.here.to_string(),
+        stats.unanswered_calls.to_string(),
         waiting.count.to_string(),
         optional_cell(waiting.median_s),
         optional_cell(waiting.p90_s),
         serving.count.to_string(),
         optional_cell(serving.median_s),
         optional_cell(serving.p90_s),
-        told.count.to_string(),
-        optional_cell(told.kept),
-        optional_cell(told.mean_error_minutes),
-        optional_cell(told.median_error_minutes),
-        optional_cell(told.bias_minutes),
-        over.people.to_string(),
-        over.priority.to_string(),
-        over.returned.to_string(),
-        over.transferred.to_string(),
-        over.resumed.to_string(),
-        over.taken_back.to_string(),
-        over.out_of_order.to_string(),
+        estimate.count.to_string(),
+        optional_cell(estimate.kept),
+        optional_cell(estimate.mean_error_minutes),
+        optional_cell(estimate.median_error_minutes),
+        optional_cell(estimate.bias_minutes),
+        overtaken.people.to_string(),
+        overtaken.priority.to_string(),
+        overtaken.returned.to_string(),
+        overtaken.transferred.to_string(),
+        overtaken.resumed.to_string(),
+        overtaken.taken_back.to_string(),
+        overtaken.out_of_order.to_string(),
         total.to_string(),
     ]
 }
@@ -96,16 +96,16 @@ fn optional_cell(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// Somebody's words as a cell: in quotes where they need them, and behind an apostrophe where a
-/// spreadsheet would reckon with them.
-fn text_cell(words: &str) -> String {
-    let reckoned =
-        words.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let words = if reckoned { Cow::from(format!("'{words}")) } else { Cow::from(words) };
-    if words.contains(['"', ',', ';', '\r', '\n', '\t', '\'']) {
-        format!("\"{}\"", words.replace('"', "\"\""))
+/// Text as a cell: quoted where CSV needs it, and behind an apostrophe where a spreadsheet would
+/// take it for a formula.
+fn text_cell(text: &str) -> String {
+    let is_formula =
+        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let text = if is_formula { Cow::from(format!("'{text}")) } else { Cow::from(text) };
+    if text.contains(['"', ',', ';', '\r', '\n', '\t', '\'']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        words.into_owned()
+        text.into_owned()
     }
 }
 

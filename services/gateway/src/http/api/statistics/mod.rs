@@ -24,7 +24,7 @@ use view::StatisticsView;
 /// Largest number of days in one request.
 const MAX_DAYS: i32 = 400;
 
-/// The same by the hour.
+/// Largest number of days in one request by the hour.
 const MAX_DAYS_BY_HOUR: i32 = 62;
 
 pub(super) fn routes() -> Routes {
@@ -50,13 +50,13 @@ const STATISTICS_REFUSALS: &[&refusals::ProblemKind] = &[&refusals::LEDGER_UNAVA
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StatisticsQuery {
-    /// The first business day, `2026-11-01`; today if it is left out.
+    /// First business day, `2026-11-01`; today, if left out.
     from: Option<String>,
-    /// The last business day; the first if it is left out.
+    /// Last business day; the first, if left out.
     to: Option<String>,
-    /// `day` or `hour`; `day` if it is left out.
+    /// Length of a slot: `day`, the default, or `hour`.
     by: Option<String>,
-    /// Only this queue.
+    /// Id of the only queue; every queue, if left out.
     queue: Option<String>,
 }
 
@@ -82,13 +82,13 @@ async fn show_csv(
     ApiQuery(query): ApiQuery<StatisticsQuery>,
 ) -> Result<Response, Problem> {
     let statistics = load_statistics(&state, &access, &query).await?;
-    let (from, to) = (&statistics.from, &statistics.to);
-    let name = format!("attachment; filename=\"{}-{from}-{to}.csv\"", access.site);
-    let about = [
+    let StatisticsView { from, to, .. } = &statistics;
+    let disposition = format!("attachment; filename=\"{}-{from}-{to}.csv\"", access.site);
+    let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, name),
+        (header::CONTENT_DISPOSITION, disposition),
     ];
-    Ok((about, csv::table(&statistics.rows)).into_response())
+    Ok((headers, csv::table(&statistics.rows)).into_response())
 }
 
 async fn load_statistics(
@@ -97,50 +97,47 @@ async fn load_statistics(
     query: &StatisticsQuery,
 ) -> Result<StatisticsView, Problem> {
     let now = settings.calendar.at(state.clock.now_ms());
-    let selection = parse_query(query, now.day().0)?;
-    let (from, to, by_hour) = (selection.from, selection.to, selection.by_hour);
-    // Who ends between the two looks is in both, and counted once.
-    let view = state.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let StatisticsSelection { from, to, by_hour, queue } = parse_query(query, now.day().0)?;
+    // A visit that ends between the two reads is in both, and counted once.
+    let snapshot = state.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let mut visits = state.visits.visits(&settings.subject, from, to).await?;
-    let asked = |queue: &QueueId| selection.queue.as_ref().is_none_or(|only| only == queue);
-    visits.retain(|_, visit| asked(&visit.queue));
+    let is_selected = |id: &QueueId| queue.as_ref().is_none_or(|selected| selected == id);
+    visits.retain(|_, visit| is_selected(&visit.queue));
     let zone = settings.calendar.zone();
-    let mut figures = Statistics::from_visits(visits.values(), by_hour, zone);
-    if let Some(day) = view.site.day().filter(|day| (from..=to).contains(&day.0)) {
-        let ended = |ticket: &Ticket| visits.contains_key(&(day.0, ticket.id.0, ticket.taken_at.0));
-        let here = view.site.tickets().filter(|ticket| ticket.is_live() && asked(&ticket.queue));
-        for ticket in here.filter(|ticket| !ended(ticket)) {
-            figures.add_ongoing(ticket, day.0, by_hour, zone);
+    let mut statistics = Statistics::from_visits(visits.values(), by_hour, zone);
+    if let Some(day) = snapshot.site.day().filter(|day| (from..=to).contains(&day.0)) {
+        let has_ended =
+            |ticket: &Ticket| visits.contains_key(&(day.0, ticket.id.0, ticket.taken_at.0));
+        let live =
+            snapshot.site.tickets().filter(|ticket| ticket.is_live() && is_selected(&ticket.queue));
+        for ticket in live.filter(|ticket| !has_ended(ticket)) {
+            statistics.add_ongoing(ticket, day.0, by_hour, zone);
         }
     }
     let messages = state.delivery_status.count_by_stage(site, from, to);
-    Ok(StatisticsView::from_figures(settings, (from, to, by_hour), &figures, messages))
+    Ok(StatisticsView::from_statistics(settings, (from, to, by_hour), &statistics, messages))
 }
 
 fn parse_query(query: &StatisticsQuery, today: i32) -> Result<StatisticsSelection, Problem> {
     let day = |name: &str, text: &str| match text.parse::<Date>() {
         Ok(date) if text.len() == 10 => Ok(days_since_1970(date)),
-        _ => Err(malformed(format!("{name}: use a date such as 2026-11-23"))),
+        _ => Err(refusals::malformed(format!("{name}: use a date such as 2026-11-23"))),
     };
     let from = query.from.as_ref().map_or(Ok(today), |text| day("from", text))?;
     let to = query.to.as_ref().map_or(Ok(from), |text| day("to", text))?;
     let by_hour = match query.by.as_deref() {
         None | Some("day") => false,
         Some("hour") => true,
-        Some(_) => return Err(malformed("by: use day or hour".to_owned())),
+        Some(_) => return Err(refusals::malformed("by: use day or hour")),
     };
     let max = if by_hour { MAX_DAYS_BY_HOUR } else { MAX_DAYS };
     if to < from {
-        return Err(malformed("to: it is before from".to_owned()));
+        return Err(refusals::malformed("to: it is before from"));
     }
     if to - from >= max {
-        return Err(malformed(format!("to: at most {max} days at once")));
+        return Err(refusals::malformed(format!("to: at most {max} days at once")));
     }
     Ok(StatisticsSelection { from, to, by_hour, queue: query.queue.as_deref().map(QueueId::new) })
-}
-
-fn malformed(detail: String) -> Problem {
-    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail)
 }
 
 #[cfg(test)]

@@ -8,20 +8,20 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A site's figures.
+/// Statistics of a site.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct StatisticsView {
     pub(super) site: String,
-    /// The time zone of days and hours.
+    /// Time zone of days and hours.
     pub(super) zone: String,
     pub(super) from: String,
     pub(super) to: String,
     by: &'static str,
-    /// One for each day, or hour, and queue in which there was anything.
+    /// Row of each day, or hour, and queue with visits.
     pub(super) rows: Vec<StatisticsRow>,
-    /// The same, with all queues as one.
+    /// Totals of all queues, by day or hour.
     all_queues: Vec<StatisticsSlot>,
-    /// All of them as one.
+    /// Total of all queues and days.
     total: VisitStats,
     /// Accuracy of quoted waits, by tickets ahead and by hour of joining.
     estimates: Vec<EstimateBreakdown>,
@@ -29,7 +29,7 @@ pub(super) struct StatisticsView {
     messages: Vec<NoticeCount>,
 }
 
-/// The figures of a queue on a day, or in an hour of it.
+/// Statistics of a queue on a day, or in an hour of it.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct StatisticsRow {
     pub(super) day: String,
@@ -41,7 +41,7 @@ pub(super) struct StatisticsRow {
     pub(super) stats: VisitStats,
 }
 
-/// The figures of a day, or of an hour of it.
+/// Statistics of all queues on a day, or in an hour of it.
 #[derive(Serialize, JsonSchema)]
 struct StatisticsSlot {
     day: String,
@@ -67,7 +67,7 @@ pub(super) struct VisitStats {
     pub(super) overtaken: OvertakingStats,
 }
 
-/// Times in seconds.
+/// Distribution of durations, in seconds.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct DurationStats {
     pub(super) count: u32,
@@ -86,7 +86,7 @@ pub(super) struct EstimateStats {
     pub(super) bias_minutes: Option<f64>,
 }
 
-/// The same of those with so many ahead, or who joined in this hour.
+/// Accuracy of quoted waits for a number of tickets ahead, or for an hour of joining.
 #[derive(Serialize, JsonSchema)]
 struct EstimateBreakdown {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ struct EstimateBreakdown {
     stats: EstimateStats,
 }
 
-/// Overtaking.
+/// Overtaken tickets, and cases of overtaking by cause.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct OvertakingStats {
     /// Tickets that were overtaken at least once.
@@ -110,7 +110,7 @@ pub(super) struct OvertakingStats {
     pub(super) out_of_order: u32,
 }
 
-/// Messages of a kind that came so far.
+/// Number of messages of a kind with one delivery status.
 #[derive(Serialize, JsonSchema)]
 struct NoticeCount {
     day: String,
@@ -120,20 +120,20 @@ struct NoticeCount {
 }
 
 impl StatisticsView {
-    pub(super) fn from_figures(
-        book: &SiteSettings,
+    pub(super) fn from_statistics(
+        settings: &SiteSettings,
         (from, to, by_hour): (i32, i32, bool),
-        figures: &Statistics,
+        statistics: &Statistics,
         messages: BTreeMap<(i32, String, &'static str), u32>,
     ) -> StatisticsView {
-        let rows = figures.cells.iter().map(|((day, hour, queue), tally)| StatisticsRow {
+        let rows = statistics.cells.iter().map(|((day, hour, queue), tally)| StatisticsRow {
             day: date_from_days(*day).to_string(),
             hour: *hour,
             queue: queue.as_str().to_owned(),
-            queue_name: book.rules.queues.get(queue).map_or("", |rules| &rules.name).to_owned(),
+            queue_name: settings.rules.queues.get(queue).map_or("", |rules| &rules.name).to_owned(),
             stats: visit_stats(tally),
         });
-        let all_queues = figures.all_queues.iter().map(|((day, hour), tally)| StatisticsSlot {
+        let all_queues = statistics.all_queues.iter().map(|((day, hour), tally)| StatisticsSlot {
             day: date_from_days(*day).to_string(),
             hour: *hour,
             stats: visit_stats(tally),
@@ -145,15 +145,15 @@ impl StatisticsView {
             count,
         });
         StatisticsView {
-            site: book.facts.id.to_string(),
-            zone: book.facts.zone.to_string(),
+            site: settings.facts.id.to_string(),
+            zone: settings.facts.zone.to_string(),
             from: date_from_days(from).to_string(),
             to: date_from_days(to).to_string(),
             by: if by_hour { "hour" } else { "day" },
             rows: rows.collect(),
             all_queues: all_queues.collect(),
-            total: visit_stats(&figures.total),
-            estimates: estimate_breakdown(&figures.total.accuracy),
+            total: visit_stats(&statistics.total),
+            estimates: estimate_breakdown(&statistics.total.accuracy),
             messages: messages.collect(),
         }
     }
@@ -197,7 +197,7 @@ fn duration_stats(times: &Durations) -> DurationStats {
     DurationStats { count: times.count(), median_s: times.quantile(50), p90_s: times.quantile(90) }
 }
 
-/// To the hundredth.
+/// Accuracy figures, rounded to hundredths.
 fn estimate_stats(score: &AccuracyScore) -> EstimateStats {
     let round = |figure: f64| (figure * 100.0).round() / 100.0;
     EstimateStats {

@@ -139,7 +139,7 @@ async fn return_to_line(action: StaffAction<StaffMember, TicketNumber>) -> Staff
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct HoldTicketRequest {
-    /// Needed.
+    /// Reason, which is required.
     reason: Option<String>,
     /// Duration; until it is resumed, if left out.
     minutes: Option<u32>,
@@ -182,7 +182,7 @@ async fn undo(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResp
 struct PrioritiseTicketRequest {
     /// 0 first, 8 last.
     class: u8,
-    /// Needed.
+    /// Reason, which is required.
     reason: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Tickets of a business day: listed in pages, and each by its number. No openid, as everywhere.
+//! Tickets of a business day: listed in pages, and each by its number, without openids.
 //!
 //! The pages are in the order in which tickets were taken, for programs that read all of them while
 //! the queue moves.
@@ -33,11 +33,11 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TicketListQuery {
-    /// Those of this queue only.
+    /// Id of the only queue; every queue, if left out.
     queue: Option<String>,
-    /// Those in this state only.
+    /// State of the tickets; any, if left out.
     state: Option<ListedTicketState>,
-    /// Value of `next` of the page before; one of another day begins anew.
+    /// Cursor: the `next` of a page. A cursor of another day starts from the beginning.
     after: Option<String>,
     /// Size of the page, 1 to 500; 100 by default.
     limit: Option<usize>,
@@ -46,7 +46,6 @@ struct TicketListQuery {
 /// State of a listed ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the words of docs/reference/transitions.md")]
 enum ListedTicketState {
     Waiting,
     Called,
@@ -58,8 +57,8 @@ enum ListedTicketState {
 }
 
 impl ListedTicketState {
-    fn of(stage: &TicketState) -> ListedTicketState {
-        match stage {
+    fn of(state: &TicketState) -> ListedTicketState {
+        match state {
             TicketState::Waiting => ListedTicketState::Waiting,
             TicketState::Called { .. } => ListedTicketState::Called,
             TicketState::Serving { .. } => ListedTicketState::Serving,
@@ -71,7 +70,7 @@ impl ListedTicketState {
     }
 }
 
-/// Some of the day's tickets.
+/// Page of the day's tickets.
 #[derive(Serialize, JsonSchema)]
 struct TicketPage {
     /// In the order in which they were taken, which never changes.
@@ -80,7 +79,7 @@ struct TicketPage {
     next: Option<String>,
 }
 
-/// A ticket in the list.
+/// Ticket in the list.
 #[derive(Serialize, JsonSchema)]
 struct TicketSummary {
     number: String,
@@ -90,7 +89,7 @@ struct TicketSummary {
     taken_at: i64,
     /// Tickets ahead of it, while it waits.
     ahead: Option<u32>,
-    /// The counter that called or serves it.
+    /// Counter that called or serves it.
     counter: Option<String>,
     /// True if its holder has WeChat.
     wechat: bool,
@@ -99,37 +98,36 @@ struct TicketSummary {
 async fn list(
     State(state): State<AppState>,
     SiteAccess { site, settings, .. }: SiteAccess<AnyRole>,
-    ApiQuery(which): ApiQuery<TicketListQuery>,
+    ApiQuery(query): ApiQuery<TicketListQuery>,
 ) -> Result<Json<TicketPage>, Problem> {
-    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
-    let limit = pagination::limit::<AppState>(which.limit)?;
-    let queue = which.queue.as_deref().map(QueueId::new);
+    let limit = pagination::limit::<AppState>(query.limit)?;
+    let queue = query.queue.as_deref().map(QueueId::new);
     if queue.as_ref().is_some_and(|queue| !settings.rules.queues.contains_key(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
-    let after = which.after.as_deref().map(|text| {
-        parse_cursor(text).ok_or_else(|| malformed("after: use the `next` of a page".to_owned()))
+    let cursor = query.after.as_deref().map(|text| {
+        parse_cursor(text).ok_or_else(|| refusals::malformed("after: use the `next` of a page"))
     });
-    let after = after.transpose()?;
-    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let site = &view.site;
+    let cursor = cursor.transpose()?;
+    let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let site = &snapshot.site;
     let Some(day) = site.day() else {
         return Ok(Json(TicketPage { tickets: Vec::new(), next: None }));
     };
-    let after = after.filter(|(of, _)| *of == day.0).map(|(_, ticket)| ticket);
-    let fits = |ticket: &&Ticket| {
+    let after = cursor.filter(|(cursor_day, _)| *cursor_day == day.0).map(|(_, ticket)| ticket);
+    let matches_query = |ticket: &&Ticket| {
         after.is_none_or(|after| ticket.id.0 > after)
             && queue.as_ref().is_none_or(|queue| ticket.queue == *queue)
-            && which.state.is_none_or(|state| ListedTicketState::of(&ticket.state) == state)
+            && query.state.is_none_or(|state| ListedTicketState::of(&ticket.state) == state)
     };
-    let fitting = site.tickets().filter(fits);
+    let matching = site.tickets().filter(matches_query);
     let (page, next) =
-        pagination::page(fitting, limit, |ticket| format!("{}-{}", day.0, ticket.id.0));
+        pagination::page(matching, limit, |ticket| format!("{}-{}", day.0, ticket.id.0));
     let tickets = page.into_iter().map(|ticket| ticket_summary(site, ticket)).collect();
     Ok(Json(TicketPage { tickets, next }))
 }
 
-/// The day and the ticket that a page ended with.
+/// Parses a cursor: the day and the last ticket of a page.
 fn parse_cursor(text: &str) -> Option<(i32, u32)> {
     let (day, ticket) = text.rsplit_once('-')?;
     Some((day.parse().ok()?, TicketId(ticket.parse().ok()?).0))

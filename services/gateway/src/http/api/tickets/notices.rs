@@ -24,14 +24,14 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-/// The messages about a ticket.
+/// Messages about a ticket, with their delivery status.
 #[derive(Serialize, JsonSchema)]
 struct TicketNoticesView {
     number: String,
     notices: Vec<NoticeView>,
 }
 
-/// A message and how far it has come.
+/// Message, with its delivery status.
 #[derive(Serialize, JsonSchema)]
 struct NoticeView {
     notice: String,
@@ -49,7 +49,7 @@ struct NoticeView {
     tried: Vec<ChannelAttemptView>,
 }
 
-/// A channel that did not take it.
+/// Failed attempt to send the message through a channel.
 #[derive(Serialize, JsonSchema)]
 struct ChannelAttemptView {
     channel: &'static str,
@@ -64,8 +64,8 @@ async fn show(
     _: SiteAccess<AnyRole>,
 ) -> Result<Json<TicketNoticesView>, Problem> {
     let ticket = ticket_by_number(&state, &site, &number)?;
-    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let day = view.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
+    let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let day = snapshot.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
     let notices = state
         .delivery_status
         .for_ticket(&site, day.0, ticket)
@@ -75,20 +75,20 @@ async fn show(
     Ok(Json(TicketNoticesView { number, notices }))
 }
 
-fn notice_view(fate: DeliveryStatus) -> NoticeView {
-    let tried = fate.attempted.into_iter().map(|tried| ChannelAttemptView {
-        channel: tried.channel.name(),
-        reason: tried.reason,
-        code: tried.code,
+fn notice_view(status: DeliveryStatus) -> NoticeView {
+    let attempts = status.attempted.into_iter().map(|attempt| ChannelAttemptView {
+        channel: attempt.channel.name(),
+        reason: attempt.reason,
+        code: attempt.code,
     });
     NoticeView {
-        notice: fate.notice,
-        occurrence: fate.occurrence,
-        at: fate.at,
-        fate: fate.stage.name(),
-        since: fate.since,
-        via: fate.channel.map(Channel::name),
-        why: fate.reason,
-        tried: tried.collect(),
+        notice: status.notice,
+        occurrence: status.occurrence,
+        at: status.at,
+        fate: status.stage.name(),
+        since: status.since,
+        via: status.channel.map(Channel::name),
+        why: status.reason,
+        tried: attempts.collect(),
     }
 }

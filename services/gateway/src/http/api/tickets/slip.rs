@@ -23,17 +23,17 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-/// A paper ticket.
+/// Content of a paper ticket.
 #[derive(Serialize, JsonSchema)]
 struct TicketSlipView {
     number: String,
-    /// The site's name.
+    /// Name of the site.
     name: String,
     /// Time zone of the site.
     zone: String,
     queue: String,
     queue_name: String,
-    /// The day on which it was taken, there.
+    /// Date on which it was taken, in the site's time zone.
     date: String,
     taken_at: i64,
     /// Tickets ahead at joining.
@@ -41,7 +41,7 @@ struct TicketSlipView {
     /// Quoted wait at joining.
     #[serde(skip_serializing_if = "Option::is_none")]
     minutes: Option<[u32; 2]>,
-    /// A QR code as SVG that opens the ticket's page; only of somebody without WeChat, who has no
+    /// QR code as SVG that opens the ticket's page; only for a holder without WeChat, who has no
     /// other way to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
@@ -54,19 +54,19 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Json<TicketSlipView>, Problem> {
     let id = ticket_by_number(&state, &site, &number)?;
-    let view = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let ticket = view.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
-    let taken = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
+    let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let ticket = snapshot.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
+    let taken_at = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
     let rules = settings.rules.queues.get(&ticket.queue);
-    let page = ticket_link::path_for(&settings, ticket).filter(|_| ticket.person.is_none());
-    let page = page.map(|path| format!("{}{path}", public_origin(&state, &headers)));
+    let path = ticket_link::path_for(&settings, ticket).filter(|_| ticket.person.is_none());
+    let page = path.map(|path| format!("{}{path}", public_origin(&state, &headers)));
     Ok(Json(TicketSlipView {
         number,
         name: settings.facts.name.to_string(),
         zone: settings.facts.zone.to_string(),
         queue: ticket.queue.as_str().to_owned(),
         queue_name: rules.map_or_else(String::new, |rules| rules.name.to_string()),
-        date: taken.to_zoned(settings.calendar.zone().clone()).date().to_string(),
+        date: taken_at.to_zoned(settings.calendar.zone().clone()).date().to_string(),
         taken_at: ticket.taken_at.0,
         ahead: ticket.quoted.ahead,
         minutes: ticket.quoted.estimate.map(|estimate| [estimate.low, estimate.high]),
@@ -74,8 +74,7 @@ async fn show(
     }))
 }
 
-/// The address under which people reach this system; where the owner has not said it, the one under
-/// which it was asked.
+/// Public origin of this system: the configured one, or the one of the request.
 fn public_origin(state: &AppState, headers: &HeaderMap) -> String {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     state.settings.public_url.clone().unwrap_or_else(|| {

@@ -7,44 +7,44 @@ use super::values::{
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
-pub(super) fn milestone_to_stored(milestone: &d::NotificationTrigger) -> c::NotificationTrigger {
+pub(super) fn notification_to_stored(trigger: &d::NotificationTrigger) -> c::NotificationTrigger {
     c::NotificationTrigger {
-        ticket: milestone.ticket.0,
-        day: milestone.day.0,
-        person: milestone.person.shared(),
-        key: milestone.key.map(key_to_stored),
-        number: number_to_stored(&milestone.number),
-        queue_name: milestone.queue_name.clone(),
-        kind: milestone_kind_to_stored(&milestone.kind),
-        occurrence: milestone.occurrence,
-        order: milestone.order,
-        at: milestone.at.0,
-        valid_until: milestone.valid_until.0,
+        ticket: trigger.ticket.0,
+        day: trigger.day.0,
+        person: trigger.person.shared(),
+        key: trigger.key.map(key_to_stored),
+        number: number_to_stored(&trigger.number),
+        queue_name: trigger.queue_name.clone(),
+        kind: notification_kind_to_stored(&trigger.kind),
+        occurrence: trigger.occurrence,
+        order: trigger.order,
+        at: trigger.at.0,
+        valid_until: trigger.valid_until.0,
     }
 }
 
-pub(super) fn milestone_from_stored(milestone: c::NotificationTrigger) -> d::NotificationTrigger {
+pub(super) fn notification_from_stored(trigger: c::NotificationTrigger) -> d::NotificationTrigger {
     d::NotificationTrigger {
-        ticket: d::TicketId(milestone.ticket),
-        day: d::Day(milestone.day),
-        person: milestone.person.into(),
-        key: milestone.key.map(key_from_stored),
-        number: number_from_stored(milestone.number),
-        queue_name: milestone.queue_name,
-        kind: milestone_kind_from_stored(milestone.kind),
-        occurrence: milestone.occurrence,
-        order: milestone.order,
-        at: d::Timestamp(milestone.at),
-        valid_until: d::Timestamp(milestone.valid_until),
+        ticket: d::TicketId(trigger.ticket),
+        day: d::Day(trigger.day),
+        person: trigger.person.into(),
+        key: trigger.key.map(key_from_stored),
+        number: number_from_stored(trigger.number),
+        queue_name: trigger.queue_name,
+        kind: notification_kind_from_stored(trigger.kind),
+        occurrence: trigger.occurrence,
+        order: trigger.order,
+        at: d::Timestamp(trigger.at),
+        valid_until: d::Timestamp(trigger.valid_until),
     }
 }
 
-fn milestone_kind_to_stored(kind: &d::NotificationKind) -> c::NotificationKind {
+fn notification_kind_to_stored(kind: &d::NotificationKind) -> c::NotificationKind {
     use d::NotificationKind as K;
     match kind {
-        K::Joined(told) => c::NotificationKind::Joined { told: quoted_wait_to_stored(told) },
-        K::Near(told) => c::NotificationKind::Near { told: quoted_wait_to_stored(told) },
-        K::Next(told) => c::NotificationKind::Next { told: quoted_wait_to_stored(told) },
+        K::Joined(quoted) => c::NotificationKind::Joined { told: quoted_wait_to_stored(quoted) },
+        K::Near(quoted) => c::NotificationKind::Near { told: quoted_wait_to_stored(quoted) },
+        K::Next(quoted) => c::NotificationKind::Next { told: quoted_wait_to_stored(quoted) },
         K::Called { counter_name, call } => {
             c::NotificationKind::Called { counter_name: counter_name.clone(), call: *call }
         }
@@ -55,16 +55,16 @@ fn milestone_kind_to_stored(kind: &d::NotificationKind) -> c::NotificationKind {
             c::NotificationKind::Missed { until: until.map(|until| until.0), places: *places }
         }
         K::Returned { through, told } => c::NotificationKind::Returned {
-            through: through_out(*through),
+            through: cause_to_stored(*through),
             told: quoted_wait_to_stored(told),
         },
-        K::Slipped(told) => c::NotificationKind::Slipped { told: quoted_wait_to_stored(told) },
-        K::Halted(told) => c::NotificationKind::Halted { told: quoted_wait_to_stored(told) },
+        K::Slipped(quoted) => c::NotificationKind::Slipped { told: quoted_wait_to_stored(quoted) },
+        K::Halted(quoted) => c::NotificationKind::Halted { told: quoted_wait_to_stored(quoted) },
         K::QueueClosed => c::NotificationKind::QueueClosed,
     }
 }
 
-fn milestone_kind_from_stored(kind: c::NotificationKind) -> d::NotificationKind {
+fn notification_kind_from_stored(kind: c::NotificationKind) -> d::NotificationKind {
     use c::NotificationKind as K;
     match kind {
         K::Joined { told } => d::NotificationKind::Joined(quoted_wait_from_stored(told)),
@@ -76,7 +76,7 @@ fn milestone_kind_from_stored(kind: c::NotificationKind) -> d::NotificationKind 
             d::NotificationKind::Missed { until: until.map(d::Timestamp), places }
         }
         K::Returned { through, told } => d::NotificationKind::Returned {
-            through: through_in(through),
+            through: cause_from_stored(through),
             told: quoted_wait_from_stored(told),
         },
         K::Slipped { told } => d::NotificationKind::Slipped(quoted_wait_from_stored(told)),
@@ -85,4 +85,4 @@ fn milestone_kind_from_stored(kind: c::NotificationKind) -> d::NotificationKind 
     }
 }
 
-mirrored_enum!(through_out, through_in, ReturnCause { Return, Transfer, PutBack });
+mirrored_enum!(cause_to_stored, cause_from_stored, ReturnCause { Return, Transfer, PutBack });
