@@ -129,7 +129,7 @@ async fn requeue_notice(
     let ended = ports.ledger.last(&OUTCOMES, &subject).await?;
     let ended = ended.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
     let was_not_taken = matches!(&ended, Some(OutcomeRecord::Ended(ended)) if matches!(
-        ended.fate, DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unspeakable { .. } | DeliveryOutcome::GaveUp { .. }
+        ended.outcome, DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unrenderable { .. } | DeliveryOutcome::GaveUp { .. }
     ));
     if !was_not_taken {
         tracing::warn!(key = notice.key, "not redriving a notice that WeChat may have");

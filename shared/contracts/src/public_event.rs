@@ -254,7 +254,7 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
             ticket,
             number,
             queue,
-            told: QuotedWait { ahead, minutes, .. },
+            quoted: QuotedWait { ahead, minutes, .. },
             ..
         } => PublicEventKind::TicketTaken {
             ticket: *ticket,
@@ -263,7 +263,7 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
             ahead: *ahead,
             minutes: *minutes,
         },
-        Event::TicketShown { ticket, told: QuotedWait { ahead, minutes, .. }, .. } => {
+        Event::TicketShown { ticket, quoted: QuotedWait { ahead, minutes, .. }, .. } => {
             PublicEventKind::TicketShown { whose: whose(ticket), ahead: *ahead, minutes: *minutes }
         }
         Event::TicketCalled { ticket, counter, call, deadline, .. } => {
@@ -315,19 +315,19 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
         Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
             PublicEventKind::TicketMoved {
                 whose: EventTicket { ticket: ticket.id, number: Some(ticket.number.to_string()) },
-                to: ticket.stage.status(),
+                to: ticket.state.status(),
                 queue: Some(ticket.queue.clone()),
             }
         }
         // Sums of events that are published one by one, and internal events.
         Event::DayClosed { .. }
         | Event::QueueCleared { .. }
-        | Event::QueueTold { .. }
-        | Event::QueueSwept { .. }
+        | Event::QueueBatchNotified { .. }
+        | Event::QueueBatchCleared { .. }
         | Event::TicketPrioritised { .. }
         | Event::TicketMarked { .. } => return None,
         // A notification names the holder, and follows from the events around it.
-        Event::MilestoneReached(_) => return None,
+        Event::NotificationTriggered(_) => return None,
     })
 }
 
@@ -342,7 +342,7 @@ fn ticket_number(decision: &Decision, ticket: u32) -> Option<String> {
         | Outcome::Called { ticket, number, .. }
         | Outcome::Finished { ticket, number, .. }
         | Outcome::Missed { ticket, number, .. }
-        | Outcome::Stands { ticket, number, .. }
+        | Outcome::TicketChanged { ticket, number, .. }
         | Outcome::Left { ticket, number } => (ticket, number),
         _ => return None,
     };

@@ -45,16 +45,16 @@ fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value>
 
 #[test]
 fn commits() {
-    let pieces = assert_round_trips::<Commit>("commit-v3");
+    let newest = assert_round_trips::<Commit>("commit-v3");
     // The version is the oldest that can express the content.
-    for line in assert_round_trips::<Commit>("commit-v2").iter().chain(&pieces) {
+    for line in assert_round_trips::<Commit>("commit-v2").iter().chain(&newest) {
         let commit: Commit = serde_json::from_value(line.clone()).unwrap();
         assert_eq!(Commit::new(commit.site.clone(), commit.decisions.clone()), commit);
     }
     let lines = [
         assert_round_trips::<Commit>("commit-v1"),
         assert_round_trips::<Commit>("commit-v2"),
-        pieces,
+        newest,
     ]
     .concat();
     // The fixtures cover every kind of event and outcome, including the newest.
@@ -71,8 +71,8 @@ fn commits() {
     let sources = [
         (include_str!("../src/commit/event.rs"), "pub enum Event {", &kinds),
         (include_str!("../src/commit/outcome.rs"), "pub enum Outcome {", &kinds),
-        (include_str!("../src/commit/milestone.rs"), "pub enum NotificationKind {", &parts),
-        (include_str!("../src/commit/milestone.rs"), "pub enum ReturnCause {", &parts),
+        (include_str!("../src/commit/notification.rs"), "pub enum NotificationKind {", &parts),
+        (include_str!("../src/commit/notification.rs"), "pub enum ReturnCause {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum TicketState {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum HoldKind {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum CloseReason {", &parts),
@@ -84,11 +84,7 @@ fn commits() {
     for (source, head, kinds) in sources {
         let name = head.trim_end_matches(" {");
         let body = source.split(head).nth(1).unwrap().split("\n}\n").next().unwrap();
-        let variants = body.lines().filter_map(|line| line.strip_prefix("    "));
-        let variants = variants.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
-        for variant in variants {
-            let variant: String = variant.chars().take_while(|c| c.is_alphanumeric()).collect();
-            let kind = to_snake_case(&variant);
+        for kind in wire_names(body) {
             assert!(kinds.contains(&kind), "no fixture holds the {name} {kind}");
         }
     }
@@ -118,6 +114,21 @@ fn collect_strings(value: &Value, into: &mut BTreeSet<String>) {
         }),
         _ => {}
     }
+}
+
+/// Wire names of the variants in the body of an enum that renames them to snake case.
+fn wire_names(body: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut renamed = None;
+    for line in body.lines().filter_map(|line| line.strip_prefix("    ")) {
+        if let Some(attribute) = line.strip_prefix("#[serde(rename = \"") {
+            renamed = attribute.split('"').next().map(str::to_owned);
+        } else if line.starts_with(|c: char| c.is_ascii_uppercase()) {
+            let variant: String = line.chars().take_while(|c| c.is_alphanumeric()).collect();
+            names.push(renamed.take().unwrap_or_else(|| to_snake_case(&variant)));
+        }
+    }
+    names
 }
 
 fn to_snake_case(name: &str) -> String {

@@ -227,15 +227,15 @@ struct NotificationBuilder<'a> {
 impl NotificationBuilder<'_> {
     /// Adds the notification that an event means for its own ticket.
     fn add_for_event(&mut self, event: &Event) {
-        if let Event::QueueSet { queue, state, untold } = event {
-            return self.add_queue_state(queue, *state, *untold);
+        if let Event::QueueSet { queue, state, unnotified } = event {
+            return self.add_queue_state(queue, *state, *unnotified);
         }
         let site = self.site;
         let Some(ticket) = event.ticket().and_then(|id| site.ticket(id)) else { return };
         let at = self.now.at;
         match event {
-            Event::TicketTaken { told, .. } => {
-                self.add(ticket, NotificationKind::Joined(*told), progress_valid_until(at));
+            Event::TicketTaken { quoted, .. } => {
+                self.add(ticket, NotificationKind::Joined(*quoted), progress_valid_until(at));
             }
             Event::TicketCalled { counter, call, deadline, .. } => {
                 let kind = NotificationKind::Called {
@@ -277,20 +277,20 @@ impl NotificationBuilder<'_> {
         }
     }
 
-    fn add_returned(&mut self, ticket: &Ticket, through: ReturnCause) {
+    fn add_returned(&mut self, ticket: &Ticket, cause: ReturnCause) {
         let quote = self.site.current_quote(self.rules, ticket, self.now);
-        let kind = NotificationKind::Returned { through, told: quote };
+        let kind = NotificationKind::Returned { cause, quoted: quote };
         self.add(ticket, kind, progress_valid_until(self.now.at));
     }
 
     /// Adds notifications for the holders in a line that was halted or closed, without those of the
     /// following batches.
-    fn add_queue_state(&mut self, queue: &QueueId, state: QueueState, untold: u32) {
+    fn add_queue_state(&mut self, queue: &QueueId, state: QueueState, unnotified: u32) {
         let site = self.site;
         let is_notified = matches!(state, QueueState::Halted | QueueState::Closed);
         let Some(line) = site.lines.get(queue).filter(|_| is_notified) else { return };
         let mut batch: Vec<_> = line.notification_targets().collect();
-        batch.truncate(batch.len().saturating_sub(untold as usize));
+        batch.truncate(batch.len().saturating_sub(unnotified as usize));
         for (id, ahead) in batch {
             self.add_queue_state_for(id, ahead, state);
         }
@@ -351,7 +351,7 @@ impl NotificationBuilder<'_> {
 
     fn add_near(&mut self, ticket: &Ticket, rules: &QueueRules, quote: QuotedWait, soon: bool) {
         let kind = NotificationKind::Near(quote);
-        let near = match ticket.marks.tell_at {
+        let near = match ticket.marks.notify_ahead {
             // A holder who chose a number is notified at that number.
             Some(chosen) => quote.ahead <= chosen,
             None => soon || quote.ahead <= rules.near,

@@ -70,7 +70,7 @@ fn menus_and_places() {
     }
     let chosen = "<SendLocationInfo><Location_X><![CDATA[23]]></Location_X><Location_Y><![CDATA[113]]></Location_Y>\
         <Scale><![CDATA[15]]></Scale><Label><![CDATA[广州]]></Label><Poiname><![CDATA[]]></Poiname></SendLocationInfo>";
-    let place = GeoLocation {
+    let location = GeoLocation {
         latitude: Some(23.0),
         longitude: Some(113.0),
         scale: Some(15.0),
@@ -79,13 +79,13 @@ fn menus_and_places() {
     };
     assert_same_event(
         parse_event("location_select", &format!("{key}{chosen}")),
-        Event::MenuLocation { key: "K1".into(), place },
+        Event::MenuLocation { key: "K1".into(), location },
     );
 }
 
 #[test]
 fn receipts_are_read_however_they_are_written() {
-    for (status, fate) in [
+    for (status, result) in [
         ("success", TemplateDeliveryResult::Success),
         ("Success", TemplateDeliveryResult::Success),
         ("failed:user block", TemplateDeliveryResult::Refused),
@@ -99,13 +99,14 @@ fn receipts_are_read_however_they_are_written() {
             format!("<MsgID>2702600966117900288</MsgID><Status><![CDATA[{status}]]></Status>");
         for name in ["TEMPLATESENDJOBFINISH", "templatesendjobfinish"] {
             let expected =
-                Event::TemplateSent { message: Some(2702600966117900288), fate: fate.clone() };
+                Event::TemplateSent { message: Some(2702600966117900288), result: result.clone() };
             assert_same_event(parse_event(name, &rest), expected);
         }
     }
     for odd in ["<MsgID>0</MsgID>", "<MsgID>x</MsgID>", "<MsgID/>", ""] {
         let rest = format!("{odd}<Status>success</Status>");
-        let expected = Event::TemplateSent { message: None, fate: TemplateDeliveryResult::Success };
+        let expected =
+            Event::TemplateSent { message: None, result: TemplateDeliveryResult::Success };
         assert_same_event(parse_event("TEMPLATESENDJOBFINISH", &rest), expected);
     }
     let mass = "<MsgID>1000001625</MsgID><Status><![CDATA[err(30003)]]></Status><TotalCount>0</TotalCount>\
@@ -207,7 +208,7 @@ fn messages_of_every_kind() {
             == MessageKind::Voice {
                 media: "m".into(),
                 format: "amr".into(),
-                heard: String::new(),
+                recognition: String::new(),
                 id
             }
     );
@@ -216,9 +217,12 @@ fn messages_of_every_kind() {
         let expected = MessageKind::Video { media: "m".into(), thumbnail: "t".into(), short, id };
         assert!(read(name, video) == expected);
     }
-    let place = "<Location_X>23.1</Location_X><Location_Y>113.3</Location_Y><Scale>20</Scale><Label>号</Label>";
-    let MessageKind::Location { place, .. } = read("location", place) else { panic!() };
-    assert_eq!((place.latitude, place.longitude, &*place.label), (Some(23.1), Some(113.3), "号"));
+    let fields = "<Location_X>23.1</Location_X><Location_Y>113.3</Location_Y><Scale>20</Scale><Label>号</Label>";
+    let MessageKind::Location { location, .. } = read("location", fields) else { panic!() };
+    assert_eq!(
+        (location.latitude, location.longitude, &*location.label),
+        (Some(23.1), Some(113.3), "号")
+    );
     let link = "<Title>t</Title><Description>d</Description><Url><![CDATA[http://a?b&c]]></Url>";
     assert!(
         read("link", link)
@@ -243,10 +247,10 @@ fn messages_of_every_kind() {
 
 #[test]
 fn an_event_of_a_person_prints_nothing_of_them() {
-    let place = "<EventKey>K</EventKey><Latitude>31.267813</Latitude>";
+    let fields = "<EventKey>K</EventKey><Latitude>31.267813</Latitude>";
     let shown = format!(
         "{:?} {:?}",
-        parse_event("LOCATION", place),
+        parse_event("LOCATION", fields),
         parse_event("subscribe", "<EventKey>qrscene_secret</EventKey>")
     );
     assert!(!shown.contains("31.26") && !shown.contains("secret"), "{shown}");

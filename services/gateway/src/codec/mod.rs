@@ -1,7 +1,7 @@
 //! Conversion of the domain's decisions to the form in which the ledger stores them, and back.
 
 mod event;
-mod milestone;
+mod notification;
 mod outcome;
 mod ticket;
 mod values;

@@ -33,7 +33,7 @@ mirrored_enum!(
     state_in,
     TicketStatus { Waiting, Called, Serving, Held, Missed, Done, Closed }
 );
-mirrored_enum!(why_out, why_in, HoldKind { LetPass, Staff, Suspended });
+mirrored_enum!(hold_kind_to_stored, hold_kind_from_stored, HoldKind { LetPass, Staff, Suspended });
 
 pub(super) fn key_to_stored(key: d::TicketKey) -> TicketKey {
     TicketKey(key.0)
@@ -51,24 +51,24 @@ pub(super) fn number_from_stored(number: c::Number) -> d::Number {
     d::Number { prefix: number.prefix, serial: number.serial }
 }
 
-pub(super) fn quoted_wait_to_stored(told: &d::QuotedWait) -> c::QuotedWait {
-    let minutes = told.estimate.map(|e| (e.low, e.high));
-    c::QuotedWait { ahead: told.ahead, minutes, cold: told.cold }
+pub(super) fn quoted_wait_to_stored(quoted: &d::QuotedWait) -> c::QuotedWait {
+    let minutes = quoted.estimate.map(|e| (e.low, e.high));
+    c::QuotedWait { ahead: quoted.ahead, minutes, cold: quoted.cold }
 }
 
-pub(super) fn quoted_wait_from_stored(told: c::QuotedWait) -> d::QuotedWait {
-    let estimate = told.minutes.map(|(low, high)| d::Estimate { low, high });
-    d::QuotedWait { ahead: told.ahead, estimate, cold: told.cold }
+pub(super) fn quoted_wait_from_stored(quoted: c::QuotedWait) -> d::QuotedWait {
+    let estimate = quoted.minutes.map(|(low, high)| d::Estimate { low, high });
+    d::QuotedWait { ahead: quoted.ahead, estimate, cold: quoted.cold }
 }
 
 pub(super) fn counts_to_stored(counts: d::TicketCounts) -> c::TicketCounts {
-    let d::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
-    c::TicketCounts { calls, misses, holds, let_pass, hops }
+    let d::TicketCounts { calls, misses, holds, let_pass, transfers } = counts;
+    c::TicketCounts { calls, misses, holds, let_pass, transfers }
 }
 
 pub(super) fn counts_from_stored(counts: c::TicketCounts) -> d::TicketCounts {
-    let c::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
-    d::TicketCounts { calls, misses, holds, let_pass, hops }
+    let c::TicketCounts { calls, misses, holds, let_pass, transfers } = counts;
+    d::TicketCounts { calls, misses, holds, let_pass, transfers }
 }
 
 pub(super) fn basis_to_stored(basis: d::ForecastBasis) -> c::ForecastBasis {

@@ -9,7 +9,7 @@ use paihao_notice_text::render::fill_placeholders;
 
 /// What is answered to a scan that led to a ticket.
 pub fn ticket_reply(book: &SiteSettings, outcome: &Outcome) -> String {
-    let Outcome::Holding { number, queue, told, called_to, new, state, .. } = outcome else {
+    let Outcome::Holding { number, queue, quoted, called_to, new, state, .. } = outcome else {
         return TICKET_UNAVAILABLE.into();
     };
     let queue_name = queue_name(book, queue);
@@ -25,7 +25,7 @@ pub fn ticket_reply(book: &SiteSettings, outcome: &Outcome) -> String {
         );
     }
     if let (Some(own), true) = (&book.joined_reply, *new) {
-        return custom_joined_reply(own, &book.facts.name, queue_name, &number.to_string(), told);
+        return custom_joined_reply(own, &book.facts.name, queue_name, &number.to_string(), quoted);
     }
     if *state == TicketStatus::Held {
         return format!(
@@ -34,7 +34,7 @@ pub fn ticket_reply(book: &SiteSettings, outcome: &Outcome) -> String {
         );
     }
     let number = number.to_string();
-    waiting_reply(&heading, queue_name, &book.facts.name, &number, told)
+    waiting_reply(&heading, queue_name, &book.facts.name, &number, quoted)
 }
 
 fn waiting_reply(

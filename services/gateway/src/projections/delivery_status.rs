@@ -322,8 +322,8 @@ fn delivery_status(
     let by_answer = matches!(planned, Some(NoticePlan { sent_as_reply: true, .. }));
     let via = match (ended, trying) {
         (None, None) if by_answer => Some(Channel::PassiveReply),
-        (Some(ended), _) => ended.via,
-        (None, trying) => trying.as_ref().map(|trying| trying.trying),
+        (Some(ended), _) => ended.channel,
+        (None, trying) => trying.as_ref().map(|trying| trying.channel),
     };
     DeliveryStatus {
         notice: notice.to_owned(),
@@ -333,7 +333,7 @@ fn delivery_status(
         since: since.or(trying.as_ref().map(|trying| trying.at)),
         channel: via,
         reason: why,
-        attempted: ended.as_ref().map(|ended| ended.tried.clone()).unwrap_or_default(),
+        attempted: ended.as_ref().map(|ended| ended.earlier_attempts.clone()).unwrap_or_default(),
     }
 }
 
@@ -348,7 +348,7 @@ fn unsent_stage(ended: Ended) -> (DeliveryStage, Option<String>) {
         Ended::Superseded => (DeliveryStage::Superseded, None),
         Ended::GaveUp { .. } => (DeliveryStage::Failed, Some("gave_up".to_owned())),
         Ended::Unknown { .. } => (DeliveryStage::Unknown, None),
-        Ended::Unspeakable { .. } => (DeliveryStage::Failed, Some("unspeakable".to_owned())),
+        Ended::Unrenderable { .. } => (DeliveryStage::Failed, Some("unspeakable".to_owned())),
     }
 }
 
@@ -380,23 +380,29 @@ mod tests {
         NotificationKind::Called { counter_name: "1号".into(), call }
     }
 
-    fn ended(key: &str, fate: Ended) -> OutcomeRecord {
+    fn ended(key: &str, outcome: Ended) -> OutcomeRecord {
         let key = key.to_owned();
-        let via = matches!(fate, Ended::Sent { .. }).then_some(Channel::Template);
+        let channel = matches!(outcome, Ended::Sent { .. }).then_some(Channel::Template);
         OutcomeRecord::Ended(NoticeOutcome {
             v: 1,
             key,
-            fate,
+            outcome,
             at: 2000,
             attempts: 1,
-            via,
-            tried: vec![],
+            channel,
+            earlier_attempts: vec![],
         })
     }
 
     fn receipt(key: &str, receipt: ReceiptStatus) -> OutcomeRecord {
-        let said = "said".to_owned();
-        OutcomeRecord::Receipt(NoticeReceipt { v: 1, key: key.to_owned(), receipt, said, at: 3000 })
+        let status_text = "said".to_owned();
+        OutcomeRecord::Receipt(NoticeReceipt {
+            v: 1,
+            key: key.to_owned(),
+            receipt,
+            status_text,
+            at: 3000,
+        })
     }
 
     fn steps(

@@ -198,10 +198,12 @@ impl ScanSessions {
     /// woken.
     pub fn observe(&self, decision: &Decision) {
         for event in &decision.events {
-            let (Event::TicketTaken { via, .. } | Event::TicketShown { via, .. }) = event else {
+            let (Event::TicketTaken { scan_session, .. } | Event::TicketShown { scan_session, .. }) =
+                event
+            else {
                 continue;
             };
-            let uuid = via.as_ref().and_then(|via| Uuid::try_parse(via.as_str()).ok());
+            let uuid = scan_session.as_ref().and_then(|via| Uuid::try_parse(via.as_str()).ok());
             let watched = self.watchers.lock();
             let Some(sender) = uuid.and_then(|uuid| watched.get(&uuid)) else { continue };
             if let Some(ticket) = session_ticket(&decision.outcome) {
@@ -237,12 +239,12 @@ impl Drop for ProgressWatch {
 }
 
 fn session_ticket(outcome: &Outcome) -> Option<SessionTicket> {
-    let Outcome::Holding { number, queue, told, .. } = outcome else { return None };
+    let Outcome::Holding { number, queue, quoted, .. } = outcome else { return None };
     Some(SessionTicket {
         number: number.to_string(),
         queue: queue.as_str().to_owned(),
-        ahead: told.ahead,
-        minutes: told.estimate.map(|estimate| (estimate.low, estimate.high)),
+        ahead: quoted.ahead,
+        minutes: quoted.estimate.map(|estimate| (estimate.low, estimate.high)),
     })
 }
 

@@ -166,32 +166,24 @@ impl SettingsDocuments {
             return ours;
         };
         let revision = recorded.position;
-        let (of, id, by, wish, (did, changed)) = match event {
-            SettingsEvent::SiteSet { site, by, setup, wish } => {
+        let (of, id, by, idempotency, (did, changed)) = match event {
+            SettingsEvent::SiteSet { site, by, setup, idempotency } => {
                 let changed = replace_document(&mut self.sites, &site, Some(*setup), revision);
-                (DocumentKind::Site, site, by, wish, changed)
+                (DocumentKind::Site, site, by, idempotency, changed)
             }
-            SettingsEvent::SiteRetired { site, by, wish } => {
+            SettingsEvent::SiteRetired { site, by, idempotency } => {
                 let changed = replace_document(&mut self.sites, &site, None, revision);
-                (DocumentKind::Site, site, by, wish, changed)
+                (DocumentKind::Site, site, by, idempotency, changed)
             }
-            SettingsEvent::AccountSet { account, by, setup, wish } => {
+            SettingsEvent::AccountSet { account, by, setup, idempotency } => {
                 let changed =
                     replace_document(&mut self.accounts, &account, Some(*setup), revision);
-                (DocumentKind::Account, account, by, wish, changed)
+                (DocumentKind::Account, account, by, idempotency, changed)
             }
             _ => return false,
         };
-        let change = SettingsChange {
-            revision: revision.0,
-            at,
-            by,
-            of,
-            id,
-            did,
-            changed,
-            idempotency: wish,
-        };
+        let change =
+            SettingsChange { revision: revision.0, at, by, of, id, did, changed, idempotency };
         self.changes.push(Arc::new(change));
         if self.changes.len() > MAX_RETAINED_CHANGES {
             self.changes.remove(0);

@@ -195,16 +195,20 @@ impl SettingsEditor {
         if asked.dry_run || before == after {
             return Ok(written(revision));
         }
-        let (by, wish) = (asked.author.clone(), asked.idempotency.clone());
+        let by = asked.author.clone();
+        let idempotency = asked.idempotency.clone();
         let event = match new {
-            DocumentUpdate::Site(Some(setup)) => {
-                SettingsEvent::SiteSet { site: id.to_owned(), by, setup: Box::new(setup), wish }
-            }
+            DocumentUpdate::Site(Some(setup)) => SettingsEvent::SiteSet {
+                site: id.to_owned(),
+                by,
+                setup: Box::new(setup),
+                idempotency,
+            },
             DocumentUpdate::Site(None) => {
-                SettingsEvent::SiteRetired { site: id.to_owned(), by, wish }
+                SettingsEvent::SiteRetired { site: id.to_owned(), by, idempotency }
             }
             DocumentUpdate::Account(setup) => {
-                SettingsEvent::AccountSet { account: id.to_owned(), by, setup, wish }
+                SettingsEvent::AccountSet { account: id.to_owned(), by, setup, idempotency }
             }
         };
         let entry = SettingsEntry { v: 1, at: self.clock.now_ms(), event };

@@ -75,8 +75,8 @@ pub async fn restore(
         held_until: trying.at + LEASE_TTL.as_millis() as i64,
         unsure: true,
         last: "no answer".into(),
-        channel: Some(trying.trying),
-        tried: trying.tried.clone(),
+        channel: Some(trying.channel),
+        tried: trying.earlier_attempts.clone(),
     };
     Ok(match compare_and_set(cache, key, None, &lost).await? {
         CasOutcome::Swapped => Some(lost),
@@ -233,7 +233,7 @@ mod tests {
             channel: Channel::Template,
             reason: "not_following".into(),
             code: Some(43004),
-            said: None,
+            detail: None,
         };
         release_for_next_channel(&cache, "k", &lease, refused.clone()).await.unwrap();
         let moved = load(&cache, "k").await.unwrap().unwrap();
@@ -249,9 +249,9 @@ mod tests {
         let trying = AttemptAnnounced {
             v: 1,
             key: "k".into(),
-            trying: Channel::CustomerService,
+            channel: Channel::CustomerService,
             at: 1_000,
-            tried: vec![],
+            earlier_attempts: vec![],
         };
         let back = restore(&cache, "k", &trying).await.unwrap().unwrap();
         assert_eq!((back.first, back.unsure, back.held_until), (1_000, true, 21_000));

@@ -63,7 +63,7 @@ pub fn classify(
         Err(error) => error,
     };
     if error.may_have_happened() && !attempt.channel.is_idempotent() {
-        return AttemptResult::Ended(DeliveryOutcome::Unknown { last: error.to_string() });
+        return AttemptResult::Ended(DeliveryOutcome::Unknown { last_error: error.to_string() });
     }
     let AccountClientError::Call(CallError::Refused(refusal)) = &error else {
         return retry_or_give_up(attempt, now, retry_after(&error), &error);
@@ -82,18 +82,18 @@ pub fn classify(
         }
         // This attempt was refused, but the one before may have been accepted.
         _ if attempt.was_unsure => {
-            AttemptResult::Ended(DeliveryOutcome::Unknown { last: error.to_string() })
+            AttemptResult::Ended(DeliveryOutcome::Unknown { last_error: error.to_string() })
         }
         class => {
             let is_reported =
                 matches!(class, FailureClass::Permanent | FailureClass::Configuration)
                     && ![ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP].contains(&code);
-            let said = is_reported.then(|| error.to_string());
+            let detail = is_reported.then(|| error.to_string());
             AttemptResult::NextChannel(ChannelAttempt {
                 channel: attempt.channel,
                 reason: name,
                 code: Some(code),
-                said,
+                detail,
             })
         }
     }
@@ -116,19 +116,19 @@ fn retry_or_give_up(
     let after = wait.unwrap_or_default().max(retry_delay(attempt.lease.attempts));
     let then = now + after.as_millis() as i64;
     let last_error = error.to_string();
-    let over = then - attempt.lease.first >= RETRY_WINDOW.as_millis() as i64;
-    let late = over || then >= attempt.valid_until;
+    let retries_exhausted = then - attempt.lease.first >= RETRY_WINDOW.as_millis() as i64;
+    let late = retries_exhausted || then >= attempt.valid_until;
     if late && !unsure && attempt.has_other_channels {
         let reason = GAVE_UP.to_owned();
-        let said = Some(last_error);
+        let detail = Some(last_error);
         return AttemptResult::NextChannel(ChannelAttempt {
             channel: attempt.channel,
             reason,
             code: None,
-            said,
+            detail,
         });
     }
-    if over {
+    if retries_exhausted {
         AttemptResult::Ended(gave_up_outcome(unsure, last_error))
     } else {
         AttemptResult::Retry { after, unsure, last_error }
@@ -136,8 +136,12 @@ fn retry_or_give_up(
 }
 
 /// Returns the outcome of a notice whose retry window is over.
-pub fn gave_up_outcome(unsure: bool, last: String) -> DeliveryOutcome {
-    if unsure { DeliveryOutcome::Unknown { last } } else { DeliveryOutcome::GaveUp { last } }
+pub fn gave_up_outcome(unsure: bool, last_error: String) -> DeliveryOutcome {
+    if unsure {
+        DeliveryOutcome::Unknown { last_error }
+    } else {
+        DeliveryOutcome::GaveUp { last_error }
+    }
 }
 
 /// Returns the retry delay: 1 s, 2 s, 4 s and so on, up to 60 s.
@@ -229,7 +233,7 @@ mod tests {
             else {
                 panic!()
             };
-            assert_eq!((tried.code, tried.said.is_some()), (Some(code), is_reported), "{code}");
+            assert_eq!((tried.code, tried.detail.is_some()), (Some(code), is_reported), "{code}");
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) async fn find_open(
         let at = streams::send_window_key(account, person_key, window.name());
         let Some(stored) = cache.get(&at).await? else { continue };
         let read = serde_json::from_slice::<SendWindow>(&stored).ok();
-        if let Some(allowance) = read.filter(|known| known.left > 0 && known.until > now) {
+        if let Some(allowance) = read.filter(|known| known.remaining > 0 && known.until > now) {
             return Ok(Some(OpenWindow { cache_key: at, stored, window: allowance }));
         }
     }
@@ -41,7 +41,7 @@ pub(crate) async fn consume_one(
     now: i64,
 ) -> Result<(), Unavailable> {
     let OpenWindow { cache_key: at, stored, window: allowance } = open;
-    let left = SendWindow { left: allowance.left - 1, ..allowance.clone() };
+    let left = SendWindow { remaining: allowance.remaining - 1, ..allowance.clone() };
     let kept = Duration::from_millis(u64::try_from(allowance.until - now).unwrap_or(0).max(1));
     let new = Bytes::from(serde_json::to_vec(&left).expect("string keys only"));
     // After a mismatch the person has just acted again, and the newer window stays.

@@ -173,9 +173,9 @@ mod tests {
             template: None,
             message_id,
             receipt: ReceiptStatus::Delivered,
-            said: "success".into(),
+            status_text: "success".into(),
             created_s: AT / 1000 + 1,
-            heard_at: AT + 1_100,
+            received_at: AT + 1_100,
             identity: "r1".into(),
         }
     }

@@ -205,7 +205,7 @@ mod tests {
             person: "oPerson".into(),
             number: Number { prefix: "A".into(), serial: 17 },
             queue_name: "业务".into(),
-            saying: NoticeContent::QueueClosed,
+            content: NoticeContent::QueueClosed,
             order,
             at: 0,
             valid_until: 60_000,

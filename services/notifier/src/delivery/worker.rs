@@ -177,7 +177,7 @@ impl DeliveryWorker {
             let required = lease.required_channel().filter(|_| lease.unsure);
             if required.is_some_and(|channel| !channel.is_idempotent()) {
                 return self
-                    .end_notice(&task, DeliveryOutcome::Unknown { last: last() }, Some(lease))
+                    .end_notice(&task, DeliveryOutcome::Unknown { last_error: last() }, Some(lease))
                     .await;
             }
             if now - lease.first >= RETRY_WINDOW.as_millis() as i64 {
@@ -259,14 +259,14 @@ impl DeliveryWorker {
             AcquireResult::Acquired(lease) => lease,
             AcquireResult::Held(wait) => return Ok(NextStep::RetryAfter(wait)),
         };
-        let announced = matches!(log_state, OutcomeLogState::Announced(_, announced) if announced.trying == channel);
+        let announced = matches!(log_state, OutcomeLogState::Announced(_, announced) if announced.channel == channel);
         if task.policy.needs_announcement(channel) && !announced {
             let announcement = AttemptAnnounced {
                 v: 1,
                 key: notice.key.clone(),
-                trying: channel,
+                channel,
                 at: now,
-                tried: tried.clone(),
+                earlier_attempts: tried.clone(),
             };
             let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
             let announced =
@@ -412,7 +412,7 @@ impl DeliveryWorker {
         let kind = render::kind(notice);
         let (outcome, dead_letter_reason) = match lease.filter(|lease| lease.unsure) {
             // The channel of the unanswered attempt is no longer configured.
-            Some(lease) => (DeliveryOutcome::Unknown { last: lease.last.clone() }, None),
+            Some(lease) => (DeliveryOutcome::Unknown { last_error: lease.last.clone() }, None),
             None => channels::undelivered_outcome(kind, &notice.account, &tried),
         };
         let next = self.record_outcome(task, outcome, attempts, None, tried).await?;
@@ -452,7 +452,7 @@ impl DeliveryWorker {
 /// Counts and logs a channel that did not accept a notice. A configuration mistake is an error.
 fn count_channel_refusal(notice: &Notice, tried: &ChannelAttempt) {
     let (channel, reason) = (tried.channel.name(), tried.reason.clone());
-    match &tried.said {
+    match &tried.detail {
         Some(said) => {
             tracing::error!(key = notice.key, channel, said, "a channel cannot send a notice");
         }

@@ -37,16 +37,16 @@ async fn of_several_notices_at_once_only_the_last_is_sent() {
     for call in [1, 2] {
         let ended = &ended[&notice_key_for_call(1, call)];
         assert_eq!(
-            (&ended.fate, ended.attempts, ended.via),
+            (&ended.outcome, ended.attempts, ended.channel),
             (&DeliveryOutcome::Superseded, 0, None)
         );
     }
     assert!(
-        matches!(ended[&notice_key_for_call(1, 3)].fate, DeliveryOutcome::Sent { .. }),
+        matches!(ended[&notice_key_for_call(1, 3)].outcome, DeliveryOutcome::Sent { .. }),
         "{ended:?}"
     );
     assert!(
-        matches!(ended[&notice_key_for_call(2, 1)].fate, DeliveryOutcome::Sent { .. }),
+        matches!(ended[&notice_key_for_call(2, 1)].outcome, DeliveryOutcome::Sent { .. }),
         "of another ticket: {ended:?}"
     );
     assert_eq!((delivered_calls(&env, 1), delivered_calls(&env, 2)), (vec![3], vec![1]));
@@ -64,7 +64,7 @@ async fn a_deferred_notice_is_not_sent_after_a_later_one() {
     wait_for_calls(&env, 1).await;
     env.append_commit("shop", vec![env.call_event(1, 2)]).await;
     let ended = env.wait_until_ended(2).await;
-    assert_eq!(ended[&notice_key_for_call(1, 1)].fate, DeliveryOutcome::Superseded);
+    assert_eq!(ended[&notice_key_for_call(1, 1)].outcome, DeliveryOutcome::Superseded);
     assert!(ended[&notice_key_for_call(1, 1)].attempts >= 1, "{ended:?}");
     assert_eq!(delivered_calls(&env, 1), [2]);
     let in_order: Vec<_> = env.ended_outcomes().await.into_iter().map(|ended| ended.key).collect();
@@ -200,7 +200,7 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
         for ended in ends.iter().filter(|ended| ended.key.starts_with(&format!("hall/20780/{i}/")))
         {
             let call: u32 = ended.key.rsplit_once('#').unwrap().1.parse().unwrap();
-            match &ended.fate {
+            match &ended.outcome {
                 DeliveryOutcome::Sent { .. } => {
                     assert!(delivered.contains(&call), "{ended:?} without a message");
                     assert!(call > last, "{ended:?} after call {last}");

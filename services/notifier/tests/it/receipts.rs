@@ -17,15 +17,15 @@ fn receipt(i: u32, message_id: Option<u64>, identity: &str) -> Receipt {
         template: None,
         message_id,
         receipt: ReceiptStatus::Delivered,
-        said: "success".into(),
+        status_text: "success".into(),
         created_s: START_MS / 1000 + 1,
-        heard_at: START_MS,
+        received_at: START_MS,
         identity: identity.into(),
     }
 }
 
 async fn wait_for_message_id(env: &TestEnv, i: u32) -> u64 {
-    match env.wait_until_ended(i as usize).await[&notice_key(i)].fate {
+    match env.wait_until_ended(i as usize).await[&notice_key(i)].outcome {
         DeliveryOutcome::Sent { message_id } => message_id,
         ref other => panic!("{other:?}"),
     }
@@ -111,7 +111,7 @@ async fn a_receipt_of_another_program_is_retried_and_then_dropped() {
     env.notifier_with_policy(policy_for(&[Channel::Template]), 8);
     env.call_tickets(1..2).await;
     let id = wait_for_message_id(&env, 1).await;
-    let foreign = Receipt { heard_at: START_MS - 600_000, ..receipt(1, Some(id + 1), "r1") };
+    let foreign = Receipt { received_at: START_MS - 600_000, ..receipt(1, Some(id + 1), "r1") };
     env.enqueue_receipt(foreign).await;
     env.enqueue_receipt(receipt(1, Some(id), "r2")).await;
     wait_for_status(&env, 1, NoticeStatus::Delivered).await;

@@ -183,7 +183,7 @@ impl TestEnv {
     /// Builds the event of a person's n-th call, whose notice has order number n.
     pub fn call_event(&self, i: u32, call: u32) -> Event {
         let at = self.clock.now_ms();
-        Event::MilestoneReached(NotificationTrigger {
+        Event::NotificationTriggered(NotificationTrigger {
             ticket: i,
             day: 20780,
             person: open_id(i).into(),
@@ -234,7 +234,7 @@ impl TestEnv {
             person: open_id(i).into(),
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
-            saying: NoticeContent::Called { counter_name: "1号窗口".into(), call: 1 },
+            content: NoticeContent::Called { counter_name: "1号窗口".into(), call: 1 },
             order: 1,
             at: self.clock.now_ms(),
             valid_until: self.clock.now_ms() + 180_000,
@@ -330,7 +330,7 @@ impl TestEnv {
     /// Waits until this many notices have ended and returns their outcomes by key.
     pub async fn wait_for_outcomes(&self, count: usize) -> BTreeMap<String, DeliveryOutcome> {
         let ended = self.wait_until_ended(count).await;
-        ended.into_iter().map(|(key, outcome)| (key, outcome.fate)).collect()
+        ended.into_iter().map(|(key, outcome)| (key, outcome.outcome)).collect()
     }
 
     /// Returns the count of entries in a log.

@@ -224,7 +224,7 @@ async fn assert_everybody_notified_once(cluster: &Cluster) {
     let keys: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.key.clone()).collect();
     assert_eq!((keys.len(), outcomes.len()), (PEOPLE, PEOPLE));
     for outcome in outcomes {
-        assert!(matches!(outcome.fate, DeliveryOutcome::Sent { .. }), "{outcome:?}");
+        assert!(matches!(outcome.outcome, DeliveryOutcome::Sent { .. }), "{outcome:?}");
     }
 }
 

@@ -105,8 +105,8 @@ impl Decider<'_> {
             call,
             deadline,
             reason,
-            over: choice.passed_over,
-            turn: choice.next_interleave_step,
+            passed_over: choice.passed_over,
+            interleave_step: choice.next_interleave_step,
         };
         let started = rules
             .start_on_call

@@ -62,7 +62,7 @@ impl Decider<'_> {
             Mark::Party(people) if !(1..=99).contains(&people) => {
                 return Err(Refusal::OutOfRange("a party is 1 to 99 people"));
             }
-            Mark::TellAt(Some(ahead)) if !(1..=MAX_NOTIFY_AHEAD).contains(&ahead) => {
+            Mark::NotifyAhead(Some(ahead)) if !(1..=MAX_NOTIFY_AHEAD).contains(&ahead) => {
                 return Err(Refusal::OutOfRange("told with 1 to 20 ahead"));
             }
             _ => {}

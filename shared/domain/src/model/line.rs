@@ -88,11 +88,11 @@ impl Line {
     /// Tickets whose holders are notified of the queue's state, in order, with the number ahead of
     /// each: those that wait or are held, without those that a clearing is about to void.
     pub(crate) fn notification_targets(&self) -> impl Iterator<Item = (TicketId, u32)> + '_ {
-        let unswept = self.uncleared.iter().flat_map(|rest| rest.tickets.iter().copied());
-        let unswept: BTreeSet<_> = unswept.collect();
-        let held = self.held.iter().filter(|id| !unswept.contains(*id));
-        let held: Vec<_> = held.map(|id| (*id, 0)).collect();
-        let waiting = self.waiting().filter(move |id| !unswept.contains(id));
+        let uncleared: BTreeSet<TicketId> =
+            self.uncleared.iter().flat_map(|remainder| remainder.tickets.iter().copied()).collect();
+        let held: Vec<_> =
+            self.held.iter().filter(|id| !uncleared.contains(*id)).map(|id| (*id, 0)).collect();
+        let waiting = self.waiting().filter(move |id| !uncleared.contains(id));
         waiting.zip(0..).chain(held)
     }
 

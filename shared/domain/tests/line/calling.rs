@@ -59,8 +59,13 @@ fn a_called_holder_is_notified_of_the_counter_and_the_deadline() {
 
 #[test]
 fn a_holder_without_wechat_gets_no_notification() {
-    let nobody =
-        Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None, key: None };
+    let nobody = Act::Take {
+        queue: QueueId::new("a"),
+        person: None,
+        scan_session: None,
+        class: None,
+        key: None,
+    };
     let mut fixture = given([open("1"), nobody]);
     let events = fixture.when(call("1")).then_events();
     assert!(matches!(events[..], [Event::TicketCalled { .. }]), "{events:?}");

@@ -234,5 +234,5 @@ fn a_transferred_ticket_keeps_number_and_arrival() {
     let queue = QueueId::new("b");
     fixture.when(Act::Transfer { ticket, queue }).then();
     assert_eq!(fixture.waiting("b"), ["A001", "B001"]);
-    assert_eq!((fixture.ticket(1).counts.hops, fixture.at_counter("1")), (1, None));
+    assert_eq!((fixture.ticket(1).counts.transfers, fixture.at_counter("1")), (1, None));
 }

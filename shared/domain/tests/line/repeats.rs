@@ -22,7 +22,7 @@ fn a_repeat_is_answered_like_the_first_time_and_changes_nothing() {
     let (again, events) = fixture.when_command(wish).0.unwrap();
     // Two were ahead at the first answer, and the repeat quotes the same.
     assert_eq!(again, first.0);
-    assert!(matches!(again, Outcome::Holding { told: quote, .. } if quote.ahead == 2));
+    assert!(matches!(again, Outcome::Holding { quoted: quote, .. } if quote.ahead == 2));
     assert!(events.is_empty());
     assert_eq!(fixture.site, before);
 }

@@ -74,11 +74,11 @@ pub const UNKNOWN: ReturnCode = ReturnCode {
 };
 
 /// Row for a code returned at `scope`; [`UNKNOWN`] if there is none.
-pub fn lookup(code: i64, place: CodeScope) -> &'static ReturnCode {
-    let anywhere = |row: &ReturnCode| row.scope == CodeScope::Anywhere && place != CodeScope::Page;
+pub fn lookup(code: i64, scope: CodeScope) -> &'static ReturnCode {
+    let anywhere = |row: &ReturnCode| row.scope == CodeScope::Anywhere && scope != CodeScope::Page;
     RETURN_CODES
         .iter()
-        .find(|row| row.code == code && (row.scope == place || anywhere(row)))
+        .find(|row| row.code == code && (row.scope == scope || anywhere(row)))
         .unwrap_or(&UNKNOWN)
 }
 
@@ -142,7 +142,7 @@ mod tests {
         ];
         let page = [10003, 10004, 10005, 10006, 10009, 10010, 10011, 10012, 10013, 10015, 10016];
         for code in documented {
-            let known = [CodeScope::Secret, CodeScope::Call].map(|place| lookup(code, place));
+            let known = [CodeScope::Secret, CodeScope::Call].map(|scope| lookup(code, scope));
             assert!(known.iter().any(|row| *row != &UNKNOWN), "{code} has no row");
         }
         for code in page {

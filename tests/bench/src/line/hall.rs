@@ -76,7 +76,7 @@ pub fn take_number_command(i: u64) -> Command {
     let act = Act::Take {
         queue: QueueId::new("a"),
         person: Some(person),
-        via: None,
+        scan_session: None,
         class: None,
         key: None,
     };

@@ -411,7 +411,7 @@ fn ticket_view<'a>(
         TicketState::Done { at } | TicketState::Closed { at, .. } => (*at, None, None),
     };
     let counts = ticket.counts;
-    let holds_good = counts.misses == 0 && counts.let_pass == 0 && counts.hops == 0;
+    let holds_good = counts.misses == 0 && counts.let_pass == 0 && counts.transfers == 0;
     let told = ticket.quoted.estimate.filter(|_| holds_good).map(|estimate| QuotedWaitView {
         minutes: [estimate.low, estimate.high],
         by: ticket.taken_at.plus_minutes(estimate.high).0,

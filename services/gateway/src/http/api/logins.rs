@@ -202,7 +202,7 @@ async fn open(
         browser: client_ip::browser_label(&headers),
         address: caller.masked(),
         confirm: target.confirm,
-        to,
+        target: to,
     };
     let uuid = entropy::uuid();
     let session = state.scan_sessions.open(uuid, &target.account, ScanPurpose::Login(wish)).await?;
@@ -306,7 +306,10 @@ pub(super) fn progress_stream(state: &AppState, uuid: Uuid) -> Response {
                     continue;
                 }
             };
-            let over = !matches!(progress, ScanProgress::Pending | ScanProgress::Asked { .. });
+            let over = !matches!(
+                progress,
+                ScanProgress::Pending | ScanProgress::AwaitingConfirmation { .. }
+            );
             return Some((event, (state, Some(progress), over)));
         }
     });
@@ -316,9 +319,11 @@ pub(super) fn progress_stream(state: &AppState, uuid: Uuid) -> Response {
 fn progress_event(progress: &ScanProgress) -> Event {
     match progress {
         ScanProgress::Pending | ScanProgress::Ticket(_) => named_event("pending"),
-        ScanProgress::Asked { .. } => named_event("scanned"),
+        ScanProgress::AwaitingConfirmation { .. } => named_event("scanned"),
         ScanProgress::Approved { .. } => named_event("approved"),
-        ScanProgress::Declined { why, .. } => refused_event(&Problem::new(decline_kind(*why))),
+        ScanProgress::Declined { reason, .. } => {
+            refused_event(&Problem::new(decline_kind(*reason)))
+        }
         ScanProgress::Redeemed { .. } => refused_event(&Problem::new(&refusals::LOGIN_USED)),
     }
 }
@@ -350,10 +355,12 @@ async fn redeem(
     let (uuid, wish, session) = find_own_login(&state, &uuid, &headers).await?;
     let (person, member, at) = match session.progress {
         ScanProgress::Approved { person, member, at } => (person, member, at),
-        ScanProgress::Pending | ScanProgress::Asked { .. } | ScanProgress::Ticket(_) => {
+        ScanProgress::Pending
+        | ScanProgress::AwaitingConfirmation { .. }
+        | ScanProgress::Ticket(_) => {
             return Err(Problem::new(&refusals::LOGIN_PENDING));
         }
-        ScanProgress::Declined { why, .. } => return Err(Problem::new(decline_kind(why))),
+        ScanProgress::Declined { reason, .. } => return Err(Problem::new(decline_kind(reason))),
         ScanProgress::Redeemed { .. } => return Err(Problem::new(&refusals::LOGIN_USED)),
     };
     let mut first = false;
@@ -365,7 +372,7 @@ async fn redeem(
     if !first {
         return Err(Problem::new(&refusals::LOGIN_USED));
     }
-    match wish.to {
+    match wish.target {
         LoginTarget::Client(asked) => {
             let roster = state.roster.loaded().await?;
             let subject = roster.tag("subject", &[&asked.client, &person]);

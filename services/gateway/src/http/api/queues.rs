@@ -57,7 +57,7 @@ async fn take_ticket(
 ) -> StaffActionResponse {
     let (queue, class) = (action.target.clone(), action.body.class);
     let key = Some(TicketKey(entropy::bytes()));
-    action.submit(Act::Take { queue, person: None, via: None, class, key }).await
+    action.submit(Act::Take { queue, person: None, scan_session: None, class, key }).await
 }
 
 /// A state of the queue lasts until it is set again, or the day ends.

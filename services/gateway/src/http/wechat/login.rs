@@ -69,7 +69,8 @@ impl PushHandler<'_> {
         uuid: Uuid,
         wish: LoginRequest,
     ) -> (Reply, &'static str) {
-        let Some(target) = login::login_destination(&self.state.settings.login, &wish.to) else {
+        let Some(target) = login::login_destination(&self.state.settings.login, &wish.target)
+        else {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         };
         if target.account != self.account_name {
@@ -92,7 +93,7 @@ impl PushHandler<'_> {
     ) -> Result<LoginOutcome, LoginError> {
         let roster = self.state.roster.loaded().await?;
         let person = self.person_tag(&roster)?;
-        let may = match wish.to {
+        let may = match wish.target {
             LoginTarget::First => {
                 !roster.has_had_members() || roster.member_by_person_hash(&person).is_some()
             }
@@ -104,12 +105,13 @@ impl PushHandler<'_> {
         let now = self.state.clock.now_ms();
         let moved = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
             ScanProgress::Pending if !may => {
-                let (person, why) = (person.clone(), DeclineReason::NotStaff);
-                Some(ScanProgress::Declined { person, why })
+                let person = person.clone();
+                let reason = DeclineReason::NotStaff;
+                Some(ScanProgress::Declined { person, reason })
             }
             ScanProgress::Pending => {
                 session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
-                Some(ScanProgress::Asked { person: person.clone() })
+                Some(ScanProgress::AwaitingConfirmation { person: person.clone() })
             }
             _ => None,
         });
@@ -131,7 +133,7 @@ impl PushHandler<'_> {
         let session =
             timeout_at(self.deadline, self.state.scan_sessions.find(uuid)).await.ok()?.ok()?;
         let ScanPurpose::Login(wish) = &session.purpose else { return None };
-        let target = login::login_destination(&self.state.settings.login, &wish.to)?;
+        let target = login::login_destination(&self.state.settings.login, &wish.target)?;
         let answered = async {
             if yes {
                 self.approve(uuid, wish, &person).await
@@ -145,9 +147,10 @@ impl PushHandler<'_> {
 
     async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
         let moved = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
-            ScanProgress::Asked { person: asked } if asked == person => {
-                let (person, why) = (person.to_owned(), DeclineReason::ByPerson);
-                Some(ScanProgress::Declined { person, why })
+            ScanProgress::AwaitingConfirmation { person: asked } if asked == person => {
+                let person = person.to_owned();
+                let reason = DeclineReason::ByPerson;
+                Some(ScanProgress::Declined { person, reason })
             }
             _ => None,
         });
@@ -161,12 +164,12 @@ impl PushHandler<'_> {
         wish: &LoginRequest,
         person: &str,
     ) -> Result<LoginOutcome, LoginError> {
-        if wish.to == LoginTarget::First {
+        if wish.target == LoginTarget::First {
             // Only whom the browser may be let in for: the code on the screen is not enough.
             let session = self.state.scan_sessions.find(uuid).await?;
             let free = match &session.progress {
                 ScanProgress::Pending => !wish.confirm,
-                ScanProgress::Asked { person: asked } => asked == person,
+                ScanProgress::AwaitingConfirmation { person: asked } => asked == person,
                 _ => return Ok(self.outcome_for(&session, person)),
             };
             if !free {
@@ -176,7 +179,7 @@ impl PushHandler<'_> {
         }
         let roster = self.state.roster.loaded().await?;
         let member = roster.member_by_person_hash(person).map(|member| member.id.clone());
-        let target = login::login_destination(&self.state.settings.login, &wish.to);
+        let target = login::login_destination(&self.state.settings.login, &wish.target);
         if member.is_none() && target.is_none_or(|target| target.staff_only) {
             return Ok(LoginOutcome::NotStaff);
         }
@@ -184,7 +187,7 @@ impl PushHandler<'_> {
         let moved = self.state.scan_sessions.advance(uuid, |session| {
             let mine = match &session.progress {
                 ScanProgress::Pending => !wish.confirm,
-                ScanProgress::Asked { person: asked } => asked == person,
+                ScanProgress::AwaitingConfirmation { person: asked } => asked == person,
                 _ => false,
             };
             session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
@@ -223,7 +226,7 @@ impl PushHandler<'_> {
     /// Reply about a session in this state; the same on every repetition.
     fn outcome_for(&self, session: &ScanSession, person: &str) -> LoginOutcome {
         match &session.progress {
-            ScanProgress::Asked { person: asked } if asked == person => {
+            ScanProgress::AwaitingConfirmation { person: asked } if asked == person => {
                 LoginOutcome::AwaitingConfirmation
             }
             ScanProgress::Approved { person: whose, .. }
@@ -232,7 +235,7 @@ impl PushHandler<'_> {
             {
                 LoginOutcome::LoggedIn
             }
-            ScanProgress::Declined { person: whose, why } if whose == person => match why {
+            ScanProgress::Declined { person: whose, reason } if whose == person => match reason {
                 DeclineReason::NotStaff => LoginOutcome::NotStaff,
                 DeclineReason::ByPerson => LoginOutcome::RefusedByPerson,
                 DeclineReason::Already => LoginOutcome::AlreadyMember,

@@ -67,9 +67,9 @@ impl PushHandler<'_> {
             template: None,
             message_id: None,
             receipt,
-            said: said.chars().filter(|c| !c.is_control()).take(100).collect(),
+            status_text: said.chars().filter(|c| !c.is_control()).take(100).collect(),
             created_s: self.message.create_time,
-            heard_at: self.state.clock.now_ms(),
+            received_at: self.state.clock.now_ms(),
             identity,
         }
     }

@@ -82,11 +82,11 @@ impl PushHandler<'_> {
 
     async fn take_ticket(&self, wish: TicketIntent) -> (Reply, &'static str) {
         let TicketIntent { book, queue, session } = wish;
-        let via = session.as_ref().map(|(uuid, _)| ScanSessionRef::new(&uuid.to_string()));
+        let scan_session = session.as_ref().map(|(uuid, _)| ScanSessionRef::new(&uuid.to_string()));
         let act = Act::Take {
             queue: QueueId::new(&queue),
             person: Some(self.person()),
-            via,
+            scan_session,
             class: None,
             key: Some(TicketKey(entropy::bytes())),
         };

@@ -209,7 +209,7 @@ impl PermanentCodes {
         let entry = SettingsEntry {
             v: 1,
             at: self.clock.now_ms(),
-            event: SettingsEvent::DoorCodeMade(ours.clone()),
+            event: SettingsEvent::PermanentCodeCreated(ours.clone()),
         };
         let payload = entry.encode();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
@@ -262,7 +262,7 @@ impl PermanentCodes {
         };
         let entry =
             SettingsEntry::decode(&recorded.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
-        let SettingsEvent::DoorCodeMade(code) = entry.event else {
+        let SettingsEvent::PermanentCodeCreated(code) = entry.event else {
             return Err(PermanentCodeError::Unreadable);
         };
         Ok(LatestCode { expect: ExpectedPosition::At(recorded.position), code: Some(code) })
@@ -290,7 +290,7 @@ impl Projection for CodeProjection {
 
     fn apply(&mut self, recorded: StoredEntry) {
         let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
-        let SettingsEvent::DoorCodeMade(code) = entry.event else { return };
+        let SettingsEvent::PermanentCodeCreated(code) = entry.event else { return };
         let mut index = self.0.index.lock();
         let owner = (code.account.clone(), code.appid.clone());
         let count = index.counts.entry(owner).or_default();

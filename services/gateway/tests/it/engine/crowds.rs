@@ -36,7 +36,7 @@ async fn notified_tickets(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
     while let Some(LogItem::Entry(recorded)) = entries.next().await {
         let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
         for event in commit.decisions.into_iter().flat_map(|decision| decision.events) {
-            if let Event::MilestoneReached(milestone) = event {
+            if let Event::NotificationTriggered(milestone) = event {
                 let said = serde_json::to_value(&milestone.kind).unwrap();
                 let said = said.get("reached").or(Some(&said)).and_then(|name| name.as_str());
                 if said == Some(kind) {

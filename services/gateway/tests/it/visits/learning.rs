@@ -15,7 +15,7 @@ fn advance_minutes(clock: &ManualClock, minutes: u64) {
 
 async fn quoted_wait(gateway: &Gateway, person: &str) -> QuotedWait {
     match gateway.engine.submit("hall", take_ticket(person)).await.unwrap().outcome {
-        Outcome::Holding { told, .. } => told,
+        Outcome::Holding { quoted, .. } => quoted,
         other => panic!("{other:?}"),
     }
 }
