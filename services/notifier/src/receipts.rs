@@ -96,13 +96,13 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Strin
     Ok(true)
 }
 
-fn count_receipt(receipt: &Receipt, found: &'static str) {
+fn count_receipt(receipt: &Receipt, result: &'static str) {
     metrics::counter!(
         "paihao_notifier_receipts_total",
         "account" => receipt.account.clone(),
         "channel" => receipt.channel.name(),
         "receipt" => receipt.receipt.name(),
-        "found" => found
+        "found" => result
     )
     .increment(1);
 }

@@ -85,13 +85,13 @@ mod tests {
     use paihao_notice_text::NoticePolicy;
     use paihao_notice_text::render::Binding;
 
-    fn tried(
+    fn attempt(
         channel: Channel,
         reason: &str,
         code: Option<i64>,
-        said: Option<&str>,
+        detail: Option<&str>,
     ) -> ChannelAttempt {
-        ChannelAttempt { channel, reason: reason.into(), code, detail: said.map(Into::into) }
+        ChannelAttempt { channel, reason: reason.into(), code, detail: detail.map(Into::into) }
     }
 
     fn policy(channels: &[Channel]) -> NoticePolicy {
@@ -126,9 +126,9 @@ mod tests {
             "called",
             "shop",
             &[
-                tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
-                tried(Channel::Template, "not_following", Some(43004), None),
-                tried(Channel::Subscription, "messages_refused", Some(43101), None),
+                attempt(Channel::CustomerService, NO_ALLOWANCE, None, None),
+                attempt(Channel::Template, "not_following", Some(43004), None),
+                attempt(Channel::Subscription, "messages_refused", Some(43101), None),
             ],
         );
         assert_eq!(outcome, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
@@ -141,8 +141,8 @@ mod tests {
             "called",
             "shop",
             &[
-                tried(Channel::Template, "template_unknown", Some(40037), Some("40037 gone")),
-                tried(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
+                attempt(Channel::Template, "template_unknown", Some(40037), Some("40037 gone")),
+                attempt(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
             ],
         );
         assert!(matches!(outcome, DeliveryOutcome::Refused { code: 40037, .. }));
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn a_notice_that_no_channel_could_render_is_unrenderable() {
         let unbound = [
-            tried(Channel::Template, NOT_BOUND, None, Some("no template")),
-            tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
+            attempt(Channel::Template, NOT_BOUND, None, Some("no template")),
+            attempt(Channel::CustomerService, NO_ALLOWANCE, None, None),
         ];
         let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound);
         assert!(
@@ -177,8 +177,8 @@ mod tests {
             "called",
             "shop",
             &[
-                tried(Channel::Template, GAVE_UP, None, Some("45009 daily_quota")),
-                tried(Channel::CustomerService, "no_open_window", Some(45015), None),
+                attempt(Channel::Template, GAVE_UP, None, Some("45009 daily_quota")),
+                attempt(Channel::CustomerService, "no_open_window", Some(45015), None),
             ],
         );
         assert_eq!(

@@ -52,15 +52,15 @@ pub(crate) async fn end_notice(
     outcome: DeliveryOutcome,
     lease: Option<&AttemptLease>,
 ) -> Result<EndRecorded, StoreUnavailable> {
-    let (attempts, via, tried) = match lease {
+    let (attempts, channel, earlier_attempts) = match lease {
         // Without an unanswered attempt no channel can have accepted it.
         Some(lease) => {
-            let via = lease.required_channel().filter(|_| lease.unsure);
-            (lease.attempts, via, lease.tried.clone())
+            let channel = lease.required_channel().filter(|_| lease.unsure);
+            (lease.attempts, channel, lease.earlier_attempts.clone())
         }
         None => (0, None, Vec::new()),
     };
-    record_outcome(ports, notice, outcome, attempts, via, tried).await
+    record_outcome(ports, notice, outcome, attempts, channel, earlier_attempts).await
 }
 
 /// Ends a notice that a later one supersedes. If WeChat may have it, the outcome is unknown
@@ -71,7 +71,7 @@ pub(crate) async fn supersede(
     lease: Option<&AttemptLease>,
 ) -> Result<EndRecorded, StoreUnavailable> {
     let outcome = match lease.filter(|lease| lease.unsure) {
-        Some(lease) => DeliveryOutcome::Unknown { last_error: lease.last.clone() },
+        Some(lease) => DeliveryOutcome::Unknown { last_error: lease.last_error.clone() },
         None => DeliveryOutcome::Superseded,
     };
     end_notice(ports, notice, outcome, lease).await

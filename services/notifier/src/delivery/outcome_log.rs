@@ -41,7 +41,9 @@ pub(crate) async fn load_state(
         return Ok(OutcomeLogState::NotStarted);
     };
     match serde_json::from_slice(&last.entry.payload) {
-        Ok(OutcomeRecord::Attempt(trying)) => Ok(OutcomeLogState::Announced(last.position, trying)),
+        Ok(OutcomeRecord::Attempt(attempt)) => {
+            Ok(OutcomeLogState::Announced(last.position, attempt))
+        }
         _ => Ok(OutcomeLogState::Ended),
     }
 }
@@ -51,9 +53,9 @@ pub(crate) async fn announce_attempt(
     ledger: &dyn Ledger,
     subject: &Subject,
     state: &OutcomeLogState,
-    trying: AttemptAnnounced,
+    attempt: AttemptAnnounced,
 ) -> Result<bool, Unavailable> {
-    let entry = to_entry(OutcomeRecord::Attempt(trying));
+    let entry = to_entry(OutcomeRecord::Attempt(attempt));
     match ledger.append(&OUTCOMES, subject, state.expected_position(), entry).await {
         Ok(_) => Ok(true),
         Err(AppendError::Conflict { .. }) => Ok(false),

@@ -147,12 +147,12 @@ mod tests {
 
     #[test]
     fn keys_are_unique_by_ticket_and_call_and_deterministic() {
-        let twice = commit(vec![called(17, 1), called(17, 2), called(18, 1)]);
+        let commit = commit(vec![called(17, 1), called(17, 2), called(18, 1)]);
         let keys = |commit| plan(commit).into_iter().map(|n| n.key).collect::<Vec<_>>();
         assert_eq!(
-            keys(&twice),
+            keys(&commit),
             ["hall/20779/17/called#1", "hall/20779/17/called#2", "hall/20779/18/called#1"]
         );
-        assert_eq!(keys(&twice), keys(&twice));
+        assert_eq!(keys(&commit), keys(&commit));
     }
 }

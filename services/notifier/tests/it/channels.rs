@@ -15,8 +15,8 @@ use wechat_sim::{ChatContent, Effect, Fault, Refusal, SimTemplate};
 
 /// Returns channel, reason and code of each failed attempt.
 fn attempt_reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)> {
-    let tried = outcome.earlier_attempts.iter();
-    tried
+    let attempts = outcome.earlier_attempts.iter();
+    attempts
         .map(|ChannelAttempt { channel, reason, code, .. }| (*channel, reason.as_str(), *code))
         .collect()
 }
@@ -24,11 +24,13 @@ fn attempt_reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)>
 /// Counts the messages of a person: texts, template messages, subscription notices.
 fn message_counts(env: &TestEnv, i: u32) -> (usize, usize, usize) {
     let chat = env.wechat.chat(&open_id(i));
-    let count = |of: fn(&ChatContent) -> bool| chat.iter().filter(|line| of(&line.shown)).count();
+    let count = |predicate: fn(&ChatContent) -> bool| {
+        chat.iter().filter(|line| predicate(&line.shown)).count()
+    };
     (
-        count(|shown| matches!(shown, ChatContent::Service { .. })),
-        count(|shown| matches!(shown, ChatContent::Card { .. })),
-        count(|shown| matches!(shown, ChatContent::Notice { .. })),
+        count(|content| matches!(content, ChatContent::Service { .. })),
+        count(|content| matches!(content, ChatContent::Card { .. })),
+        count(|content| matches!(content, ChatContent::Notice { .. })),
     )
 }
 
@@ -45,7 +47,8 @@ async fn a_text_is_sent_within_a_send_window_and_a_template_message_otherwise() 
     env.notifier_with_policy(policy_for(&[CustomerService, Template]), 8);
     env.call_tickets(1..3).await;
     let ended = env.wait_until_ended(2).await;
-    let (one, two) = (&ended[&notice_key(1)], &ended[&notice_key(2)]);
+    let one = &ended[&notice_key(1)];
+    let two = &ended[&notice_key(2)];
     assert_eq!(
         (&one.outcome, one.channel),
         (&DeliveryOutcome::Sent { message_id: 0 }, Some(CustomerService))
@@ -54,11 +57,18 @@ async fn a_text_is_sent_within_a_send_window_and_a_template_message_otherwise() 
     assert_eq!(two.channel, Some(Template));
     assert_eq!(attempt_reasons(two), [(CustomerService, "no_allowance", None)]);
     assert_eq!((message_counts(&env, 1), message_counts(&env, 2)), ((1, 0, 0), (0, 1, 0)));
-    let text = |shown: &ChatContent| matches!(shown, ChatContent::Service { text } if text == "请 A001 到 1号窗口");
-    assert!(env.wechat.chat(&open_id(1)).iter().any(|line| text(&line.shown)));
+    let is_call = |content: &ChatContent| match content {
+        ChatContent::Service { text } => text == "请 A001 到 1号窗口",
+        _ => false,
+    };
+    assert!(env.wechat.chat(&open_id(1)).iter().any(|line| is_call(&line.shown)));
     env.tasks.stop_and_wait().await;
-    let left = env.cache.get(&window_key(1, SendWindowKind::Message)).await.unwrap().unwrap();
-    assert_eq!(serde_json::from_slice::<SendWindow>(&left).unwrap().remaining, 4, "one is used up");
+    let window = env.cache.get(&window_key(1, SendWindowKind::Message)).await.unwrap().unwrap();
+    assert_eq!(
+        serde_json::from_slice::<SendWindow>(&window).unwrap().remaining,
+        4,
+        "one is used up"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +82,8 @@ async fn a_wrong_send_window_costs_one_call_and_is_removed() {
     env.notifier_with_policy(policy_for(&[CustomerService, Template]), 8);
     env.call_tickets(1..3).await;
     let ended = env.wait_until_ended(2).await;
-    let (one, two) = (&ended[&notice_key(1)], &ended[&notice_key(2)]);
+    let one = &ended[&notice_key(1)];
+    let two = &ended[&notice_key(2)];
     assert_eq!(attempt_reasons(one), [(CustomerService, "no_open_window", Some(45015))]);
     assert_eq!(attempt_reasons(two), [(CustomerService, "window_used_up", Some(45047))]);
     assert_eq!((one.channel, two.channel), (Some(Template), Some(Template)));
@@ -102,9 +113,9 @@ async fn a_text_without_a_response_is_unknown_and_no_other_channel_is_tried() {
 /// Announces an attempt, like a process that died with its cache right afterwards.
 async fn announce_attempt(env: &TestEnv, channel: Channel, seconds_ago: i64) {
     let at = crate::support::START_MS - seconds_ago * 1000;
-    let trying =
+    let attempt =
         AttemptAnnounced { v: 1, key: notice_key(1), channel, at, earlier_attempts: vec![] };
-    let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Attempt(trying)).unwrap());
+    let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Attempt(attempt)).unwrap());
     let subject =
         Subject::new(&["shop", &hex::encode(&Sha256::digest(notice_key(1))[..16])]).unwrap();
     env.ledger.append(&OUTCOMES, &subject, ExpectedPosition::Empty, entry).await.unwrap();
@@ -159,7 +170,8 @@ async fn a_template_message_without_a_response_is_retried_through_its_channel_on
     env.notifier_with_policy(policy_for(&[Template, CustomerService]), 8);
     env.call_tickets(1..3).await;
     let ended = env.wait_until_ended(2).await;
-    let (one, two) = (&ended[&notice_key(1)], &ended[&notice_key(2)]);
+    let one = &ended[&notice_key(1)];
+    let two = &ended[&notice_key(2)];
     assert!(matches!(one.outcome, DeliveryOutcome::Sent { message_id: 1.. }), "{one:?}");
     assert!(matches!(two.outcome, DeliveryOutcome::Unknown { .. }), "{two:?}");
     assert_eq!((message_counts(&env, 1), message_counts(&env, 2)), ((0, 1, 0), (0, 1, 0)));

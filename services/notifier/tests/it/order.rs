@@ -88,7 +88,7 @@ async fn a_later_notice_waits_for_the_response_to_an_earlier_one() {
     env.append_commit("shop", vec![env.call_event(1, 2)]).await;
     let outcomes = env.wait_for_outcomes(2).await;
     assert!(
-        outcomes.values().all(|fate| matches!(fate, DeliveryOutcome::Sent { .. })),
+        outcomes.values().all(|outcome| matches!(outcome, DeliveryOutcome::Sent { .. })),
         "{outcomes:?}"
     );
     assert_eq!(delivered_calls(&env, 1), [1, 2]);
@@ -167,19 +167,19 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
     env.notifier(SimTemplate::DEMO_CALLED);
     env.notifier(SimTemplate::DEMO_CALLED);
     // Overlapping waves: the calls of each person in order, interleaved with those of others.
-    let mut left: Vec<_> = (1..PEOPLE + 1).map(|i| (i, 1)).collect();
+    let mut remaining: Vec<_> = (1..PEOPLE + 1).map(|i| (i, 1)).collect();
     let mut at = 7;
-    while !left.is_empty() {
+    while !remaining.is_empty() {
         let mut events = Vec::new();
-        for _ in 0..5.min(left.len()) {
-            at = (at * 31 + 17) % left.len();
-            let (i, call) = left[at];
+        for _ in 0..5.min(remaining.len()) {
+            at = (at * 31 + 17) % remaining.len();
+            let (i, call) = remaining[at];
             events.push(env.call_event(i, call));
             match call {
-                CALLS => drop(left.swap_remove(at)),
-                _ => left[at].1 += 1,
+                CALLS => drop(remaining.swap_remove(at)),
+                _ => remaining[at].1 += 1,
             }
-            if left.is_empty() {
+            if remaining.is_empty() {
                 break;
             }
         }
@@ -211,7 +211,7 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
                     assert!(!delivered.contains(&call), "{ended:?} all the same: {delivered:?}");
                 }
                 DeliveryOutcome::Unknown { .. } => {}
-                fate => panic!("{} ended as {fate:?}", ended.key),
+                outcome => panic!("{} ended as {outcome:?}", ended.key),
             }
         }
         assert_eq!(delivered.last(), Some(&CALLS), "the last call of {i} is always delivered");
