@@ -127,12 +127,12 @@ pub(crate) fn slipped_tickets(
         let forecast = check.model.forecast(&ForecastInput { ahead, ..input.clone() });
         forecast.map(|forecast| forecast.to_estimate())
     };
-    let mut found = line.slip_candidates(|threshold, first, last| {
+    let mut candidates = line.slip_candidates(|threshold, first, last| {
         // The quote is this range, or a shorter one where it was just shortened.
         first < MONOTONIC_FROM_AHEAD && first < last
             || estimate_at(last).is_some_and(|wait| threshold.is_exceeded(check.at, wait.low))
     });
-    found.retain(|(id, ahead)| {
+    candidates.retain(|(id, ahead)| {
         let Some(ticket) = site.ticket(*id) else { return false };
         let quote = estimate_at(*ahead).map(|wait| ticket.progress.steady_range(wait, check.at));
         let threshold = SlipThreshold::for_ticket(ticket);
@@ -140,7 +140,7 @@ pub(crate) fn slipped_tickets(
             .zip(threshold)
             .is_some_and(|(wait, threshold)| threshold.is_exceeded(check.at, wait.low))
     });
-    found
+    candidates
 }
 
 /// Returns `true` if any wait is long enough for a notice of a longer wait.
@@ -329,14 +329,14 @@ impl NotificationBuilder<'_> {
             let Some(ticket) = site.ticket(id) else { continue };
             let ahead = ahead as u32;
             let quote = site.quote_at(self.rules, ticket, ahead, self.now);
-            let soon = quote.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
+            let is_due_soon = quote.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
             // No ticket further back is nearer.
-            if !soon && ahead > MAX_NOTIFY_AHEAD.max(rules.near) {
+            if !is_due_soon && ahead > MAX_NOTIFY_AHEAD.max(rules.near) {
                 return;
             }
             match ahead {
                 0 => self.add_next(ticket, rules, quote),
-                _ => self.add_near(ticket, rules, quote, soon),
+                _ => self.add_near(ticket, rules, quote, is_due_soon),
             }
         }
     }
@@ -349,12 +349,18 @@ impl NotificationBuilder<'_> {
         }
     }
 
-    fn add_near(&mut self, ticket: &Ticket, rules: &QueueRules, quote: QuotedWait, soon: bool) {
+    fn add_near(
+        &mut self,
+        ticket: &Ticket,
+        rules: &QueueRules,
+        quote: QuotedWait,
+        is_due_soon: bool,
+    ) {
         let kind = NotificationKind::Near(quote);
         let near = match ticket.marks.notify_ahead {
             // A holder who chose a number is notified at that number.
             Some(chosen) => quote.ahead <= chosen,
-            None => soon || quote.ahead <= rules.near,
+            None => is_due_soon || quote.ahead <= rules.near,
         };
         if near && ticket.notifications.count(&kind) == 0 && !self.just_joined(ticket) {
             self.add(ticket, kind, progress_valid_until(self.now.at));

@@ -36,8 +36,9 @@ impl Decider<'_> {
             Placement::Front => line.front_rank(class).unwrap_or_else(end),
             Placement::Tail => end(),
         };
-        let moved = Event::TicketTransferred { ticket: ticket.id, queue: queue.clone(), rank };
-        self.outcome_after(ticket, vec![moved])
+        let transferred =
+            Event::TicketTransferred { ticket: ticket.id, queue: queue.clone(), rank };
+        self.outcome_after(ticket, vec![transferred])
     }
 
     pub(super) fn prioritise(&self, ticket: TicketId, class: u8, reason: &Arc<str>) -> Decided {

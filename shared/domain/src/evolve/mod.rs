@@ -40,8 +40,8 @@ impl Site {
             }
             Event::DayOpened { day, carrying } => {
                 let live = self.live_tickets();
-                let late = live.len().saturating_sub(*carrying as usize);
-                let later = live[late..].iter().filter_map(|id| self.ticket(*id));
+                let passed_count = live.len().saturating_sub(*carrying as usize);
+                let later = live[passed_count..].iter().filter_map(|id| self.ticket(*id));
                 let carrying = later.map(|ticket| Arc::new(self.as_carried_over(ticket))).collect();
                 *self = Site { day: Some(*day), pending_carry_over: carrying, ..Site::default() };
             }
@@ -72,7 +72,8 @@ impl Site {
             }
             Event::QueueBatchNotified { queue, people } => {
                 let line = self.lines.entry(queue.clone()).or_default();
-                line.unnotified = line.unnotified.take().and_then(|rest| rest.advance(*people));
+                line.unnotified =
+                    line.unnotified.take().and_then(|remainder| remainder.advance(*people));
             }
             Event::QueueCleared { queue, remaining, .. } => {
                 let line = self.lines.entry(queue.clone()).or_default();
@@ -83,7 +84,8 @@ impl Site {
             }
             Event::QueueBatchCleared { queue, tickets } => {
                 let line = self.lines.entry(queue.clone()).or_default();
-                line.uncleared = line.uncleared.take().and_then(|rest| rest.advance(*tickets));
+                line.uncleared =
+                    line.uncleared.take().and_then(|remainder| remainder.advance(*tickets));
             }
             Event::TicketTaken {
                 ticket,
