@@ -265,7 +265,8 @@ async fn a_report_names_the_token_by_its_fingerprint_only() {
 async fn a_new_secret_is_proved_at_once_and_kept_by() {
     for channel in [Channel::Stable, Channel::Classic] {
         let world = World::new(channel);
-        let (one, two) = (world.replica(), world.replica());
+        let one = world.replica();
+        let two = world.replica();
         until("the first token", async || world.stored().await.is_some()).await;
         let fence = world.stored().await.unwrap().fence;
         world.wechat.set_secret("new");

@@ -235,7 +235,8 @@ async fn the_client_of_the_documentation_works() {
         page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert!(program.lines().filter(|line| !line.trim().is_empty()).count() <= 10, "ten lines");
     let shown = format!("{program}\nprint(token)\nprint(newer)\n");
-    let (url, runs) = (owner.url.clone(), tokio::task::spawn_blocking);
+    let url = owner.url.clone();
+    let runs = tokio::task::spawn_blocking;
     let ran = runs(move || {
         let mut python = std::process::Command::new("python3");
         python.args(["-c", &shown]).env("TOKEN_SERVER", url).env("TOKEN_KEY", KEY);

@@ -227,7 +227,7 @@ impl ReaderInner {
                 true
             }
             Err(unavailable) => {
-                tracing::warn!(account, fingerprint, %unavailable, "cannot report a refused token");
+                tracing::warn!(account, fingerprint, error = %unavailable, "cannot report a refused token");
                 false
             }
         }

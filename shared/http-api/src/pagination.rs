@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn pages_join_without_gap_or_repeat_and_the_last_one_leads_nowhere() {
-        let (mut seen, mut after) = (Vec::new(), Some(0));
+        let mut seen = Vec::new();
+        let mut after = Some(0);
         while let Some(from) = after {
             let (page, next) = page((1..=10).filter(|one| *one > from), 3, |last| *last);
             assert!(page.len() <= 3 && (next.is_none() || page.len() == 3));

@@ -58,7 +58,9 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let mut appends = stream::iter(all)
         .map(|(site, entry)| ledger.append(&HISTORY, site, ExpectedPosition::Any, entry))
         .buffered(512);
-    let (begun, mut written, mut head) = (Instant::now(), 0, Position::START);
+    let begun = Instant::now();
+    let mut written = 0;
+    let mut head = Position::START;
     while let Some(appended) = appends.next().await {
         head = appended?;
         written += 1;
@@ -75,7 +77,8 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     }
     drop(entries);
     let dropped = begun.elapsed();
-    let (before, begun) = (resident_mb()?, Instant::now());
+    let before = resident_mb()?;
+    let begun = Instant::now();
     let clock = Arc::new(ManualClock::at(at));
     let nobody = Arc::new(|_: &Subject, _: &_| {});
     let closed = CancellationToken::new();

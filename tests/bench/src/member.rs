@@ -26,7 +26,8 @@ impl RoleProcess {
         role: &str,
         configuration: impl Fn(u16, u16) -> String,
     ) -> RoleProcess {
-        let (port, admin) = (free_port(), free_port());
+        let port = free_port();
+        let admin = free_port();
         let text = configuration(port, admin);
         let arguments = ["role", "--", "--config", "{dir}/paihao.toml", role];
         let program = Program::start(program, &arguments, &[("paihao.toml", &*text)]);

@@ -125,7 +125,9 @@ fn sealed(input: &[u8]) -> Result<String, String> {
 fn callback(input: &[u8]) -> Result<String, String> {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
-    let (how, address, body) = (line(), line(), line());
+    let how = line();
+    let address = line();
+    let body = line();
     let how = String::from_utf8_lossy(how);
     let mode = match how.split(' ').next() {
         Some("plain") => Mode::Plain,

@@ -396,13 +396,8 @@ mod tests {
 
     fn receipt(key: &str, receipt: ReceiptStatus) -> OutcomeRecord {
         let status_text = "said".to_owned();
-        OutcomeRecord::Receipt(NoticeReceipt {
-            v: 1,
-            key: key.to_owned(),
-            receipt,
-            status_text,
-            at: 3000,
-        })
+        let key = key.to_owned();
+        OutcomeRecord::Receipt(NoticeReceipt { v: 1, key, receipt, status_text, at: 3000 })
     }
 
     fn steps(

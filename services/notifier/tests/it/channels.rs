@@ -25,7 +25,7 @@ fn attempt_reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)>
 fn message_counts(env: &TestEnv, i: u32) -> (usize, usize, usize) {
     let chat = env.wechat.chat(&open_id(i));
     let count = |predicate: fn(&ChatContent) -> bool| {
-        chat.iter().filter(|line| predicate(&line.shown)).count()
+        chat.iter().filter(|line| predicate(&line.content)).count()
     };
     (
         count(|content| matches!(content, ChatContent::Service { .. })),
@@ -61,7 +61,7 @@ async fn a_text_is_sent_within_a_send_window_and_a_template_message_otherwise() 
         ChatContent::Service { text } => text == "请 A001 到 1号窗口",
         _ => false,
     };
-    assert!(env.wechat.chat(&open_id(1)).iter().any(|line| is_call(&line.shown)));
+    assert!(env.wechat.chat(&open_id(1)).iter().any(|line| is_call(&line.content)));
     env.tasks.stop_and_wait().await;
     let window = env.cache.get(&window_key(1, SendWindowKind::Message)).await.unwrap().unwrap();
     assert_eq!(

@@ -184,7 +184,7 @@ async fn the_example_of_the_documentation_logs_a_person_in() {
     );
     let printed = async || program.output().contains("/login#first=");
     wait_until("the first manager's link is printed", PAGE_TIMEOUT, printed).await;
-    let routing = || Routing { deliveries: 1, to: vec![format!("{issuer}/wechat/shop")] };
+    let routing = || Routing { deliveries: 1, urls: vec![format!("{issuer}/wechat/shop")] };
 
     let browser = Browser::start().await;
     let page = browser.open(&back).await;

@@ -148,7 +148,7 @@ async fn forged_callbacks_are_refused_in_every_mode_and_change_nothing() {
             let problem: Value = serde_json::from_str(&case.answer).unwrap_or_default();
             let code = problem["code"].as_str().unwrap_or(&case.answer);
             let actual = format!("{} {code}", case.status.unwrap_or_default());
-            assert_eq!((case.what, &*actual), (*what, expected[i]), "{name}: {case:?}");
+            assert_eq!((case.description, &*actual), (*what, expected[i]), "{name}: {case:?}");
             assert!(case.agrees, "{name}: {case:?}");
             let shown = &case.answer;
             assert!(!shown.contains("oMallory") && !shown.contains("tokenOf"), "{shown}");

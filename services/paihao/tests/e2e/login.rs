@@ -82,7 +82,7 @@ impl LoginCluster {
 
     fn route_to(&self, gateway: usize) -> Routing {
         let url = format!("{}/wechat/shop", self.gateways[gateway].url);
-        Routing { deliveries: 2, to: vec![url] }
+        Routing { deliveries: 2, urls: vec![url] }
     }
 
     /// Scans a login's code; the event is pushed twice to the second gateway. Returns the reply.

@@ -135,7 +135,7 @@ impl MultiAccountDeployment {
         let code = link.split_once("?scan=").expect("a link to a code").1;
         let scanned = self.wechat.scan(person, code, Routing::default()).await;
         assert!(
-            matches!(scanned.seen, Some(ScanResult::Followed | ScanResult::Scanned)),
+            matches!(scanned.scan_result, Some(ScanResult::Followed | ScanResult::Scanned)),
             "{scanned:?}"
         );
         assert!(scanned.reply.is_some_and(|reply| reply.contains("A0")), "no number");
@@ -155,7 +155,7 @@ impl MultiAccountDeployment {
             ChatContent::Card { .. } => Some("card"),
             _ => None,
         };
-        chat.iter().filter_map(|line| kind(&line.shown)).collect()
+        chat.iter().filter_map(|line| kind(&line.content)).collect()
     }
 
     async fn wait_until_notified(&self, person: &str) {

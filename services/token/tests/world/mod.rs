@@ -44,8 +44,10 @@ impl World {
 
     /// A replica of the token service.
     pub(crate) fn replica(&self) -> Replica {
-        let line = Arc::new(Line { cache: self.cache.clone(), cut: AtomicBool::new(false) });
-        let issuer = Arc::new(Desk { wechat: self.wechat.clone(), hangs: Mutex::default() });
+        let line =
+            Arc::new(CuttableCache { cache: self.cache.clone(), cut: AtomicBool::new(false) });
+        let issuer =
+            Arc::new(DelayedIssuer { wechat: self.wechat.clone(), hangs: Mutex::default() });
         let tasks = Tasks::new();
         let ports = Ports {
             cache: line.clone(),
@@ -103,8 +105,8 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
 /// A replica, with switches for its failures.
 pub(crate) struct Replica {
     pub(crate) tasks: Tasks,
-    pub(crate) line: Arc<Line>,
-    pub(crate) issuer: Arc<Desk>,
+    pub(crate) line: Arc<CuttableCache>,
+    pub(crate) issuer: Arc<DelayedIssuer>,
     pub(crate) service: TokenService,
 }
 
@@ -193,7 +195,7 @@ impl WeChat {
     }
 }
 
-impl Inside {
+impl WeChatState {
     fn renew(&mut self) -> (u32, Instant) {
         self.issued += 1;
         *self.current.insert((self.issued, Instant::now() + Duration::from_secs(7200)))
@@ -201,12 +203,12 @@ impl Inside {
 }
 
 /// WeChat as one replica calls it, with responses that can be delayed.
-pub(crate) struct Desk {
+pub(crate) struct DelayedIssuer {
     wechat: Arc<WeChat>,
     hangs: Mutex<Option<Duration>>,
 }
 
-impl Desk {
+impl DelayedIssuer {
     /// Delays every further response by this time.
     pub(crate) fn hang(&self, by: Duration) {
         *self.hangs.lock().unwrap() = Some(by);
@@ -214,7 +216,7 @@ impl Desk {
 }
 
 #[async_trait]
-impl Issuer for Desk {
+impl Issuer for DelayedIssuer {
     async fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError> {
         let issued = self.wechat.issue(account, force);
         let hang = *self.hangs.lock().unwrap();
@@ -224,12 +226,12 @@ impl Issuer for Desk {
 }
 
 /// Cache as one replica sees it, which can be made unavailable.
-pub(crate) struct Line {
+pub(crate) struct CuttableCache {
     cache: Arc<MemoryCache>,
     cut: AtomicBool,
 }
 
-impl Line {
+impl CuttableCache {
     pub(crate) fn cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
     }
@@ -243,7 +245,7 @@ impl Line {
 }
 
 #[async_trait]
-impl Cache for Line {
+impl Cache for CuttableCache {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
         self.up()?.get(key).await
     }

@@ -36,7 +36,8 @@ pub async fn each_entry_to_exactly_one_member(ledger: Arc<dyn Ledger>) {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let members: Vec<_> = (0..3)
         .map(|_| {
-            let (ledger, tell) = (Arc::clone(&ledger), tell.clone());
+            let ledger = Arc::clone(&ledger);
+            let tell = tell.clone();
             tokio::spawn(async move {
                 let mut member = ledger.consume(&LOG, &PLANNER, 5).await.unwrap();
                 loop {
@@ -130,7 +131,8 @@ pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
         append_any(&*ledger, &LOG, "a", n.to_string()).await;
     }
     let mut member = ledger.consume(&LOG, &PLANNER, 2).await.unwrap();
-    let (first, second) = (next_delivery(&mut member).await, next_delivery(&mut member).await);
+    let first = next_delivery(&mut member).await;
+    let second = next_delivery(&mut member).await;
     assert_pending("two are open", member.next()).await;
     first.ack().await.unwrap();
     let third = next_delivery(&mut member).await;

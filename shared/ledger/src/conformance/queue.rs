@@ -209,7 +209,8 @@ pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let workers: Vec<_> = (0..3)
         .map(|_| {
-            let (ledger, tell) = (Arc::clone(&ledger), tell.clone());
+            let ledger = Arc::clone(&ledger);
+            let tell = tell.clone();
             tokio::spawn(async move {
                 let mut worker = ledger.consume_queue(&QUEUE, 5).await.unwrap();
                 loop {

@@ -96,7 +96,8 @@ impl TestEnv {
         memory: Memory,
         start: impl FnOnce(Follow, Payloads, &Tasks) -> Follower<String>,
     ) -> TestEnv {
-        let (tasks, payloads) = (Tasks::new(), Payloads::default());
+        let tasks = Tasks::new();
+        let payloads = Payloads::default();
         let counts = payloads.counts.clone();
         let follow = Follow::new(Arc::new(memory.clone()), LOG, tasks.stop().clone());
         let follower = start(follow, payloads, &tasks);
@@ -328,7 +329,8 @@ async fn existing_entries_are_decoded_ahead_in_order_on_other_threads() {
     }
     let env = TestEnv::decoding_ahead(memory);
     env.wait_for_view(&past.join(" ")).await;
-    let (counts, here) = (env.counts(), std::thread::current().id());
+    let counts = env.counts();
+    let here = std::thread::current().id();
     assert_eq!((counts.decoded_on.len(), counts.applied, counts.catch_ups), (1_500, 0, 1));
     assert!(counts.decoded_on.iter().all(|thread| *thread != here));
     env.memory.put("now");

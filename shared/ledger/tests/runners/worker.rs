@@ -59,7 +59,8 @@ impl TestEnv {
     }
 
     fn at(memory: Memory, source: Source, concurrency: usize) -> TestEnv {
-        let (tasks, handler) = (Tasks::new(), ScriptedHandler::default());
+        let tasks = Tasks::new();
+        let handler = ScriptedHandler::default();
         let ledger = Arc::new(memory.clone());
         Worker::new(ledger, source, concurrency, handler.clone()).start("worker", &tasks);
         TestEnv { memory, tasks, handler }

@@ -33,10 +33,8 @@ async fn throttle_reason(limiter: &Arc<CallLimiter>, account: &str) -> Option<Th
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_are_on_their_way_than_allowed_and_the_next_waits_a_little() {
     let limiter = limiter(limit(2, 0, 0));
-    let (one, two) = (
-        limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
-        limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
-    );
+    let one = limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap();
+    let two = limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap();
     let started = Instant::now();
     assert_eq!(throttle_reason(&limiter, "a").await, Some(ThrottleReason::InFlight));
     assert_eq!(started.elapsed(), Duration::from_secs(1), "its patience");

@@ -51,14 +51,17 @@ impl Deployment {
             behaviour.latency = wechat_answers_in;
             behaviour.receipt.pushed = false;
         });
-        let (nats, redis) = (NatsServer::start(), RedisServer::start());
+        let nats = NatsServer::start();
+        let redis = RedisServer::start();
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
             RoleProcess::start(&program, role, |port, admin| {
                 configuration(sites, "", port, admin, &nats, &redis, &wechat)
             })
         };
-        let (gateway, token, notifier) = (start("gateway"), start("token"), start("notifier"));
+        let gateway = start("gateway");
+        let token = start("token");
+        let notifier = start("notifier");
         let deployment =
             Deployment { nats, redis, gateway, token, notifier, wechat, sites, program };
         for member in [&deployment.gateway, &deployment.token, &deployment.notifier] {
@@ -110,10 +113,13 @@ impl Deployment {
         commit: &[u8],
         reply: &str,
     ) -> anyhow::Result<BaselineServer> {
-        let (port, name) = (free_port(), format!("{kind:?}").to_lowercase());
+        let port = free_port();
+        let name = format!("{kind:?}").to_lowercase();
         let commit = std::str::from_utf8(commit)?;
-        let (port_text, sites) = (port.to_string(), self.sites.to_string());
-        let (nats, wechat) = (self.nats.url(), self.wechat.base_url());
+        let port_text = port.to_string();
+        let sites = self.sites.to_string();
+        let nats = self.nats.url();
+        let wechat = self.wechat.base_url();
         let arguments = [
             &["serve", &*name][..],
             &["--port", &port_text, "--nats", &nats, "--namespace", &name],

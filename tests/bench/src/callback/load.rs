@@ -139,12 +139,16 @@ pub fn run_closed_loop(
 ) -> anyhow::Result<LoadResult> {
     block_on_single_thread(async {
         let begun = Instant::now() + Duration::from_millis(50);
-        let (from, until) = (begun + span.warm_up, begun + span.warm_up + span.recorded);
-        let (made, recorded) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let from = begun + span.warm_up;
+        let until = begun + span.warm_up + span.recorded;
+        let made = Arc::new(AtomicU64::new(0));
+        let recorded = Arc::new(AtomicU64::new(0));
         let mut last = from;
         let mut all = LoadResult::new(span.recorded);
         let mut workers = run_connections(target, crowd, connections, |mut wire, mut form| {
-            let (crowd, made, recorded) = (crowd.clone(), made.clone(), recorded.clone());
+            let crowd = crowd.clone();
+            let made = made.clone();
+            let recorded = recorded.clone();
             async move {
                 let mut tally = LoadResult::new(span.recorded);
                 let goes_on =
@@ -197,9 +201,12 @@ pub fn run_open_loop(
         let begun = Instant::now() + Duration::from_millis(50);
         let from = begun + span.warm_up;
         let due = move |i: u64| begun + Duration::from_secs_f64(interval.as_secs_f64() * i as f64);
-        let (turn, next) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU64::new(0)));
+        let turn = Arc::new(Semaphore::new(0));
+        let next = Arc::new(AtomicU64::new(0));
         let mut workers = run_connections(target, crowd, connections, |mut wire, mut form| {
-            let (crowd, turn, next) = (crowd.clone(), turn.clone(), next.clone());
+            let crowd = crowd.clone();
+            let turn = turn.clone();
+            let next = next.clone();
             async move {
                 let mut tally = LoadResult::new(span.recorded);
                 loop {

@@ -30,8 +30,11 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
     )?;
     closed(&figures.closed, out)?;
     ratios(&figures.ratios, out)?;
-    let (secure, by_cpu) = (figures.secure.spread, figures.secure.by_cpu);
-    let (median, least, most) = (secure.median, secure.least, secure.most);
+    let secure = figures.secure.spread;
+    let by_cpu = figures.secure.by_cpu;
+    let median = secure.median;
+    let least = secure.least;
+    let most = secure.most;
     writeln!(out, "  Secure mode ÷ plain{median:>5.2} ({least:.2}..{most:.2})  {by_cpu:>7.2}")?;
     open(&figures.open, out)?;
     memory(&figures.memory, figures.truth.callbacks, out)?;
@@ -75,7 +78,9 @@ fn ratios(ratios: &[RateRatio], out: &mut String) -> std::fmt::Result {
         "\nThe gateway's rate divided by another's, per round: median (least..most), and by CPU alone",
     )?;
     for RateRatio { to, spread, by_cpu } in ratios {
-        let (median, least, most) = (spread.median, spread.least, spread.most);
+        let median = spread.median;
+        let least = spread.least;
+        let most = spread.most;
         writeln!(out, "  ÷ {to:<13}{median:>7.2} ({least:.2}..{most:.2})  {by_cpu:>7.2}")?;
     }
     Ok(())

@@ -154,7 +154,8 @@ impl PublishBaseline {
 
     async fn publish(&self) -> Result<(), jetstream::context::PublishError> {
         let site = &self.sites[self.next.fetch_add(1, Ordering::Relaxed) % self.sites.len()];
-        let (subject, commit) = (site.subject.clone(), self.commit.clone());
+        let subject = site.subject.clone();
+        let commit = self.commit.clone();
         if !self.expecting {
             self.jetstream.publish(subject, commit).await?.await?;
             return Ok(());

@@ -119,7 +119,8 @@ impl MeasuredServer {
 
     /// Combines the turns of a closed loop into their figures.
     pub fn closed_loop_figures(self) -> ClosedLoopFigures {
-        let (per_second, cpu_us) = (RoundSpread::from_values(self.rates()), self.cpu_us());
+        let per_second = RoundSpread::from_values(self.rates());
+        let cpu_us = self.cpu_us();
         let whole = ServerTurn::merge(self.turns);
         ClosedLoopFigures {
             server: self.name,

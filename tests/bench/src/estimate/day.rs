@@ -175,9 +175,12 @@ mod tests {
 
     /// Simulates some days of a setting with checks of every event, and counts the events.
     fn lived(setting: &Setting) -> (usize, usize, usize) {
-        let (mut joined, mut called, mut left) = (0, 0, 0);
+        let mut joined = 0;
+        let mut called = 0;
+        let mut left = 0;
         for day in 0..20 {
-            let (mut in_line, mut busy) = (VecDeque::new(), 0);
+            let mut in_line = VecDeque::new();
+            let mut busy = 0;
             simulate_day(setting, 1, day, |happening| match happening {
                 DayEvent::Joined { id, at, ahead, counters } => {
                     assert!((setting.opening_time()..setting.closing_time).contains(&at));

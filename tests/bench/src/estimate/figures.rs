@@ -125,7 +125,8 @@ impl SettingFigures {
 impl BandFigures {
     fn from_accuracy(band: AheadBand, all: &paihao_domain::Accuracy) -> Option<BandFigures> {
         let score = all.of_band(band);
-        let (error, coverage) = (score.mean_error()?, score.coverage()?);
+        let error = score.mean_error()?;
+        let coverage = score.coverage()?;
         Some(BandFigures { ahead: band.name(), people: score.count(), error, coverage })
     }
 }

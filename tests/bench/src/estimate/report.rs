@@ -62,7 +62,8 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
         write!(out, "  {}", m.setting)?;
         for band in &m.bands {
             let share = band.people as f64 / m.people as f64 * 100.0;
-            let (ahead, coverage) = (band.ahead, band.coverage * 100.0);
+            let ahead = band.ahead;
+            let coverage = band.coverage * 100.0;
             write!(out, "   {ahead:>4}: {share:>4.1} % {:>6.2} {coverage:>5.1} %", band.error)?;
         }
         writeln!(out)?;

@@ -98,7 +98,8 @@ impl<'a> EstimatorObserver<'a> {
             }
             DayEvent::Freed { id, waited, slot } => {
                 push_recent(&mut self.slots, slot);
-                let (waited_s, slot_s) = (seconds(waited), seconds(slot));
+                let waited_s = seconds(waited);
+                let slot_s = seconds(slot);
                 self.record_visit(
                     id,
                     ObservationEnd::Called { waited_s, slot_s, implausible: false },

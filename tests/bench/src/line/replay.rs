@@ -42,8 +42,10 @@ pub async fn measure(
     gateway.close().await;
 
     let end = log_head(&*ledger).await?;
-    let (mut entries, mut bytes) = (0, 0);
-    let (mut dropped, mut replayed) = (Vec::new(), Vec::new());
+    let mut entries = 0;
+    let mut bytes = 0;
+    let mut dropped = Vec::new();
+    let mut replayed = Vec::new();
     for _ in 0..rounds {
         let begun = Instant::now();
         let mut all = ledger.follow(&LEDGER, Position::START).await?;

@@ -160,11 +160,14 @@ pub async fn measure_hot_site(
     let next = AtomicU64::new(0);
     let names: Vec<_> = (0..=sites).map(site_id).collect();
     let mut ratios = Vec::new();
-    let (mut ones, mut manys) = (Vec::new(), Vec::new());
+    let mut ones = Vec::new();
+    let mut manys = Vec::new();
     for _ in 0..rounds {
         // The last site is the hot one.
         let take = |many: bool| {
-            let (gateway, names, next) = (&gateway, &names, &next);
+            let gateway = &gateway;
+            let names = &names;
+            let next = &next;
             move |_| {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 let at = if many { n as usize % sites } else { sites };

@@ -98,7 +98,8 @@ impl Figures {
             let text = |s: &RoundSpread| format!("{:.1} ({:.1}..{:.1})", s.median, s.least, s.most);
             writeln!(out, "  {to} ÷ pool: p50 {}, p99 {}", text(p50), text(p99))?;
         }
-        let (bad, twice) = (self.bad_answers, self.shown_twice);
+        let bad = self.bad_answers;
+        let twice = self.shown_twice;
         writeln!(out, "\n{bad} answers without a code; {twice} codes shown to two browsers")
     }
 }

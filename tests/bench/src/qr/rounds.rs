@@ -131,7 +131,8 @@ impl StrategyRun {
             let each = pids.iter().map(|pid| Ok(process_usage(*pid)?.cpu));
             Ok((each.sum::<anyhow::Result<Duration>>()?, machine_cpu_time()?))
         };
-        let (calls, at_need) = (all.qr_api_calls(), self.on_demand_codes()?);
+        let calls = all.qr_api_calls();
+        let at_need = self.on_demand_codes()?;
         let (begun, (ours_before, machine_before)) = (Instant::now(), spent()?);
         let tally = run_load(self.port, options.connections, options.rate, time).await?;
         let (ours, busy) = spent()?;
@@ -157,9 +158,14 @@ fn figures(options: &Options, nats_server: String, runs: &mut [StrategyRun]) -> 
     let ratios =
         ratios.map(|to| Ratio { to: to.strategy, p50: ratio(to, 0.5), p99: ratio(to, 0.99) });
     let ratios = ratios.collect();
-    let (mut bad_answers, mut shown_twice, mut first_bad) = (0, 0, None);
+    let mut bad_answers = 0;
+    let mut shown_twice = 0;
+    let mut first_bad = None;
     let ways = runs.iter_mut().map(|run| {
-        let (mut tally, mut calls, mut waited_for, mut others) = (LoadResult::new(), 0, 0, 0.0);
+        let mut tally = LoadResult::new();
+        let mut calls = 0;
+        let mut waited_for = 0;
+        let mut others = 0.0;
         let turns = run.turns.len() as f64;
         for turn in run.turns.drain(..) {
             calls += turn.calls;

@@ -38,7 +38,8 @@ impl TokenDeployment {
     pub async fn start(way: TokenStrategy, callers: usize) -> anyhow::Result<TokenDeployment> {
         let quotas = Quotas::unlimited();
         let wechat = Simulator::start(SimConfig { quotas, ..SimConfig::default() }).await?;
-        let (nats, redis) = (NatsServer::start(), RedisServer::start());
+        let nats = NatsServer::start();
+        let redis = RedisServer::start();
         let program = std::env::current_exe().context("this program does not know its file")?;
         let mut stage = TokenDeployment {
             wechat,
@@ -53,7 +54,8 @@ impl TokenDeployment {
             let own = callers / CALLER_PROCESSES + usize::from(i < callers % CALLER_PROCESSES);
             let text = stage.configuration(free_port(), free_port());
             let way = way.to_possible_value().context("every way has a name")?;
-            let (port_text, own) = (port.to_string(), own.to_string());
+            let port_text = port.to_string();
+            let own = own.to_string();
             let arguments = [
                 &["callers", "--way", way.get_name()][..],
                 &["--config", "{dir}/paihao.toml", "--port", &port_text, "--callers", &own],

@@ -43,8 +43,10 @@ pub fn site_id(i: usize) -> String {
 impl WatchedGateway {
     /// Starts the gateway and waits until it is ready.
     pub async fn start(sites: usize) -> anyhow::Result<WatchedGateway> {
-        let (nats, redis) = (NatsServer::start(), RedisServer::start());
-        let (now, starts) = (SystemClock.now_ms(), day_starts_at(SystemClock.now_ms()));
+        let nats = NatsServer::start();
+        let redis = RedisServer::start();
+        let now = SystemClock.now_ms();
+        let starts = day_starts_at(SystemClock.now_ms());
         let day = i32::try_from((now - starts * 3_600_000).div_euclid(86_400_000))?;
         let program = std::env::current_exe().context("this program does not know its file")?;
         let gateway = RoleProcess::start(&program, "gateway", |port, admin| {

@@ -44,7 +44,8 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
         options.streams / options.sites + usize::from(i < options.streams % options.sites)
     };
     for i in 0..options.streams {
-        let (at, turn) = (i % options.sites, i / options.sites);
+        let at = i % options.sites;
+        let turn = i / options.sites;
         let path = match turn % 2 {
             0 => format!("/api/v1/sites/{}/events", site_id(at)),
             _ => customers[at].get(turn / 2).context("more customers than tickets")?.clone(),
@@ -59,18 +60,22 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
     let with_all = process_usage(pid)?.resident;
 
     say("nothing happens");
-    let (cpu, busy, at) = (process_usage(pid)?.cpu, machine_cpu_time()?, Instant::now());
+    let cpu = process_usage(pid)?.cpu;
+    let busy = machine_cpu_time()?;
+    let at = Instant::now();
     run_while_watching(&mut watching, async {
         sleep(Duration::from_secs_f64(options.rest)).await;
         Ok(())
     })
     .await?;
     let rested = at.elapsed().as_secs_f64();
-    let (at_rest, others) = (process_usage(pid)?.cpu - cpu, machine_cpu_time()? - busy);
+    let at_rest = process_usage(pid)?.cpu - cpu;
+    let others = machine_cpu_time()? - busy;
     let others = others.saturating_sub(at_rest).as_secs_f64() / rested / processors() as f64;
 
     say(&format!("{} calls", options.calls));
-    let (cpu, at) = (process_usage(pid)?.cpu, Instant::now() + Duration::from_millis(100));
+    let cpu = process_usage(pid)?.cpu;
+    let at = Instant::now() + Duration::from_millis(100);
     let mut tally = CallLatencies::new();
     run_while_watching(&mut watching, async {
         let sites =
@@ -81,7 +86,8 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
         Ok(())
     })
     .await?;
-    let (calling, took) = (process_usage(pid)?.cpu - cpu, at.elapsed().as_secs_f64());
+    let calling = process_usage(pid)?.cpu - cpu;
+    let took = at.elapsed().as_secs_f64();
     let figures = Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
         processors: processors(),

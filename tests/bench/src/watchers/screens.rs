@@ -56,7 +56,8 @@ pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> a
     let is_board = path.starts_with("/api/v1/sites/");
     let bytes = if is_board { &shown.board_bytes } else { &shown.customer_bytes };
     stream.write_all(request.as_bytes()).await?;
-    let (mut text, mut last) = (Vec::new(), String::new());
+    let mut text = Vec::new();
+    let mut last = String::new();
     let mut is_first = true;
     loop {
         ensure!(stream.read_buf(&mut text).await? > 0, "a stream ended");

@@ -125,14 +125,14 @@ struct ChangeMemberRequest {
     #[schemars(with = "Option<String>")]
     role: Option<StaffRole>,
     /// `null` is every site.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "deserialize_present")]
     #[schemars(with = "Option<BTreeSet<String>>")]
     sites: Option<Option<BTreeSet<String>>>,
     counters: Option<BTreeSet<String>>,
 }
 
-/// Tells `null` from nothing.
-fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+/// Deserializes a field that is present, so that `null` differs from a missing field.
+fn deserialize_present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     d: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
