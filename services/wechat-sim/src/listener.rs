@@ -59,7 +59,7 @@ impl RefusableListener {
         accepted.set_nodelay(true)?;
         let accepted = accepted.into_std()?;
         let socket = Some(Arc::new(accepted.try_clone()?));
-        Ok((TcpStream::from_std(accepted)?, PeerConnection { socket: socket }))
+        Ok((TcpStream::from_std(accepted)?, PeerConnection { socket }))
     }
 }
 

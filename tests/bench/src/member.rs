@@ -71,10 +71,13 @@ fn admin_get(admin: u16, path: &str) -> std::io::Result<String> {
 }
 
 /// Polls a condition until it holds, up to [`READY_TIMEOUT`].
-pub async fn wait_until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
-    let begun = Instant::now();
+pub async fn wait_until(description: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
+    let started = Instant::now();
     while !condition() {
-        ensure!(begun.elapsed() < READY_TIMEOUT, "still not after {READY_TIMEOUT:?}: {what}");
+        ensure!(
+            started.elapsed() < READY_TIMEOUT,
+            "still not after {READY_TIMEOUT:?}: {description}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

@@ -40,7 +40,8 @@ pub struct StrategyFigures {
     /// Calls to WeChat for which the browser waited.
     pub waited_for_per_code: f64,
     /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
-    pub others: f64,
+    #[serde(rename = "others")]
+    pub other_cpu_share: f64,
 }
 
 /// Latency of another way divided by the pool's, round by round.
@@ -90,7 +91,7 @@ impl Figures {
                 way.codes,
                 way.calls_per_code,
                 way.waited_for_per_code,
-                way.others * 100.0,
+                way.other_cpu_share * 100.0,
             )?;
         }
         writeln!(out, "\nAnother way's latency ÷ the pool's, per round: median (least..most)")?;
