@@ -156,7 +156,7 @@ fn settings_entries() {
 fn staff() {
     let lines = assert_round_trips::<StaffEntry>("staff-v1");
     let kinds: BTreeSet<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    let known = [
+    let expected = [
         "secret_made",
         "signing_key_made",
         "joined",
@@ -166,7 +166,7 @@ fn staff() {
         "key_made",
         "key_revoked",
     ];
-    assert_eq!(kinds, BTreeSet::from(known));
+    assert_eq!(kinds, BTreeSet::from(expected));
     let newer = lines[0].to_string().replace(r#""v":1"#, r#""v":2"#);
     assert_eq!(StaffEntry::decode(newer.as_bytes()), None);
     assert_round_trips::<StaffSession>("staff-session-v1");
@@ -209,18 +209,18 @@ fn notices() {
     let lines = assert_round_trips::<Notice>("notice-v1-more");
     let kinds: BTreeSet<_> =
         lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
-    let known =
+    let expected =
         ["recalled", "near", "next", "missed", "returned", "slipped", "halted", "queue_closed"];
-    assert_eq!(kinds, BTreeSet::from(known));
+    assert_eq!(kinds, BTreeSet::from(expected));
 }
 
 #[test]
 fn notice_outcomes() {
     let lines = assert_round_trips::<NoticeOutcome>("notice-outcome-v1");
-    let fates: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
-    let known =
+    let outcomes: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
+    let expected =
         ["sent", "replied", "refused", "stale", "superseded", "gave_up", "unknown", "unspeakable"];
-    assert_eq!(fates, BTreeSet::from(known));
+    assert_eq!(outcomes, BTreeSet::from(expected));
     // Outcomes were once the only records, and are still read as such.
     let records = assert_round_trips::<OutcomeRecord>("notice-outcome-v1");
     assert_eq!(records.len(), lines.len());
@@ -236,8 +236,8 @@ fn outcome_records() {
 #[test]
 fn dead_letter_resolutions() {
     let lines = assert_round_trips::<DeadLetterResolution>("letter-handled-v1");
-    let did: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
-    assert_eq!(did, BTreeSet::from(["redriven", "dropped"]));
+    let actions: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
+    assert_eq!(actions, BTreeSet::from(["redriven", "dropped"]));
 }
 
 #[test]
@@ -254,10 +254,10 @@ fn send_windows() {
 fn scan_sessions() {
     assert_round_trips::<ScanSession>("scan-session-v1");
     let lines = assert_round_trips::<ScanSession>("scan-session-v1-login");
-    let of = |line: &Value, name: &str| line[name][name].as_str().unwrap().to_owned();
-    let steps: BTreeSet<_> = lines.iter().map(|line| of(line, "progress")).collect();
-    let known = ["pending", "asked", "approved", "declined", "redeemed"];
-    assert_eq!(steps, known.map(str::to_owned).into());
+    let text_of = |line: &Value, name: &str| line[name][name].as_str().unwrap().to_owned();
+    let steps: BTreeSet<_> = lines.iter().map(|line| text_of(line, "progress")).collect();
+    let expected = ["pending", "asked", "approved", "declined", "redeemed"];
+    assert_eq!(steps, expected.map(str::to_owned).into());
     assert_round_trips::<AuthorizationGrant>("login-grant-v1");
 }
 

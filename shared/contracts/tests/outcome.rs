@@ -99,8 +99,8 @@ fn any_record() -> impl Strategy<Value = OutcomeRecord> {
 
 fn shuffled() -> impl Strategy<Value = (Vec<OutcomeRecord>, Vec<OutcomeRecord>)> {
     prop::collection::vec(any_record(), 0..8).prop_flat_map(|records| {
-        let twice: Vec<_> = records.iter().chain(&records).cloned().collect();
-        (Just(records), Just(twice).prop_shuffle())
+        let doubled: Vec<_> = records.iter().chain(&records).cloned().collect();
+        (Just(records), Just(doubled).prop_shuffle())
     })
 }
 
@@ -114,12 +114,12 @@ proptest! {
     fn reading_some_first_and_the_rest_later_is_reading_all(
         (records, shuffled) in shuffled(), at in 0..16usize,
     ) {
-        let (first, rest) = shuffled.split_at(at.min(shuffled.len()));
-        let NoticeState { attempt, outcome, receipt } = NoticeState::from_records(first.iter().cloned());
+        let (earlier, later) = shuffled.split_at(at.min(shuffled.len()));
+        let NoticeState { attempt, outcome, receipt } = NoticeState::from_records(earlier.iter().cloned());
         let so_far = attempt.map(OutcomeRecord::Attempt).into_iter()
             .chain(outcome.map(OutcomeRecord::Ended))
             .chain(receipt.map(OutcomeRecord::Receipt));
-        prop_assert_eq!(NoticeState::from_records(so_far.chain(rest.iter().cloned())), NoticeState::from_records(records));
+        prop_assert_eq!(NoticeState::from_records(so_far.chain(later.iter().cloned())), NoticeState::from_records(records));
     }
 
     #[test]

@@ -71,11 +71,11 @@ pub(crate) async fn follow(
     };
     let restarted = follower.open_session().await?;
     let first = futures::stream::iter(restarted.then_some(LogItem::Restarted));
-    let rest = unfold(follower, async |mut follower| {
+    let entries = unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
     });
-    Ok(first.chain(rest).boxed())
+    Ok(first.chain(entries).boxed())
 }
 
 impl Follower {
@@ -143,7 +143,7 @@ impl Follower {
             return Err(Unavailable("the stream has just gone".to_owned()));
         };
         let created = info.created.unix_timestamp_nanos();
-        let is_another = self.stream_created.is_some_and(|known| known != created);
+        let is_another = self.stream_created.is_some_and(|previous| previous != created);
         if is_another || self.after > info.state.last_sequence {
             self.stream_created = Some(created);
             self.after = 0;

@@ -114,9 +114,9 @@ impl<H: Handler> Worker<H> {
 
     /// Handles a delivery within the trace of its message and reports the disposition.
     async fn settle(&self, delivery: Delivery) {
-        let here =
+        let trace_context =
             Traceparent::continue_from(delivery.message.entry.header(trace::TRACEPARENT_HEADER));
-        trace::scope(here, async {
+        trace::scope(trace_context, async {
             let source = self.source.name();
             let position = delivery.message.position.0;
             let disposition = self.handler.handle(&delivery).await;

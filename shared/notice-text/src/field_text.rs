@@ -55,17 +55,17 @@ pub(crate) fn places_text(content: &NoticeContent) -> String {
 
 /// Summary of the change.
 pub(crate) fn news_text(notice: &Notice) -> String {
-    let by = |until: &i64| local_time(notice, *until, "%H:%M");
+    let time_of = |until: &i64| local_time(notice, *until, "%H:%M");
     match &notice.content {
         NoticeContent::Near { .. } => "即将叫号，请做好准备".into(),
         NoticeContent::Next { .. } => "下一位就是您".into(),
         NoticeContent::Called { counter_name, .. } => format!("请到{counter_name}"),
         NoticeContent::Recalled { counter_name, .. } => format!("再次叫号，请到{counter_name}"),
         NoticeContent::Missed { until: Some(until), places: Some(places) } => {
-            format!("已过号，{}前可顺延{places}位", by(until))
+            format!("已过号，{}前可顺延{places}位", time_of(until))
         }
         NoticeContent::Missed { until: Some(until), .. } => {
-            format!("已过号，{}前可重新排队", by(until))
+            format!("已过号，{}前可重新排队", time_of(until))
         }
         NoticeContent::Missed { until: None, .. } => "已过号，号码作废".into(),
         NoticeContent::Returned { cause: ReturnCause::Return, .. } => "已重新排队".into(),

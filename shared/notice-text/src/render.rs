@@ -341,9 +341,9 @@ mod tests {
 
     #[test]
     fn an_unbound_notice_cannot_be_rendered() {
-        let nothing = NoticePolicy::default();
-        assert!(template(&notice(), &nothing).is_err());
-        assert!(subscription(&notice(), &nothing).is_err());
-        assert!(text(&notice(), &nothing).is_err());
+        let empty_policy = NoticePolicy::default();
+        assert!(template(&notice(), &empty_policy).is_err());
+        assert!(subscription(&notice(), &empty_policy).is_err());
+        assert!(text(&notice(), &empty_policy).is_err());
     }
 }

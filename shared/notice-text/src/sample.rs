@@ -59,9 +59,9 @@ pub struct SampleContext {
 }
 
 /// Returns a notice of this kind; `None` for an unknown kind.
-pub fn notice(kind: &str, scene: &SampleContext) -> Option<Notice> {
+pub fn notice(kind: &str, context: &SampleContext) -> Option<Notice> {
     let quoted = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
-    let counter_name = || scene.counter_name.clone();
+    let counter_name = || context.counter_name.clone();
     let content = match kind {
         "near" => NoticeContent::Near { quoted },
         "next" => NoticeContent::Next {
@@ -69,7 +69,9 @@ pub fn notice(kind: &str, scene: &SampleContext) -> Option<Notice> {
         },
         "called" => NoticeContent::Called { counter_name: counter_name(), call: 1 },
         "recalled" => NoticeContent::Recalled { counter_name: counter_name(), call: 2 },
-        "missed" => NoticeContent::Missed { until: Some(scene.at + 30 * 60_000), places: Some(3) },
+        "missed" => {
+            NoticeContent::Missed { until: Some(context.at + 30 * 60_000), places: Some(3) }
+        }
         "returned" => NoticeContent::Returned { cause: ReturnCause::Return, quoted },
         "slipped" => NoticeContent::Slipped {
             quoted: QuotedWait { ahead: 9, minutes: Some((35, 50)), cold: false },
@@ -80,16 +82,16 @@ pub fn notice(kind: &str, scene: &SampleContext) -> Option<Notice> {
     };
     Some(Notice {
         v: 1,
-        key: format!("{}/0/12/{kind}#1", scene.site),
-        account: scene.account.clone(),
-        site_name: scene.site_name.clone(),
-        zone: scene.zone.clone(),
+        key: format!("{}/0/12/{kind}#1", context.site),
+        account: context.account.clone(),
+        site_name: context.site_name.clone(),
+        zone: context.zone.clone(),
         person: "sample".into(),
-        number: Number { prefix: scene.prefix.clone(), serial: 12 },
-        queue_name: scene.queue_name.clone(),
+        number: Number { prefix: context.prefix.clone(), serial: 12 },
+        queue_name: context.queue_name.clone(),
         content,
         order: 1,
-        at: scene.at,
+        at: context.at,
         valid_until: i64::MAX,
         replied: false,
         link: None,

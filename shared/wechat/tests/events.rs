@@ -6,17 +6,17 @@ use paihao_wechat::callback::{
     TemplateDeliveryResult, parse,
 };
 
-fn parse_kind(rest: &str) -> MessageKind {
+fn parse_kind(fields: &str) -> MessageKind {
     let body = format!(
         "<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\n<FromUserName><![CDATA[oP]]></FromUserName>\n\
-         <CreateTime>1670592443</CreateTime>\n{rest}\n</xml>"
+         <CreateTime>1670592443</CreateTime>\n{fields}\n</xml>"
     );
     parse(body.as_bytes(), 64 << 10).unwrap_or_else(|error| panic!("{error}: {body}")).kind
 }
 
-fn parse_event(name: &str, rest: &str) -> Event {
+fn parse_event(name: &str, fields: &str) -> Event {
     match parse_kind(&format!(
-        "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[{name}]]></Event>{rest}"
+        "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[{name}]]></Event>{fields}"
     )) {
         MessageKind::Event(event) => event,
         other => panic!("{other:?}"),
@@ -24,9 +24,9 @@ fn parse_event(name: &str, rest: &str) -> Event {
 }
 
 #[track_caller]
-fn assert_same_event(found: Event, expected: Event) {
+fn assert_same_event(event: Event, expected: Event) {
     // Events print little of themselves.
-    assert!(found == expected, "{found:?} is not {expected:?}");
+    assert!(event == expected, "{event:?} is not {expected:?}");
 }
 
 #[test]
@@ -95,19 +95,19 @@ fn receipts_are_read_however_they_are_written() {
         ("failed:something new", TemplateDeliveryResult::Failed("failed:something new".into())),
         ("", TemplateDeliveryResult::Failed(String::new())),
     ] {
-        let rest =
+        let fields =
             format!("<MsgID>2702600966117900288</MsgID><Status><![CDATA[{status}]]></Status>");
         for name in ["TEMPLATESENDJOBFINISH", "templatesendjobfinish"] {
             let expected =
                 Event::TemplateSent { message: Some(2702600966117900288), result: result.clone() };
-            assert_same_event(parse_event(name, &rest), expected);
+            assert_same_event(parse_event(name, &fields), expected);
         }
     }
-    for odd in ["<MsgID>0</MsgID>", "<MsgID>x</MsgID>", "<MsgID/>", ""] {
-        let rest = format!("{odd}<Status>success</Status>");
+    for field in ["<MsgID>0</MsgID>", "<MsgID>x</MsgID>", "<MsgID/>", ""] {
+        let fields = format!("{field}<Status>success</Status>");
         let expected =
             Event::TemplateSent { message: None, result: TemplateDeliveryResult::Success };
-        assert_same_event(parse_event("TEMPLATESENDJOBFINISH", &rest), expected);
+        assert_same_event(parse_event("TEMPLATESENDJOBFINISH", &fields), expected);
     }
     let mass = "<MsgID>1000001625</MsgID><Status><![CDATA[err(30003)]]></Status><TotalCount>0</TotalCount>\
         <FilterCount>0</FilterCount><SentCount>5</SentCount><ErrorCount>1</ErrorCount>\
@@ -126,16 +126,16 @@ fn receipts_are_read_however_they_are_written() {
 #[test]
 fn subscription_notices_come_in_lists() {
     let list = |inside: &str| format!("<List>{inside}</List>\n");
-    let answered = |template: &str, said: &str, scene: u32| {
+    let choice = |template: &str, status: &str, scene: u32| {
         list(&format!(
-            "<TemplateId><![CDATA[{template}]]></TemplateId><SubscribeStatusString><![CDATA[{said}]]>\
+            "<TemplateId><![CDATA[{template}]]></TemplateId><SubscribeStatusString><![CDATA[{status}]]>\
              </SubscribeStatusString><PopupScene>{scene}</PopupScene>"
         ))
     };
     let popup = format!(
         "<SubscribeMsgPopupEvent>{}{}</SubscribeMsgPopupEvent>",
-        answered("T1", "accept", 2),
-        answered("T2", "reject", 0)
+        choice("T1", "accept", 2),
+        choice("T2", "reject", 0)
     );
     let choice = |template: &str, accepted, asked_at| SubscriptionChoice {
         template: template.into(),
@@ -171,24 +171,24 @@ fn subscription_notices_come_in_lists() {
 
 #[test]
 fn permissions_end() {
-    let rest = "<OpenID>oP</OpenID><AppID>wx1</AppID><RevokeInfo>201</RevokeInfo>";
+    let fields = "<OpenID>oP</OpenID><AppID>wx1</AppID><RevokeInfo>201</RevokeInfo>";
     for (name, change) in [
         ("user_info_modified", AuthorizationChange::Modified),
         ("user_authorization_revoke", AuthorizationChange::Revoked),
         ("user_authorization_cancellation", AuthorizationChange::Cancelled),
     ] {
-        let Event::Authorization { change: found, person } = parse_event(name, rest) else {
+        let Event::Authorization { change: parsed, person } = parse_event(name, fields) else {
             panic!()
         };
-        assert_eq!((found, person.unwrap().expose()), (change, "oP"));
+        assert_eq!((parsed, person.unwrap().expose()), (change, "oP"));
     }
 }
 
 #[test]
 fn messages_of_every_kind() {
-    let read = |kind_: &str, rest: &str| {
+    let read = |kind_: &str, fields: &str| {
         parse_kind(&format!(
-            "<MsgType><![CDATA[{kind_}]]></MsgType>{rest}<MsgId>6054768590064713728</MsgId>"
+            "<MsgType><![CDATA[{kind_}]]></MsgType>{fields}<MsgId>6054768590064713728</MsgId>"
         ))
     };
     let id = Some(6054768590064713728);
@@ -241,17 +241,17 @@ fn messages_of_every_kind() {
     );
     assert!(read("hologram", "") == MessageKind::Other("hologram".into()));
     // Numbers in an unexpected form are no reason to refuse a push.
-    let odd = "<MsgType>file</MsgType><FileTotalLen>much</FileTotalLen><MsgDataId>1</MsgDataId><Idx>1</Idx>";
-    assert!(matches!(parse_kind(odd), MessageKind::File { length: None, id: None, .. }));
+    let field = "<MsgType>file</MsgType><FileTotalLen>much</FileTotalLen><MsgDataId>1</MsgDataId><Idx>1</Idx>";
+    assert!(matches!(parse_kind(field), MessageKind::File { length: None, id: None, .. }));
 }
 
 #[test]
 fn an_event_of_a_person_prints_nothing_of_them() {
     let fields = "<EventKey>K</EventKey><Latitude>31.267813</Latitude>";
-    let shown = format!(
+    let debug_text = format!(
         "{:?} {:?}",
         parse_event("LOCATION", fields),
         parse_event("subscribe", "<EventKey>qrscene_secret</EventKey>")
     );
-    assert!(!shown.contains("31.26") && !shown.contains("secret"), "{shown}");
+    assert!(!debug_text.contains("31.26") && !debug_text.contains("secret"), "{debug_text}");
 }

@@ -56,8 +56,8 @@ async fn calls_are_spread_over_time() {
     for _ in 0..30 {
         limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap().finish(&Ok(()));
     }
-    let took = started.elapsed();
-    assert!((2_000..2_050).contains(&took.as_millis()), "{took:?}");
+    let elapsed = started.elapsed();
+    assert!((2_000..2_050).contains(&elapsed.as_millis()), "{elapsed:?}");
 }
 
 #[tokio::test(start_paused = true)]
