@@ -109,8 +109,8 @@ pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Rng) {
                 let part = input[at..at + length.min(64)].to_vec();
                 // Rarely, an input becomes large.
                 let times = if dice.below(4000) == 0 { 2000 } else { dice.below(20) };
-                let many = part.iter().copied().cycle().take(part.len() * times);
-                input.splice(at..at, many.collect::<Vec<_>>());
+                let repeated = part.iter().copied().cycle().take(part.len() * times);
+                input.splice(at..at, repeated.collect::<Vec<_>>());
                 continue;
             }
         }

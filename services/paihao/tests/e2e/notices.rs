@@ -235,8 +235,9 @@ async fn a_call_is_sent_as_a_text_while_it_is_allowed_and_then_by_template_with_
     let messages = ["oAnn", "oBen", "oCai", "oDan"].map(|person| deployment.messages_to(person));
     assert_eq!(messages, [vec!["text"], vec!["card"], vec!["card"], vec!["card"]]);
     let outcomes = deployment.outcomes().await;
-    let via = |ticket: u32| outcomes[&format!("one/{ticket}")].outcome.as_ref().unwrap().channel;
-    assert_eq!([1, 2].map(via), [Some(Channel::CustomerService), Some(Channel::Template)]);
+    let channel_of =
+        |ticket: u32| outcomes[&format!("one/{ticket}")].outcome.as_ref().unwrap().channel;
+    assert_eq!([1, 2].map(channel_of), [Some(Channel::CustomerService), Some(Channel::Template)]);
     let refused = &outcomes["one/2"].outcome.as_ref().unwrap().earlier_attempts[0];
     assert_eq!((refused.channel, refused.code), (Channel::CustomerService, Some(45015)));
     let status = |ticket: u32| outcomes[&format!("one/{ticket}")].status();
@@ -299,5 +300,5 @@ async fn a_misconfigured_account_and_a_slow_one_do_not_delay_a_third() {
         matches!(first.outcome, DeliveryOutcome::Refused { code: 45015 | 40037, .. }),
         "{first:?}"
     );
-    assert!(first.earlier_attempts.iter().any(|tried| tried.code == Some(40037)), "{first:?}");
+    assert!(first.earlier_attempts.iter().any(|attempt| attempt.code == Some(40037)), "{first:?}");
 }
