@@ -1,6 +1,6 @@
 //! Outcome log: attempts, outcomes and receipts of notices.
 
-use paihao_contracts::notice::NoticeOutcome;
+use paihao_contracts::notice::{Channel, NoticeOutcome};
 use paihao_contracts::outcome::{AttemptAnnounced, NoticeReceipt, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Position, Subject, Unavailable};
@@ -17,6 +17,11 @@ pub(crate) enum OutcomeLogState {
 }
 
 impl OutcomeLogState {
+    /// Returns true if an attempt through this channel is announced.
+    pub(crate) fn is_announced(&self, channel: Channel) -> bool {
+        matches!(self, OutcomeLogState::Announced(_, attempt) if attempt.channel == channel)
+    }
+
     fn expected_position(&self) -> ExpectedPosition {
         match self {
             OutcomeLogState::Announced(position, _) => ExpectedPosition::At(*position),

@@ -268,11 +268,7 @@ impl DeliveryWorker {
             AcquireResult::Acquired(lease) => lease,
             AcquireResult::Held(wait) => return Ok(NextStep::RetryAfter(wait)),
         };
-        let is_announced = match log_state {
-            OutcomeLogState::Announced(_, attempt) => attempt.channel == channel,
-            OutcomeLogState::NotStarted | OutcomeLogState::Ended => false,
-        };
-        if task.policy.needs_announcement(channel) && !is_announced {
+        if task.policy.needs_announcement(channel) && !log_state.is_announced(channel) {
             let announcement = AttemptAnnounced {
                 v: 1,
                 key: notice.key.clone(),

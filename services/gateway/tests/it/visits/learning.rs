@@ -1,6 +1,6 @@
 //! Tests that a gateway learns forecasts from the visit log, and again after a restart.
 
-use super::historian::{append_history, history_entries};
+use super::visit_writer::{append_history, history_entries};
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, finish, take_ticket};
 use crate::support::gateway::Gateway;
