@@ -75,8 +75,8 @@ impl Schedule {
     }
 
     /// Sets the next run: after the interval if the check succeeded, otherwise after a back-off.
-    fn reschedule(&mut self, done: bool) {
-        let wait = if done {
+    fn reschedule(&mut self, succeeded: bool) {
+        let wait = if succeeded {
             self.backoff.reset();
             self.interval
         } else {
@@ -130,21 +130,23 @@ impl AccountChecker {
         let account = &*self.name;
         let apis: BTreeSet<Api> =
             self.account_policies().values().flat_map(|policy| policy.apis()).collect();
-        let mut all = true;
+        let mut complete = true;
         for api in apis {
             match self.wechat.get_quota(account, api).await {
                 Ok(quota) => {
-                    let (api, used, limit) = (api.name(), quota.used, quota.daily_limit);
+                    let api = api.name();
+                    let used = quota.used;
+                    let limit = quota.daily_limit;
                     tracing::debug!(account, api, used, limit, "read an API quota");
                 }
                 Err(error) => {
                     // Some accounts may not read quotas. The local count continues.
                     tracing::debug!(account, api = api.name(), %error, "cannot read an API quota");
-                    all = false;
+                    complete = false;
                 }
             }
         }
-        all
+        complete
     }
 }
 

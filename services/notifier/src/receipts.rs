@@ -40,7 +40,7 @@ impl Handler for ReceiptHandler {
                 return Disposition::DeadLetter(format!("not a receipt of a known form: {error}"));
             }
         };
-        let age = self.ports.clock.now_ms().saturating_sub(receipt.heard_at);
+        let age = self.ports.clock.now_ms().saturating_sub(receipt.received_at);
         match match_to_notice(&self.ports, &receipt).await {
             Ok(true) => Disposition::Ack,
             Ok(false) if age >= MATCH_TIMEOUT.as_millis() as i64 => {
@@ -76,7 +76,7 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Strin
         v: 1,
         key: key.clone(),
         receipt: receipt.receipt,
-        said: receipt.said.clone(),
+        status_text: receipt.status_text.clone(),
         at: receipt.created_s.saturating_mul(1000),
     };
     // A retry after a failure below records it twice, which does not change the result.
@@ -96,13 +96,13 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Strin
     Ok(true)
 }
 
-fn count_receipt(receipt: &Receipt, found: &'static str) {
+fn count_receipt(receipt: &Receipt, result: &'static str) {
     metrics::counter!(
         "paihao_notifier_receipts_total",
         "account" => receipt.account.clone(),
         "channel" => receipt.channel.name(),
         "receipt" => receipt.receipt.name(),
-        "found" => found
+        "found" => result
     )
     .increment(1);
 }

@@ -33,7 +33,7 @@ const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Longest wait for reading a dead letter from its log.
-const LETTER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+const DEAD_LETTER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates the worker of the redrive consumer.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
@@ -51,8 +51,8 @@ impl Handler for Redriver {
             // The dead letter itself, or the resolution to drop it.
             RedriveCommand::Ignore => Disposition::Ack,
             RedriveCommand::NewerVersion => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
-            RedriveCommand::Redrive { letter, newest } => {
-                match redrive(&self.ports, letter, newest).await {
+            RedriveCommand::Redrive { dead_letter, newest } => {
+                match redrive(&self.ports, dead_letter, newest).await {
                     Ok(()) => Disposition::Ack,
                     Err(StoreUnavailable(error)) => {
                         tracing::warn!(error, "cannot redrive a dead letter, retrying");
@@ -67,18 +67,18 @@ impl Handler for Redriver {
 enum RedriveCommand {
     Ignore,
     NewerVersion,
-    Redrive { letter: Position, newest: u32 },
+    Redrive { dead_letter: Position, newest: u32 },
 }
 
 fn parse_command(recorded: &StoredEntry) -> RedriveCommand {
     let mut parts = recorded.subject.parts();
-    let (Some(HANDLED_SUBJECT), Some(letter)) = (parts.next(), parts.next()) else {
+    let (Some(HANDLED_SUBJECT), Some(dead_letter)) = (parts.next(), parts.next()) else {
         return RedriveCommand::Ignore;
     };
     match serde_json::from_slice(&recorded.entry.payload) {
-        Ok(DeadLetterResolution { v: 1, action: did, .. }) => match (did, letter.parse()) {
-            (DeadLetterAction::Redriven { newest }, Ok(letter)) => {
-                RedriveCommand::Redrive { letter: Position(letter), newest }
+        Ok(DeadLetterResolution { v: 1, action, .. }) => match (action, dead_letter.parse()) {
+            (DeadLetterAction::Redriven { newest }, Ok(dead_letter)) => {
+                RedriveCommand::Redrive { dead_letter: Position(dead_letter), newest }
             }
             _ => RedriveCommand::Ignore,
         },
@@ -86,18 +86,24 @@ fn parse_command(recorded: &StoredEntry) -> RedriveCommand {
     }
 }
 
-async fn redrive(ports: &Ports, letter: Position, newest: u32) -> Result<(), StoreUnavailable> {
-    let Some(letter) = read_letter(&*ports.ledger, letter).await? else {
-        tracing::warn!(position = letter.0, "a dead letter aged out before its redrive");
+async fn redrive(
+    ports: &Ports,
+    dead_letter: Position,
+    newest: u32,
+) -> Result<(), StoreUnavailable> {
+    let Some(dead_letter) = read_dead_letter(&*ports.ledger, dead_letter).await? else {
+        tracing::warn!(position = dead_letter.0, "a dead letter aged out before its redrive");
         return Ok(());
     };
-    let Some(Cause { origin, key, .. }) = Cause::from_dead_letter(&letter.entry) else {
+    let Some(Cause { origin, key, .. }) = Cause::from_dead_letter(&dead_letter.entry) else {
         return Ok(());
     };
     let key = redrive_key(&key);
     match &*origin {
-        name if name == NOTICES.name => requeue_notice(ports, letter.entry, key, newest).await?,
-        name if name == WEBHOOKS.name => requeue_webhook(ports, letter.entry, &key).await?,
+        name if name == NOTICES.name => {
+            requeue_notice(ports, dead_letter.entry, key, newest).await?
+        }
+        name if name == WEBHOOKS.name => requeue_webhook(ports, dead_letter.entry, &key).await?,
         _ => return Ok(()),
     }
     metrics::counter!("paihao_notifier_redriven_total", "origin" => origin).increment(1);
@@ -105,14 +111,14 @@ async fn redrive(ports: &Ports, letter: Position, newest: u32) -> Result<(), Sto
 }
 
 /// Reads the dead letter at a position. `None` if it has aged out.
-async fn read_letter(
+async fn read_dead_letter(
     ledger: &dyn Ledger,
     at: Position,
 ) -> Result<Option<StoredEntry>, StoreUnavailable> {
     let before = Position(at.0.saturating_sub(1));
     let mut entries = ledger.follow(&DEAD_LETTERS, before).await?;
-    let first = tokio::time::timeout(LETTER_READ_TIMEOUT, entries.next()).await;
-    match first.map_err(|_| Unavailable("a letter was not read in time".to_owned()))? {
+    let first = tokio::time::timeout(DEAD_LETTER_READ_TIMEOUT, entries.next()).await;
+    match first.map_err(|_| Unavailable("a dead letter was not read in time".to_owned()))? {
         Some(LogItem::Entry(recorded)) if recorded.position == at => Ok(Some(recorded)),
         _ => Ok(None),
     }
@@ -120,18 +126,24 @@ async fn read_letter(
 
 async fn requeue_notice(
     ports: &Ports,
-    letter: Entry,
+    dead_letter: Entry,
     key: String,
     newest: u32,
 ) -> Result<(), StoreUnavailable> {
-    let Ok(notice) = serde_json::from_slice::<Notice>(&letter.payload) else { return Ok(()) };
+    let Ok(notice) = serde_json::from_slice::<Notice>(&dead_letter.payload) else { return Ok(()) };
     let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
-    let ended = ports.ledger.last(&OUTCOMES, &subject).await?;
-    let ended = ended.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
-    let was_not_taken = matches!(&ended, Some(OutcomeRecord::Ended(ended)) if matches!(
-        ended.fate, DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unspeakable { .. } | DeliveryOutcome::GaveUp { .. }
-    ));
-    if !was_not_taken {
+    let newest_record = ports.ledger.last(&OUTCOMES, &subject).await?;
+    let record = newest_record.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
+    let is_undelivered = match &record {
+        Some(OutcomeRecord::Ended(ended)) => matches!(
+            ended.outcome,
+            DeliveryOutcome::Refused { .. }
+                | DeliveryOutcome::Unrenderable { .. }
+                | DeliveryOutcome::GaveUp { .. }
+        ),
+        _ => false,
+    };
+    if !is_undelivered {
         tracing::warn!(key = notice.key, "not redriving a notice that WeChat may have");
         return Ok(());
     }
@@ -140,18 +152,22 @@ async fn requeue_notice(
         ticket_order::register_redriven(&*ports.cache, &notice, newest).await?;
     }
     let payload = serde_json::to_vec(&notice).expect("string keys only");
-    let entry = Entry { payload: payload.into(), ..letter };
+    let entry = Entry { payload: payload.into(), ..dead_letter };
     ports.ledger.enqueue(&NOTICES, &notice.key, entry, Duration::ZERO).await?;
     Ok(())
 }
 
 /// Requeues a webhook message. It is retried for another day.
-async fn requeue_webhook(ports: &Ports, letter: Entry, key: &str) -> Result<(), StoreUnavailable> {
-    let Ok(message) = serde_json::from_slice::<WebhookMessage>(&letter.payload) else {
+async fn requeue_webhook(
+    ports: &Ports,
+    dead_letter: Entry,
+    key: &str,
+) -> Result<(), StoreUnavailable> {
+    let Ok(message) = serde_json::from_slice::<WebhookMessage>(&dead_letter.payload) else {
         return Ok(());
     };
     let message = WebhookMessage { since: ports.clock.now_ms(), ..message };
-    let entry = Entry { payload: message.encode().into(), ..letter };
+    let entry = Entry { payload: message.encode().into(), ..dead_letter };
     ports.ledger.enqueue(&WEBHOOKS, key, entry, Duration::ZERO).await?;
     Ok(())
 }

@@ -66,7 +66,7 @@ async fn start(
     let phones_listener = bind_or_any(options.port.checked_add(1).unwrap_or(0)).await?;
     let admin = bind_or_any(0).await?;
     let file = options.data.join("demo.sqlite");
-    let known = file.exists() && !options.fresh;
+    let is_reused = file.exists() && !options.fresh;
     if options.fresh {
         remove_data_files(&file)?;
     }
@@ -91,7 +91,7 @@ async fn start(
     gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;
     let first = gateway.first_manager_code().await;
-    let greeting = greeting(&pages, &sim, &key, &file, known, first.as_deref());
+    let greeting = greeting(&pages, &sim, &key, &file, is_reused, first.as_deref());
     Ok(Demo { resolved, greeting })
 }
 
@@ -169,7 +169,7 @@ fn greeting(
     sim: &str,
     key: &str,
     file: &std::path::Path,
-    known: bool,
+    is_reused: bool,
     first: Option<&str>,
 ) -> String {
     let login = match first {
@@ -180,7 +180,7 @@ fn greeting(
             "{pages}/login\n     用您的模拟手机扫码      scan with the phone that works here"
         ),
     };
-    let state = if known {
+    let state = if is_reused {
         "接着上次的数据 goes on where the last demo ended"
     } else {
         "全新开始 starts afresh"

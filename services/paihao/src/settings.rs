@@ -55,11 +55,11 @@ enum FileFormat {
 
 /// Runs the command and prints its result.
 pub async fn run(options: SettingsOptions) -> Exit {
-    let done = match &options.command {
+    let result = match &options.command {
         SettingsCommand::Export { format } => export(&options, *format).await,
         SettingsCommand::Import { file, dry_run } => import(&options, file, *dry_run).await,
     };
-    match done {
+    match result {
         Ok(exit) => exit,
         Err(error) => {
             eprintln!("{error:#}");
@@ -122,16 +122,19 @@ async fn import(options: &SettingsOptions, path: &Path, dry_run: bool) -> anyhow
         .with_context(|| format!("{} cannot be read", path.display()))?;
     let is_toml = path.extension().is_none_or(|ending| ending != "json");
     // A file that cannot be parsed is reported here, where line numbers are known.
-    if let Err(wrong) = export::parse(&text, is_toml) {
-        eprintln!("{}: {wrong}", path.display());
+    if let Err(problem) = export::parse(&text, is_toml) {
+        eprintln!("{}: {problem}", path.display());
         return Ok(Exit::BadConfiguration);
     }
     let kind = if is_toml { "application/toml" } else { "application/json" };
     let query = if dry_run { "dry_run=true" } else { "" };
     let request = options.request(Method::PUT, query)?.header("content-type", kind).body(text);
     match send_request(request).await? {
-        Ok(done) => {
-            print!("{}", format_changes(&serde_json::from_str(&done).context("no JSON")?, dry_run));
+        Ok(result) => {
+            print!(
+                "{}",
+                format_changes(&serde_json::from_str(&result).context("no JSON")?, dry_run)
+            );
             Ok(Exit::Clean)
         }
         Err(problem) => Ok(print_problem(&problem)),
@@ -139,12 +142,12 @@ async fn import(options: &SettingsOptions, path: &Path, dry_run: bool) -> anyhow
 }
 
 /// Text with one line for each value that changed.
-fn format_changes(done: &Value, dry_run: bool) -> String {
+fn format_changes(result: &Value, dry_run: bool) -> String {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut lines = String::new();
     let mut count = 0;
-    for document in list(&done["written"]) {
+    for document in list(&result["written"]) {
         for changed in list(&document["changed"]) {
             let kind = text(&document["of"]);
             let id = text(&document["id"]);
@@ -176,9 +179,10 @@ fn print_problem(problem: &Value) -> Exit {
     );
     match problem["problems"].as_array().filter(|problems| !problems.is_empty()) {
         Some(problems) => {
-            for wrong in problems {
-                eprintln!("  {}: {}", text(&wrong["key"]), text(&wrong["what"]));
-                if let Some(advice) = wrong["advice"].as_str().filter(|advice| !advice.is_empty()) {
+            for problem in problems {
+                eprintln!("  {}: {}", text(&problem["key"]), text(&problem["what"]));
+                if let Some(advice) = problem["advice"].as_str().filter(|advice| !advice.is_empty())
+                {
                     eprintln!("    → {advice}");
                 }
             }

@@ -19,8 +19,12 @@ pub async fn start(
 }
 
 /// Builds a simulator with every account of the configuration. It pushes to `gateway`, and shows
-/// the page `beside` next to its phones.
-pub fn build_simulator(config: &Config, gateway: &str, beside: Option<String>) -> Simulator {
+/// the page at `framed_address` next to its phones.
+pub fn build_simulator(
+    config: &Config,
+    gateway: &str,
+    framed_address: Option<String>,
+) -> Simulator {
     let gateway = gateway.trim_end_matches('/');
     let accounts = config.accounts.iter().map(|(name, account)| SimAccount {
         appid: account.appid.clone(),
@@ -38,7 +42,7 @@ pub fn build_simulator(config: &Config, gateway: &str, beside: Option<String>) -
     });
     let accounts: Vec<_> = accounts.collect();
     let templates = SimTemplate::demo();
-    Simulator::new(SimConfig { accounts, templates, beside, ..SimConfig::default() })
+    Simulator::new(SimConfig { accounts, templates, framed_address, ..SimConfig::default() })
 }
 
 fn first_site_name(config: &Config, account: &str) -> String {

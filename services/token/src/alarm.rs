@@ -34,7 +34,8 @@ impl Alarm {
     /// Records a failed fetch. A failure that passes by itself is logged; one that somebody has to
     /// correct raises an alarm.
     pub(crate) fn fetch_failed(&mut self, error: &CallError) {
-        let (account, reason) = (self.account.as_str(), error.outcome());
+        let account = self.account.as_str();
+        let reason = error.outcome();
         let is_recent = |at: &Instant| at.elapsed() < REPEAT_INTERVAL;
         if self.last_failure.as_ref().is_some_and(|(known, at)| *known == reason && is_recent(at)) {
             tracing::debug!(account, %error, "cannot fetch a token, as before");

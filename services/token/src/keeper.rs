@@ -106,7 +106,7 @@ impl Keeper {
                 }
                 Err(unavailable) => {
                     if !is_unavailable {
-                        tracing::warn!(account = self.account.name, %unavailable, "cannot acquire the lease, retrying");
+                        tracing::warn!(account = self.account.name, error = %unavailable, "cannot acquire the lease, retrying");
                     }
                     is_unavailable = true;
                     backoff.next_wait()
@@ -126,7 +126,8 @@ impl Keeper {
         );
         self.signals.set_held(&self.account.name, true);
         self.set_gauge("paihao_token_kept_here", 1.0);
-        let (lost, done) = (CancellationToken::new(), CancellationToken::new());
+        let lost = CancellationToken::new();
+        let done = CancellationToken::new();
         let refresh = async {
             self.refresh_loop(&lease, &lost).await;
             done.cancel();
@@ -280,7 +281,7 @@ impl Keeper {
             match written {
                 Ok(written) => return written,
                 Err(unavailable) if lost.is_cancelled() || self.stop.is_cancelled() => {
-                    tracing::warn!(account = self.account.name, %unavailable, "cannot store the fetched token, giving up");
+                    tracing::warn!(account = self.account.name, error = %unavailable, "cannot store the fetched token, giving up");
                     return WriteOutcome::Superseded;
                 }
                 Err(_) => backoff.wait().await,

@@ -167,7 +167,9 @@ fn the_classic_channel_never_forces() {
 #[test]
 fn forcing_keeps_to_wechats_ration_however_many_refusals_come() {
     let mut state = stable();
-    let (mut now, mut n, mut forced) = (NOW, 0, Vec::new());
+    let mut now = NOW;
+    let mut n = 0;
+    let mut forced = Vec::new();
     let mut next_death = 3;
     let mut stored = token("0", NOW, 7200);
     while now < NOW + 48 * HOUR {
@@ -203,7 +205,8 @@ fn forcing_keeps_to_wechats_ration_however_many_refusals_come() {
 #[test]
 fn fetching_keeps_to_its_budget_on_both_channels() {
     for (mut state, a_minute, an_hour) in [(stable(), 6, 60), (classic(), 3, 20)] {
-        let (mut now, mut fetched) = (NOW, Vec::new());
+        let mut now = NOW;
+        let mut fetched = Vec::new();
         while now < NOW + 3 * HOUR {
             match state.decide(now, None) {
                 Action::Fetch { force } => {

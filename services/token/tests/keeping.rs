@@ -37,8 +37,8 @@ async fn one_token_is_fetched_every_two_hours_and_there_is_always_one() {
         let world = World::new(channel);
         let _replicas = [world.replica(), world.replica()];
         let reader = world.reader();
-        let begun = Instant::now();
-        while begun.elapsed() < secs(24 * 3600) {
+        let started = Instant::now();
+        while started.elapsed() < secs(24 * 3600) {
             reader.current(ACCOUNT).await.unwrap();
             sleep(secs(7)).await;
         }
@@ -58,7 +58,7 @@ async fn the_old_token_is_served_until_the_new_one_is_stored() {
     let replica = world.replica();
     until("the first token", async || world.stored().await.is_some()).await;
     let _stands_by = world.replica();
-    replica.issuer.hang(secs(120));
+    replica.issuer.set_delay(secs(120));
     until("the second fetch", async || world.wechat.calls().len() == 2).await;
     let reader = world.reader();
     for _ in 0..100 {
@@ -96,12 +96,12 @@ async fn a_keeper_that_dies_is_followed_by_another_after_its_lease() {
     first.die();
     world.wechat.forced_by_somebody_else();
     let refused = AccessToken::new("1_token");
-    let died = Instant::now();
+    let died_at = Instant::now();
     until("a report is settled by the second", async || {
         world.reader().replace_refused(ACCOUNT, &refused).await.is_ok()
     })
     .await;
-    assert!(died.elapsed() < secs(40), "{:?}", died.elapsed());
+    assert!(died_at.elapsed() < secs(40), "{:?}", died_at.elapsed());
     assert!(world.stored().await.unwrap().fence > fence);
     drop(second);
 }
@@ -130,14 +130,14 @@ async fn a_slow_former_keeper_cannot_overwrite_the_newer_token() {
     let world = World::new(Channel::Classic);
     let first = world.replica();
     until("the first token", async || world.stored().await.is_some()).await;
-    first.issuer.hang(secs(300));
+    first.issuer.set_delay(secs(300));
     until("the slow fetch", async || world.wechat.calls().len() == 2).await;
     // The first holds on to its fetch but loses the lease; the second takes over and stores.
-    first.line.cut(true);
+    first.cache_link.cut(true);
     let second = world.replica();
     until("the second's token", async || world.stored_token().await.as_deref() == Some("3_token"))
         .await;
-    first.line.cut(false);
+    first.cache_link.cut(false);
     sleep(secs(600)).await;
     assert_eq!(world.stored_token().await.as_deref(), Some("3_token"));
     assert_eq!(world.wechat.calls().len(), 3);
@@ -149,11 +149,11 @@ async fn a_fetched_token_is_stored_when_the_cache_comes_back() {
     let world = World::new(Channel::Classic);
     let replica = world.replica();
     until("the first token", async || world.stored().await.is_some()).await;
-    replica.issuer.hang(secs(3));
+    replica.issuer.set_delay(secs(3));
     until("the second fetch", async || world.wechat.calls().len() == 2).await;
-    replica.line.cut(true);
+    replica.cache_link.cut(true);
     sleep(secs(7)).await;
-    replica.line.cut(false);
+    replica.cache_link.cut(false);
     until("it is stored", async || world.stored_token().await.as_deref() == Some("2_token")).await;
     assert_eq!(world.wechat.calls().len(), 2, "and nothing was fetched again");
 }
@@ -166,15 +166,19 @@ async fn many_refusals_of_one_token_make_one_fetch() {
     world.wechat.forced_by_somebody_else();
     let refused = AccessToken::new("1_token");
     let readers = [world.reader(), world.reader()];
-    let others = join_all((0..64).map(|i| readers[i % 2].replace_refused(ACCOUNT, &refused))).await;
-    assert!(others.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"), "{others:?}");
+    let other_results =
+        join_all((0..64).map(|i| readers[i % 2].replace_refused(ACCOUNT, &refused))).await;
+    assert!(
+        other_results.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"),
+        "{other_results:?}"
+    );
     assert_eq!(readers[0].current(ACCOUNT).await.unwrap().expose(), "2_token");
     until("the reports are settled", async || world.queue.open() == 0).await;
     assert_eq!(world.wechat.calls().len(), 2, "one ask, and nothing forced");
     assert_eq!(world.wechat.forced(), 0);
     // A late caller still reports the old token.
-    let late = world.reader().replace_refused(ACCOUNT, &refused).await.unwrap();
-    assert_eq!(late.expose(), "2_token");
+    let late_result = world.reader().replace_refused(ACCOUNT, &refused).await.unwrap();
+    assert_eq!(late_result.expose(), "2_token");
     sleep(secs(300)).await;
     assert_eq!(world.wechat.calls().len(), 2);
 }
@@ -197,8 +201,8 @@ async fn refusals_of_every_token_for_an_hour_are_answered_within_the_ration() {
     let world = World::new(Channel::Stable);
     let _replica = world.replica();
     let reader = world.reader();
-    let begun = Instant::now();
-    while begun.elapsed() < secs(3600) {
+    let started = Instant::now();
+    while started.elapsed() < secs(3600) {
         if let Ok(token) = reader.current(ACCOUNT).await {
             let _ = reader.replace_refused(ACCOUNT, &token).await;
         }
@@ -218,8 +222,12 @@ async fn a_refused_classic_token_is_fetched_anew_once() {
     let reader = world.reader();
     let refused = reader.current(ACCOUNT).await.unwrap();
     let readers: Vec<_> = (0..8).map(|_| world.reader()).collect();
-    let others = join_all(readers.iter().map(|r| r.replace_refused(ACCOUNT, &refused))).await;
-    assert!(others.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"), "{others:?}");
+    let other_results =
+        join_all(readers.iter().map(|r| r.replace_refused(ACCOUNT, &refused))).await;
+    assert!(
+        other_results.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"),
+        "{other_results:?}"
+    );
     sleep(secs(300)).await;
     assert_eq!(world.wechat.calls().len(), 2);
 }
@@ -243,9 +251,9 @@ async fn a_cache_that_lost_everything_has_the_token_again_within_seconds() {
     until("the first token", async || world.stored().await.is_some()).await;
     let key = paihao_contracts::streams::access_token_key(ACCOUNT);
     paihao_cache::Cache::remove(&*world.cache, &key).await.unwrap();
-    let lost = Instant::now();
+    let lost_at = Instant::now();
     until("it is back", async || world.stored().await.is_some()).await;
-    assert!(lost.elapsed() < secs(8), "{:?}", lost.elapsed());
+    assert!(lost_at.elapsed() < secs(8), "{:?}", lost_at.elapsed());
     assert_eq!(world.stored_token().await.as_deref(), Some("1_token"), "the stable channel's");
 }
 
@@ -265,22 +273,23 @@ async fn a_report_names_the_token_by_its_fingerprint_only() {
 async fn a_new_secret_is_proved_at_once_and_kept_by() {
     for channel in [Channel::Stable, Channel::Classic] {
         let world = World::new(channel);
-        let (one, two) = (world.replica(), world.replica());
+        let one = world.replica();
+        let two = world.replica();
         until("the first token", async || world.stored().await.is_some()).await;
         let fence = world.stored().await.unwrap().fence;
         world.wechat.set_secret("new");
-        let begun = Instant::now();
+        let started = Instant::now();
         for replica in [&one, &two] {
             let changes = replica.service.reload(vec![world.account("new")]).await;
             assert_eq!(changes.changed, [ACCOUNT]);
-            let again = replica.service.reload(vec![world.account("new")]).await;
-            assert!(again.is_empty(), "what stays is left alone: {again:?}");
+            let second_reload = replica.service.reload(vec![world.account("new")]).await;
+            assert!(second_reload.is_empty(), "what stays is left alone: {second_reload:?}");
         }
         until("a token of the new secret", async || {
             world.stored_token().await.as_deref() == Some("2_token")
         })
         .await;
-        assert!(begun.elapsed() < secs(20), "{channel:?}: {:?}", begun.elapsed());
+        assert!(started.elapsed() < secs(20), "{channel:?}: {:?}", started.elapsed());
         assert!(world.stored().await.unwrap().fence > fence, "under a lease of its own");
         sleep(secs(3600)).await;
         let fetches = world.wechat.calls().len();
@@ -304,7 +313,7 @@ async fn a_reload_lets_a_fetch_under_way_end_and_its_token_be_stored() {
     let world = World::new(Channel::Classic);
     let replica = world.replica();
     until("the first token", async || world.stored().await.is_some()).await;
-    replica.issuer.hang(secs(20));
+    replica.issuer.set_delay(secs(20));
     until("the second fetch", async || world.wechat.calls().len() == 2).await;
     let reloaded = replica.service.reload(vec![world.account("mistyped")]);
     let (changes, ()) = tokio::join!(reloaded, async {

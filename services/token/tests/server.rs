@@ -53,11 +53,11 @@ impl Owner {
         let ledger: Arc<dyn Ledger> =
             Arc::new(SqliteLedger::open(dir.path().join("ledger"), options).unwrap());
         let cache = Arc::new(MemoryCache::default());
-        let own = SimAccount::default();
+        let defaults = SimAccount::default();
         let shop = Account {
             name: "shop".into(),
-            app: AppId(own.appid),
-            secret: AppSecret::new(own.secret),
+            app: AppId(defaults.appid),
+            secret: AppSecret::new(defaults.secret),
             channel: Channel::Stable,
         };
         let clock = Arc::new(SystemClock);
@@ -143,8 +143,8 @@ async fn a_token_is_read_with_what_is_left_of_its_life_and_stored_nowhere() {
     assert_eq!(response.headers()["cache-control"], "no-store");
     let answer: Value = response.json().await.unwrap();
     assert_eq!(answer["account"], "shop");
-    let left = answer["expires_in"].as_u64().unwrap();
-    assert!((7_000..=7_200).contains(&left), "{left}");
+    let expires_in = answer["expires_in"].as_u64().unwrap();
+    assert!((7_000..=7_200).contains(&expires_in), "{expires_in}");
     assert!(works(&owner, answer["access_token"].as_str().unwrap()).await);
     let all = join_all((0..64).map(|_| owner.token())).await;
     assert!(all.iter().all(|token| *token == all[0]));
@@ -209,19 +209,19 @@ async fn who_may_not_is_refused_before_anything_else() {
 #[tokio::test]
 async fn a_key_has_its_minute_and_can_be_changed() {
     let owner = Owner::start(5).await;
-    let mut met = Vec::new();
+    let mut outcomes = Vec::new();
     for _ in 0..6 {
-        met.push(owner.get("/token/shop", KEY).await.status().as_u16());
+        outcomes.push(owner.get("/token/shop", KEY).await.status().as_u16());
     }
-    assert_eq!(met, [200, 200, 200, 200, 200, 429]);
+    assert_eq!(outcomes, [200, 200, 200, 200, 200, 429]);
     let (status, code) = refusal(owner.get("/token/shop", KEY).await).await;
     assert_eq!((status.as_u16(), &*code), (429, "too_many_requests"));
     owner.server.set(settings("another-key-that-is-long", 0));
     assert_eq!(refusal(owner.get("/token/shop", KEY).await).await.1, "unauthorised");
     assert_eq!(owner.get("/token/shop", "another-key-that-is-long").await.status(), 200);
     owner.service.reload(Vec::new()).await;
-    let gone = owner.get("/token/shop", "another-key-that-is-long").await;
-    assert_eq!(refusal(gone).await.1, "unknown_account");
+    let response = owner.get("/token/shop", "another-key-that-is-long").await;
+    assert_eq!(refusal(response).await.1, "unknown_account");
     owner.close().await;
 }
 
@@ -234,17 +234,18 @@ async fn the_client_of_the_documentation_works() {
     let program =
         page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert!(program.lines().filter(|line| !line.trim().is_empty()).count() <= 10, "ten lines");
-    let shown = format!("{program}\nprint(token)\nprint(newer)\n");
-    let (url, runs) = (owner.url.clone(), tokio::task::spawn_blocking);
+    let script = format!("{program}\nprint(token)\nprint(newer)\n");
+    let url = owner.url.clone();
+    let runs = tokio::task::spawn_blocking;
     let ran = runs(move || {
         let mut python = std::process::Command::new("python3");
-        python.args(["-c", &shown]).env("TOKEN_SERVER", url).env("TOKEN_KEY", KEY);
+        python.args(["-c", &script]).env("TOKEN_SERVER", url).env("TOKEN_KEY", KEY);
         python.output().expect("python3 is needed for the documented client: install it")
     });
     let ran = ran.await.unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let said = String::from_utf8(ran.stdout).unwrap();
-    let tokens: Vec<&str> = said.lines().collect();
+    let stdout = String::from_utf8(ran.stdout).unwrap();
+    let tokens: Vec<&str> = stdout.lines().collect();
     assert_eq!(tokens.len(), 2);
     assert_ne!(tokens[0], tokens[1]);
     assert!(!works(&owner, tokens[0]).await && works(&owner, tokens[1]).await);
@@ -289,7 +290,7 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
     let written = include_str!("../../../docs/reference/openapi-token.json");
     assert_eq!(document, serde_json::from_str::<Value>(written).unwrap());
 
-    let mut met = BTreeSet::from([("openapi".to_owned(), 200, String::new())]);
+    let mut outcomes = BTreeSet::from([("openapi".to_owned(), 200, String::new())]);
     let mut meet = async |id: &str, response: Response| {
         let met_now = match response.status().as_u16() {
             200 => {
@@ -306,7 +307,7 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
                 (id.to_owned(), status.as_u16(), code)
             }
         };
-        met.insert(met_now);
+        outcomes.insert(met_now);
     };
     let read = async |account: &str, key: &str| owner.get(&format!("/token/{account}"), key).await;
     let report = async |account: &str, key: &str, body: String| {
@@ -315,8 +316,8 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
     };
     let first = owner.token().await;
     let of_first = json!({ "access_token": first }).to_string();
-    let asked = [("shop", KEY), ("shop", "wrong"), ("other", KEY), ("gone", KEY), ("%FF", KEY)];
-    for (account, key) in asked {
+    let requests = [("shop", KEY), ("shop", "wrong"), ("other", KEY), ("gone", KEY), ("%FF", KEY)];
+    for (account, key) in requests {
         meet("read_token", read(account, key).await).await;
         if account != "shop" || key != KEY {
             meet("report_refused_token", report(account, key, of_first.clone()).await).await;
@@ -345,6 +346,6 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
     read("shop", KEY).await;
     meet("read_token", read("shop", KEY).await).await;
     meet("report_refused_token", report("shop", KEY, of_first).await).await;
-    assert_eq!(met, named(&document));
+    assert_eq!(outcomes, named(&document));
     owner.close().await;
 }

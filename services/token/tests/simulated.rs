@@ -18,7 +18,7 @@ use wechat_sim::{Fault, SimAccount, SimConfig, Simulator, TokenInvalidation};
 
 const ACCOUNT: &str = "hall";
 
-struct Hall {
+struct TestEnv {
     wechat: Simulator,
     cache: Arc<dyn Cache>,
     ledger: Arc<dyn Ledger>,
@@ -27,8 +27,8 @@ struct Hall {
     _dir: tempfile::TempDir,
 }
 
-impl Hall {
-    async fn open() -> Hall {
+impl TestEnv {
+    async fn open() -> TestEnv {
         let wechat = Simulator::start(SimConfig::default()).await.unwrap();
         let base: url::Url = wechat.base_url().parse().unwrap();
         let endpoints = Endpoints { api: base.clone(), mp: base };
@@ -36,7 +36,7 @@ impl Hall {
         let dir = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
         let ledger = SqliteLedger::open(dir.path().join("ledger"), options).unwrap();
-        Hall {
+        TestEnv {
             wechat,
             cache: Arc::new(MemoryCache::default()),
             ledger: Arc::new(ledger),
@@ -90,16 +90,16 @@ fn code() -> QrRequest {
 #[tokio::test]
 async fn two_replicas_and_64_callers_fetch_one_token() {
     for channel in [Channel::Stable, Channel::Classic] {
-        let hall = Hall::open().await;
-        let callers: Vec<AccountClient> = (0..64).map(|_| hall.caller()).collect();
+        let env = TestEnv::open().await;
+        let callers: Vec<AccountClient> = (0..64).map(|_| env.caller()).collect();
         let request = code();
         let calls = join_all(callers.iter().map(|caller| caller.create_qr(ACCOUNT, &request)));
-        let _replicas = [hall.replica(channel), hall.replica(channel)];
+        let _replicas = [env.replica(channel), env.replica(channel)];
         assert!(calls.await.iter().all(Result::is_ok));
-        let stats = hall.wechat.stats();
+        let stats = env.wechat.stats();
         assert_eq!((stats.tokens_issued, stats.codes_created), (1, 64), "{channel:?}");
         assert_eq!(stats.stable_fetches + stats.classic_fetches, 1, "{channel:?}");
-        hall.close().await;
+        env.close().await;
     }
 }
 
@@ -108,43 +108,43 @@ async fn a_token_that_dies_early_is_replaced_and_every_call_succeeds() {
     for (death, forced) in
         [(TokenInvalidation::Replaced, 0), (TokenInvalidation::StillHandedOut, 1)]
     {
-        let hall = Hall::open().await;
-        let _replicas = [hall.replica(Channel::Stable), hall.replica(Channel::Stable)];
-        let callers = [hall.caller(), hall.caller()];
+        let env = TestEnv::open().await;
+        let _replicas = [env.replica(Channel::Stable), env.replica(Channel::Stable)];
+        let callers = [env.caller(), env.caller()];
         callers[0].create_qr(ACCOUNT, &code()).await.unwrap();
         callers[1].create_qr(ACCOUNT, &code()).await.unwrap();
-        hall.wechat.kill_tokens(None, death);
+        env.wechat.kill_tokens(None, death);
         let request = code();
         let calls = (0..32).map(|i| callers[i % 2].create_qr(ACCOUNT, &request));
         let answers = join_all(calls).await;
         assert!(answers.iter().all(Result::is_ok), "{death:?}: {answers:?}");
-        assert_eq!(hall.wechat.stats().forced_refreshes, forced, "{death:?}");
-        hall.close().await;
+        assert_eq!(env.wechat.stats().forced_refreshes, forced, "{death:?}");
+        env.close().await;
     }
 }
 
 #[tokio::test]
 async fn a_keeper_killed_is_followed_by_another() {
-    let hall = Hall::open().await;
-    let first = hall.replica(Channel::Stable);
-    let caller = hall.caller();
+    let env = TestEnv::open().await;
+    let first = env.replica(Channel::Stable);
+    let caller = env.caller();
     caller.create_qr(ACCOUNT, &code()).await.unwrap();
-    let _second = hall.replica(Channel::Stable);
+    let _second = env.replica(Channel::Stable);
     first.abort();
-    hall.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+    env.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     caller.create_qr(ACCOUNT, &code()).await.unwrap();
-    hall.close().await;
+    env.close().await;
 }
 
 #[tokio::test]
 async fn a_wechat_that_is_busy_or_away_is_waited_for() {
-    let hall = Hall::open().await;
-    hall.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", -1).times(2));
-    let _replica = hall.replica(Channel::Stable);
-    hall.reader().current(ACCOUNT).await.unwrap();
-    hall.wechat.add_fault(Fault::errcode("/cgi-bin/qrcode/create", 45009).times(1));
-    let refused = hall.caller().create_qr(ACCOUNT, &code()).await.unwrap_err();
+    let env = TestEnv::open().await;
+    env.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", -1).times(2));
+    let _replica = env.replica(Channel::Stable);
+    env.reader().current(ACCOUNT).await.unwrap();
+    env.wechat.add_fault(Fault::errcode("/cgi-bin/qrcode/create", 45009).times(1));
+    let refused = env.caller().create_qr(ACCOUNT, &code()).await.unwrap_err();
     assert!(matches!(refused.class(), FailureClass::RetryLater(Some(_))), "{refused}");
-    hall.caller().create_qr(ACCOUNT, &code()).await.unwrap();
-    hall.close().await;
+    env.caller().create_qr(ACCOUNT, &code()).await.unwrap();
+    env.close().await;
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use crate::allowance::Trigger;
 use crate::clock::wall_ms;
 use crate::payload::Payload;
 use crate::people::{ChatContent, Refusal};
 use crate::push::{Push, PushOverrides, PushRecord, push};
 use crate::reply::{ReplyOutcome, SERVICE_ERROR_TEXT};
+use crate::send_limits::Trigger;
 use crate::world::{AccountState, SharedState};
 
 /// Delivery of an event to callbacks.
@@ -21,14 +21,15 @@ pub struct Routing {
     pub deliveries: usize,
     /// Callbacks to use instead of the account's. The n-th delivery goes to the n-th of them,
     /// starting again at the first if there are fewer.
-    pub to: Vec<String>,
+    #[serde(rename = "to")]
+    pub urls: Vec<String>,
 }
 
 impl Routing {
     /// Sends the same event to each of these callbacks at the same time.
     pub fn to_each<S: Into<String>>(urls: impl IntoIterator<Item = S>) -> Self {
-        let to: Vec<_> = urls.into_iter().map(Into::into).collect();
-        Self { deliveries: to.len(), to }
+        let urls: Vec<_> = urls.into_iter().map(Into::into).collect();
+        Self { deliveries: urls.len(), urls }
     }
 }
 
@@ -50,8 +51,8 @@ pub enum ScanResult {
 #[derive(Debug, Clone, Serialize)]
 pub struct ActionOutcome {
     /// Result of a scan; absent for other actions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen: Option<ScanResult>,
+    #[serde(rename = "seen", skip_serializing_if = "Option::is_none")]
+    pub scan_result: Option<ScanResult>,
     /// One record for each delivery, in order; empty if there was no event.
     pub pushes: Vec<Arc<PushRecord>>,
     /// Text reply that was shown in the chat.
@@ -59,8 +60,8 @@ pub struct ActionOutcome {
 }
 
 impl ActionOutcome {
-    fn without_event(seen: ScanResult) -> Self {
-        Self { seen: Some(seen), pushes: Vec::new(), reply: None }
+    fn without_event(scan_result: ScanResult) -> Self {
+        Self { scan_result: Some(scan_result), pushes: Vec::new(), reply: None }
     }
 }
 
@@ -71,9 +72,9 @@ pub(crate) async fn scan(
     code: &str,
     routing: Routing,
 ) -> ActionOutcome {
-    let found = world.codes.lock().find(code);
-    let account = found.as_ref().and_then(|code| world.account(Some(&code.appid)));
-    let (Some(code), Some(account)) = (found, account) else {
+    let code = world.codes.lock().find(code);
+    let account = code.as_ref().and_then(|code| world.account(Some(&code.appid)));
+    let (Some(code), Some(account)) = (code, account) else {
         if let Some(account) = world.account(None) {
             world.append_chat_line(account, openid, grey_line("无法识别的二维码"));
         }
@@ -84,16 +85,17 @@ pub(crate) async fn scan(
         return ActionOutcome::without_event(ScanResult::Expired);
     }
     let followed = {
-        let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
+        let now = world.clock.now_ms();
+        let windows = world.behaviour.lock().windows;
         let mut people = world.people.lock();
         let person = people.get_or_insert(account.index, openid);
-        person.allowance.open_window(Trigger::Scan, windows, now);
+        person.send_limits.open_window(Trigger::Scan, windows, now);
         if !person.follows {
             person.since = Some((now, Some(code.scene.clone())));
         }
         std::mem::replace(&mut person.follows, true)
     };
-    let (seen, event, key) = if followed {
+    let (scan_result, event, key) = if followed {
         world.append_chat_line(account, openid, grey_line("扫描二维码"));
         (ScanResult::Scanned, "SCAN", code.scene.clone())
     } else {
@@ -109,7 +111,7 @@ pub(crate) async fn scan(
         .text("EventKey", &key)
         .text("Ticket", &code.ticket);
     let outcome = push_event(world, account, openid, event, body.finish(), routing, true).await;
-    ActionOutcome { seen: Some(seen), ..outcome }
+    ActionOutcome { scan_result: Some(scan_result), ..outcome }
 }
 
 /// Lets a customer follow the account without scanning.
@@ -118,11 +120,12 @@ pub(crate) async fn follow(
     account: &AccountState,
     openid: &str,
 ) -> ActionOutcome {
-    let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
+    let now = world.clock.now_ms();
+    let windows = world.behaviour.lock().windows;
     {
         let mut people = world.people.lock();
         let person = people.get_or_insert(account.index, openid);
-        person.allowance.open_window(Trigger::Follow, windows, now);
+        person.send_limits.open_window(Trigger::Follow, windows, now);
         (person.follows, person.since) = (true, Some((now, None)));
     }
     world.append_chat_line(
@@ -144,7 +147,7 @@ pub(crate) async fn unfollow(
     {
         let mut people = world.people.lock();
         let person = people.get_or_insert(account.index, openid);
-        person.allowance.clear();
+        person.send_limits.clear();
         (person.follows, person.since) = (false, None);
     }
     world.append_chat_line(
@@ -166,13 +169,14 @@ pub(crate) async fn send_text(
     text: &str,
     routing: Routing,
 ) -> Option<ActionOutcome> {
-    let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
+    let now = world.clock.now_ms();
+    let windows = world.behaviour.lock().windows;
     {
         let mut people = world.people.lock();
         if !people.get(account.index, openid)?.follows {
             return None;
         }
-        people.get_or_insert(account.index, openid).allowance.open_window(
+        people.get_or_insert(account.index, openid).send_limits.open_window(
             Trigger::Message,
             windows,
             now,
@@ -193,13 +197,14 @@ pub(crate) async fn click(
     key: &str,
     routing: Routing,
 ) -> Option<ActionOutcome> {
-    let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
+    let now = world.clock.now_ms();
+    let windows = world.behaviour.lock().windows;
     {
         let mut people = world.people.lock();
         if !people.get(account.index, openid)?.follows {
             return None;
         }
-        people.get_or_insert(account.index, openid).allowance.open_window(
+        people.get_or_insert(account.index, openid).send_limits.open_window(
             Trigger::Menu,
             windows,
             now,
@@ -223,7 +228,7 @@ pub(crate) async fn push_raw(
         openid: openid.to_owned(),
         event: "raw".into(),
         body: body.into(),
-        to: Vec::new(),
+        urls: Vec::new(),
         forged,
     };
     push_all(world, account, push, routing).await
@@ -252,31 +257,34 @@ async fn push_event(
         openid: openid.to_owned(),
         event: event.to_owned(),
         body: body.into(),
-        to: Vec::new(),
+        urls: Vec::new(),
         forged: PushOverrides::default(),
     };
     let pushes = push_all(world, account, push, routing).await;
-    let good =
+    let accepted_push =
         pushes.iter().find(|pushed| !matches!(pushed.answer, ReplyOutcome::UserSawError { .. }));
-    let shown = pushes.iter().find_map(|pushed| pushed.answer.text()).map(str::to_owned);
+    let reply = pushes.iter().find_map(|pushed| pushed.answer.text()).map(str::to_owned);
     if visible {
-        if let Some(text) = &shown {
+        if let Some(text) = &reply {
             world.append_chat_line(account, openid, ChatContent::Reply { text: text.clone() });
-        } else if let Some(ReplyOutcome::Other { msg_type }) = good.map(|pushed| &pushed.answer) {
+        } else if let Some(ReplyOutcome::Other { msg_type }) =
+            accepted_push.map(|pushed| &pushed.answer)
+        {
             world.append_chat_line(
                 account,
                 openid,
                 ChatContent::Reply { text: format!("[{msg_type}]") },
             );
-        } else if good.is_none()
+        } else if accepted_push.is_none()
             && let Some(ReplyOutcome::UserSawError { reason }) =
                 pushes.first().map(|push| &push.answer)
         {
-            let (text, reason) = (SERVICE_ERROR_TEXT.to_owned(), reason.clone());
+            let text = SERVICE_ERROR_TEXT.to_owned();
+            let reason = reason.clone();
             world.append_chat_line(account, openid, ChatContent::Failure { text, reason });
         }
     }
-    ActionOutcome { seen: None, pushes, reply: shown.filter(|_| visible) }
+    ActionOutcome { scan_result: None, pushes, reply: reply.filter(|_| visible) }
 }
 
 /// Pushes all requested copies concurrently, each as a task that finishes even if the caller stops
@@ -284,18 +292,18 @@ async fn push_event(
 async fn push_all(
     world: &SharedState,
     account: &AccountState,
-    of: Push,
+    event: Push,
     routing: Routing,
 ) -> Vec<Arc<PushRecord>> {
     let copies = (0..routing.deliveries.max(1)).map(|copy| {
-        let to = if routing.to.is_empty() {
+        let urls = if routing.urls.is_empty() {
             account.next_urls()
         } else {
-            let mut to = routing.to.clone();
-            to.rotate_left(copy % routing.to.len());
-            to
+            let mut urls = routing.urls.clone();
+            urls.rotate_left(copy % routing.urls.len());
+            urls
         };
-        world.tasks.spawn(push(world.clone(), Push { to, ..of.clone() }))
+        world.tasks.spawn(push(world.clone(), Push { urls, ..event.clone() }))
     });
     join_all(copies.collect::<Vec<_>>()).await.into_iter().filter_map(Result::ok).collect()
 }
@@ -316,8 +324,8 @@ pub struct PersonState {
 /// Returns the states of all customers, or of those with this openid, in no particular order.
 pub(crate) fn person_states(world: &SharedState, only: Option<&str>) -> Vec<PersonState> {
     let people = world.people.lock();
-    let wanted = people.all().filter(|(_, openid, _)| only.is_none_or(|only| only == *openid));
-    let states = wanted.map(|(account, openid, person)| PersonState {
+    let matching = people.all().filter(|(_, openid, _)| only.is_none_or(|only| only == *openid));
+    let states = matching.map(|(account, openid, person)| PersonState {
         appid: world.accounts[account].config.appid.clone(),
         openid: openid.to_owned(),
         follows: person.follows,

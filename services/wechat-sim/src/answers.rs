@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::clock::wall_ms;
-use crate::dice;
+use crate::random;
 
 /// Builds a JSON response.
 pub(crate) fn json(value: &impl Serialize) -> Response {
@@ -32,7 +32,11 @@ pub(crate) fn refusal_with_text(errcode: i64, errmsg: &str) -> Response {
 
 fn request_id_tail() -> String {
     let second = wall_ms() / 1000;
-    format!("{second:08x}-{}-{}", hex::encode(dice::bytes::<4>()), hex::encode(dice::bytes::<4>()))
+    format!(
+        "{second:08x}-{}-{}",
+        hex::encode(random::bytes::<4>()),
+        hex::encode(random::bytes::<4>())
+    )
 }
 
 /// Returns WeChat's text for a code, without the `rid`.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::allowance::{Throttle, WindowPolicy};
 use crate::config::{Behaviour, OnDuplicate, OnHttpError, ReceiptStatus, RepeatStamps};
+use crate::send_limits::{Throttle, WindowPolicy};
 
 /// Change of behaviour, with times in milliseconds.
 #[derive(Debug, Default, Deserialize)]
@@ -33,7 +33,8 @@ pub(crate) struct BehaviourChange {
 #[serde(default, deny_unknown_fields)]
 struct ThrottleChange {
     same_in_a_minute: bool,
-    most: u32,
+    #[serde(rename = "most")]
+    max_messages: u32,
     within_ms: u64,
 }
 
@@ -66,9 +67,10 @@ impl BehaviourChange {
         set(&mut to.dirty, self.dirty);
         if let Some(change) = self.throttle {
             let within = Duration::from_millis(change.within_ms);
-            let (same_in_a_minute, most) = (change.same_in_a_minute, change.most);
-            let throttle = Throttle { same_in_a_minute, most, within };
-            to.throttle = Some(throttle).filter(|_| same_in_a_minute || most > 0);
+            let same_in_a_minute = change.same_in_a_minute;
+            let max_messages = change.max_messages;
+            let throttle = Throttle { same_in_a_minute, max_messages, within };
+            to.throttle = Some(throttle).filter(|_| same_in_a_minute || max_messages > 0);
         }
         set(&mut to.receipt.pushed, receipt.pushed);
         set(&mut to.receipt.delay, receipt.delay_ms.map(Duration::from_millis));

@@ -16,8 +16,8 @@ impl Clock {
         wall_ms() + self.offset_ms.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn advance(&self, by: Duration) {
-        self.offset_ms.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
+    pub(crate) fn advance(&self, duration: Duration) {
+        self.offset_ms.fetch_add(duration.as_millis() as u64, Ordering::Relaxed);
     }
 }
 

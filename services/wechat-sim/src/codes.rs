@@ -71,14 +71,14 @@ pub(crate) fn parse_request(request: &Value) -> Result<QrCodeRequest, i64> {
         }
         text.to_owned()
     };
-    let asked = match &request["expire_seconds"] {
+    let expire_seconds = match &request["expire_seconds"] {
         Value::Null => DEFAULT_EXPIRE_SECONDS,
         seconds => seconds.as_i64().ok_or(40053)?,
     };
-    if temporary && !(1..=MAX_EXPIRE_SECONDS).contains(&asked) {
+    if temporary && !(1..=MAX_EXPIRE_SECONDS).contains(&expire_seconds) {
         return Err(40053);
     }
-    Ok(QrCodeRequest { scene, expire_seconds: temporary.then_some(asked as u32) })
+    Ok(QrCodeRequest { scene, expire_seconds: temporary.then_some(expire_seconds as u32) })
 }
 
 /// Encodes a ticket as WeChat does: the address and the two times in 96 characters of base64.
@@ -104,14 +104,14 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// Creates a store that keeps at most `most` temporary codes.
-    pub(crate) fn new(most: usize) -> Self {
+    /// Creates a store that keeps at most `limit` temporary codes.
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             by_ticket: HashMap::new(),
             ticket_of_url: HashMap::new(),
             order: VecDeque::new(),
             permanent: VecDeque::new(),
-            max_temporary: most,
+            max_temporary: limit,
         }
     }
 
@@ -144,13 +144,13 @@ impl Codes {
         self.by_ticket.get(ticket).cloned()
     }
 
-    /// Returns the `most` newest codes, newest first.
-    pub(crate) fn recent(&self, most: usize) -> Vec<Arc<Code>> {
-        let temporary = self.order.iter().rev().take(most);
-        let permanent = self.permanent.iter().rev().take(most);
+    /// Returns the `limit` newest codes, newest first.
+    pub(crate) fn recent(&self, limit: usize) -> Vec<Arc<Code>> {
+        let temporary = self.order.iter().rev().take(limit);
+        let permanent = self.permanent.iter().rev().take(limit);
         let mut all: Vec<_> = temporary.chain(permanent).cloned().collect();
         all.sort_by_key(|code| std::cmp::Reverse(code.created_at));
-        all.truncate(most);
+        all.truncate(limit);
         all
     }
 }
@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    fn wanted(scene: &str, expire_seconds: Option<u32>) -> Result<QrCodeRequest, i64> {
+    fn expected_request(scene: &str, expire_seconds: Option<u32>) -> Result<QrCodeRequest, i64> {
         Ok(QrCodeRequest { scene: scene.into(), expire_seconds })
     }
 
@@ -172,9 +172,9 @@ mod tests {
     #[test]
     fn tickets_have_the_shape_of_captured_ones() {
         let url = "http://weixin.qq.com/q/02i_CE54ZYc4E1kHQ9xwcQ";
-        let made = encode_ticket([0x89, 0xef], url, 1_615_426_003, 600);
+        let ticket = encode_ticket([0x89, 0xef], url, 1_615_426_003, 600);
         let captured = "gQGJ7zwAAAAAAAAAAS5odHRwOi8vd2VpeGluLnFxLmNvbS9xLzAyaV9DRTU0WlljNEUxa0hROXh3Y1EAAgTTcUlgAwRYAgAA";
-        assert_eq!(made, captured);
+        assert_eq!(ticket, captured);
     }
 
     #[test]
@@ -182,26 +182,29 @@ mod tests {
         let id = |id: i64| json!({ "scene_id": id });
         let text = |text: &str| json!({ "scene_str": text });
         let none = Value::Null;
-        assert_eq!(parse_request(&request("QR_SCENE", id(7), json!(600))), wanted("7", Some(600)));
+        assert_eq!(
+            parse_request(&request("QR_SCENE", id(7), json!(600))),
+            expected_request("7", Some(600))
+        );
         assert_eq!(
             parse_request(&request("QR_STR_SCENE", text("q/1"), json!(9))),
-            wanted("q/1", Some(9))
+            expected_request("q/1", Some(9))
         );
         assert_eq!(
             parse_request(&request("QR_LIMIT_SCENE", id(100_000), none.clone())),
-            wanted("100000", None)
+            expected_request("100000", None)
         );
         assert_eq!(
             parse_request(&request("QR_LIMIT_STR_SCENE", text("a"), none.clone())),
-            wanted("a", None)
+            expected_request("a", None)
         );
         assert_eq!(
             parse_request(&request("QR_STR_SCENE", text("a"), none.clone())),
-            wanted("a", Some(60))
+            expected_request("a", Some(60))
         );
         assert_eq!(
             parse_request(&request("QR_SCENE", id(1 << 40), none.clone())),
-            wanted("4294967295", Some(60)),
+            expected_request("4294967295", Some(60)),
             "an id beyond 32 bits is delivered as the largest"
         );
         for (bad, code) in [

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::allowance::{Throttle, WindowPolicy};
+use crate::send_limits::{Throttle, WindowPolicy};
 use crate::templates::SimTemplate;
 
 /// Configuration of a [`Simulator`](crate::Simulator).
@@ -22,12 +22,12 @@ pub struct SimConfig {
     /// Quotas of each account.
     pub quotas: Quotas,
     /// Numbers of records that are kept. Counters are exact even when records are dropped.
-    pub keep: RetentionLimits,
+    pub retention: RetentionLimits,
     /// True if an unknown openid counts as a follower, instead of being invalid (40003).
     pub everybody_follows: bool,
     /// Address of a page to show beside the phones, such as a board. The page has to allow framing
     /// by the simulator's pages.
-    pub beside: Option<String>,
+    pub framed_address: Option<String>,
 }
 
 impl Default for SimConfig {
@@ -38,9 +38,9 @@ impl Default for SimConfig {
             templates: SimTemplate::demo(),
             behaviour: Behaviour::default(),
             quotas: Quotas::default(),
-            keep: RetentionLimits::default(),
+            retention: RetentionLimits::default(),
             everybody_follows: false,
-            beside: None,
+            framed_address: None,
         }
     }
 }

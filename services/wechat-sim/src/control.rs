@@ -93,8 +93,8 @@ struct CustomerAction {
 
 async fn accounts(State(world): State<SharedState>) -> Json<Value> {
     let accounts = world.accounts.iter().map(|account| {
-        let own = &account.config;
-        json!({ "appid": own.appid, "original_id": own.original_id, "name": own.name })
+        let config = &account.config;
+        json!({ "appid": config.appid, "original_id": config.original_id, "name": config.name })
     });
     Json(accounts.collect())
 }
@@ -107,9 +107,9 @@ struct SetCallbacksRequest {
 
 async fn set_callbacks(
     State(world): State<SharedState>,
-    Json(wanted): Json<SetCallbacksRequest>,
+    Json(request): Json<SetCallbacksRequest>,
 ) -> Result<Json<Value>, ControlError> {
-    account(&world, wanted.appid.as_deref())?.set_urls(wanted.urls);
+    account(&world, request.appid.as_deref())?.set_urls(request.urls);
     Ok(Json(json!({})))
 }
 
@@ -121,26 +121,26 @@ struct VerifyCallbackRequest {
 
 async fn verify_callback(
     State(world): State<SharedState>,
-    Json(wanted): Json<VerifyCallbackRequest>,
+    Json(request): Json<VerifyCallbackRequest>,
 ) -> Result<Json<Value>, ControlError> {
-    let account = account(&world, wanted.appid.as_deref())?;
-    let problem = verify(&world, account, &wanted.url).await.err();
+    let account = account(&world, request.appid.as_deref())?;
+    let problem = verify(&world, account, &request.url).await.err();
     Ok(Json(json!({ "ok": problem.is_none(), "problem": problem })))
 }
 
-async fn codes(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
+async fn codes(State(world): State<SharedState>, Query(query): Query<ListQuery>) -> Json<Value> {
     let now = world.clock.now_ms();
-    let codes = world.codes.lock().recent(which.limit.unwrap_or(DEFAULT_LIST_LIMIT));
+    let codes = world.codes.lock().recent(query.limit.unwrap_or(DEFAULT_LIST_LIMIT));
     let codes = codes.iter().map(|code| {
-        let mut shown = json!(**code);
-        shown["expired"] = code.expired(now).into();
-        shown
+        let mut json = json!(**code);
+        json["expired"] = code.expired(now).into();
+        json
     });
     Json(json!({ "now": now, "codes": codes.collect::<Vec<_>>() }))
 }
 
-async fn drawing(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Response {
-    let code = world.codes.lock().find(&which.ticket.unwrap_or_default());
+async fn drawing(State(world): State<SharedState>, Query(query): Query<ListQuery>) -> Response {
+    let code = world.codes.lock().find(&query.ticket.unwrap_or_default());
     match code.and_then(|code| picture::svg(&code.url)) {
         Some(svg) => {
             let headers = [(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "max-age=604800")];
@@ -231,12 +231,12 @@ async fn run_hostile(
     Json(HostileRequest { appid, url, body }): Json<HostileRequest>,
 ) -> Result<Json<HostileReport>, ControlError> {
     let account = account(&world, appid.as_deref())?;
-    let met = hostile::run(&world, account, url, body).await;
-    met.map(Json).map_err(|problem| control_error(StatusCode::CONFLICT, problem))
+    let report = hostile::run(&world, account, url, body).await;
+    report.map(Json).map_err(|problem| control_error(StatusCode::CONFLICT, problem))
 }
 
-async fn people(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
-    Json(json!(act::person_states(&world, which.openid.as_deref())))
+async fn people(State(world): State<SharedState>, Query(query): Query<ListQuery>) -> Json<Value> {
+    Json(json!(act::person_states(&world, query.openid.as_deref())))
 }
 
 async fn set_person(
@@ -251,26 +251,26 @@ async fn set_person(
     Ok(Json(json!({ "follows": person.follows, "refuses": person.refuses })))
 }
 
-async fn chat(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
-    Json(json!(world.people.lock().lines(which.openid.as_deref(), which.after)))
+async fn chat(State(world): State<SharedState>, Query(query): Query<ListQuery>) -> Json<Value> {
+    Json(json!(world.people.lock().lines(query.openid.as_deref(), query.after)))
 }
 
-async fn messages(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
-    let lines = world.people.lock().lines(which.openid.as_deref(), which.after);
-    let messages = lines.iter().filter_map(|line| match &line.shown {
+async fn messages(State(world): State<SharedState>, Query(query): Query<ListQuery>) -> Json<Value> {
+    let lines = world.people.lock().lines(query.openid.as_deref(), query.after);
+    let messages = lines.iter().filter_map(|line| match &line.content {
         ChatContent::Card { message, .. } => Some(message.clone()),
         _ => None,
     });
     Json(json!(messages.collect::<Vec<_>>()))
 }
 
-async fn pushes(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
+async fn pushes(State(world): State<SharedState>, Query(query): Query<ListQuery>) -> Json<Value> {
     let pushes = world.pushes.lock();
-    let wanted = pushes.iter().rev().filter(|pushed| {
-        pushed.id > which.after
-            && which.openid.as_ref().is_none_or(|openid| *openid == pushed.openid)
+    let matching = pushes.iter().rev().filter(|pushed| {
+        pushed.id > query.after
+            && query.openid.as_ref().is_none_or(|openid| *openid == pushed.openid)
     });
-    Json(json!(wanted.take(which.limit.unwrap_or(DEFAULT_LIST_LIMIT)).collect::<Vec<_>>()))
+    Json(json!(matching.take(query.limit.unwrap_or(DEFAULT_LIST_LIMIT)).collect::<Vec<_>>()))
 }
 
 async fn stats(State(world): State<SharedState>) -> Json<Value> {
@@ -298,16 +298,16 @@ struct RefuseConnectionsRequest {
 
 async fn refuse(
     State(world): State<SharedState>,
-    Json(wanted): Json<RefuseConnectionsRequest>,
+    Json(request): Json<RefuseConnectionsRequest>,
 ) -> Json<Value> {
     world.refusing_connections.send_replace(true);
-    let later = world.clone();
+    let state = world.clone();
     world.tasks.spawn(async move {
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(wanted.ms)) => {}
-            () = later.stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_millis(request.ms)) => {}
+            () = state.stop.cancelled() => {}
         }
-        later.refusing_connections.send_replace(false);
+        state.refusing_connections.send_replace(false);
     });
     Json(json!({}))
 }
@@ -321,14 +321,14 @@ struct KillTokensRequest {
 
 async fn kill_tokens(
     State(world): State<SharedState>,
-    Json(wanted): Json<KillTokensRequest>,
+    Json(request): Json<KillTokensRequest>,
 ) -> Result<Json<Value>, ControlError> {
-    let how = if wanted.still_handed_out {
+    let invalidation = if request.still_handed_out {
         TokenInvalidation::StillHandedOut
     } else {
         TokenInvalidation::Replaced
     };
-    account(&world, wanted.appid.as_deref())?.tokens.lock().invalidate(how);
+    account(&world, request.appid.as_deref())?.tokens.lock().invalidate(invalidation);
     Ok(Json(json!({})))
 }
 
@@ -337,24 +337,24 @@ struct GrantNoticesRequest {
     appid: Option<String>,
     openid: String,
     template_id: String,
-    #[serde(default = "once")]
+    #[serde(default = "default_times")]
     times: u32,
 }
 
-fn once() -> u32 {
+fn default_times() -> u32 {
     1
 }
 
 async fn agree(
     State(world): State<SharedState>,
-    Json(wish): Json<GrantNoticesRequest>,
+    Json(request): Json<GrantNoticesRequest>,
 ) -> Result<Json<Value>, ControlError> {
-    let account = account(&world, wish.appid.as_deref())?;
+    let account = account(&world, request.appid.as_deref())?;
     let mut people = world.people.lock();
     people
-        .get_or_insert(account.index, &wish.openid)
-        .allowance
-        .grant_notices(&wish.template_id, wish.times);
+        .get_or_insert(account.index, &request.openid)
+        .send_limits
+        .grant_notices(&request.template_id, request.times);
     Ok(Json(json!({})))
 }
 
@@ -366,9 +366,9 @@ struct SetSecretRequest {
 
 async fn set_secret(
     State(world): State<SharedState>,
-    Json(wanted): Json<SetSecretRequest>,
+    Json(request): Json<SetSecretRequest>,
 ) -> Result<Json<Value>, ControlError> {
-    *account(&world, wanted.appid.as_deref())?.secret.lock() = wanted.secret;
+    *account(&world, request.appid.as_deref())?.secret.lock() = request.secret;
     Ok(Json(json!({})))
 }
 
@@ -379,9 +379,9 @@ struct AccountQuery {
 
 async fn clear_quotas(
     State(world): State<SharedState>,
-    Json(whose): Json<AccountQuery>,
+    Json(query): Json<AccountQuery>,
 ) -> Result<Json<Value>, ControlError> {
-    account(&world, whose.appid.as_deref())?.quota.lock().clear_today();
+    account(&world, query.appid.as_deref())?.quota.lock().clear_today();
     Ok(Json(json!({})))
 }
 
@@ -392,9 +392,9 @@ struct AdvanceClockRequest {
 
 async fn advance(
     State(world): State<SharedState>,
-    Json(wanted): Json<AdvanceClockRequest>,
+    Json(request): Json<AdvanceClockRequest>,
 ) -> Json<Value> {
-    world.clock.advance(Duration::from_secs(wanted.seconds));
+    world.clock.advance(Duration::from_secs(request.seconds));
     Json(json!({ "now": world.clock.now_ms() }))
 }
 

@@ -138,8 +138,8 @@ mod tests {
                 "uMMzGtqcnpOzXOYBwDQNrTKqq1gfFL9ZipCOy/gYhNsj0EbDiLgmyIpctOWh4+FF28LepmxqkFHWq0/W1HpwVThBvOfqfojRqfSqOCcrXV+fVpED4mak/KZt2gsUJ7hv",
             ),
         ] {
-            let made = seal(key, appid, *random, message.as_bytes(), &SealOverrides::default());
-            assert_eq!(made, sealed);
+            let resealed = seal(key, appid, *random, message.as_bytes(), &SealOverrides::default());
+            assert_eq!(resealed, sealed);
             assert_eq!(unseal(key, appid, sealed), Ok(message.as_bytes().to_vec()));
             assert!(unseal(key, "wx", sealed).is_err());
         }
@@ -149,18 +149,19 @@ mod tests {
         let opened = unseal(SAMPLE, "wx2c2769f8efd9abc2", published).unwrap();
         assert!(opened.starts_with(b"<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]>"));
         let random = *b"89465c840c5f116f";
-        let again = seal(SAMPLE, "wx2c2769f8efd9abc2", random, &opened, &SealOverrides::default());
-        assert_eq!(again, published);
+        let resealed =
+            seal(SAMPLE, "wx2c2769f8efd9abc2", random, &opened, &SealOverrides::default());
+        assert_eq!(resealed, published);
     }
 
     #[test]
     fn published_pushes_and_replies_are_signed_and_sealed_both_ways() {
         let push = "+qdx1OKCy+5JPCBFWw70tm0fJGb2Jmeia4FCB7kao+/Q5c/ohsOzQHi8khUOb05JCpj0JB4RvQMkUyus8TPxLKJGQqcvZqzDpVzazhZv6JsXUnnR8XGT740XgXZUXQ7vJVnAG+tE8NUd4yFyjPy7GgiaviNrlCTj+l5kdfMuFUPpRSrfMZuMcp3Fn2Pede2IuQrKEYwKSqFIZoNqJ4M8EajAsjLY2km32IIjdf8YL/P50F7mStwntrA2cPDrM1kb6mOcfBgRtWygb3VIYnSeOBrebufAlr7F9mFUPAJGj04=";
         let reply = "Q3stYC6hdFzMh9T8HCvyDCZ7WOd3U4cBL73YIObrV8S8VmrpdZqzQ45zLJojjlDTtuWg0el4qUdxnVWlPRME0hTrIsmpVUehd4HHrs0hMqMM9PJOPUp/aKQalfwolTJ2HBnaUBKkMHx9BG1ToYawqagE1RoxgaHFCVKN+lQn6cUuVvLl8TgEDqwmTUG/I2oYzI4oM3i3Jdisj1iCL+1JuxVhc9wfQjdTuJOqghHaL571iFAUQVTH9mri0lfdkJ1PkIXkQ23mAZVc3qNWCdrj0WDhAi1C703HgnyUjgiVbLjjANGjZ8l8BFDEcZxe4mzhR7Fky4yIu/o1HXZBheXnz/gAyLJOAesJuZOeorsbUDOPnBz6SQl9Z0RJowpV8xXUq3rABjfT0xli0kCNCf/gFNaDv5iViaQ1Gqg71xeldZw=";
-        let said = "{\"ToUserName\":\"gh_97417a04a28d\",\"FromUserName\":\"o9AgO5Kd5ggOC-bXrbNODIiE3bGY\",\"CreateTime\":1714112445,\"MsgType\":\"event\",\"Event\":\"debug_demo\",\"debug_str\":\"hello world\"}";
+        let message = "{\"ToUserName\":\"gh_97417a04a28d\",\"FromUserName\":\"o9AgO5Kd5ggOC-bXrbNODIiE3bGY\",\"CreateTime\":1714112445,\"MsgType\":\"event\",\"Event\":\"debug_demo\",\"debug_str\":\"hello world\"}";
         let text = "<xml><ToUserName><![CDATA[oyORnuP8q7ou2gfYjqLzSIWZf0rs]]></ToUserName><FromUserName><![CDATA[gh_10f6c3c3ac5a]]></FromUserName><CreateTime>1409735670</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[您的号码 A012，前面还有 3 位 ☺]]></Content></xml>";
         for (key, appid, random, plain, sealed) in [
-            (ZEROS, "wxba5fad812f8e6fb9", b"a8eedb185eb2fecf", said, push),
+            (ZEROS, "wxba5fad812f8e6fb9", b"a8eedb185eb2fecf", message, push),
             (SAMPLE, "wx2c2769f8efd9abc2", b"0123456789abcdef", text, reply),
         ] {
             assert_eq!(unseal(key, appid, sealed), Ok(plain.as_bytes().to_vec()));

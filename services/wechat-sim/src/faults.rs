@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::answers;
-use crate::door::PeerConnection;
+use crate::listener::PeerConnection;
 use crate::world::SharedState;
 
 /// Effect of a fault on a call.
@@ -41,7 +41,8 @@ pub enum Effect {
         status: u16,
     },
     /// Answers with exactly this text and status 200.
-    Says {
+    #[serde(rename = "says")]
+    Text {
         /// Any text, JSON or not.
         text: String,
     },
@@ -137,7 +138,7 @@ impl Faults {
                 continue;
             }
             chosen = Some(fault.clone());
-            fault.times = fault.times.map(|left| left.saturating_sub(1));
+            fault.times = fault.times.map(|remaining| remaining.saturating_sub(1));
             break;
         }
         faults.retain(|fault| fault.times != Some(0));
@@ -163,8 +164,8 @@ pub(crate) async fn inject_faults(
     }
     let dirty = world.behaviour.lock().dirty;
     if world.faults.is_empty() {
-        let answer = next.run(request).await;
-        return if dirty { corrupt_json(answer).await } else { answer };
+        let response = next.run(request).await;
+        return if dirty { corrupt_json(response).await } else { response };
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, 1 << 20).await else {
@@ -175,28 +176,28 @@ pub(crate) async fn inject_faults(
     let fault = world.faults.take_matching(&path, &text);
     let request = Request::from_parts(parts, Body::from(body));
     let Some(fault) = fault else {
-        let answer = next.run(request).await;
-        return if dirty { corrupt_json(answer).await } else { answer };
+        let response = next.run(request).await;
+        return if dirty { corrupt_json(response).await } else { response };
     };
     world.stats.count_fault();
-    let wait = match fault.effect {
+    let delay = match fault.effect {
         Effect::Delay { ms } => Duration::from_millis(ms),
         _ => Duration::ZERO,
     };
-    let answered = if fault.after || !wait.is_zero() {
+    let response = if fault.after || !delay.is_zero() {
         if !fault.after {
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(delay).await;
         }
-        let answer = next.run(request).await;
+        let response = next.run(request).await;
         if fault.after {
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(delay).await;
         }
-        Some(answer)
+        Some(response)
     } else {
         None
     };
-    match (fault.effect, answered) {
-        (Effect::Delay { .. }, Some(answer)) => answer,
+    match (fault.effect, response) {
+        (Effect::Delay { .. }, Some(response)) => response,
         (Effect::Errcode { errcode, errmsg: Some(text) }, _) => {
             answers::refusal_with_text(errcode, &text)
         }
@@ -204,7 +205,7 @@ pub(crate) async fn inject_faults(
         (Effect::Http { status }, _) => StatusCode::from_u16(status)
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             .into_response(),
-        (Effect::Says { text }, _) => {
+        (Effect::Text { text }, _) => {
             ([(CONTENT_TYPE, "application/json; encoding=utf-8")], text).into_response()
         }
         (Effect::Drop | Effect::Delay { .. }, _) => cut_connection(caller),
@@ -216,16 +217,16 @@ pub(crate) async fn inject_faults(
 const JSON_CORRUPTION: &[u8] = b"{\"nickname\":\"a\x14\x08b\nc\\x0a\xff\xe5\x8f\",";
 
 /// Corrupts a JSON response.
-async fn corrupt_json(answer: Response) -> Response {
-    let (mut parts, body) = answer.into_parts();
+async fn corrupt_json(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
     let Ok(body) = to_bytes(body, 4 << 20).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let Some(rest) = body.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\"")) else {
+    let Some(tail) = body.strip_prefix(b"{").filter(|tail| tail.starts_with(b"\"")) else {
         return Response::from_parts(parts, Body::from(body));
     };
     parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from([JSON_CORRUPTION, rest].concat()))
+    Response::from_parts(parts, Body::from([JSON_CORRUPTION, tail].concat()))
 }
 
 /// Cuts the caller's connection; the returned response is never received.

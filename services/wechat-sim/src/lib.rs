@@ -59,12 +59,12 @@ mod push;
 mod reply;
 mod sign;
 
-mod allowance;
 mod codes;
+mod dedup;
 mod faults;
-mod once;
 mod people;
 mod quota;
+mod send_limits;
 mod stats;
 mod templates;
 mod tokens;
@@ -75,15 +75,14 @@ mod api;
 mod behaviour;
 mod clock;
 mod control;
-mod dice;
-mod door;
+mod listener;
 mod phones;
 mod picture;
+mod random;
 mod receipts;
 mod world;
 
 pub use act::{ActionOutcome, PersonState, Routing, ScanResult};
-pub use allowance::{Throttle, Trigger, WindowPolicy};
 pub use codes::Code;
 pub use config::{
     Behaviour, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus, RepeatStamps,
@@ -95,6 +94,7 @@ pub use hostile::{HostileCase, HostileReport};
 pub use people::{AcceptedMessage, ChatContent, ChatLine, Refusal};
 pub use push::{Delivery, PushOverrides, PushRecord};
 pub use reply::{ReplyOutcome, SERVICE_ERROR_TEXT};
+pub use send_limits::{Throttle, Trigger, WindowPolicy};
 pub use sign::{msg_signature, signature};
 pub use simulator::Simulator;
 pub use stats::Stats;

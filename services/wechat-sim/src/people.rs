@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::allowance::SendAllowance;
+use crate::send_limits::SendLimits;
 
 /// Refusal of an account's messages by a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ pub struct ChatLine {
     pub at: u64,
     /// Content of the line.
     #[serde(flatten)]
-    pub shown: ChatContent,
+    pub content: ChatContent,
 }
 
 /// State of a customer with one account.
@@ -114,7 +114,7 @@ pub(crate) struct Person {
     pub(crate) refuses: Refusal,
     /// Time of the follow in Unix milliseconds, and the scene of the code that led to it.
     pub(crate) since: Option<(u64, Option<String>)>,
-    pub(crate) allowance: SendAllowance,
+    pub(crate) send_limits: SendLimits,
     pub(crate) lines: VecDeque<Arc<ChatLine>>,
 }
 
@@ -125,19 +125,19 @@ pub(crate) struct People {
     arrivals: VecDeque<(usize, Arc<str>)>,
     lines: VecDeque<(usize, Arc<str>, u64)>,
     next_line: u64,
-    most_people: usize,
-    most_lines: usize,
+    max_people: usize,
+    max_lines: usize,
 }
 
 impl People {
-    pub(crate) fn new(accounts: usize, most_people: usize, most_lines: usize) -> Self {
+    pub(crate) fn new(accounts: usize, max_people: usize, max_lines: usize) -> Self {
         Self {
             of_account: (0..accounts).map(|_| HashMap::new()).collect(),
             arrivals: VecDeque::new(),
             lines: VecDeque::new(),
             next_line: 1,
-            most_people,
-            most_lines,
+            max_people,
+            max_lines,
         }
     }
 
@@ -149,7 +149,7 @@ impl People {
     pub(crate) fn get_or_insert(&mut self, account: usize, openid: &str) -> &mut Person {
         if !self.of_account[account].contains_key(openid) {
             let openid: Arc<str> = openid.into();
-            if self.arrivals.len() >= self.most_people
+            if self.arrivals.len() >= self.max_people
                 && let Some((account, oldest)) = self.arrivals.pop_front()
             {
                 self.of_account[account].remove(&oldest);
@@ -166,12 +166,12 @@ impl People {
         account: usize,
         openid: &str,
         at: u64,
-        shown: ChatContent,
+        content: ChatContent,
     ) -> Arc<ChatLine> {
-        let line = Arc::new(ChatLine { id: self.next_line, at, shown });
+        let line = Arc::new(ChatLine { id: self.next_line, at, content });
         self.next_line += 1;
         self.get_or_insert(account, openid).lines.push_back(line.clone());
-        if self.lines.len() >= self.most_lines
+        if self.lines.len() >= self.max_lines
             && let Some((account, openid, id)) = self.lines.pop_front()
             && let Some(person) = self.of_account[account].get_mut(&openid)
             && person.lines.front().is_some_and(|line| line.id == id)

@@ -47,16 +47,16 @@ pub(crate) fn routes() -> Router<SharedState> {
     files
         .route("/", get(page))
         .route("/phones", get(page))
-        .route("/sim/api/beside", get(beside))
+        .route("/sim/api/beside", get(framed_address))
         .route("/sim/events", get(events))
 }
 
 /// Serves the page with a policy that allows its own files, and one framed page beside the phones.
 async fn page(State(world): State<SharedState>) -> Response {
-    let beside = world.config.beside.as_deref().map_or("'none'", origin);
+    let framed_address = world.config.framed_address.as_deref().map_or("'none'", origin);
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-         connect-src 'self'; frame-src {beside}; base-uri 'none'; form-action 'none'"
+         connect-src 'self'; frame-src {framed_address}; base-uri 'none'; form-action 'none'"
     );
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
@@ -72,8 +72,8 @@ fn origin(address: &str) -> &str {
     address[host..].find('/').map_or(address, |path| &address[..host + path])
 }
 
-async fn beside(State(world): State<SharedState>) -> Json<Value> {
-    Json(json!({ "address": world.config.beside }))
+async fn framed_address(State(world): State<SharedState>) -> Json<Value> {
+    Json(json!({ "address": world.config.framed_address }))
 }
 
 /// Streams each new chat line and code. The event `again` tells the page that it missed some and
@@ -81,15 +81,15 @@ async fn beside(State(world): State<SharedState>) -> Json<Value> {
 async fn events(
     State(world): State<SharedState>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
-    let news = stream::unfold(world.page_events.subscribe(), |mut news| async {
-        let event = match news.recv().await {
-            Ok(news_item) => Event::default().event(news_item.event).data(news_item.json),
+    let events = stream::unfold(world.page_events.subscribe(), |mut events| async {
+        let event = match events.recv().await {
+            Ok(page_event) => Event::default().event(page_event.event).data(page_event.json),
             Err(RecvError::Lagged(_)) => Event::default().event("again").data("{}"),
             Err(RecvError::Closed) => return None,
         };
-        Some((Ok(event), news))
+        Some((Ok(event), events))
     });
     let stopped = world.stop.clone().cancelled_owned();
-    let news = news.take_until(stopped);
-    Sse::new(news).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    let events = events.take_until(stopped);
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

@@ -9,12 +9,14 @@ const PICTURE_WIDTH_PX: usize = 430;
 /// Draws a JPEG of 430 × 430 pixels; `None` if the content does not fit a code.
 pub(crate) fn jpeg(content: &str) -> Option<Vec<u8>> {
     let code = QrCode::new(content).ok()?;
-    let (width, colors) = (code.width(), code.to_colors());
+    let width = code.width();
+    let colors = code.to_colors();
     let scale = PICTURE_WIDTH_PX / (width + 8);
     let margin = (PICTURE_WIDTH_PX - scale * width) / 2;
     let mut pixels = vec![255_u8; PICTURE_WIDTH_PX * PICTURE_WIDTH_PX];
-    for (at, _) in colors.iter().enumerate().filter(|(_, color)| **color == Color::Dark) {
-        let (left, top) = (margin + at % width * scale, margin + at / width * scale);
+    for (index, _) in colors.iter().enumerate().filter(|(_, color)| **color == Color::Dark) {
+        let left = margin + index % width * scale;
+        let top = margin + index / width * scale;
         for row in top..top + scale {
             pixels[row * PICTURE_WIDTH_PX + left..row * PICTURE_WIDTH_PX + left + scale].fill(0);
         }

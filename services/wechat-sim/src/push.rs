@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::clock::wall_ms;
 use crate::config::{OnHttpError, PushMode, RepeatStamps, SimAccount};
 use crate::crypt::{SealOverrides, seal};
-use crate::dice;
+use crate::random;
 use crate::reply::ReplyOutcome;
 use crate::sign::{msg_signature, signature};
 use crate::world::{AccountState, SharedState};
@@ -28,7 +28,7 @@ pub(crate) struct Push {
     pub(crate) event: String,
     pub(crate) body: Arc<str>,
     /// Callbacks: the first delivery goes to the first, each repeat to the next, and round again.
-    pub(crate) to: Vec<String>,
+    pub(crate) urls: Vec<String>,
     /// Deliberate faults of the push.
     pub(crate) forged: PushOverrides,
 }
@@ -104,26 +104,27 @@ impl SignedDelivery {
         let token = account.callback_token.as_str();
         let now = || (wall_ms() / 1000).to_string();
         let timestamp = forged.timestamp.clone().unwrap_or_else(now);
-        let nonce = forged.nonce.clone().unwrap_or_else(dice::nonce);
-        let true_one = || signature(token, &timestamp, &nonce);
-        let signature = forged.signature.clone().unwrap_or_else(true_one);
+        let nonce = forged.nonce.clone().unwrap_or_else(random::nonce);
+        let computed = || signature(token, &timestamp, &nonce);
+        let signature = forged.signature.clone().unwrap_or_else(computed);
         let mode = forged.mode.unwrap_or(account.mode);
         if mode == PushMode::Plain {
-            let (body, sealed) = (body.to_owned(), String::new());
+            let body = body.to_owned();
+            let sealed = String::new();
             return Self { timestamp, nonce, signature, body, sealed };
         }
         // The random part is hexadecimal, as in every captured push.
-        let random: [u8; 8] = dice::bytes();
+        let random: [u8; 8] = random::bytes();
         let random = hex::encode(random).into_bytes().try_into().expect("16 digits");
         let encrypt = seal(&account.aes_key, &account.appid, random, body.as_bytes(), &forged.warp);
-        let true_one = || msg_signature(token, &timestamp, &nonce, &encrypt);
-        let over_it = forged.msg_signature.clone().unwrap_or_else(true_one);
+        let computed = || msg_signature(token, &timestamp, &nonce, &encrypt);
+        let msg_signature = forged.msg_signature.clone().unwrap_or_else(computed);
         Self {
             timestamp,
             nonce,
             signature,
             body: sealed_body(mode, &account.original_id, body, &encrypt),
-            sealed: format!("&encrypt_type=aes&msg_signature={over_it}"),
+            sealed: format!("&encrypt_type=aes&msg_signature={msg_signature}"),
         }
     }
 
@@ -151,17 +152,18 @@ pub(crate) async fn push(world: SharedState, push: Push) -> Arc<PushRecord> {
     let mut stamp = SignedDelivery::new(&account.config, &push.forged, &push.body);
     let mut deliveries = Vec::new();
     let mut answer = ReplyOutcome::UserSawError { reason: "no callback address is set".into() };
-    for (attempt, url) in push.to.iter().cycle().take(behaviour.repeats as usize + 1).enumerate() {
+    for (attempt, url) in push.urls.iter().cycle().take(behaviour.repeats as usize + 1).enumerate()
+    {
         if attempt > 0 && behaviour.stamps == RepeatStamps::Renew {
             stamp = SignedDelivery::new(&account.config, &push.forged, &push.body);
         }
         let query = stamp.query(&push.openid);
         let delivery = deliver(&world, Method::POST, &stamp.body, url, query, behaviour.cut).await;
-        let (outcome, again) =
+        let (outcome, is_repeated) =
             classify_answer(&delivery, &push.openid, account, behaviour.on_http_error);
         deliveries.push(delivery);
         answer = outcome;
-        if !again {
+        if !is_repeated {
             break;
         }
     }
@@ -190,7 +192,7 @@ pub(crate) async fn deliver(
     query: String,
     cut: Duration,
 ) -> Delivery {
-    let began = Instant::now();
+    let started = Instant::now();
     let at = wall_ms();
     let request = world
         .client
@@ -199,16 +201,16 @@ pub(crate) async fn deliver(
         .header("Pragma", "no-cache")
         .header("Content-Type", "text/xml")
         .body(body.to_owned());
-    let answered = tokio::select! {
-        answered = tokio::time::timeout(cut, send_and_read(request)) => answered,
+    let result = tokio::select! {
+        result = tokio::time::timeout(cut, send_and_read(request)) => result,
         () = world.stop.cancelled() => Ok(Err("the simulator is stopping".into())),
     };
-    let (status, body, problem) = match answered {
+    let (status, body, problem) = match result {
         Ok(Ok((status, body))) => (Some(status), body, None),
         Ok(Err(problem)) => (None, String::new(), Some(problem)),
         Err(_) => (None, String::new(), Some("cut: no complete answer in time".into())),
     };
-    let took_ms = began.elapsed().as_millis() as u64;
+    let took_ms = started.elapsed().as_millis() as u64;
     Delivery { url: url.to_owned(), query, at, took_ms, status, body, problem }
 }
 
@@ -258,7 +260,7 @@ pub(crate) async fn verify(
     let forged = PushOverrides { mode: Some(PushMode::Plain), ..PushOverrides::default() };
     let SignedDelivery { timestamp, nonce, signature, .. } =
         SignedDelivery::new(&account.config, &forged, "");
-    let echostr = (u64::from_le_bytes(dice::bytes()) >> 1).to_string();
+    let echostr = (u64::from_le_bytes(random::bytes()) >> 1).to_string();
     let query =
         format!("signature={signature}&echostr={echostr}&timestamp={timestamp}&nonce={nonce}");
     let cut = world.behaviour.lock().cut;

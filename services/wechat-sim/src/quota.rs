@@ -13,30 +13,30 @@ pub(crate) struct CallCounter {
 }
 
 impl CallCounter {
-    /// Takes one of today's calls unless `most` were taken.
-    pub(crate) fn try_take_today(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
-        self.try_take(name, most, (now_ms + BEIJING_OFFSET_MS) / DAY_MS)
+    /// Takes one of today's calls unless `limit` were taken.
+    pub(crate) fn try_take_today(&mut self, name: &'static str, limit: u64, now_ms: u64) -> bool {
+        self.try_take(name, limit, (now_ms + BEIJING_OFFSET_MS) / DAY_MS)
     }
 
-    /// Takes one of this minute's calls unless `most` were taken.
+    /// Takes one of this minute's calls unless `limit` were taken.
     pub(crate) fn try_take_this_minute(
         &mut self,
         name: &'static str,
-        most: u64,
+        limit: u64,
         now_ms: u64,
     ) -> bool {
-        self.try_take(name, most, now_ms / MINUTE_MS)
+        self.try_take(name, limit, now_ms / MINUTE_MS)
     }
 
-    /// Takes one of this month's calls unless `most` were taken. A month has 30 days, for
+    /// Takes one of this month's calls unless `limit` were taken. A month has 30 days, for
     /// simplicity.
     pub(crate) fn try_take_this_month(
         &mut self,
         name: &'static str,
-        most: u64,
+        limit: u64,
         now_ms: u64,
     ) -> bool {
-        self.try_take(name, most, (now_ms + BEIJING_OFFSET_MS) / (30 * DAY_MS))
+        self.try_take(name, limit, (now_ms + BEIJING_OFFSET_MS) / (30 * DAY_MS))
     }
 
     /// Number of today's calls that were taken.
@@ -50,14 +50,14 @@ impl CallCounter {
         self.used.retain(|name, _| *name == "clears");
     }
 
-    fn try_take(&mut self, name: &'static str, most: u64, period: u64) -> bool {
+    fn try_take(&mut self, name: &'static str, limit: u64, period: u64) -> bool {
         let used = self.used.entry(name).or_default();
         if used.0 != period {
             *used = (period, 0);
         }
-        let free = used.1 < most;
-        used.1 += u64::from(free);
-        free
+        let is_free = used.1 < limit;
+        used.1 += u64::from(is_free);
+        is_free
     }
 }
 

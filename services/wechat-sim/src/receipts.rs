@@ -14,7 +14,7 @@ const MAX_CONCURRENT_RECEIPTS: usize = 64;
 
 /// Pushes a receipt before its call is answered or schedules it, in as many copies as configured.
 pub(crate) async fn deliver(world: &SharedState, receipt: Push) {
-    if receipt.to.is_empty() {
+    if receipt.urls.is_empty() {
         return;
     }
     let settings = world.behaviour.lock().receipt;
@@ -26,8 +26,8 @@ pub(crate) async fn deliver(world: &SharedState, receipt: Push) {
     }
     let due_ms = wall_ms() + settings.delay.as_millis() as u64;
     for _ in 0..settings.copies {
-        let waiting = ScheduledReceipt { due_ms, push: receipt.clone() };
-        if world.receipts.try_send(waiting).is_err() {
+        let scheduled = ScheduledReceipt { due_ms, push: receipt.clone() };
+        if world.receipts.try_send(scheduled).is_err() {
             world.stats.update(|stats| stats.receipts_dropped += 1);
         }
     }
@@ -35,16 +35,16 @@ pub(crate) async fn deliver(world: &SharedState, receipt: Push) {
 
 /// Pushes scheduled receipts until the simulator stops.
 pub(crate) async fn run(world: SharedState, mut receipts: mpsc::Receiver<ScheduledReceipt>) {
-    let places = Arc::new(Semaphore::new(MAX_CONCURRENT_RECEIPTS));
+    let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_RECEIPTS));
     let work = async {
         while let Some(receipt) = receipts.recv().await {
             let wait = receipt.due_ms.saturating_sub(wall_ms());
             tokio::time::sleep(Duration::from_millis(wait)).await;
-            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let Ok(permit) = permits.clone().acquire_owned().await else { return };
             let sender = world.clone();
             world.tasks.spawn(async move {
                 push(sender, receipt.push).await;
-                drop(place);
+                drop(permit);
             });
         }
     };

@@ -43,38 +43,38 @@ impl ReplyOutcome {
     /// never sealed. A reply must be sealed in secure mode, may be in compatible mode, and must not
     /// be in plain mode.
     pub(crate) fn classify(body: &[u8], openid: &str, account: &SimAccount) -> Self {
-        let wrong = |reason: &str| Self::UserSawError { reason: reason.to_owned() };
-        let Ok(body) = str::from_utf8(body) else { return wrong("not UTF-8") };
+        let error = |reason: &str| Self::UserSawError { reason: reason.to_owned() };
+        let Ok(body) = str::from_utf8(body) else { return error("not UTF-8") };
         match body.trim() {
             "" => return Self::Empty,
             "success" => return Self::Success,
             _ => {}
         }
         let Some(fields) = xml_elements(body.trim()) else {
-            return wrong("neither success nor XML");
+            return error("neither success nor XML");
         };
         let fields = match (fields.contains_key("Encrypt"), account.mode) {
-            (false, PushMode::Secure) => return wrong("not sealed"),
-            (true, PushMode::Plain) => return wrong("sealed"),
+            (false, PushMode::Secure) => return error("not sealed"),
+            (true, PushMode::Plain) => return error("sealed"),
             (false, _) => fields,
             (true, _) => match unseal_reply(&fields, account) {
                 Ok(fields) => fields,
-                Err(reason) => return wrong(reason),
+                Err(reason) => return error(reason),
             },
         };
         let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
         if field("ToUserName") != openid {
-            return wrong("ToUserName is not the customer");
+            return error("ToUserName is not the customer");
         }
         if field("FromUserName") != account.original_id {
-            return wrong("FromUserName is not the account");
+            return error("FromUserName is not the account");
         }
         if field("CreateTime").parse::<u64>().is_err() {
-            return wrong("CreateTime is not a number");
+            return error("CreateTime is not a number");
         }
         match field("MsgType") {
-            "" => wrong("no MsgType"),
-            "text" if field("Content").is_empty() => wrong("empty Content"),
+            "" => error("no MsgType"),
+            "text" if field("Content").is_empty() => error("empty Content"),
             "text" => Self::Text { content: field("Content").to_owned() },
             other => Self::Other { msg_type: other.to_owned() },
         }
@@ -185,10 +185,15 @@ mod tests {
         ReplyOutcome::classify(body.as_bytes(), "oA", &account(PushMode::Plain))
     }
 
-    fn sealed(of: &SimAccount, plain: &str) -> String {
-        let encrypt =
-            seal(&of.aes_key, &of.appid, [7; 16], plain.as_bytes(), &SealOverrides::default());
-        let signed = msg_signature(&of.callback_token, "12", "34", &encrypt);
+    fn sealed(account: &SimAccount, plain: &str) -> String {
+        let encrypt = seal(
+            &account.aes_key,
+            &account.appid,
+            [7; 16],
+            plain.as_bytes(),
+            &SealOverrides::default(),
+        );
+        let signed = msg_signature(&account.callback_token, "12", "34", &encrypt);
         format!(
             "<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt><MsgSignature><![CDATA[{signed}]]>\
              </MsgSignature><TimeStamp>12</TimeStamp><Nonce><![CDATA[34]]></Nonce></xml>"
@@ -199,39 +204,39 @@ mod tests {
     fn a_sealed_reply_is_checked_to_the_letter() {
         let secure = account(PushMode::Secure);
         let text = reply("text", "<Content><![CDATA[您好]]></Content>");
-        let good = sealed(&secure, &text);
+        let valid_reply = sealed(&secure, &text);
         let read = |body: &str, mode| ReplyOutcome::classify(body.as_bytes(), "oA", &account(mode));
-        assert_eq!(read(&good, PushMode::Secure).text(), Some("您好"));
-        assert_eq!(read(&good, PushMode::Compatible).text(), Some("您好"));
+        assert_eq!(read(&valid_reply, PushMode::Secure).text(), Some("您好"));
+        assert_eq!(read(&valid_reply, PushMode::Compatible).text(), Some("您好"));
         assert_eq!(read(&text, PushMode::Compatible).text(), Some("您好"));
         assert_eq!(read("success", PushMode::Secure), ReplyOutcome::Success);
         let other = SimAccount { appid: "wx0".into(), ..secure.clone() };
         let strange = SimAccount { callback_token: "another".into(), ..secure.clone() };
-        for bad in [
+        for body in [
             text.clone(),
             sealed(&other, &text),
             sealed(&strange, &text),
             sealed(&secure, "success"),
             sealed(&secure, &text.replace("oA", "oX")),
-            good.replace("MsgSignature", "msgsignature"),
-            good.replace("TimeStamp", "Timestamp"),
-            good.replace("Nonce", "nonce"),
-            good.replace(">12<", ">13<"),
-            good.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A"),
+            valid_reply.replace("MsgSignature", "msgsignature"),
+            valid_reply.replace("TimeStamp", "Timestamp"),
+            valid_reply.replace("Nonce", "nonce"),
+            valid_reply.replace(">12<", ">13<"),
+            valid_reply.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A"),
         ] {
             assert!(
-                matches!(read(&bad, PushMode::Secure), ReplyOutcome::UserSawError { .. }),
-                "{bad}"
+                matches!(read(&body, PushMode::Secure), ReplyOutcome::UserSawError { .. }),
+                "{body}"
             );
         }
-        assert!(matches!(read(&good, PushMode::Plain), ReplyOutcome::UserSawError { .. }));
+        assert!(matches!(read(&valid_reply, PushMode::Plain), ReplyOutcome::UserSawError { .. }));
     }
 
-    fn reply(kind: &str, rest: &str) -> String {
+    fn reply(kind: &str, fields_xml: &str) -> String {
         format!(
             "<xml><ToUserName><![CDATA[oA]]></ToUserName><FromUserName><![CDATA[gh_b]]>\
              </FromUserName><CreateTime>12345678</CreateTime>\
-             <MsgType><![CDATA[{kind}]]></MsgType>{rest}</xml>"
+             <MsgType><![CDATA[{kind}]]></MsgType>{fields_xml}</xml>"
         )
     }
 
@@ -252,7 +257,7 @@ mod tests {
     #[test]
     fn bad_answers_show_the_customer_an_error() {
         let text = reply("text", "<Content><![CDATA[a]]></Content>");
-        for bad in [
+        for body in [
             "{\"ok\":true}".to_owned(),
             "SUCCESS!".to_owned(),
             reply("text", "<Content></Content>"),
@@ -264,7 +269,7 @@ mod tests {
             text.clone() + "and more",
             "<html></html>".to_owned(),
         ] {
-            assert!(matches!(read(&bad), ReplyOutcome::UserSawError { .. }), "{bad}");
+            assert!(matches!(read(&body), ReplyOutcome::UserSawError { .. }), "{body}");
         }
         let undecodable = ReplyOutcome::classify(&[0xff], "o", &account(PushMode::Plain));
         assert!(matches!(undecodable, ReplyOutcome::UserSawError { .. }));

@@ -14,9 +14,9 @@ use crate::api;
 use crate::codes::Code;
 use crate::config::{Behaviour, SimConfig};
 use crate::control;
-use crate::door::{PeerConnection, RefusableListener};
 use crate::faults::Fault;
 use crate::hostile::{self, HostileReport};
+use crate::listener::{PeerConnection, RefusableListener};
 use crate::people::{AcceptedMessage, ChatContent, ChatLine, Refusal};
 use crate::phones;
 use crate::push::{PushOverrides, PushRecord, verify};
@@ -46,7 +46,7 @@ impl Simulator {
     pub fn new(config: SimConfig) -> Self {
         assert!(!config.accounts.is_empty(), "a simulated WeChat needs an account");
         let address = Arc::new(Mutex::new(config.listen));
-        let (receipts, waiting) = mpsc::channel(config.keep.receipts.max(1));
+        let (receipts, waiting) = mpsc::channel(config.retention.receipts.max(1));
         let world = Arc::new(SimulatorState::new(config, receipts));
         world.tasks.spawn(receipts::run(world.clone(), waiting));
         Self { world, address }
@@ -76,14 +76,15 @@ impl Simulator {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         *self.address.lock() = listener.local_addr()?;
-        let door = RefusableListener::new(listener, self.world.refusing_connections.subscribe())?;
+        let listener =
+            RefusableListener::new(listener, self.world.refusing_connections.subscribe())?;
         let service = self.router().into_make_service_with_connect_info::<PeerConnection>();
         let token = self.world.stop.clone();
         let stopping = async move {
             stop.await;
             token.cancel();
         };
-        axum::serve(door, service).with_graceful_shutdown(stopping).await
+        axum::serve(listener, service).with_graceful_shutdown(stopping).await
     }
 
     /// Returns the routes, to be served by the caller. Connections can then be neither cut nor
@@ -127,9 +128,9 @@ impl Simulator {
         verify(&self.world, self.account(appid), url).await
     }
 
-    /// Returns the `most` newest codes, newest first.
-    pub fn codes(&self, most: usize) -> Vec<Code> {
-        self.world.codes.lock().recent(most).iter().map(|code| Code::clone(code)).collect()
+    /// Returns the `limit` newest codes, newest first.
+    pub fn codes(&self, limit: usize) -> Vec<Code> {
+        self.world.codes.lock().recent(limit).iter().map(|code| Code::clone(code)).collect()
     }
 
     /// Finds a code by its ticket or its content.
@@ -213,7 +214,7 @@ impl Simulator {
             .people
             .lock()
             .get_or_insert(index, openid)
-            .allowance
+            .send_limits
             .grant_notices(template_id, times);
     }
 
@@ -274,13 +275,13 @@ impl Simulator {
     }
 
     /// Invalidates the tokens of an account.
-    pub fn kill_tokens(&self, appid: Option<&str>, how: TokenInvalidation) {
-        self.account(appid).tokens.lock().invalidate(how);
+    pub fn kill_tokens(&self, appid: Option<&str>, invalidation: TokenInvalidation) {
+        self.account(appid).tokens.lock().invalidate(invalidation);
     }
 
     /// Advances the clock by which tokens, codes and records age.
-    pub fn advance_clock(&self, by: Duration) {
-        self.world.clock.advance(by);
+    pub fn advance_clock(&self, duration: Duration) {
+        self.world.clock.advance(duration);
     }
 
     /// Changes the behaviour.
@@ -294,7 +295,7 @@ impl Simulator {
 }
 
 fn accepted_messages(lines: Vec<Arc<ChatLine>>) -> Vec<Arc<AcceptedMessage>> {
-    let message = |line: Arc<ChatLine>| match &line.shown {
+    let message = |line: Arc<ChatLine>| match &line.content {
         ChatContent::Card { message, .. } => Some(message.clone()),
         _ => None,
     };

@@ -145,7 +145,7 @@ mod tests {
     fn every_type_has_its_limits() {
         let twenty = "号".repeat(20);
         let long = "9".repeat(33);
-        for (kind, good, bad) in [
+        for (kind, valid, bad) in [
             ("thing", twenty.as_str(), "一行\n又一行"),
             ("thing", "3号窗口 (1/2)", &format!("{twenty}号")),
             ("short_thing", "5人", "六个字以上的"),
@@ -169,7 +169,7 @@ mod tests {
             ("name", "Zhang San Zhang San", "Zhang San Zhang San Z"),
             ("phrase", "配送中", "配送中1"),
         ] {
-            assert!(is_valid_value(kind, good), "{kind}: {good}");
+            assert!(is_valid_value(kind, valid), "{kind}: {valid}");
             assert!(!is_valid_value(kind, bad), "{kind}: {bad}");
             assert!(!is_valid_value(kind, "") && !is_valid_value(kind, " "), "{kind}: empty");
         }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn the_refused_key_is_named() {
         let template = &SimTemplate::demo()[1];
-        let good = [
+        let valid = [
             ("thing1", "和平门诊"),
             ("character_string2", "A012"),
             ("thing3", "3号窗口"),
@@ -186,7 +186,7 @@ mod tests {
         ];
         let data = |changed: (&str, Option<&str>)| {
             let mut all: BTreeMap<String, String> =
-                good.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+                valid.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
             all.remove(changed.0);
             all.extend(changed.1.map(|value| (changed.0.to_owned(), value.to_owned())));
             all

@@ -12,7 +12,7 @@ const ROTATION_THRESHOLD_MS: u64 = 5 * 60 * 1000;
 struct Token {
     value: String,
     expires_ms: u64,
-    dead: bool,
+    is_dead: bool,
 }
 
 /// Rules for issuing a token.
@@ -69,7 +69,7 @@ impl Channel {
     fn issue(&mut self, value: String, now: u64, rules: IssueRules) -> IssuedToken {
         let former_dies_at = if rules.invalidate_previous { now } else { now + OVERLAP_MS };
         let expires_ms = now + rules.life_ms;
-        let token = Token { value: value.clone(), expires_ms, dead: false };
+        let token = Token { value: value.clone(), expires_ms, is_dead: false };
         self.former = self.current.replace(token).map(|old| (old, former_dies_at));
         IssuedToken { value, expires_in: rules.life_ms / 1000, is_new: true }
     }
@@ -77,18 +77,18 @@ impl Channel {
     fn status(&self, value: &str, now: u64) -> Option<TokenStatus> {
         if let Some(token) = self.current.as_ref().filter(|token| token.value == value) {
             return Some(match token {
-                Token { dead: true, .. } => TokenStatus::NotLatest,
+                Token { is_dead: true, .. } => TokenStatus::NotLatest,
                 Token { expires_ms, .. } if *expires_ms <= now => TokenStatus::Expired,
                 _ => TokenStatus::Valid,
             });
         }
         let (token, dies_at) = self.former.as_ref().filter(|(token, _)| token.value == value)?;
-        let good = !token.dead && now < (*dies_at).min(token.expires_ms);
-        Some(if good { TokenStatus::Valid } else { TokenStatus::NotLatest })
+        let is_valid = !token.is_dead && now < (*dies_at).min(token.expires_ms);
+        Some(if is_valid { TokenStatus::Valid } else { TokenStatus::NotLatest })
     }
 
     fn invalidate(&mut self) {
-        self.current.iter_mut().for_each(|token| token.dead = true);
+        self.current.iter_mut().for_each(|token| token.is_dead = true);
         self.former = None;
     }
 }
@@ -103,10 +103,10 @@ impl Tokens {
     /// minutes.
     pub(crate) fn stable(&mut self, value: String, now: u64, life_ms: u64) -> IssuedToken {
         if let Some(token) = &self.stable.current {
-            let left = token.expires_ms.saturating_sub(now);
-            if left >= ROTATION_THRESHOLD_MS {
+            let remaining_ms = token.expires_ms.saturating_sub(now);
+            if remaining_ms >= ROTATION_THRESHOLD_MS {
                 let value = token.value.clone();
-                return IssuedToken { value, expires_in: left / 1000, is_new: false };
+                return IssuedToken { value, expires_in: remaining_ms / 1000, is_new: false };
             }
         }
         self.stable.issue(value, now, IssueRules { life_ms, invalidate_previous: false })
@@ -134,10 +134,10 @@ impl Tokens {
     }
 
     /// Invalidates all tokens that work now.
-    pub(crate) fn invalidate(&mut self, how: TokenInvalidation) {
+    pub(crate) fn invalidate(&mut self, invalidation: TokenInvalidation) {
         self.classic.invalidate();
         self.stable.invalidate();
-        if how == TokenInvalidation::Replaced {
+        if invalidation == TokenInvalidation::Replaced {
             self.stable.current = None;
             self.classic.current = None;
         }
@@ -153,8 +153,8 @@ mod tests {
     const SOFT: IssueRules = IssueRules { life_ms: TOKEN_LIFETIME_MS, invalidate_previous: false };
     const HARD: IssueRules = IssueRules { invalidate_previous: true, ..SOFT };
 
-    fn name(granted: &IssuedToken) -> &str {
-        &granted.value
+    fn name(token: &IssuedToken) -> &str {
+        &token.value
     }
 
     #[test]
@@ -174,8 +174,8 @@ mod tests {
     fn stable_stays_the_same_until_its_last_five_minutes() {
         let mut tokens = Tokens::default();
         tokens.stable("a".into(), T, TOKEN_LIFETIME_MS);
-        let again = tokens.stable("b".into(), T + 6855 * S, TOKEN_LIFETIME_MS);
-        assert_eq!((name(&again), again.expires_in), ("a", 345));
+        let second = tokens.stable("b".into(), T + 6855 * S, TOKEN_LIFETIME_MS);
+        assert_eq!((name(&second), second.expires_in), ("a", 345));
         assert_eq!(tokens.stable("b".into(), T + 6900 * S, TOKEN_LIFETIME_MS).expires_in, 300);
         let rotated = tokens.stable("b".into(), T + 6901 * S, TOKEN_LIFETIME_MS);
         assert_eq!((name(&rotated), rotated.expires_in), ("b", 7200));

@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::codes::Codes;
 use crate::config::{Behaviour, SimAccount, SimConfig};
+use crate::dedup::MessageDedup;
 use crate::faults::Faults;
-use crate::once::MessageDedup;
 use crate::people::{ChatContent, People};
 use crate::push::Push;
 use crate::push::PushRecord;
@@ -99,24 +99,28 @@ pub(crate) struct SimulatorState {
 
 impl SimulatorState {
     pub(crate) fn new(config: SimConfig, receipts: mpsc::Sender<ScheduledReceipt>) -> Self {
-        let account = |(index, own): (usize, &SimAccount)| AccountState {
+        let account = |(index, config): (usize, &SimAccount)| AccountState {
             index,
-            urls: RwLock::new(own.callback_urls.clone()),
-            config: own.clone(),
+            urls: RwLock::new(config.callback_urls.clone()),
+            config: config.clone(),
             tokens: Mutex::default(),
             quota: Mutex::default(),
-            secret: Mutex::new(own.secret.clone()),
+            secret: Mutex::new(config.secret.clone()),
             jsapi_ticket: Mutex::default(),
             next_url: AtomicUsize::new(0),
         };
-        let keep = config.keep;
+        let retention = config.retention;
         Self {
             behaviour: Mutex::new(config.behaviour),
             clock: Clock::default(),
             accounts: config.accounts.iter().enumerate().map(account).collect(),
-            codes: Mutex::new(Codes::new(keep.codes)),
-            people: Mutex::new(People::new(config.accounts.len(), keep.people, keep.lines)),
-            dedup: Mutex::new(MessageDedup::new(keep.client_msg_ids)),
+            codes: Mutex::new(Codes::new(retention.codes)),
+            people: Mutex::new(People::new(
+                config.accounts.len(),
+                retention.people,
+                retention.lines,
+            )),
+            dedup: Mutex::new(MessageDedup::new(retention.client_msg_ids)),
             page_visits: Mutex::default(),
             pushes: Mutex::default(),
             stats: Counters::default(),
@@ -150,14 +154,14 @@ impl SimulatorState {
             return Err(40014);
         }
         let now = self.clock.now_ms();
-        let standings = self.accounts.iter().filter_map(|account| {
-            account.tokens.lock().status(token, now).map(|standing| (account, standing))
+        let statuses = self.accounts.iter().filter_map(|account| {
+            account.tokens.lock().status(token, now).map(|status| (account, status))
         });
-        match standings.into_iter().next() {
+        match statuses.into_iter().next() {
             Some((account, TokenStatus::Valid)) => {
-                let most = self.config.quotas.calls_per_minute;
-                let free = account.quota.lock().try_take_this_minute("calls", most, now);
-                if free { Ok(account) } else { Err(45011) }
+                let limit = self.config.quotas.calls_per_minute;
+                let is_free = account.quota.lock().try_take_this_minute("calls", limit, now);
+                if is_free { Ok(account) } else { Err(45011) }
             }
             Some((_, TokenStatus::Expired)) => Err(42001),
             Some((_, TokenStatus::NotLatest)) | None => Err(40001),
@@ -170,11 +174,11 @@ impl SimulatorState {
         appid: Option<&str>,
         secret: Option<&str>,
     ) -> Result<&AccountState, i64> {
-        let given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
-        if !given(appid) {
+        let is_present = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+        if !is_present(appid) {
             return Err(41002);
         }
-        if !given(secret) {
+        if !is_present(secret) {
             return Err(41004);
         }
         let account = self.account(appid).ok_or(40013)?;
@@ -206,10 +210,10 @@ impl SimulatorState {
         &self,
         account: &AccountState,
         openid: &str,
-        shown: ChatContent,
+        content: ChatContent,
     ) {
         let line =
-            self.people.lock().append_line(account.index, openid, self.clock.now_ms(), shown);
+            self.people.lock().append_line(account.index, openid, self.clock.now_ms(), content);
         self.publish(
             "line",
             || serde_json::json!({ "appid": account.config.appid, "openid": openid, "line": *line }),
@@ -228,7 +232,7 @@ impl SimulatorState {
     pub(crate) fn record_push(&self, pushed: PushRecord) -> Arc<PushRecord> {
         let pushed = Arc::new(pushed);
         let mut pushes = self.pushes.lock();
-        if pushes.len() >= self.config.keep.pushes {
+        if pushes.len() >= self.config.retention.pushes {
             pushes.pop_front();
         }
         pushes.push_back(pushed.clone());

@@ -85,10 +85,10 @@ impl TokenReader {
             self.0.options.retry_interval,
         );
         match lookup {
-            SlotLookup::Fresh(known) => Ok(known),
+            SlotLookup::Fresh(cached) => Ok(cached),
             // A valid token stays in use while the cache is unavailable or has lost the record.
-            SlotLookup::RefreshDue(known) => {
-                Ok(self.0.read_cache(&account).await.ok().flatten().unwrap_or(known))
+            SlotLookup::RefreshDue(cached) => {
+                Ok(self.0.read_cache(&account).await.ok().flatten().unwrap_or(cached))
             }
             SlotLookup::Missing => self.0.wait_for_token(&account, None).await,
         }
@@ -144,15 +144,15 @@ impl ReaderInner {
         if record.expires_at_ms <= now_ms {
             return Ok(None);
         }
-        let known = CachedToken::from(record);
+        let cached = CachedToken::from(record);
         account.slot.lock().store(
-            known.clone(),
+            cached.clone(),
             Instant::now(),
             now_ms,
             self.options.refresh_interval,
             self.options.expiry_margin,
         );
-        Ok(Some(known))
+        Ok(Some(cached))
     }
 
     /// Joins the wait for a token other than `after_refusal`, or starts one: for any number of
@@ -187,10 +187,10 @@ impl ReaderInner {
         let mut reported = false;
         loop {
             let found = self.read_cache(&account).await;
-            if let Ok(Some(known)) = &found
-                && refused.as_ref() != Some(&known.token.fingerprint())
+            if let Ok(Some(cached)) = &found
+                && refused.as_ref() != Some(&cached.token.fingerprint())
             {
-                return Ok(known.clone());
+                return Ok(cached.clone());
             }
             if let Some(fingerprint) = refused.as_ref().filter(|_| !reported) {
                 reported = self.report_refusal(&account.name, fingerprint).await;
@@ -227,7 +227,7 @@ impl ReaderInner {
                 true
             }
             Err(unavailable) => {
-                tracing::warn!(account, fingerprint, %unavailable, "cannot report a refused token");
+                tracing::warn!(account, fingerprint, error = %unavailable, "cannot report a refused token");
                 false
             }
         }

@@ -68,8 +68,9 @@ impl TokenSlot {
         refresh_interval: Duration,
         expiry_margin: Duration,
     ) {
-        let left = Duration::from_millis(u64::try_from(known.expires_at_ms - now_ms).unwrap_or(0));
-        let until_margin = left.saturating_sub(expiry_margin).max(Duration::from_secs(1));
+        let remaining =
+            Duration::from_millis(u64::try_from(known.expires_at_ms - now_ms).unwrap_or(0));
+        let until_margin = remaining.saturating_sub(expiry_margin).max(Duration::from_secs(1));
         self.next_refresh = Some(now + refresh_interval.min(until_margin));
         self.token = Some(known);
     }

@@ -42,18 +42,18 @@ impl TestEnv {
         TestEnv { cache, ledger, clock, reader }
     }
 
-    async fn store(&self, token: &str, lives: Duration) {
+    async fn store(&self, token: &str, lifetime: Duration) {
         let now = self.clock.now_ms();
         let record = TokenRecord {
             v: 1,
             token: token.into(),
             fetched_at_ms: now,
-            expires_at_ms: now + lives.as_millis() as i64,
+            expires_at_ms: now + lifetime.as_millis() as i64,
             fence: 1,
             forced_at_ms: Vec::new(),
         };
         let key = streams::access_token_key("hall");
-        self.cache.inner.put(&key, record.encode().into(), lives).await.unwrap();
+        self.cache.inner.put(&key, record.encode().into(), lifetime).await.unwrap();
     }
 
     async fn current(&self) -> Result<String, String> {
@@ -136,11 +136,11 @@ async fn callers_without_a_record_share_one_wait() {
     assert!(started.elapsed() <= secs(3), "{:?}", started.elapsed());
     assert!(world.cache_reads() < 30, "one of them polls, {} looks", world.cache_reads());
 
-    let late = async {
+    let delayed_store = async {
         sleep(secs(1)).await;
         world.store("1_token", HOUR).await;
     };
-    let (answers, ()) = tokio::join!(join_all((0..64).map(|_| world.current())), late);
+    let (answers, ()) = tokio::join!(join_all((0..64).map(|_| world.current())), delayed_store);
     assert!(answers.iter().all(|answer| answer.as_deref() == Ok("1_token")));
 }
 

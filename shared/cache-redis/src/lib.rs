@@ -141,9 +141,13 @@ impl Cache for RedisCache {
         let mut call = self.scripts.compare_and_set.key(self.key(key));
         call.arg(i32::from(expected.is_some())).arg(expected.unwrap_or_default());
         call.arg(&new[..]).arg(ttl_millis(ttl));
-        let (done, found): (bool, Option<Vec<u8>>) =
+        let (is_swapped, found): (bool, Option<Vec<u8>>) =
             self.connection.run(Retry::No, Request::Script(call)).await?;
-        Ok(if done { CasOutcome::Swapped } else { CasOutcome::Mismatch(found.map(Bytes::from)) })
+        Ok(if is_swapped {
+            CasOutcome::Swapped
+        } else {
+            CasOutcome::Mismatch(found.map(Bytes::from))
+        })
     }
 
     async fn remove(&self, key: &str) -> Result<(), Unavailable> {

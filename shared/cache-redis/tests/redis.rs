@@ -126,17 +126,18 @@ async fn a_password_is_used_and_never_printed() {
     options.password = Some("hunter2secret".into());
     RedisCache::connect(options.clone()).unwrap().check().await.unwrap();
     options.password = Some("wrongsecret".into());
-    let wrong = RedisCache::connect(options.clone()).unwrap().check().await.unwrap_err();
+    let error = RedisCache::connect(options.clone()).unwrap().check().await.unwrap_err();
     let in_url = RedisOptions::new(format!("redis://:hunter2secret@127.0.0.1:{}", server.port()));
     RedisCache::connect(in_url.clone()).unwrap().check().await.unwrap();
 
-    let bad = RedisOptions::new("http://:hunter2secret@127.0.0.1");
-    let bad = RedisCache::connect(bad).err().unwrap();
-    assert_eq!(bad, InvalidAddress);
-    let said =
-        format!("{refused} {refused:?} {wrong} {wrong:?} {options:?} {in_url:?} {bad} {bad:?}");
+    let invalid_options = RedisOptions::new("http://:hunter2secret@127.0.0.1");
+    let invalid = RedisCache::connect(invalid_options).err().unwrap();
+    assert_eq!(invalid, InvalidAddress);
+    let message = format!(
+        "{refused} {refused:?} {error} {error:?} {options:?} {in_url:?} {invalid} {invalid:?}"
+    );
     for secret in ["hunter2secret", "wrongsecret"] {
-        assert!(!said.contains(secret), "{said}");
+        assert!(!message.contains(secret), "{message}");
     }
-    assert!(wrong.to_string().contains("password"), "{wrong}");
+    assert!(error.to_string().contains("password"), "{error}");
 }

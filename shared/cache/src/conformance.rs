@@ -152,25 +152,25 @@ impl Suite {
     async fn compare_and_set_compares(&self) {
         let key = self.key("swap");
         self.cache.put(&key, bytes("a"), HOUR).await.expect("put");
-        let wrong = self.cache.compare_and_set(&key, Some(b"b"), bytes("c"), HOUR).await;
-        assert_eq!(wrong.expect("swap"), CasOutcome::Mismatch(Some(bytes("a"))));
+        let mismatched = self.cache.compare_and_set(&key, Some(b"b"), bytes("c"), HOUR).await;
+        assert_eq!(mismatched.expect("swap"), CasOutcome::Mismatch(Some(bytes("a"))));
         let prefix = self.cache.compare_and_set(&key, Some(b""), bytes("c"), HOUR).await;
         assert_eq!(prefix.expect("swap"), CasOutcome::Mismatch(Some(bytes("a"))));
         assert_eq!(self.get(&key).await, Some(bytes("a")), "a wrong guess changes nothing");
-        let right = self.cache.compare_and_set(&key, Some(b"a"), bytes("c"), HOUR).await;
-        assert_eq!(right.expect("swap"), CasOutcome::Swapped);
+        let matched = self.cache.compare_and_set(&key, Some(b"a"), bytes("c"), HOUR).await;
+        assert_eq!(matched.expect("swap"), CasOutcome::Swapped);
         assert_eq!(self.get(&key).await, Some(bytes("c")));
     }
 
     async fn compare_and_set_takes_absence(&self) {
         let key = self.key("swap-absent");
-        let wrong = self.cache.compare_and_set(&key, Some(b""), bytes("a"), HOUR).await;
-        assert_eq!(wrong.expect("swap"), CasOutcome::Mismatch(None), "empty is not absent");
-        let right = self.cache.compare_and_set(&key, None, Bytes::new(), HOUR).await;
-        assert_eq!(right.expect("swap"), CasOutcome::Swapped);
-        let again = self.cache.compare_and_set(&key, None, bytes("b"), HOUR).await;
+        let mismatched = self.cache.compare_and_set(&key, Some(b""), bytes("a"), HOUR).await;
+        assert_eq!(mismatched.expect("swap"), CasOutcome::Mismatch(None), "empty is not absent");
+        let matched = self.cache.compare_and_set(&key, None, Bytes::new(), HOUR).await;
+        assert_eq!(matched.expect("swap"), CasOutcome::Swapped);
+        let second = self.cache.compare_and_set(&key, None, bytes("b"), HOUR).await;
         assert_eq!(
-            again.expect("swap"),
+            second.expect("swap"),
             CasOutcome::Mismatch(Some(Bytes::new())),
             "empty is not absent"
         );
@@ -199,20 +199,26 @@ impl Suite {
         let name = self.key("fence");
         let mut fence = 0;
         for holder in ["one", "other", "one"] {
-            let former = self.acquire(&name, holder, SHORT_TTL).await.expect("it is free");
+            let first_lease = self.acquire(&name, holder, SHORT_TTL).await.expect("it is free");
             let next = self.acquire_when_free(&name, "next").await;
-            assert!(former.fence > fence && next.fence > former.fence, "{former:?} {next:?}");
+            assert!(
+                first_lease.fence > fence && next.fence > first_lease.fence,
+                "{first_lease:?} {next:?}"
+            );
             fence = next.fence;
-            assert!(!self.cache.renew(&former, HOUR).await.expect("renew"), "it is another's");
-            self.cache.release(&former).await.expect("releasing a lost lease is fine");
+            assert!(!self.cache.renew(&first_lease, HOUR).await.expect("renew"), "it is another's");
+            self.cache.release(&first_lease).await.expect("releasing a lost lease is fine");
             assert!(self.cache.renew(&next, HOUR).await.expect("renew"), "and harms nobody");
             self.cache.release(&next).await.expect("release");
         }
         // The same holder again: it must not be able to use its former lease.
-        let former = self.acquire(&name, "same", SHORT_TTL).await.expect("it is free");
+        let first_lease = self.acquire(&name, "same", SHORT_TTL).await.expect("it is free");
         let next = self.acquire_when_free(&name, "same").await;
-        assert!(!self.cache.renew(&former, HOUR).await.expect("renew"), "an old fence is lost");
-        self.cache.release(&former).await.expect("release");
+        assert!(
+            !self.cache.renew(&first_lease, HOUR).await.expect("renew"),
+            "an old fence is lost"
+        );
+        self.cache.release(&first_lease).await.expect("release");
         assert!(self.cache.renew(&next, HOUR).await.expect("renew"));
     }
 
@@ -259,8 +265,8 @@ impl Suite {
     async fn races_have_one_winner(&self) {
         let key = self.key("race-put");
         let puts = (0..64).map(|i| self.cache.put_if_absent(&key, bytes(&i.to_string()), HOUR));
-        let won = join_all(puts).await.into_iter().filter(|won| *won.as_ref().expect("put"));
-        assert_eq!(won.count(), 1, "put_if_absent");
+        let winners = join_all(puts).await.into_iter().filter(|won| *won.as_ref().expect("put"));
+        assert_eq!(winners.count(), 1, "put_if_absent");
 
         let key = self.key("race-swap");
         self.cache.put(&key, bytes("start"), HOUR).await.expect("put");
@@ -268,21 +274,24 @@ impl Suite {
             .map(|i| self.cache.compare_and_set(&key, Some(b"start"), bytes(&i.to_string()), HOUR));
         let swaps = join_all(swaps).await;
         let winner = self.get(&key).await.expect("the winner's");
-        let (won, lost): (Vec<_>, Vec<_>) = swaps
+        let (winners, losers): (Vec<_>, Vec<_>) = swaps
             .into_iter()
             .map(|swap| swap.expect("swap"))
             .partition(|s| *s == CasOutcome::Swapped);
-        assert_eq!(won.len(), 1, "compare_and_set");
+        assert_eq!(winners.len(), 1, "compare_and_set");
         assert!(
-            lost.iter().all(|s| *s == CasOutcome::Mismatch(Some(winner.clone()))),
+            losers.iter().all(|s| *s == CasOutcome::Mismatch(Some(winner.clone()))),
             "losers see it"
         );
 
         let name = self.key("race-lease");
         let holders: Vec<String> = (0..64).map(|i| format!("holder-{i}")).collect();
-        let takes = holders.iter().map(|holder| self.cache.acquire(&name, holder, HOUR));
-        let leases: Vec<Lease> =
-            join_all(takes).await.into_iter().filter_map(|lease| lease.expect("acquire")).collect();
+        let acquisitions = holders.iter().map(|holder| self.cache.acquire(&name, holder, HOUR));
+        let leases: Vec<Lease> = join_all(acquisitions)
+            .await
+            .into_iter()
+            .filter_map(|lease| lease.expect("acquire"))
+            .collect();
         assert_eq!(leases.len(), 1, "acquire");
         assert!(self.cache.renew(&leases[0], HOUR).await.expect("renew"), "the winner holds it");
     }
@@ -291,13 +300,13 @@ impl Suite {
         let key = self.key("counter");
         self.cache.put(&key, bytes("0"), HOUR).await.expect("put");
         let add = async || {
-            let mut seen = self.get(&key).await.expect("the counter");
+            let mut value = self.get(&key).await.expect("the counter");
             loop {
-                let n: u32 = std::str::from_utf8(&seen).expect("text").parse().expect("a number");
+                let n: u32 = std::str::from_utf8(&value).expect("text").parse().expect("a number");
                 let next = bytes(&(n + 1).to_string());
-                match self.cache.compare_and_set(&key, Some(&seen), next, HOUR).await {
+                match self.cache.compare_and_set(&key, Some(&value), next, HOUR).await {
                     Ok(CasOutcome::Swapped) => break,
-                    Ok(CasOutcome::Mismatch(found)) => seen = found.expect("the counter"),
+                    Ok(CasOutcome::Mismatch(found)) => value = found.expect("the counter"),
                     Err(unavailable) => panic!("{unavailable}"),
                 }
             }

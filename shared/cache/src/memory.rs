@@ -107,10 +107,10 @@ impl CacheState {
 
     /// The lease, if this holder has it under this fencing token and it has not expired.
     fn held_lease(&mut self, lease: &Lease, now: Instant) -> Option<&mut LeaseState> {
-        self.leases.get_mut(&lease.name).filter(|held| {
-            now < held.expires
-                && held.fence == lease.fence
-                && held.holder.as_deref() == Some(lease.holder.as_str())
+        self.leases.get_mut(&lease.name).filter(|lease_state| {
+            now < lease_state.expires
+                && lease_state.fence == lease.fence
+                && lease_state.holder.as_deref() == Some(lease.holder.as_str())
         })
     }
 }
@@ -166,31 +166,35 @@ impl Cache for MemoryCache {
     ) -> Result<Option<Lease>, Unavailable> {
         let now = Instant::now();
         let mut state = self.state.lock();
-        let present = state.leases.get(name);
-        if present.is_some_and(|held| held.holder.is_some() && now < held.expires) {
+        let existing = state.leases.get(name);
+        if existing
+            .is_some_and(|lease_state| lease_state.holder.is_some() && now < lease_state.expires)
+        {
             return Ok(None);
         }
-        let fence = present.map_or(0, |held| held.fence) + 1;
+        let fence = existing.map_or(0, |lease_state| lease_state.fence) + 1;
         let holder = holder.to_owned();
-        let held = LeaseState {
+        let lease_state = LeaseState {
             holder: Some(holder.clone()),
             expires: Self::expiry_after(now, ttl),
             fence,
         };
-        state.leases.insert(name.to_owned(), held);
+        state.leases.insert(name.to_owned(), lease_state);
         Ok(Some(Lease { name: name.to_owned(), holder, fence }))
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
         let now = Instant::now();
         let mut state = self.state.lock();
-        let held = state.held_lease(lease, now);
-        Ok(held.map(|held| held.expires = Self::expiry_after(now, ttl)).is_some())
+        let lease_state = state.held_lease(lease, now);
+        Ok(lease_state
+            .map(|lease_state| lease_state.expires = Self::expiry_after(now, ttl))
+            .is_some())
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), Unavailable> {
-        if let Some(held) = self.state.lock().held_lease(lease, Instant::now()) {
-            held.holder = None;
+        if let Some(lease_state) = self.state.lock().held_lease(lease, Instant::now()) {
+            lease_state.holder = None;
         }
         Ok(())
     }

@@ -24,14 +24,14 @@ pub enum DeadLetterAction {
     /// Tried once more, under the key that [`redrive_key`] gives.
     Redriven {
         /// Ordinal, among its ticket's notices, of the newest notice known then; 0 if none was.
-        #[serde(default, skip_serializing_if = "none_known")]
+        #[serde(default, skip_serializing_if = "is_zero")]
         newest: u32,
     },
     /// Discarded, as no longer needed.
     Dropped,
 }
 
-fn none_known(newest: &u32) -> bool {
+fn is_zero(newest: &u32) -> bool {
     *newest == 0
 }
 
@@ -47,8 +47,9 @@ pub fn redrive_key(key: &str) -> String {
 
 /// Splits a key into the original key and the number of redrives.
 pub fn parse_redrive_key(key: &str) -> (&str, u32) {
-    let again = key.rsplit_once('~').and_then(|(first, times)| Some((first, times.parse().ok()?)));
-    again.unwrap_or((key, 0))
+    let redriven =
+        key.rsplit_once('~').and_then(|(first, times)| Some((first, times.parse().ok()?)));
+    redriven.unwrap_or((key, 0))
 }
 
 #[cfg(test)]

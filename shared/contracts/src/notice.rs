@@ -25,10 +25,11 @@ pub struct Notice {
     /// Name of the queue.
     pub queue_name: Arc<str>,
     /// Content of the notice.
-    pub saying: NoticeContent,
+    #[serde(rename = "saying")]
+    pub content: NoticeContent,
     /// Ordinal among the notices of the ticket. A notice is dropped once a later one is known. 0 if
     /// the planner gave none.
-    #[serde(skip_serializing_if = "unsaid", default)]
+    #[serde(skip_serializing_if = "is_zero", default)]
     pub order: u32,
     /// Time of the event, in Unix milliseconds.
     pub at: i64,
@@ -46,14 +47,14 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn unsaid(order: &u32) -> bool {
+fn is_zero(order: &u32) -> bool {
     *order == 0
 }
 
 impl Notice {
     /// The part of the key that all notices of one ticket share: the key without kind and ordinal.
     pub fn ticket_prefix(&self) -> &str {
-        self.key.rsplit_once('/').map_or(&*self.key, |(thread, _)| thread)
+        self.key.rsplit_once('/').map_or(&*self.key, |(ticket, _)| ticket)
     }
 }
 
@@ -78,12 +79,14 @@ pub enum NoticeContent {
     /// Few tickets are ahead (即将叫号).
     Near {
         /// Quoted wait.
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     /// No ticket is ahead.
     Next {
         /// Quoted wait.
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     /// The holder did not come (过号).
     Missed {
@@ -97,19 +100,23 @@ pub enum NoticeContent {
     /// The ticket is in the line again.
     Returned {
         /// Cause of the return.
-        through: ReturnCause,
+        #[serde(rename = "through")]
+        cause: ReturnCause,
         /// Quoted wait.
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     /// The wait is longer than quoted.
     Slipped {
         /// New quoted wait.
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     /// Calls are suspended (暂停叫号).
     Halted {
         /// Quoted wait.
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     /// The queue is closed for today (今日已结束).
     QueueClosed,
@@ -168,7 +175,8 @@ pub struct ChannelAttempt {
     pub code: Option<i64>,
     /// Details of a failure that needs an operator: an error of ours, or the end of the retries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub said: Option<String>,
+    #[serde(rename = "said")]
+    pub detail: Option<String>,
 }
 
 /// Outcome of a notice; written once for each key.
@@ -179,17 +187,20 @@ pub struct NoticeOutcome {
     /// Key of the notice.
     pub key: String,
     /// Outcome of the delivery.
-    pub fate: DeliveryOutcome,
+    #[serde(rename = "fate")]
+    pub outcome: DeliveryOutcome,
     /// Time at which the outcome was known, in Unix milliseconds.
     pub at: i64,
     /// Number of requests to WeChat.
     pub attempts: u32,
     /// The channel that accepted the notice, or may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<Channel>,
+    #[serde(rename = "via")]
+    pub channel: Option<Channel>,
     /// Earlier channels, in the order of the attempts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tried: Vec<ChannelAttempt>,
+    #[serde(rename = "tried")]
+    pub earlier_attempts: Vec<ChannelAttempt>,
 }
 
 /// Outcomes of a delivery.
@@ -217,17 +228,20 @@ pub enum DeliveryOutcome {
     /// Not accepted by WeChat within nine minutes of retries. WeChat does not have the message.
     GaveUp {
         /// Error of the last attempt.
-        last: String,
+        #[serde(rename = "last")]
+        last_error: String,
     },
     /// Undecided: an attempt ended without an answer, and a later one was impossible or got none
     /// within nine minutes. WeChat may have the message. More attempts, or another channel, could
     /// send it twice.
     Unknown {
         /// Error of the last attempt.
-        last: String,
+        #[serde(rename = "last")]
+        last_error: String,
     },
     /// Not renderable: no template is bound to it, or the texts do not fit.
-    Unspeakable {
+    #[serde(rename = "unspeakable")]
+    Unrenderable {
         /// Description of the fault.
         reason: String,
     },

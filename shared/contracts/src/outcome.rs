@@ -17,12 +17,14 @@ pub struct AttemptAnnounced {
     /// Key of the notice.
     pub key: String,
     /// Channel of the attempt.
-    pub trying: Channel,
+    #[serde(rename = "trying")]
+    pub channel: Channel,
     /// Time of the announcement, in Unix milliseconds.
     pub at: i64,
     /// Earlier attempts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tried: Vec<ChannelAttempt>,
+    #[serde(rename = "tried")]
+    pub earlier_attempts: Vec<ChannelAttempt>,
 }
 
 /// WeChat's report on a message that it had accepted.
@@ -35,7 +37,8 @@ pub struct NoticeReceipt {
     /// Status in the report.
     pub receipt: ReceiptStatus,
     /// Status in WeChat's own words.
-    pub said: String,
+    #[serde(rename = "said")]
+    pub status_text: String,
     /// Time of the report by WeChat's clock, in Unix milliseconds.
     pub at: i64,
 }
@@ -92,9 +95,9 @@ impl OutcomeRecord {
 impl NoticeState {
     /// Folds the records of one notice. Order and repetition of the records do not matter.
     pub fn from_records(records: impl IntoIterator<Item = OutcomeRecord>) -> NoticeState {
-        let mut outcome = NoticeState::default();
-        records.into_iter().for_each(|record| outcome.apply(record));
-        outcome
+        let mut state = NoticeState::default();
+        records.into_iter().for_each(|record| state.apply(record));
+        state
     }
 
     /// Applies one more record.
@@ -120,13 +123,13 @@ impl NoticeState {
 
     /// The status for staff.
     pub fn status(&self) -> NoticeStatus {
-        match (&self.receipt, self.outcome.as_ref().map(|ended| &ended.fate)) {
+        match (&self.receipt, self.outcome.as_ref().map(|ended| &ended.outcome)) {
             // A receipt outweighs our own record: WeChat reports that the person has the message.
             (Some(NoticeReceipt { receipt: ReceiptStatus::Delivered, .. }), _)
             | (_, Some(DeliveryOutcome::Replied)) => NoticeStatus::Delivered,
             (Some(receipt), _) => NoticeStatus::NotDelivered(receipt.receipt),
             (None, Some(DeliveryOutcome::Sent { .. })) => NoticeStatus::Accepted,
-            (None, Some(fate)) => NoticeStatus::NotAccepted(fate.clone()),
+            (None, Some(outcome)) => NoticeStatus::NotAccepted(outcome.clone()),
             (None, None) => NoticeStatus::Pending,
         }
     }
@@ -139,8 +142,8 @@ fn replace_if_better<T>(kept: &mut Option<T>, new: T, better: impl Fn(&T, &T) ->
 }
 
 /// Sort key whose largest value is the newest attempt; the JSON form makes it a total order.
-fn attempt_order(trying: &AttemptAnnounced) -> (i64, Channel, String) {
-    (trying.at, trying.trying, to_json(trying))
+fn attempt_order(attempt: &AttemptAnnounced) -> (i64, Channel, String) {
+    (attempt.at, attempt.channel, to_json(attempt))
 }
 
 /// Sort key whose smallest value counts. There should be one outcome; of two, the earlier counts.
@@ -150,7 +153,7 @@ fn outcome_order(ended: &NoticeOutcome) -> (i64, String) {
 
 /// Sort key by information: a delivery outweighs any failure, and a precise failure a vague one.
 fn receipt_order(receipt: &NoticeReceipt) -> (ReceiptStatus, i64, &str) {
-    (receipt.receipt, -receipt.at, &receipt.said)
+    (receipt.receipt, -receipt.at, &receipt.status_text)
 }
 
 fn to_json(record: &impl Serialize) -> String {

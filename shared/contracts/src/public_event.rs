@@ -67,40 +67,40 @@ pub enum PublicEventKind {
     },
     TicketShown {
         #[serde(flatten)]
-        whose: EventTicket,
+        ticket: EventTicket,
         ahead: u32,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         minutes: Option<(u32, u32)>,
     },
     TicketCalled {
         #[serde(flatten)]
-        whose: EventTicket,
+        ticket: EventTicket,
         counter: Arc<str>,
         call: u32,
         deadline: i64,
     },
     TicketFinished {
         #[serde(flatten)]
-        whose: EventTicket,
+        ticket: EventTicket,
         counter: Arc<str>,
     },
     TicketMissed {
         #[serde(flatten)]
-        whose: EventTicket,
+        ticket: EventTicket,
         counter: Arc<str>,
     },
     TicketClosed {
         #[serde(flatten)]
-        whose: EventTicket,
+        ticket: EventTicket,
         reason: CloseReason,
     },
     HolderForgotten {
         #[serde(flatten)]
-        whose: EventTicket,
+        ticket: EventTicket,
     },
     TicketMoved {
         #[serde(flatten)]
-        whose: EventTicket,
+        ticket: EventTicket,
         to: TicketStatus,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         queue: Option<Arc<str>>,
@@ -205,8 +205,8 @@ impl FromStr for EventId {
 
 /// Parses digits only: the standard library accepts a sign too.
 fn parse_digits<T: FromStr>(digits: &str) -> Result<T, ParseEventIdError> {
-    let fine = digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|_| fine).ok_or(ParseEventIdError)
+    let is_decimal = digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_decimal).ok_or(ParseEventIdError)
 }
 
 impl TryFrom<String> for EventId {
@@ -240,7 +240,7 @@ pub fn to_public_events(position: u64, commit: &Commit) -> impl Iterator<Item = 
 
 /// Converts a stored event; `None` if it is not published.
 fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKind> {
-    let whose =
+    let event_ticket =
         |ticket: &u32| EventTicket { ticket: *ticket, number: ticket_number(decision, *ticket) };
     Some(match event {
         Event::DayOpened { day, .. } => PublicEventKind::DayOpened { day: *day },
@@ -254,7 +254,7 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
             ticket,
             number,
             queue,
-            told: QuotedWait { ahead, minutes, .. },
+            quoted: QuotedWait { ahead, minutes, .. },
             ..
         } => PublicEventKind::TicketTaken {
             ticket: *ticket,
@@ -263,28 +263,33 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
             ahead: *ahead,
             minutes: *minutes,
         },
-        Event::TicketShown { ticket, told: QuotedWait { ahead, minutes, .. }, .. } => {
-            PublicEventKind::TicketShown { whose: whose(ticket), ahead: *ahead, minutes: *minutes }
+        Event::TicketShown { ticket, quoted: QuotedWait { ahead, minutes, .. }, .. } => {
+            PublicEventKind::TicketShown {
+                ticket: event_ticket(ticket),
+                ahead: *ahead,
+                minutes: *minutes,
+            }
         }
         Event::TicketCalled { ticket, counter, call, deadline, .. } => {
             PublicEventKind::TicketCalled {
-                whose: whose(ticket),
+                ticket: event_ticket(ticket),
                 counter: counter.clone(),
                 call: *call,
                 deadline: *deadline,
             }
         }
-        Event::TicketFinished { ticket, counter, .. } => {
-            PublicEventKind::TicketFinished { whose: whose(ticket), counter: counter.clone() }
-        }
+        Event::TicketFinished { ticket, counter, .. } => PublicEventKind::TicketFinished {
+            ticket: event_ticket(ticket),
+            counter: counter.clone(),
+        },
         Event::TicketMissed { ticket, counter, .. } => {
-            PublicEventKind::TicketMissed { whose: whose(ticket), counter: counter.clone() }
+            PublicEventKind::TicketMissed { ticket: event_ticket(ticket), counter: counter.clone() }
         }
         Event::TicketClosed { ticket, reason, .. } => {
-            PublicEventKind::TicketClosed { whose: whose(ticket), reason: *reason }
+            PublicEventKind::TicketClosed { ticket: event_ticket(ticket), reason: *reason }
         }
         Event::HolderForgotten { ticket } => {
-            PublicEventKind::HolderForgotten { whose: whose(ticket) }
+            PublicEventKind::HolderForgotten { ticket: event_ticket(ticket) }
         }
         Event::CounterPaused { counter } => {
             PublicEventKind::CounterPaused { counter: counter.clone() }
@@ -294,59 +299,65 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
         }
         Event::TicketRecalled { ticket, counter, call, deadline, .. } => {
             PublicEventKind::TicketCalled {
-                whose: whose(ticket),
+                ticket: event_ticket(ticket),
                 counter: counter.clone(),
                 call: *call,
                 deadline: *deadline,
             }
         }
         Event::TicketStarted { ticket, .. } => {
-            ticket_moved(whose(ticket), TicketStatus::Serving, None)
+            ticket_moved(event_ticket(ticket), TicketStatus::Serving, None)
         }
         Event::TicketPutBack { ticket }
         | Event::TicketReturned { ticket, .. }
         | Event::TicketResumed { ticket } => {
-            ticket_moved(whose(ticket), TicketStatus::Waiting, None)
+            ticket_moved(event_ticket(ticket), TicketStatus::Waiting, None)
         }
-        Event::TicketHeld { ticket, .. } => ticket_moved(whose(ticket), TicketStatus::Held, None),
+        Event::TicketHeld { ticket, .. } => {
+            ticket_moved(event_ticket(ticket), TicketStatus::Held, None)
+        }
         Event::TicketTransferred { ticket, queue, .. } => {
-            ticket_moved(whose(ticket), TicketStatus::Waiting, Some(queue))
+            ticket_moved(event_ticket(ticket), TicketStatus::Waiting, Some(queue))
         }
         Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
             PublicEventKind::TicketMoved {
-                whose: EventTicket { ticket: ticket.id, number: Some(ticket.number.to_string()) },
-                to: ticket.stage.status(),
+                ticket: EventTicket { ticket: ticket.id, number: Some(ticket.number.to_string()) },
+                to: ticket.state.status(),
                 queue: Some(ticket.queue.clone()),
             }
         }
         // Sums of events that are published one by one, and internal events.
         Event::DayClosed { .. }
         | Event::QueueCleared { .. }
-        | Event::QueueTold { .. }
-        | Event::QueueSwept { .. }
+        | Event::QueueBatchNotified { .. }
+        | Event::QueueBatchCleared { .. }
         | Event::TicketPrioritised { .. }
         | Event::TicketMarked { .. } => return None,
         // A notification names the holder, and follows from the events around it.
-        Event::MilestoneReached(_) => return None,
+        Event::NotificationTriggered(_) => return None,
     })
 }
 
-fn ticket_moved(whose: EventTicket, to: TicketStatus, queue: Option<&Arc<str>>) -> PublicEventKind {
-    PublicEventKind::TicketMoved { whose, to, queue: queue.cloned() }
+fn ticket_moved(
+    ticket: EventTicket,
+    to: TicketStatus,
+    queue: Option<&Arc<str>>,
+) -> PublicEventKind {
+    PublicEventKind::TicketMoved { ticket, to, queue: queue.cloned() }
 }
 
 /// Number of a ticket, if the decision's outcome is about that ticket.
 fn ticket_number(decision: &Decision, ticket: u32) -> Option<String> {
-    let (whose, number): (&u32, &Number) = match &decision.outcome {
+    let (outcome_ticket, number): (&u32, &Number) = match &decision.outcome {
         Outcome::Holding { ticket, number, .. }
         | Outcome::Called { ticket, number, .. }
         | Outcome::Finished { ticket, number, .. }
         | Outcome::Missed { ticket, number, .. }
-        | Outcome::Stands { ticket, number, .. }
+        | Outcome::TicketChanged { ticket, number, .. }
         | Outcome::Left { ticket, number } => (ticket, number),
         _ => return None,
     };
-    (*whose == ticket).then(|| number.to_string())
+    (*outcome_ticket == ticket).then(|| number.to_string())
 }
 
 fn is_false(value: &bool) -> bool {
@@ -361,10 +372,10 @@ mod tests {
     fn an_id_is_read_as_it_was_written() {
         let id = EventId { position: 1042, index: 7 };
         assert_eq!(id.to_string().parse(), Ok(id));
-        for bad in
+        for text in
             ["", "-", "1", "1-", "-1", "+1-0", "1-+0", "1-0-0", "1 -0", "99999999999999999999-0"]
         {
-            assert_eq!(bad.parse::<EventId>(), Err(ParseEventIdError), "{bad}");
+            assert_eq!(text.parse::<EventId>(), Err(ParseEventIdError), "{text}");
         }
     }
 }

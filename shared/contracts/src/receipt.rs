@@ -49,11 +49,13 @@ pub struct Receipt {
     /// Status of the message.
     pub receipt: ReceiptStatus,
     /// Status in WeChat's own words.
-    pub said: String,
+    #[serde(rename = "said")]
+    pub status_text: String,
     /// Time of the status by WeChat's clock, in Unix seconds.
     pub created_s: i64,
     /// Time at which a gateway received the push, in Unix milliseconds.
-    pub heard_at: i64,
+    #[serde(rename = "heard_at")]
+    pub received_at: i64,
     /// Identity of the push, equal for every repeat of it.
     pub identity: String,
 }

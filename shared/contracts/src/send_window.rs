@@ -53,17 +53,18 @@ pub struct SendWindow {
     /// End of the window, in Unix milliseconds.
     pub until: i64,
     /// Number of texts left.
-    pub left: u32,
+    #[serde(rename = "left")]
+    pub remaining: u32,
 }
 
 impl SendWindow {
-    /// Opens the window for an action at `done_s` (Unix seconds).
-    pub fn open(window: SendWindowKind, done_s: i64) -> SendWindow {
+    /// Opens the window for an action at `acted_at_s` (Unix seconds).
+    pub fn open(window: SendWindowKind, acted_at_s: i64) -> SendWindow {
         let open_for = window.duration().as_millis() as i64;
         SendWindow {
             v: 1,
-            until: done_s.saturating_mul(1000) + open_for,
-            left: window.message_limit(),
+            until: acted_at_s.saturating_mul(1000) + open_for,
+            remaining: window.message_limit(),
         }
     }
 }

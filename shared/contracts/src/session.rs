@@ -49,7 +49,8 @@ pub enum ScanProgress {
     /// Scanned: a number was taken.
     Ticket(SessionTicket),
     /// Scanned: the person was asked on the phone to confirm the login.
-    Asked {
+    #[serde(rename = "asked")]
+    AwaitingConfirmation {
         /// Hash of the person.
         person: String,
     },
@@ -68,7 +69,8 @@ pub enum ScanProgress {
         /// Hash of the person who scanned.
         person: String,
         /// Reason for the refusal.
-        why: DeclineReason,
+        #[serde(rename = "why")]
+        reason: DeclineReason,
     },
     /// Redeemed by the browser.
     Redeemed {
@@ -103,7 +105,8 @@ pub struct LoginRequest {
     /// True if the person has to confirm on the phone.
     pub confirm: bool,
     /// Target of the login.
-    pub to: LoginTarget,
+    #[serde(rename = "to")]
+    pub target: LoginTarget,
 }
 
 /// Targets of a login.

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 #[cfg(feature = "schema")]
 pub fn optional(schema: &mut schemars::Schema) {
     let with_default = |properties: &serde_json::Value, name: &serde_json::Value| {
-        let of = name.as_str().and_then(|name| properties.get(name));
-        of.is_some_and(|of| of.get("default").is_some())
+        let property = name.as_str().and_then(|name| properties.get(name));
+        property.is_some_and(|property| property.get("default").is_some())
     };
     let Some(object) = schema.as_object_mut() else { return };
     let properties = object.get("properties").cloned().unwrap_or_default();
@@ -160,7 +160,7 @@ setup!(
 setup!(
     /// Texts, templates and channels of an account for one kind of notice.
     NoticeSetup {
-        template_id: String = "nothing",
+        template_id: String = "empty_text",
         #[serde(default)]
         fields: BTreeMap<String, String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,7 +225,7 @@ impl Default for AccountSetup {
     }
 }
 
-fn nothing() -> String {
+fn empty_text() -> String {
     String::new()
 }
 

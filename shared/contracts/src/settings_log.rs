@@ -20,7 +20,8 @@ pub struct SettingsEntry {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum SettingsEvent {
     /// WeChat created the permanent code of a queue.
-    DoorCodeMade(PermanentCode),
+    #[serde(rename = "door_code_made")]
+    PermanentCodeCreated(PermanentCode),
     /// A site has these settings from now on.
     SiteSet {
         /// Id of the site.
@@ -31,7 +32,8 @@ pub enum SettingsEvent {
         setup: Box<SiteSetup>,
         /// Record of the request, if it named itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        wish: Option<IdempotencyRecord>,
+        #[serde(rename = "wish")]
+        idempotency: Option<IdempotencyRecord>,
     },
     /// A site was removed.
     SiteRetired {
@@ -41,7 +43,8 @@ pub enum SettingsEvent {
         by: String,
         /// Record of the request, if it named itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        wish: Option<IdempotencyRecord>,
+        #[serde(rename = "wish")]
+        idempotency: Option<IdempotencyRecord>,
     },
     /// An account has these settings from now on.
     AccountSet {
@@ -53,7 +56,8 @@ pub enum SettingsEvent {
         setup: Box<AccountSetup>,
         /// Record of the request, if it named itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        wish: Option<IdempotencyRecord>,
+        #[serde(rename = "wish")]
+        idempotency: Option<IdempotencyRecord>,
     },
 }
 

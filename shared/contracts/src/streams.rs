@@ -154,8 +154,8 @@ pub fn authorization_code_key(code: &str) -> String {
 }
 
 /// Cache key of a request to replay webhooks, by hash of the request.
-pub fn webhook_replay_key(wish: &str) -> String {
-    format!("webhook-replay/{wish}")
+pub fn webhook_replay_key(request_hash: &str) -> String {
+    format!("webhook-replay/{request_hash}")
 }
 
 /// Cache key of the lease on a notice.
@@ -164,8 +164,8 @@ pub fn attempt_lease_key(notice_key: &str) -> String {
 }
 
 /// Cache key of the newest notice ordinal of a ticket, by the common prefix of its notices' keys.
-pub fn ticket_order_key(thread: &str) -> String {
-    format!("thread/{thread}")
+pub fn ticket_order_key(ticket_prefix: &str) -> String {
+    format!("thread/{ticket_prefix}")
 }
 
 /// Cache key of an open send window, by tag of the person.

@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(TicketLink::parse(&id), Some(link));
         assert!(!format!("{link:?}").contains("0707"));
         let hex = "07".repeat(16);
-        for bad in [
+        for text in [
             String::new(),
             "20780-17".to_owned(),
             format!("20780-17-{}", &hex[1..]),
@@ -105,7 +105,7 @@ mod tests {
             format!("20780-17-+{}", &hex[1..]),
             format!("99999999999-17-{hex}"),
         ] {
-            assert_eq!(TicketLink::parse(&bad), None, "{bad}");
+            assert_eq!(TicketLink::parse(&text), None, "{text}");
         }
     }
 }

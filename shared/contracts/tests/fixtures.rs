@@ -45,16 +45,16 @@ fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value>
 
 #[test]
 fn commits() {
-    let pieces = assert_round_trips::<Commit>("commit-v3");
+    let newest = assert_round_trips::<Commit>("commit-v3");
     // The version is the oldest that can express the content.
-    for line in assert_round_trips::<Commit>("commit-v2").iter().chain(&pieces) {
+    for line in assert_round_trips::<Commit>("commit-v2").iter().chain(&newest) {
         let commit: Commit = serde_json::from_value(line.clone()).unwrap();
         assert_eq!(Commit::new(commit.site.clone(), commit.decisions.clone()), commit);
     }
     let lines = [
         assert_round_trips::<Commit>("commit-v1"),
         assert_round_trips::<Commit>("commit-v2"),
-        pieces,
+        newest,
     ]
     .concat();
     // The fixtures cover every kind of event and outcome, including the newest.
@@ -71,8 +71,8 @@ fn commits() {
     let sources = [
         (include_str!("../src/commit/event.rs"), "pub enum Event {", &kinds),
         (include_str!("../src/commit/outcome.rs"), "pub enum Outcome {", &kinds),
-        (include_str!("../src/commit/milestone.rs"), "pub enum NotificationKind {", &parts),
-        (include_str!("../src/commit/milestone.rs"), "pub enum ReturnCause {", &parts),
+        (include_str!("../src/commit/notification.rs"), "pub enum NotificationKind {", &parts),
+        (include_str!("../src/commit/notification.rs"), "pub enum ReturnCause {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum TicketState {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum HoldKind {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum CloseReason {", &parts),
@@ -84,11 +84,7 @@ fn commits() {
     for (source, head, kinds) in sources {
         let name = head.trim_end_matches(" {");
         let body = source.split(head).nth(1).unwrap().split("\n}\n").next().unwrap();
-        let variants = body.lines().filter_map(|line| line.strip_prefix("    "));
-        let variants = variants.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
-        for variant in variants {
-            let variant: String = variant.chars().take_while(|c| c.is_alphanumeric()).collect();
-            let kind = to_snake_case(&variant);
+        for kind in wire_names(body) {
             assert!(kinds.contains(&kind), "no fixture holds the {name} {kind}");
         }
     }
@@ -120,6 +116,21 @@ fn collect_strings(value: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
+/// Wire names of the variants in the body of an enum that renames them to snake case.
+fn wire_names(body: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut renamed = None;
+    for line in body.lines().filter_map(|line| line.strip_prefix("    ")) {
+        if let Some(attribute) = line.strip_prefix("#[serde(rename = \"") {
+            renamed = attribute.split('"').next().map(str::to_owned);
+        } else if line.starts_with(|c: char| c.is_ascii_uppercase()) {
+            let variant: String = line.chars().take_while(|c| c.is_alphanumeric()).collect();
+            names.push(renamed.take().unwrap_or_else(|| to_snake_case(&variant)));
+        }
+    }
+    names
+}
+
 fn to_snake_case(name: &str) -> String {
     let mut out = String::new();
     for c in name.chars() {
@@ -145,7 +156,7 @@ fn settings_entries() {
 fn staff() {
     let lines = assert_round_trips::<StaffEntry>("staff-v1");
     let kinds: BTreeSet<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    let known = [
+    let expected = [
         "secret_made",
         "signing_key_made",
         "joined",
@@ -155,7 +166,7 @@ fn staff() {
         "key_made",
         "key_revoked",
     ];
-    assert_eq!(kinds, BTreeSet::from(known));
+    assert_eq!(kinds, BTreeSet::from(expected));
     let newer = lines[0].to_string().replace(r#""v":1"#, r#""v":2"#);
     assert_eq!(StaffEntry::decode(newer.as_bytes()), None);
     assert_round_trips::<StaffSession>("staff-session-v1");
@@ -198,18 +209,18 @@ fn notices() {
     let lines = assert_round_trips::<Notice>("notice-v1-more");
     let kinds: BTreeSet<_> =
         lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
-    let known =
+    let expected =
         ["recalled", "near", "next", "missed", "returned", "slipped", "halted", "queue_closed"];
-    assert_eq!(kinds, BTreeSet::from(known));
+    assert_eq!(kinds, BTreeSet::from(expected));
 }
 
 #[test]
 fn notice_outcomes() {
     let lines = assert_round_trips::<NoticeOutcome>("notice-outcome-v1");
-    let fates: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
-    let known =
+    let outcomes: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
+    let expected =
         ["sent", "replied", "refused", "stale", "superseded", "gave_up", "unknown", "unspeakable"];
-    assert_eq!(fates, BTreeSet::from(known));
+    assert_eq!(outcomes, BTreeSet::from(expected));
     // Outcomes were once the only records, and are still read as such.
     let records = assert_round_trips::<OutcomeRecord>("notice-outcome-v1");
     assert_eq!(records.len(), lines.len());
@@ -225,8 +236,8 @@ fn outcome_records() {
 #[test]
 fn dead_letter_resolutions() {
     let lines = assert_round_trips::<DeadLetterResolution>("letter-handled-v1");
-    let did: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
-    assert_eq!(did, BTreeSet::from(["redriven", "dropped"]));
+    let actions: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
+    assert_eq!(actions, BTreeSet::from(["redriven", "dropped"]));
 }
 
 #[test]
@@ -243,10 +254,10 @@ fn send_windows() {
 fn scan_sessions() {
     assert_round_trips::<ScanSession>("scan-session-v1");
     let lines = assert_round_trips::<ScanSession>("scan-session-v1-login");
-    let of = |line: &Value, name: &str| line[name][name].as_str().unwrap().to_owned();
-    let steps: BTreeSet<_> = lines.iter().map(|line| of(line, "progress")).collect();
-    let known = ["pending", "asked", "approved", "declined", "redeemed"];
-    assert_eq!(steps, known.map(str::to_owned).into());
+    let text_of = |line: &Value, name: &str| line[name][name].as_str().unwrap().to_owned();
+    let steps: BTreeSet<_> = lines.iter().map(|line| text_of(line, "progress")).collect();
+    let expected = ["pending", "asked", "approved", "declined", "redeemed"];
+    assert_eq!(steps, expected.map(str::to_owned).into());
     assert_round_trips::<AuthorizationGrant>("login-grant-v1");
 }
 

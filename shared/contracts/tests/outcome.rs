@@ -13,22 +13,28 @@ fn attempt_record(channel: Channel, at: i64) -> OutcomeRecord {
     OutcomeRecord::Attempt(AttemptAnnounced {
         v: 1,
         key: KEY.into(),
-        trying: channel,
+        channel,
         at,
-        tried: vec![],
+        earlier_attempts: vec![],
     })
 }
 
-fn outcome_record(fate: DeliveryOutcome, at: i64) -> OutcomeRecord {
-    let via = matches!(fate, DeliveryOutcome::Sent { .. }).then_some(Channel::Template);
-    let key = KEY.into();
-    let tried = vec![];
-    OutcomeRecord::Ended(NoticeOutcome { v: 1, key, fate, at, attempts: 1, via, tried })
+fn outcome_record(outcome: DeliveryOutcome, at: i64) -> OutcomeRecord {
+    let channel = matches!(outcome, DeliveryOutcome::Sent { .. }).then_some(Channel::Template);
+    OutcomeRecord::Ended(NoticeOutcome {
+        v: 1,
+        key: KEY.into(),
+        outcome,
+        at,
+        attempts: 1,
+        channel,
+        earlier_attempts: vec![],
+    })
 }
 
 fn receipt_record(receipt: ReceiptStatus, at: i64) -> OutcomeRecord {
-    let said = receipt.name().into();
-    OutcomeRecord::Receipt(NoticeReceipt { v: 1, key: KEY.into(), receipt, said, at })
+    let status_text = receipt.name().into();
+    OutcomeRecord::Receipt(NoticeReceipt { v: 1, key: KEY.into(), receipt, status_text, at })
 }
 
 fn status_of(records: &[OutcomeRecord]) -> NoticeStatus {
@@ -38,7 +44,7 @@ fn status_of(records: &[OutcomeRecord]) -> NoticeStatus {
 #[test]
 fn a_receipt_outweighs_the_response_to_the_request() {
     let sent = outcome_record(DeliveryOutcome::Sent { message_id: 7 }, 20);
-    let unknown = outcome_record(DeliveryOutcome::Unknown { last: "no answer".into() }, 20);
+    let unknown = outcome_record(DeliveryOutcome::Unknown { last_error: "no answer".into() }, 20);
     assert_eq!(status_of(&[]), NoticeStatus::Pending);
     assert_eq!(status_of(&[attempt_record(Channel::Template, 10)]), NoticeStatus::Pending);
     assert_eq!(
@@ -64,21 +70,21 @@ fn a_receipt_outweighs_the_response_to_the_request() {
 
 #[test]
 fn the_newest_attempt_is_the_one_under_way() {
-    let outcome = NoticeState::from_records([
+    let state = NoticeState::from_records([
         attempt_record(Channel::Template, 20),
         attempt_record(Channel::CustomerService, 10),
     ]);
-    assert_eq!(outcome.attempt.unwrap().trying, Channel::Template);
+    assert_eq!(state.attempt.unwrap().channel, Channel::Template);
 }
 
 fn any_record() -> impl Strategy<Value = OutcomeRecord> {
     let channel = prop_oneof![Just(Channel::CustomerService), Just(Channel::Template)];
-    let fate = prop_oneof![
+    let outcome = prop_oneof![
         Just(DeliveryOutcome::Sent { message_id: 7 }),
         Just(DeliveryOutcome::Stale),
-        Just(DeliveryOutcome::Unknown { last: "no answer".into() }),
+        Just(DeliveryOutcome::Unknown { last_error: "no answer".into() }),
     ];
-    let received = prop_oneof![
+    let receipt = prop_oneof![
         Just(ReceiptStatus::Delivered),
         Just(ReceiptStatus::Refused),
         Just(ReceiptStatus::TooOften),
@@ -86,15 +92,15 @@ fn any_record() -> impl Strategy<Value = OutcomeRecord> {
     ];
     prop_oneof![
         (channel, 0..4i64).prop_map(|(channel, at)| attempt_record(channel, at)),
-        (fate, 0..4i64).prop_map(|(fate, at)| outcome_record(fate, at)),
-        (received, 0..4i64).prop_map(|(received, at)| receipt_record(received, at)),
+        (outcome, 0..4i64).prop_map(|(outcome, at)| outcome_record(outcome, at)),
+        (receipt, 0..4i64).prop_map(|(receipt, at)| receipt_record(receipt, at)),
     ]
 }
 
 fn shuffled() -> impl Strategy<Value = (Vec<OutcomeRecord>, Vec<OutcomeRecord>)> {
     prop::collection::vec(any_record(), 0..8).prop_flat_map(|records| {
-        let twice: Vec<_> = records.iter().chain(&records).cloned().collect();
-        (Just(records), Just(twice).prop_shuffle())
+        let doubled: Vec<_> = records.iter().chain(&records).cloned().collect();
+        (Just(records), Just(doubled).prop_shuffle())
     })
 }
 
@@ -108,12 +114,12 @@ proptest! {
     fn reading_some_first_and_the_rest_later_is_reading_all(
         (records, shuffled) in shuffled(), at in 0..16usize,
     ) {
-        let (first, rest) = shuffled.split_at(at.min(shuffled.len()));
-        let NoticeState { attempt, outcome, receipt } = NoticeState::from_records(first.iter().cloned());
+        let (earlier, later) = shuffled.split_at(at.min(shuffled.len()));
+        let NoticeState { attempt, outcome, receipt } = NoticeState::from_records(earlier.iter().cloned());
         let so_far = attempt.map(OutcomeRecord::Attempt).into_iter()
             .chain(outcome.map(OutcomeRecord::Ended))
             .chain(receipt.map(OutcomeRecord::Receipt));
-        prop_assert_eq!(NoticeState::from_records(so_far.chain(rest.iter().cloned())), NoticeState::from_records(records));
+        prop_assert_eq!(NoticeState::from_records(so_far.chain(later.iter().cloned())), NoticeState::from_records(records));
     }
 
     #[test]

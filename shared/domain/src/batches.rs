@@ -39,6 +39,6 @@ pub(crate) fn continuation_commands<'a>(
 /// Command for the next batch of a queue's remainder. Every replica derives the same id.
 fn batch_command(remainder: &Remainder, verb: &str, queue: &QueueId, act: Act) -> Command {
     let since = remainder.since.0;
-    let left = remainder.tickets.len();
-    Command::by_system(&format!("{verb}/{}/{since}/{left}", queue.as_str()), act)
+    let remaining = remainder.tickets.len();
+    Command::by_system(&format!("{verb}/{}/{since}/{remaining}", queue.as_str()), act)
 }

@@ -18,34 +18,38 @@ pub(crate) struct DayCloseBatch {
 
 /// Next batch of the end of a day; `None` if the rest fits into the first decision of the new day.
 pub(crate) fn next_batch(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<DayCloseBatch> {
-    let less = |left: usize| left.saturating_sub(MAX_BATCH_TICKETS) as u32;
+    let after_batch = |remaining: usize| remaining.saturating_sub(MAX_BATCH_TICKETS) as u32;
     if !site.pending_carry_over.is_empty() {
-        let left = site.pending_carry_over.len();
+        let remaining = site.pending_carry_over.len();
         let next = site
             .pending_carry_over
             .iter()
             .take(MAX_BATCH_TICKETS)
             .map(|ticket| Box::new((**ticket).clone()));
         let events = next.map(|ticket| Event::TicketCarried { ticket }).collect();
-        return Some(DayCloseBatch { left_before: left as u32, left_after: less(left), events });
+        return Some(DayCloseBatch {
+            left_before: remaining as u32,
+            left_after: after_batch(remaining),
+            events,
+        });
     }
     if site.day? >= now.day() {
         return None;
     }
     let (carried, void) = partition_carried_over(site, rules);
-    let left = void.len();
+    let remaining = void.len();
     let going_on = carried.len();
-    if left > MAX_BATCH_TICKETS {
+    if remaining > MAX_BATCH_TICKETS {
         let events = void.into_iter().take(MAX_BATCH_TICKETS).map(voided_event).collect();
         return Some(DayCloseBatch {
-            left_before: (left + going_on) as u32,
-            left_after: less(left + going_on),
+            left_before: (remaining + going_on) as u32,
+            left_after: after_batch(remaining + going_on),
             events,
         });
     }
     (going_on > MAX_BATCH_TICKETS).then(|| DayCloseBatch {
         left_before: going_on as u32,
-        left_after: less(going_on),
+        left_after: after_batch(going_on),
         events: day_rollover_events(site, rules, now),
     })
 }

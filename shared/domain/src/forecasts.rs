@@ -30,8 +30,8 @@ impl Site {
         }
         let (waiting, taken) =
             self.lines.get(queue).map_or((0, 0), |line| (line.len(), line.taken));
-        let full = of_queue.capacity.is_some_and(|most| waiting >= most as usize)
-            || of_queue.daily_cap.is_some_and(|most| taken >= most);
+        let full = of_queue.capacity.is_some_and(|limit| waiting >= limit as usize)
+            || of_queue.daily_cap.is_some_and(|limit| taken >= limit);
         if full {
             return QueueAvailability::Full;
         }

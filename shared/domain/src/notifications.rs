@@ -127,12 +127,12 @@ pub(crate) fn slipped_tickets(
         let forecast = check.model.forecast(&ForecastInput { ahead, ..input.clone() });
         forecast.map(|forecast| forecast.to_estimate())
     };
-    let mut found = line.slip_candidates(|threshold, first, last| {
+    let mut candidates = line.slip_candidates(|threshold, first, last| {
         // The quote is this range, or a shorter one where it was just shortened.
         first < MONOTONIC_FROM_AHEAD && first < last
             || estimate_at(last).is_some_and(|wait| threshold.is_exceeded(check.at, wait.low))
     });
-    found.retain(|(id, ahead)| {
+    candidates.retain(|(id, ahead)| {
         let Some(ticket) = site.ticket(*id) else { return false };
         let quote = estimate_at(*ahead).map(|wait| ticket.progress.steady_range(wait, check.at));
         let threshold = SlipThreshold::for_ticket(ticket);
@@ -140,7 +140,7 @@ pub(crate) fn slipped_tickets(
             .zip(threshold)
             .is_some_and(|(wait, threshold)| threshold.is_exceeded(check.at, wait.low))
     });
-    found
+    candidates
 }
 
 /// Returns `true` if any wait is long enough for a notice of a longer wait.
@@ -227,15 +227,15 @@ struct NotificationBuilder<'a> {
 impl NotificationBuilder<'_> {
     /// Adds the notification that an event means for its own ticket.
     fn add_for_event(&mut self, event: &Event) {
-        if let Event::QueueSet { queue, state, untold } = event {
-            return self.add_queue_state(queue, *state, *untold);
+        if let Event::QueueSet { queue, state, unnotified } = event {
+            return self.add_queue_state(queue, *state, *unnotified);
         }
         let site = self.site;
         let Some(ticket) = event.ticket().and_then(|id| site.ticket(id)) else { return };
         let at = self.now.at;
         match event {
-            Event::TicketTaken { told, .. } => {
-                self.add(ticket, NotificationKind::Joined(*told), progress_valid_until(at));
+            Event::TicketTaken { quoted, .. } => {
+                self.add(ticket, NotificationKind::Joined(*quoted), progress_valid_until(at));
             }
             Event::TicketCalled { counter, call, deadline, .. } => {
                 let kind = NotificationKind::Called {
@@ -277,20 +277,20 @@ impl NotificationBuilder<'_> {
         }
     }
 
-    fn add_returned(&mut self, ticket: &Ticket, through: ReturnCause) {
+    fn add_returned(&mut self, ticket: &Ticket, cause: ReturnCause) {
         let quote = self.site.current_quote(self.rules, ticket, self.now);
-        let kind = NotificationKind::Returned { through, told: quote };
+        let kind = NotificationKind::Returned { cause, quoted: quote };
         self.add(ticket, kind, progress_valid_until(self.now.at));
     }
 
     /// Adds notifications for the holders in a line that was halted or closed, without those of the
     /// following batches.
-    fn add_queue_state(&mut self, queue: &QueueId, state: QueueState, untold: u32) {
+    fn add_queue_state(&mut self, queue: &QueueId, state: QueueState, unnotified: u32) {
         let site = self.site;
         let is_notified = matches!(state, QueueState::Halted | QueueState::Closed);
         let Some(line) = site.lines.get(queue).filter(|_| is_notified) else { return };
         let mut batch: Vec<_> = line.notification_targets().collect();
-        batch.truncate(batch.len().saturating_sub(untold as usize));
+        batch.truncate(batch.len().saturating_sub(unnotified as usize));
         for (id, ahead) in batch {
             self.add_queue_state_for(id, ahead, state);
         }
@@ -329,14 +329,14 @@ impl NotificationBuilder<'_> {
             let Some(ticket) = site.ticket(id) else { continue };
             let ahead = ahead as u32;
             let quote = site.quote_at(self.rules, ticket, ahead, self.now);
-            let soon = quote.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
+            let is_due_soon = quote.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
             // No ticket further back is nearer.
-            if !soon && ahead > MAX_NOTIFY_AHEAD.max(rules.near) {
+            if !is_due_soon && ahead > MAX_NOTIFY_AHEAD.max(rules.near) {
                 return;
             }
             match ahead {
                 0 => self.add_next(ticket, rules, quote),
-                _ => self.add_near(ticket, rules, quote, soon),
+                _ => self.add_near(ticket, rules, quote, is_due_soon),
             }
         }
     }
@@ -349,12 +349,18 @@ impl NotificationBuilder<'_> {
         }
     }
 
-    fn add_near(&mut self, ticket: &Ticket, rules: &QueueRules, quote: QuotedWait, soon: bool) {
+    fn add_near(
+        &mut self,
+        ticket: &Ticket,
+        rules: &QueueRules,
+        quote: QuotedWait,
+        is_due_soon: bool,
+    ) {
         let kind = NotificationKind::Near(quote);
-        let near = match ticket.marks.tell_at {
+        let near = match ticket.marks.notify_ahead {
             // A holder who chose a number is notified at that number.
             Some(chosen) => quote.ahead <= chosen,
-            None => soon || quote.ahead <= rules.near,
+            None => is_due_soon || quote.ahead <= rules.near,
         };
         if near && ticket.notifications.count(&kind) == 0 && !self.just_joined(ticket) {
             self.add(ticket, kind, progress_valid_until(self.now.at));

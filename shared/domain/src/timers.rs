@@ -28,14 +28,14 @@ pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Comm
         };
     }
     let passed = site.deadlines.iter().take_while(|(deadline, _)| *deadline <= now.at);
-    let over =
+    let expired =
         passed.filter_map(|(deadline, id)| deadline_command(rules, site.ticket(*id)?, *deadline));
     let next = auto_call_counters(site, rules).map(|(counter, calls)| {
         let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
         Command::by_system(&text, Act::CallNext(counter.clone()))
     });
     let slipped = rules.queues.keys().filter_map(|queue| slip_command(site, rules, queue, now));
-    continuation_commands(site, rules).chain(over).chain(next).chain(slipped).collect()
+    continuation_commands(site, rules).chain(expired).chain(next).chain(slipped).collect()
 }
 
 /// Time of the next check if nothing happens until then: no more is due before it than now. `None`

@@ -24,11 +24,11 @@ pub async fn read<S: ApiState>(body: Body, limit: usize) -> Result<Bytes, Proble
         let chunk = chunk
             .map_err(|_| Problem::new(S::MALFORMED_REQUEST).with_detail("the body broke off"))?;
         if read.len() + chunk.len() > limit {
-            let mut left = MAX_DISCARDED_BYTES;
+            let mut remaining = MAX_DISCARDED_BYTES;
             let discard = async {
                 while let Some(Ok(chunk)) = chunks.next().await {
-                    left = left.saturating_sub(chunk.len());
-                    if left == 0 {
+                    remaining = remaining.saturating_sub(chunk.len());
+                    if remaining == 0 {
                         break;
                     }
                 }

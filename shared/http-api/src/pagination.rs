@@ -43,14 +43,15 @@ mod tests {
 
     #[test]
     fn pages_join_without_gap_or_repeat_and_the_last_one_leads_nowhere() {
-        let (mut seen, mut after) = (Vec::new(), Some(0));
+        let mut items = Vec::new();
+        let mut after = Some(0);
         while let Some(from) = after {
             let (page, next) = page((1..=10).filter(|one| *one > from), 3, |last| *last);
             assert!(page.len() <= 3 && (next.is_none() || page.len() == 3));
-            seen.extend(page);
+            items.extend(page);
             after = next;
         }
-        assert_eq!(seen, (1..=10).collect::<Vec<_>>());
+        assert_eq!(items, (1..=10).collect::<Vec<_>>());
         assert_eq!(page(1..=3, 3, |last| *last), (vec![1, 2, 3], None));
         let limit = limit::<TestState>;
         assert_eq!(limit(None).unwrap(), 100);

@@ -128,8 +128,8 @@ pub(crate) async fn append(
 
 /// Parses the position in "wrong last sequence: 12", where 0 is none. Some responses omit it.
 fn parse_last_sequence(response: &str) -> Option<Option<Position>> {
-    let (_, rest) = response.split_once("wrong last sequence: ")?;
-    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    let (_, tail) = response.split_once("wrong last sequence: ")?;
+    let digits = tail.split(|c: char| !c.is_ascii_digit()).next()?;
     let sequence: u64 = digits.parse().ok()?;
     Some((sequence > 0).then_some(Position(sequence)))
 }
@@ -185,13 +185,13 @@ mod tests {
 
     #[test]
     fn an_answer_is_an_acknowledgement_or_a_refusal_or_neither() {
-        let stands = |response: &str| match parse_response(response.as_bytes()) {
+        let is_last = |response: &str| match parse_response(response.as_bytes()) {
             Ok(PublishOutcome::Stored { position, duplicate }) => Some((position.0, duplicate)),
             _ => None,
         };
-        assert_eq!(stands(r#"{"stream":"S","seq":7}"#), Some((7, false)));
+        assert_eq!(is_last(r#"{"stream":"S","seq":7}"#), Some((7, false)));
         assert_eq!(
-            stands(r#"{"stream":"S","domain":"d","seq":7,"duplicate":true}"#),
+            is_last(r#"{"stream":"S","domain":"d","seq":7,"duplicate":true}"#),
             Some((7, true))
         );
         let refused = r#"{"type":"x","error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"stream":"S","seq":0}"#;

@@ -265,8 +265,8 @@ mod tests {
         assert_eq!(parse_version("2.9.10"), Some((2, 9, 10)));
         assert_eq!(parse_version("2.12.0-preview.1"), Some((2, 12, 0)));
         assert!(parse_version("2.10.0") > parse_version("2.9.10"));
-        for bad in ["", "2", "2.9", "v2.9.1", "2.9.1.4", "zero"] {
-            assert_eq!(parse_version(bad), None, "{bad}");
+        for version in ["", "2", "2.9", "v2.9.1", "2.9.1.4", "zero"] {
+            assert_eq!(parse_version(version), None, "{version}");
         }
     }
 }

@@ -138,8 +138,8 @@ impl DeliveryStream {
                             return delivery;
                         }
                     }
-                    PullEvent::Ended { left, reason } => {
-                        self.requested -= left;
+                    PullEvent::Ended { remaining, reason } => {
+                        self.requested -= remaining;
                         match reason {
                             PullEnd::Expired => self.recovered(),
                             PullEnd::Rejected => self.back_off("the consumer is not there").await,
@@ -241,10 +241,10 @@ impl DeliveryStream {
         if let Some(delay) = delay {
             // The first delivery of a delayed message only starts its delay, so that the attempt's
             // number is known; the delay may be over already.
-            let left = delay.saturating_sub(age(published));
-            if delivered == 1 || !left.is_zero() {
-                let left = left.max(Duration::from_millis(1));
-                let _ = connection.publish(reply, None, AckKind::Nak(Some(left)).into()).await;
+            let remaining = delay.saturating_sub(age(published));
+            if delivered == 1 || !remaining.is_zero() {
+                let remaining = remaining.max(Duration::from_millis(1));
+                let _ = connection.publish(reply, None, AckKind::Nak(Some(remaining)).into()).await;
                 return None;
             }
         }

@@ -80,11 +80,11 @@ pub(crate) async fn follow(
     };
     let restarted = follower.open_session().await?;
     let first = futures::stream::iter(restarted.then_some(LogItem::Restarted));
-    let rest = unfold(follower, async |mut follower| {
+    let entries = unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
     });
-    Ok(first.chain(rest).boxed())
+    Ok(first.chain(entries).boxed())
 }
 
 impl Follower {
@@ -99,18 +99,7 @@ impl Follower {
                 continue;
             };
             let silence = session.last_received + self.heartbeat * 3;
-            let event = tokio::select! {
-                biased;
-                message = session.subscriber.next() => match message {
-                    Some(message) => session.handle_message(&self.connection, &self.streams, &self.log, message).await,
-                    None => SessionEvent::Broken("the subscription has ended"),
-                },
-                () = reconnected(&mut self.connection_state, session.connect_count) => {
-                    SessionEvent::Broken("the connection is a new one")
-                }
-                _ = self.recreations.changed() => SessionEvent::Broken("a stream was recreated"),
-                () = tokio::time::sleep_until(silence) => SessionEvent::Broken("the server is silent"),
-            };
+            let event = tokio::select! { biased ; message = session . subscriber . next ( ) => match message { Some ( message ) => session . handle_message ( & self . connection , & self . streams , & self . log , message ) . await , None => SessionEvent :: Broken ( "the subscription has ended" ) , } , ( ) = reconnected ( & mut self . connection_state , session . connect_count ) => { SessionEvent :: Broken ( "the connection is a new one" ) } _ = self . recreations . changed ( ) => SessionEvent :: Broken ( "a stream was recreated" ) , ( ) = tokio :: time :: sleep_until ( silence ) => SessionEvent :: Broken ( "the server is silent" ) , };
             match event {
                 SessionEvent::Entry(recorded) => {
                     self.after = recorded.position.0;
@@ -145,18 +134,16 @@ impl Follower {
             // Most likely the stream is gone.
             self.streams.ensure(kind).await?;
             self.create_consumer(&name, inbox).await?;
-        }
-        // Read after the consumer was created: had the stream been replaced in between, the
+        } // Read after the consumer was created: had the stream been replaced in between, the
         // consumer would have been removed with it and stay silent.
         let Some(info) = self.streams.info(&name).await? else {
             self.streams.ensure(kind).await?;
             return Err(Unavailable("the stream has just gone".to_owned()));
         };
-        let created = info.created.unix_timestamp_nanos();
-        // The identity of a stream is its creation, not its length: a leader that was elected a
+        let created = info.created.unix_timestamp_nanos(); // The identity of a stream is its creation, not its length: a leader that was elected a
         // moment ago may know less than was read from the one before it.
         let known = self.stream_created.replace(created);
-        let is_another = known.is_some_and(|known| known != created);
+        let is_another = known.is_some_and(|previous| previous != created);
         let is_behind = !is_another && self.after > info.state.last_sequence;
         if is_behind && known.is_some() {
             let since = *self.behind_since.get_or_insert_with(Instant::now);
@@ -204,7 +191,7 @@ impl Follower {
 
     async fn back_off(&mut self, error: &Unavailable) {
         if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(log = self.log.name, %error, "cannot follow a log, retrying");
+            tracing :: warn! ( log = self . log . name , % error , "cannot follow a log, retrying" );
         }
         self.backoff.wait().await;
     }
@@ -258,8 +245,7 @@ impl Session {
         let header = |name: &str| {
             let value = message.headers.as_ref().and_then(|headers| headers.get(name));
             value.map(|value| value.as_str().to_owned())
-        };
-        // Flow control requires a reply, in one of two ways.
+        }; // Flow control requires a reply, in one of two ways.
         let reply_to = match &message.reply {
             Some(reply) => Some(reply.to_string()),
             None => header("Nats-Consumer-Stalled"),

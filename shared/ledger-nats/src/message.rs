@@ -32,8 +32,8 @@ pub(crate) fn key(headers: Option<&HeaderMap>) -> String {
 }
 
 pub(crate) fn set_delay(headers: &mut HeaderMap, delay: Duration) {
-    let whole = Duration::from_nanos(delay.as_nanos().min(u128::from(u64::MAX)) as u64);
-    headers.insert(DELAY_HEADER, whole.as_millis().max(1).to_string().as_str());
+    let nanos = Duration::from_nanos(delay.as_nanos().min(u128::from(u64::MAX)) as u64);
+    headers.insert(DELAY_HEADER, nanos.as_millis().max(1).to_string().as_str());
 }
 
 pub(crate) fn delay(headers: Option<&HeaderMap>) -> Option<Duration> {

@@ -44,8 +44,8 @@ impl Namespace {
 
     /// Parses a subject of the server as a subject of the log.
     pub(crate) fn parse_subject(&self, log: &Log, subject: &str) -> Option<Subject> {
-        let rest = subject.strip_prefix(&self.0)?.strip_prefix('.')?;
-        Subject::parse(rest.strip_prefix(log.name)?.strip_prefix('.')?).ok()
+        let tail = subject.strip_prefix(&self.0)?.strip_prefix('.')?;
+        Subject::parse(tail.strip_prefix(log.name)?.strip_prefix('.')?).ok()
     }
 }
 
@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_namespace_that_would_break_them_is_refused() {
-        for bad in ["", "A", "a.b", "a*", "a b", "a_b", "店"] {
-            assert!(Namespace::new(bad).is_err(), "{bad:?}");
+        for name in ["", "A", "a.b", "a*", "a b", "a_b", "店"] {
+            assert!(Namespace::new(name).is_err(), "{name:?}");
         }
     }
 }

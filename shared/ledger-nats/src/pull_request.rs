@@ -23,7 +23,7 @@ pub(crate) enum PullEvent {
     Message(Message),
     /// The request ended, with this number of messages missing.
     Ended {
-        left: usize,
+        remaining: usize,
         reason: PullEnd,
     },
 }
@@ -55,7 +55,10 @@ impl Pull {
     }
 
     fn end(&mut self, reason: PullEnd) -> Poll<Option<PullEvent>> {
-        Poll::Ready(Some(PullEvent::Ended { left: std::mem::take(&mut self.remaining), reason }))
+        Poll::Ready(Some(PullEvent::Ended {
+            remaining: std::mem::take(&mut self.remaining),
+            reason,
+        }))
     }
 }
 

@@ -159,15 +159,15 @@ impl Streams {
     pub(crate) async fn ensure(&self, kind: StreamKind) -> Result<(), StreamError> {
         let _guard = self.ensure_lock.lock().await;
         let name = self.name(kind);
-        let wanted = self.config(kind);
+        let expected = self.config(kind);
         match self.info(&name).await? {
-            Some(info) => self.update(info, wanted).await?,
+            Some(info) => self.update(info, expected).await?,
             None => {
                 let was_there = self.known.lock().contains(kind.name());
                 if was_there && !self.options.recreate_lost {
                     return Err(self.missing(name));
                 }
-                self.create(wanted).await?;
+                self.create(expected).await?;
                 if was_there {
                     tracing::warn!(stream = name, "recreated a lost stream");
                     self.recreations.send_modify(|times| *times += 1);
@@ -195,10 +195,10 @@ impl Streams {
         }
     }
 
-    async fn create(&self, wanted: Config) -> Result<(), StreamError> {
-        let stream = wanted.name.clone();
+    async fn create(&self, expected: Config) -> Result<(), StreamError> {
+        let stream = expected.name.clone();
         let created =
-            self.connection.with_timeout(self.connection.jetstream().create_stream(wanted)).await;
+            self.connection.with_timeout(self.connection.jetstream().create_stream(expected)).await;
         match created.map_err(StreamError::Unavailable)? {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
@@ -218,9 +218,9 @@ impl Streams {
 
     /// Updates the values that our configuration sets and keeps those that an operator set in
     /// addition.
-    async fn update(&self, found: Info, wanted: Config) -> Result<(), StreamError> {
-        let stream = wanted.name.clone();
-        if found.config.retention != wanted.retention {
+    async fn update(&self, found: Info, expected: Config) -> Result<(), StreamError> {
+        let stream = expected.name.clone();
+        if found.config.retention != expected.retention {
             let reason = "there is a stream of another kind with this name".to_owned();
             return Err(StreamError::Refused { stream, reason });
         }
@@ -232,14 +232,14 @@ impl Streams {
                 config.num_replicas.max(1),
             )
         };
-        if configured(&found.config) == configured(&wanted) {
+        if configured(&found.config) == configured(&expected) {
             return Ok(());
         }
         let changed = Config {
-            subjects: wanted.subjects,
-            max_age: wanted.max_age,
-            duplicate_window: wanted.duplicate_window,
-            num_replicas: wanted.num_replicas,
+            subjects: expected.subjects,
+            max_age: expected.max_age,
+            duplicate_window: expected.duplicate_window,
+            num_replicas: expected.num_replicas,
             ..found.config
         };
         let updated =

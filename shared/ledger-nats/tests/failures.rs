@@ -33,8 +33,10 @@ async fn connect(port: u16) -> NatsLedger {
     NatsLedger::connect(options(port)).await.unwrap()
 }
 
-async fn with_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(TEST_TIMEOUT, future).await.unwrap_or_else(|_| panic!("waited for {what}"))
+async fn with_timeout<T>(description: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TEST_TIMEOUT, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited for {description}"))
 }
 
 fn subject(name: &str) -> Subject {
@@ -87,23 +89,24 @@ async fn a_killed_server_keeps_every_acknowledged_entry_once() {
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
-    let done = Arc::new(AtomicUsize::new(0));
+    let appended = Arc::new(AtomicUsize::new(0));
     let appenders: Vec<_> = (0..APPENDERS)
         .map(|appender| {
             let ledger = ledger.clone();
-            let done = Arc::clone(&done);
+            let appended = Arc::clone(&appended);
             tokio::spawn(async move {
                 let subject = subject(&format!("s{appender}"));
                 for n in 0..EACH {
                     append_until_stored(&ledger, &subject, &format!("{appender}/{n}")).await;
-                    done.fetch_add(1, Ordering::SeqCst);
+                    appended.fetch_add(1, Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             })
         })
         .collect();
     for kill_at in [60, 200] {
-        wait_until("appends", TEST_TIMEOUT, async || done.load(Ordering::SeqCst) >= kill_at).await;
+        wait_until("appends", TEST_TIMEOUT, async || appended.load(Ordering::SeqCst) >= kill_at)
+            .await;
         server.kill();
         tokio::time::sleep(Duration::from_millis(200)).await;
         server.restart();
@@ -111,15 +114,15 @@ async fn a_killed_server_keeps_every_acknowledged_entry_once() {
     for appender in appenders {
         with_timeout("an appender", appender).await.unwrap();
     }
-    let mut seen = BTreeSet::new();
+    let mut texts = BTreeSet::new();
     let mut before = Position::START;
-    while seen.len() < APPENDERS * EACH {
+    while texts.len() < APPENDERS * EACH {
         let LogItem::Entry(recorded) = next_item(&mut follower).await else {
             panic!("it is the same")
         };
         assert!(recorded.position > before, "no repeat");
         before = recorded.position;
-        assert!(seen.insert(payload_text(&recorded)), "{} is repeated", payload_text(&recorded));
+        assert!(texts.insert(payload_text(&recorded)), "{} is repeated", payload_text(&recorded));
     }
     assert_eq!(ledger.head(&LEDGER).await.unwrap(), before);
 }
@@ -144,12 +147,12 @@ async fn a_frozen_server_costs_no_more_than_the_time_limit() {
     server.thaw();
     wait_until("recovery", TEST_TIMEOUT, async || ledger.check().await.is_ok()).await;
     append_payload(&ledger, "after").await;
-    let mut rest = vec![next_text(&mut follower).await];
-    while rest.last().unwrap() != "after" {
-        rest.push(next_text(&mut follower).await);
+    let mut texts = vec![next_text(&mut follower).await];
+    while texts.last().unwrap() != "after" {
+        texts.push(next_text(&mut follower).await);
     }
     // The frozen server received after its thaw what was sent before.
-    assert!(rest == ["after"] || rest == ["lost?", "after"], "{rest:?}");
+    assert!(texts == ["after"] || texts == ["lost?", "after"], "{texts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -215,7 +218,7 @@ async fn a_deleted_stream_is_recreated_and_all_clients_continue() {
     ledger.enqueue(&NOTICES, "k", Entry::new("old"), NO_DELAY).await.unwrap();
     assert_eq!(next_text(&mut follower).await, "old");
     next_delivery(&mut planner).await.ack().await.unwrap();
-    let held = next_delivery(&mut worker).await;
+    let delivery = next_delivery(&mut worker).await;
 
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);
@@ -231,7 +234,7 @@ async fn a_deleted_stream_is_recreated_and_all_clients_continue() {
         LogItem::Restarted,
         "by itself, with nobody appending"
     );
-    assert!(held.ack().await.is_err());
+    assert!(delivery.ack().await.is_err());
     wait_until("the queue, with nobody enqueuing", TEST_TIMEOUT, async || {
         context.get_stream("PAIHAO_NOTICES").await.is_ok()
     })
@@ -340,7 +343,7 @@ async fn workers_outlive_the_server() {
             let _ = finished.send(payload);
         }
     });
-    let mut done = BTreeSet::new();
+    let mut appended = BTreeSet::new();
     for n in 0..COUNT {
         if n == COUNT / 2 {
             server.kill();
@@ -349,8 +352,8 @@ async fn workers_outlive_the_server() {
         let key = n.to_string();
         while ledger.enqueue(&WORK, &key, Entry::new(key.clone()), NO_DELAY).await.is_err() {}
     }
-    while done.len() < COUNT {
-        done.insert(with_timeout("a message", received.recv()).await.unwrap());
+    while appended.len() < COUNT {
+        appended.insert(with_timeout("a message", received.recv()).await.unwrap());
     }
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);

@@ -38,11 +38,11 @@ pub fn inspect(path: &Path) -> Result<Option<FileInfo>, OpenError> {
         }
         Err(error) => return Err(unusable(error.to_string())),
     };
-    let known = MIGRATIONS.len() as i64;
+    let supported = MIGRATIONS.len() as i64;
     match application {
         _ if bytes == 0 => Ok(Some(FileInfo { bytes })),
-        APPLICATION_ID if found > known => {
-            Err(OpenError::NewerVersion { path: path.to_owned(), found, known })
+        APPLICATION_ID if found > supported => {
+            Err(OpenError::NewerVersion { path: path.to_owned(), found, supported })
         }
         APPLICATION_ID => Ok(Some(FileInfo { bytes })),
         _ => Err(OpenError::NotALedger(path.to_owned())),

@@ -54,7 +54,7 @@ pub enum OpenError {
     InUse(PathBuf),
     /// A newer paihao wrote it.
     #[error(
-        "{} was written by a newer version of paihao (file version {found}, this one knows up to {known}): use that version, or another file",
+        "{} was written by a newer version of paihao (file version {found}, this one knows up to {supported}): use that version, or another file",
         path.display()
     )]
     NewerVersion {
@@ -63,7 +63,7 @@ pub enum OpenError {
         /// Its version.
         found: i64,
         /// The newest version that this program knows.
-        known: i64,
+        supported: i64,
     },
     /// The file belongs to another application.
     #[error("{} is not a ledger of paihao: choose another file", .0.display())]
@@ -174,9 +174,9 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     if (tables > 0 || found > 0) && application != APPLICATION_ID {
         return Err(OpenError::NotALedger(path.to_owned()));
     }
-    let known = MIGRATIONS.len() as i64;
-    if found > known {
-        return Err(OpenError::NewerVersion { path: path.to_owned(), found, known });
+    let supported = MIGRATIONS.len() as i64;
+    if found > supported {
+        return Err(OpenError::NewerVersion { path: path.to_owned(), found, supported });
     }
     for (step, sql) in (1..).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.transaction().map_err(unusable)?;

@@ -87,11 +87,11 @@ async fn everything_is_there_after_reopening() {
     let second = append_payload(&ledger, &LEDGER, "held").await;
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     next_delivery(&mut planner).await.ack().await.unwrap();
-    let held = next_delivery(&mut planner).await;
+    let delivery = next_delivery(&mut planner).await;
     let hour = Duration::from_secs(3600);
     ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     // Ends like a killed process, without releasing anything.
-    std::mem::forget(held);
+    std::mem::forget(delivery);
     ledger.close().await;
     assert!(ledger.check().await.is_err());
 
@@ -101,8 +101,12 @@ async fn everything_is_there_after_reopening() {
         ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
-    let held = next_delivery(&mut planner).await;
-    assert_eq!((held.message.position, held.attempt), (second, 2), "at once, not after its wait");
+    let delivery = next_delivery(&mut planner).await;
+    assert_eq!(
+        (delivery.message.position, delivery.attempt),
+        (second, 2),
+        "at once, not after its wait"
+    );
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     assert_eq!(same, EnqueueOutcome::Duplicate);
     let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
@@ -157,14 +161,14 @@ async fn expired_entries_are_hidden_at_once_and_removed_later() {
         append_payload(&ledger, &SHORT_LIVED_LOG, "old").await;
     }
     let mut reader = ledger.consume(&SHORT_LIVED_LOG, &READER, 1).await.unwrap();
-    let held = next_delivery(&mut reader).await;
+    let delivery = next_delivery(&mut reader).await;
     clock.advance(HOUR_MS / 2);
     let young = append_payload(&ledger, &SHORT_LIVED_LOG, "young").await;
     clock.advance(HOUR_MS / 2);
     let mut follower = ledger.follow(&SHORT_LIVED_LOG, Position::START).await.unwrap();
     let Some(LogItem::Entry(first)) = follower.next().await else { panic!("an entry") };
     assert_eq!(first.position, young, "an expired entry is hidden, removed or not");
-    drop(held);
+    drop(delivery);
     assert_eq!(next_delivery(&mut reader).await.message.position, young);
 
     let count = || {
@@ -211,12 +215,12 @@ async fn a_paused_clock_is_enough() {
     let path = dir.path().join("ledger.db");
     let ledger = SqliteLedger::open(path, SqliteOptions::new(clock)).unwrap();
     append_payload(&ledger, &LEDGER, "x").await;
-    let soon = Duration::from_secs(20);
-    ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
+    let delay = Duration::from_secs(20);
+    ledger.enqueue(&NOTICES, "k", Entry::new("x"), delay).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO, "time does not run while a write is under way");
     let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     let first = worker.next().await.unwrap();
-    assert!(started.elapsed() >= soon);
+    assert!(started.elapsed() >= delay);
     let before = started.elapsed();
     drop(ledger.consume_queue(&NOTICES, 1).await.unwrap());
     std::mem::forget(first);
@@ -248,11 +252,11 @@ const CHILD_ENV_VAR: &str = "PAIHAO_TEST_APPEND_TO";
 /// Appends until it is killed, and reports each durable entry.
 async fn append_until_killed(path: &Path) {
     let ledger = SqliteLedger::open(path, TestClock::new().options()).unwrap();
-    let appenders = (0..8).map(|who| {
+    let appenders = (0..8).map(|appender| {
         let ledger = ledger.clone();
         async move {
             for n in 0.. {
-                let text = format!("{}/{who}/{n}", std::process::id());
+                let text = format!("{}/{appender}/{n}", std::process::id());
                 append_payload(&ledger, &LEDGER, &text).await;
                 let entry = Entry::new(text.clone());
                 ledger.enqueue(&NOTICES, &text, entry, Duration::ZERO).await.unwrap();
@@ -292,9 +296,9 @@ async fn a_hard_kill_loses_nothing() {
         let ledger = SqliteLedger::open(&path, TestClock::new().options()).unwrap();
         let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
         let head = ledger.head(&LEDGER).await.unwrap();
-        let mut there = Vec::new();
+        let mut texts = Vec::new();
         while let Some(LogItem::Entry(recorded)) = follower.next().await {
-            there.push(String::from_utf8(recorded.entry.payload.to_vec()).unwrap());
+            texts.push(String::from_utf8(recorded.entry.payload.to_vec()).unwrap());
             if recorded.position == head {
                 break;
             }
@@ -309,7 +313,7 @@ async fn a_hard_kill_loses_nothing() {
         }
         assert!(safe.len() > 200, "round {round}: {} safe", safe.len());
         for text in &safe {
-            assert!(there.contains(text), "round {round}: {text} was safe and is gone");
+            assert!(texts.contains(text), "round {round}: {text} was safe and is gone");
             assert!(queued.contains(text), "{text} was queued and is gone");
         }
         ledger.close().await;

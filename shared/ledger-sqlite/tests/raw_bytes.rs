@@ -42,8 +42,8 @@ async fn removed_entries_leave_no_bytes_in_the_file() {
     // One person leaves traces everywhere on the first of six days; others do so every day.
     let mut waiting = 0;
     for i in 0..1200 {
-        let theirs = i < 200 && i % 3 == 0;
-        let entry = sized_entry(i, if theirs { NEEDLE } else { "oSomebodyElse" });
+        let is_foreign = i < 200 && i % 3 == 0;
+        let entry = sized_entry(i, if is_foreign { NEEDLE } else { "oSomebodyElse" });
         let log = if i % 4 == 0 { &OUTCOMES } else { &LEDGER };
         ledger.append(log, &subjects[i % 5], ExpectedPosition::Any, entry.clone()).await.unwrap();
         if i % 7 == 0 {
@@ -80,7 +80,7 @@ fn nothing_that_names_a_person_is_kept_longer_than_the_ledger() {
     // Dead letters hold their source, with a person's openid.
     for log in [LEDGER, OUTCOMES, DEAD_LETTERS] {
         assert!(
-            log.retention.is_some_and(|kept| kept <= LEDGER.retention.unwrap()),
+            log.retention.is_some_and(|retention| retention <= LEDGER.retention.unwrap()),
             "{}",
             log.name
         );

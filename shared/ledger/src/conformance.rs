@@ -121,15 +121,15 @@ fn payload_text(recorded: &StoredEntry) -> String {
     String::from_utf8(recorded.entry.payload.to_vec()).expect("the case wrote text")
 }
 
-async fn with_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
+async fn with_timeout<T>(description: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(EVENT_TIMEOUT, future).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {EVENT_TIMEOUT:?} for {what}"),
+        Err(_) => panic!("waited {EVENT_TIMEOUT:?} for {description}"),
     }
 }
 
-async fn assert_pending(what: &str, future: impl Future) {
-    assert!(tokio::time::timeout(QUIET_PERIOD, future).await.is_err(), "{what}");
+async fn assert_pending(description: &str, future: impl Future) {
+    assert!(tokio::time::timeout(QUIET_PERIOD, future).await.is_err(), "{description}");
 }
 
 async fn next_entry(follower: &mut BoxStream<'static, LogItem>) -> StoredEntry {
@@ -162,8 +162,8 @@ async fn dead_letter_and_find(
 ) -> StoredEntry {
     use paihao_contracts::streams::DEAD_LETTERS;
     delivery.dead_letter(reason).await.expect("a store that answers");
-    let mut letters = ledger.follow(&DEAD_LETTERS, Position::START).await.expect("a follower");
-    let letter = next_entry(&mut letters).await;
-    assert_pending("one dead letter only", letters.next()).await;
-    letter
+    let mut dead_letters = ledger.follow(&DEAD_LETTERS, Position::START).await.expect("a follower");
+    let dead_letter = next_entry(&mut dead_letters).await;
+    assert_pending("one dead letter only", dead_letters.next()).await;
+    dead_letter
 }

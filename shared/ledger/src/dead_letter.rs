@@ -36,22 +36,22 @@ impl Cause {
 
     /// Builds the dead letter of an entry. It replaces the cause of an earlier dead letter.
     pub fn to_dead_letter(&self, entry: &Entry) -> Entry {
-        let mut letter = entry.clone();
-        letter.headers.retain(|(name, _)| {
+        let mut dead_letter = entry.clone();
+        dead_letter.headers.retain(|(name, _)| {
             ![REASON_HEADER, ORIGIN_HEADER, KEY_HEADER].contains(&name.as_str())
         });
-        letter
+        dead_letter
             .with_header(REASON_HEADER, encode(&self.reason))
             .with_header(ORIGIN_HEADER, encode(&self.origin))
             .with_header(KEY_HEADER, encode(&self.key))
     }
 
     /// Reads the cause from a dead letter. `None` if a header is missing.
-    pub fn from_dead_letter(letter: &Entry) -> Option<Cause> {
+    pub fn from_dead_letter(dead_letter: &Entry) -> Option<Cause> {
         Some(Cause {
-            reason: decode(letter.header(REASON_HEADER)?),
-            origin: decode(letter.header(ORIGIN_HEADER)?),
-            key: decode(letter.header(KEY_HEADER)?),
+            reason: decode(dead_letter.header(REASON_HEADER)?),
+            origin: decode(dead_letter.header(ORIGIN_HEADER)?),
+            key: decode(dead_letter.header(KEY_HEADER)?),
         })
     }
 }
@@ -92,11 +92,11 @@ mod tests {
     fn a_cause_is_read_back_and_replaces_an_older_one() {
         let older = Cause { reason: "a".into(), origin: "b".into(), key: "c".into() };
         let cause = Cause { reason: "不行".into(), origin: "notices".into(), key: "k/1".into() };
-        let letter =
+        let dead_letter =
             cause.to_dead_letter(&older.to_dead_letter(&Entry::new("x").with_header("h", "v")));
-        assert_eq!(Cause::from_dead_letter(&letter), Some(cause));
-        assert_eq!(letter.header("h"), Some("v"));
-        assert_eq!(letter.headers.len(), 4);
+        assert_eq!(Cause::from_dead_letter(&dead_letter), Some(cause));
+        assert_eq!(dead_letter.header("h"), Some("v"));
+        assert_eq!(dead_letter.headers.len(), 4);
         assert_eq!(Cause::from_dead_letter(&Entry::new("x")), None);
     }
 }

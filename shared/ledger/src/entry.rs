@@ -129,9 +129,9 @@ mod tests {
         assert_eq!(Subject::new(&["gh_1", "Hall-2"]).unwrap().as_str(), "gh_1.Hall-2");
         assert_eq!(Subject::parse("a.b").unwrap(), Subject::new(&["a", "b"]).unwrap());
         assert_eq!(Subject::parse("a.b").unwrap().parts().collect::<Vec<_>>(), ["a", "b"]);
-        for bad in ["", ".", "a.", ".a", "a..b", "a b", "a.*", "a.>", "a/b", "大厅", "a\n", "a:b"]
+        for text in ["", ".", "a.", ".a", "a..b", "a b", "a.*", "a.>", "a/b", "大厅", "a\n", "a:b"]
         {
-            assert_eq!(Subject::parse(bad), Err(InvalidSubject), "{bad:?}");
+            assert_eq!(Subject::parse(text), Err(InvalidSubject), "{text:?}");
         }
         assert_eq!(Subject::new(&[]), Err(InvalidSubject));
         assert_eq!(Subject::new(&["a.b"]), Err(InvalidSubject));

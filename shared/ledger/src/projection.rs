@@ -238,7 +238,9 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
                     self.reset();
                     continue;
                 }
-                Ok(End::StreamEnded) => tracing::warn!(log, "following ended, retrying"),
+                Ok(End::StreamEnded) => {
+                    tracing::warn!(log, "a log stream ended, following it again")
+                }
                 Err(error) => tracing::warn!(log, %error, "cannot follow a log, retrying"),
             }
             if !backoff.wait_unless(&stop).await {
@@ -365,7 +367,8 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
     }
 
     fn publish(&self) {
-        let (view, position) = (self.projection.view(), self.position());
+        let view = self.projection.view();
+        let position = self.position();
         self.publisher.send_replace(Progress { view, position, caught_up: true });
     }
 }

@@ -78,7 +78,7 @@ impl<H: Handler> Worker<H> {
                 Ok(deliveries) => {
                     self.drain(deliveries, &mut backoff, stop).await;
                     if !stop.is_cancelled() {
-                        tracing::warn!(source, "messages ended, joining again");
+                        tracing::warn!(source, "a message stream ended, joining again");
                     }
                 }
                 Err(error) => tracing::warn!(source, %error, "cannot receive messages, retrying"),
@@ -114,13 +114,14 @@ impl<H: Handler> Worker<H> {
 
     /// Handles a delivery within the trace of its message and reports the disposition.
     async fn settle(&self, delivery: Delivery) {
-        let here =
+        let trace_context =
             Traceparent::continue_from(delivery.message.entry.header(trace::TRACEPARENT_HEADER));
-        trace::scope(here, async {
-            let (source, position) = (self.source.name(), delivery.message.position.0);
+        trace::scope(trace_context, async {
+            let source = self.source.name();
+            let position = delivery.message.position.0;
             let disposition = self.handler.handle(&delivery).await;
             if let Err(error) = delivery.settle(disposition).await {
-                tracing::debug!(source, position, %error, "acknowledgement lost, it comes again");
+                tracing::debug!(source, position, %error, "cannot acknowledge a message, it will be redelivered");
             }
         })
         .await;

@@ -49,8 +49,8 @@ pub fn wording(at: &str, wording: &BTreeMap<String, Wording>, problems: &mut Con
             continue;
         }
         let Some(notice) = sample::notice(kind, &sample_context()) else {
-            let known = SITE_NOTICE_KINDS.map(|(name, _)| name).join(", ");
-            let advice = format!("the ones there are: joined, {known}");
+            let known_names = SITE_NOTICE_KINDS.map(|(name, _)| name).join(", ");
+            let advice = format!("the ones there are: joined, {known_names}");
             problems.add(&at, format!("there is no kind of notice {kind:?}"), advice);
             continue;
         };
@@ -130,13 +130,13 @@ fn check_text_length(key: &str, text: &str, problems: &mut ConfigProblems) {
 }
 
 /// Checks that all placeholders are known.
-fn check_placeholders(key: &str, text: &str, known: &[&str], problems: &mut ConfigProblems) {
+fn check_placeholders(key: &str, text: &str, known_names: &[&str], problems: &mut ConfigProblems) {
     for (begin, _) in text.match_indices('{') {
-        let rest = &text[begin..];
-        let name = rest.find('}').map_or(rest, |end| &rest[..=end]);
-        if !known.contains(&name) {
+        let tail = &text[begin..];
+        let name = tail.find('}').map_or(tail, |end| &tail[..=end]);
+        if !known_names.contains(&name) {
             let description = format!("{name} stands for nothing here");
-            problems.add(key, description, format!("what does: {}", known.join(" ")));
+            problems.add(key, description, format!("what does: {}", known_names.join(" ")));
         }
     }
 }
@@ -148,8 +148,8 @@ fn check_channels(key: &str, channels: Option<&[Channel]>, problems: &mut Config
         let advice = "leave it out for the usual ones, or name at least one";
         problems.add(key, "nothing would be said", advice);
     }
-    let twice = |(i, channel): (usize, &Channel)| channels[..i].contains(channel);
-    if channels.iter().enumerate().any(twice) {
+    let is_repeated = |(i, channel): (usize, &Channel)| channels[..i].contains(channel);
+    if channels.iter().enumerate().any(is_repeated) {
         problems.add(key, "a channel is named twice", "name each once");
     }
 }

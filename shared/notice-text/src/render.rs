@@ -58,7 +58,7 @@ pub enum Unrenderable {
 
 /// Kind of a notice, by its name in the configuration.
 pub fn kind(notice: &Notice) -> &'static str {
-    match notice.saying {
+    match notice.content {
         NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => "called",
         NoticeContent::Missed { .. } => "missed",
         _ => "progress",
@@ -129,7 +129,7 @@ pub(crate) fn field_text(key: &str, wording: &str, notice: &Notice) -> String {
 
 /// Values of the placeholders.
 pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10] {
-    let counter = match &notice.saying {
+    let counter = match &notice.content {
         NoticeContent::Called { counter_name, .. }
         | NoticeContent::Recalled { counter_name, .. } => counter_name,
         _ => "—",
@@ -140,10 +140,10 @@ pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10
         ("{number}", notice.number.to_string()),
         ("{counter}", counter.to_owned()),
         ("{time}", local_time(notice, notice.at, "%Y-%m-%d %H:%M")),
-        ("{ahead}", field_text::ahead_text(&notice.saying)),
-        ("{wait}", field_text::wait_text(&notice.saying)),
+        ("{ahead}", field_text::ahead_text(&notice.content)),
+        ("{wait}", field_text::wait_text(&notice.content)),
         ("{until}", field_text::return_deadline_text(notice)),
-        ("{places}", field_text::places_text(&notice.saying)),
+        ("{places}", field_text::places_text(&notice.content)),
         ("{news}", field_text::news_text(notice)),
     ]
 }
@@ -182,7 +182,7 @@ mod tests {
             person: "openid".into(),
             number: Number { prefix: "A".into(), serial: 12 },
             queue_name: "户籍".into(),
-            saying: NoticeContent::Called { counter_name: "3号窗口".into(), call: 1 },
+            content: NoticeContent::Called { counter_name: "3号窗口".into(), call: 1 },
             order: 1,
             at: 1_767_579_600_000,
             valid_until: 1_767_579_780_000,
@@ -217,13 +217,13 @@ mod tests {
         ];
         let bound = Some(Binding { template_id: "T".into(), fields });
         let policy = NoticePolicy { template: bound, ..policy() };
-        let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
+        let quoted = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
         let counter_name: std::sync::Arc<str> = "3号窗口".into();
         let until = Some(1_767_581_400_000);
-        for (saying, news, ahead, wait) in [
-            (NoticeContent::Near { told }, "即将叫号，请做好准备", "3人", "25分内"),
+        for (content, news, ahead, wait) in [
+            (NoticeContent::Near { quoted }, "即将叫号，请做好准备", "3人", "25分内"),
             (
-                NoticeContent::Next { told: QuotedWait { ahead: 0, minutes: None, cold: false } },
+                NoticeContent::Next { quoted: QuotedWait { ahead: 0, minutes: None, cold: false } },
                 "下一位就是您",
                 "0人",
                 "—",
@@ -238,35 +238,35 @@ mod tests {
             (NoticeContent::Missed { until, places: None }, "已过号，10:50前可重新排队", "—", "—"),
             (NoticeContent::Missed { until: None, places: None }, "已过号，号码作废", "—", "—"),
             (
-                NoticeContent::Returned { through: ReturnCause::Return, told },
+                NoticeContent::Returned { cause: ReturnCause::Return, quoted },
                 "已重新排队",
                 "3人",
                 "25分内",
             ),
             (
-                NoticeContent::Returned { through: ReturnCause::Transfer, told },
+                NoticeContent::Returned { cause: ReturnCause::Transfer, quoted },
                 "已转到户籍",
                 "3人",
                 "25分内",
             ),
             (
-                NoticeContent::Returned { through: ReturnCause::PutBack, told },
+                NoticeContent::Returned { cause: ReturnCause::PutBack, quoted },
                 "叫号更正，请继续等候",
                 "3人",
                 "25分内",
             ),
             (
                 NoticeContent::Slipped {
-                    told: QuotedWait { ahead: 9, minutes: Some((65, 90)), cold: false },
+                    quoted: QuotedWait { ahead: 9, minutes: Some((65, 90)), cold: false },
                 },
                 "等候时间延长，请谅解",
                 "9人",
                 ">60分",
             ),
-            (NoticeContent::Halted { told }, "暂停叫号，号码保留", "3人", "25分内"),
+            (NoticeContent::Halted { quoted }, "暂停叫号，号码保留", "3人", "25分内"),
             (NoticeContent::QueueClosed, "今日已结束", "—", "—"),
         ] {
-            let message = template(&Notice { saying, ..notice() }, &policy).unwrap();
+            let message = template(&Notice { content, ..notice() }, &policy).unwrap();
             let values: Vec<_> = message.fields.iter().map(|(_, value)| value.as_str()).collect();
             assert_eq!(values[..3], [news, ahead, wait]);
         }
@@ -341,9 +341,9 @@ mod tests {
 
     #[test]
     fn an_unbound_notice_cannot_be_rendered() {
-        let nothing = NoticePolicy::default();
-        assert!(template(&notice(), &nothing).is_err());
-        assert!(subscription(&notice(), &nothing).is_err());
-        assert!(text(&notice(), &nothing).is_err());
+        let empty_policy = NoticePolicy::default();
+        assert!(template(&notice(), &empty_policy).is_err());
+        assert!(subscription(&notice(), &empty_policy).is_err());
+        assert!(text(&notice(), &empty_policy).is_err());
     }
 }

@@ -24,7 +24,7 @@ pub fn account_kind(kind: &str) -> Option<&'static str> {
 
 /// The site's kind of a notice.
 pub fn site_kind(notice: &Notice) -> &'static str {
-    match &notice.saying {
+    match &notice.content {
         NoticeContent::Near { .. } => "near",
         NoticeContent::Next { .. } => "next",
         NoticeContent::Called { .. } => "called",
@@ -59,37 +59,39 @@ pub struct SampleContext {
 }
 
 /// Returns a notice of this kind; `None` for an unknown kind.
-pub fn notice(kind: &str, scene: &SampleContext) -> Option<Notice> {
-    let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
-    let counter_name = || scene.counter_name.clone();
-    let saying = match kind {
-        "near" => NoticeContent::Near { told },
+pub fn notice(kind: &str, context: &SampleContext) -> Option<Notice> {
+    let quoted = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
+    let counter_name = || context.counter_name.clone();
+    let content = match kind {
+        "near" => NoticeContent::Near { quoted },
         "next" => NoticeContent::Next {
-            told: QuotedWait { ahead: 0, minutes: Some((0, 5)), cold: false },
+            quoted: QuotedWait { ahead: 0, minutes: Some((0, 5)), cold: false },
         },
         "called" => NoticeContent::Called { counter_name: counter_name(), call: 1 },
         "recalled" => NoticeContent::Recalled { counter_name: counter_name(), call: 2 },
-        "missed" => NoticeContent::Missed { until: Some(scene.at + 30 * 60_000), places: Some(3) },
-        "returned" => NoticeContent::Returned { through: ReturnCause::Return, told },
+        "missed" => {
+            NoticeContent::Missed { until: Some(context.at + 30 * 60_000), places: Some(3) }
+        }
+        "returned" => NoticeContent::Returned { cause: ReturnCause::Return, quoted },
         "slipped" => NoticeContent::Slipped {
-            told: QuotedWait { ahead: 9, minutes: Some((35, 50)), cold: false },
+            quoted: QuotedWait { ahead: 9, minutes: Some((35, 50)), cold: false },
         },
-        "halted" => NoticeContent::Halted { told },
+        "halted" => NoticeContent::Halted { quoted },
         "queue_closed" => NoticeContent::QueueClosed,
         _ => return None,
     };
     Some(Notice {
         v: 1,
-        key: format!("{}/0/12/{kind}#1", scene.site),
-        account: scene.account.clone(),
-        site_name: scene.site_name.clone(),
-        zone: scene.zone.clone(),
+        key: format!("{}/0/12/{kind}#1", context.site),
+        account: context.account.clone(),
+        site_name: context.site_name.clone(),
+        zone: context.zone.clone(),
         person: "sample".into(),
-        number: Number { prefix: scene.prefix.clone(), serial: 12 },
-        queue_name: scene.queue_name.clone(),
-        saying,
+        number: Number { prefix: context.prefix.clone(), serial: 12 },
+        queue_name: context.queue_name.clone(),
+        content,
         order: 1,
-        at: scene.at,
+        at: context.at,
         valid_until: i64::MAX,
         replied: false,
         link: None,

@@ -164,13 +164,19 @@ impl AccountClient {
     }
 
     /// `openapi/quota/get` for this account. The limiter continues from WeChat's figures.
-    pub async fn get_quota(&self, account: &str, of: Api) -> Result<Quota, AccountClientError> {
-        let before =
-            self.limiter.as_ref().map_or(0, |limiter| limiter.usage(account, of).used_today);
-        let call = |token| async move { self.client.get_quota(&token, of).await };
+    pub async fn get_quota(
+        &self,
+        account: &str,
+        target_api: Api,
+    ) -> Result<Quota, AccountClientError> {
+        let before = self
+            .limiter
+            .as_ref()
+            .map_or(0, |limiter| limiter.usage(account, target_api).used_today);
+        let call = |token| async move { self.client.get_quota(&token, target_api).await };
         let quota = self.with_token(account, Api::GetQuota, call).await?;
         if let Some(limiter) = &self.limiter {
-            limiter.sync_usage(account, of, before, &quota);
+            limiter.sync_usage(account, target_api, before, &quota);
         }
         Ok(quota)
     }

@@ -154,11 +154,11 @@ impl Client {
         let route = inner.hosts.lock().route(inner.started.elapsed());
         let mut unreachable = None;
         for (index, host) in route.order.iter().enumerate() {
-            let left = inner.total_timeout.saturating_sub(started.elapsed());
-            if index > 0 && left < Duration::from_millis(100) {
+            let remaining = inner.total_timeout.saturating_sub(started.elapsed());
+            if index > 0 && remaining < Duration::from_millis(100) {
                 break;
             }
-            let attempt = inner.build_request(*host, request).timeout(left);
+            let attempt = inner.build_request(*host, request).timeout(remaining);
             match attempt.send().await.map_err(|error| transport_error(error, request.secrets)) {
                 Err(error @ CallError::Unreachable(_)) => unreachable = Some(error),
                 answer => {

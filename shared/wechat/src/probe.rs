@@ -80,11 +80,11 @@ impl Client {
     ) -> Result<(), ProbeError> {
         let (timestamp, nonce) = stamp.timestamp_and_nonce();
         let recipient = "<ToUserName><![CDATA[gh_doctor]]></ToUserName>";
-        let rest = format!(
+        let fields = format!(
             "\n<FromUserName><![CDATA[{PROBE_OPENID}]]></FromUserName>\n<CreateTime>{timestamp}</CreateTime>\n\
              <MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[paihao_doctor]]></Event>\n"
         );
-        let plain = format!("<xml>{recipient}{rest}</xml>");
+        let plain = format!("<xml>{recipient}{fields}</xml>");
         let encrypted = protection
             .aes_key
             .as_ref()
@@ -103,7 +103,7 @@ impl Client {
                 let signature = msg_signature(&protection.token, &timestamp, &nonce, encrypted);
                 query.push(("encrypt_type", "aes".to_owned()));
                 query.push(("msg_signature", signature));
-                let plain_part = if protection.mode == Mode::Compatible { &*rest } else { "" };
+                let plain_part = if protection.mode == Mode::Compatible { &*fields } else { "" };
                 format!(
                     "<xml>{recipient}{plain_part}<Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>"
                 )
@@ -189,15 +189,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_push_is_one_that_its_account_opens_in_every_mode() {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let tell = Arc::new(tell);
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let sender = Arc::new(sender);
         let app = Router::new().route(
             "/",
             get(|RawQuery(query): RawQuery| async move {
                 CallbackQuery::parse(&query.unwrap()).unwrap().echostr.unwrap()
             })
             .post(move |RawQuery(query): RawQuery, body: String| async move {
-                tell.send((query.unwrap(), body)).unwrap();
+                sender.send((query.unwrap(), body)).unwrap();
                 "success"
             }),
         );
@@ -213,7 +213,7 @@ mod tests {
         for mode in [Mode::Plain, Mode::Compatible, Mode::Secure] {
             protection.mode = mode;
             client.push_callback(&address, &protection, stamp).await.unwrap();
-            let (query, body) = told.recv().await.unwrap();
+            let (query, body) = receiver.recv().await.unwrap();
             let query = CallbackQuery::parse(&query).unwrap();
             let opened = protection.open(&query, body.as_bytes(), 65_536).unwrap();
             assert!(matches!(opened.message.kind, MessageKind::Event(_)), "{mode:?}");

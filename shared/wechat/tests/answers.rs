@@ -141,21 +141,21 @@ async fn a_subscription_notice_and_a_text() {
     let body = json!({"touser": "oA", "msgtype": "text", "text": {"content": text}});
     let path = "/cgi-bin/message/custom/send?access_token=43_token";
     assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
-    let shown = format!("{notice:?}");
-    assert!(!shown.contains("oA") && !shown.contains("东区"), "{shown}");
+    let debug_text = format!("{notice:?}");
+    assert!(!debug_text.contains("oA") && !debug_text.contains("东区"), "{debug_text}");
 }
 
 #[tokio::test]
 async fn a_person_and_a_visitor_of_a_page() {
     let wechat = FakeWeChat::start().await;
     let openid = OpenId::new("o6_bmjrPTlm6_2sgVt7hMZOPfL2M");
-    let known = wechat.respond_with("user_info").user_info(&token(), &openid).await.unwrap();
+    let user = wechat.respond_with("user_info").user_info(&token(), &openid).await.unwrap();
     assert_eq!(
-        (known.follows, known.followed_at_s, &known.openid),
+        (user.follows, user.followed_at_s, &user.openid),
         (true, Some(1_382_694_957), &openid)
     );
-    assert_eq!(known.scene.as_deref(), Some("q/hall"));
-    assert_eq!(known.subscribe_scene.as_deref(), Some("ADD_SCENE_QR_CODE"));
+    assert_eq!(user.scene.as_deref(), Some("q/hall"));
+    assert_eq!(user.subscribe_scene.as_deref(), Some("ADD_SCENE_QR_CODE"));
     let path =
         "/cgi-bin/user/info?access_token=43_token&openid=o6_bmjrPTlm6_2sgVt7hMZOPfL2M&lang=zh_CN";
     assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));

@@ -13,11 +13,11 @@ fn parse_body(body: &str) -> Result<Message, XmlError> {
 }
 
 /// A push in WeChat's layout, with these elements after the header.
-fn push_body(rest: &str) -> String {
+fn push_body(fields: &str) -> String {
     format!(
         "<xml><ToUserName><![CDATA[gh_de0f036ce08f]]></ToUserName>\n\
          <FromUserName><![CDATA[ooUo26seZPcU3qKfcMiXLneG3fO4]]></FromUserName>\n\
-         <CreateTime>1670592443</CreateTime>\n{rest}\n</xml>"
+         <CreateTime>1670592443</CreateTime>\n{fields}\n</xml>"
     )
 }
 
@@ -115,20 +115,20 @@ fn unknown_elements_in_any_order_are_passed_over() {
 
 #[test]
 fn every_attack_is_refused_with_its_own_reason() {
-    let good = event_body("SCAN", "1");
+    let body = event_body("SCAN", "1");
     let deep = format!("{}x{}", "<a>".repeat(9), "</a>".repeat(9));
     let doctype = "<!DOCTYPE xml [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>";
-    for (what, body, expected) in [
-        ("doctype", format!("{doctype}{good}"), XmlError::Doctype),
-        ("lower case", format!("<!doctype xml>{good}"), XmlError::Doctype),
+    for (description, body, expected) in [
+        ("doctype", format!("{doctype}{body}"), XmlError::Doctype),
+        ("lower case", format!("<!doctype xml>{body}"), XmlError::Doctype),
         ("entity", event_body("SCAN", "]]>&x;<![CDATA["), XmlError::UnknownEntity),
         ("bad reference", event_body("SCAN", "]]>&#xffffffff;<![CDATA["), XmlError::UnknownEntity),
         ("null reference", event_body("SCAN", "]]>&#0;<![CDATA["), XmlError::UnknownEntity),
-        ("instruction", format!("<?php x ?>{good}"), XmlError::ProcessingInstruction),
+        ("instruction", format!("<?php x ?>{body}"), XmlError::ProcessingInstruction),
         ("stylesheet", push_body("<?xml-stylesheet href='x'?>"), XmlError::ProcessingInstruction),
         (
             "late declaration",
-            format!("{good}<?xml version='1.0'?>"),
+            format!("{body}<?xml version='1.0'?>"),
             XmlError::ProcessingInstruction,
         ),
         ("deep", push_body(&deep), XmlError::TooDeep),
@@ -141,31 +141,31 @@ fn every_attack_is_refused_with_its_own_reason() {
         ("empty", String::new(), XmlError::Malformed),
         ("text", "success".into(), XmlError::Malformed),
         ("json", "{\"MsgType\":\"event\"}".into(), XmlError::Malformed),
-        ("other root", good.replace("xml>", "html>"), XmlError::Malformed),
-        ("second root", format!("{good}{good}"), XmlError::Malformed),
-        ("tail", format!("{good}tail"), XmlError::Malformed),
-        ("unclosed", good.replace("</xml>", ""), XmlError::Malformed),
+        ("other root", body.replace("xml>", "html>"), XmlError::Malformed),
+        ("second root", format!("{body}{body}"), XmlError::Malformed),
+        ("tail", format!("{body}tail"), XmlError::Malformed),
+        ("unclosed", body.replace("</xml>", ""), XmlError::Malformed),
         ("crossed", push_body("<a><b></a></b>"), XmlError::Malformed),
         ("nested field", event_body("SCAN", "]]><Ticket>t</Ticket><![CDATA["), XmlError::Malformed),
-        ("no sender", good.replace("FromUserName", "From"), XmlError::MissingField("FromUserName")),
+        ("no sender", body.replace("FromUserName", "From"), XmlError::MissingField("FromUserName")),
         (
             "empty sender",
-            good.replace("ooUo26seZPcU3qKfcMiXLneG3fO4", ""),
+            body.replace("ooUo26seZPcU3qKfcMiXLneG3fO4", ""),
             XmlError::MissingField("FromUserName"),
         ),
         ("no type", push_body(""), XmlError::MissingField("MsgType")),
         ("no event", push_body("<MsgType>event</MsgType>"), XmlError::MissingField("Event")),
-        ("no time", good.replace("1670592443", "soon"), XmlError::NotANumber("CreateTime")),
+        ("no time", body.replace("1670592443", "soon"), XmlError::NotANumber("CreateTime")),
         (
             "huge time",
-            good.replace("1670592443", "99999999999999999999"),
+            body.replace("1670592443", "99999999999999999999"),
             XmlError::NotANumber("CreateTime"),
         ),
     ] {
-        assert_eq!(parse_body(&body).err(), Some(expected), "{what}");
+        assert_eq!(parse_body(&body).err(), Some(expected), "{description}");
     }
-    assert_eq!(parse(good.as_bytes(), good.len() - 1).err(), Some(XmlError::TooLarge));
-    assert!(parse(good.as_bytes(), good.len()).is_ok());
+    assert_eq!(parse(body.as_bytes(), body.len() - 1).err(), Some(XmlError::TooLarge));
+    assert!(parse(body.as_bytes(), body.len()).is_ok());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_repeat_is_the_same_and_everything_else_is_not() {
     let one = event_body("SCAN", "110");
     assert_eq!(identity(&one), identity(&one.replace('\n', "")), "layout does not matter");
     assert_eq!(identity(&one), identity(&one.replace("</xml>", "<New>x</New></xml>")));
-    let others = [
+    let other_bodies = [
         one.replace("gh_de", "gh_df"),
         one.replace("ooUo", "ooUp"),
         one.replace("1670592443", "1670592444"),
@@ -194,11 +194,11 @@ fn a_repeat_is_the_same_and_everything_else_is_not() {
         one.replace("</xml>", "<MsgID>1</MsgID></xml>"),
         event_body("SCAN1", "10"),
     ];
-    let mut all: Vec<_> = others.iter().map(|body| identity(body)).collect();
+    let mut all: Vec<_> = other_bodies.iter().map(|body| identity(body)).collect();
     all.push(identity(&one));
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), others.len() + 1);
+    assert_eq!(all.len(), other_bodies.len() + 1);
 }
 
 #[test]
@@ -248,9 +248,9 @@ fn a_news_reply_is_what_wechat_wants() {
          <PicUrl><![CDATA[https://a/b?c&d]]></PicUrl><Url><![CDATA[https://e]]></Url>\
          </item></Articles></xml>"
     );
-    let many = news_reply(&OpenId::new("oP"), "gh_1", 5, &vec![one; 12]);
-    assert_eq!(many.matches("<item>").count(), 8);
-    assert!(many.contains("<ArticleCount>8</ArticleCount>"), "{many}");
+    let reply = news_reply(&OpenId::new("oP"), "gh_1", 5, &vec![one; 12]);
+    assert_eq!(reply.matches("<item>").count(), 8);
+    assert!(reply.contains("<ArticleCount>8</ArticleCount>"), "{reply}");
 }
 
 fn reply_content(reply: &str) -> String {

@@ -215,7 +215,7 @@ async fn a_template_message_is_sent_and_its_number_read_in_full() {
 /// Every kind of failure, with the token, the secret and the openid in the answer where possible.
 async fn failures() -> Vec<(&'static str, CallError)> {
     let (wechat, client) = FakeWeChat::start().await;
-    let gone = {
+    let address = {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         format!("http://{}/", listener.local_addr().unwrap())
     };
@@ -223,7 +223,7 @@ async fn failures() -> Vec<(&'static str, CallError)> {
     let app = AppId("wx1".into());
     let secret = AppSecret::new(SECRET);
     let mut all = Vec::new();
-    for (how, answer) in [
+    for (description, answer) in [
         ("refused", FakeResponse::Json(leaky)),
         ("html", FakeResponse::Status(502, "<html>43_the-access-token</html>")),
         (
@@ -235,7 +235,7 @@ async fn failures() -> Vec<(&'static str, CallError)> {
         ("mistyped", FakeResponse::Json(r#"{"msgid":"43_the-access-token"}"#)),
     ] {
         wechat.enqueue(answer);
-        all.push((how, client.send_template(&token(), &message()).await.unwrap_err()));
+        all.push((description, client.send_template(&token(), &message()).await.unwrap_err()));
     }
     let leaky =
         r#"{"errcode":40125,"errmsg":"invalid appsecret the-app-secret-0123456789, view more at"}"#;
@@ -245,9 +245,9 @@ async fn failures() -> Vec<(&'static str, CallError)> {
         r#"{"access_token":43,"expires_in":"the-app-secret-0123456789"}"#,
     ));
     all.push(("mistyped token", client.classic_token(&app, &secret).await.unwrap_err()));
-    let nowhere = self::client(&gone);
-    all.push(("nobody", nowhere.send_template(&token(), &message()).await.unwrap_err()));
-    all.push(("nobody", nowhere.classic_token(&app, &secret).await.unwrap_err()));
+    let client = self::client(&address);
+    all.push(("nobody", client.send_template(&token(), &message()).await.unwrap_err()));
+    all.push(("nobody", client.classic_token(&app, &secret).await.unwrap_err()));
     all
 }
 
@@ -263,27 +263,27 @@ fn all_renderings<E: Error + Debug + Display + 'static>(error: &E) -> String {
 
 #[tokio::test]
 async fn no_rendering_of_a_failure_holds_a_secret() {
-    for (how, error) in failures().await {
+    for (description, error) in failures().await {
         let all =
             all_renderings(&error) + &all_renderings(&AccountClientError::from(error.clone()));
         for secret in [TOKEN, "the-access", SECRET, OPENID, "access_token=", "secret="] {
-            assert!(!all.contains(secret), "{how}: {all}");
+            assert!(!all.contains(secret), "{description}: {all}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_failure_tells_if_the_call_may_have_taken_effect() {
-    for (how, error) in failures().await {
-        let expected = match how {
+    for (description, error) in failures().await {
+        let expected = match description {
             "refused" | "secret" => matches!(error, CallError::Refused(_)),
             "nobody" => matches!(error, CallError::Unreachable(_)),
             "silence" => error == CallError::TimedOut,
             _ => matches!(error, CallError::Garbled(_)),
         };
-        assert!(expected, "{how}: {error:?}");
-        let unsure = !matches!(how, "refused" | "secret" | "nobody");
-        assert_eq!(error.may_have_happened(), unsure, "{how}");
+        assert!(expected, "{description}: {error:?}");
+        let unsure = !matches!(description, "refused" | "secret" | "nobody");
+        assert_eq!(error.may_have_happened(), unsure, "{description}");
     }
 }
 

@@ -6,17 +6,17 @@ use paihao_wechat::callback::{
     TemplateDeliveryResult, parse,
 };
 
-fn parse_kind(rest: &str) -> MessageKind {
+fn parse_kind(fields: &str) -> MessageKind {
     let body = format!(
         "<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\n<FromUserName><![CDATA[oP]]></FromUserName>\n\
-         <CreateTime>1670592443</CreateTime>\n{rest}\n</xml>"
+         <CreateTime>1670592443</CreateTime>\n{fields}\n</xml>"
     );
     parse(body.as_bytes(), 64 << 10).unwrap_or_else(|error| panic!("{error}: {body}")).kind
 }
 
-fn parse_event(name: &str, rest: &str) -> Event {
+fn parse_event(name: &str, fields: &str) -> Event {
     match parse_kind(&format!(
-        "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[{name}]]></Event>{rest}"
+        "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[{name}]]></Event>{fields}"
     )) {
         MessageKind::Event(event) => event,
         other => panic!("{other:?}"),
@@ -24,9 +24,9 @@ fn parse_event(name: &str, rest: &str) -> Event {
 }
 
 #[track_caller]
-fn assert_same_event(found: Event, expected: Event) {
+fn assert_same_event(event: Event, expected: Event) {
     // Events print little of themselves.
-    assert!(found == expected, "{found:?} is not {expected:?}");
+    assert!(event == expected, "{event:?} is not {expected:?}");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn menus_and_places() {
     }
     let chosen = "<SendLocationInfo><Location_X><![CDATA[23]]></Location_X><Location_Y><![CDATA[113]]></Location_Y>\
         <Scale><![CDATA[15]]></Scale><Label><![CDATA[广州]]></Label><Poiname><![CDATA[]]></Poiname></SendLocationInfo>";
-    let place = GeoLocation {
+    let location = GeoLocation {
         latitude: Some(23.0),
         longitude: Some(113.0),
         scale: Some(15.0),
@@ -79,13 +79,13 @@ fn menus_and_places() {
     };
     assert_same_event(
         parse_event("location_select", &format!("{key}{chosen}")),
-        Event::MenuLocation { key: "K1".into(), place },
+        Event::MenuLocation { key: "K1".into(), location },
     );
 }
 
 #[test]
 fn receipts_are_read_however_they_are_written() {
-    for (status, fate) in [
+    for (status, result) in [
         ("success", TemplateDeliveryResult::Success),
         ("Success", TemplateDeliveryResult::Success),
         ("failed:user block", TemplateDeliveryResult::Refused),
@@ -95,18 +95,19 @@ fn receipts_are_read_however_they_are_written() {
         ("failed:something new", TemplateDeliveryResult::Failed("failed:something new".into())),
         ("", TemplateDeliveryResult::Failed(String::new())),
     ] {
-        let rest =
+        let fields =
             format!("<MsgID>2702600966117900288</MsgID><Status><![CDATA[{status}]]></Status>");
         for name in ["TEMPLATESENDJOBFINISH", "templatesendjobfinish"] {
             let expected =
-                Event::TemplateSent { message: Some(2702600966117900288), fate: fate.clone() };
-            assert_same_event(parse_event(name, &rest), expected);
+                Event::TemplateSent { message: Some(2702600966117900288), result: result.clone() };
+            assert_same_event(parse_event(name, &fields), expected);
         }
     }
-    for odd in ["<MsgID>0</MsgID>", "<MsgID>x</MsgID>", "<MsgID/>", ""] {
-        let rest = format!("{odd}<Status>success</Status>");
-        let expected = Event::TemplateSent { message: None, fate: TemplateDeliveryResult::Success };
-        assert_same_event(parse_event("TEMPLATESENDJOBFINISH", &rest), expected);
+    for field in ["<MsgID>0</MsgID>", "<MsgID>x</MsgID>", "<MsgID/>", ""] {
+        let fields = format!("{field}<Status>success</Status>");
+        let expected =
+            Event::TemplateSent { message: None, result: TemplateDeliveryResult::Success };
+        assert_same_event(parse_event("TEMPLATESENDJOBFINISH", &fields), expected);
     }
     let mass = "<MsgID>1000001625</MsgID><Status><![CDATA[err(30003)]]></Status><TotalCount>0</TotalCount>\
         <FilterCount>0</FilterCount><SentCount>5</SentCount><ErrorCount>1</ErrorCount>\
@@ -125,16 +126,16 @@ fn receipts_are_read_however_they_are_written() {
 #[test]
 fn subscription_notices_come_in_lists() {
     let list = |inside: &str| format!("<List>{inside}</List>\n");
-    let answered = |template: &str, said: &str, scene: u32| {
+    let choice = |template: &str, status: &str, scene: u32| {
         list(&format!(
-            "<TemplateId><![CDATA[{template}]]></TemplateId><SubscribeStatusString><![CDATA[{said}]]>\
+            "<TemplateId><![CDATA[{template}]]></TemplateId><SubscribeStatusString><![CDATA[{status}]]>\
              </SubscribeStatusString><PopupScene>{scene}</PopupScene>"
         ))
     };
     let popup = format!(
         "<SubscribeMsgPopupEvent>{}{}</SubscribeMsgPopupEvent>",
-        answered("T1", "accept", 2),
-        answered("T2", "reject", 0)
+        choice("T1", "accept", 2),
+        choice("T2", "reject", 0)
     );
     let choice = |template: &str, accepted, asked_at| SubscriptionChoice {
         template: template.into(),
@@ -170,24 +171,24 @@ fn subscription_notices_come_in_lists() {
 
 #[test]
 fn permissions_end() {
-    let rest = "<OpenID>oP</OpenID><AppID>wx1</AppID><RevokeInfo>201</RevokeInfo>";
+    let fields = "<OpenID>oP</OpenID><AppID>wx1</AppID><RevokeInfo>201</RevokeInfo>";
     for (name, change) in [
         ("user_info_modified", AuthorizationChange::Modified),
         ("user_authorization_revoke", AuthorizationChange::Revoked),
         ("user_authorization_cancellation", AuthorizationChange::Cancelled),
     ] {
-        let Event::Authorization { change: found, person } = parse_event(name, rest) else {
+        let Event::Authorization { change: parsed, person } = parse_event(name, fields) else {
             panic!()
         };
-        assert_eq!((found, person.unwrap().expose()), (change, "oP"));
+        assert_eq!((parsed, person.unwrap().expose()), (change, "oP"));
     }
 }
 
 #[test]
 fn messages_of_every_kind() {
-    let read = |kind_: &str, rest: &str| {
+    let read = |kind_: &str, fields: &str| {
         parse_kind(&format!(
-            "<MsgType><![CDATA[{kind_}]]></MsgType>{rest}<MsgId>6054768590064713728</MsgId>"
+            "<MsgType><![CDATA[{kind_}]]></MsgType>{fields}<MsgId>6054768590064713728</MsgId>"
         ))
     };
     let id = Some(6054768590064713728);
@@ -207,7 +208,7 @@ fn messages_of_every_kind() {
             == MessageKind::Voice {
                 media: "m".into(),
                 format: "amr".into(),
-                heard: String::new(),
+                recognition: String::new(),
                 id
             }
     );
@@ -216,9 +217,12 @@ fn messages_of_every_kind() {
         let expected = MessageKind::Video { media: "m".into(), thumbnail: "t".into(), short, id };
         assert!(read(name, video) == expected);
     }
-    let place = "<Location_X>23.1</Location_X><Location_Y>113.3</Location_Y><Scale>20</Scale><Label>号</Label>";
-    let MessageKind::Location { place, .. } = read("location", place) else { panic!() };
-    assert_eq!((place.latitude, place.longitude, &*place.label), (Some(23.1), Some(113.3), "号"));
+    let fields = "<Location_X>23.1</Location_X><Location_Y>113.3</Location_Y><Scale>20</Scale><Label>号</Label>";
+    let MessageKind::Location { location, .. } = read("location", fields) else { panic!() };
+    assert_eq!(
+        (location.latitude, location.longitude, &*location.label),
+        (Some(23.1), Some(113.3), "号")
+    );
     let link = "<Title>t</Title><Description>d</Description><Url><![CDATA[http://a?b&c]]></Url>";
     assert!(
         read("link", link)
@@ -237,17 +241,17 @@ fn messages_of_every_kind() {
     );
     assert!(read("hologram", "") == MessageKind::Other("hologram".into()));
     // Numbers in an unexpected form are no reason to refuse a push.
-    let odd = "<MsgType>file</MsgType><FileTotalLen>much</FileTotalLen><MsgDataId>1</MsgDataId><Idx>1</Idx>";
-    assert!(matches!(parse_kind(odd), MessageKind::File { length: None, id: None, .. }));
+    let field = "<MsgType>file</MsgType><FileTotalLen>much</FileTotalLen><MsgDataId>1</MsgDataId><Idx>1</Idx>";
+    assert!(matches!(parse_kind(field), MessageKind::File { length: None, id: None, .. }));
 }
 
 #[test]
 fn an_event_of_a_person_prints_nothing_of_them() {
-    let place = "<EventKey>K</EventKey><Latitude>31.267813</Latitude>";
-    let shown = format!(
+    let fields = "<EventKey>K</EventKey><Latitude>31.267813</Latitude>";
+    let debug_text = format!(
         "{:?} {:?}",
-        parse_event("LOCATION", place),
+        parse_event("LOCATION", fields),
         parse_event("subscribe", "<EventKey>qrscene_secret</EventKey>")
     );
-    assert!(!shown.contains("31.26") && !shown.contains("secret"), "{shown}");
+    assert!(!debug_text.contains("31.26") && !debug_text.contains("secret"), "{debug_text}");
 }

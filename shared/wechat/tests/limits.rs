@@ -160,10 +160,10 @@ async fn an_exhausted_quota_throttles_one_account_until_a_reset() {
     assert!(matches!(refused, AccountClientError::Call(_)), "{refused}");
     host.respond_with(CREATE_QR_RESPONSE);
     host.call_count();
-    let held = create_qr(&caller, "one").await.unwrap_err();
-    let FailureClass::RetryLater(Some(wait)) = held.class() else { panic!("{held}") };
-    assert!(wait > Duration::from_secs(60) && !held.may_have_happened());
-    assert_eq!(throttle_reason(Err(held)), Some(ThrottleReason::DailyQuota));
+    let error = create_qr(&caller, "one").await.unwrap_err();
+    let FailureClass::RetryLater(Some(wait)) = error.class() else { panic!("{error}") };
+    assert!(wait > Duration::from_secs(60) && !error.may_have_happened());
+    assert_eq!(throttle_reason(Err(error)), Some(ThrottleReason::DailyQuota));
     assert_eq!(host.call_count(), 0, "not called");
     assert!(limiter.usage("one", Api::CreateQr).quota_exhausted);
     create_qr(&caller, "two").await.unwrap();
@@ -183,13 +183,13 @@ async fn high_priority_calls_continue_when_the_budget_runs_low() {
         at,
         single_limit(Limit { in_flight: 0, per_second: 0, per_day: 10, reserve_percent: None }),
     );
-    let mut made = Vec::new();
+    let mut calls = Vec::new();
     for value in [CallPriority::Low, CallPriority::Normal, CallPriority::High] {
         let caller = caller.with_priority(value);
         while create_qr(&caller, "hall").await.is_ok() {}
-        made.push(host.call_count());
+        calls.push(host.call_count());
     }
-    assert_eq!(made, [8, 1, 1]);
+    assert_eq!(calls, [8, 1, 1]);
 }
 
 #[tokio::test]

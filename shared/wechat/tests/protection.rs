@@ -168,7 +168,7 @@ fn the_query_does_not_choose_the_mode() {
     let plain = VECTORS[2].message;
     let msg = "&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fa";
     for mode in [Mode::Compatible, Mode::Secure] {
-        for (what, query, body, expected) in [
+        for (description, query, body, expected) in [
             ("plain, plain query", query(""), plain, CallbackError::MissingSignature),
             ("plain, aes query", query(AES_QUERY), plain, CallbackError::NotEncrypted),
             ("aes, plain query", query(""), &secure_body(), CallbackError::MissingSignature),
@@ -179,7 +179,7 @@ fn the_query_does_not_choose_the_mode() {
                 CallbackError::MissingSignature,
             ),
         ] {
-            assert_eq!(open_error(mode, &query, body), Some(expected), "{mode:?}: {what}");
+            assert_eq!(open_error(mode, &query, body), Some(expected), "{mode:?}: {description}");
         }
         assert!(
             open_error(mode, &query(&format!("&encrypt_type=raw{msg}")), &secure_body()).is_none()
@@ -204,7 +204,8 @@ fn the_query_does_not_choose_the_mode() {
 
 #[test]
 fn both_signatures_have_to_be_right() {
-    let wrong = "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fb";
+    let wrong_signature =
+        "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fb";
     let empty = "&encrypt_type=aes&msg_signature=";
     // Correctly signed without the body.
     let three = "&msg_signature=16120ec1b8dbb870f510d87ce6bc2463eae6ca1a";
@@ -218,7 +219,9 @@ fn both_signatures_have_to_be_right() {
         body.replace(VECTORS[2].encrypted, VECTORS[5].encrypted)
     };
     for mode in [Mode::Compatible, Mode::Secure] {
-        for query in [query(wrong), query(empty), query(three), other.clone(), upper.clone()] {
+        for query in
+            [query(wrong_signature), query(empty), query(three), other.clone(), upper.clone()]
+        {
             assert_eq!(
                 open_error(mode, &query, &secure_body()),
                 Some(CallbackError::WrongSignature)
@@ -245,26 +248,26 @@ fn signed_callback(encrypted: &str) -> (CallbackQuery, String) {
 
 #[test]
 fn every_decryption_fault_gives_the_same_error() {
-    let good = VECTORS[2].encrypted;
+    let sealed = VECTORS[2].encrypted;
     let key = AesKey::parse(SAMPLE_KEY).unwrap();
     let other = AesKey::parse(ZERO_KEY).unwrap();
     let app = |id: &str| AppId(id.to_owned());
     let message = VECTORS[2].message.as_bytes();
-    let mut flipped = good.to_owned();
-    flipped.replace_range(420..421, if &good[420..421] == "A" { "B" } else { "A" });
-    for (what, encrypted) in [
+    let mut flipped = sealed.to_owned();
+    flipped.replace_range(420..421, if &sealed[420..421] == "A" { "B" } else { "A" });
+    for (description, encrypted) in [
         ("another account's", encrypt(&key, &app("wx2c2769f8efd9abc3"), [7; 16], message)),
         ("no appid", encrypt(&key, &app(""), [7; 16], message)),
         ("another key", encrypt(&other, &app("wx2c2769f8efd9abc2"), [7; 16], message)),
-        ("cut", good[..good.len() - 24].to_owned()),
-        ("half a block", good[..good.len() - 8].to_owned()),
+        ("cut", sealed[..sealed.len() - 24].to_owned()),
+        ("half a block", sealed[..sealed.len() - 8].to_owned()),
         ("empty", String::new()),
         ("not base64", "号码".into()),
         ("a bit flipped", flipped),
     ] {
         let (query, body) = signed_callback(&encrypted);
-        let found = open_error(Mode::Secure, &query, &body);
-        assert_eq!(found, Some(CallbackError::Undecipherable), "{what}");
+        let error = open_error(Mode::Secure, &query, &body);
+        assert_eq!(error, Some(CallbackError::Undecipherable), "{description}");
     }
     let app = app("wx2c2769f8efd9abc2");
     let (query, body) = signed_callback(&encrypt(&key, &app, [7; 16], message));
@@ -283,16 +286,16 @@ fn every_decryption_fault_gives_the_same_error() {
         let (query, body) = signed_callback(&encrypt(&key, &app, [7; 16], inside.as_bytes()));
         assert_eq!(open_error(Mode::Secure, &query, &body), Some(CallbackError::Xml(expected)));
     }
-    let twice = body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
+    let doubled = body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
     let expected = Some(CallbackError::Xml(XmlError::DuplicateField("Encrypt")));
-    assert_eq!(open_error(Mode::Secure, &query, &twice), expected);
+    assert_eq!(open_error(Mode::Secure, &query, &doubled), expected);
 }
 
 #[test]
 fn without_a_key_nothing_encrypted_is_taken() {
     let bare = Protection { aes_key: None, ..protection(Mode::Secure) };
-    let found = bare.open(&query(AES_QUERY), secure_body().as_bytes(), MAX_BODY_BYTES).err();
-    assert_eq!(found, Some(CallbackError::Undecipherable));
+    let error = bare.open(&query(AES_QUERY), secure_body().as_bytes(), MAX_BODY_BYTES).err();
+    assert_eq!(error, Some(CallbackError::Undecipherable));
 }
 
 #[test]
@@ -338,9 +341,9 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
             )
         );
         // Once the change is over, the former ones are invalid.
-        let over = Protection { former_token: None, former_aes_key: None, ..changing.clone() };
+        let finished = Protection { former_token: None, former_aes_key: None, ..changing.clone() };
         let both_new = (token_name, key_name) == new;
-        assert_eq!(over.open(&query, body.as_bytes(), MAX_BODY_BYTES).is_ok(), both_new);
+        assert_eq!(finished.open(&query, body.as_bytes(), MAX_BODY_BYTES).is_ok(), both_new);
     }
 }
 
@@ -368,8 +371,8 @@ fn a_published_reply_is_sealed_to_the_byte() {
 
 #[test]
 fn nothing_secret_prints() {
-    let shown = format!("{:?} {:#?}", protection(Mode::Secure), query(AES_QUERY));
+    let debug_text = format!("{:?} {:#?}", protection(Mode::Secure), query(AES_QUERY));
     for secret in ["spamtest", "abcdefghij", "69b71d79", "[105, 183"] {
-        assert!(!shown.contains(secret), "{shown}");
+        assert!(!debug_text.contains(secret), "{debug_text}");
     }
 }

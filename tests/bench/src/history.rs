@@ -47,8 +47,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 async fn measure(options: &Options) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let at = HISTORY_START_MS + i64::from(options.days) * DAY_MS;
-    let usual = SqliteOptions::new(Arc::new(move || at));
-    let ledger = Arc::new(SqliteLedger::open(folder.path().join("history.sqlite"), usual)?);
+    let store_options = SqliteOptions::new(Arc::new(move || at));
+    let ledger = Arc::new(SqliteLedger::open(folder.path().join("history.sqlite"), store_options)?);
     let subjects: Vec<_> =
         (0..options.sites).map(|i| Subject::new(&["shop", &format!("hall-{i}")])).collect();
     let subjects = subjects.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -58,39 +58,42 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let mut appends = stream::iter(all)
         .map(|(site, entry)| ledger.append(&HISTORY, site, ExpectedPosition::Any, entry))
         .buffered(512);
-    let (begun, mut written, mut head) = (Instant::now(), 0, Position::START);
+    let started = Instant::now();
+    let mut written = 0;
+    let mut position = Position::START;
     while let Some(appended) = appends.next().await {
-        head = appended?;
+        position = appended?;
         written += 1;
     }
     drop(appends);
-    println!("{written} visits written in {:.1} s", begun.elapsed().as_secs_f64());
+    println!("{written} visits written in {:.1} s", started.elapsed().as_secs_f64());
 
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut entries = ledger.follow(&HISTORY, Position::START).await?;
     while let Some(LogItem::Entry(recorded)) = entries.next().await {
-        if recorded.position >= head {
+        if recorded.position >= position {
             break;
         }
     }
     drop(entries);
-    let dropped = begun.elapsed();
-    let (before, begun) = (resident_mb()?, Instant::now());
+    let raw_read = started.elapsed();
+    let before = resident_mb()?;
+    let started = Instant::now();
     let clock = Arc::new(ManualClock::at(at));
-    let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let closed = CancellationToken::new();
+    let observer = Arc::new(|_: &Subject, _: &_| {});
+    let stop = CancellationToken::new();
     let store: Arc<dyn Ledger> = ledger.clone();
     let tasks = Tasks::new();
-    let visits = VisitProjection::start(store.clone(), closed.clone(), &tasks);
+    let visits = VisitProjection::start(store.clone(), stop.clone(), &tasks);
     let forecasts = Arc::new(visits.clone());
     let sites = bench_settings(&subjects).sites;
-    let _engine = Engine::start(&sites, store, clock, forecasts, nobody, &closed, &tasks);
+    let _engine = Engine::start(&sites, store, clock, forecasts, observer, &stop, &tasks);
     visits.until_caught_up().await;
-    let read = begun.elapsed();
+    let engine_read = started.elapsed();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let ratio = dropped.as_secs_f64() / read.as_secs_f64();
-    println!("read and dropped in {:.2} s", dropped.as_secs_f64());
-    println!("read by a gateway in {:.2} s: {ratio:.2} of that", read.as_secs_f64());
+    let ratio = raw_read.as_secs_f64() / engine_read.as_secs_f64();
+    println!("read and dropped in {:.2} s", raw_read.as_secs_f64());
+    println!("read by a gateway in {:.2} s: {ratio:.2} of that", engine_read.as_secs_f64());
     println!("resident memory: {before} MB before, {} MB after", resident_mb()?);
     Ok(())
 }
@@ -105,8 +108,8 @@ fn bench_settings(subjects: &[Subject]) -> DeploymentSettings {
             zone: "Asia/Shanghai".into(),
         };
         let calendar = Calendar::new(jiff::tz::TimeZone::UTC, 4);
-        let book = SiteSettings::new(facts, subject.clone(), Rules::default(), calendar);
-        (id, Arc::new(book))
+        let settings = SiteSettings::new(facts, subject.clone(), Rules::default(), calendar);
+        (id, Arc::new(settings))
     };
     DeploymentSettings {
         sites: subjects.iter().map(site).collect::<BTreeMap<_, _>>(),
@@ -123,15 +126,15 @@ fn visit_entry(day: u32, n: u32) -> Entry {
         queue: if n.is_multiple_of(3) { "b" } else { "a" }.into(),
         counter: Some("1".into()),
         taken_at,
-        called: Some(waited),
-        started: Some(waited + 20_000),
-        ended: waited + slot,
+        called_at: Some(waited),
+        started_at: Some(waited + 20_000),
+        ended_at: waited + slot,
         slot_ms: Some(slot),
         serving_ms: Some(slot - 20_000),
         implausible: false,
         counts: TicketCounts { calls: 1, ..TicketCounts::default() },
-        jumped: false,
-        told: QuotedWait { ahead: n % 20, minutes: Some((10, 15)), cold: false },
+        called_out_of_order: false,
+        quoted: QuotedWait { ahead: n % 20, minutes: Some((10, 15)), cold: false },
         basis: Some((600, 620, 2)),
         overtaken: Default::default(),
         end: VisitOutcome::Served,

@@ -26,7 +26,8 @@ impl RoleProcess {
         role: &str,
         configuration: impl Fn(u16, u16) -> String,
     ) -> RoleProcess {
-        let (port, admin) = (free_port(), free_port());
+        let port = free_port();
+        let admin = free_port();
         let text = configuration(port, admin);
         let arguments = ["role", "--", "--config", "{dir}/paihao.toml", role];
         let program = Program::start(program, &arguments, &[("paihao.toml", &*text)]);
@@ -70,10 +71,13 @@ fn admin_get(admin: u16, path: &str) -> std::io::Result<String> {
 }
 
 /// Polls a condition until it holds, up to [`READY_TIMEOUT`].
-pub async fn wait_until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
-    let begun = Instant::now();
+pub async fn wait_until(description: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
+    let started = Instant::now();
     while !condition() {
-        ensure!(begun.elapsed() < READY_TIMEOUT, "still not after {READY_TIMEOUT:?}: {what}");
+        ensure!(
+            started.elapsed() < READY_TIMEOUT,
+            "still not after {READY_TIMEOUT:?}: {description}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

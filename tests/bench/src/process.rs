@@ -46,8 +46,8 @@ pub fn processors() -> usize {
 
 /// Sums the fields 14 and 15. The second field is the program's name, which may contain spaces.
 fn process_cpu_time(stat: &str) -> Option<Duration> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(ticks_to_duration(user + system))

@@ -21,19 +21,23 @@ struct Options {
 #[expect(clippy::disallowed_methods, reason = "it tells how long it took")]
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let wanted = options.target.as_deref();
-    let known = TARGETS.iter().any(|target| wanted.is_none_or(|name| name == target.name));
-    anyhow::ensure!(known, "there is no such target; there are query, xml, crypt, seal, callback");
-    for target in TARGETS.iter().filter(|target| wanted.is_none_or(|name| name == target.name)) {
-        let began = Instant::now();
-        let found = run(target, options.executions, options.seed)?;
+    let target_name = options.target.as_deref();
+    let is_known = TARGETS.iter().any(|target| target_name.is_none_or(|name| name == target.name));
+    anyhow::ensure!(
+        is_known,
+        "there is no such target; there are query, xml, crypt, seal, callback"
+    );
+    for target in TARGETS.iter().filter(|target| target_name.is_none_or(|name| name == target.name))
+    {
+        let started = Instant::now();
+        let summary = run(target, options.executions, options.seed)?;
         println!(
             "{}: {} executions in {:.0} s, {} different answers, at most {} bytes held",
             target.name,
-            found.executions,
-            began.elapsed().as_secs_f64(),
-            found.distinct_outcomes.len(),
-            found.peak_bytes,
+            summary.executions,
+            started.elapsed().as_secs_f64(),
+            summary.distinct_outcomes.len(),
+            summary.peak_bytes,
         );
     }
     Ok(())

@@ -109,8 +109,8 @@ pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Rng) {
                 let part = input[at..at + length.min(64)].to_vec();
                 // Rarely, an input becomes large.
                 let times = if dice.below(4000) == 0 { 2000 } else { dice.below(20) };
-                let many = part.iter().copied().cycle().take(part.len() * times);
-                input.splice(at..at, many.collect::<Vec<_>>());
+                let repeated = part.iter().copied().cycle().take(part.len() * times);
+                input.splice(at..at, repeated.collect::<Vec<_>>());
                 continue;
             }
         }
@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn the_same_seed_breaks_an_input_in_the_same_way() {
         let broken = |seed| {
-            let (mut dice, mut input) = (Rng::new(seed), b"signature=1&timestamp=2".to_vec());
+            let mut dice = Rng::new(seed);
+            let mut input = b"signature=1&timestamp=2".to_vec();
             for _ in 0..50 {
                 mutate(&mut input, b"other", &mut dice);
             }

@@ -47,46 +47,46 @@ pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<RunSum
     if pool.is_empty() {
         bail!("the corpus {} is empty", folder.display());
     }
-    let mut found = RunSummary { executions: 0, distinct_outcomes: BTreeSet::new(), peak_bytes: 0 };
+    let mut summary =
+        RunSummary { executions: 0, distinct_outcomes: BTreeSet::new(), peak_bytes: 0 };
     for input in pool.clone() {
-        execute(target, &input, &mut found)?;
+        execute(target, &input, &mut summary)?;
     }
     let mut dice = Rng::new(seed);
     let mut input = Vec::new();
-    while found.executions < executions {
+    while summary.executions < executions {
         input.clone_from(&pool[dice.below(pool.len())]);
         let other = dice.below(pool.len());
         mutate(&mut input, &pool[other], &mut dice);
-        if execute(target, &input, &mut found)? {
+        if execute(target, &input, &mut summary)? {
             pool.push(input.clone());
         }
     }
-    Ok(found)
+    Ok(summary)
 }
 
 /// Runs one input; true if its answer is new.
-fn execute(target: &Target, input: &[u8], found: &mut RunSummary) -> anyhow::Result<bool> {
-    found.executions += 1;
+fn execute(target: &Target, input: &[u8], summary: &mut RunSummary) -> anyhow::Result<bool> {
+    summary.executions += 1;
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
     let answer = catch_unwind(AssertUnwindSafe(|| (target.execute)(input)));
-    let held = MEMORY.peak_usage().saturating_sub(before);
-    found.peak_bytes = found.peak_bytes.max(held);
-    let wrong = match answer {
+    let allocated = MEMORY.peak_usage().saturating_sub(before);
+    summary.peak_bytes = summary.peak_bytes.max(allocated);
+    let failure = match answer {
         Err(_) => "it panics".to_owned(),
-        Ok(Err(wrong)) => wrong,
-        Ok(Ok(_)) if held > memory_cap(input.len()) => {
-            format!("{} bytes make it hold {held}", input.len())
+        Ok(Err(failure)) => failure,
+        Ok(Ok(_)) if allocated > memory_cap(input.len()) => {
+            format!("{} bytes make it hold {allocated}", input.len())
         }
         Ok(Ok(answer)) => {
             // Answers are texts of the codec, so there are few enough to keep.
-            return Ok(
-                found.distinct_outcomes.len() < 10_000 && found.distinct_outcomes.insert(answer)
-            );
+            return Ok(summary.distinct_outcomes.len() < 10_000
+                && summary.distinct_outcomes.insert(answer));
         }
     };
     let name = format!("found-{}", hex::encode(&Sha256::digest(input)[..8]));
     let file = corpus_folder(target).join(name);
-    std::fs::write(&file, input).with_context(|| format!("{wrong}, by {input:?}"))?;
-    bail!("{}: {wrong}, by {}", target.name, file.display())
+    std::fs::write(&file, input).with_context(|| format!("{failure}, by {input:?}"))?;
+    bail!("{}: {failure}, by {}", target.name, file.display())
 }

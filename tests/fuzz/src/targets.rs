@@ -65,7 +65,8 @@ fn xml(input: &[u8]) -> Result<String, String> {
     match parse(input, MAX_BODY_BYTES) {
         Ok(message) => {
             check_invariants(&message, input)?;
-            match parse(input, MAX_BODY_BYTES).map(|again| again.identity() == message.identity()) {
+            match parse(input, MAX_BODY_BYTES).map(|parsed| parsed.identity() == message.identity())
+            {
                 Ok(true) => Ok(message.kind.name().to_owned()),
                 _ => Err("read twice, it is something else".into()),
             }
@@ -125,9 +126,11 @@ fn sealed(input: &[u8]) -> Result<String, String> {
 fn callback(input: &[u8]) -> Result<String, String> {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
-    let (how, address, body) = (line(), line(), line());
-    let how = String::from_utf8_lossy(how);
-    let mode = match how.split(' ').next() {
+    let mode_line = line();
+    let address = line();
+    let body = line();
+    let mode_text = String::from_utf8_lossy(mode_line);
+    let mode = match mode_text.split(' ').next() {
         Some("plain") => Mode::Plain,
         Some("compatible") => Mode::Compatible,
         _ => Mode::Secure,
@@ -140,7 +143,7 @@ fn callback(input: &[u8]) -> Result<String, String> {
     let Ok(mut query) = CallbackQuery::parse(&String::from_utf8_lossy(address)) else {
         return Ok("no query".into());
     };
-    let anew = how.ends_with("anew");
+    let anew = mode_text.ends_with("anew");
     if anew {
         query.signature = signature(TOKEN, &query.timestamp, &query.nonce);
         let encrypt = encrypt_element(&String::from_utf8_lossy(body));
@@ -180,7 +183,7 @@ fn is_published_example(message: &Message) -> bool {
 
 /// Returns the content of the first `Encrypt` element, precise enough to sign it.
 fn encrypt_element(body: &str) -> String {
-    let inside = body.split("<Encrypt>").nth(1).and_then(|rest| rest.split("</Encrypt>").next());
+    let inside = body.split("<Encrypt>").nth(1).and_then(|tail| tail.split("</Encrypt>").next());
     let text = inside.unwrap_or_default().trim();
     let text = text.strip_prefix("<![CDATA[").unwrap_or(text);
     text.strip_suffix("]]>").unwrap_or(text).trim().to_owned()

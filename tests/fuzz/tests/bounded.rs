@@ -10,16 +10,16 @@ const EXECUTIONS_PER_TARGET: u64 = 50_000;
 fn nothing_that_is_thrown_at_the_codec_makes_it_panic_grow_or_take_what_it_must_not() {
     // The targets run one after the other, because memory is counted for the whole process.
     for target in &TARGETS {
-        let found = run(target, EXECUTIONS_PER_TARGET, 7).unwrap();
-        assert_eq!(found.executions, EXECUTIONS_PER_TARGET);
-        let taken = match target.name {
+        let summary = run(target, EXECUTIONS_PER_TARGET, 7).unwrap();
+        assert_eq!(summary.executions, EXECUTIONS_PER_TARGET);
+        let accepted = match target.name {
             "query" => "read",
             "xml" => "scan",
             "crypt" | "seal" => "opened",
             _ => "Secure false text",
         };
-        let answers = &found.distinct_outcomes;
-        assert!(answers.iter().any(|answer| answer.starts_with(taken)), "{answers:?}");
+        let answers = &summary.distinct_outcomes;
+        assert!(answers.iter().any(|answer| answer.starts_with(accepted)), "{answers:?}");
         assert!(answers.len() > 3, "{}: the corpus reaches little: {answers:?}", target.name);
     }
     harness_sees_what_is_wrong();
@@ -36,12 +36,15 @@ fn harness_sees_what_is_wrong() {
         let large = if input.len() > 60 { vec![1_u8; 1 << 20] } else { Vec::new() };
         Ok(format!("{}", large.iter().map(|byte| u64::from(*byte)).sum::<u64>()))
     };
-    let takes: Wrong = |input| if input.len() > 60 { Err("taken".into()) } else { Ok("".into()) };
+    let refuses_long: Wrong =
+        |input| if input.len() > 60 { Err("taken".into()) } else { Ok("".into()) };
     std::panic::set_hook(Box::new(|_| {}));
-    for (try_out, told) in [(panics, "it panics"), (grows, "make it hold"), (takes, "taken")] {
+    for (try_out, expected) in
+        [(panics, "it panics"), (grows, "make it hold"), (refuses_long, "taken")]
+    {
         let error =
             run(&Target { name: "query", execute: try_out }, 1000, 1).unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
         let file = error.rsplit(' ').next().unwrap();
         std::fs::remove_file(file).unwrap();
     }

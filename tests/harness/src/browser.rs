@@ -33,12 +33,12 @@ impl ChromeDriver {
         command.process_group(0);
         let mut process = Process::start(command, &log, folder.path());
 
-        let said = || std::fs::read_to_string(&log).unwrap_or_default();
+        let log_text = || std::fs::read_to_string(&log).unwrap_or_default();
         wait_blocking(Duration::from_secs(60), || {
-            port_in_log(&said()).is_some() || process.has_ended()
+            port_in_log(&log_text()).is_some() || process.has_ended()
         });
-        let port = port_in_log(&said());
-        let port = port.unwrap_or_else(|| panic!("chromedriver does not come up:\n{}", said()));
+        let port = port_in_log(&log_text());
+        let port = port.unwrap_or_else(|| panic!("chromedriver does not come up:\n{}", log_text()));
         let url = format!("http://127.0.0.1:{port}");
         ChromeDriver { process, chromium: tools::chromium(), url, folder }
     }
@@ -94,8 +94,8 @@ impl Drop for ChromeDriver {
 }
 
 fn port_in_log(log: &str) -> Option<u16> {
-    let said = log.split("started successfully on port ").nth(1)?;
-    let (number, _) = said.split_once('.')?;
+    let tail = log.split("started successfully on port ").nth(1)?;
+    let (number, _) = tail.split_once('.')?;
     number.parse().ok()
 }
 

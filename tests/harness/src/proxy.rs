@@ -60,10 +60,10 @@ impl Proxy {
     /// server behind the proxy.
     pub fn cut(&self) {
         self.shared.forwarding.send_replace(false);
-        let gone = crate::wait::wait_blocking(Duration::from_secs(5), || {
+        let all_closed = crate::wait::wait_blocking(Duration::from_secs(5), || {
             self.shared.open_connections.load(Ordering::SeqCst) == 0
         });
-        assert!(gone, "connections survive the cut");
+        assert!(all_closed, "connections survive the cut");
     }
 
     /// Forwards connections again.
@@ -97,24 +97,28 @@ async fn accept(listener: std::net::TcpListener, target_port: u16, shared: Arc<P
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         shared.attempts.fetch_add(1, Ordering::SeqCst);
-        let whole = shared.forwarding.subscribe();
-        if *whole.borrow() {
+        let is_forwarding = shared.forwarding.subscribe();
+        if *is_forwarding.borrow() {
             shared.open_connections.fetch_add(1, Ordering::SeqCst);
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
-                forward(client, target, whole).await;
+                forward(client, target, is_forwarding).await;
                 shared.open_connections.fetch_sub(1, Ordering::SeqCst);
             });
         }
     }
 }
 
-async fn forward(mut client: TcpStream, target: SocketAddr, mut whole: watch::Receiver<bool>) {
+async fn forward(
+    mut client: TcpStream,
+    target: SocketAddr,
+    mut is_forwarding: watch::Receiver<bool>,
+) {
     let Ok(mut server) = TcpStream::connect(target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-        _ = whole.wait_for(|whole| !whole) => {}
+        _ = is_forwarding.wait_for(|is_forwarding| !is_forwarding) => {}
     }
 }
 
@@ -136,7 +140,7 @@ mod tests {
                 });
             }
         });
-        let says = |stream: &mut std::net::TcpStream, byte: u8| {
+        let exchange = |stream: &mut std::net::TcpStream, byte: u8| {
             let mut back = [0];
             stream.write_all(&[byte]).is_ok()
                 && stream.read_exact(&mut back).is_ok()
@@ -145,12 +149,12 @@ mod tests {
         let connect = || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
 
         let mut first = connect();
-        assert!(says(&mut first, 7));
+        assert!(exchange(&mut first, 7));
         proxy.cut();
-        assert!(!says(&mut first, 8));
-        assert!(!says(&mut connect(), 9));
+        assert!(!exchange(&mut first, 8));
+        assert!(!exchange(&mut connect(), 9));
         proxy.restore();
-        assert!(says(&mut connect(), 10));
+        assert!(exchange(&mut connect(), 10));
         assert_eq!(proxy.attempts(), 3);
     }
 }

@@ -115,10 +115,10 @@ fn answers_ping(pid: u32, port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let _ = stream.write_all(b"PING\r\nINFO server\r\nQUIT\r\n");
-    let mut said = Vec::new();
-    let _ = stream.read_to_end(&mut said);
-    let said = String::from_utf8_lossy(&said);
-    said.starts_with("+PONG") && said.contains(&format!("process_id:{pid}\r\n"))
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    text.starts_with("+PONG") && text.contains(&format!("process_id:{pid}\r\n"))
 }
 
 fn log(dir: &Path) -> String {
@@ -129,25 +129,25 @@ fn log(dir: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn ask(port: u16, command: &str) -> String {
+    fn command_reply(port: u16, command: &str) -> String {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
-        let mut said = String::new();
-        stream.read_to_string(&mut said).unwrap();
-        said
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
     }
 
     #[test]
     fn a_killed_one_keeps_what_it_was_told() {
         let server = RedisServer::start();
-        ask(server.port(), "SET colour green");
+        command_reply(server.port(), "SET colour green");
         server.kill();
         server.restart();
-        assert!(ask(server.port(), "GET colour").contains("green"));
+        assert!(command_reply(server.port(), "GET colour").contains("green"));
         server.kill();
         server.lose_data();
         server.restart();
-        assert!(!ask(server.port(), "GET colour").contains("green"));
+        assert!(!command_reply(server.port(), "GET colour").contains("green"));
     }
 
     #[test]

@@ -26,51 +26,65 @@ pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
         }
         E::CounterPaused { counter } => c::Event::CounterPaused { counter: counter.shared() },
         E::CounterClosed { counter } => c::Event::CounterClosed { counter: counter.shared() },
-        E::QueueSet { queue, state, untold } => {
+        E::QueueSet { queue, state, unnotified } => {
             let state = queue_state_to_stored(*state);
-            c::Event::QueueSet { queue: queue.shared(), state, untold: *untold }
+            c::Event::QueueSet { queue: queue.shared(), state, unnotified: *unnotified }
         }
-        E::QueueTold { queue, people } => {
-            c::Event::QueueTold { queue: queue.shared(), people: *people }
+        E::QueueBatchNotified { queue, people } => {
+            c::Event::QueueBatchNotified { queue: queue.shared(), people: *people }
         }
-        E::QueueCleared { queue, voided, unswept } => {
-            c::Event::QueueCleared { queue: queue.shared(), voided: *voided, unswept: *unswept }
+        E::QueueCleared { queue, voided, remaining } => {
+            c::Event::QueueCleared { queue: queue.shared(), voided: *voided, remaining: *remaining }
         }
-        E::QueueSwept { queue, tickets } => {
-            c::Event::QueueSwept { queue: queue.shared(), tickets: *tickets }
+        E::QueueBatchCleared { queue, tickets } => {
+            c::Event::QueueBatchCleared { queue: queue.shared(), tickets: *tickets }
         }
-        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via, key } => {
-            c::Event::TicketTaken {
-                ticket: ticket.0,
-                queue: queue.shared(),
-                number: number_to_stored(number),
-                person: person.as_ref().map(|id| id.shared()),
-                rank: rank_to_stored(rank),
-                told: quoted_wait_to_stored(told),
-                basis: basis.map(basis_to_stored),
-                via: via.as_ref().map(|id| id.shared()),
-                key: key.map(key_to_stored),
-            }
-        }
+        E::TicketTaken {
+            ticket,
+            queue,
+            number,
+            person,
+            rank,
+            quoted,
+            basis,
+            scan_session,
+            key,
+        } => c::Event::TicketTaken {
+            ticket: ticket.0,
+            queue: queue.shared(),
+            number: number_to_stored(number),
+            person: person.as_ref().map(|id| id.shared()),
+            rank: rank_to_stored(rank),
+            quoted: quoted_wait_to_stored(quoted),
+            basis: basis.map(basis_to_stored),
+            scan_session: scan_session.as_ref().map(|id| id.shared()),
+            key: key.map(key_to_stored),
+        },
         E::TicketCarried { ticket } => {
             c::Event::TicketCarried { ticket: Box::new(ticket_to_stored(ticket)) }
         }
-        E::TicketShown { ticket, told, via } => c::Event::TicketShown {
+        E::TicketShown { ticket, quoted, scan_session } => c::Event::TicketShown {
             ticket: ticket.0,
-            told: quoted_wait_to_stored(told),
-            via: via.as_ref().map(|id| id.shared()),
+            quoted: quoted_wait_to_stored(quoted),
+            scan_session: scan_session.as_ref().map(|id| id.shared()),
         },
-        E::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
-            c::Event::TicketCalled {
-                ticket: ticket.0,
-                counter: counter.shared(),
-                call: *call,
-                deadline: deadline.0,
-                reason: reason.clone(),
-                over: over.iter().map(|queue| queue.shared()).collect(),
-                turn: *turn,
-            }
-        }
+        E::TicketCalled {
+            ticket,
+            counter,
+            call,
+            deadline,
+            reason,
+            passed_over,
+            interleave_step,
+        } => c::Event::TicketCalled {
+            ticket: ticket.0,
+            counter: counter.shared(),
+            call: *call,
+            deadline: deadline.0,
+            reason: reason.clone(),
+            passed_over: passed_over.iter().map(|queue| queue.shared()).collect(),
+            interleave_step: *interleave_step,
+        },
         E::TicketRecalled { ticket, counter, call, round, deadline } => c::Event::TicketRecalled {
             ticket: ticket.0,
             counter: counter.shared(),
@@ -130,7 +144,7 @@ pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
         }
         E::HolderForgotten { ticket } => c::Event::HolderForgotten { ticket: ticket.0 },
         E::NotificationTriggered(trigger) => {
-            c::Event::MilestoneReached(notification_to_stored(trigger))
+            c::Event::NotificationTriggered(notification_to_stored(trigger))
         }
     }
 }
@@ -148,48 +162,66 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
         }
         E::CounterPaused { counter } => d::Event::CounterPaused { counter: counter.into() },
         E::CounterClosed { counter } => d::Event::CounterClosed { counter: counter.into() },
-        E::QueueSet { queue, state, untold } => d::Event::QueueSet {
+        E::QueueSet { queue, state, unnotified } => d::Event::QueueSet {
             queue: queue.into(),
             state: queue_state_from_stored(state),
-            untold,
+            unnotified,
         },
-        E::QueueTold { queue, people } => d::Event::QueueTold { queue: queue.into(), people },
-        E::QueueCleared { queue, voided, unswept } => {
-            d::Event::QueueCleared { queue: queue.into(), voided, unswept }
+        E::QueueBatchNotified { queue, people } => {
+            d::Event::QueueBatchNotified { queue: queue.into(), people }
         }
-        E::QueueSwept { queue, tickets } => d::Event::QueueSwept { queue: queue.into(), tickets },
-        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via, key } => {
-            d::Event::TicketTaken {
-                ticket: id(ticket),
-                queue: queue.into(),
-                number: number_from_stored(number),
-                person: person.map(Into::into),
-                rank: rank_from_stored(rank),
-                told: quoted_wait_from_stored(told),
-                basis: basis.map(basis_from_stored),
-                via: via.map(Into::into),
-                key: key.map(key_from_stored),
-            }
+        E::QueueCleared { queue, voided, remaining } => {
+            d::Event::QueueCleared { queue: queue.into(), voided, remaining }
         }
+        E::QueueBatchCleared { queue, tickets } => {
+            d::Event::QueueBatchCleared { queue: queue.into(), tickets }
+        }
+        E::TicketTaken {
+            ticket,
+            queue,
+            number,
+            person,
+            rank,
+            quoted,
+            basis,
+            scan_session,
+            key,
+        } => d::Event::TicketTaken {
+            ticket: id(ticket),
+            queue: queue.into(),
+            number: number_from_stored(number),
+            person: person.map(Into::into),
+            rank: rank_from_stored(rank),
+            quoted: quoted_wait_from_stored(quoted),
+            basis: basis.map(basis_from_stored),
+            scan_session: scan_session.map(Into::into),
+            key: key.map(key_from_stored),
+        },
         E::TicketCarried { ticket } => {
             d::Event::TicketCarried { ticket: Box::new(ticket_from_stored(*ticket)) }
         }
-        E::TicketShown { ticket, told, via } => d::Event::TicketShown {
+        E::TicketShown { ticket, quoted, scan_session } => d::Event::TicketShown {
             ticket: id(ticket),
-            told: quoted_wait_from_stored(told),
-            via: via.map(Into::into),
+            quoted: quoted_wait_from_stored(quoted),
+            scan_session: scan_session.map(Into::into),
         },
-        E::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
-            d::Event::TicketCalled {
-                ticket: id(ticket),
-                counter: counter.into(),
-                call,
-                deadline: d::Timestamp(deadline),
-                reason,
-                over: over.into_iter().map(Into::into).collect(),
-                turn,
-            }
-        }
+        E::TicketCalled {
+            ticket,
+            counter,
+            call,
+            deadline,
+            reason,
+            passed_over,
+            interleave_step,
+        } => d::Event::TicketCalled {
+            ticket: id(ticket),
+            counter: counter.into(),
+            call,
+            deadline: d::Timestamp(deadline),
+            reason,
+            passed_over: passed_over.into_iter().map(Into::into).collect(),
+            interleave_step,
+        },
         E::TicketRecalled { ticket, counter, call, round, deadline } => d::Event::TicketRecalled {
             ticket: id(ticket),
             counter: counter.into(),
@@ -244,7 +276,7 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
             d::Event::TicketMarked { ticket: id(ticket), mark: mark_from_stored(mark) }
         }
         E::HolderForgotten { ticket } => d::Event::HolderForgotten { ticket: id(ticket) },
-        E::MilestoneReached(trigger) => {
+        E::NotificationTriggered(trigger) => {
             d::Event::NotificationTriggered(notification_from_stored(trigger))
         }
     }
@@ -260,7 +292,7 @@ fn mark_to_stored(mark: d::Mark) -> c::Mark {
     match mark {
         d::Mark::Arrived => c::Mark::Arrived,
         d::Mark::Party(people) => c::Mark::Party(people),
-        d::Mark::TellAt(ahead) => c::Mark::TellAt(ahead),
+        d::Mark::NotifyAhead(ahead) => c::Mark::NotifyAhead(ahead),
     }
 }
 
@@ -268,7 +300,7 @@ fn mark_from_stored(mark: c::Mark) -> d::Mark {
     match mark {
         c::Mark::Arrived => d::Mark::Arrived,
         c::Mark::Party(people) => d::Mark::Party(people),
-        c::Mark::TellAt(ahead) => d::Mark::TellAt(ahead),
+        c::Mark::NotifyAhead(ahead) => d::Mark::NotifyAhead(ahead),
     }
 }
 

@@ -42,9 +42,9 @@ pub(super) fn notification_from_stored(trigger: c::NotificationTrigger) -> d::No
 fn notification_kind_to_stored(kind: &d::NotificationKind) -> c::NotificationKind {
     use d::NotificationKind as K;
     match kind {
-        K::Joined(quoted) => c::NotificationKind::Joined { told: quoted_wait_to_stored(quoted) },
-        K::Near(quoted) => c::NotificationKind::Near { told: quoted_wait_to_stored(quoted) },
-        K::Next(quoted) => c::NotificationKind::Next { told: quoted_wait_to_stored(quoted) },
+        K::Joined(quoted) => c::NotificationKind::Joined { quoted: quoted_wait_to_stored(quoted) },
+        K::Near(quoted) => c::NotificationKind::Near { quoted: quoted_wait_to_stored(quoted) },
+        K::Next(quoted) => c::NotificationKind::Next { quoted: quoted_wait_to_stored(quoted) },
         K::Called { counter_name, call } => {
             c::NotificationKind::Called { counter_name: counter_name.clone(), call: *call }
         }
@@ -54,12 +54,14 @@ fn notification_kind_to_stored(kind: &d::NotificationKind) -> c::NotificationKin
         K::Missed { until, places } => {
             c::NotificationKind::Missed { until: until.map(|until| until.0), places: *places }
         }
-        K::Returned { through, told } => c::NotificationKind::Returned {
-            through: cause_to_stored(*through),
-            told: quoted_wait_to_stored(told),
+        K::Returned { cause, quoted } => c::NotificationKind::Returned {
+            cause: cause_to_stored(*cause),
+            quoted: quoted_wait_to_stored(quoted),
         },
-        K::Slipped(quoted) => c::NotificationKind::Slipped { told: quoted_wait_to_stored(quoted) },
-        K::Halted(quoted) => c::NotificationKind::Halted { told: quoted_wait_to_stored(quoted) },
+        K::Slipped(quoted) => {
+            c::NotificationKind::Slipped { quoted: quoted_wait_to_stored(quoted) }
+        }
+        K::Halted(quoted) => c::NotificationKind::Halted { quoted: quoted_wait_to_stored(quoted) },
         K::QueueClosed => c::NotificationKind::QueueClosed,
     }
 }
@@ -67,20 +69,20 @@ fn notification_kind_to_stored(kind: &d::NotificationKind) -> c::NotificationKin
 fn notification_kind_from_stored(kind: c::NotificationKind) -> d::NotificationKind {
     use c::NotificationKind as K;
     match kind {
-        K::Joined { told } => d::NotificationKind::Joined(quoted_wait_from_stored(told)),
-        K::Near { told } => d::NotificationKind::Near(quoted_wait_from_stored(told)),
-        K::Next { told } => d::NotificationKind::Next(quoted_wait_from_stored(told)),
+        K::Joined { quoted } => d::NotificationKind::Joined(quoted_wait_from_stored(quoted)),
+        K::Near { quoted } => d::NotificationKind::Near(quoted_wait_from_stored(quoted)),
+        K::Next { quoted } => d::NotificationKind::Next(quoted_wait_from_stored(quoted)),
         K::Called { counter_name, call } => d::NotificationKind::Called { counter_name, call },
         K::Recalled { counter_name, call } => d::NotificationKind::Recalled { counter_name, call },
         K::Missed { until, places } => {
             d::NotificationKind::Missed { until: until.map(d::Timestamp), places }
         }
-        K::Returned { through, told } => d::NotificationKind::Returned {
-            through: cause_from_stored(through),
-            told: quoted_wait_from_stored(told),
+        K::Returned { cause, quoted } => d::NotificationKind::Returned {
+            cause: cause_from_stored(cause),
+            quoted: quoted_wait_from_stored(quoted),
         },
-        K::Slipped { told } => d::NotificationKind::Slipped(quoted_wait_from_stored(told)),
-        K::Halted { told } => d::NotificationKind::Halted(quoted_wait_from_stored(told)),
+        K::Slipped { quoted } => d::NotificationKind::Slipped(quoted_wait_from_stored(quoted)),
+        K::Halted { quoted } => d::NotificationKind::Halted(quoted_wait_from_stored(quoted)),
         K::QueueClosed => d::NotificationKind::QueueClosed,
     }
 }

@@ -11,15 +11,17 @@ use paihao_domain as d;
 pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
     use d::Outcome as O;
     match outcome {
-        O::Holding { ticket, number, queue, told, called_to, new, state } => c::Outcome::Holding {
-            ticket: ticket.0,
-            number: number_to_stored(number),
-            queue: queue.shared(),
-            told: quoted_wait_to_stored(told),
-            called_to: called_to.as_ref().map(|id| id.shared()),
-            new: *new,
-            state: ticket_status_to_stored(*state),
-        },
+        O::Holding { ticket, number, queue, quoted, called_to, new, state } => {
+            c::Outcome::Holding {
+                ticket: ticket.0,
+                number: number_to_stored(number),
+                queue: queue.shared(),
+                quoted: quoted_wait_to_stored(quoted),
+                called_to: called_to.as_ref().map(|id| id.shared()),
+                new: *new,
+                state: ticket_status_to_stored(*state),
+            }
+        }
         O::Called { ticket, number, queue, counter, deadline } => c::Outcome::Called {
             ticket: ticket.0,
             number: number_to_stored(number),
@@ -40,7 +42,7 @@ pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
         O::Left { ticket, number } => {
             c::Outcome::Left { ticket: ticket.0, number: number_to_stored(number) }
         }
-        O::Stands { ticket, number, queue, state, ahead } => c::Outcome::Stands {
+        O::TicketChanged { ticket, number, queue, state, ahead } => c::Outcome::TicketChanged {
             ticket: ticket.0,
             number: number_to_stored(number),
             queue: queue.shared(),
@@ -51,30 +53,32 @@ pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
         O::CounterOpen(counter) => c::Outcome::CounterOpen { counter: counter.shared() },
         O::CounterPaused(counter) => c::Outcome::CounterPaused { counter: counter.shared() },
         O::CounterClosed(counter) => c::Outcome::CounterClosed { counter: counter.shared() },
-        O::QueueIs(queue, state) => {
-            c::Outcome::QueueIs { queue: queue.shared(), state: queue_state_to_stored(*state) }
+        O::QueueSet(queue, state) => {
+            c::Outcome::QueueSet { queue: queue.shared(), state: queue_state_to_stored(*state) }
         }
         O::QueueCleared { queue, voided } => {
             c::Outcome::QueueCleared { queue: queue.shared(), voided: *voided }
         }
-        O::DayTurning { left } => c::Outcome::DayTurning { left: *left },
-        O::DayBegun(day) => c::Outcome::DayBegun { day: day.0 },
-        O::Told { people } => c::Outcome::Told { people: *people },
+        O::DayRollover { remaining } => c::Outcome::DayRollover { remaining: *remaining },
+        O::DayOpened(day) => c::Outcome::DayOpened { day: day.0 },
+        O::HoldersNotified { people } => c::Outcome::HoldersNotified { people: *people },
     }
 }
 
 pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
     use c::Outcome as O;
     match outcome {
-        O::Holding { ticket, number, queue, told, called_to, new, state } => d::Outcome::Holding {
-            ticket: d::TicketId(ticket),
-            number: number_from_stored(number),
-            queue: queue.into(),
-            told: quoted_wait_from_stored(told),
-            called_to: called_to.map(Into::into),
-            new,
-            state: ticket_status_from_stored(state),
-        },
+        O::Holding { ticket, number, queue, quoted, called_to, new, state } => {
+            d::Outcome::Holding {
+                ticket: d::TicketId(ticket),
+                number: number_from_stored(number),
+                queue: queue.into(),
+                quoted: quoted_wait_from_stored(quoted),
+                called_to: called_to.map(Into::into),
+                new,
+                state: ticket_status_from_stored(state),
+            }
+        }
         O::Called { ticket, number, queue, counter, deadline } => d::Outcome::Called {
             ticket: d::TicketId(ticket),
             number: number_from_stored(number),
@@ -95,7 +99,7 @@ pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
         O::Left { ticket, number } => {
             d::Outcome::Left { ticket: d::TicketId(ticket), number: number_from_stored(number) }
         }
-        O::Stands { ticket, number, queue, state, ahead } => d::Outcome::Stands {
+        O::TicketChanged { ticket, number, queue, state, ahead } => d::Outcome::TicketChanged {
             ticket: d::TicketId(ticket),
             number: number_from_stored(number),
             queue: queue.into(),
@@ -106,14 +110,14 @@ pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
         O::CounterOpen { counter } => d::Outcome::CounterOpen(counter.into()),
         O::CounterPaused { counter } => d::Outcome::CounterPaused(counter.into()),
         O::CounterClosed { counter } => d::Outcome::CounterClosed(counter.into()),
-        O::QueueIs { queue, state } => {
-            d::Outcome::QueueIs(queue.into(), queue_state_from_stored(state))
+        O::QueueSet { queue, state } => {
+            d::Outcome::QueueSet(queue.into(), queue_state_from_stored(state))
         }
         O::QueueCleared { queue, voided } => {
             d::Outcome::QueueCleared { queue: queue.into(), voided }
         }
-        O::DayTurning { left } => d::Outcome::DayTurning { left },
-        O::DayBegun { day } => d::Outcome::DayBegun(d::Day(day)),
-        O::Told { people } => d::Outcome::Told { people },
+        O::DayRollover { remaining } => d::Outcome::DayRollover { remaining },
+        O::DayOpened { day } => d::Outcome::DayOpened(d::Day(day)),
+        O::HoldersNotified { people } => d::Outcome::HoldersNotified { people },
     }
 }

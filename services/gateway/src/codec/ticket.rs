@@ -11,18 +11,18 @@ use paihao_contracts::commit as c;
 use paihao_domain as d;
 
 pub(super) fn rank_to_stored(rank: &d::Rank) -> c::Rank {
-    let d::Rank { class, arrival, sequence, offset: turn } = *rank;
-    c::Rank { class, arrival: arrival.0, sequence, turn }
+    let d::Rank { class, arrival, sequence, offset } = *rank;
+    c::Rank { class, arrival: arrival.0, sequence, offset }
 }
 
 pub(super) fn rank_from_stored(rank: c::Rank) -> d::Rank {
-    let c::Rank { class, arrival, sequence, turn } = rank;
-    d::Rank { class, arrival: d::Timestamp(arrival), sequence, offset: turn }
+    let c::Rank { class, arrival, sequence, offset } = rank;
+    d::Rank { class, arrival: d::Timestamp(arrival), sequence, offset }
 }
 
 pub(super) fn hold_to_stored(hold: &d::Hold) -> c::Hold {
     c::Hold {
-        why: hold_kind_to_stored(hold.kind),
+        kind: hold_kind_to_stored(hold.kind),
         reason: hold.reason.clone(),
         until: hold.until.map(|until| until.0),
         after_calls: hold.after_calls,
@@ -32,7 +32,7 @@ pub(super) fn hold_to_stored(hold: &d::Hold) -> c::Hold {
 
 pub(super) fn hold_from_stored(hold: c::Hold) -> d::Hold {
     d::Hold {
-        kind: hold_kind_from_stored(hold.why),
+        kind: hold_kind_from_stored(hold.kind),
         reason: hold.reason,
         until: hold.until.map(d::Timestamp),
         after_calls: hold.after_calls,
@@ -41,8 +41,8 @@ pub(super) fn hold_from_stored(hold: c::Hold) -> d::Hold {
 }
 
 pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
-    let d::Marks { arrived, party, tell_at } = ticket.marks;
-    let notices = &ticket.notifications;
+    let d::Marks { arrived, party, notify_ahead } = ticket.marks;
+    let notifications = &ticket.notifications;
     c::Ticket {
         id: ticket.id.0,
         key: ticket.key.map(key_to_stored),
@@ -52,39 +52,41 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
         taken_at: ticket.taken_at.0,
         arrived: ticket.arrived.0,
         rank: rank_to_stored(&ticket.rank),
-        told: quoted_wait_to_stored(&ticket.quoted),
+        quoted: quoted_wait_to_stored(&ticket.quoted),
         basis: ticket.basis.map(basis_to_stored),
-        stage: ticket_state_to_stored(&ticket.state),
+        state: ticket_state_to_stored(&ticket.state),
         counts: counts_to_stored(ticket.counts),
-        marks: c::Marks { arrived, party, tell_at },
-        notices: c::NotificationHistory {
-            order: notices.order,
-            templates: notices.template_count,
-            last: notices.last_template_at.map(|at| at.0),
-            expected: notices.expected_turn_at.map(|at| at.0),
-            told: if notices.count_by_kind.iter().all(|count| *count == 0) {
+        marks: c::Marks { arrived, party, notify_ahead },
+        notifications: c::NotificationHistory {
+            order: notifications.order,
+            template_count: notifications.template_count,
+            last_template_at: notifications.last_template_at.map(|at| at.0),
+            expected_turn_at: notifications.expected_turn_at.map(|at| at.0),
+            count_by_kind: if notifications.count_by_kind.iter().all(|count| *count == 0) {
                 Vec::new()
             } else {
-                notices.count_by_kind.to_vec()
+                notifications.count_by_kind.to_vec()
             },
-            call: notices.last_call,
+            last_call: notifications.last_call,
         },
-        trail: visit_progress_to_stored(&ticket.progress),
+        progress: visit_progress_to_stored(&ticket.progress),
         worked_ms: ticket.worked_ms,
     }
 }
 
 pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
-    let c::Marks { arrived, party, tell_at } = ticket.marks;
-    let mut notices = d::NotificationHistory {
-        order: ticket.notices.order,
-        template_count: ticket.notices.templates,
-        last_template_at: ticket.notices.last.map(d::Timestamp),
-        expected_turn_at: ticket.notices.expected.map(d::Timestamp),
-        last_call: ticket.notices.call,
+    let c::Marks { arrived, party, notify_ahead } = ticket.marks;
+    let mut notifications = d::NotificationHistory {
+        order: ticket.notifications.order,
+        template_count: ticket.notifications.template_count,
+        last_template_at: ticket.notifications.last_template_at.map(d::Timestamp),
+        expected_turn_at: ticket.notifications.expected_turn_at.map(d::Timestamp),
+        last_call: ticket.notifications.last_call,
         ..d::NotificationHistory::default()
     };
-    for (count, stored) in notices.count_by_kind.iter_mut().zip(ticket.notices.told) {
+    for (count, stored) in
+        notifications.count_by_kind.iter_mut().zip(ticket.notifications.count_by_kind)
+    {
         *count = stored;
     }
     d::Ticket {
@@ -96,13 +98,13 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
         taken_at: d::Timestamp(ticket.taken_at),
         arrived: d::Timestamp(ticket.arrived),
         rank: rank_from_stored(ticket.rank),
-        quoted: quoted_wait_from_stored(ticket.told),
+        quoted: quoted_wait_from_stored(ticket.quoted),
         basis: ticket.basis.map(basis_from_stored),
-        state: ticket_state_from_stored(ticket.stage),
+        state: ticket_state_from_stored(ticket.state),
         counts: counts_from_stored(ticket.counts),
-        marks: d::Marks { arrived, party, tell_at },
-        notifications: notices,
-        progress: visit_progress_from_stored(ticket.trail),
+        marks: d::Marks { arrived, party, notify_ahead },
+        notifications,
+        progress: visit_progress_from_stored(ticket.progress),
         worked_ms: ticket.worked_ms,
         undo_point: None,
     }

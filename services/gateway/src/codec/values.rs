@@ -6,21 +6,9 @@ use paihao_domain as d;
 
 /// Defines the two conversions between an enum of the domain and its stored twin, whose variants
 /// have the same names.
-macro_rules! mirrored_enum {
-    ($to_stored:ident, $from_stored:ident, $name:ident { $($variant:ident),* }) => {
-        pub(super) fn $to_stored(value: paihao_domain::$name) -> paihao_contracts::commit::$name {
-            match value {
-                $(paihao_domain::$name::$variant => paihao_contracts::commit::$name::$variant,)*
-            }
-        }
+macro_rules! mirrored_enum { ( $ to_stored : ident , $ from_stored : ident , $ name : ident { $ ( $ variant : ident ) , * } ) => { pub ( super ) fn $ to_stored ( value : paihao_domain :: $ name ) -> paihao_contracts :: commit :: $ name { match value { $ ( paihao_domain :: $ name :: $ variant => paihao_contracts :: commit :: $ name :: $ variant , ) * } }
 
-        pub(super) fn $from_stored(value: paihao_contracts::commit::$name) -> paihao_domain::$name {
-            match value {
-                $(paihao_contracts::commit::$name::$variant => paihao_domain::$name::$variant,)*
-            }
-        }
-    };
-}
+pub ( super ) fn $ from_stored ( value : paihao_contracts :: commit :: $ name ) -> paihao_domain :: $ name { match value { $ ( paihao_contracts :: commit :: $ name :: $ variant => paihao_domain :: $ name :: $ variant , ) * } } } ; }
 pub(super) use mirrored_enum;
 
 mirrored_enum!(
@@ -62,13 +50,13 @@ pub(super) fn quoted_wait_from_stored(stored: c::QuotedWait) -> d::QuotedWait {
 }
 
 pub(super) fn counts_to_stored(counts: d::TicketCounts) -> c::TicketCounts {
-    let d::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
-    c::TicketCounts { calls, misses, holds, let_pass, hops }
+    let d::TicketCounts { calls, misses, holds, let_pass, transfers } = counts;
+    c::TicketCounts { calls, misses, holds, let_pass, transfers }
 }
 
 pub(super) fn counts_from_stored(counts: c::TicketCounts) -> d::TicketCounts {
-    let c::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
-    d::TicketCounts { calls, misses, holds, let_pass, hops }
+    let c::TicketCounts { calls, misses, holds, let_pass, transfers } = counts;
+    d::TicketCounts { calls, misses, holds, let_pass, transfers }
 }
 
 pub(super) fn basis_to_stored(basis: d::ForecastBasis) -> c::ForecastBasis {

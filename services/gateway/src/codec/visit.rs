@@ -14,15 +14,15 @@ pub(super) fn visit_to_stored(visit: &d::VisitRecord) -> c::VisitRecord {
         queue: visit.queue.shared(),
         counter: visit.counter.as_ref().map(|id| id.shared()),
         taken_at: visit.taken_at.0,
-        called: visit.called_at.map(offset_ms),
-        started: visit.started_at.map(offset_ms),
-        ended: offset_ms(visit.ended_at),
+        called_at: visit.called_at.map(offset_ms),
+        started_at: visit.started_at.map(offset_ms),
+        ended_at: offset_ms(visit.ended_at),
         slot_ms: visit.slot_ms,
         serving_ms: visit.serving_ms,
         implausible: visit.implausible,
         counts: counts_to_stored(visit.counts),
-        jumped: visit.called_out_of_order,
-        told: quoted_wait_to_stored(&visit.quoted),
+        called_out_of_order: visit.called_out_of_order,
+        quoted: quoted_wait_to_stored(&visit.quoted),
         basis: visit.basis.map(basis_to_stored),
         overtaken: overtaken_to_stored(visit.overtaken),
         end: match visit.end {
@@ -41,15 +41,15 @@ pub(crate) fn visit_from_stored(visit: c::VisitRecord) -> d::VisitRecord {
         queue: visit.queue.into(),
         counter: visit.counter.map(Into::into),
         taken_at,
-        called_at: visit.called.map(|ms| taken_at.plus_ms(ms)),
-        started_at: visit.started.map(|ms| taken_at.plus_ms(ms)),
-        ended_at: taken_at.plus_ms(visit.ended),
+        called_at: visit.called_at.map(|ms| taken_at.plus_ms(ms)),
+        started_at: visit.started_at.map(|ms| taken_at.plus_ms(ms)),
+        ended_at: taken_at.plus_ms(visit.ended_at),
         slot_ms: visit.slot_ms,
         serving_ms: visit.serving_ms,
         implausible: visit.implausible,
         counts: counts_from_stored(visit.counts),
-        called_out_of_order: visit.jumped,
-        quoted: quoted_wait_from_stored(visit.told),
+        called_out_of_order: visit.called_out_of_order,
+        quoted: quoted_wait_from_stored(visit.quoted),
         basis: visit.basis.map(basis_from_stored),
         overtaken: overtaken_from_stored(visit.overtaken),
         end: match visit.end {
@@ -77,11 +77,11 @@ pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitP
     c::VisitProgress {
         called_at: progress.called_at.map(|at| at.0),
         started_at: progress.started_at.map(|at| at.0),
-        jumped: progress.called_out_of_order,
-        coming_ms: progress.approach_ms,
+        called_out_of_order: progress.called_out_of_order,
+        approach_ms: progress.approach_ms,
         missed_ms: progress.missed_ms,
         overtaken: overtaken_to_stored(progress.overtaken),
-        shown: progress.displayed.map(|displayed| (displayed.range.low, displayed.range.high)),
+        displayed: progress.displayed.map(|displayed| (displayed.range.low, displayed.range.high)),
         shortened_at: progress
             .displayed
             .and_then(|displayed| displayed.shortened_at)
@@ -91,12 +91,12 @@ pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitP
 
 pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitProgress {
     let shortened_at = stored.shortened_at.map(d::Timestamp);
-    let range = stored.shown.map(|(low, high)| d::Estimate { low, high });
+    let range = stored.displayed.map(|(low, high)| d::Estimate { low, high });
     let mut progress = d::VisitProgress::default();
     progress.called_at = stored.called_at.map(d::Timestamp);
     progress.started_at = stored.started_at.map(d::Timestamp);
-    progress.called_out_of_order = stored.jumped;
-    progress.approach_ms = stored.coming_ms;
+    progress.called_out_of_order = stored.called_out_of_order;
+    progress.approach_ms = stored.approach_ms;
     progress.missed_ms = stored.missed_ms;
     progress.overtaken = overtaken_from_stored(stored.overtaken);
     progress.displayed = range.map(|range| d::DisplayedRange { range, shortened_at });

@@ -120,7 +120,7 @@ impl From<SubmitError> for Problem {
                 Refusal::NothingToUndo(_) => &refusals::NOTHING_TO_UNDO,
                 Refusal::OutOfRange(_) => &refusals::OUT_OF_RANGE,
                 // The site worker turns the day before it decides anything else.
-                Refusal::DayTurning => &refusals::LEDGER_UNAVAILABLE,
+                Refusal::DayRollover => &refusals::LEDGER_UNAVAILABLE,
                 Refusal::NotDue => &refusals::NOT_DUE,
                 Refusal::CommandIdReused => &refusals::IDEMPOTENCY_KEY_REUSED,
             },

@@ -9,7 +9,7 @@ use paihao_notice_text::render::fill_placeholders;
 
 /// Reply to a scan that led to a ticket.
 pub fn ticket_reply(settings: &SiteSettings, outcome: &Outcome) -> String {
-    let Outcome::Holding { number, queue, told, called_to, new, state, .. } = outcome else {
+    let Outcome::Holding { number, queue, quoted, called_to, new, state, .. } = outcome else {
         return TICKET_UNAVAILABLE.into();
     };
     let queue_name = queue_name(settings, queue);
@@ -24,7 +24,7 @@ pub fn ticket_reply(settings: &SiteSettings, outcome: &Outcome) -> String {
     }
     let number = number.to_string();
     if let (Some(template), true) = (&settings.joined_reply, *new) {
-        return custom_joined_reply(template, &settings.facts.name, queue_name, &number, told);
+        return custom_joined_reply(template, &settings.facts.name, queue_name, &number, quoted);
     }
     if *state == TicketStatus::Held {
         return format!(
@@ -32,7 +32,7 @@ pub fn ticket_reply(settings: &SiteSettings, outcome: &Outcome) -> String {
             site = settings.facts.name,
         );
     }
-    waiting_reply(&heading, queue_name, &settings.facts.name, &number, told)
+    waiting_reply(&heading, queue_name, &settings.facts.name, &number, quoted)
 }
 
 fn waiting_reply(
@@ -125,7 +125,7 @@ pub fn cancelled_reply(settings: &SiteSettings, outcome: &Outcome) -> String {
 
 /// Reply to a customer who asks for their ticket and holds none.
 pub fn no_ticket_reply() -> String {
-    "您现在没有排队的号，扫门口或页面上的二维码即可取号。\n\nYou hold no number. Scan a code to take one.".into()
+    "您现在没有排队的号，扫门口或页面上的二维码即可取号。\n\nYou hold no number. Scan a code to take one." . into ( )
 }
 
 /// Reply when the ticket could not be made durable in time, unless the owner has set another text.
@@ -150,8 +150,7 @@ fn wait_zh(quoted: &QuotedWait) -> String {
     let ahead = match quoted.ahead {
         0 => "前面没有人".to_owned(),
         ahead => format!("前面 {ahead} 位"),
-    };
-    // 约 marks a rough estimate.
+    }; // 约 marks a rough estimate.
     let about = if quoted.cold { "约" } else { "" };
     match quoted.estimate.map(Estimate::phrase) {
         None => ahead,

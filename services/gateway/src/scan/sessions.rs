@@ -25,7 +25,7 @@ use uuid::Uuid;
 const EXPIRED_SESSION_RETENTION: Duration = Duration::from_secs(3600);
 
 /// Reason why there is no session.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror :: Error)]
 pub enum SessionError {
     /// The session never existed, or ended long ago.
     #[error("there is no such session")]
@@ -83,8 +83,7 @@ impl ScanSessions {
             Some(ready) => ready,
             None => self.create_code(account).await?,
         };
-        let now = self.clock.now_ms();
-        // A code of the pool works longer than its session.
+        let now = self.clock.now_ms(); // A code of the pool works longer than its session.
         let expires_at = expires_at.min(now + self.session_ttl.as_millis() as i64);
         let session = ScanSession {
             v: 1,
@@ -152,7 +151,7 @@ impl ScanSessions {
         let ttl = Duration::from_millis(remaining_ms) + EXPIRED_SESSION_RETENTION;
         let key = streams::scan_session_key(&uuid.to_string());
         if let Err(error) = self.cache.put(&key, encode(&session), ttl).await {
-            tracing::warn!(%error, "cannot store the progress of a scan session");
+            tracing :: warn! ( % error , "cannot store the progress of a scan session" );
         }
     }
 
@@ -189,10 +188,12 @@ impl ScanSessions {
     /// Observes a decision, and wakes the watchers of the session that it came through.
     pub fn observe(&self, decision: &Decision) {
         for event in &decision.events {
-            let (Event::TicketTaken { via, .. } | Event::TicketShown { via, .. }) = event else {
+            let (Event::TicketTaken { scan_session, .. } | Event::TicketShown { scan_session, .. }) =
+                event
+            else {
                 continue;
             };
-            let uuid = via.as_ref().and_then(|via| Uuid::try_parse(via.as_str()).ok());
+            let uuid = scan_session.as_ref().and_then(|via| Uuid::try_parse(via.as_str()).ok());
             let watchers = self.watchers.lock();
             let Some(sender) = uuid.and_then(|uuid| watchers.get(&uuid)) else { continue };
             if let Some(ticket) = session_ticket(&decision.outcome) {
@@ -219,8 +220,7 @@ pub struct ProgressWatch {
 
 impl Drop for ProgressWatch {
     fn drop(&mut self) {
-        let mut watchers = self.sessions.watchers.lock();
-        // This receiver is still counted.
+        let mut watchers = self.sessions.watchers.lock(); // This receiver is still counted.
         if watchers.get(&self.uuid).is_some_and(|sender| sender.receiver_count() <= 1) {
             watchers.remove(&self.uuid);
         }
@@ -228,12 +228,12 @@ impl Drop for ProgressWatch {
 }
 
 fn session_ticket(outcome: &Outcome) -> Option<SessionTicket> {
-    let Outcome::Holding { number, queue, told, .. } = outcome else { return None };
+    let Outcome::Holding { number, queue, quoted, .. } = outcome else { return None };
     Some(SessionTicket {
         number: number.to_string(),
         queue: queue.as_str().to_owned(),
-        ahead: told.ahead,
-        minutes: told.estimate.map(|estimate| (estimate.low, estimate.high)),
+        ahead: quoted.ahead,
+        minutes: quoted.estimate.map(|estimate| (estimate.low, estimate.high)),
     })
 }
 

@@ -171,17 +171,17 @@ impl SettingsDocuments {
         };
         let revision = stored.position;
         let (of, id, by, idempotency, (did, changed)) = match event {
-            SettingsEvent::SiteSet { site, by, setup, wish } => {
+            SettingsEvent::SiteSet { site, by, setup, idempotency } => {
                 let change = replace_document(&mut self.sites, &site, Some(*setup), revision);
-                (DocumentKind::Site, site, by, wish, change)
+                (DocumentKind::Site, site, by, idempotency, change)
             }
-            SettingsEvent::SiteRetired { site, by, wish } => {
+            SettingsEvent::SiteRetired { site, by, idempotency } => {
                 let change = replace_document(&mut self.sites, &site, None, revision);
-                (DocumentKind::Site, site, by, wish, change)
+                (DocumentKind::Site, site, by, idempotency, change)
             }
-            SettingsEvent::AccountSet { account, by, setup, wish } => {
+            SettingsEvent::AccountSet { account, by, setup, idempotency } => {
                 let change = replace_document(&mut self.accounts, &account, Some(*setup), revision);
-                (DocumentKind::Account, account, by, wish, change)
+                (DocumentKind::Account, account, by, idempotency, change)
             }
             _ => return false,
         };
@@ -259,8 +259,8 @@ mod tests {
 
     #[test]
     fn what_differs_is_named_by_where_it_stands() {
-        let before = json!({"name": "a", "queues": {"x": {"minutes": 5}, "y": {"minutes": 1}}});
-        let after = json!({"name": "a", "queues": {"x": {"minutes": 6}, "z": {"minutes": 1}}});
+        let before = json! ( { "name" : "a" , "queues" : { "x" : { "minutes" : 5 } , "y" : { "minutes" : 1 } } } );
+        let after = json! ( { "name" : "a" , "queues" : { "x" : { "minutes" : 6 } , "z" : { "minutes" : 1 } } } );
         let differences = differences(&before, &after);
         let keys: Vec<_> = differences.iter().map(|difference| &*difference.key).collect();
         assert_eq!(keys, ["queues.x.minutes", "queues.y", "queues.z"]);

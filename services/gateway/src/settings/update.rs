@@ -58,7 +58,7 @@ pub(crate) struct SettingsUpdateResult {
 }
 
 /// Reason why a document is not read or changed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror :: Error)]
 pub(crate) enum UpdateError {
     /// The id is no valid subject of the log.
     #[error("this is no id")]
@@ -183,16 +183,19 @@ impl SettingsEditor {
             return Ok(result(revision));
         }
         let by = request.author.clone();
-        let wish = request.idempotency.clone();
+        let idempotency = request.idempotency.clone();
         let event = match update {
-            DocumentUpdate::Site(Some(setup)) => {
-                SettingsEvent::SiteSet { site: id.to_owned(), by, setup: Box::new(setup), wish }
-            }
+            DocumentUpdate::Site(Some(setup)) => SettingsEvent::SiteSet {
+                site: id.to_owned(),
+                by,
+                setup: Box::new(setup),
+                idempotency,
+            },
             DocumentUpdate::Site(None) => {
-                SettingsEvent::SiteRetired { site: id.to_owned(), by, wish }
+                SettingsEvent::SiteRetired { site: id.to_owned(), by, idempotency }
             }
             DocumentUpdate::Account(setup) => {
-                SettingsEvent::AccountSet { account: id.to_owned(), by, setup, wish }
+                SettingsEvent::AccountSet { account: id.to_owned(), by, setup, idempotency }
             }
         };
         let entry = SettingsEntry { v: 1, at: self.clock.now_ms(), event };
@@ -208,7 +211,7 @@ impl SettingsEditor {
             AppendError::TooLarge { .. } => UpdateError::TooLarge,
             AppendError::Unavailable(_) => UpdateError::LedgerUnavailable,
         })?;
-        tracing::info!(of = ?kind, id, by = request.author, changed = changed.len(), "settings document changed");
+        tracing :: info! ( of = ? kind , id , by = request . author , changed = changed . len ( ) , "settings document changed" );
         self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         Ok(result(position))
     }

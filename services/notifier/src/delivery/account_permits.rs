@@ -19,14 +19,14 @@ pub(crate) struct Permit<'a> {
 
 impl AccountPermits {
     /// Creates a limit of this many permits per account.
-    pub(crate) fn new(each: usize) -> AccountPermits {
-        AccountPermits { per_account: each, in_use: Mutex::default() }
+    pub(crate) fn new(per_account: usize) -> AccountPermits {
+        AccountPermits { per_account, in_use: Mutex::default() }
     }
 
     /// Acquires a permit, if the account has one left.
     pub(crate) fn try_acquire(&self, account: &Arc<str>) -> Option<Permit<'_>> {
-        let mut taken = self.in_use.lock();
-        let count = taken.entry(account.clone()).or_default();
+        let mut in_use = self.in_use.lock();
+        let count = in_use.entry(account.clone()).or_default();
         if *count >= self.per_account {
             return None;
         }
@@ -37,11 +37,11 @@ impl AccountPermits {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut taken = self.permits.in_use.lock();
-        if let Some(count) = taken.get_mut(&self.account) {
+        let mut in_use = self.permits.in_use.lock();
+        if let Some(count) = in_use.get_mut(&self.account) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.account);
+                in_use.remove(&self.account);
             }
         }
     }
@@ -54,11 +54,11 @@ mod tests {
     #[test]
     fn an_account_never_takes_the_permits_of_another() {
         let permits = AccountPermits::new(2);
-        let (slow, fine): (Arc<str>, Arc<str>) = ("slow".into(), "fine".into());
-        let held = [permits.try_acquire(&slow), permits.try_acquire(&slow)];
-        assert!(held.iter().all(Option::is_some) && permits.try_acquire(&slow).is_none());
-        assert!(permits.try_acquire(&fine).is_some());
-        drop(held);
+        let (slow, fast): (Arc<str>, Arc<str>) = ("slow".into(), "fine".into());
+        let slow_permits = [permits.try_acquire(&slow), permits.try_acquire(&slow)];
+        assert!(slow_permits.iter().all(Option::is_some) && permits.try_acquire(&slow).is_none());
+        assert!(permits.try_acquire(&fast).is_some());
+        drop(slow_permits);
         assert!(permits.try_acquire(&slow).is_some());
     }
 }

@@ -22,7 +22,8 @@ pub(crate) const LEASE_TTL: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptLease {
     /// Start of the first attempt in Unix milliseconds.
-    pub first: i64,
+    #[serde(rename = "first")]
+    pub first_attempt_at: i64,
     /// Count of attempts that have begun.
     pub attempts: u32,
     /// Expiry of the lease in Unix milliseconds, 0 after its release.
@@ -30,13 +31,14 @@ pub struct AttemptLease {
     /// True if an attempt ended without a response, so that WeChat may have the message.
     pub unsure: bool,
     /// Error of the last attempt.
-    pub last: String,
+    #[serde(rename = "last")]
+    pub last_error: String,
     /// Channel of the last attempt, until it certainly did not accept the notice.
     #[serde(default)]
     pub channel: Option<Channel>,
     /// Channels that did not accept the notice.
-    #[serde(default)]
-    pub tried: Vec<ChannelAttempt>,
+    #[serde(rename = "tried", default)]
+    pub earlier_attempts: Vec<ChannelAttempt>,
 }
 
 impl AttemptLease {
@@ -67,29 +69,29 @@ pub async fn load(cache: &dyn Cache, key: &str) -> Result<Option<AttemptLease>, 
 pub async fn restore(
     cache: &dyn Cache,
     key: &str,
-    trying: &AttemptAnnounced,
+    announced: &AttemptAnnounced,
 ) -> Result<Option<AttemptLease>, Unavailable> {
-    let lost = AttemptLease {
-        first: trying.at,
+    let restored = AttemptLease {
+        first_attempt_at: announced.at,
         attempts: 1,
-        held_until: trying.at + LEASE_TTL.as_millis() as i64,
+        held_until: announced.at + LEASE_TTL.as_millis() as i64,
         unsure: true,
-        last: "no answer".into(),
-        channel: Some(trying.trying),
-        tried: trying.tried.clone(),
+        last_error: "no answer".into(),
+        channel: Some(announced.channel),
+        earlier_attempts: announced.earlier_attempts.clone(),
     };
-    Ok(match compare_and_set(cache, key, None, &lost).await? {
-        CasOutcome::Swapped => Some(lost),
+    Ok(match compare_and_set(cache, key, None, &restored).await? {
+        CasOutcome::Swapped => Some(restored),
         CasOutcome::Mismatch(_) => load(cache, key).await?,
     })
 }
 
-/// Acquires the lease for an attempt at `now` through `channel`, after the channels in `tried`.
+/// Acquires the lease for an attempt at `now` through `channel`, after `earlier_attempts`.
 pub async fn acquire(
     cache: &dyn Cache,
     key: &str,
     previous: Option<&AttemptLease>,
-    (channel, tried): (Channel, &[ChannelAttempt]),
+    (channel, earlier_attempts): (Channel, &[ChannelAttempt]),
     now: i64,
 ) -> Result<AcquireResult, Unavailable> {
     let held_until = now + LEASE_TTL.as_millis() as i64;
@@ -103,17 +105,17 @@ pub async fn acquire(
             held_until,
             unsure: true,
             channel: Some(channel),
-            tried: tried.to_vec(),
+            earlier_attempts: earlier_attempts.to_vec(),
             ..lease.clone()
         },
         None => AttemptLease {
-            first: now,
+            first_attempt_at: now,
             attempts: 1,
             held_until,
             unsure: true,
-            last: "no answer".into(),
+            last_error: "no answer".into(),
             channel: Some(channel),
-            tried: tried.to_vec(),
+            earlier_attempts: earlier_attempts.to_vec(),
         },
     };
     let swapped = compare_and_set(cache, key, previous, &next).await?;
@@ -129,9 +131,9 @@ pub async fn release(
     key: &str,
     lease: &AttemptLease,
     was_unsure: bool,
-    last: String,
+    last_error: String,
 ) -> Result<(), Unavailable> {
-    let released = AttemptLease { held_until: 0, unsure: was_unsure, last, ..lease.clone() };
+    let released = AttemptLease { held_until: 0, unsure: was_unsure, last_error, ..lease.clone() };
     compare_and_set(cache, key, Some(lease), &released).await.map(drop)
 }
 
@@ -143,11 +145,16 @@ pub async fn release_for_next_channel(
     lease: &AttemptLease,
     refused: ChannelAttempt,
 ) -> Result<(), Unavailable> {
-    let mut tried = lease.tried.clone();
-    tried.push(refused);
-    let moved =
-        AttemptLease { held_until: 0, unsure: false, channel: None, tried, ..lease.clone() };
-    compare_and_set(cache, key, Some(lease), &moved).await.map(drop)
+    let mut earlier_attempts = lease.earlier_attempts.clone();
+    earlier_attempts.push(refused);
+    let released = AttemptLease {
+        held_until: 0,
+        unsure: false,
+        channel: None,
+        earlier_attempts,
+        ..lease.clone()
+    };
+    compare_and_set(cache, key, Some(lease), &released).await.map(drop)
 }
 
 async fn compare_and_set(
@@ -194,14 +201,14 @@ mod tests {
         let cache = cache();
         acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap();
         let lease = load(&cache, "k").await.unwrap().unwrap();
-        let held = acquire(&cache, "k", Some(&lease), VIA_TEMPLATE, 5_000).await.unwrap();
-        assert_eq!(held, AcquireResult::Held(Duration::from_secs(15)));
+        let acquired = acquire(&cache, "k", Some(&lease), VIA_TEMPLATE, 5_000).await.unwrap();
+        assert_eq!(acquired, AcquireResult::Held(Duration::from_secs(15)));
         let AcquireResult::Acquired(second) =
             acquire(&cache, "k", Some(&lease), VIA_TEMPLATE, 20_000).await.unwrap()
         else {
             panic!("the lease should be expired");
         };
-        assert_eq!((second.first, second.attempts, second.unsure), (0, 2, true));
+        assert_eq!((second.first_attempt_at, second.attempts, second.unsure), (0, 2, true));
     }
 
     #[tokio::test]
@@ -213,10 +220,13 @@ mod tests {
             panic!()
         };
         release(&cache, "k", &lease, false, "busy".into()).await.unwrap();
-        let back = load(&cache, "k").await.unwrap().unwrap();
-        assert_eq!((back.attempts, back.unsure, back.last.as_str()), (1, false, "busy"));
+        let reloaded = load(&cache, "k").await.unwrap().unwrap();
+        assert_eq!(
+            (reloaded.attempts, reloaded.unsure, reloaded.last_error.as_str()),
+            (1, false, "busy")
+        );
         assert!(matches!(
-            acquire(&cache, "k", Some(&back), VIA_TEMPLATE, 1).await.unwrap(),
+            acquire(&cache, "k", Some(&reloaded), VIA_TEMPLATE, 1).await.unwrap(),
             AcquireResult::Acquired(_)
         ));
     }
@@ -233,12 +243,12 @@ mod tests {
             channel: Channel::Template,
             reason: "not_following".into(),
             code: Some(43004),
-            said: None,
+            detail: None,
         };
         release_for_next_channel(&cache, "k", &lease, refused.clone()).await.unwrap();
-        let moved = load(&cache, "k").await.unwrap().unwrap();
+        let released = load(&cache, "k").await.unwrap().unwrap();
         assert_eq!(
-            (moved.required_channel(), moved.unsure, moved.tried),
+            (released.required_channel(), released.unsure, released.earlier_attempts),
             (None, false, vec![refused])
         );
     }
@@ -246,19 +256,22 @@ mod tests {
     #[tokio::test]
     async fn a_restored_lease_is_held_and_unsure() {
         let cache = cache();
-        let trying = AttemptAnnounced {
+        let announced = AttemptAnnounced {
             v: 1,
             key: "k".into(),
-            trying: Channel::CustomerService,
+            channel: Channel::CustomerService,
             at: 1_000,
-            tried: vec![],
+            earlier_attempts: vec![],
         };
-        let back = restore(&cache, "k", &trying).await.unwrap().unwrap();
-        assert_eq!((back.first, back.unsure, back.held_until), (1_000, true, 21_000));
-        assert_eq!(back.required_channel(), Some(Channel::CustomerService));
-        let held = acquire(&cache, "k", Some(&back), VIA_TEMPLATE, 2_000).await.unwrap();
-        assert_eq!(held, AcquireResult::Held(Duration::from_secs(19)));
-        assert_eq!(restore(&cache, "k", &trying).await.unwrap(), Some(back), "once");
+        let reloaded = restore(&cache, "k", &announced).await.unwrap().unwrap();
+        assert_eq!(
+            (reloaded.first_attempt_at, reloaded.unsure, reloaded.held_until),
+            (1_000, true, 21_000)
+        );
+        assert_eq!(reloaded.required_channel(), Some(Channel::CustomerService));
+        let acquired = acquire(&cache, "k", Some(&reloaded), VIA_TEMPLATE, 2_000).await.unwrap();
+        assert_eq!(acquired, AcquireResult::Held(Duration::from_secs(19)));
+        assert_eq!(restore(&cache, "k", &announced).await.unwrap(), Some(reloaded), "once");
     }
 
     #[test]

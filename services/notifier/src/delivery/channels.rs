@@ -10,7 +10,7 @@ use paihao_wechat::CallPriority;
 
 /// Returns the priority of a notice among the API calls of its account.
 pub fn priority(notice: &Notice) -> CallPriority {
-    match notice.saying {
+    match notice.content {
         // A called person must learn of it before anyone else.
         NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => CallPriority::High,
         NoticeContent::Missed { .. } | NoticeContent::Returned { .. } => CallPriority::Normal,
@@ -19,8 +19,8 @@ pub fn priority(notice: &Notice) -> CallPriority {
 }
 
 /// Builds the record of a channel that was skipped without an attempt.
-pub fn skipped_attempt(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
-    ChannelAttempt { channel, reason: reason.to_owned(), code: None, said }
+pub fn skipped_attempt(channel: Channel, reason: &str, detail: Option<String>) -> ChannelAttempt {
+    ChannelAttempt { channel, reason: reason.to_owned(), code: None, detail }
 }
 
 /// Returns the outcome of a notice that no channel accepted, and the dead-letter reason if an
@@ -28,34 +28,41 @@ pub fn skipped_attempt(channel: Channel, reason: &str, said: Option<String>) -> 
 pub fn undelivered_outcome(
     kind: &str,
     account: &str,
-    tried: &[ChannelAttempt],
+    attempts: &[ChannelAttempt],
 ) -> (DeliveryOutcome, Option<String>) {
-    let faults: Vec<_> = tried
+    let faults: Vec<_> = attempts
         .iter()
-        .filter(|tried| tried.reason != GAVE_UP)
-        .filter_map(|tried| Some(format!("{}: {}", tried.channel.name(), tried.said.as_ref()?)))
+        .filter(|attempt| attempt.reason != GAVE_UP)
+        .filter_map(|attempt| {
+            Some(format!("{}: {}", attempt.channel.name(), attempt.detail.as_ref()?))
+        })
         .collect();
     let dead_letter_reason = (!faults.is_empty()).then(|| faults.join("; "));
-    let decisive = tried.iter().find(|tried| tried.code.is_some() || tried.reason == GAVE_UP);
+    let is_decisive =
+        |attempt: &&ChannelAttempt| attempt.code.is_some() || attempt.reason == GAVE_UP;
+    let decisive = attempts.iter().find(is_decisive);
     match decisive {
-        Some(ChannelAttempt { reason, said, .. }) if reason == GAVE_UP => {
-            (DeliveryOutcome::GaveUp { last: said.clone().unwrap_or_default() }, dead_letter_reason)
-        }
+        Some(ChannelAttempt { reason, detail, .. }) if reason == GAVE_UP => (
+            DeliveryOutcome::GaveUp { last_error: detail.clone().unwrap_or_default() },
+            dead_letter_reason,
+        ),
         Some(ChannelAttempt { reason, code, .. }) => (
             DeliveryOutcome::Refused { code: code.unwrap_or_default(), name: reason.clone() },
             dead_letter_reason,
         ),
-        None => match (dead_letter_reason, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE))
-        {
+        None => match (
+            dead_letter_reason,
+            attempts.iter().find(|attempt| attempt.reason == NO_ALLOWANCE),
+        ) {
             (Some(reason), _) => {
-                (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
+                (DeliveryOutcome::Unrenderable { reason: reason.clone() }, Some(reason))
             }
             (None, Some(ChannelAttempt { reason, .. })) => {
                 (DeliveryOutcome::Refused { code: 0, name: reason.clone() }, None)
             }
             (None, None) => {
                 let reason = format!("account {account} has no channel for \"{kind}\"");
-                (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
+                (DeliveryOutcome::Unrenderable { reason: reason.clone() }, Some(reason))
             }
         },
     }
@@ -78,13 +85,13 @@ mod tests {
     use paihao_notice_text::NoticePolicy;
     use paihao_notice_text::render::Binding;
 
-    fn tried(
+    fn attempt(
         channel: Channel,
         reason: &str,
         code: Option<i64>,
-        said: Option<&str>,
+        detail: Option<&str>,
     ) -> ChannelAttempt {
-        ChannelAttempt { channel, reason: reason.into(), code, said: said.map(Into::into) }
+        ChannelAttempt { channel, reason: reason.into(), code, detail: detail.map(Into::into) }
     }
 
     fn policy(channels: &[Channel]) -> NoticePolicy {
@@ -119,9 +126,9 @@ mod tests {
             "called",
             "shop",
             &[
-                tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
-                tried(Channel::Template, "not_following", Some(43004), None),
-                tried(Channel::Subscription, "messages_refused", Some(43101), None),
+                attempt(Channel::CustomerService, NO_ALLOWANCE, None, None),
+                attempt(Channel::Template, "not_following", Some(43004), None),
+                attempt(Channel::Subscription, "messages_refused", Some(43101), None),
             ],
         );
         assert_eq!(outcome, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
@@ -134,8 +141,8 @@ mod tests {
             "called",
             "shop",
             &[
-                tried(Channel::Template, "template_unknown", Some(40037), Some("40037 gone")),
-                tried(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
+                attempt(Channel::Template, "template_unknown", Some(40037), Some("40037 gone")),
+                attempt(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
             ],
         );
         assert!(matches!(outcome, DeliveryOutcome::Refused { code: 40037, .. }));
@@ -148,12 +155,12 @@ mod tests {
     #[test]
     fn a_notice_that_no_channel_could_render_is_unrenderable() {
         let unbound = [
-            tried(Channel::Template, NOT_BOUND, None, Some("no template")),
-            tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
+            attempt(Channel::Template, NOT_BOUND, None, Some("no template")),
+            attempt(Channel::CustomerService, NO_ALLOWANCE, None, None),
         ];
         let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound);
         assert!(
-            matches!(outcome, DeliveryOutcome::Unspeakable { .. }) && dead_letter_reason.is_some()
+            matches!(outcome, DeliveryOutcome::Unrenderable { .. }) && dead_letter_reason.is_some()
         );
         let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound[1..]);
         assert_eq!(
@@ -161,7 +168,7 @@ mod tests {
             (DeliveryOutcome::Refused { code: 0, name: NO_ALLOWANCE.into() }, None)
         );
         let (outcome, _) = undelivered_outcome("called", "shop", &[]);
-        assert!(matches!(outcome, DeliveryOutcome::Unspeakable { .. }));
+        assert!(matches!(outcome, DeliveryOutcome::Unrenderable { .. }));
     }
 
     #[test]
@@ -170,13 +177,13 @@ mod tests {
             "called",
             "shop",
             &[
-                tried(Channel::Template, GAVE_UP, None, Some("45009 daily_quota")),
-                tried(Channel::CustomerService, "no_open_window", Some(45015), None),
+                attempt(Channel::Template, GAVE_UP, None, Some("45009 daily_quota")),
+                attempt(Channel::CustomerService, "no_open_window", Some(45015), None),
             ],
         );
         assert_eq!(
             (outcome, dead_letter_reason),
-            (DeliveryOutcome::GaveUp { last: "45009 daily_quota".into() }, None)
+            (DeliveryOutcome::GaveUp { last_error: "45009 daily_quota".into() }, None)
         );
     }
 }

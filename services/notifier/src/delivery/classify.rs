@@ -63,12 +63,13 @@ pub fn classify(
         Err(error) => error,
     };
     if error.may_have_happened() && !attempt.channel.is_idempotent() {
-        return AttemptResult::Ended(DeliveryOutcome::Unknown { last: error.to_string() });
+        return AttemptResult::Ended(DeliveryOutcome::Unknown { last_error: error.to_string() });
     }
     let AccountClientError::Call(CallError::Refused(refusal)) = &error else {
         return retry_or_give_up(attempt, now, retry_after(&error), &error);
     };
-    let (code, name) = (refusal.code, refusal.name.to_owned());
+    let code = refusal.code;
+    let name = refusal.name.to_owned();
     match refusal.class {
         FailureClass::RetryLater(wait) => retry_or_give_up(attempt, now, wait, &error),
         // The token was refused twice in a row. The token service may soon have a valid one.
@@ -82,18 +83,18 @@ pub fn classify(
         }
         // This attempt was refused, but the one before may have been accepted.
         _ if attempt.was_unsure => {
-            AttemptResult::Ended(DeliveryOutcome::Unknown { last: error.to_string() })
+            AttemptResult::Ended(DeliveryOutcome::Unknown { last_error: error.to_string() })
         }
         class => {
             let is_reported =
                 matches!(class, FailureClass::Permanent | FailureClass::Configuration)
                     && ![ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP].contains(&code);
-            let said = is_reported.then(|| error.to_string());
+            let detail = is_reported.then(|| error.to_string());
             AttemptResult::NextChannel(ChannelAttempt {
                 channel: attempt.channel,
                 reason: name,
                 code: Some(code),
-                said,
+                detail,
             })
         }
     }
@@ -114,21 +115,22 @@ fn retry_or_give_up(
 ) -> AttemptResult {
     let unsure = attempt.was_unsure || error.may_have_happened();
     let after = wait.unwrap_or_default().max(retry_delay(attempt.lease.attempts));
-    let then = now + after.as_millis() as i64;
+    let next_attempt_at = now + after.as_millis() as i64;
     let last_error = error.to_string();
-    let over = then - attempt.lease.first >= RETRY_WINDOW.as_millis() as i64;
-    let late = over || then >= attempt.valid_until;
-    if late && !unsure && attempt.has_other_channels {
+    let retries_exhausted =
+        next_attempt_at - attempt.lease.first_attempt_at >= RETRY_WINDOW.as_millis() as i64;
+    let too_late = retries_exhausted || next_attempt_at >= attempt.valid_until;
+    if too_late && !unsure && attempt.has_other_channels {
         let reason = GAVE_UP.to_owned();
-        let said = Some(last_error);
+        let detail = Some(last_error);
         return AttemptResult::NextChannel(ChannelAttempt {
             channel: attempt.channel,
             reason,
             code: None,
-            said,
+            detail,
         });
     }
-    if over {
+    if retries_exhausted {
         AttemptResult::Ended(gave_up_outcome(unsure, last_error))
     } else {
         AttemptResult::Retry { after, unsure, last_error }
@@ -136,8 +138,12 @@ fn retry_or_give_up(
 }
 
 /// Returns the outcome of a notice whose retry window is over.
-pub fn gave_up_outcome(unsure: bool, last: String) -> DeliveryOutcome {
-    if unsure { DeliveryOutcome::Unknown { last } } else { DeliveryOutcome::GaveUp { last } }
+pub fn gave_up_outcome(unsure: bool, last_error: String) -> DeliveryOutcome {
+    if unsure {
+        DeliveryOutcome::Unknown { last_error }
+    } else {
+        DeliveryOutcome::GaveUp { last_error }
+    }
 }
 
 /// Returns the retry delay: 1 s, 2 s, 4 s and so on, up to 60 s.
@@ -154,13 +160,13 @@ mod tests {
 
     fn lease(attempts: u32) -> AttemptLease {
         AttemptLease {
-            first: 0,
+            first_attempt_at: 0,
             attempts,
             held_until: 20_000,
             unsure: true,
-            last: String::new(),
+            last_error: String::new(),
             channel: Some(Channel::Template),
-            tried: vec![],
+            earlier_attempts: vec![],
         }
     }
 
@@ -224,12 +230,16 @@ mod tests {
             (40037, FailureClass::Configuration, true),
             (47003, FailureClass::Permanent, true),
         ] {
-            let AttemptResult::NextChannel(tried) =
+            let AttemptResult::NextChannel(attempt) =
                 classify_first_attempt(|_| {}, 0, refusal(code, class))
             else {
                 panic!()
             };
-            assert_eq!((tried.code, tried.said.is_some()), (Some(code), is_reported), "{code}");
+            assert_eq!(
+                (attempt.code, attempt.detail.is_some()),
+                (Some(code), is_reported),
+                "{code}"
+            );
         }
     }
 
@@ -251,8 +261,9 @@ mod tests {
                 "{result:?}"
             );
             // The request never reached WeChat, so a retry cannot duplicate it.
-            let lost = || Err(CallError::Unreachable("x".into()).into());
-            let result = classify_first_attempt(|attempt| attempt.channel = channel, 0, lost());
+            let unreachable = || Err(CallError::Unreachable("x".into()).into());
+            let result =
+                classify_first_attempt(|attempt| attempt.channel = channel, 0, unreachable());
             assert!(matches!(result, AttemptResult::Retry { unsure: false, .. }), "{result:?}");
         }
     }
@@ -286,9 +297,9 @@ mod tests {
 
     #[test]
     fn a_deferral_past_the_validity_leads_to_the_next_channel() {
-        let soon = |attempt: &mut Attempt<'_>| attempt.valid_until = 30_000;
+        let expiring = |attempt: &mut Attempt<'_>| attempt.valid_until = 30_000;
         let wait = FailureClass::RetryLater(Some(Duration::from_secs(60)));
-        let result = classify_first_attempt(soon, 0, refusal(43117, wait));
+        let result = classify_first_attempt(expiring, 0, refusal(43117, wait));
         assert!(
             matches!(&result, AttemptResult::NextChannel(ChannelAttempt { reason, .. }) if reason == GAVE_UP)
         );
@@ -309,17 +320,17 @@ mod tests {
 
     #[test]
     fn nothing_is_retried_after_nine_minutes() {
-        let late = RETRY_WINDOW.as_millis() as i64 - 500;
+        let too_late = RETRY_WINDOW.as_millis() as i64 - 500;
         let busy = || refusal(-1, FailureClass::RetryLater(None));
         assert!(matches!(
-            classify_nth_attempt(9, late, busy()),
+            classify_nth_attempt(9, too_late, busy()),
             AttemptResult::Ended(DeliveryOutcome::GaveUp { .. })
         ));
         assert!(matches!(
-            classify_nth_attempt(9, late, timed_out()),
+            classify_nth_attempt(9, too_late, timed_out()),
             AttemptResult::Ended(DeliveryOutcome::Unknown { .. })
         ));
-        let result = classify_first_attempt(|attempt| attempt.was_unsure = true, late, busy());
+        let result = classify_first_attempt(|attempt| attempt.was_unsure = true, too_late, busy());
         assert!(matches!(result, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })));
     }
 }

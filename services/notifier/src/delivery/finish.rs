@@ -52,15 +52,15 @@ pub(crate) async fn end_notice(
     outcome: DeliveryOutcome,
     lease: Option<&AttemptLease>,
 ) -> Result<EndRecorded, StoreUnavailable> {
-    let (attempts, via, tried) = match lease {
+    let (attempts, channel, earlier_attempts) = match lease {
         // Without an unanswered attempt no channel can have accepted it.
         Some(lease) => {
-            let via = lease.required_channel().filter(|_| lease.unsure);
-            (lease.attempts, via, lease.tried.clone())
+            let channel = lease.required_channel().filter(|_| lease.unsure);
+            (lease.attempts, channel, lease.earlier_attempts.clone())
         }
         None => (0, None, Vec::new()),
     };
-    record_outcome(ports, notice, outcome, attempts, via, tried).await
+    record_outcome(ports, notice, outcome, attempts, channel, earlier_attempts).await
 }
 
 /// Ends a notice that a later one supersedes. If WeChat may have it, the outcome is unknown
@@ -71,7 +71,7 @@ pub(crate) async fn supersede(
     lease: Option<&AttemptLease>,
 ) -> Result<EndRecorded, StoreUnavailable> {
     let outcome = match lease.filter(|lease| lease.unsure) {
-        Some(lease) => DeliveryOutcome::Unknown { last: lease.last.clone() },
+        Some(lease) => DeliveryOutcome::Unknown { last_error: lease.last_error.clone() },
         None => DeliveryOutcome::Superseded,
     };
     end_notice(ports, notice, outcome, lease).await
@@ -102,24 +102,37 @@ pub(crate) async fn record_outcome(
     NoticeRef { account, key, at: since }: NoticeRef<'_>,
     outcome: DeliveryOutcome,
     attempts: u32,
-    via: Option<Channel>,
-    tried: Vec<ChannelAttempt>,
+    channel: Option<Channel>,
+    earlier_attempts: Vec<ChannelAttempt>,
 ) -> Result<EndRecorded, StoreUnavailable> {
     let at = ports.clock.now_ms();
     let name = outcome_name(&outcome);
-    let channel = via.map_or("none", Channel::name);
+    let channel_name = channel.map_or("none", Channel::name);
     let subject = outcome_log::outcome_subject(account, key);
-    let record =
-        NoticeOutcome { v: 1, key: key.to_owned(), fate: outcome, at, attempts, via, tried };
+    let record = NoticeOutcome {
+        v: 1,
+        key: key.to_owned(),
+        outcome,
+        at,
+        attempts,
+        channel,
+        earlier_attempts,
+    };
     match outcome_log::record_end(&*ports.ledger, &subject, record).await {
         Ok(EndWrite::Written) => {
             metrics::counter!(
-                "paihao_notifier_outcomes_total", "fate" => name, "channel" => channel
+                "paihao_notifier_outcomes_total", "fate" => name, "channel" => channel_name
             )
             .increment(1);
             let delay = (at - since).max(0) as f64 / 1000.0;
             metrics::histogram!("paihao_notifier_delay_seconds", "fate" => name).record(delay);
-            tracing::info!(key, fate = name, channel, attempts, "a notice has ended");
+            tracing::info!(
+                key,
+                outcome = name,
+                channel = channel_name,
+                attempts,
+                "a notice has ended"
+            );
             Ok(EndRecorded::Stored)
         }
         Ok(EndWrite::AlreadyEnded) => Ok(EndRecorded::Stored),
@@ -137,6 +150,6 @@ fn outcome_name(outcome: &DeliveryOutcome) -> &'static str {
         DeliveryOutcome::Superseded => "superseded",
         DeliveryOutcome::GaveUp { .. } => "gave_up",
         DeliveryOutcome::Unknown { .. } => "unknown",
-        DeliveryOutcome::Unspeakable { .. } => "unspeakable",
+        DeliveryOutcome::Unrenderable { .. } => "unspeakable",
     }
 }

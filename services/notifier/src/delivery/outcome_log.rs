@@ -1,6 +1,6 @@
 //! Outcome log: attempts, outcomes and receipts of notices.
 
-use paihao_contracts::notice::NoticeOutcome;
+use paihao_contracts::notice::{Channel, NoticeOutcome};
 use paihao_contracts::outcome::{AttemptAnnounced, NoticeReceipt, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Position, Subject, Unavailable};
@@ -17,6 +17,11 @@ pub(crate) enum OutcomeLogState {
 }
 
 impl OutcomeLogState {
+    /// Returns true if an attempt through this channel is announced.
+    pub(crate) fn is_announced(&self, channel: Channel) -> bool {
+        matches!(self, OutcomeLogState::Announced(_, attempt) if attempt.channel == channel)
+    }
+
     fn expected_position(&self) -> ExpectedPosition {
         match self {
             OutcomeLogState::Announced(position, _) => ExpectedPosition::At(*position),
@@ -41,7 +46,9 @@ pub(crate) async fn load_state(
         return Ok(OutcomeLogState::NotStarted);
     };
     match serde_json::from_slice(&last.entry.payload) {
-        Ok(OutcomeRecord::Attempt(trying)) => Ok(OutcomeLogState::Announced(last.position, trying)),
+        Ok(OutcomeRecord::Attempt(attempt)) => {
+            Ok(OutcomeLogState::Announced(last.position, attempt))
+        }
         _ => Ok(OutcomeLogState::Ended),
     }
 }
@@ -51,9 +58,9 @@ pub(crate) async fn announce_attempt(
     ledger: &dyn Ledger,
     subject: &Subject,
     state: &OutcomeLogState,
-    trying: AttemptAnnounced,
+    attempt: AttemptAnnounced,
 ) -> Result<bool, Unavailable> {
-    let entry = to_entry(OutcomeRecord::Attempt(trying));
+    let entry = to_entry(OutcomeRecord::Attempt(attempt));
     match ledger.append(&OUTCOMES, subject, state.expected_position(), entry).await {
         Ok(_) => Ok(true),
         Err(AppendError::Conflict { .. }) => Ok(false),

@@ -24,11 +24,11 @@ pub(crate) async fn find_open(
     now: i64,
 ) -> Result<Option<OpenWindow>, Unavailable> {
     for window in SendWindowKind::ALL {
-        let at = streams::send_window_key(account, person_key, window.name());
-        let Some(stored) = cache.get(&at).await? else { continue };
-        let read = serde_json::from_slice::<SendWindow>(&stored).ok();
-        if let Some(allowance) = read.filter(|known| known.left > 0 && known.until > now) {
-            return Ok(Some(OpenWindow { cache_key: at, stored, window: allowance }));
+        let cache_key = streams::send_window_key(account, person_key, window.name());
+        let Some(stored) = cache.get(&cache_key).await? else { continue };
+        let decoded = serde_json::from_slice::<SendWindow>(&stored).ok();
+        if let Some(window) = decoded.filter(|window| window.remaining > 0 && window.until > now) {
+            return Ok(Some(OpenWindow { cache_key, stored, window }));
         }
     }
     Ok(None)
@@ -40,12 +40,12 @@ pub(crate) async fn consume_one(
     open: &OpenWindow,
     now: i64,
 ) -> Result<(), Unavailable> {
-    let OpenWindow { cache_key: at, stored, window: allowance } = open;
-    let left = SendWindow { left: allowance.left - 1, ..allowance.clone() };
-    let kept = Duration::from_millis(u64::try_from(allowance.until - now).unwrap_or(0).max(1));
-    let new = Bytes::from(serde_json::to_vec(&left).expect("string keys only"));
+    let OpenWindow { cache_key, stored, window } = open;
+    let updated = SendWindow { remaining: window.remaining - 1, ..window.clone() };
+    let ttl = Duration::from_millis(u64::try_from(window.until - now).unwrap_or(0).max(1));
+    let new = Bytes::from(serde_json::to_vec(&updated).expect("string keys only"));
     // After a mismatch the person has just acted again, and the newer window stays.
-    cache.compare_and_set(at, Some(stored), new, kept).await.map(drop)
+    cache.compare_and_set(cache_key, Some(stored), new, ttl).await.map(drop)
 }
 
 /// Removes all windows of a person, after WeChat reported that none is open or that it is used up.

@@ -68,7 +68,7 @@ pub(crate) fn match_receipt(sent: &[SentMessage], receipt: &Receipt) -> ReceiptM
             && created - sent.at <= MAX_RECEIPT_DELAY_MS
     });
     match (candidates.next(), candidates.next()) {
-        (Some(only), None) if only.accepted => key(only),
+        (Some(candidate), None) if candidate.accepted => key(candidate),
         _ => ReceiptMatch::NoMatch,
     }
 }
@@ -173,9 +173,9 @@ mod tests {
             template: None,
             message_id,
             receipt: ReceiptStatus::Delivered,
-            said: "success".into(),
+            status_text: "success".into(),
             created_s: AT / 1000 + 1,
-            heard_at: AT + 1_100,
+            received_at: AT + 1_100,
             identity: "r1".into(),
         }
     }
@@ -207,10 +207,10 @@ mod tests {
             match_receipt(&[sent("one", 7), sent("two", 8)], &receipt(None)),
             ReceiptMatch::NoMatch
         );
-        let known = SentMessage { receipt: Some("r0".into()), ..sent("one", 7) };
-        assert_eq!(match_receipt(&[known.clone(), sent("two", 8)], &receipt(None)), key("two"));
+        let received = SentMessage { receipt: Some("r0".into()), ..sent("one", 7) };
+        assert_eq!(match_receipt(&[received.clone(), sent("two", 8)], &receipt(None)), key("two"));
         assert_eq!(
-            match_receipt(&[known], &receipt(None)),
+            match_receipt(&[received], &receipt(None)),
             ReceiptMatch::NoMatch,
             "it already has a receipt"
         );
@@ -243,12 +243,16 @@ mod tests {
 
     #[test]
     fn a_subscription_notice_matches_by_its_template() {
-        let of = |key, template: &str| SentMessage {
+        let subscription_message = |key, template: &str| SentMessage {
             channel: Channel::Subscription,
             template: template.into(),
             ..sent(key, 0)
         };
-        let all = [of("one", "S1"), of("two", "S2"), sent("three", 7)];
+        let all = [
+            subscription_message("one", "S1"),
+            subscription_message("two", "S2"),
+            sent("three", 7),
+        ];
         let receipt = Receipt {
             channel: Channel::Subscription,
             template: Some("S2".into()),

@@ -138,7 +138,7 @@ pub(crate) async fn acquire_turn(
 
 /// Releases a turn. If its notice has ended, the earlier ones have ended too.
 pub(crate) async fn release_turn(cache: &dyn Cache, notice: &Notice, turn: SendTurn, ended: bool) {
-    let gone = async {
+    let release = async {
         let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
         modify(cache, notice, stored, |order| {
             if order.turn == Some(turn) {
@@ -150,8 +150,8 @@ pub(crate) async fn release_turn(cache: &dyn Cache, notice: &Notice, turn: SendT
         })
         .await
     };
-    if let Err(error) = gone.await {
-        tracing::debug!(key = notice.key, %error, "a turn was not given back, and ends by itself");
+    if let Err(error) = release.await {
+        tracing::debug!(key = notice.key, %error, "cannot release a turn, it expires by itself");
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
             person: "oPerson".into(),
             number: Number { prefix: "A".into(), serial: 17 },
             queue_name: "业务".into(),
-            saying: NoticeContent::QueueClosed,
+            content: NoticeContent::QueueClosed,
             order,
             at: 0,
             valid_until: 60_000,

@@ -72,7 +72,7 @@ struct SelectedChannel {
     channel: Channel,
     message: OutboundMessage,
     /// Channels tried or skipped before it.
-    previous_attempts: Vec<ChannelAttempt>,
+    earlier_attempts: Vec<ChannelAttempt>,
 }
 
 /// Next step for a delivery.
@@ -173,16 +173,20 @@ impl DeliveryWorker {
                     (lease.held_until - now) as u64,
                 )));
             }
-            let last = || lease.last.clone();
+            let last_error = || lease.last_error.clone();
             let required = lease.required_channel().filter(|_| lease.unsure);
             if required.is_some_and(|channel| !channel.is_idempotent()) {
                 return self
-                    .end_notice(&task, DeliveryOutcome::Unknown { last: last() }, Some(lease))
+                    .end_notice(
+                        &task,
+                        DeliveryOutcome::Unknown { last_error: last_error() },
+                        Some(lease),
+                    )
                     .await;
             }
-            if now - lease.first >= RETRY_WINDOW.as_millis() as i64 {
+            if now - lease.first_attempt_at >= RETRY_WINDOW.as_millis() as i64 {
                 return self
-                    .end_notice(&task, gave_up_outcome(lease.unsure, last()), Some(lease))
+                    .end_notice(&task, gave_up_outcome(lease.unsure, last_error()), Some(lease))
                     .await;
             }
         }
@@ -200,19 +204,24 @@ impl DeliveryWorker {
         if notice.valid_until <= now && previous.as_ref().is_none_or(|lease| !lease.unsure) {
             return self.end_notice(&task, DeliveryOutcome::Stale, previous.as_ref()).await;
         }
-        let mut tried = previous.as_ref().map_or_else(Vec::new, |lease| lease.tried.clone());
+        let mut earlier_attempts =
+            previous.as_ref().map_or_else(Vec::new, |lease| lease.earlier_attempts.clone());
         let required = previous.as_ref().and_then(AttemptLease::required_channel);
-        let (channel, message) = match self.select_channel(&task, required, &mut tried, now).await?
-        {
-            Some(selected) => selected,
-            None => return self.conclude_undeliverable(&task, previous.as_ref(), tried).await,
-        };
+        let (channel, message) =
+            match self.select_channel(&task, required, &mut earlier_attempts, now).await? {
+                Some(selected) => selected,
+                None => {
+                    return self
+                        .conclude_undeliverable(&task, previous.as_ref(), earlier_attempts)
+                        .await;
+                }
+            };
         if matches!(message, OutboundMessage::AlreadySent) {
             return self
-                .record_outcome(&task, DeliveryOutcome::Replied, 0, Some(channel), tried)
+                .record_outcome(&task, DeliveryOutcome::Replied, 0, Some(channel), earlier_attempts)
                 .await;
         }
-        let selected = SelectedChannel { channel, message, previous_attempts: tried };
+        let selected = SelectedChannel { channel, message, earlier_attempts };
         if !ticket_order::is_ordered(notice) {
             return self.attempt(&task, &log_state, previous, selected, now).await;
         }
@@ -222,14 +231,14 @@ impl DeliveryWorker {
             Err(OrderStatus::Superseded) => return Ok(NextStep::RetryAfter(Duration::ZERO)),
             Err(_) => return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
         };
-        let attempting = async {
+        let attempt = async {
             if finish::supersede_all(ports, &notice.account, &earlier, now).await? {
                 self.attempt(&task, &log_state, previous, selected, now).await
             } else {
                 Ok(NextStep::RetryAfter(TURN_RETRY_DELAY))
             }
         };
-        let next = attempting.await;
+        let next = attempt.await;
         let ended = matches!(next, Ok(NextStep::Ack | NextStep::DeadLetter(_)));
         ticket_order::release_turn(&*ports.cache, notice, turn, ended).await;
         next
@@ -241,32 +250,31 @@ impl DeliveryWorker {
         task: &SendTask<'_>,
         log_state: &OutcomeLogState,
         previous: Option<AttemptLease>,
-        SelectedChannel { channel, message, previous_attempts: tried }: SelectedChannel,
+        SelectedChannel { channel, message, earlier_attempts }: SelectedChannel,
         now: i64,
     ) -> Result<NextStep, StoreUnavailable> {
         let Ports { ledger, cache, clock, .. } = &self.ports;
         let notice = task.notice;
         let was_unsure = previous.as_ref().is_some_and(|lease| lease.unsure);
         send::register_message(&**cache, notice, &task.person_key, &message, now).await?;
-        let acquiring = attempt_lease::acquire(
+        let acquisition = attempt_lease::acquire(
             &**cache,
             &notice.key,
             previous.as_ref(),
-            (channel, &tried),
+            (channel, &earlier_attempts),
             now,
         );
-        let lease = match acquiring.await? {
+        let lease = match acquisition.await? {
             AcquireResult::Acquired(lease) => lease,
             AcquireResult::Held(wait) => return Ok(NextStep::RetryAfter(wait)),
         };
-        let announced = matches!(log_state, OutcomeLogState::Announced(_, announced) if announced.trying == channel);
-        if task.policy.needs_announcement(channel) && !announced {
+        if task.policy.needs_announcement(channel) && !log_state.is_announced(channel) {
             let announcement = AttemptAnnounced {
                 v: 1,
                 key: notice.key.clone(),
-                trying: channel,
+                channel,
                 at: now,
-                tried: tried.clone(),
+                earlier_attempts: earlier_attempts.clone(),
             };
             let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
             let announced =
@@ -292,8 +300,9 @@ impl DeliveryWorker {
         let result = tokio::time::timeout(ATTEMPT_TIMEOUT, sending)
             .await
             .unwrap_or(Err(AccountClientError::Call(CallError::TimedOut)));
-        let is_left =
-            |other: &Channel| *other != channel && !tried.iter().any(|t| t.channel == *other);
+        let is_left = |other: &Channel| {
+            *other != channel && !earlier_attempts.iter().any(|t| t.channel == *other)
+        };
         let attempt = Attempt {
             lease: &lease,
             channel,
@@ -310,7 +319,7 @@ impl DeliveryWorker {
                     _ => None,
                 };
                 let next = self
-                    .record_outcome(task, outcome, lease.attempts, Some(channel), tried)
+                    .record_outcome(task, outcome, lease.attempts, Some(channel), earlier_attempts)
                     .await?;
                 if let Some(id) = accepted {
                     send::mark_accepted(&**cache, notice, &task.person_key, channel, id).await;
@@ -332,18 +341,19 @@ impl DeliveryWorker {
         }
     }
 
-    /// Selects the next channel and its message. Channels that cannot be used are added to `tried`.
+    /// Selects the next channel and its message. Channels that cannot be used are added to
+    /// `earlier_attempts`.
     async fn select_channel(
         &self,
         task: &SendTask<'_>,
         required: Option<Channel>,
-        tried: &mut Vec<ChannelAttempt>,
+        earlier_attempts: &mut Vec<ChannelAttempt>,
         now: i64,
     ) -> Result<Option<(Channel, OutboundMessage)>, StoreUnavailable> {
         let SendTask { notice, policy, .. } = task;
         let listed = policy.channels.iter().copied();
         for channel in required.into_iter().chain(listed) {
-            if tried.iter().any(|tried| tried.channel == channel) {
+            if earlier_attempts.iter().any(|attempt| attempt.channel == channel) {
                 continue;
             }
             let message = match channel {
@@ -358,7 +368,8 @@ impl DeliveryWorker {
                 Channel::CustomerService => match render::text(notice, policy) {
                     Err(error) => Err(unrenderable(channel, &error)),
                     Ok(text) => {
-                        let (cache, account) = (&*self.ports.cache, &notice.account);
+                        let cache = &*self.ports.cache;
+                        let account = &notice.account;
                         match send_window::find_open(cache, account, &task.person_key, now).await? {
                             Some(open) => Ok(OutboundMessage::Text(text, open)),
                             None => Err(skipped_attempt(channel, channels::NO_ALLOWANCE, None)),
@@ -370,7 +381,7 @@ impl DeliveryWorker {
                 Ok(message) => return Ok(Some((channel, message))),
                 Err(skipped) => {
                     count_channel_refusal(notice, &skipped);
-                    tried.push(skipped);
+                    earlier_attempts.push(skipped);
                 }
             }
         }
@@ -385,7 +396,8 @@ impl DeliveryWorker {
         attempt_result: &AttemptResult,
     ) {
         let OutboundMessage::Text(_, open) = message else { return };
-        let (cache, account) = (&*self.ports.cache, &task.notice.account);
+        let cache = &*self.ports.cache;
+        let account = &task.notice.account;
         let updated = match attempt_result {
             AttemptResult::Ended(_) => {
                 send_window::consume_one(cache, open, self.ports.clock.now_ms()).await
@@ -405,17 +417,19 @@ impl DeliveryWorker {
         &self,
         task: &SendTask<'_>,
         lease: Option<&AttemptLease>,
-        tried: Vec<ChannelAttempt>,
+        earlier_attempts: Vec<ChannelAttempt>,
     ) -> Result<NextStep, StoreUnavailable> {
         let SendTask { notice, .. } = task;
         let attempts = lease.map_or(0, |lease| lease.attempts);
         let kind = render::kind(notice);
         let (outcome, dead_letter_reason) = match lease.filter(|lease| lease.unsure) {
             // The channel of the unanswered attempt is no longer configured.
-            Some(lease) => (DeliveryOutcome::Unknown { last: lease.last.clone() }, None),
-            None => channels::undelivered_outcome(kind, &notice.account, &tried),
+            Some(lease) => {
+                (DeliveryOutcome::Unknown { last_error: lease.last_error.clone() }, None)
+            }
+            None => channels::undelivered_outcome(kind, &notice.account, &earlier_attempts),
         };
-        let next = self.record_outcome(task, outcome, attempts, None, tried).await?;
+        let next = self.record_outcome(task, outcome, attempts, None, earlier_attempts).await?;
         Ok(match (next, dead_letter_reason) {
             (NextStep::Ack, Some(reason)) => {
                 tracing::error!(key = notice.key, reason, "no channel can send a notice");
@@ -440,21 +454,28 @@ impl DeliveryWorker {
         task: &SendTask<'_>,
         outcome: DeliveryOutcome,
         attempts: u32,
-        via: Option<Channel>,
-        tried: Vec<ChannelAttempt>,
+        channel: Option<Channel>,
+        earlier_attempts: Vec<ChannelAttempt>,
     ) -> Result<NextStep, StoreUnavailable> {
-        let recording =
-            finish::record_outcome(&self.ports, task.notice_ref(), outcome, attempts, via, tried);
+        let recording = finish::record_outcome(
+            &self.ports,
+            task.notice_ref(),
+            outcome,
+            attempts,
+            channel,
+            earlier_attempts,
+        );
         Ok(recording.await?.into())
     }
 }
 
 /// Counts and logs a channel that did not accept a notice. A configuration mistake is an error.
-fn count_channel_refusal(notice: &Notice, tried: &ChannelAttempt) {
-    let (channel, reason) = (tried.channel.name(), tried.reason.clone());
-    match &tried.said {
-        Some(said) => {
-            tracing::error!(key = notice.key, channel, said, "a channel cannot send a notice");
+fn count_channel_refusal(notice: &Notice, attempt: &ChannelAttempt) {
+    let channel = attempt.channel.name();
+    let reason = attempt.reason.clone();
+    match &attempt.detail {
+        Some(detail) => {
+            tracing::error!(key = notice.key, channel, detail, "a channel cannot send a notice");
         }
         None => {
             tracing::debug!(key = notice.key, channel, reason, "a channel did not accept a notice")

@@ -9,7 +9,7 @@ use paihao_contracts::ticket_link::TicketLink;
 pub fn plan(commit: &Commit) -> Vec<Notice> {
     let events = commit.decisions.iter().flat_map(|decision| &decision.events);
     let triggers = events.filter_map(|event| match event {
-        Event::MilestoneReached(trigger) => Some(trigger),
+        Event::NotificationTriggered(trigger) => Some(trigger),
         _ => None,
     });
     triggers.filter_map(|trigger| notice_for(commit, trigger)).collect()
@@ -20,8 +20,8 @@ pub fn plan(commit: &Commit) -> Vec<Notice> {
 fn notice_content(kind: &NotificationKind) -> Option<NoticeContent> {
     Some(match kind {
         NotificationKind::Joined { .. } => return None,
-        NotificationKind::Near { told } => NoticeContent::Near { told: *told },
-        NotificationKind::Next { told } => NoticeContent::Next { told: *told },
+        NotificationKind::Near { quoted } => NoticeContent::Near { quoted: *quoted },
+        NotificationKind::Next { quoted } => NoticeContent::Next { quoted: *quoted },
         NotificationKind::Called { counter_name, call } => {
             NoticeContent::Called { counter_name: counter_name.clone(), call: *call }
         }
@@ -31,11 +31,11 @@ fn notice_content(kind: &NotificationKind) -> Option<NoticeContent> {
         NotificationKind::Missed { until, places } => {
             NoticeContent::Missed { until: *until, places: *places }
         }
-        NotificationKind::Returned { through, told } => {
-            NoticeContent::Returned { through: *through, told: *told }
+        NotificationKind::Returned { cause, quoted } => {
+            NoticeContent::Returned { cause: *cause, quoted: *quoted }
         }
-        NotificationKind::Slipped { told } => NoticeContent::Slipped { told: *told },
-        NotificationKind::Halted { told } => NoticeContent::Halted { told: *told },
+        NotificationKind::Slipped { quoted } => NoticeContent::Slipped { quoted: *quoted },
+        NotificationKind::Halted { quoted } => NoticeContent::Halted { quoted: *quoted },
         NotificationKind::QueueClosed => NoticeContent::QueueClosed,
     })
 }
@@ -59,7 +59,7 @@ fn notice_for(commit: &Commit, trigger: &NotificationTrigger) -> Option<Notice> 
         person: trigger.person.clone(),
         number: trigger.number.clone(),
         queue_name: trigger.queue_name.clone(),
-        saying: content,
+        content,
         order: trigger.order,
         at: trigger.at,
         valid_until: trigger.valid_until,
@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn called(ticket: u32, call: u32) -> Event {
-        Event::MilestoneReached(NotificationTrigger {
+        Event::NotificationTriggered(NotificationTrigger {
             ticket,
             day: 20779,
             person: "openid".into(),
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn a_notification_in_the_reply_to_the_scan_is_not_a_notice() {
-        let Event::MilestoneReached(trigger) = called(17, 1) else { unreachable!() };
-        let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
-        let reached =
-            |kind| Event::MilestoneReached(NotificationTrigger { kind, ..trigger.clone() });
-        let joined = reached(NotificationKind::Joined { told });
+        let Event::NotificationTriggered(trigger) = called(17, 1) else { unreachable!() };
+        let quoted = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
+        let triggered =
+            |kind| Event::NotificationTriggered(NotificationTrigger { kind, ..trigger.clone() });
+        let joined = triggered(NotificationKind::Joined { quoted });
         assert_eq!(plan(&commit(vec![joined])), []);
-        let near = plan(&commit(vec![reached(NotificationKind::Near { told })]));
+        let near = plan(&commit(vec![triggered(NotificationKind::Near { quoted })]));
         assert_eq!(
             (&*near[0].key, near[0].ticket_prefix()),
             ("hall/20779/17/near#1", "hall/20779/17")
@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn a_notice_links_to_the_page_of_its_ticket() {
-        let Event::MilestoneReached(trigger) = called(17, 1) else { unreachable!() };
+        let Event::NotificationTriggered(trigger) = called(17, 1) else { unreachable!() };
         let key = Some(TicketKey([0xab; 16]));
         let notices = plan(&commit(vec![
-            Event::MilestoneReached(NotificationTrigger { key, ..trigger }),
+            Event::NotificationTriggered(NotificationTrigger { key, ..trigger }),
             called(18, 1),
         ]));
         let path = format!("/t/hall/20779-17-{}", "ab".repeat(16));
@@ -147,12 +147,12 @@ mod tests {
 
     #[test]
     fn keys_are_unique_by_ticket_and_call_and_deterministic() {
-        let twice = commit(vec![called(17, 1), called(17, 2), called(18, 1)]);
+        let commit = commit(vec![called(17, 1), called(17, 2), called(18, 1)]);
         let keys = |commit| plan(commit).into_iter().map(|n| n.key).collect::<Vec<_>>();
         assert_eq!(
-            keys(&twice),
+            keys(&commit),
             ["hall/20779/17/called#1", "hall/20779/17/called#2", "hall/20779/18/called#1"]
         );
-        assert_eq!(keys(&twice), keys(&twice));
+        assert_eq!(keys(&commit), keys(&commit));
     }
 }

@@ -32,7 +32,7 @@ impl Client {
     pub(super) fn new() -> Result<Client, BuildError> {
         // reqwest uses the process's provider. Another crate may have installed one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let built = reqwest::Client::builder()
+        let client = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -41,7 +41,7 @@ impl Client {
             .timeout(REQUEST_TIMEOUT)
             .pool_max_idle_per_host(8)
             .build();
-        built.map(Client).map_err(|error| BuildError(error.without_url().to_string()))
+        client.map(Client).map_err(|error| BuildError(error.without_url().to_string()))
     }
 
     /// Posts a message. Only the status of the response is read.
@@ -74,8 +74,8 @@ fn transport_error(error: &reqwest::Error) -> PostError {
         return PostError("no answer in time".to_owned());
     }
     let mut root: &dyn Error = error;
-    while let Some(below) = root.source() {
-        root = below;
+    while let Some(source) = root.source() {
+        root = source;
     }
     if root.is::<reqwest::Error>() {
         PostError("the request could not be made".to_owned())

@@ -69,9 +69,9 @@ fn plan(settings: &Settings, position: u64, commit: &Commit, now_ms: i64) -> Vec
     let endpoints = settings.endpoints.iter().filter(|(name, _)| name.starts_with(&site_prefix));
     let mut messages = Vec::new();
     for (name, endpoint) in endpoints {
-        let wanted = to_public_events(position, commit)
+        let events = to_public_events(position, commit)
             .filter(|event| endpoint.events.contains(event.kind.name()));
-        messages.extend(wanted.map(|event| WebhookMessage {
+        messages.extend(events.map(|event| WebhookMessage {
             v: 1,
             hook: name.clone(),
             since: now_ms,
@@ -85,11 +85,11 @@ async fn enqueue_messages(
     ledger: &dyn Ledger,
     messages: Vec<WebhookMessage>,
 ) -> Result<(), Unavailable> {
-    let put = |message: WebhookMessage| async move {
+    let enqueue = |message: WebhookMessage| async move {
         let entry = Entry::new(message.encode());
         ledger.enqueue(&WEBHOOKS, &message.key(), entry, Duration::ZERO).await.map(drop)
     };
-    stream::iter(messages.into_iter().map(put))
+    stream::iter(messages.into_iter().map(enqueue))
         .buffered(MAX_CONCURRENT_ENQUEUES)
         .try_collect::<()>()
         .await

@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn waits_grow_to_an_hour_and_end_after_a_day() {
-        let (mut age, mut waits) = (Duration::ZERO, Vec::new());
+        let mut age = Duration::ZERO;
+        let mut waits = Vec::new();
         while let Some(wait) = retry_delay(age) {
             waits.push(wait.as_secs());
             age += wait;

@@ -67,13 +67,14 @@ impl Handler for WebhookSender {
             // The configuration of another replica may be newer or older.
             None => Err(PostError("no webhook of this name is configured".to_owned())),
         };
-        let (hook, id) = (message.hook.to_string(), message.event.id);
+        let hook = message.hook.to_string();
+        let id = message.event.id;
         let (result, disposition) = match (sent, retry::retry_delay(age)) {
             (Ok(()), _) => {
-                let late = elapsed_since(message.event.at, self.clock.now_ms());
+                let age = elapsed_since(message.event.at, self.clock.now_ms());
                 if !message.event.replay {
                     metrics::histogram!("paihao_webhooks_age_seconds", "hook" => hook.clone())
-                        .record(late.as_secs_f64());
+                        .record(age.as_secs_f64());
                 }
                 ("sent", Disposition::Ack)
             }

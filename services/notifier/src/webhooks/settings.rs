@@ -28,13 +28,13 @@ pub struct WebhookEndpoint {
 
 /// Returns true for a URL with HTTPS, or with HTTP on a loopback host.
 pub fn is_allowed_url(url: &Url) -> bool {
-    let is_here = match url.host() {
+    let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => return false,
     };
-    url.scheme() == "https" || (url.scheme() == "http" && is_here)
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback)
 }
 
 #[cfg(test)]
@@ -43,22 +43,22 @@ mod tests {
 
     #[test]
     fn only_https_leaves_the_machine() {
-        for fine in [
+        for url in [
             "https://crm.example.com/paihao",
             "http://127.0.0.1:9000/",
             "http://[::1]/",
             "http://localhost/x",
         ] {
-            assert!(is_allowed_url(&fine.parse().unwrap()), "{fine}");
+            assert!(is_allowed_url(&url.parse().unwrap()), "{url}");
         }
-        for bad in [
+        for url in [
             "http://crm.example.com/",
             "http://10.0.0.1/",
             "http://localhost.example.com/",
             "ftp://127.0.0.1/",
             "file:///etc/passwd",
         ] {
-            assert!(!is_allowed_url(&bad.parse().unwrap()), "{bad}");
+            assert!(!is_allowed_url(&url.parse().unwrap()), "{url}");
         }
     }
 }

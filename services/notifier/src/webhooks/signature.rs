@@ -45,7 +45,7 @@ mod tests {
     fn while_a_secret_changes_both_sign() {
         let [new, former] = ["new", "former"].map(SecretText::new);
         let both = sign(&[new.clone(), former.clone()], 7, b"{}");
-        let of = |secret| sign(&[secret], 7, b"{}").replace("t=7,", "");
-        assert_eq!(both, format!("t=7,{},{}", of(new), of(former)));
+        let signature_with = |secret| sign(&[secret], 7, b"{}").replace("t=7,", "");
+        assert_eq!(both, format!("t=7,{},{}", signature_with(new), signature_with(former)));
     }
 }

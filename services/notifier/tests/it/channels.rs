@@ -15,8 +15,8 @@ use wechat_sim::{ChatContent, Effect, Fault, Refusal, SimTemplate};
 
 /// Returns channel, reason and code of each failed attempt.
 fn attempt_reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)> {
-    let tried = outcome.tried.iter();
-    tried
+    let attempts = outcome.earlier_attempts.iter();
+    attempts
         .map(|ChannelAttempt { channel, reason, code, .. }| (*channel, reason.as_str(), *code))
         .collect()
 }
@@ -24,11 +24,13 @@ fn attempt_reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)>
 /// Counts the messages of a person: texts, template messages, subscription notices.
 fn message_counts(env: &TestEnv, i: u32) -> (usize, usize, usize) {
     let chat = env.wechat.chat(&open_id(i));
-    let count = |of: fn(&ChatContent) -> bool| chat.iter().filter(|line| of(&line.shown)).count();
+    let count = |predicate: fn(&ChatContent) -> bool| {
+        chat.iter().filter(|line| predicate(&line.content)).count()
+    };
     (
-        count(|shown| matches!(shown, ChatContent::Service { .. })),
-        count(|shown| matches!(shown, ChatContent::Card { .. })),
-        count(|shown| matches!(shown, ChatContent::Notice { .. })),
+        count(|content| matches!(content, ChatContent::Service { .. })),
+        count(|content| matches!(content, ChatContent::Card { .. })),
+        count(|content| matches!(content, ChatContent::Notice { .. })),
     )
 }
 
@@ -45,20 +47,28 @@ async fn a_text_is_sent_within_a_send_window_and_a_template_message_otherwise() 
     env.notifier_with_policy(policy_for(&[CustomerService, Template]), 8);
     env.call_tickets(1..3).await;
     let ended = env.wait_until_ended(2).await;
-    let (one, two) = (&ended[&notice_key(1)], &ended[&notice_key(2)]);
+    let one = &ended[&notice_key(1)];
+    let two = &ended[&notice_key(2)];
     assert_eq!(
-        (&one.fate, one.via),
+        (&one.outcome, one.channel),
         (&DeliveryOutcome::Sent { message_id: 0 }, Some(CustomerService))
     );
-    assert!(matches!(two.fate, DeliveryOutcome::Sent { message_id: 1.. }), "{two:?}");
-    assert_eq!(two.via, Some(Template));
+    assert!(matches!(two.outcome, DeliveryOutcome::Sent { message_id: 1.. }), "{two:?}");
+    assert_eq!(two.channel, Some(Template));
     assert_eq!(attempt_reasons(two), [(CustomerService, "no_allowance", None)]);
     assert_eq!((message_counts(&env, 1), message_counts(&env, 2)), ((1, 0, 0), (0, 1, 0)));
-    let text = |shown: &ChatContent| matches!(shown, ChatContent::Service { text } if text == "请 A001 到 1号窗口");
-    assert!(env.wechat.chat(&open_id(1)).iter().any(|line| text(&line.shown)));
+    let is_call = |content: &ChatContent| match content {
+        ChatContent::Service { text } => text == "请 A001 到 1号窗口",
+        _ => false,
+    };
+    assert!(env.wechat.chat(&open_id(1)).iter().any(|line| is_call(&line.content)));
     env.tasks.stop_and_wait().await;
-    let left = env.cache.get(&window_key(1, SendWindowKind::Message)).await.unwrap().unwrap();
-    assert_eq!(serde_json::from_slice::<SendWindow>(&left).unwrap().left, 4, "one is used up");
+    let window = env.cache.get(&window_key(1, SendWindowKind::Message)).await.unwrap().unwrap();
+    assert_eq!(
+        serde_json::from_slice::<SendWindow>(&window).unwrap().remaining,
+        4,
+        "one is used up"
+    );
 }
 
 #[tokio::test]
@@ -72,10 +82,11 @@ async fn a_wrong_send_window_costs_one_call_and_is_removed() {
     env.notifier_with_policy(policy_for(&[CustomerService, Template]), 8);
     env.call_tickets(1..3).await;
     let ended = env.wait_until_ended(2).await;
-    let (one, two) = (&ended[&notice_key(1)], &ended[&notice_key(2)]);
+    let one = &ended[&notice_key(1)];
+    let two = &ended[&notice_key(2)];
     assert_eq!(attempt_reasons(one), [(CustomerService, "no_open_window", Some(45015))]);
     assert_eq!(attempt_reasons(two), [(CustomerService, "window_used_up", Some(45047))]);
-    assert_eq!((one.via, two.via), (Some(Template), Some(Template)));
+    assert_eq!((one.channel, two.channel), (Some(Template), Some(Template)));
     assert_eq!((message_counts(&env, 1), message_counts(&env, 2)), ((0, 1, 0), (0, 1, 0)));
     env.tasks.stop_and_wait().await;
     assert_eq!(env.cache.get(&window_key(1, SendWindowKind::Tap)).await.unwrap(), None);
@@ -92,8 +103,8 @@ async fn a_text_without_a_response_is_unknown_and_no_other_channel_is_tried() {
     env.notifier_with_policy(policy_for(&[CustomerService, Template]), 8);
     env.call_tickets(1..2).await;
     let one = first_outcome(&env).await;
-    assert!(matches!(one.fate, DeliveryOutcome::Unknown { .. }), "{one:?}");
-    assert_eq!((one.via, one.attempts), (Some(CustomerService), 1));
+    assert!(matches!(one.outcome, DeliveryOutcome::Unknown { .. }), "{one:?}");
+    assert_eq!((one.channel, one.attempts), (Some(CustomerService), 1));
     env.tasks.stop_and_wait().await;
     assert_eq!(message_counts(&env, 1), (1, 0, 0), "it had arrived");
     assert_eq!(env.wechat.stats().calls.get(TEMPLATE_SEND_PATH), None);
@@ -102,8 +113,9 @@ async fn a_text_without_a_response_is_unknown_and_no_other_channel_is_tried() {
 /// Announces an attempt, like a process that died with its cache right afterwards.
 async fn announce_attempt(env: &TestEnv, channel: Channel, seconds_ago: i64) {
     let at = crate::support::START_MS - seconds_ago * 1000;
-    let trying = AttemptAnnounced { v: 1, key: notice_key(1), trying: channel, at, tried: vec![] };
-    let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Attempt(trying)).unwrap());
+    let attempt =
+        AttemptAnnounced { v: 1, key: notice_key(1), channel, at, earlier_attempts: vec![] };
+    let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Attempt(attempt)).unwrap());
     let subject =
         Subject::new(&["shop", &hex::encode(&Sha256::digest(notice_key(1))[..16])]).unwrap();
     env.ledger.append(&OUTCOMES, &subject, ExpectedPosition::Empty, entry).await.unwrap();
@@ -119,8 +131,8 @@ async fn an_attempt_that_the_cache_has_lost_is_not_made_through_another_channel(
         env.notifier_with_policy(policy_for(&[channel, Template]), 8);
         env.call_tickets(1..2).await;
         let one = first_outcome(&env).await;
-        assert!(matches!(one.fate, DeliveryOutcome::Unknown { .. }), "{one:?}");
-        assert_eq!((one.via, message_counts(&env, 1)), (Some(channel), (0, 0, 0)));
+        assert!(matches!(one.outcome, DeliveryOutcome::Unknown { .. }), "{one:?}");
+        assert_eq!((one.channel, message_counts(&env, 1)), (Some(channel), (0, 0, 0)));
     }
     let env = TestEnv::new().await;
     env.add_followers(1..2);
@@ -129,7 +141,7 @@ async fn an_attempt_that_the_cache_has_lost_is_not_made_through_another_channel(
     env.notifier_with_policy(policy_for(&[CustomerService, Template]), 8);
     env.call_tickets(1..2).await;
     let one = first_outcome(&env).await;
-    assert!(matches!(one.fate, DeliveryOutcome::Sent { .. }), "{one:?}");
+    assert!(matches!(one.outcome, DeliveryOutcome::Sent { .. }), "{one:?}");
     assert_eq!(message_counts(&env, 1), (0, 1, 0), "WeChat would have dropped a second one");
     // After nine minutes the template message is not retried either.
     let env = TestEnv::new().await;
@@ -137,7 +149,7 @@ async fn an_attempt_that_the_cache_has_lost_is_not_made_through_another_channel(
     announce_attempt(&env, Template, 9 * 60).await;
     env.notifier_with_policy(policy_for(&[Template, CustomerService]), 8);
     env.call_tickets(1..2).await;
-    assert!(matches!(first_outcome(&env).await.fate, DeliveryOutcome::Unknown { .. }));
+    assert!(matches!(first_outcome(&env).await.outcome, DeliveryOutcome::Unknown { .. }));
     assert_eq!(message_counts(&env, 1), (0, 0, 0));
 }
 
@@ -158,9 +170,10 @@ async fn a_template_message_without_a_response_is_retried_through_its_channel_on
     env.notifier_with_policy(policy_for(&[Template, CustomerService]), 8);
     env.call_tickets(1..3).await;
     let ended = env.wait_until_ended(2).await;
-    let (one, two) = (&ended[&notice_key(1)], &ended[&notice_key(2)]);
-    assert!(matches!(one.fate, DeliveryOutcome::Sent { message_id: 1.. }), "{one:?}");
-    assert!(matches!(two.fate, DeliveryOutcome::Unknown { .. }), "{two:?}");
+    let one = &ended[&notice_key(1)];
+    let two = &ended[&notice_key(2)];
+    assert!(matches!(one.outcome, DeliveryOutcome::Sent { message_id: 1.. }), "{one:?}");
+    assert!(matches!(two.outcome, DeliveryOutcome::Unknown { .. }), "{two:?}");
     assert_eq!((message_counts(&env, 1), message_counts(&env, 2)), ((0, 1, 0), (0, 1, 0)));
     assert_eq!(env.wechat.stats().messages_repeated, 1);
 }
@@ -178,7 +191,7 @@ async fn each_channel_records_its_reason_and_the_last_one_accepts() {
     env.call_tickets(1..2).await;
     let one = first_outcome(&env).await;
     assert_eq!(
-        (&one.fate, one.via),
+        (&one.outcome, one.channel),
         (&DeliveryOutcome::Sent { message_id: 0 }, Some(Subscription))
     );
     let expected = [
@@ -197,8 +210,8 @@ async fn when_no_channel_accepts_the_first_refusal_is_the_outcome() {
     env.notifier_with_policy(policy_for(&[CustomerService, Template, Subscription]), 8);
     env.call_tickets(1..2).await;
     let one = first_outcome(&env).await;
-    assert_eq!(one.fate, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
-    assert_eq!(one.via, None);
+    assert_eq!(one.outcome, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
+    assert_eq!(one.channel, None);
     let expected = [
         (CustomerService, "no_allowance", None),
         (Template, "not_following", Some(43004)),
@@ -222,11 +235,14 @@ async fn a_missing_template_leads_to_the_next_channel() {
     env.call_tickets(1..2).await;
     let one = first_outcome(&env).await;
     assert_eq!(
-        (&one.fate, one.via),
+        (&one.outcome, one.channel),
         (&DeliveryOutcome::Sent { message_id: 0 }, Some(CustomerService))
     );
     assert_eq!(attempt_reasons(&one), [(Template, "template_unknown", Some(40037))]);
-    assert!(one.tried[0].said.as_ref().unwrap().contains("40037"), "an operator has to see it");
+    assert!(
+        one.earlier_attempts[0].detail.as_ref().unwrap().contains("40037"),
+        "an operator has to see it"
+    );
     assert_eq!(message_counts(&env, 1), (1, 0, 0));
 }
 
@@ -239,7 +255,7 @@ async fn a_used_up_template_quota_leads_to_the_next_channel() {
     env.notifier_with_policy(policy_for(&[Template, CustomerService]), 8);
     env.call_tickets(1..2).await;
     let one = first_outcome(&env).await;
-    assert_eq!(one.via, Some(CustomerService));
+    assert_eq!(one.channel, Some(CustomerService));
     assert_eq!(attempt_reasons(&one), [(Template, "gave_up", None)]);
 }
 
@@ -251,7 +267,7 @@ async fn a_notice_in_the_passive_reply_is_not_sent() {
     env.enqueue_notice(1, |notice| notice.replied = true).await;
     let one = first_outcome(&env).await;
     assert_eq!(
-        (&one.fate, one.via, one.attempts),
+        (&one.outcome, one.channel, one.attempts),
         (&DeliveryOutcome::Replied, Some(PassiveReply), 0)
     );
     env.tasks.stop_and_wait().await;

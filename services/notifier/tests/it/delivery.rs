@@ -76,10 +76,11 @@ async fn a_configuration_mistake_becomes_a_dead_letter_with_its_reason() {
         matches!(outcomes[&notice_key(1)], DeliveryOutcome::Refused { code: 40037, .. }),
         "{outcomes:?}"
     );
-    let mut letters = env.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
-    let letter = tokio::time::timeout(Duration::from_secs(30), letters.next()).await.unwrap();
-    let Some(LogItem::Entry(letter)) = letter else { panic!("{letter:?}") };
-    let headers = format!("{:?}", letter.entry.headers);
+    let mut dead_letters = env.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
+    let dead_letter =
+        tokio::time::timeout(Duration::from_secs(30), dead_letters.next()).await.unwrap();
+    let Some(LogItem::Entry(dead_letter)) = dead_letter else { panic!("{dead_letter:?}") };
+    let headers = format!("{:?}", dead_letter.entry.headers);
     assert!(headers.contains("40037"), "{headers}");
     assert!(!headers.contains(&open_id(1)), "an openid in a reason: {headers}");
 }

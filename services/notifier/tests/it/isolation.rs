@@ -30,7 +30,7 @@ async fn an_account_with_slow_responses_takes_no_permits_of_others() {
     for (key, outcome) in ended {
         let ticket: u32 = key.split('/').nth(2).unwrap().parse().unwrap();
         assert!(ticket > 20, "{key} was faster than those without a delay");
-        assert!(matches!(outcome.fate, DeliveryOutcome::Sent { .. }), "{outcome:?}");
+        assert!(matches!(outcome.outcome, DeliveryOutcome::Sent { .. }), "{outcome:?}");
     }
     env.tasks.abort();
 }

@@ -37,16 +37,16 @@ async fn of_several_notices_at_once_only_the_last_is_sent() {
     for call in [1, 2] {
         let ended = &ended[&notice_key_for_call(1, call)];
         assert_eq!(
-            (&ended.fate, ended.attempts, ended.via),
+            (&ended.outcome, ended.attempts, ended.channel),
             (&DeliveryOutcome::Superseded, 0, None)
         );
     }
     assert!(
-        matches!(ended[&notice_key_for_call(1, 3)].fate, DeliveryOutcome::Sent { .. }),
+        matches!(ended[&notice_key_for_call(1, 3)].outcome, DeliveryOutcome::Sent { .. }),
         "{ended:?}"
     );
     assert!(
-        matches!(ended[&notice_key_for_call(2, 1)].fate, DeliveryOutcome::Sent { .. }),
+        matches!(ended[&notice_key_for_call(2, 1)].outcome, DeliveryOutcome::Sent { .. }),
         "of another ticket: {ended:?}"
     );
     assert_eq!((delivered_calls(&env, 1), delivered_calls(&env, 2)), (vec![3], vec![1]));
@@ -64,7 +64,7 @@ async fn a_deferred_notice_is_not_sent_after_a_later_one() {
     wait_for_calls(&env, 1).await;
     env.append_commit("shop", vec![env.call_event(1, 2)]).await;
     let ended = env.wait_until_ended(2).await;
-    assert_eq!(ended[&notice_key_for_call(1, 1)].fate, DeliveryOutcome::Superseded);
+    assert_eq!(ended[&notice_key_for_call(1, 1)].outcome, DeliveryOutcome::Superseded);
     assert!(ended[&notice_key_for_call(1, 1)].attempts >= 1, "{ended:?}");
     assert_eq!(delivered_calls(&env, 1), [2]);
     let in_order: Vec<_> = env.ended_outcomes().await.into_iter().map(|ended| ended.key).collect();
@@ -88,7 +88,7 @@ async fn a_later_notice_waits_for_the_response_to_an_earlier_one() {
     env.append_commit("shop", vec![env.call_event(1, 2)]).await;
     let outcomes = env.wait_for_outcomes(2).await;
     assert!(
-        outcomes.values().all(|fate| matches!(fate, DeliveryOutcome::Sent { .. })),
+        outcomes.values().all(|outcome| matches!(outcome, DeliveryOutcome::Sent { .. })),
         "{outcomes:?}"
     );
     assert_eq!(delivered_calls(&env, 1), [1, 2]);
@@ -167,19 +167,19 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
     env.notifier(SimTemplate::DEMO_CALLED);
     env.notifier(SimTemplate::DEMO_CALLED);
     // Overlapping waves: the calls of each person in order, interleaved with those of others.
-    let mut left: Vec<_> = (1..PEOPLE + 1).map(|i| (i, 1)).collect();
+    let mut remaining: Vec<_> = (1..PEOPLE + 1).map(|i| (i, 1)).collect();
     let mut at = 7;
-    while !left.is_empty() {
+    while !remaining.is_empty() {
         let mut events = Vec::new();
-        for _ in 0..5.min(left.len()) {
-            at = (at * 31 + 17) % left.len();
-            let (i, call) = left[at];
+        for _ in 0..5.min(remaining.len()) {
+            at = (at * 31 + 17) % remaining.len();
+            let (i, call) = remaining[at];
             events.push(env.call_event(i, call));
             match call {
-                CALLS => drop(left.swap_remove(at)),
-                _ => left[at].1 += 1,
+                CALLS => drop(remaining.swap_remove(at)),
+                _ => remaining[at].1 += 1,
             }
-            if left.is_empty() {
+            if remaining.is_empty() {
                 break;
             }
         }
@@ -200,7 +200,7 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
         for ended in ends.iter().filter(|ended| ended.key.starts_with(&format!("hall/20780/{i}/")))
         {
             let call: u32 = ended.key.rsplit_once('#').unwrap().1.parse().unwrap();
-            match &ended.fate {
+            match &ended.outcome {
                 DeliveryOutcome::Sent { .. } => {
                     assert!(delivered.contains(&call), "{ended:?} without a message");
                     assert!(call > last, "{ended:?} after call {last}");
@@ -211,7 +211,7 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
                     assert!(!delivered.contains(&call), "{ended:?} all the same: {delivered:?}");
                 }
                 DeliveryOutcome::Unknown { .. } => {}
-                fate => panic!("{} ended as {fate:?}", ended.key),
+                outcome => panic!("{} ended as {outcome:?}", ended.key),
             }
         }
         assert_eq!(delivered.last(), Some(&CALLS), "the last call of {i} is always delivered");

@@ -17,27 +17,27 @@ fn receipt(i: u32, message_id: Option<u64>, identity: &str) -> Receipt {
         template: None,
         message_id,
         receipt: ReceiptStatus::Delivered,
-        said: "success".into(),
+        status_text: "success".into(),
         created_s: START_MS / 1000 + 1,
-        heard_at: START_MS,
+        received_at: START_MS,
         identity: identity.into(),
     }
 }
 
 async fn wait_for_message_id(env: &TestEnv, i: u32) -> u64 {
-    match env.wait_until_ended(i as usize).await[&notice_key(i)].fate {
+    match env.wait_until_ended(i as usize).await[&notice_key(i)].outcome {
         DeliveryOutcome::Sent { message_id } => message_id,
         ref other => panic!("{other:?}"),
     }
 }
 
-async fn wait_for_status(env: &TestEnv, i: u32, standing: NoticeStatus) {
-    wait_until("it stands so", async || env.outcome(i).await.status() == standing).await;
+async fn wait_for_status(env: &TestEnv, i: u32, status: NoticeStatus) {
+    wait_until("the notice has the status", async || env.outcome(i).await.status() == status).await;
 }
 
 async fn receipt_count(env: &TestEnv) -> usize {
-    let of = |record: &OutcomeRecord| matches!(record, OutcomeRecord::Receipt(_));
-    env.outcome_records().await.iter().filter(|record| of(record)).count()
+    let is_receipt = |record: &OutcomeRecord| matches!(record, OutcomeRecord::Receipt(_));
+    env.outcome_records().await.iter().filter(|record| is_receipt(record)).count()
 }
 
 #[tokio::test]
@@ -95,7 +95,8 @@ async fn a_receipt_that_fits_two_messages_matches_neither() {
     env.call_tickets(1..2).await;
     env.enqueue_notice(2, |notice| notice.person = open_id(1).into()).await;
     env.wait_until_ended(2).await;
-    let (one, two) = (wait_for_message_id(&env, 2).await, env.outcome(1).await);
+    let one = wait_for_message_id(&env, 2).await;
+    let two = env.outcome(1).await;
     assert!(one > 0 && two.outcome.is_some());
     env.enqueue_receipt(receipt(1, None, "r0")).await;
     // The second receipt has an id. The first can then only belong to the remaining message.
@@ -111,7 +112,7 @@ async fn a_receipt_of_another_program_is_retried_and_then_dropped() {
     env.notifier_with_policy(policy_for(&[Channel::Template]), 8);
     env.call_tickets(1..2).await;
     let id = wait_for_message_id(&env, 1).await;
-    let foreign = Receipt { heard_at: START_MS - 600_000, ..receipt(1, Some(id + 1), "r1") };
+    let foreign = Receipt { received_at: START_MS - 600_000, ..receipt(1, Some(id + 1), "r1") };
     env.enqueue_receipt(foreign).await;
     env.enqueue_receipt(receipt(1, Some(id), "r2")).await;
     wait_for_status(&env, 1, NoticeStatus::Delivered).await;
@@ -127,12 +128,16 @@ async fn a_receipt_of_a_subscription_notice_matches_by_template() {
     env.notifier_with_policy(policy_for(&[Channel::Subscription]), 8);
     env.call_tickets(1..2).await;
     env.wait_until_ended(1).await;
-    let of = |template: &str, identity| Receipt {
+    let subscription_receipt = |template: &str, identity| Receipt {
         channel: Channel::Subscription,
         template: Some(template.into()),
         ..receipt(1, Some(77), identity)
     };
-    env.enqueue_receipt(Receipt { receipt: ReceiptStatus::Failed, ..of("another", "r0") }).await;
-    env.enqueue_receipt(of(SimTemplate::DEMO_PROGRESS, "r1")).await;
+    env.enqueue_receipt(Receipt {
+        receipt: ReceiptStatus::Failed,
+        ..subscription_receipt("another", "r0")
+    })
+    .await;
+    env.enqueue_receipt(subscription_receipt(SimTemplate::DEMO_PROGRESS, "r1")).await;
     wait_for_status(&env, 1, NoticeStatus::Delivered).await;
 }

@@ -7,8 +7,8 @@ use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::{
-    Commit, Decision, Event, NotificationKind, NotificationTrigger, Number, Outcome as Answer,
-    SiteFacts,
+    Commit, Decision, Event, NotificationKind, NotificationTrigger, Number,
+    Outcome as CommandOutcome, SiteFacts,
 };
 use paihao_contracts::notice::{Channel, DeliveryOutcome, Notice, NoticeContent, NoticeOutcome};
 use paihao_contracts::outcome::{NoticeState, OutcomeRecord};
@@ -53,10 +53,10 @@ pub struct TestEnv {
 }
 
 fn sim_account(account: &str) -> SimAccount {
-    let own = SimAccount::default();
+    let defaults = SimAccount::default();
     match ACCOUNTS.iter().position(|name| *name == account).expect("one of the accounts") {
-        0 => own,
-        i => SimAccount { appid: format!("wx000000000000000{i}"), ..own },
+        0 => defaults,
+        i => SimAccount { appid: format!("wx000000000000000{i}"), ..defaults },
     }
 }
 
@@ -67,7 +67,8 @@ struct DirectTokenSource(Client);
 impl TokenSource for DirectTokenSource {
     async fn current(&self, account: &str) -> Result<AccessToken, TokenUnavailable> {
         let account = sim_account(account);
-        let (app, secret) = (AppId(account.appid), AppSecret::new(account.secret));
+        let app = AppId(account.appid);
+        let secret = AppSecret::new(account.secret);
         let issued = self.0.stable_token(&app, &secret, false).await;
         Ok(issued.map_err(|error| TokenUnavailable(error.to_string()))?.token)
     }
@@ -162,10 +163,11 @@ impl TestEnv {
         let with_policy =
             |account: &str| (account.to_owned(), BTreeMap::from([("called", policy.clone())]));
         let accounts = ACCOUNTS.map(with_policy).into();
-        let public = Some("https://queue.example".to_owned());
-        let (wording, upkeep) = (BTreeMap::new(), AccountCheckIntervals::default());
+        let public_url = Some("https://queue.example".to_owned());
+        let wording = BTreeMap::new();
+        let account_checks = AccountCheckIntervals::default();
         start(
-            Settings { in_flight, accounts, wording, account_checks: upkeep, public_url: public },
+            Settings { in_flight, accounts, wording, account_checks, public_url },
             ports,
             &self.tasks,
         )
@@ -183,7 +185,7 @@ impl TestEnv {
     /// Builds the event of a person's n-th call, whose notice has order number n.
     pub fn call_event(&self, i: u32, call: u32) -> Event {
         let at = self.clock.now_ms();
-        Event::MilestoneReached(NotificationTrigger {
+        Event::NotificationTriggered(NotificationTrigger {
             ticket: i,
             day: 20780,
             person: open_id(i).into(),
@@ -208,7 +210,7 @@ impl TestEnv {
             fingerprint: "00".repeat(8),
             at,
             by: None,
-            outcome: Answer::CounterOpen { counter: "1".into() },
+            outcome: CommandOutcome::CounterOpen { counter: "1".into() },
             events,
         };
         let site = SiteFacts {
@@ -234,7 +236,7 @@ impl TestEnv {
             person: open_id(i).into(),
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
-            saying: NoticeContent::Called { counter_name: "1号窗口".into(), call: 1 },
+            content: NoticeContent::Called { counter_name: "1号窗口".into(), call: 1 },
             order: 1,
             at: self.clock.now_ms(),
             valid_until: self.clock.now_ms() + 180_000,
@@ -275,11 +277,12 @@ impl TestEnv {
     pub async fn outcome_records(&self) -> Vec<OutcomeRecord> {
         let head = self.ledger.head(&OUTCOMES).await.unwrap();
         let mut entries = self.ledger.follow(&OUTCOMES, Position::START).await.unwrap();
-        let (mut records, mut reached) = (Vec::new(), Position::START);
-        while reached < head {
+        let mut records = Vec::new();
+        let mut position = Position::START;
+        while position < head {
             let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
             records.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
-            reached = recorded.position;
+            position = recorded.position;
         }
         records
     }
@@ -287,7 +290,7 @@ impl TestEnv {
     /// Returns the state of a notice from its records.
     pub async fn outcome(&self, i: u32) -> NoticeState {
         let is_of_notice = |record: &OutcomeRecord| match record {
-            OutcomeRecord::Attempt(trying) => trying.key == notice_key(i),
+            OutcomeRecord::Attempt(attempt) => attempt.key == notice_key(i),
             OutcomeRecord::Ended(ended) => ended.key == notice_key(i),
             OutcomeRecord::Receipt(receipt) => receipt.key == notice_key(i),
         };
@@ -330,27 +333,29 @@ impl TestEnv {
     /// Waits until this many notices have ended and returns their outcomes by key.
     pub async fn wait_for_outcomes(&self, count: usize) -> BTreeMap<String, DeliveryOutcome> {
         let ended = self.wait_until_ended(count).await;
-        ended.into_iter().map(|(key, outcome)| (key, outcome.fate)).collect()
+        ended.into_iter().map(|(key, outcome)| (key, outcome.outcome)).collect()
     }
 
     /// Returns the count of entries in a log.
     pub async fn log_len(&self, log: &Log) -> usize {
         let head = self.ledger.head(log).await.unwrap();
         let mut entries = self.ledger.follow(log, Position::START).await.unwrap();
-        let (mut count, mut reached) = (0, Position::START);
-        while reached < head {
+        let mut count = 0;
+        let mut position = Position::START;
+        while position < head {
             let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
-            (count, reached) = (count + 1, recorded.position);
+            count += 1;
+            position = recorded.position;
         }
         count
     }
 }
 
 /// Waits up to 30 s for a condition.
-pub async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
+pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !condition().await {
-        assert!(Instant::now() < deadline, "never: {what}");
+        assert!(Instant::now() < deadline, "never: {description}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -66,11 +66,10 @@ struct ReceiverState {
 impl Receiver {
     async fn new(responses: impl Fn(usize) -> Option<StatusCode> + Send + Sync + 'static) -> Self {
         let (sender, received) = mpsc::unbounded_channel();
-        let behind =
-            ReceiverState { sender, responses: Arc::new(responses), count: Arc::default() };
+        let state = ReceiverState { sender, responses: Arc::new(responses), count: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?pass=in-the-address", listener.local_addr().unwrap());
-        let routes = Router::new().route("/hook", post(take_ticket)).with_state(behind);
+        let routes = Router::new().route("/hook", post(receive_post)).with_state(state);
         #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Receiver { url, received }
@@ -91,17 +90,18 @@ impl Receiver {
 }
 
 /// Handles a post. Without a status it never responds.
-async fn take_ticket(
-    State(behind): State<ReceiverState>,
+async fn receive_post(
+    State(state): State<ReceiverState>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
-    let (signature, id) = (header("paihao-signature"), header("paihao-event-id"));
+    let signature = header("paihao-signature");
+    let id = header("paihao-event-id");
     let body = String::from_utf8(body.to_vec()).unwrap();
-    let _ = behind.sender.send(ReceivedPost { signature, id, body });
-    let count = behind.count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-    match (behind.responses)(count) {
+    let _ = state.sender.send(ReceivedPost { signature, id, body });
+    let count = state.count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    match (state.responses)(count) {
         Some(StatusCode::TEMPORARY_REDIRECT) => Redirect::temporary("/hook").into_response(),
         Some(status) => status.into_response(),
         None => std::future::pending().await,
@@ -144,7 +144,7 @@ impl TestEnv {
     }
 
     /// Appends a commit in which a ticket is taken.
-    async fn receive(&self, ticket: u32) {
+    async fn append_commit(&self, ticket: u32) {
         // The stored form of version 1, which stays readable.
         let commit = json!({
             "v": 1,
@@ -170,8 +170,8 @@ impl TestEnv {
     async fn next_after_steps(&self, receiver: &mut Receiver, step: Duration) -> ReceivedPost {
         for _ in 0..60 {
             let next = tokio::time::timeout(Duration::from_millis(1_500), receiver.received.recv());
-            if let Ok(got) = next.await {
-                return got.expect("a receiver");
+            if let Ok(post) = next.await {
+                return post.expect("a receiver");
             }
             self.clock.advance(step);
         }
@@ -179,32 +179,30 @@ impl TestEnv {
     }
 
     async fn wait_for_dead_letter(&self) -> StoredEntry {
-        let mut letters = self.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
-        let letter = tokio::time::timeout(Duration::from_secs(30), letters.next()).await;
-        let Ok(Some(LogItem::Entry(letter))) = letter else { panic!("{letter:?}") };
-        letter
+        let mut dead_letters = self.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
+        let dead_letter = tokio::time::timeout(Duration::from_secs(30), dead_letters.next()).await;
+        let Ok(Some(LogItem::Entry(dead_letter))) = dead_letter else { panic!("{dead_letter:?}") };
+        dead_letter
     }
 }
 
 #[tokio::test]
 async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
     let env = TestEnv::new();
-    let (mut all, mut some) = (
-        Receiver::new(|_| Some(StatusCode::OK)).await,
-        Receiver::new(|_| Some(StatusCode::ACCEPTED)).await,
-    );
+    let mut subscribed_to_all = Receiver::new(|_| Some(StatusCode::OK)).await;
+    let mut subscribed_to_one = Receiver::new(|_| Some(StatusCode::ACCEPTED)).await;
     let mut other = Receiver::new(|_| Some(StatusCode::OK)).await;
-    let mut changing = some.hook(&["counter_opened"]);
+    let mut changing = subscribed_to_one.hook(&["counter_opened"]);
     changing.secrets.insert(0, SecretText::new("the-new-one"));
     env.start([
-        ("hall/all", all.hook(&PublicEventKind::TYPES)),
+        ("hall/all", subscribed_to_all.hook(&PublicEventKind::TYPES)),
         ("hall/some", changing),
         ("hall-2/other", other.hook(&PublicEventKind::TYPES)),
     ]);
-    env.receive(17).await;
-    let mut got = [all.next().await, all.next().await];
-    got.sort_by_key(|got| got.id.clone());
-    for (index, message) in got.iter().enumerate() {
+    env.append_commit(17).await;
+    let mut posts = [subscribed_to_all.next().await, subscribed_to_all.next().await];
+    posts.sort_by_key(|post| post.id.clone());
+    for (index, message) in posts.iter().enumerate() {
         assert_eq!(message.id, format!("1-{index}"));
         assert_eq!(message.event()["id"], *message.id);
         let t = START_MS / 1000;
@@ -212,16 +210,18 @@ async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
         assert_eq!(message.signature, format!("t={t},v1={v1}"));
         assert!(!message.body.contains("oPerson"), "{message:?}");
     }
-    assert_eq!(got[0].event()["number"], "A017");
+    assert_eq!(posts[0].event()["number"], "A017");
     // During a change of the secret, both secrets sign.
-    let message = some.next().await;
+    let message = subscribed_to_one.next().await;
     assert_eq!(message.event()["type"], "counter_opened");
     let signed = format!("{}.{}", START_MS / 1000, message.body);
-    let (new, former) =
-        (hmac("the-new-one", signed.as_bytes()), hmac(SIGNING_SECRET, signed.as_bytes()));
-    assert!(message.signature.ends_with(&format!(",v1={new},v1={former}")), "{message:?}");
+    let new = hmac("the-new-one", signed.as_bytes());
+    let old = hmac(SIGNING_SECRET, signed.as_bytes());
+    assert!(message.signature.ends_with(&format!(",v1={new},v1={old}")), "{message:?}");
     env.tasks.stop_and_wait().await;
-    assert!(all.received.try_recv().is_err() && some.received.try_recv().is_err(), "sent twice");
+    for receiver in [&mut subscribed_to_all, &mut subscribed_to_one] {
+        assert!(receiver.received.try_recv().is_err(), "sent twice");
+    }
     assert!(other.received.try_recv().is_err(), "sent an event of another site");
 }
 
@@ -236,25 +236,25 @@ async fn a_failed_message_is_resent_unchanged_but_for_its_time() {
     };
     let mut receiver = Receiver::new(failing).await;
     env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
-    env.receive(1).await;
-    let mut last = receiver.next().await;
+    env.append_commit(1).await;
+    let mut previous = receiver.next().await;
     for _ in 0..2 {
-        let again = env.next_after_steps(&mut receiver, Duration::from_secs(1)).await;
-        assert_eq!((&again.id, &again.body), (&last.id, &last.body));
+        let resent = env.next_after_steps(&mut receiver, Duration::from_secs(1)).await;
+        assert_eq!((&resent.id, &resent.body), (&previous.id, &previous.body));
         assert!(
-            again.signed_at() - last.signed_at() >= 3,
-            "sent again at once: {last:?} {again:?}"
+            resent.signed_at() - previous.signed_at() >= 3,
+            "sent again at once: {previous:?} {resent:?}"
         );
-        last = again;
+        previous = resent;
     }
-    env.receive(2).await;
+    env.append_commit(2).await;
     assert_eq!(receiver.next().await.event()["number"], "A002");
     // A later notifier has nothing left to send.
     env.tasks.stop_and_wait().await;
     env.clock.advance(Duration::from_secs(7200));
     env.tasks = Tasks::new();
     env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
-    env.receive(3).await;
+    env.append_commit(3).await;
     assert_eq!(receiver.next().await.event()["number"], "A003", "taken ones are not sent again");
 }
 
@@ -263,16 +263,16 @@ async fn a_message_that_fails_for_a_day_becomes_a_dead_letter() {
     let env = TestEnv::new();
     let mut receiver = Receiver::new(|_| Some(StatusCode::TEMPORARY_REDIRECT)).await;
     env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
-    env.receive(1).await;
+    env.append_commit(1).await;
     for hours in [0, 10, 10, 10] {
         env.next_after_steps(&mut receiver, Duration::from_secs(hours * 3600)).await;
     }
-    let letter = env.wait_for_dead_letter().await;
-    let reason = letter.entry.header(REASON_HEADER).unwrap();
+    let dead_letter = env.wait_for_dead_letter().await;
+    let reason = dead_letter.entry.header(REASON_HEADER).unwrap();
     assert_eq!(reason, "not taken for 24 hours: answered 307; redirects are not followed");
-    let whole = format!("{letter:?}");
+    let debug_text = format!("{dead_letter:?}");
     for hidden in [SIGNING_SECRET, "in-the-address", "oPerson"] {
-        assert!(!whole.contains(hidden), "{hidden} stands in {whole}");
+        assert!(!debug_text.contains(hidden), "{hidden} stands in {debug_text}");
     }
     assert!(receiver.received.try_recv().is_err(), "a redirect was followed");
 }
@@ -280,24 +280,24 @@ async fn a_message_that_fails_for_a_day_becomes_a_dead_letter() {
 #[tokio::test]
 async fn a_hanging_and_a_missing_receiver_delay_no_other() {
     let env = TestEnv::new();
-    let (mut stuck, mut fine) =
-        (Receiver::new(|_| None).await, Receiver::new(|_| Some(StatusCode::NO_CONTENT)).await);
-    let gone = WebhookEndpoint {
+    let mut stuck = Receiver::new(|_| None).await;
+    let mut healthy = Receiver::new(|_| Some(StatusCode::NO_CONTENT)).await;
+    let unreachable = WebhookEndpoint {
         url: "http://127.0.0.1:1/".parse().unwrap(),
-        ..fine.hook(&["ticket_taken"])
+        ..healthy.hook(&["ticket_taken"])
     };
     env.start([
         ("hall/a-stuck", stuck.hook(&["ticket_taken"])),
-        ("hall/b-gone", gone),
-        ("hall/c-fine", fine.hook(&["ticket_taken"])),
+        ("hall/b-gone", unreachable),
+        ("hall/c-fine", healthy.hook(&["ticket_taken"])),
     ]);
     for ticket in 0..60 {
-        env.receive(ticket).await;
+        env.append_commit(ticket).await;
         env.clock.advance(Duration::from_millis(50));
     }
     let mut delivered = Vec::new();
     for _ in 0..60 {
-        delivered.push(fine.next().await.event()["ticket"].as_u64().unwrap());
+        delivered.push(healthy.next().await.event()["ticket"].as_u64().unwrap());
         env.clock.advance(Duration::from_secs(1));
     }
     delivered.sort_unstable();

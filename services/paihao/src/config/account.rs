@@ -18,15 +18,15 @@ pub(super) fn account_settings(
         Mode::Secure => callback::Mode::Secure,
     };
     if mode != callback::Mode::Plain && account.aes_key.is_none() {
-        let what = "this mode encrypts, and there is no key";
+        let description = "this mode encrypts, and there is no key";
         let advice = "set it to the EncodingAESKey in WeChat's console";
-        problems.add(&format!("{at}.aes_key"), what, advice);
+        problems.add(&format!("{at}.aes_key"), description, advice);
     }
     let mut token = |key: &str, token: &SecretText| {
         let token = token.expose();
         if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            let what = "WeChat takes 3 to 32 letters and digits";
-            problems.add(&format!("{at}.{key}"), what, "copy it from WeChat's console");
+            let description = "WeChat takes 3 to 32 letters and digits";
+            problems.add(&format!("{at}.{key}"), description, "copy it from WeChat's console");
         }
         CallbackToken::new(token)
     };
@@ -35,9 +35,9 @@ pub(super) fn account_settings(
         account.former_callback_token.as_ref().map(|text| token("former_callback_token", text));
     let mut key = |key: &str, text: &Option<SecretText>| {
         let parsed = AesKey::parse(text.as_ref()?.expose());
-        if let Err(bad) = &parsed {
+        if let Err(error) = &parsed {
             let advice = "copy it from WeChat's console";
-            problems.add(&format!("{at}.{key}"), bad.to_string(), advice);
+            problems.add(&format!("{at}.{key}"), error.to_string(), advice);
         }
         parsed.ok()
     };

@@ -25,8 +25,8 @@ impl Config {
         let mut url = |key: &str, text: &str| {
             let parsed = Url::parse(text.trim());
             parsed.ok().filter(|url| url.has_host()).unwrap_or_else(|| {
-                let what = format!("{text:?} is not an address");
-                problems.add(key, what, "use an address like https://host/");
+                let description = format!("{text:?} is not an address");
+                problems.add(key, description, "use an address like https://host/");
                 Url::parse("http://invalid/").expect("a constant address is one")
             })
         };
@@ -83,10 +83,10 @@ impl Config {
     pub(super) fn token_config(&self, problems: &mut ConfigProblems) -> ResolvedTokenConfig {
         let token = &self.token;
         let mut seconds =
-            |key: &str, value: u64, range: std::ops::RangeInclusive<u64>, why: &str| {
+            |key: &str, value: u64, range: std::ops::RangeInclusive<u64>, reason: &str| {
                 if !range.contains(&value) {
                     let advice = format!("use {} to {}", range.start(), range.end());
-                    problems.add(key, format!("{value}: {why}"), advice);
+                    problems.add(key, format!("{value}: {reason}"), advice);
                 }
                 Duration::from_secs(value)
             };
@@ -127,9 +127,14 @@ impl Config {
                 problems.add(&format!("{at}.key"), "fewer than 24 characters", advice);
             }
             for account in key.accounts.iter().filter(|name| !self.accounts.contains_key(*name)) {
-                let known = self.accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                let what = format!("there is no account {account:?}");
-                problems.add(&format!("{at}.accounts"), what, format!("the accounts are: {known}"));
+                let known_names =
+                    self.accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let description = format!("there is no account {account:?}");
+                problems.add(
+                    &format!("{at}.accounts"),
+                    description,
+                    format!("the accounts are: {known_names}"),
+                );
             }
         }
         if server.listen.is_empty() {
@@ -146,8 +151,12 @@ impl Config {
         match server.listen.parse() {
             Ok(address) => Some((address, settings)),
             Err(_) => {
-                let what = format!("{:?} is not an address and a port", server.listen);
-                problems.add("token.server.listen", what, "use something like 10.0.0.5:8070");
+                let description = format!("{:?} is not an address and a port", server.listen);
+                problems.add(
+                    "token.server.listen",
+                    description,
+                    "use something like 10.0.0.5:8070",
+                );
                 None
             }
         }
@@ -187,8 +196,8 @@ fn account_limits(
 
 fn check_reserve(at: &str, percent: Option<u64>, problems: &mut ConfigProblems) {
     if let Some(percent) = percent.filter(|percent| *percent > 50) {
-        let what = format!("{percent} percent for calls of high value");
-        problems.add(&format!("{at}.reserve_percent"), what, "use 0 to 50");
+        let description = format!("{percent} percent for calls of high value");
+        problems.add(&format!("{at}.reserve_percent"), description, "use 0 to 50");
     }
 }
 
@@ -263,8 +272,8 @@ mod tests {
             message.contains("accounts.shop.limits.template_send.reserve_percent"),
             "{message}"
         );
-        let wrong = format!("{SHOP}[accounts.shop.limits]\ntemplate_sent = {{ per_day = 1 }}\n");
-        let message = Config::from_text("in x.toml", &wrong).unwrap_err().to_string();
+        let invalid = format!("{SHOP}[accounts.shop.limits]\ntemplate_sent = {{ per_day = 1 }}\n");
+        let message = Config::from_text("in x.toml", &invalid).unwrap_err().to_string();
         assert!(
             message.contains("template_sent") && message.contains("template_send"),
             "{message}"
@@ -281,8 +290,8 @@ mod tests {
         assert_eq!((address.port(), settings.keys.len(), settings.per_minute), (8070, 1, 600));
         let message = check(server).err().unwrap();
         assert!(message.contains("token.server.listen"), "{message}");
-        let wrong = key.replace("long-and-random-and-secret", "short").replace("'shop'", "'shp'");
-        let message = check(&format!("{server}{wrong}")).err().unwrap();
+        let invalid = key.replace("long-and-random-and-secret", "short").replace("'shop'", "'shp'");
+        let message = check(&format!("{server}{invalid}")).err().unwrap();
         for key in ["keys.crm.key", "keys.crm.accounts", "shop"] {
             assert!(message.contains(key), "{key}: {message}");
         }

@@ -126,8 +126,8 @@ impl Config {
             problems.add("ledger.history_days", "0 days", "keep it for a day at least");
         }
         if ![1, 3, 5].contains(&self.ledger.replicas) {
-            let what = format!("{} copies", self.ledger.replicas);
-            problems.add("ledger.replicas", what, "use 1, 3 or 5");
+            let description = format!("{} copies", self.ledger.replicas);
+            problems.add("ledger.replicas", description, "use 1, 3 or 5");
         }
         for (key, name) in [
             ("ledger.namespace", &self.ledger.namespace),
@@ -140,8 +140,12 @@ impl Config {
     fn gateway_settings(&self, problems: &mut ConfigProblems) -> paihao_gateway::Settings {
         let expiry = self.gateway.session_expiry_seconds;
         if !(60..=2_592_000).contains(&expiry) {
-            let what = format!("{expiry} is not a time that WeChat gives a code");
-            problems.add("gateway.session_expiry_seconds", what, "use 60 to 2592000 seconds");
+            let description = format!("{expiry} is not a time that WeChat gives a code");
+            problems.add(
+                "gateway.session_expiry_seconds",
+                description,
+                "use 60 to 2592000 seconds",
+            );
         }
         if self.gateway.callback_window_seconds == 0 {
             let advice = "use 300; WeChat's clock and yours are never the same";
@@ -150,8 +154,12 @@ impl Config {
         let public = &self.gateway.public;
         let usable = |url: url::Url| url.has_host() && matches!(url.scheme(), "http" | "https");
         if !public.is_empty() && !url::Url::parse(public).is_ok_and(usable) {
-            let what = format!("{public:?} is not an address");
-            problems.add("gateway.public", what, "use something like https://queue.example.com");
+            let description = format!("{public:?} is not an address");
+            problems.add(
+                "gateway.public",
+                description,
+                "use something like https://queue.example.com",
+            );
         }
         let phones = self.gateway.phones.trim_end_matches('/');
         paihao_gateway::Settings {
@@ -174,9 +182,9 @@ impl Config {
     fn frame_origins(&self, problems: &mut ConfigProblems) -> Vec<Origin> {
         let read = |text: &String| {
             text.parse().map_err(|error: InvalidOrigin| {
-                let what = format!("{text:?}: {error}");
+                let description = format!("{text:?}: {error}");
                 let advice = "use something like [\"https://signs.example.com\"]";
-                problems.add("gateway.board_framed_by", what, advice);
+                problems.add("gateway.board_framed_by", description, advice);
             })
         };
         self.gateway.board_framed_by.iter().map(read).filter_map(Result::ok).collect()
@@ -185,20 +193,24 @@ impl Config {
     fn pool_settings(&self, session: u64, problems: &mut ConfigProblems) -> PoolSettings {
         let Pool { size, keep_seconds, per_second } = self.gateway.pool;
         if size > 1000 {
-            let what = format!("{size} codes that every replica throws away when it stops");
-            problems.add("gateway.pool.size", what, "use 0 to 1000");
+            let description = format!("{size} codes that every replica throws away when it stops");
+            problems.add("gateway.pool.size", description, "use 0 to 1000");
         }
         if size > 0 && keep_seconds < 300 {
-            let what = format!("{keep_seconds}: the pool would be replaced all the time");
-            problems.add("gateway.pool.keep_seconds", what, "use 300 or more, such as 86400");
+            let description = format!("{keep_seconds}: the pool would be replaced all the time");
+            problems.add(
+                "gateway.pool.keep_seconds",
+                description,
+                "use 300 or more, such as 86400",
+            );
         }
         if size > 0 && keep_seconds.saturating_add(session) > 2_592_000 {
-            let what = "with session_expiry_seconds it is more than the 30 days of a code";
-            problems.add("gateway.pool.keep_seconds", what, "use less, or size = 0");
+            let description = "with session_expiry_seconds it is more than the 30 days of a code";
+            problems.add("gateway.pool.keep_seconds", description, "use less, or size = 0");
         }
         if size > 0 && !(1..=100).contains(&per_second) {
-            let what = format!("{per_second} codes a second");
-            problems.add("gateway.pool.per_second", what, "use 1 to 100");
+            let description = format!("{per_second} codes a second");
+            problems.add("gateway.pool.per_second", description, "use 1 to 100");
         }
         PoolSettings {
             size,
@@ -262,8 +274,8 @@ fn token_account(name: &str, account: &Account) -> paihao_token::Account {
 
 fn parse_listen_address(key: &str, text: &str, problems: &mut ConfigProblems) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
-        let what = format!("{text:?} is not an address and a port");
-        problems.add(key, what, "use something like 0.0.0.0:8080");
+        let description = format!("{text:?} is not an address and a port");
+        problems.add(key, description, "use something like 0.0.0.0:8080");
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
 }

@@ -22,8 +22,8 @@ impl Config {
         let idle_timeout = hours("idle_hours", login.idle_hours, 720);
         let max_lifetime = hours("longest_hours", login.longest_hours, 720);
         if !login.account.is_empty() && !self.accounts.contains_key(&login.account) {
-            let known = self.accounts.keys();
-            refuse_unknown("login.account", "account", &login.account, known, problems);
+            let known_names = self.accounts.keys();
+            refuse_unknown("login.account", "account", &login.account, known_names, problems);
         }
         let account = if login.account.is_empty() {
             self.accounts.keys().next().cloned()
@@ -54,21 +54,32 @@ impl Config {
         let at = format!("login.clients.{name}");
         check_id(&at, name, problems);
         if self.gateway.public.is_empty() {
-            let what = "a token says who issued it, and that is not known";
-            problems.add("gateway.public", what, "set it to where browsers reach the gateway");
+            let description = "a token says who issued it, and that is not known";
+            problems.add(
+                "gateway.public",
+                description,
+                "set it to where browsers reach the gateway",
+            );
         }
         if client.redirects.is_empty() {
             let advice = "name the address that a browser is sent back to";
             problems.add(&format!("{at}.redirects"), "there is none", advice);
         }
         for redirect in client.redirects.iter().filter(|redirect| !is_safe_redirect(redirect)) {
-            let what = format!("{redirect:?} is not an address that a browser can be sent back to");
+            let description =
+                format!("{redirect:?} is not an address that a browser can be sent back to");
             let advice = "use https, or http on this machine, without a fragment";
-            problems.add(&format!("{at}.redirects"), what, advice);
+            problems.add(&format!("{at}.redirects"), description, advice);
         }
         if !client.account.is_empty() && !self.accounts.contains_key(&client.account) {
-            let known = self.accounts.keys();
-            refuse_unknown(&format!("{at}.account"), "account", &client.account, known, problems);
+            let known_names = self.accounts.keys();
+            refuse_unknown(
+                &format!("{at}.account"),
+                "account",
+                &client.account,
+                known_names,
+                problems,
+            );
         }
         OAuthClient {
             name: client.name.clone(),
@@ -128,15 +139,16 @@ mod tests {
             let checked = Config::from_text("in x.toml", &text).unwrap().resolve(Role::All);
             checked.err().map(|error| error.to_string()).unwrap_or_default()
         };
-        for fine in ["https://x.example.com/back?a=1", "http://127.0.0.1:9/back"] {
-            assert_eq!(problems_of(fine), "", "{fine}");
+        for valid in ["https://x.example.com/back?a=1", "http://127.0.0.1:9/back"] {
+            assert_eq!(problems_of(valid), "", "{valid}");
         }
-        for bad in ["http://x.example.com/", "x", "https://x.example.com/#a", "javascript:alert(1)"]
+        for invalid in
+            ["http://x.example.com/", "x", "https://x.example.com/#a", "javascript:alert(1)"]
         {
             assert!(
-                problems_of(bad).contains("login.clients.x.redirects"),
-                "{bad}: {}",
-                problems_of(bad)
+                problems_of(invalid).contains("login.clients.x.redirects"),
+                "{invalid}: {}",
+                problems_of(invalid)
             );
         }
     }

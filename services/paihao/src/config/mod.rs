@@ -351,8 +351,8 @@ impl Config {
 
     /// Reads the defaults with a text on top. `place` names the text in errors, as in "in the
     /// demo".
-    pub fn from_text(place: &str, text: &str) -> Result<Config, ConfigError> {
-        Layers::from_defaults(DEFAULTS).text(place, text).read()
+    pub fn from_text(source: &str, text: &str) -> Result<Config, ConfigError> {
+        Layers::from_defaults(DEFAULTS).text(source, text).read()
     }
 }
 
@@ -388,7 +388,7 @@ mod tests {
     fn secrets_do_not_print() {
         let text = "[staff.desk]\nkey = 'correct-horse-battery'\nsites = []";
         let config = Config::from_text("in x.toml", text).unwrap();
-        let shown = paihao_chassis::config::render(&config);
-        assert!(!shown.contains("correct-horse") && shown.contains("***"), "{shown}");
+        let rendered = paihao_chassis::config::render(&config);
+        assert!(!rendered.contains("correct-horse") && rendered.contains("***"), "{rendered}");
     }
 }

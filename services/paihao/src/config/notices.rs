@@ -12,13 +12,17 @@ impl Config {
         }
         let bindings = self.notifier.bindings_check_seconds;
         if bindings < 60 {
-            let what = format!("templates checked every {bindings} s");
-            problems.add("notifier.bindings_check_seconds", what, "use 60 or more; 21600 is good");
+            let description = format!("templates checked every {bindings} s");
+            problems.add(
+                "notifier.bindings_check_seconds",
+                description,
+                "use 60 or more; 21600 is good",
+            );
         }
         let quotas = self.wechat.limits.quota_read_seconds;
         if (1..60).contains(&quotas) {
-            let what = format!("quotas read every {quotas} s");
-            problems.add("wechat.limits.quota_read_seconds", what, "use 60 or more, or 0");
+            let description = format!("quotas read every {quotas} s");
+            problems.add("wechat.limits.quota_read_seconds", description, "use 60 or more, or 0");
         }
         let accounts = self.accounts.iter().map(|(name, account)| {
             (name.clone(), paihao_notice_text::policy::account_policies(&account.setup()))

@@ -25,10 +25,10 @@ pub(super) fn staff_key(
         refuse_unknown(&format!("{at}.sites"), "site", site, sites.keys(), problems);
     }
     let allowed = sites.iter().filter(|(id, _)| all_sites || staff.sites.contains(id));
-    let known: BTreeSet<_> = allowed.flat_map(|(_, site)| site.counters.keys()).collect();
-    for counter in staff.counters.iter().filter(|counter| !known.contains(counter)) {
+    let known_names: BTreeSet<_> = allowed.flat_map(|(_, site)| site.counters.keys()).collect();
+    for counter in staff.counters.iter().filter(|counter| !known_names.contains(counter)) {
         let key = format!("{at}.counters");
-        refuse_unknown(&key, "counter", counter, known.iter().copied(), problems);
+        refuse_unknown(&key, "counter", counter, known_names.iter().copied(), problems);
     }
     let role = match staff.role {
         StaffRole::Staff => KeyRole::Staff,

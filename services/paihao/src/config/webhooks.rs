@@ -19,8 +19,8 @@ impl Config {
     ) -> (Settings, WebhookEventTypes) {
         let in_flight = self.notifier.webhook_in_flight;
         if !(1..=256).contains(&in_flight) {
-            let what = format!("{in_flight} messages at once");
-            problems.add("notifier.webhook_in_flight", what, "use 1 to 256; 8 is good");
+            let description = format!("{in_flight} messages at once");
+            problems.add("notifier.webhook_in_flight", description, "use 1 to 256; 8 is good");
         }
         let mut settings = Settings { in_flight, ..Settings::default() };
         let mut event_types = WebhookEventTypes::new();
@@ -52,13 +52,13 @@ fn check_webhook(
         }
     }
     let secrets: Vec<SecretText> = secrets.map(|(_, secret)| secret.clone()).collect();
-    let known = PublicEventKind::TYPES.map(str::to_owned);
+    let known_names = PublicEventKind::TYPES.map(str::to_owned);
     let events = match &webhook.events {
-        None => known.iter().cloned().collect(),
+        None => known_names.iter().cloned().collect(),
         Some(events) => {
-            for event in events.iter().filter(|event| !known.contains(event)) {
+            for event in events.iter().filter(|event| !known_names.contains(event)) {
                 let key = format!("{at}.events");
-                refuse_unknown(&key, "type of event", event, known.iter(), problems);
+                refuse_unknown(&key, "type of event", event, known_names.iter(), problems);
             }
             events.iter().cloned().collect()
         }

@@ -23,14 +23,14 @@ pub(super) async fn check(
     context: &ProbeContext,
 ) -> Vec<Finding> {
     let account = &config.accounts[name];
-    let (mut found, token) = check_credentials(name, account, context).await;
+    let (mut findings, token) = check_credentials(name, account, context).await;
     let (notices, quotas) = futures::join!(
         with_timeout(name, notices::check(resolved, name, token.as_ref(), context)),
         with_timeout(name, check_quotas(name, account, resolved, token.as_ref(), context))
     );
-    found.extend(notices);
-    found.extend(quotas);
-    found
+    findings.extend(notices);
+    findings.extend(quotas);
+    findings
 }
 
 /// Checks that WeChat accepts the credentials and calls from this machine. Returns the token for
@@ -42,14 +42,14 @@ async fn check_credentials(
 ) -> (Vec<Finding>, Option<AccessToken>) {
     let (cached, fetched) =
         futures::join!(cached_token(name, context), fetch_stable_token(account, context));
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     let issued = match fetched {
         Ok(token) => {
-            found.push(Finding::new(name, findings::CREDENTIALS_OK));
+            findings.push(Finding::new(name, findings::CREDENTIALS_OK));
             Some(token)
         }
         Err(error) => {
-            found.push(refusal_finding(
+            findings.push(refusal_finding(
                 name,
                 "stable_token",
                 &error,
@@ -59,18 +59,18 @@ async fn check_credentials(
         }
     };
     let cached = cached.map(|(finding, token)| {
-        found.push(finding);
+        findings.push(finding);
         token
     });
-    let Some(token) = cached.flatten().or_else(|| issued.clone()) else { return (found, None) };
+    let Some(token) = cached.flatten().or_else(|| issued.clone()) else { return (findings, None) };
     let Err(error) = context.client.callback_addresses(&token).await else {
-        found.push(Finding::new(name, findings::CALLS_OK));
-        return (found, Some(token));
+        findings.push(Finding::new(name, findings::CALLS_OK));
+        return (findings, Some(token));
     };
     let invalid = error.class() == FailureClass::InvalidToken;
     let otherwise = if invalid { findings::TOKEN_REFUSED } else { findings::WECHAT_REFUSED };
-    found.push(refusal_finding(name, "getcallbackip", &error, otherwise));
-    (found, issued.filter(|issued| invalid && *issued != token))
+    findings.push(refusal_finding(name, "getcallbackip", &error, otherwise));
+    (findings, issued.filter(|issued| invalid && *issued != token))
 }
 
 /// Reads the token in the cache; `None` if the cache is another process's memory.
@@ -85,12 +85,12 @@ async fn cached_token(
         Err(unavailable) => return none(unavailable.to_string()),
     };
     let Ok(record) = TokenRecord::decode(&stored) else { return none("unknown shape".into()) };
-    let left = (record.expires_at_ms - context.now_ms()).div_euclid(1000);
-    if left <= 0 {
-        return none(format!("expired {} s ago", -left));
+    let remaining_s = (record.expires_at_ms - context.now_ms()).div_euclid(1000);
+    if remaining_s <= 0 {
+        return none(format!("expired {} s ago", -remaining_s));
     }
-    let found = finding(name, findings::TOKEN_KEPT, format!("{left} s left"));
-    Some((found, Some(AccessToken::new(record.token))))
+    let finding = finding(name, findings::TOKEN_KEPT, format!("{remaining_s} s left"));
+    Some((finding, Some(AccessToken::new(record.token))))
 }
 
 async fn fetch_stable_token(
@@ -123,16 +123,16 @@ async fn check_quotas(
         let detail = format!("{}: {} of {} left", api.name(), quota.remain, quota.daily_limit);
         let kind = match quota.remain {
             0 if quota.daily_limit > 0 => findings::QUOTA_USED_UP,
-            left if left < quota.daily_limit / 5 => findings::QUOTA_LOW,
+            remaining if remaining < quota.daily_limit / 5 => findings::QUOTA_LOW,
             _ => findings::QUOTA_OK,
         };
-        let mut found = vec![finding(name, kind, detail)];
+        let mut findings = vec![finding(name, kind, detail)];
         let configured = resolved.call_limits.for_api(name, api).per_day;
         if configured > quota.daily_limit && quota.daily_limit > 0 {
             let detail = format!("{}: {configured} of {}", api.name(), quota.daily_limit);
-            found.push(finding(name, findings::QUOTA_ABOVE, detail));
+            findings.push(finding(name, findings::QUOTA_ABOVE, detail));
         }
-        found
+        findings
     });
     futures::future::join_all(checks).await.concat()
 }

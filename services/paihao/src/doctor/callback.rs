@@ -17,39 +17,39 @@ pub(super) async fn check(
 ) -> Vec<Finding> {
     let Some(account) = resolved.settings.accounts.get(name) else { return Vec::new() };
     let protection = &account.protection;
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     let inside = config.gateway.public.is_empty();
     let base = if inside {
-        found.push(Finding::new(name, findings::CALLBACK_INSIDE));
+        findings.push(Finding::new(name, findings::CALLBACK_INSIDE));
         format!("http://{}", loopback_if_unspecified(resolved.gateway_listen))
     } else {
         config.gateway.public.trim_end_matches('/').to_owned()
     };
     let address = format!("{base}/wechat/{name}");
-    let Ok(address) = Url::parse(&address) else { return found };
+    let Ok(address) = Url::parse(&address) else { return findings };
     if !inside {
-        found.extend(address_findings(name, &address));
+        findings.extend(address_findings(name, &address));
     }
     if protection.mode == Mode::Plain {
-        found.push(Finding::new(name, findings::MODE_PLAIN));
+        findings.push(Finding::new(name, findings::MODE_PLAIN));
     }
     let verified = context
         .client
         .verify_callback(&address, &protection.token, true, probe_stamp(context))
         .await;
     if let Err(error) = verified {
-        found.push(verification_finding(name, &address, &error));
-        return found;
+        findings.push(verification_finding(name, &address, &error));
+        return findings;
     }
     let unguarded = context
         .client
         .verify_callback(&address, &protection.token, false, probe_stamp(context))
         .await;
-    found.push(match unguarded {
+    findings.push(match unguarded {
         Ok(()) => finding(name, findings::CALLBACK_UNGUARDED, address.as_str()),
         Err(_) => finding(name, findings::CALLBACK_OK, address.as_str()),
     });
-    found.push(
+    findings.push(
         match context.client.push_callback(&address, protection, probe_stamp(context)).await {
             Ok(()) => {
                 finding(name, findings::MODE_OK, format!("{:?}", protection.mode).to_lowercase())
@@ -57,7 +57,7 @@ pub(super) async fn check(
             Err(error) => push_finding(name, &error),
         },
     );
-    found
+    findings
 }
 
 fn probe_stamp(context: &ProbeContext) -> ProbeStamp {
@@ -79,10 +79,10 @@ fn loopback_if_unspecified(mut listen: SocketAddr) -> SocketAddr {
 
 /// Findings about a callback address that need no request: its port, host and scheme.
 fn address_findings(name: &str, address: &Url) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     let port = address.port_or_known_default().unwrap_or(0);
     if ![80, 443].contains(&port) {
-        found.push(finding(name, findings::CALLBACK_WRONG_PORT, port.to_string()));
+        findings.push(finding(name, findings::CALLBACK_WRONG_PORT, port.to_string()));
     }
     let private = match address.host() {
         Some(Host::Ipv4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
@@ -92,12 +92,12 @@ fn address_findings(name: &str, address: &Url) -> Vec<Finding> {
     };
     if private {
         let host = address.host_str().unwrap_or_default();
-        found.push(finding(name, findings::CALLBACK_PRIVATE, host));
+        findings.push(finding(name, findings::CALLBACK_PRIVATE, host));
     }
     if address.scheme() != "https" {
-        found.push(Finding::new(name, findings::CALLBACK_NOT_HTTPS));
+        findings.push(Finding::new(name, findings::CALLBACK_NOT_HTTPS));
     }
-    found
+    findings
 }
 
 fn verification_finding(name: &str, address: &Url, error: &ProbeError) -> Finding {
@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn an_address_that_wechat_cannot_use_is_found_before_a_request() {
         let codes = |address: &str| -> Vec<&str> {
-            let found = address_findings("shop", &address.parse().unwrap());
-            found.iter().map(|finding| finding.kind.code).collect()
+            let findings = address_findings("shop", &address.parse().unwrap());
+            findings.iter().map(|finding| finding.kind.code).collect()
         };
         assert_eq!(codes("https://shop.example.com/x"), [""; 0]);
         assert_eq!(codes("http://shop.example.com/x"), ["callback_not_https"]);

@@ -27,7 +27,7 @@ pub(super) async fn wechat(context: &ProbeContext) -> Vec<Finding> {
 
 /// Compares a remote time with the local times before and after the request, all in milliseconds.
 /// The offset counts beyond half the round trip.
-pub(super) fn compare(about: &str, remote: i64, sent: i64, received: i64) -> Finding {
+pub(super) fn compare(subject: &str, remote: i64, sent: i64, received: i64) -> Finding {
     let ahead = sent + (received - sent) / 2 - remote;
     let skew = ahead.abs().saturating_sub((received - sent) / 2);
     let kind = match skew {
@@ -35,7 +35,7 @@ pub(super) fn compare(about: &str, remote: i64, sent: i64, received: i64) -> Fin
         SKEW_WARNING_MS.. => findings::CLOCK_OFF,
         _ => findings::CLOCK_OK,
     };
-    finding(about, kind, format!("{:+.1} s", ahead as f64 / 1000.0))
+    finding(subject, kind, format!("{:+.1} s", ahead as f64 / 1000.0))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) async fn sqlite(path: &Path) -> Vec<Finding> {
 
 fn check_file(path: &Path) -> Vec<Finding> {
     let folder = nearest_folder(path);
-    let mut found = match inspect(path) {
+    let mut findings = match inspect(path) {
         Err(error) => vec![finding(LEDGER, findings::FILE_UNUSABLE, error.to_string())],
         Ok(Some(facts)) => {
             let detail = format!("{}, {} KiB", path.display(), facts.bytes >> 10);
@@ -32,12 +32,12 @@ fn check_file(path: &Path) -> Vec<Finding> {
         }],
     };
     if on_network(&folder) {
-        found.push(finding(LEDGER, findings::FILE_ON_NETWORK, folder.display().to_string()));
+        findings.push(finding(LEDGER, findings::FILE_ON_NETWORK, folder.display().to_string()));
     }
     if let Ok(disk) = rustix::fs::statvfs(&folder) {
-        found.push(disk_finding(disk.f_bavail.saturating_mul(disk.f_frsize)));
+        findings.push(disk_finding(disk.f_bavail.saturating_mul(disk.f_frsize)));
     }
-    found
+    findings
 }
 
 fn disk_finding(free_bytes: u64) -> Finding {

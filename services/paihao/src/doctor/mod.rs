@@ -101,9 +101,9 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     let selected = |name: &&String| only.is_none_or(|only| only == *name);
     let names: Vec<&String> = config.accounts.keys().filter(selected).collect();
     let accounts = names.iter().map(|name| async {
-        let found =
+        let findings =
             timeout(ACCOUNT_TIMEOUT, check_account(config, &resolved, name, &context)).await;
-        found.unwrap_or_else(|_| vec![Finding::new(name, findings::TIMED_OUT)])
+        findings.unwrap_or_else(|_| vec![Finding::new(name, findings::TIMED_OUT)])
     });
     let stores = async {
         let ledger = match config.ledger.kind {
@@ -113,8 +113,8 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         let cache = match &redis {
             None => Vec::new(),
             Some(Ok(redis)) => with_timeout("cache", stores::redis(redis, &context)).await,
-            Some(Err(bad)) => {
-                vec![Finding::new("cache", findings::REDIS_AWAY).with_detail(bad.to_string())]
+            Some(Err(error)) => {
+                vec![Finding::new("cache", findings::REDIS_AWAY).with_detail(error.to_string())]
             }
         };
         [ledger, cache].concat()
@@ -126,8 +126,8 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     );
     let mut findings = accounts.concat();
     if names.is_empty() {
-        let about = only.unwrap_or("accounts");
-        findings.push(Finding::new(about, findings::NO_ACCOUNT));
+        let subject = only.unwrap_or("accounts");
+        findings.push(Finding::new(subject, findings::NO_ACCOUNT));
     }
     findings.extend(time);
     findings.extend(stores);
@@ -148,11 +148,11 @@ async fn check_account(
 }
 
 /// Awaits a check; one that exceeds [`CHECK_TIMEOUT`] is a finding itself.
-async fn with_timeout(about: &str, check: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
-    let found = timeout(CHECK_TIMEOUT, check).await;
-    found.unwrap_or_else(|_| vec![Finding::new(about, findings::TIMED_OUT)])
+async fn with_timeout(subject: &str, check: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+    let findings = timeout(CHECK_TIMEOUT, check).await;
+    findings.unwrap_or_else(|_| vec![Finding::new(subject, findings::TIMED_OUT)])
 }
 
-fn finding(about: &str, kind: &'static FindingKind, detail: impl Into<String>) -> Finding {
-    Finding::new(about, kind).with_detail(detail)
+fn finding(subject: &str, kind: &'static FindingKind, detail: impl Into<String>) -> Finding {
+    Finding::new(subject, kind).with_detail(detail)
 }

@@ -18,7 +18,7 @@ pub(super) async fn check(
     context: &ProbeContext,
 ) -> Vec<Finding> {
     let Some(policies) = resolved.notifier.accounts.get(name) else { return Vec::new() };
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     let mut existing = None;
     if let Some(token) = token
         && policies.values().any(|policy| active_channels(policy).contains(&Channel::Template))
@@ -27,12 +27,12 @@ pub(super) async fn check(
             Ok(templates) => existing = Some(templates),
             Err(error) => {
                 let call = "get_all_private_template";
-                found.push(refusal_finding(name, call, &error, findings::WECHAT_REFUSED));
+                findings.push(refusal_finding(name, call, &error, findings::WECHAT_REFUSED));
             }
         }
     }
-    found.extend(template_findings(name, policies, existing.as_deref()));
-    found
+    findings.extend(template_findings(name, policies, existing.as_deref()));
+    findings
 }
 
 /// Channels that send a message. A passive reply is none: it carries only notices that exist at the
@@ -48,7 +48,7 @@ fn template_findings(
     policies: &AccountPolicies,
     existing: Option<&[Template]>,
 ) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     for (kind, policy) in policies {
         let mut channels = active_channels(policy);
         let bound = policy.template.as_ref().filter(|_| channels.contains(&Channel::Template));
@@ -56,11 +56,11 @@ fn template_findings(
             let keys = bound.fields.iter().map(|(key, _)| key.as_str());
             let faults = check_binding(existing, &bound.template_id, keys);
             if faults.is_empty() {
-                found.push(finding(name, findings::TEMPLATES_OK, *kind));
+                findings.push(finding(name, findings::TEMPLATES_OK, *kind));
             }
             let fault_finding =
                 |fault| finding(name, findings::TEMPLATE_FAULT, format!("{kind}: {fault}"));
-            found.extend(faults.iter().map(fault_finding));
+            findings.extend(faults.iter().map(fault_finding));
             let refuses = |fault: &TemplateFault| {
                 matches!(fault, TemplateFault::NoTemplate(_) | TemplateFault::MissingField(_))
             };
@@ -72,13 +72,13 @@ fn template_findings(
         }
         let names: Vec<&str> = channels.iter().map(|channel| channel.name()).collect();
         let detail = format!("{kind}: {}", names.join(", "));
-        found.push(match (channels.is_empty(), bound) {
+        findings.push(match (channels.is_empty(), bound) {
             (true, _) => finding(name, findings::NO_CHANNEL, *kind),
             (false, None) => finding(name, findings::TEMPLATE_UNBOUND, detail),
             (false, Some(_)) => finding(name, findings::CHANNELS_OK, detail),
         });
     }
-    found
+    findings
 }
 
 #[cfg(test)]
@@ -141,14 +141,16 @@ mod tests {
                 subscription,
                 text: text.into(),
             };
-            let found = template_findings(
+            let findings = template_findings(
                 "shop",
                 &[("called", policy)].into(),
                 Some(std::slice::from_ref(&existing)),
             );
-            let found: Vec<String> =
-                found.iter().map(|found| format!("{} {}", found.kind.code, found.detail)).collect();
-            assert_eq!(found, expected);
+            let findings: Vec<String> = findings
+                .iter()
+                .map(|finding| format!("{} {}", finding.kind.code, finding.detail))
+                .collect();
+            assert_eq!(findings, expected);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Subject: the account's name, or `wechat`, `ledger`, `cache`.
-    pub about: String,
+    pub subject: String,
     /// Entry in the table of findings.
     pub kind: &'static FindingKind,
     /// Details such as an address or an error; empty if there are none. Holds no secret and no
@@ -18,8 +18,8 @@ pub struct Finding {
 
 impl Finding {
     /// Builds a finding without details.
-    pub fn new(about: &str, kind: &'static FindingKind) -> Self {
-        Finding { about: about.to_owned(), kind, detail: String::new() }
+    pub fn new(subject: &str, kind: &'static FindingKind) -> Self {
+        Finding { subject: subject.to_owned(), kind, detail: String::new() }
     }
 
     /// Adds the details.
@@ -53,12 +53,12 @@ impl Report {
     /// Renders the findings for people, each with its advice below it.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        let mut about = "";
+        let mut subject = "";
         for finding in &self.findings {
             let FindingKind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
-            if finding.about != about {
-                about = &finding.about;
-                let _ = writeln!(text, "{}[{about}]", if text.is_empty() { "" } else { "\n" });
+            if finding.subject != subject {
+                subject = &finding.subject;
+                let _ = writeln!(text, "{}[{subject}]", if text.is_empty() { "" } else { "\n" });
             }
             let sign = match level {
                 Level::Ok => "好 ok  ",
@@ -73,10 +73,12 @@ impl Report {
                 let _ = writeln!(text, "     → {advice_zh}\n       {advice_en}");
             }
         }
-        let bad = self.bad_count();
+        let faulty = self.bad_count();
         let warnings = self.count(Level::Warning);
-        let _ =
-            writeln!(text, "\n{bad} 项不行，{warnings} 项注意。 {bad} bad, {warnings} warnings.");
+        let _ = writeln!(
+            text,
+            "\n{faulty} 项不行，{warnings} 项注意。 {faulty} bad, {warnings} warnings."
+        );
         text
     }
 
@@ -85,7 +87,7 @@ impl Report {
         let findings = self.findings.iter().map(|finding| {
             let FindingKind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
             json!({
-                "about": finding.about,
+                "about": finding.subject,
                 "finding": code,
                 "level": level,
                 "zh": zh,

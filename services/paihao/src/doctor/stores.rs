@@ -34,7 +34,7 @@ pub(super) async fn nats(config: &Ledger) -> Vec<Finding> {
 
 fn nats_findings(facts: &ServerInfo, replicas: usize) -> Vec<Finding> {
     let version = format!("NATS {}", facts.version);
-    let mut found = vec![match facts.unfit {
+    let mut findings = vec![match facts.unfit {
         Some(loss) => finding(LEDGER, findings::NATS_UNFIT, format!("{version}: {loss}")),
         None if facts.untested => finding(LEDGER, findings::NATS_UNTESTED, version),
         None => finding(LEDGER, findings::NATS_OK, version),
@@ -42,26 +42,26 @@ fn nats_findings(facts: &ServerInfo, replicas: usize) -> Vec<Finding> {
     for stream in &facts.streams {
         let name = &*stream.name;
         if !stream.on_disk {
-            found.push(finding(LEDGER, findings::STREAM_IN_MEMORY, name));
+            findings.push(finding(LEDGER, findings::STREAM_IN_MEMORY, name));
         }
         if !stream.retention_matches {
-            found.push(finding(LEDGER, findings::STREAM_RETENTION, name));
+            findings.push(finding(LEDGER, findings::STREAM_RETENTION, name));
         }
         if stream.replicas != replicas {
             let detail = format!("{name}: {} of {replicas}", stream.replicas);
-            found.push(finding(LEDGER, findings::STREAM_REPLICAS, detail));
+            findings.push(finding(LEDGER, findings::STREAM_REPLICAS, detail));
         }
     }
     if !facts.missing.is_empty() {
-        found.push(finding(LEDGER, findings::STREAMS_MISSING, facts.missing.join(", ")));
-    } else if found.len() == 1 {
-        found.push(finding(
+        findings.push(finding(LEDGER, findings::STREAMS_MISSING, facts.missing.join(", ")));
+    } else if findings.len() == 1 {
+        findings.push(finding(
             LEDGER,
             findings::STREAMS_OK,
             format!("{} streams", facts.streams.len()),
         ));
     }
-    found
+    findings
 }
 
 /// How each server flushes to the disk, which it tells at its monitoring port only.
@@ -99,24 +99,23 @@ pub(super) async fn redis(redis: &RedisCache, context: &ProbeContext) -> Vec<Fin
     let sent = context.now_ms();
     match redis.inspect().await {
         Ok(facts) => {
-            let mut found = redis_findings(&facts);
-            found.push(clock::compare(CACHE, facts.time_ms, sent, context.now_ms()));
-            found
+            let mut findings = redis_findings(&facts);
+            findings.push(clock::compare(CACHE, facts.time_ms, sent, context.now_ms()));
+            findings
         }
         Err(unavailable) => vec![finding(CACHE, findings::REDIS_AWAY, unavailable.to_string())],
     }
 }
 
 fn redis_findings(facts: &RedisServerInfo) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut add = |kind, detail: String| found.push(finding(CACHE, kind, detail));
+    let mut findings = Vec::new();
+    let mut add = |kind, detail: String| findings.push(finding(CACHE, kind, detail));
     if facts.too_old {
         add(findings::REDIS_OLD, format!("Redis {}", facts.version));
     }
     if facts.is_replica {
         add(findings::REDIS_REPLICA, String::new());
-    }
-    // The server may refuse to tell about snapshots; that is no finding.
+    } // The server may refuse to tell about snapshots; that is no finding.
     if !facts.aof_enabled && facts.rdb_enabled == Some(false) {
         add(findings::REDIS_NOT_PERSISTENT, String::new());
     }
@@ -127,16 +126,16 @@ fn redis_findings(facts: &RedisServerInfo) -> Vec<Finding> {
         let detail = format!("{}, maxmemory {} MiB", facts.eviction_policy, facts.max_memory >> 20);
         add(findings::REDIS_EVICTS, detail);
     }
-    if found.is_empty() {
+    if findings.is_empty() {
         let persistence = match (facts.aof_enabled, facts.rdb_enabled) {
             (true, _) => "AOF",
             (false, Some(_)) => "RDB",
             (false, None) => "?",
         };
         let detail = format!("Redis {}, {persistence}", facts.version);
-        found.push(finding(CACHE, findings::REDIS_OK, detail));
+        findings.push(finding(CACHE, findings::REDIS_OK, detail));
     }
-    found
+    findings
 }
 
 #[cfg(test)]
@@ -144,8 +143,8 @@ mod tests {
     use super::*;
     use paihao_ledger_nats::StreamInfo;
 
-    fn codes(found: &[Finding]) -> Vec<&str> {
-        found.iter().map(|finding| finding.kind.code).collect()
+    fn codes(findings: &[Finding]) -> Vec<&str> {
+        findings.iter().map(|finding| finding.kind.code).collect()
     }
 
     #[test]
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_redis_that_loses_data_is_found() {
-        let good = RedisServerInfo {
+        let healthy = RedisServerInfo {
             version: "7.0.15".into(),
             too_old: false,
             is_replica: false,
@@ -192,18 +191,18 @@ mod tests {
             eviction_policy: "allkeys-lru".into(),
             time_ms: 0,
         };
-        assert_eq!(codes(&redis_findings(&good)), ["redis_ok"]);
-        let unknown = RedisServerInfo { aof_enabled: false, rdb_enabled: None, ..good.clone() };
+        assert_eq!(codes(&redis_findings(&healthy)), ["redis_ok"]);
+        let unknown = RedisServerInfo { aof_enabled: false, rdb_enabled: None, ..healthy.clone() };
         assert_eq!(codes(&redis_findings(&unknown)), ["redis_ok"]);
-        let bad = RedisServerInfo {
+        let faulty = RedisServerInfo {
             too_old: true,
             is_replica: true,
             aof_enabled: false,
             write_failed: true,
             max_memory: 1 << 30,
-            ..good
+            ..healthy
         };
         let all = ["redis_old", "redis_replica", "redis_not_persistent", "redis_write_failed"];
-        assert_eq!(codes(&redis_findings(&bad)), [&all[..], &["redis_evicts"]].concat());
+        assert_eq!(codes(&redis_findings(&faulty)), [&all[..], &["redis_evicts"]].concat());
     }
 }

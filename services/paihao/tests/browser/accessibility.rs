@@ -15,9 +15,9 @@ const CHECKER_SCRIPT: &str = include_str!("checker.js");
 pub async fn accessibility_findings(page: &Window) -> Vec<String> {
     // A key press makes the browser show the focus; this key (shift) has no other effect.
     page.press_keys("\u{E008}").await;
-    let found = page.run_script(CHECKER_SCRIPT, json!([])).await;
-    let found = found.as_array().expect("a list").iter();
-    found.map(|finding| finding.as_str().unwrap_or_default().to_owned()).collect()
+    let findings = page.run_script(CHECKER_SCRIPT, json!([])).await;
+    let findings = findings.as_array().expect("a list").iter();
+    findings.map(|finding| finding.as_str().unwrap_or_default().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn the_checker_finds_every_kind_of_violation() {
     page.wait_for_text("#sites h2", "城南便民服务大厅").await;
     assert_eq!(accessibility_findings(&page).await, [""; 0]);
     page.run_script(FAULTS_SCRIPT, json!([])).await;
-    let found = accessibility_findings(&page).await.join("\n");
+    let findings = accessibility_findings(&page).await.join("\n");
     for sentence in [
         "has no name",
         "has no label",
@@ -47,7 +47,7 @@ async fn the_checker_finds_every_kind_of_violation() {
         "an edge that is hard to see",
         "does not show that it has the focus",
     ] {
-        assert!(found.contains(sentence), "{sentence}: {found}");
+        assert!(findings.contains(sentence), "{sentence}: {findings}");
     }
     browser.quit(&[]).await;
 }

@@ -56,9 +56,9 @@ async fn simultaneous_calls_are_shown_and_spoken_one_after_the_other_also_after_
             "a call was highlighted for less than 5 s: {highlighted:?}"
         );
     }
-    let again = board.run_script("return spoken.slice(7)", json!([])).await;
-    let again = again.as_array().unwrap();
-    assert!(again[0].as_str().unwrap().contains("A零零三"), "{again:?}");
+    let repeated = board.run_script("return spoken.slice(7)", json!([])).await;
+    let repeated = repeated.as_array().unwrap();
+    assert!(repeated[0].as_str().unwrap().contains("A零零三"), "{repeated:?}");
     board
         .wait_until("the last call is spoken", async || {
             let last = board.run_script("return spoken.at(-1)", json!([])).await;
@@ -193,8 +193,8 @@ async fn a_kiosk_that_is_left_halfway_returns_to_its_start() {
 async fn press_counter_buttons(demo: &Demo, staff: &Window, buttons: &[&str]) {
     let address = demo.printed_address("#key=");
     let (_, key) = address.split_once("#key=").unwrap();
-    let done = staff.run_script(COUNTER_ACTS_SCRIPT, json!([key, buttons])).await;
-    assert_eq!(done, json!(vec![200; buttons.len()]));
+    let result = staff.run_script(COUNTER_ACTS_SCRIPT, json!([key, buttons])).await;
+    assert_eq!(result, json!(vec![200; buttons.len()]));
 }
 
 /// Numbers that were highlighted, each with its time in milliseconds.

@@ -75,8 +75,8 @@ impl Browser {
         }
         for line in self.log("browser").await {
             let line = line["message"].as_str().unwrap_or_default();
-            let known = expected.iter().any(|expected| line.contains(expected));
-            assert!(known, "the console has: {line}");
+            let is_expected = expected.iter().any(|expected| line.contains(expected));
+            assert!(is_expected, "the console has: {line}");
         }
         self.client.close().await.expect("the browser ends");
     }

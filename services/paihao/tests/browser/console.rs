@@ -171,9 +171,9 @@ async fn a_refusal_is_shown_as_a_sentence_with_advice() {
     staff.wait_for_text("#counter, #counters", "1号窗口").await;
     assert_eq!(staff.url().await, page);
 
-    let lost = browser.open(&page.replace("hall", "nowhere")).await;
-    lost.wait_for_text(".message", "没有这个门店").await;
-    lost.wait_for_text(".message a", "全部门店").await;
+    let missing_page = browser.open(&page.replace("hall", "nowhere")).await;
+    missing_page.wait_for_text(".message", "没有这个门店").await;
+    missing_page.wait_for_text(".message a", "全部门店").await;
     browser.quit(&["status of 401", "status of 404", "status of 409"]).await;
 }
 

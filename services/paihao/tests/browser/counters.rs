@@ -24,9 +24,9 @@ async fn two_consoles_that_race_never_call_the_same_ticket() {
     let first = called_number(&one).await;
     let second = called_number(&two).await;
     assert_ne!(first, second);
-    let mut both = [first.clone(), second.clone()];
-    both.sort();
-    assert_eq!(both, ["A001", "A002"]);
+    let mut shown_numbers = [first.clone(), second.clone()];
+    shown_numbers.sort();
+    assert_eq!(shown_numbers, ["A001", "A002"]);
     one.wait_for_text("#counter-list", &second).await;
     two.wait_for_text("#counter-list", &first).await;
     board
@@ -43,9 +43,11 @@ async fn two_consoles_that_race_never_call_the_same_ticket() {
     two.run_script("document.getElementById('next').click()", json!([])).await;
     let shown = async |window: &Window| window.texts("#said").await.join(" ");
     one.wait_until("both were answered", async || {
-        let both = [shown(&one).await, shown(&two).await];
-        both.iter().any(|text| text.contains("已叫 A003"))
-            && both.iter().any(|text| text.contains("没有人排队") || text.contains("叫了 A003"))
+        let shown_numbers = [shown(&one).await, shown(&two).await];
+        shown_numbers.iter().any(|text| text.contains("已叫 A003"))
+            && shown_numbers
+                .iter()
+                .any(|text| text.contains("没有人排队") || text.contains("叫了 A003"))
     })
     .await;
     browser.quit(&["status of 409"]).await;
@@ -130,8 +132,8 @@ async fn a_ticket_in_an_empty_queue_makes_a_sound_unless_it_is_off() {
 }
 
 async fn take_number(staff: &Window, key: &str, queue: &str) {
-    let taken = staff.run_script(TAKE_NUMBER_SCRIPT, json!([key, queue])).await;
-    assert_eq!(taken, json!(200));
+    let response = staff.run_script(TAKE_NUMBER_SCRIPT, json!([key, queue])).await;
+    assert_eq!(response, json!(200));
 }
 
 async fn wait_for_rings(staff: &Window, times: u64) {

@@ -15,14 +15,14 @@ async fn a_notice_whose_template_was_deleted_is_sent_again_after_the_repair() {
     let page = open_manage_page(&demo, &browser).await;
     let key = demo.printed_address("#key=").split("#key=").nth(1).unwrap().to_owned();
     let set = async |template: &str| {
-        let done = page.run_script(SET_TEMPLATE_SCRIPT, json!([key, template])).await;
-        assert_eq!(done, json!(200));
+        let result = page.run_script(SET_TEMPLATE_SCRIPT, json!([key, template])).await;
+        assert_eq!(result, json!(200));
     };
-    let press = async |what: &str| {
+    let press = async |action: &str| {
         assert_eq!(
-            page.run_script(POST_ACT_SCRIPT, json!([key, what])).await,
+            page.run_script(POST_ACT_SCRIPT, json!([key, action])).await,
             json!(200),
-            "{what}"
+            "{action}"
         );
     };
     set("gone").await;

@@ -27,11 +27,11 @@ impl SimulatedPhones {
         }
     }
 
-    async fn post_action(&self, what: &str, act: Value) -> String {
-        let url = format!("{}/sim/api/{what}", self.sim);
-        let done = self.http.post(url).json(&act).send().await.expect("an answer");
-        let done: Value = done.json().await.expect("JSON");
-        done["reply"].as_str().unwrap_or_default().to_owned()
+    async fn post_action(&self, action: &str, act: Value) -> String {
+        let url = format!("{}/sim/api/{action}", self.sim);
+        let response = self.http.post(url).json(&act).send().await.expect("an answer");
+        let response: Value = response.json().await.expect("JSON");
+        response["reply"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Scans the code that a page shows. Returns the reply.
@@ -75,8 +75,9 @@ async fn the_first_manager_logs_in_invites_a_member_and_logs_out() {
     assert!(reply.contains("登录确认") && reply.contains("127.0.0.*"), "{reply}");
     page.wait_for_text("#who", "管理员").await;
     page.wait_for_text("#sessions li", "就是这个浏览器").await;
-    let kept = page.run_script("return [document.cookie, sessionStorage.length]", json!([])).await;
-    assert_eq!(kept, json!(["", 0]), "a script sees no cookie, and keeps no key");
+    let stored =
+        page.run_script("return [document.cookie, sessionStorage.length]", json!([])).await;
+    assert_eq!(stored, json!(["", 0]), "a script sees no cookie, and keeps no key");
 
     page.wait_for_text("#manage", "管理").await;
     page.navigate(&format!("{pages}/manage/hall")).await;
@@ -137,8 +138,8 @@ async fn serve_example(issuer: &str) -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = vec![0; 8192];
             let _ = stream.read(&mut request).await;
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close";
-            let response = format!("{head}\r\nContent-Length: {}\r\n\r\n{page}", page.len());
+            let header = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close";
+            let response = format!("{header}\r\nContent-Length: {}\r\n\r\n{page}", page.len());
             let _ = stream.write_all(response.as_bytes()).await;
         }
     });
@@ -184,7 +185,7 @@ async fn the_example_of_the_documentation_logs_a_person_in() {
     );
     let printed = async || program.output().contains("/login#first=");
     wait_until("the first manager's link is printed", PAGE_TIMEOUT, printed).await;
-    let routing = || Routing { deliveries: 1, to: vec![format!("{issuer}/wechat/shop")] };
+    let routing = || Routing { deliveries: 1, urls: vec![format!("{issuer}/wechat/shop")] };
 
     let browser = Browser::start().await;
     let page = browser.open(&back).await;

@@ -112,8 +112,8 @@ async fn a_key_works_from_its_creation_until_it_is_revoked() {
 
     page.click("#making .secret button").await;
     page.wait_for_text("#keys .one", "CRM").await;
-    let kept = page.run_script("return document.documentElement.outerHTML", json!([])).await;
-    assert!(!kept.as_str().unwrap().contains(&key), "it is shown once");
+    let html = page.run_script("return document.documentElement.outerHTML", json!([])).await;
+    assert!(!html.as_str().unwrap().contains(&key), "it is shown once");
     page.click("#keys .remove").await;
     page.click("#keys .remove").await;
     page.wait_for_text(".told.done", "已吊销").await;

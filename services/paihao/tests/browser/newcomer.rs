@@ -37,8 +37,8 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     let staff = browser.open(&address).await;
     staff.click("#counters .queue:first-child").await;
     assert_eq!(staff.url().await, page);
-    let kept = staff.run_script("return document.documentElement.outerHTML", json!([])).await;
-    assert!(!kept.as_str().unwrap().contains(key), "the key is on the page");
+    let html = staff.run_script("return document.documentElement.outerHTML", json!([])).await;
+    assert!(!html.as_str().unwrap().contains(key), "the key is on the page");
     staff.wait_for_text("#counter", "1号窗口").await;
     staff.click("#next").await;
     staff.wait_for_text("#desk[data-state=called] #number", "A001").await;

@@ -162,25 +162,26 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
     if switched {
         page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
     }
-    let mut wrong = Vec::new();
+    let mut problems = Vec::new();
     for language in ["zh", "en"].into_iter().take(if switched { 2 } else { 1 }) {
         for &(screen, width, height) in screens {
             for light in ["light", "dark"] {
                 page.set_screen(width, height, light).await;
-                let what = format!("{name}-{screen}-{light}-{language}");
-                let found = page.run_script(OVERFLOW_SCRIPT, json!([width])).await;
-                let overflowing = serde_json::from_value::<Vec<String>>(found).expect("texts");
-                wrong.extend(overflowing.iter().map(|one| format!("{what}: overflows: {one}")));
-                let found = accessibility_findings(page).await;
-                wrong.extend(found.iter().map(|one| format!("{what}: {one}")));
-                let file = picture_folder().join(format!("{what}.png"));
+                let file_name = format!("{name}-{screen}-{light}-{language}");
+                let findings = page.run_script(OVERFLOW_SCRIPT, json!([width])).await;
+                let overflowing = serde_json::from_value::<Vec<String>>(findings).expect("texts");
+                problems
+                    .extend(overflowing.iter().map(|one| format!("{file_name}: overflows: {one}")));
+                let findings = accessibility_findings(page).await;
+                problems.extend(findings.iter().map(|one| format!("{file_name}: {one}")));
+                let file = picture_folder().join(format!("{file_name}.png"));
                 std::fs::write(file, page.screenshot().await).expect("a picture can be written");
             }
         }
         page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
     }
     page.set_screen(1440, 900, "light").await;
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 /// Switches the page's language. Returns `false` if it has no other.

@@ -51,8 +51,8 @@ async fn the_statistics_agree_with_the_acts() {
 
     // A001 is served; A003 is called out of turn and served; A002, which was overtaken, leaves;
     // A004 is missed and may return.
-    for what in ["call-next", "start", "finish"] {
-        post_act(&demo, &page, &format!("counters/1/{what}"), json!({})).await;
+    for action in ["call-next", "start", "finish"] {
+        post_act(&demo, &page, &format!("counters/1/{action}"), json!({})).await;
     }
     post_act(&demo, &page, "counters/1/call", json!({"number": "A003", "reason": "老人"})).await;
     post_act(&demo, &page, "counters/1/start", json!({})).await;
@@ -79,11 +79,11 @@ async fn the_statistics_agree_with_the_acts() {
     let hours = table_cells(&page, ".people tbody tr").await;
     page.click(".csv").await;
     let mut table = Value::Null;
-    let kept = async || {
+    let hours_shown = async || {
         table = page.run_script("return window.kept || null", json!([])).await;
         table.is_string()
     };
-    page.wait_until("the CSV file is captured", kept).await;
+    page.wait_until("the CSV file is captured", hours_shown).await;
     let table = table.as_str().unwrap();
     let rows: Vec<Vec<&str>> =
         table.lines().skip(1).map(|line| line.split(',').collect()).collect();

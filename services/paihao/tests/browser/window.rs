@@ -38,8 +38,8 @@ impl Window {
 
     /// Waits until a matching element shows the text.
     pub async fn wait_for_text(&self, css: &str, text: &str) {
-        let what = format!("{css} shows {text:?}");
-        self.wait_until(&what, async || {
+        let description = format!("{css} shows {text:?}");
+        self.wait_until(&description, async || {
             self.texts(css).await.iter().any(|shown| shown.contains(text))
         })
         .await;
@@ -47,14 +47,14 @@ impl Window {
 
     /// Waits until no matching element is visible.
     pub async fn wait_until_hidden(&self, css: &str) {
-        let what = format!("{css} is no longer shown");
-        self.wait_until(&what, async || self.texts(css).await.is_empty()).await;
+        let description = format!("{css} is no longer shown");
+        self.wait_until(&description, async || self.texts(css).await.is_empty()).await;
     }
 
     /// Texts of all visible matching elements.
     pub async fn texts(&self, css: &str) -> Vec<String> {
-        let found = self.run_script(SHOWN_TEXTS_SCRIPT, json!([css])).await;
-        let texts = found.as_array().expect("a list").iter();
+        let texts = self.run_script(SHOWN_TEXTS_SCRIPT, json!([css])).await;
+        let texts = texts.as_array().expect("a list").iter();
         texts.map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
     }
 
@@ -71,9 +71,11 @@ impl Window {
 
     /// Waits until an element can be clicked, and clicks it.
     pub async fn click(&self, css: &str) {
-        let what = format!("{css} can be clicked");
-        self.wait_until(&what, async || self.try_click(css).await.is_ok_and(|clicked| clicked))
-            .await;
+        let description = format!("{css} can be clicked");
+        self.wait_until(&description, async || {
+            self.try_click(css).await.is_ok_and(|clicked| clicked)
+        })
+        .await;
     }
 
     /// Tries to click once. It fails if the page has replaced the element meanwhile; then nothing
@@ -116,13 +118,13 @@ impl Window {
     /// Waits until a matching element in the page's only frame shows the text.
     pub async fn wait_for_framed_text(&self, css: &str, text: &str) {
         let framed = async || {
-            let here = self.focus().await;
-            if here.enter_frame(0).await.is_err() {
+            let focused = self.focus().await;
+            if focused.enter_frame(0).await.is_err() {
                 return false;
             }
-            let found =
-                here.execute(SHOWN_TEXTS_SCRIPT, vec![json!(css)]).await.unwrap_or_default();
-            found.as_array().is_some_and(|texts| {
+            let texts =
+                focused.execute(SHOWN_TEXTS_SCRIPT, vec![json!(css)]).await.unwrap_or_default();
+            texts.as_array().is_some_and(|texts| {
                 texts.iter().any(|shown| shown.as_str().is_some_and(|shown| shown.contains(text)))
             })
         };
@@ -130,12 +132,12 @@ impl Window {
     }
 
     /// Waits until a condition holds; the failure includes the page's address and text.
-    pub async fn wait_until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    pub async fn wait_until(&self, description: &str, mut condition: impl AsyncFnMut() -> bool) {
         let started = Instant::now();
         while !condition().await {
             if started.elapsed() > PAGE_TIMEOUT {
                 let shown = self.run_script("return document.body.innerText", json!([])).await;
-                panic!("still not: {what}\nat {}\nshown: {shown}", self.url().await);
+                panic!("still not: {description}\nat {}\nshown: {shown}", self.url().await);
             }
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
@@ -179,15 +181,15 @@ impl Window {
     /// Takes a screenshot as PNG.
     pub async fn screenshot(&self) -> Vec<u8> {
         let quickly = json!({"format": "png", "optimizeForSpeed": true});
-        let taken = self.devtools("Page.captureScreenshot", quickly).await;
-        STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64")
+        let screenshot = self.devtools("Page.captureScreenshot", quickly).await;
+        STANDARD.decode(screenshot["data"].as_str().expect("a picture")).expect("base64")
     }
 
     async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
-        let done =
+        let result =
             self.focus().await.issue_cmd(ChromedriverCommand("goog/cdp/execute", body)).await;
-        done.unwrap_or_else(|error| panic!("{command}: {error}"))
+        result.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     async fn focus(&self) -> &Client {

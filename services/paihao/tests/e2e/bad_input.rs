@@ -134,15 +134,19 @@ fn assert_refused(response: (StatusCode, Value), status: u16, code: &str) {
 async fn callbacks_that_wechat_did_not_send_change_nothing() {
     let program = TestProgram::start().await;
     let before = program.state().await;
-    let good = scan_body("oAnn", "q_hall_a");
-    assert_refused(program.post_callback("somebodyElse", 0, &good).await, 403, "wrong_signature");
+    let valid = scan_body("oAnn", "q_hall_a");
+    assert_refused(program.post_callback("somebodyElse", 0, &valid).await, 403, "wrong_signature");
     let bare =
-        send_json(program.http.post(format!("{}/wechat/shop", program.url)).body(good.clone()))
+        send_json(program.http.post(format!("{}/wechat/shop", program.url)).body(valid.clone()))
             .await;
     assert_refused(bare, 400, "bad_callback_query");
-    assert_refused(program.post_callback(CALLBACK_TOKEN, 400, &good).await, 403, "stale_callback");
-    assert_refused(program.post_callback(CALLBACK_TOKEN, -400, &good).await, 403, "stale_callback");
-    let doctype = format!("<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>{good}");
+    assert_refused(program.post_callback(CALLBACK_TOKEN, 400, &valid).await, 403, "stale_callback");
+    assert_refused(
+        program.post_callback(CALLBACK_TOKEN, -400, &valid).await,
+        403,
+        "stale_callback",
+    );
+    let doctype = format!("<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>{valid}");
     assert_refused(program.post_callback(CALLBACK_TOKEN, 0, doctype).await, 400, "malformed_xml");
     assert_refused(
         program.post_callback(CALLBACK_TOKEN, 0, "x".repeat(10 << 20)).await,
@@ -150,7 +154,7 @@ async fn callbacks_that_wechat_did_not_send_change_nothing() {
         "body_too_large",
     );
     assert_refused(
-        program.post_callback(CALLBACK_TOKEN, 0, &good[..good.len() / 2]).await,
+        program.post_callback(CALLBACK_TOKEN, 0, &valid[..valid.len() / 2]).await,
         400,
         "malformed_xml",
     );
@@ -166,7 +170,7 @@ async fn callbacks_that_wechat_did_not_send_change_nothing() {
         "malformed_xml",
     );
     let unknown = format!("{}/wechat/nobody?signature=a&timestamp=1&nonce=2", program.url);
-    assert_refused(send_json(program.http.post(unknown).body(good)).await, 404, "unknown_account");
+    assert_refused(send_json(program.http.post(unknown).body(valid)).await, 404, "unknown_account");
     assert_eq!(program.state().await, before);
 }
 
@@ -264,7 +268,7 @@ async fn invalid_scan_sessions_are_refused() {
     assert_refused(program.get("/qr/zzz?queue=a").await, 400, "malformed_uuid");
     assert_refused(program.get(&format!("/qr/{uuid}")).await, 400, "malformed_request");
     assert_refused(program.get(&format!("/qr/{uuid}.gif?queue=a")).await, 400, "malformed_request");
-    let at = |uuid: &str, what: &str| format!("/api/v1/scan-sessions/{uuid}/{what}");
+    let at = |uuid: &str, action: &str| format!("/api/v1/scan-sessions/{uuid}/{action}");
     assert_refused(program.get(&at(uuid, "dance")).await, 404, "unknown_path");
     assert_refused(program.get(&at("nonsense", "events")).await, 400, "malformed_uuid");
     let unknown = "ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
@@ -362,9 +366,9 @@ async fn invalid_requests_of_staff_are_refused() {
         413,
         "body_too_large",
     );
-    let right = r#"{"number":"A001"}"#;
+    let valid_body = r#"{"number":"A001"}"#;
     assert_eq!(
-        program.post_as_staff("hall/counters/1/finish", "16", right).await.0,
+        program.post_as_staff("hall/counters/1/finish", "16", valid_body).await.0,
         StatusCode::OK
     );
     assert_refused(

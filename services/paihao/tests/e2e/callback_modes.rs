@@ -30,8 +30,8 @@ async fn a_customer_gets_the_same_replies_in_every_mode() {
         let status = shown_reply(&deployment.send_text(i, "oAnn", " 排队\n").await);
         assert!(status.contains("您已取号 A001") && status.contains("前面没有人"), "{status}");
         deployment.scan(i, "oAnn", "two", 1).await;
-        let both = shown_reply(&deployment.click(i, "oAnn", "MY").await);
-        assert!(both.contains(&format!("{name}-one")) && both.contains(&format!("{name}-two")));
+        let reply = shown_reply(&deployment.click(i, "oAnn", "MY").await);
+        assert!(reply.contains(&format!("{name}-one")) && reply.contains(&format!("{name}-two")));
 
         // A text or key without an action gets an empty reply.
         for ignored in [

@@ -119,14 +119,14 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     assert!(demo.messages("oBen").await.is_empty());
 
     // A request with the same idempotency key is answered alike and executed once.
-    let (_, again) = demo.post_counter_act("1", "call-next", "first").await;
-    assert_eq!(again, called);
+    let (_, repeated) = demo.post_counter_act("1", "call-next", "first").await;
+    assert_eq!(repeated, called);
     let state = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
     assert_eq!(state["calls"].as_array().unwrap().len(), 1);
     assert!(!state.to_string().contains("oAnn"), "an identity is on the board");
 
-    let (_, done) = demo.post_counter_act("1", "finish", "done").await;
-    assert_eq!(done["outcome"], "finished");
+    let (_, finished) = demo.post_counter_act("1", "finish", "done").await;
+    assert_eq!(finished["outcome"], "finished");
     let (_, next) = demo.post_counter_act("1", "call-next", "second").await;
     assert_eq!(next["number"], "A002");
 }

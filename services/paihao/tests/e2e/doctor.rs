@@ -32,8 +32,7 @@ fn accounts() -> Vec<SimAccount> {
 
 fn configuration(wechat: &Simulator, head: &str) -> String {
     let [shop, clinic] = accounts().try_into().unwrap();
-    format!(
-        "
+    format! ( "
         {head}
         [wechat]
         api = '{sim}'
@@ -56,17 +55,7 @@ fn configuration(wechat: &Simulator, head: &str) -> String {
         [accounts.clinic.called]
         template_id = '{template}'
         fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
-        ",
-        shop.appid,
-        shop.secret,
-        shop.callback_token,
-        clinic.appid,
-        clinic.secret,
-        clinic.callback_token,
-        clinic.aes_key,
-        sim = wechat.base_url(),
-        template = SimTemplate::DEMO_CALLED,
-    )
+        " , shop . appid , shop . secret , shop . callback_token , clinic . appid , clinic . secret , clinic . callback_token , clinic . aes_key , sim = wechat . base_url ( ) , template = SimTemplate :: DEMO_CALLED , )
 }
 
 /// Report of a run, and its exit code.
@@ -79,22 +68,24 @@ impl DoctorRun {
     /// Findings above level `ok`, as in `shop template_fault`.
     fn problems(&self) -> BTreeSet<String> {
         let all = self.report["findings"].as_array().unwrap().iter();
-        let wrong = all.filter(|finding| finding["level"] != "ok");
-        wrong
+        let problems = all.filter(|finding| finding["level"] != "ok");
+        problems
             .map(|f| format!("{} {}", value_text(&f["about"]), value_text(&f["finding"])))
             .collect()
     }
 
     fn passed(&self) -> BTreeSet<String> {
         let all = self.report["findings"].as_array().unwrap().iter();
-        let fine = all.filter(|finding| finding["level"] == "ok");
-        fine.map(|f| format!("{} {}", value_text(&f["about"]), value_text(&f["finding"]))).collect()
+        let passed = all.filter(|finding| finding["level"] == "ok");
+        passed
+            .map(|f| format!("{} {}", value_text(&f["about"]), value_text(&f["finding"])))
+            .collect()
     }
 
     fn detail(&self, code: &str) -> String {
         let all = self.report["findings"].as_array().unwrap();
-        let found = all.iter().find(|finding| finding["finding"] == code);
-        value_text(&found.unwrap_or_else(|| panic!("no {code} in {:#}", self.report))["detail"])
+        let finding = all.iter().find(|finding| finding["finding"] == code);
+        value_text(&finding.unwrap_or_else(|| panic!("no {code} in {:#}", self.report))["detail"])
             .to_owned()
     }
 }
@@ -155,8 +146,8 @@ async fn each_fault_of_one_process_has_its_finding() {
         ",
         folder.path().display()
     );
-    let good = configuration(&wechat, &head);
-    let before = run_doctor(&good).await;
+    let valid_config = configuration(&wechat, &head);
+    let before = run_doctor(&valid_config).await;
     let callback_silent = set(["shop callback_silent", "clinic callback_silent"]);
     let always = set(["shop callback_inside", "shop mode_plain", "clinic callback_inside"]);
     assert_eq!(before.problems(), &callback_silent | &always, "{:#}", before.report);
@@ -164,13 +155,13 @@ async fn each_fault_of_one_process_has_its_finding() {
     assert!(before.passed().contains("ledger file_new"), "{:#}", before.report);
     assert!(!folder.path().join("ledger.sqlite").exists(), "it creates no file");
 
-    let _program = start_program(&good);
+    let _program = start_program(&valid_config);
     let http = client();
     wait_until_ready(&http, &format!("http://127.0.0.1:{admin}")).await;
-    let healthy = run_doctor(&good).await;
+    let healthy = run_doctor(&valid_config).await;
     assert_eq!(healthy.problems(), always, "{:#}", healthy.report);
     assert_eq!(healthy.exit, 0, "warnings alone do not fail");
-    let fine = [
+    let passed = [
         "credentials_ok",
         "calls_ok",
         "templates_ok",
@@ -180,45 +171,55 @@ async fn each_fault_of_one_process_has_its_finding() {
         "mode_ok",
     ];
     for account in ["shop", "clinic"] {
-        for fine in fine {
-            assert!(healthy.passed().contains(&format!("{account} {fine}")), "{account} {fine}");
+        for passed in passed {
+            assert!(
+                healthy.passed().contains(&format!("{account} {passed}")),
+                "{account} {passed}"
+            );
         }
     }
-    for fine in ["wechat clock_ok", "ledger file_ok", "ledger disk_ok"] {
+    for passed in ["wechat clock_ok", "ledger file_ok", "ledger disk_ok"] {
         let low = healthy.report.to_string().contains("disk_low");
-        assert!(healthy.passed().contains(fine) || low, "{fine}");
+        assert!(healthy.passed().contains(passed) || low, "{passed}");
     }
-    let text = run_doctor_with(&good, &[]).await;
+    let text = run_doctor_with(&valid_config, &[]).await;
     let text = value_text(&text.report).to_owned();
     assert!(text.contains("[shop]") && text.contains("微信接受 AppID"), "{text}");
     assert!(text.contains("→ 在微信后台改用安全模式"), "{text}");
 
     // Faults in the configuration.
     let [shop, clinic] = accounts().try_into().unwrap();
-    let public = |to: &str| good.replace("[gateway]", &format!("[gateway]\npublic = '{to}'"));
-    let wrong_secret = good.replace(&shop.secret, "another-secret-entirely-00000000");
-    for (change, found) in [
+    let public =
+        |to: &str| valid_config.replace("[gateway]", &format!("[gateway]\npublic = '{to}'"));
+    let wrong_secret = valid_config.replace(&shop.secret, "another-secret-entirely-00000000");
+    for (change, finding) in [
         (wrong_secret, set(["shop credentials_refused"])),
-        (good.replacen("thing3 = '{counter}', ", "", 1), set(["shop template_fault"])),
-        (good.replacen(SimTemplate::DEMO_CALLED, "deleted", 1), set(["shop template_fault"])),
-        (good.replace(&shop.callback_token, "anotherToken"), set(["shop callback_wrong_token"])),
-        (good.replace(&clinic.aes_key, OTHER_KEY), set(["clinic key_wrong"])),
+        (valid_config.replacen("thing3 = '{counter}', ", "", 1), set(["shop template_fault"])),
         (
-            good.replace("mode = 'secure'", "mode = 'plain'"),
+            valid_config.replacen(SimTemplate::DEMO_CALLED, "deleted", 1),
+            set(["shop template_fault"]),
+        ),
+        (
+            valid_config.replace(&shop.callback_token, "anotherToken"),
+            set(["shop callback_wrong_token"]),
+        ),
+        (valid_config.replace(&clinic.aes_key, OTHER_KEY), set(["clinic key_wrong"])),
+        (
+            valid_config.replace("mode = 'secure'", "mode = 'plain'"),
             set(["clinic mode_wrong", "clinic mode_plain"]),
         ),
         (
-            good.replace("per_day = 20", "per_day = 21"),
+            valid_config.replace("per_day = 20", "per_day = 21"),
             set(["shop quota_above", "clinic quota_above"]),
         ),
     ] {
         let run = run_doctor(&change).await;
-        assert_eq!(&run.problems() - &always, found, "{:#}", run.report);
+        assert_eq!(&run.problems() - &always, finding, "{:#}", run.report);
     }
-    let (head, rest) = good.split_once("[accounts.shop.called]").unwrap();
+    let (head, rest) = valid_config.split_once("[accounts.shop.called]").unwrap();
     let (_, tail) = rest.split_once("[accounts.clinic]").unwrap();
     let subscription = "subscription = { template_id = 'S', fields = { thing1 = '{site}' } }";
-    for (called, found, detail) in [
+    for (called, finding, detail) in [
         ("", "template_unbound", "called: customer-service"),
         ("[accounts.shop.called]\ntext = '请'", "template_unbound", "called: customer-service"),
         (
@@ -229,12 +230,12 @@ async fn each_fault_of_one_process_has_its_finding() {
         ("[accounts.shop.called]\ntext = ''", "no_channel", "called"),
     ] {
         let run = run_doctor(&format!("{head}{called}\n[accounts.clinic]{tail}")).await;
-        let expected = set([&*format!("shop {found}")]);
+        let expected = set([&*format!("shop {finding}")]);
         assert_eq!(&run.problems() - &always, expected, "{called}: {:#}", run.report);
-        assert_eq!(run.detail(found), detail, "{called}");
+        assert_eq!(run.detail(finding), detail, "{called}");
         assert!(run.passed().contains("clinic templates_ok"), "{:#}", run.report);
     }
-    for (change, found) in [
+    for (change, finding) in [
         (
             public(&format!("http://127.0.0.1:{port}")),
             ["callback_not_https", "callback_private", "callback_wrong_port"].as_slice(),
@@ -251,50 +252,57 @@ async fn each_fault_of_one_process_has_its_finding() {
     ] {
         let run = run_doctor(&change).await;
         let all = ["shop", "clinic"];
-        let all = all.iter().flat_map(|who| found.iter().map(move |code| format!("{who} {code}")));
+        let all = all
+            .iter()
+            .flat_map(|account| finding.iter().map(move |code| format!("{account} {code}")));
         let all: BTreeSet<String> = all.chain(["shop mode_plain".to_owned()]).collect();
         assert_eq!(run.problems(), all, "{:#}", run.report);
     }
 
     // Faults at WeChat.
     wechat.change_behaviour(|behaviour| behaviour.address_listed = false);
-    let unlisted = run_doctor(&good).await;
-    let both = set(["shop address_not_listed", "clinic address_not_listed"]);
-    assert_eq!(&unlisted.problems() - &always, both, "{:#}", unlisted.report);
+    let unlisted = run_doctor(&valid_config).await;
+    let expected = set(["shop address_not_listed", "clinic address_not_listed"]);
+    assert_eq!(&unlisted.problems() - &always, expected, "{:#}", unlisted.report);
     assert!(unlisted.detail("address_not_listed").contains("203.0.113.7"));
     wechat.change_behaviour(|behaviour| behaviour.address_listed = true);
-    for (off, found) in [(-20, "wechat clock_off"), (100, "wechat clock_wrong")] {
-        wechat.change_behaviour(|behaviour| behaviour.date_off_s = off);
-        let run = run_doctor(&good).await;
-        assert_eq!(&run.problems() - &always, set([found]), "{:#}", run.report);
+    for (offset, finding) in [(-20, "wechat clock_off"), (100, "wechat clock_wrong")] {
+        wechat.change_behaviour(|behaviour| behaviour.date_off_s = offset);
+        let run = run_doctor(&valid_config).await;
+        assert_eq!(&run.problems() - &always, set([finding]), "{:#}", run.report);
     }
     wechat.change_behaviour(|behaviour| behaviour.date_off_s = 0);
     let token = stable_token(&wechat, &shop).await;
-    for (codes, found) in [(17, "shop quota_low"), (3, "shop quota_used_up")] {
+    for (codes, finding) in [(17, "shop quota_low"), (3, "shop quota_used_up")] {
         for _ in 0..codes {
             let url = format!("{}/cgi-bin/qrcode/create?access_token={token}", wechat.base_url());
             let body = r#"{"expire_seconds":60,"action_name":"QR_SCENE","action_info":{"scene":{"scene_id":1}}}"#;
-            let made = http.post(url).body(body).send().await.unwrap().text().await.unwrap();
-            assert!(made.contains("ticket"), "{made}");
+            let response = http.post(url).body(body).send().await.unwrap().text().await.unwrap();
+            assert!(response.contains("ticket"), "{response}");
         }
-        let run = run_doctor(&good).await;
-        assert_eq!(&run.problems() - &always, set([found]), "{:#}", run.report);
+        let run = run_doctor(&valid_config).await;
+        assert_eq!(&run.problems() - &always, set([finding]), "{:#}", run.report);
     }
     wechat.clear_quotas(None);
     wechat.refuse_connections(true);
-    let away = run_doctor(&good).await;
-    let found =
+    let away = run_doctor(&valid_config).await;
+    let finding =
         set(["shop wechat_unreachable", "clinic wechat_unreachable", "wechat clock_unknown"]);
-    assert_eq!(&away.problems() - &always, found, "{:#}", away.report);
+    assert_eq!(&away.problems() - &always, finding, "{:#}", away.report);
     wechat.refuse_connections(false);
 
     // A file that is no ledger, an unknown account, and an invalid configuration.
     std::fs::write(folder.path().join("notes.txt"), "not a ledger ".repeat(100)).unwrap();
-    let notes = run_doctor(&good.replace("ledger.sqlite", "notes.txt")).await;
+    let notes = run_doctor(&valid_config.replace("ledger.sqlite", "notes.txt")).await;
     assert_eq!(&notes.problems() - &always, set(["ledger file_unusable"]), "{:#}", notes.report);
-    let nobody = run_doctor_with(&good, &["--json", "--account", "bakery"]).await;
-    assert_eq!(nobody.problems(), set(["bakery no_account"]), "{:#}", nobody.report);
-    assert_eq!(run_doctor(&good.replace("mode = 'secure'", "mode = 'safe'")).await.exit, 2);
+    let run_of_unknown = run_doctor_with(&valid_config, &["--json", "--account", "bakery"]).await;
+    assert_eq!(
+        run_of_unknown.problems(),
+        set(["bakery no_account"]),
+        "{:#}",
+        run_of_unknown.report
+    );
+    assert_eq!(run_doctor(&valid_config.replace("mode = 'secure'", "mode = 'safe'")).await.exit, 2);
 
     let stats = wechat.stats();
     assert_eq!((stats.classic_fetches, stats.forced_refreshes), (0, 0));
@@ -302,9 +310,7 @@ async fn each_fault_of_one_process_has_its_finding() {
 }
 
 async fn stable_token(wechat: &Simulator, account: &SimAccount) -> String {
-    let body = serde_json::json!({
-        "grant_type": "client_credential", "appid": account.appid, "secret": account.secret,
-    });
+    let body = serde_json :: json! ( { "grant_type" : "client_credential" , "appid" : account . appid , "secret" : account . secret , } );
     let url = format!("{}/cgi-bin/stable_token", wechat.base_url());
     let response = client().post(url).body(body.to_string()).send().await.unwrap();
     let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
@@ -369,17 +375,18 @@ async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
     let redis = RedisServer::start();
     let config = SimConfig { accounts: accounts(), ..SimConfig::default() };
     let wechat = Simulator::start(config).await.unwrap();
-    let good = cluster_configuration(&wechat, &nats.url(), &redis.url());
+    let valid_config = cluster_configuration(&wechat, &nats.url(), &redis.url());
     let of_stores = |run: &DoctorRun| -> BTreeSet<String> {
-        let wrong = run.problems().into_iter();
-        wrong.filter(|f| f.starts_with("ledger") || f.starts_with("cache")).collect()
+        let problems = run.problems().into_iter();
+        problems.filter(|f| f.starts_with("ledger") || f.starts_with("cache")).collect()
     };
-    let first = run_doctor(&good).await;
+    let first = run_doctor(&valid_config).await;
     assert!(first.problems().contains("shop token_not_kept"), "{:#}", first.report);
     let unmonitored = set(["ledger streams_missing", "ledger nats_sync_unknown"]);
     assert_eq!(of_stores(&first), unmonitored, "{:#}", first.report);
-    let monitored =
-        |monitor: &str| good.replacen("[ledger]", &format!("[ledger]\nmonitor = '{monitor}'"), 1);
+    let monitored = |monitor: &str| {
+        valid_config.replacen("[ledger]", &format!("[ledger]\nmonitor = '{monitor}'"), 1)
+    };
     let slow = NatsServer::with_setup(NatsSetup { sync: false, ..NatsSetup::default() });
     for (monitors, found) in [
         (slow.monitor_url(), "ledger nats_not_synced"),
@@ -389,22 +396,21 @@ async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
         let run = run_doctor(&monitored(&monitors)).await;
         assert!(of_stores(&run).contains(found), "{found}: {:#}", run.report);
     }
-    let good = monitored(&nats.monitor_url());
+    let valid_config = monitored(&nats.monitor_url());
 
     let mut token = Program::start(
         PROGRAM,
         &["--config", "{dir}/paihao.toml", "token"],
-        &[("paihao.toml", &*good)],
+        &[("paihao.toml", &*valid_config)],
     );
-    let mut kept = run_doctor(&good).await;
-    let begun = std::time::Instant::now();
-    while !(kept.passed().contains("shop token_kept")
-        && kept.passed().contains("clinic token_kept"))
+    let mut run = run_doctor(&valid_config).await;
+    let started = std::time::Instant::now();
+    while !(run.passed().contains("shop token_kept") && run.passed().contains("clinic token_kept"))
     {
-        assert!(begun.elapsed() < DOCTOR_TIMEOUT, "{:#}\n{}", kept.report, token.output());
-        kept = run_doctor(&good).await;
+        assert!(started.elapsed() < DOCTOR_TIMEOUT, "{:#}\n{}", run.report, token.output());
+        run = run_doctor(&valid_config).await;
     }
-    for fine in [
+    for passed in [
         "shop calls_ok",
         "ledger nats_ok",
         "ledger nats_synced",
@@ -412,16 +418,16 @@ async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
         "cache redis_ok",
         "cache clock_ok",
     ] {
-        assert!(kept.passed().contains(fine), "{fine}: {:#}", kept.report);
+        assert!(run.passed().contains(passed), "{passed}: {:#}", run.report);
     }
-    assert_eq!(of_stores(&kept), set([]));
+    assert_eq!(of_stores(&run), set([]));
     assert_eq!(wechat.stats().tokens_issued, 2, "one an account, for any number of runs");
 
     // The cached token is invalidated from outside while no token service runs to renew it.
     token.kill();
     let shop = accounts()[0].appid.clone();
     wechat.kill_tokens(Some(&shop), TokenInvalidation::Replaced);
-    let refused = run_doctor(&good).await;
+    let refused = run_doctor(&valid_config).await;
     assert!(refused.problems().contains("shop token_refused"), "{:#}", refused.report);
     assert!(refused.passed().contains("shop templates_ok"), "the other checks use the new token");
     assert!(refused.passed().contains("clinic calls_ok"), "{:#}", refused.report);
@@ -429,23 +435,23 @@ async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
     redis_command(&redis, "CONFIG SET appendonly no");
     redis_command(&redis, "CONFIG SET maxmemory 200mb");
     redis_command(&redis, "CONFIG SET maxmemory-policy allkeys-lru");
-    let not_durable = run_doctor(&good).await;
-    let found = set(["cache redis_not_persistent", "cache redis_evicts"]);
-    assert_eq!(of_stores(&not_durable), found, "{:#}", not_durable.report);
+    let not_durable = run_doctor(&valid_config).await;
+    let expected = set(["cache redis_not_persistent", "cache redis_evicts"]);
+    assert_eq!(of_stores(&not_durable), expected, "{:#}", not_durable.report);
 
     let plain = NatsServer::with_setup(NatsSetup { jetstream: false, ..NatsSetup::default() });
     let away = format!("nats://127.0.0.1:{}", free_port());
-    for (url, found) in [
+    for (url, finding) in [
         (plain.url(), "ledger nats_no_jetstream"),
         (fake_old_nats(), "ledger nats_old"),
         (away, "ledger nats_away"),
     ] {
         let run = run_doctor(&cluster_configuration(&wechat, &url, &redis.url())).await;
-        assert!(of_stores(&run).contains(found), "{found}: {:#}", run.report);
+        assert!(of_stores(&run).contains(finding), "{finding}: {:#}", run.report);
         assert_eq!(run.exit, 1);
     }
     redis.kill();
-    let lost = run_doctor(&good).await;
-    assert!(lost.problems().contains("cache redis_away"), "{:#}", lost.report);
-    assert!(lost.passed().contains("shop credentials_ok"), "{:#}", lost.report);
+    let run = run_doctor(&valid_config).await;
+    assert!(run.problems().contains("cache redis_away"), "{:#}", run.report);
+    assert!(run.passed().contains("shop credentials_ok"), "{:#}", run.report);
 }

@@ -91,7 +91,7 @@ async fn the_ledgers_file_names_nobody_who_unfollowed_once_the_retention_has_pas
     let take = |name: &str| Act::Take {
         queue: QueueId::new("a"),
         person: Some(Person::new(name)),
-        via: None,
+        scan_session: None,
         class: None,
         key: None,
     };

@@ -11,7 +11,7 @@ use wechat_sim::{Effect, Fault, Routing, SimAccount, TokenInvalidation};
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn scan(cluster: &Cluster, person: &str, code: &str) -> String {
-    let to = Routing { deliveries: 1, to: vec![cluster.callback_urls().remove(0)] };
+    let to = Routing { deliveries: 1, urls: vec![cluster.callback_urls().remove(0)] };
     let outcome = cluster.wechat.scan(person, code, to).await;
     outcome.reply.unwrap_or_else(|| panic!("no reply: {:?}", outcome.pushes))
 }
@@ -125,7 +125,7 @@ async fn scan_permanent_code(cluster: &Cluster, person: &str, scene: &str) -> St
          <EventKey><![CDATA[{scene}]]></EventKey></xml>"
     );
     cluster.wechat.set_person(None, person, true, wechat_sim::Refusal::No);
-    let to = Routing { deliveries: 1, to: vec![cluster.callback_urls().remove(0)] };
+    let to = Routing { deliveries: 1, urls: vec![cluster.callback_urls().remove(0)] };
     let pushes = cluster.wechat.push_raw(None, person, &body, to, Default::default()).await;
     format!("{:?}", pushes[0].answer)
 }

@@ -44,12 +44,12 @@ async fn a_client_that_is_cut_off_again_and_again_reads_exactly_the_ledger() {
     let traffic = async {
         for gateway in 0..40 {
             let code = cluster.site_code(gateway % 2, &site_id(0)).await;
-            let to = Routing { deliveries: 2, to: cluster.callback_urls() };
+            let to = Routing { deliveries: 2, urls: cluster.callback_urls() };
             cluster.wechat.scan(&format!("o{gateway}"), &code, to).await;
-            let at = |what: &str| url(gateway % 2, &format!("/counters/1/{what}"));
-            for what in ["open", "call-next", "finish"] {
-                let key = format!("{what} {gateway}");
-                send_json(staff_request(&cluster.http, STAFF_KEY, &at(what), &key)).await;
+            let at = |action: &str| url(gateway % 2, &format!("/counters/1/{action}"));
+            for action in ["open", "call-next", "finish"] {
+                let key = format!("{action} {gateway}");
+                send_json(staff_request(&cluster.http, STAFF_KEY, &at(action), &key)).await;
             }
         }
         let close = staff_request(&cluster.http, STAFF_KEY, &url(0, "/counters/1/close"), "close");

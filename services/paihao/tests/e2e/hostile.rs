@@ -128,8 +128,8 @@ const EXPECTED_RESPONSES: &[(&str, [&str; 3])] = &[
 async fn forged_callbacks_are_refused_in_every_mode_and_change_nothing() {
     let deployment = ModesDeployment::start().await;
     let documented = include_str!("../../../../docs/reference/callbacks.md").replace('`', "");
-    for (what, expected) in EXPECTED_RESPONSES {
-        let row = format!("| {what} | {} |", expected.join(" | "));
+    for (description, expected) in EXPECTED_RESPONSES {
+        let row = format!("| {description} | {} |", expected.join(" | "));
         assert!(documented.contains(&row), "docs/reference/callbacks.md lacks this row:\n{row}");
     }
     let hostile = documented.split("What hostile input meets").nth(1).unwrap();
@@ -144,11 +144,15 @@ async fn forged_callbacks_are_refused_in_every_mode_and_change_nothing() {
         // If one of them were accepted, oMallory would have a number.
         let scan = scan_body(&account, "oMallory", &format!("q_{name}-one_a"));
         let run = deployment.wechat.run_hostile(Some(&account.appid), Some(scan)).await.unwrap();
-        for (case, (what, expected)) in run.cases.iter().zip(EXPECTED_RESPONSES) {
+        for (case, (description, expected)) in run.cases.iter().zip(EXPECTED_RESPONSES) {
             let problem: Value = serde_json::from_str(&case.answer).unwrap_or_default();
             let code = problem["code"].as_str().unwrap_or(&case.answer);
             let actual = format!("{} {code}", case.status.unwrap_or_default());
-            assert_eq!((case.what, &*actual), (*what, expected[i]), "{name}: {case:?}");
+            assert_eq!(
+                (case.description, &*actual),
+                (*description, expected[i]),
+                "{name}: {case:?}"
+            );
             assert!(case.agrees, "{name}: {case:?}");
             let shown = &case.answer;
             assert!(!shown.contains("oMallory") && !shown.contains("tokenOf"), "{shown}");

@@ -91,15 +91,15 @@ async fn scan_everybody(
     };
     let mut numbers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut scans = stream::iter((0..PEOPLE).map(scan)).buffer_unordered(48);
-    let mut done = 0;
+    let mut completed = 0;
     while let Some((site, number)) = scans.next().await {
         assert!(
             numbers.entry(site.clone()).or_default().insert(number),
             "a number twice at {site}"
         );
-        done += 1;
+        completed += 1;
         if faults == FaultMode::KillProcesses {
-            match done {
+            match completed {
                 200 => cluster.gateways[1].program.kill(),
                 300 => cluster.tokens[0].program.kill(),
                 400 => cluster.gateways[1].program.restart(),
@@ -145,11 +145,11 @@ async fn call_everybody(
             let mut called: Vec<String> = Vec::new();
             // Each request goes to the gateways in turn, until one responds.
             let mut requests = 0;
-            let mut post = async |what: &str, name: &str| {
+            let mut post = async |action: &str, name: &str| {
                 for _ in 0..200 {
                     requests += 1;
                     let url = format!(
-                        "{}/api/v1/sites/{site}/counters/{counter}/{what}",
+                        "{}/api/v1/sites/{site}/counters/{counter}/{action}",
                         urls[requests % 2]
                     );
                     let result =
@@ -174,8 +174,8 @@ async fn call_everybody(
                     _ if answer["code"] == "nobody_waiting" => break,
                     _ => panic!("{answer}"),
                 }
-                let done = post("finish", &format!("finish {round}")).await;
-                assert_eq!(done["outcome"], "finished", "{done}");
+                let completed = post("finish", &format!("finish {round}")).await;
+                assert_eq!(completed["outcome"], "finished", "{completed}");
             }
             assert!(called.is_sorted(), "{site} {counter} called out of order: {called:?}");
             (site.clone(), called)
@@ -224,7 +224,7 @@ async fn assert_everybody_notified_once(cluster: &Cluster) {
     let keys: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.key.clone()).collect();
     assert_eq!((keys.len(), outcomes.len()), (PEOPLE, PEOPLE));
     for outcome in outcomes {
-        assert!(matches!(outcome.fate, DeliveryOutcome::Sent { .. }), "{outcome:?}");
+        assert!(matches!(outcome.outcome, DeliveryOutcome::Sent { .. }), "{outcome:?}");
     }
 }
 

@@ -82,7 +82,7 @@ impl LoginCluster {
 
     fn route_to(&self, gateway: usize) -> Routing {
         let url = format!("{}/wechat/shop", self.gateways[gateway].url);
-        Routing { deliveries: 2, to: vec![url] }
+        Routing { deliveries: 2, urls: vec![url] }
     }
 
     /// Scans a login's code; the event is pushed twice to the second gateway. Returns the reply.
@@ -193,8 +193,8 @@ async fn a_member_is_invited_logs_in_and_is_logged_out_at_once_when_removed() {
     assert_eq!(redeemed["me"]["sites"], Value::Null, "every site");
     let (status, refused) = browser.redeem(&opened).await;
     assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("login_used")), "once");
-    let again = browser.json(Method::POST, "/api/v1/logins", Some(json!({ "first": code }))).await;
-    assert_eq!((again.0, &again.1["code"]), (410, &json!("first_code_used")));
+    let second = browser.json(Method::POST, "/api/v1/logins", Some(json!({ "first": code }))).await;
+    assert_eq!((second.0, &second.1["code"]), (410, &json!("first_code_used")));
 
     // A manager invites. The first to scan becomes staff and can then log in; the code works once.
     let member = json!({"name": "李雷", "role": "staff", "sites": ["hall-0"], "counters": ["1"]});
@@ -234,16 +234,16 @@ async fn a_member_is_invited_logs_in_and_is_logged_out_at_once_when_removed() {
     let stream = staff.request(Method::GET, "/api/v1/sites/hall-0/desk/events", None).await;
     assert_eq!(stream.status(), 200);
     let path = format!("/api/v1/staff/{id}");
-    let moved = browser.json(Method::PATCH, &path, Some(json!({"counters": ["2"]}))).await;
-    assert_eq!(moved.0, 200, "{}", moved.1);
+    let patched = browser.json(Method::PATCH, &path, Some(json!({"counters": ["2"]}))).await;
+    assert_eq!(patched.0, 200, "{}", patched.1);
     let _ = tokio::time::timeout(WAIT_TIMEOUT, stream.bytes()).await.expect("the stream ends");
     assert_eq!(staff.json(Method::POST, open, None).await.1["code"], "not_your_counter");
     let (_, sessions) = browser.json(Method::GET, &format!("{path}/sessions"), None).await;
     assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
     assert_eq!(sessions[0]["current"], false);
 
-    let gone = browser.json(Method::DELETE, &format!("/api/v1/staff/{id}"), None).await;
-    assert_eq!(gone.0, 204);
+    let deleted = browser.json(Method::DELETE, &format!("/api/v1/staff/{id}"), None).await;
+    assert_eq!(deleted.0, 204);
     assert_eq!(staff.me().await.0, 401, "logged out at once at the same gateway");
     staff.url = &deployment.gateways[0].url;
     wait_until("logged out at the other", WAIT_TIMEOUT, async || staff.me().await.0 == 401).await;
@@ -271,8 +271,8 @@ async fn a_login_cannot_be_redeemed_by_another_browser_or_person() {
         assert_eq!((status, &refused["code"]), (403, &json!("wrong_browser")), "{path}");
     }
     let uuid = opened["uuid"].as_str().unwrap();
-    for what in ["events", "qr.svg", "qr.png"] {
-        let path = format!("/api/v1/scan-sessions/{uuid}/{what}");
+    for part in ["events", "qr.svg", "qr.png"] {
+        let path = format!("/api/v1/scan-sessions/{uuid}/{part}");
         assert_eq!(other.json(Method::GET, &path, None).await.1["code"], "unknown_session");
     }
     let scene = opened["scan_link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
@@ -361,11 +361,11 @@ async fn a_client_gets_a_token_that_it_can_verify_and_nobody_else_gets_one() {
         let client = reqwest::Client::builder().no_proxy().redirect(no_redirects).build().unwrap();
         client.get(url(&format!("/login/authorize?{query}"))).send().await.unwrap()
     };
-    let good = authorize_path("intranet");
-    assert_eq!(page(&good).await.status(), 200);
+    let valid_path = authorize_path("intranet");
+    assert_eq!(page(&valid_path).await.status(), 200);
     assert_eq!(page(&authorize_path("nobody")).await.status(), 400);
-    assert_eq!(page(&good.replace("back", "back2")).await.status(), 400);
-    let sent = page(&good.replace("S256", "plain")).await;
+    assert_eq!(page(&valid_path.replace("back", "back2")).await.status(), 400);
+    let sent = page(&valid_path.replace("S256", "plain")).await;
     let back = sent.headers()[LOCATION].to_str().unwrap();
     assert!(back.starts_with(REDIRECT_URI) && back.contains("error=invalid_request"), "{back}");
 
@@ -416,8 +416,8 @@ async fn a_client_gets_a_token_that_it_can_verify_and_nobody_else_gets_one() {
     assert_eq!((status.as_u16(), &refused["error"]), (400, &json!("invalid_grant")), "once");
 
     let code = login("intranet", "oAnn").await.unwrap();
-    let wrong = CODE_VERIFIER.replace('d', "e");
-    assert_eq!(exchange("intranet", &code, &wrong).await.1["code"], "invalid_grant");
+    let wrong_verifier = CODE_VERIFIER.replace('d', "e");
+    assert_eq!(exchange("intranet", &code, &wrong_verifier).await.1["code"], "invalid_grant");
     assert_eq!(
         exchange("intranet", &code, CODE_VERIFIER).await.1["code"],
         "invalid_grant",
@@ -429,8 +429,8 @@ async fn a_client_gets_a_token_that_it_can_verify_and_nobody_else_gets_one() {
     // A person has one subject at a client, and another one at another client.
     let code = login("intranet", "oAnn").await.unwrap();
     let token = exchange("intranet", &code, CODE_VERIFIER).await.1;
-    let again = verified_claims(&deployment, token["id_token"].as_str().unwrap()).await;
-    assert_eq!(again["sub"], claims["sub"]);
+    let second = verified_claims(&deployment, token["id_token"].as_str().unwrap()).await;
+    assert_eq!(second["sub"], claims["sub"]);
     assert_eq!(login("staff-only", "oAnn").await.unwrap_err()["code"], "not_staff");
     deployment.first_manager("oAnn").await;
     let code = login("staff-only", "oAnn").await.unwrap();

@@ -135,7 +135,7 @@ impl MultiAccountDeployment {
         let code = link.split_once("?scan=").expect("a link to a code").1;
         let scanned = self.wechat.scan(person, code, Routing::default()).await;
         assert!(
-            matches!(scanned.seen, Some(ScanResult::Followed | ScanResult::Scanned)),
+            matches!(scanned.scan_result, Some(ScanResult::Followed | ScanResult::Scanned)),
             "{scanned:?}"
         );
         assert!(scanned.reply.is_some_and(|reply| reply.contains("A0")), "no number");
@@ -155,7 +155,7 @@ impl MultiAccountDeployment {
             ChatContent::Card { .. } => Some("card"),
             _ => None,
         };
-        chat.iter().filter_map(|line| kind(&line.shown)).collect()
+        chat.iter().filter_map(|line| kind(&line.content)).collect()
     }
 
     async fn wait_until_notified(&self, person: &str) {
@@ -235,9 +235,10 @@ async fn a_call_is_sent_as_a_text_while_it_is_allowed_and_then_by_template_with_
     let messages = ["oAnn", "oBen", "oCai", "oDan"].map(|person| deployment.messages_to(person));
     assert_eq!(messages, [vec!["text"], vec!["card"], vec!["card"], vec!["card"]]);
     let outcomes = deployment.outcomes().await;
-    let via = |ticket: u32| outcomes[&format!("one/{ticket}")].outcome.as_ref().unwrap().via;
-    assert_eq!([1, 2].map(via), [Some(Channel::CustomerService), Some(Channel::Template)]);
-    let refused = &outcomes["one/2"].outcome.as_ref().unwrap().tried[0];
+    let channel_of =
+        |ticket: u32| outcomes[&format!("one/{ticket}")].outcome.as_ref().unwrap().channel;
+    assert_eq!([1, 2].map(channel_of), [Some(Channel::CustomerService), Some(Channel::Template)]);
+    let refused = &outcomes["one/2"].outcome.as_ref().unwrap().earlier_attempts[0];
     assert_eq!((refused.channel, refused.code), (Channel::CustomerService, Some(45015)));
     let status = |ticket: u32| outcomes[&format!("one/{ticket}")].status();
     assert_eq!(status(1), NoticeStatus::Accepted, "a text has no receipt");
@@ -288,7 +289,7 @@ async fn a_misconfigured_account_and_a_slow_one_do_not_delay_a_third() {
     for ticket in 1..5 {
         let third = &outcomes[&format!("three/{ticket}")];
         assert!(
-            matches!(third.outcome.as_ref().unwrap().fate, DeliveryOutcome::Sent { .. }),
+            matches!(third.outcome.as_ref().unwrap().outcome, DeliveryOutcome::Sent { .. }),
             "{third:?}"
         );
         let second = &outcomes[&format!("two/{ticket}")];
@@ -296,8 +297,8 @@ async fn a_misconfigured_account_and_a_slow_one_do_not_delay_a_third() {
     }
     let first = outcomes["one/2"].outcome.as_ref().unwrap();
     assert!(
-        matches!(first.fate, DeliveryOutcome::Refused { code: 45015 | 40037, .. }),
+        matches!(first.outcome, DeliveryOutcome::Refused { code: 45015 | 40037, .. }),
         "{first:?}"
     );
-    assert!(first.tried.iter().any(|tried| tried.code == Some(40037)), "{first:?}");
+    assert!(first.earlier_attempts.iter().any(|attempt| attempt.code == Some(40037)), "{first:?}");
 }

@@ -57,7 +57,7 @@ async fn a_queue_has_one_permanent_code() {
     // It works without the cache, too.
     cluster.redis.freeze();
     assert_eq!(get(&cluster, &fresh, &poster).await.0, StatusCode::OK);
-    let to = Routing { deliveries: 1, to: vec![cluster.callback_urls().remove(1)] };
+    let to = Routing { deliveries: 1, urls: vec![cluster.callback_urls().remove(1)] };
     let outcome = cluster.wechat.scan("oAnn", &codes[0].url, to).await;
     assert!(outcome.reply.as_ref().is_some_and(|reply| reply.contains("A001")), "{outcome:?}");
     cluster.redis.thaw();

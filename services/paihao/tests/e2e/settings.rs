@@ -178,7 +178,7 @@ impl OwnerSession<'_> {
         let opened = open().await.1;
         let link = opened["scan_link"].as_str().expect("the simulator's phones are configured");
         let code = link.split_once("?scan=").expect("a link to a code").1;
-        let to = Routing { deliveries: 1, to: vec![format!("{url}/wechat/shop")] };
+        let to = Routing { deliveries: 1, urls: vec![format!("{url}/wechat/shop")] };
         let scanned = self.wechat.scan(person, code, to).await;
         scanned.reply.unwrap_or_else(|| panic!("no reply: {:?}", scanned.pushes))
     }

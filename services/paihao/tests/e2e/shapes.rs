@@ -67,7 +67,7 @@ fn commands() -> Vec<(i64, Command)> {
         acts.push(Act::Take {
             queue: QueueId::new(if round % 3 == 0 { "b" } else { "a" }),
             person: Some(Person::new(&format!("o{}", round % 40))),
-            via: None,
+            scan_session: None,
             class: None,
             key: None,
         });

@@ -97,7 +97,7 @@ async fn every_gateway_of_a_cluster_has_the_same_statistics() {
     let cluster = Cluster::start(1).await;
     for person in ["oAnn", "oBen", "oCai"] {
         let code = cluster.site_code(0, &site_id(0)).await;
-        let to = Routing { deliveries: 2, to: cluster.callback_urls() };
+        let to = Routing { deliveries: 2, urls: cluster.callback_urls() };
         cluster.wechat.scan(person, &code, to).await;
     }
     let at = |url: &str| format!("{url}/api/v1/sites/{}", site_id(0));

@@ -104,10 +104,10 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
     })
     .await;
     let site = format!("http://127.0.0.1:{port}/api/v1/sites/hall");
-    let act = async |what: &str| {
-        let url = format!("{site}/counters/1/{what}");
-        let (status, done) = send_json(staff_request(&http, STAFF_KEY, &url, what)).await;
-        assert_eq!(status, StatusCode::OK, "{done}");
+    let act = async |action: &str| {
+        let url = format!("{site}/counters/1/{action}");
+        let (status, response) = send_json(staff_request(&http, STAFF_KEY, &url, action)).await;
+        assert_eq!(status, StatusCode::OK, "{response}");
     };
     let mut next = async || {
         let received = tokio::time::timeout(Duration::from_secs(60), receiver.recv()).await;
@@ -133,8 +133,8 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
         let request = staff_request(&http, STAFF_KEY, &replay, "again").body(range.to_string());
         assert_eq!(send_json(request).await, (StatusCode::ACCEPTED, json!({"queued": 1})));
     }
-    let again = next().await;
-    assert_eq!((&again["id"], &again["replay"]), (&opened["id"], &true.into()));
+    let repeated = next().await;
+    assert_eq!((&repeated["id"], &repeated["replay"]), (&opened["id"], &true.into()));
 
     let other = json!({"from": time(at - 1)}).to_string();
     let refused = [
@@ -163,8 +163,8 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
     let range = json!({"from": time(at)}).to_string();
     let request = staff_request(&http, STAFF_KEY, &replay, "all").body(range);
     assert_eq!(send_json(request).await.1, json!({"queued": 2}));
-    let both = [next().await, next().await];
-    assert!(both.iter().all(|event| event["replay"] == true), "{both:?}");
+    let received = [next().await, next().await];
+    assert!(received.iter().all(|event| event["replay"] == true), "{received:?}");
     let metrics = http.get(format!("http://127.0.0.1:{admin}/metrics")).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     assert!(

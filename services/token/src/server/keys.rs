@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn each_key_has_its_own_minute() {
         let mut keys = Keys::new(settings(2));
-        let (crm, web) = (Some("the-key-of-the-crm-system"), Some("the-key-of-the-web-site"));
+        let crm = Some("the-key-of-the-crm-system");
+        let web = Some("the-key-of-the-web-site");
         let codes: Vec<_> = (0..3).map(|_| code(keys.admit(crm, "shop", RATE_WINDOW))).collect();
         assert_eq!(codes, ["admitted", "admitted", "too_many_requests"]);
         assert_eq!(code(keys.admit(web, "shop", RATE_WINDOW)), "admitted");

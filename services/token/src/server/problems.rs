@@ -38,7 +38,8 @@ mod tests {
         let codes: BTreeSet<_> = ALL.iter().map(|kind| kind.code).collect();
         assert_eq!(codes.len(), ALL.len(), "every code is unique");
         for kind in ALL {
-            let (status, meaning) = (kind.status.as_u16(), kind.meaning);
+            let status = kind.status.as_u16();
+            let meaning = kind.meaning;
             let row =
                 format!("| `{}` | {status} | {} / {} | {meaning} |", kind.code, kind.zh, kind.en);
             assert!(documented.contains(&row), "docs/guide/token-server.md lacks this row:\n{row}");

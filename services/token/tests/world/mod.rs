@@ -44,17 +44,19 @@ impl World {
 
     /// A replica of the token service.
     pub(crate) fn replica(&self) -> Replica {
-        let line = Arc::new(Line { cache: self.cache.clone(), cut: AtomicBool::new(false) });
-        let issuer = Arc::new(Desk { wechat: self.wechat.clone(), hangs: Mutex::default() });
+        let cache_link =
+            Arc::new(CuttableCache { cache: self.cache.clone(), cut: AtomicBool::new(false) });
+        let issuer =
+            Arc::new(DelayedIssuer { wechat: self.wechat.clone(), delay: Mutex::default() });
         let tasks = Tasks::new();
         let ports = Ports {
-            cache: line.clone(),
+            cache: cache_link.clone(),
             ledger: Arc::new(self.queue.clone()),
             issuer: issuer.clone(),
             clock: self.clock.clone(),
         };
         let service = start(Settings::default(), vec![self.account("secret")], ports, &tasks);
-        Replica { tasks, line, issuer, service }
+        Replica { tasks, cache_link, issuer, service }
     }
 
     /// The account with this secret.
@@ -89,7 +91,7 @@ impl World {
 }
 
 /// Waits, in the paused time, until the condition is true.
-pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(description: &str, mut condition: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !condition().await {
             sleep(Duration::from_millis(200)).await;
@@ -97,14 +99,14 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
     };
     timeout(Duration::from_secs(4 * 3600), waiting)
         .await
-        .unwrap_or_else(|_| panic!("never: {what}"));
+        .unwrap_or_else(|_| panic!("never: {description}"));
 }
 
 /// A replica, with switches for its failures.
 pub(crate) struct Replica {
     pub(crate) tasks: Tasks,
-    pub(crate) line: Arc<Line>,
-    pub(crate) issuer: Arc<Desk>,
+    pub(crate) cache_link: Arc<CuttableCache>,
+    pub(crate) issuer: Arc<DelayedIssuer>,
     pub(crate) service: TokenService,
 }
 
@@ -118,11 +120,11 @@ impl Replica {
 /// WeChat's token endpoints, both channels.
 #[derive(Default)]
 pub(crate) struct WeChat {
-    inside: Mutex<Inside>,
+    state: Mutex<WeChatState>,
 }
 
 #[derive(Default)]
-struct Inside {
+struct WeChatState {
     current: Option<(u32, Instant)>,
     issued: u32,
     /// Current secret; `secret` until it is changed.
@@ -150,7 +152,7 @@ pub(crate) struct Call {
 
 impl WeChat {
     pub(crate) fn calls(&self) -> Vec<Call> {
-        self.inside.lock().unwrap().calls.clone()
+        self.state.lock().unwrap().calls.clone()
     }
 
     pub(crate) fn forced(&self) -> usize {
@@ -159,41 +161,42 @@ impl WeChat {
 
     /// Forces a new token as another program would.
     pub(crate) fn forced_by_somebody_else(&self) {
-        self.inside.lock().unwrap().renew();
+        self.state.lock().unwrap().renew();
     }
 
     /// Changes the secret, which ends every token.
     pub(crate) fn set_secret(&self, secret: &str) {
-        let mut inside = self.inside.lock().unwrap();
-        (inside.secret, inside.current) = (Some(secret.to_owned()), None);
+        let mut state = self.state.lock().unwrap();
+        state.secret = Some(secret.to_owned());
+        state.current = None;
     }
 
     pub(crate) fn fail(&self, times: usize, error: CallError) {
-        self.inside.lock().unwrap().errors.extend(std::iter::repeat_n(error, times));
+        self.state.lock().unwrap().errors.extend(std::iter::repeat_n(error, times));
     }
 
     fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError> {
         let channel = account.channel;
-        let mut inside = self.inside.lock().unwrap();
-        inside.calls.push(Call { force, at: Instant::now() });
-        if account.secret != AppSecret::new(inside.secret.as_deref().unwrap_or("secret")) {
+        let mut state = self.state.lock().unwrap();
+        state.calls.push(Call { force, at: Instant::now() });
+        if account.secret != AppSecret::new(state.secret.as_deref().unwrap_or("secret")) {
             return Err(wrong_secret());
         }
-        if let Some(error) = inside.errors.pop_front() {
+        if let Some(error) = state.errors.pop_front() {
             return Err(error);
         }
-        let same = inside.current.filter(|(_, ends)| {
+        let current = state.current.filter(|(_, expires_at)| {
             channel == Channel::Stable
                 && !force
-                && ends.duration_since(Instant::now()) > Duration::from_secs(300)
+                && expires_at.duration_since(Instant::now()) > Duration::from_secs(300)
         });
-        let (n, ends) = same.unwrap_or_else(|| inside.renew());
-        let expires_in = ends.duration_since(Instant::now());
+        let (n, expires_at) = current.unwrap_or_else(|| state.renew());
+        let expires_in = expires_at.duration_since(Instant::now());
         Ok(IssuedToken { token: AccessToken::new(format!("{n}_token")), expires_in })
     }
 }
 
-impl Inside {
+impl WeChatState {
     fn renew(&mut self) -> (u32, Instant) {
         self.issued += 1;
         *self.current.insert((self.issued, Instant::now() + Duration::from_secs(7200)))
@@ -201,35 +204,35 @@ impl Inside {
 }
 
 /// WeChat as one replica calls it, with responses that can be delayed.
-pub(crate) struct Desk {
+pub(crate) struct DelayedIssuer {
     wechat: Arc<WeChat>,
-    hangs: Mutex<Option<Duration>>,
+    delay: Mutex<Option<Duration>>,
 }
 
-impl Desk {
+impl DelayedIssuer {
     /// Delays every further response by this time.
-    pub(crate) fn hang(&self, by: Duration) {
-        *self.hangs.lock().unwrap() = Some(by);
+    pub(crate) fn set_delay(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = Some(delay);
     }
 }
 
 #[async_trait]
-impl Issuer for Desk {
+impl Issuer for DelayedIssuer {
     async fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError> {
         let issued = self.wechat.issue(account, force);
-        let hang = *self.hangs.lock().unwrap();
-        sleep(hang.unwrap_or(Duration::from_millis(50))).await;
+        let delay = *self.delay.lock().unwrap();
+        sleep(delay.unwrap_or(Duration::from_millis(50))).await;
         issued
     }
 }
 
 /// Cache as one replica sees it, which can be made unavailable.
-pub(crate) struct Line {
+pub(crate) struct CuttableCache {
     cache: Arc<MemoryCache>,
     cut: AtomicBool,
 }
 
-impl Line {
+impl CuttableCache {
     pub(crate) fn cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
     }
@@ -243,7 +246,7 @@ impl Line {
 }
 
 #[async_trait]
-impl Cache for Line {
+impl Cache for CuttableCache {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
         self.up()?.get(key).await
     }

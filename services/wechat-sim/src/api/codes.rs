@@ -11,16 +11,16 @@ use serde_json::Value;
 use crate::answers::{json, refusal};
 use crate::api::Parameters;
 use crate::codes::{Code, encode_ticket, parse_request};
-use crate::dice;
 use crate::picture;
+use crate::random;
 use crate::world::SharedState;
 
 pub(crate) async fn create(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
     body: Bytes,
 ) -> Response {
-    match create_code(&world, asked.access_token.as_deref(), &body) {
+    match create_code(&world, query.access_token.as_deref(), &body) {
         Ok(answer) => answer,
         Err(errcode) => refusal(errcode),
     }
@@ -36,33 +36,36 @@ fn create_code(world: &SharedState, token: Option<&str>, body: &[u8]) -> Result<
     }
     let account = world.account_of_token(token)?;
     let request: Value = serde_json::from_slice(body).map_err(|_| 47001)?;
-    let wanted = parse_request(&request)?;
+    let qr_request = parse_request(&request)?;
     let now = world.clock.now_ms();
     if !account.quota.lock().try_take_today("codes", world.config.quotas.codes_per_day, now) {
         return Err(45009);
     }
-    let url = format!("http://weixin.qq.com/q/02{}", dice::letters::<20>());
-    let life = wanted.expire_seconds.unwrap_or(0);
+    let url = format!("http://weixin.qq.com/q/02{}", random::text::<20>());
+    let expire_seconds = qr_request.expire_seconds.unwrap_or(0);
     let code = world.codes.lock().add(Code {
-        ticket: encode_ticket(dice::bytes(), &url, (now / 1000) as u32, life),
+        ticket: encode_ticket(random::bytes(), &url, (now / 1000) as u32, expire_seconds),
         url,
         appid: account.config.appid.clone(),
-        scene: wanted.scene,
+        scene: qr_request.scene,
         created_at: now,
-        expires_at: wanted.expire_seconds.map(|life| now + u64::from(life) * 1000),
+        expires_at: qr_request
+            .expire_seconds
+            .map(|expire_seconds| now + u64::from(expire_seconds) * 1000),
     })?;
     world.stats.update(|stats| stats.codes_created += 1);
     world.publish("code", || code.clone());
-    let (ticket, url) = (&*code.ticket, &*code.url);
-    Ok(json(&Created { ticket, expire_seconds: wanted.expire_seconds, url }))
+    let ticket = &*code.ticket;
+    let url = &*code.url;
+    Ok(json(&Created { ticket, expire_seconds: qr_request.expire_seconds, url }))
 }
 
 /// Returns the picture of a code, also of an expired one.
 pub(crate) async fn picture(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
 ) -> Response {
-    let code = world.codes.lock().find(&asked.ticket.unwrap_or_default());
+    let code = world.codes.lock().find(&query.ticket.unwrap_or_default());
     match code.and_then(|code| picture::jpeg(&code.url)) {
         Some(file) => {
             let headers = [

@@ -35,10 +35,10 @@ struct TextContent {
 /// Accepts a free text while a send window is open.
 pub(crate) async fn custom(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
     body: Bytes,
 ) -> Response {
-    match accept_text(&world, asked.access_token.as_deref(), &body) {
+    match accept_text(&world, query.access_token.as_deref(), &body) {
         Ok(()) => answer(&json!({ "errcode": 0, "errmsg": "ok" })),
         Err(errcode) => {
             world.stats.update(|stats| *stats.messages_refused.entry(errcode).or_default() += 1);
@@ -58,16 +58,16 @@ fn accept_text(world: &SharedState, token: Option<&str>, body: &[u8]) -> Result<
     let now = world.clock.now_ms();
     {
         let mut people = world.people.lock();
-        let known = people.get(account.index, &message.touser).ok_or(40003)?;
-        if !known.follows {
+        let recipient = people.get(account.index, &message.touser).ok_or(40003)?;
+        if !recipient.follows {
             return Err(45015);
         }
         let person = people.get_or_insert(account.index, &message.touser);
-        let most = world.config.quotas.texts_per_day;
-        if !account.quota.lock().try_take_today("texts", most, now) {
+        let daily_limit = world.config.quotas.texts_per_day;
+        if !account.quota.lock().try_take_today("texts", daily_limit, now) {
             return Err(45009);
         }
-        person.allowance.take_text(now)?;
+        person.send_limits.take_text(now)?;
     }
     world.stats.update(|stats| stats.texts_sent += 1);
     world.append_chat_line(account, &message.touser, ChatContent::Service { text });
@@ -86,10 +86,10 @@ struct SubscriptionRequest {
 /// Accepts a subscription notice that the customer agreed to.
 pub(crate) async fn subscription(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
     body: Bytes,
 ) -> Response {
-    match accept_subscription(&world, asked.access_token.as_deref(), &body) {
+    match accept_subscription(&world, query.access_token.as_deref(), &body) {
         Ok(receipt) => {
             if let Some(receipt) = receipt {
                 receipts::deliver(&world, receipt).await;
@@ -119,20 +119,21 @@ fn accept_subscription(
     if let Some(key) = template.and_then(|template| template.invalid_field(&data)) {
         return Err(ApiRefusal(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
     }
-    let (now, behaviour) = (world.clock.now_ms(), *world.behaviour.lock());
+    let now = world.clock.now_ms();
+    let behaviour = *world.behaviour.lock();
     let refuses = {
         let mut people = world.people.lock();
         let refuses = people.get(account.index, &notice.touser).ok_or(40003)?.refuses;
         if refuses == Refusal::AtOnce {
             return Err(43101.into());
         }
-        let most = world.config.quotas.subscriptions_per_day;
-        if !account.quota.lock().try_take_today("subscriptions", most, now) {
+        let daily_limit = world.config.quotas.subscriptions_per_day;
+        if !account.quota.lock().try_take_today("subscriptions", daily_limit, now) {
             return Err(45009.into());
         }
         people
             .get_or_insert(account.index, &notice.touser)
-            .allowance
+            .send_limits
             .take_notice(&notice.template_id)?;
         refuses
     };
@@ -172,7 +173,7 @@ fn subscription_receipt(
         openid: notice.touser.clone(),
         event: event.into(),
         body: body.finish().into(),
-        to: account.next_urls(),
+        urls: account.next_urls(),
         forged: PushOverrides::default(),
     }
 }

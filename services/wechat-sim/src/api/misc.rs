@@ -8,16 +8,17 @@ use crate::answers::{json as answer, refusal};
 use crate::api::Parameters;
 use crate::world::SharedState;
 
-pub(crate) async fn user(State(world): State<SharedState>, Query(asked): Parameters) -> Response {
-    let account = match world.account_of_token(asked.access_token.as_deref()) {
+pub(crate) async fn user(State(world): State<SharedState>, Query(query): Parameters) -> Response {
+    let account = match world.account_of_token(query.access_token.as_deref()) {
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
-    let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
+    let now = world.clock.now_ms();
+    let quotas = world.config.quotas;
     if !account.quota.lock().try_take_today("users", quotas.users_per_day, now) {
         return refusal(45009);
     }
-    let openid = asked.openid.unwrap_or_default();
+    let openid = query.openid.unwrap_or_default();
     let people = world.people.lock();
     match people.get(account.index, &openid) {
         None => refusal(40003),
@@ -45,9 +46,9 @@ pub(crate) async fn user(State(world): State<SharedState>, Query(asked): Paramet
 
 pub(crate) async fn templates(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
 ) -> Response {
-    if let Err(errcode) = world.account_of_token(asked.access_token.as_deref()) {
+    if let Err(errcode) = world.account_of_token(query.access_token.as_deref()) {
         return refusal(errcode);
     }
     let templates = world.config.templates.iter().map(|template| {
@@ -68,9 +69,9 @@ pub(crate) async fn templates(
 
 pub(crate) async fn callback_addresses(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
 ) -> Response {
-    match world.account_of_token(asked.access_token.as_deref()) {
+    match world.account_of_token(query.access_token.as_deref()) {
         Ok(_) => answer(&json!({ "ip_list": ["127.0.0.1"] })),
         Err(errcode) => refusal(errcode),
     }

@@ -3,9 +3,9 @@
 mod codes;
 mod message;
 mod misc;
+mod quotas;
 mod send;
 mod token;
-mod upkeep;
 mod web;
 
 use axum::Router;
@@ -51,9 +51,9 @@ pub(crate) fn routes(world: SharedState) -> Router<SharedState> {
         .route("/cgi-bin/message/custom/send", post(message::custom))
         .route("/cgi-bin/message/subscribe/bizsend", post(message::subscription))
         .route("/cgi-bin/ticket/getticket", get(web::ticket))
-        .route("/cgi-bin/clear_quota", post(upkeep::clear))
-        .route("/cgi-bin/clear_quota/v2", post(upkeep::clear_by_secret))
-        .route("/cgi-bin/openapi/quota/get", post(upkeep::quota))
+        .route("/cgi-bin/clear_quota", post(quotas::clear))
+        .route("/cgi-bin/clear_quota/v2", post(quotas::clear_by_secret))
+        .route("/cgi-bin/openapi/quota/get", post(quotas::quota))
         .route("/sns/oauth2/access_token", get(web::exchange))
         .route("/connect/oauth2/authorize", get(web::authorize))
         .route("/cgi-bin/{*unknown}", any(misc::unknown))

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::act::payload_head;
-use crate::allowance::content_hash;
 use crate::answers::{json, refusal, refusal_with_text};
 use crate::api::Parameters;
 use crate::config::{OnDuplicate, ReceiptStatus};
 use crate::people::{AcceptedMessage, ChatContent, Refusal};
 use crate::push::{Push, PushOverrides};
 use crate::receipts;
+use crate::send_limits::content_hash;
 use crate::templates::SimTemplate;
 use crate::world::{AccountState, SharedState};
 
@@ -42,10 +42,10 @@ impl From<i64> for ApiRefusal {
 
 pub(crate) async fn template(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
     body: Bytes,
 ) -> Response {
-    let (msgid, receipt) = match accept(&world, asked.access_token.as_deref(), &body) {
+    let (msgid, receipt) = match accept(&world, query.access_token.as_deref(), &body) {
         Ok(accepted) => accepted,
         Err(ApiRefusal(errcode, text)) => {
             world.stats.update(|stats| *stats.messages_refused.entry(errcode).or_default() += 1);
@@ -76,33 +76,35 @@ fn accept(
     let account = world.account_of_token(token)?;
     let message: TemplateMessageRequest = serde_json::from_slice(body).map_err(|_| 47001)?;
     let template = find_template(world, &message.template_id)?;
-    let refuses = recipient_refusal(world, account, &message.touser)?;
+    let refusal_kind = recipient_refusal(world, account, &message.touser)?;
     let data = field_values(message.data)?;
     if let Some(key) = template.and_then(|template| template.invalid_field(&data)) {
         return Err(ApiRefusal(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
     }
-    let (now, behaviour) = (world.clock.now_ms(), *world.behaviour.lock());
+    let now = world.clock.now_ms();
+    let behaviour = *world.behaviour.lock();
     if !account.quota.lock().try_take_today("templates", world.config.quotas.templates_per_day, now)
     {
         return Err(45009.into());
     }
     let content = content_hash(&(&message.template_id, &data));
-    let (appid, openid) = (&account.config.appid, &message.touser);
-    let known = |id: &String| world.dedup.lock().contains(appid, openid, id, now);
+    let appid = &account.config.appid;
+    let openid = &message.touser;
+    let is_repeat = |id: &String| world.dedup.lock().contains(appid, openid, id, now);
     if let Some(rules) = behaviour.throttle
-        && !message.client_msg_id.as_ref().is_some_and(known)
+        && !message.client_msg_id.as_ref().is_some_and(is_repeat)
     {
         let people = world.people.lock();
         let person = people.get(account.index, openid);
-        person.map_or(Ok(()), |person| person.allowance.check_throttle(rules, content, now))?;
+        person.map_or(Ok(()), |person| person.send_limits.check_throttle(rules, content, now))?;
     }
     let msgid = world.new_msgid();
     if let Some(id) = &message.client_msg_id {
-        let mut once = world.dedup.lock();
+        let mut dedup = world.dedup.lock();
         if let Some(first) =
-            once.get_or_insert(&account.config.appid, &message.touser, id, msgid, now)
+            dedup.get_or_insert(&account.config.appid, &message.touser, id, msgid, now)
         {
-            drop(once);
+            drop(dedup);
             world.stats.update(|stats| stats.messages_repeated += 1);
             return match behaviour.duplicate {
                 OnDuplicate::FirstMsgid => Ok((first, None)),
@@ -114,17 +116,17 @@ fn accept(
         .people
         .lock()
         .get_or_insert(account.index, &message.touser)
-        .allowance
+        .send_limits
         .record_sent(content, now);
     world.stats.count_accepted(&message.template_id);
-    let status = match refuses {
+    let status = match refusal_kind {
         Refusal::InReceipt => ReceiptStatus::UserBlock,
         _ => behaviour.receipt.status,
     };
     // A receipt with `MsgID` 0 was reported once, for a message that had a `client_msg_id`.
-    let zero = behaviour.receipt.zero_id && message.client_msg_id.is_some();
-    let told = if zero { 0 } else { msgid };
-    let receipt = template_receipt(account, &message.touser, told, status);
+    let has_zero_id = behaviour.receipt.zero_id && message.client_msg_id.is_some();
+    let receipt_msgid = if has_zero_id { 0 } else { msgid };
+    let receipt = template_receipt(account, &message.touser, receipt_msgid, status);
     let message = Arc::new(AcceptedMessage {
         msgid,
         appid: account.config.appid.clone(),
@@ -141,12 +143,12 @@ fn accept(
 
 /// Reads the values of a message's fields.
 pub(crate) fn field_values(data: BTreeMap<String, Value>) -> Result<BTreeMap<String, String>, i64> {
-    let read = data.into_iter().map(|(key, field)| match &field["value"] {
+    let values = data.into_iter().map(|(key, field)| match &field["value"] {
         Value::String(text) => Ok((key, text.clone())),
         Value::Number(number) => Ok((key, number.to_string())),
         _ => Err(47001),
     });
-    read.collect()
+    values.collect()
 }
 
 /// Finds the registered template; `None` if no templates are registered, so that any is accepted.
@@ -180,7 +182,7 @@ fn recipient_refusal(
     match person.refuses {
         _ if !person.follows => Err(43004),
         Refusal::AtOnce => Err(43101),
-        refuses => Ok(refuses),
+        refusal_kind => Ok(refusal_kind),
     }
 }
 
@@ -212,7 +214,7 @@ fn template_receipt(
         openid: openid.to_owned(),
         event: event.into(),
         body: body.finish().into(),
-        to: account.next_urls(),
+        urls: account.next_urls(),
         forged: PushOverrides::default(),
     }
 }

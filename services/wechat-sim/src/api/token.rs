@@ -9,34 +9,35 @@ use serde::{Deserialize, Serialize};
 use crate::answers::{json, refusal};
 use crate::api::Parameters;
 use crate::config::Behaviour;
-use crate::dice;
+use crate::random;
 use crate::tokens::{IssueRules, IssuedToken};
 use crate::world::{AccountState, SharedState};
 
 pub(crate) async fn classic(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
 ) -> Response {
     let account = match owner(
         &world,
-        asked.grant_type.as_deref(),
-        asked.appid.as_deref(),
-        asked.secret.as_deref(),
+        query.grant_type.as_deref(),
+        query.appid.as_deref(),
+        query.secret.as_deref(),
     ) {
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
-    let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
+    let now = world.clock.now_ms();
+    let quotas = world.config.quotas;
     if !account.quota.lock().try_take_today("classic", quotas.classic_per_day, now) {
         return refusal(45009);
     }
     let rules = issue_rules(&world, |behaviour| behaviour.classic_kills_former);
-    let granted = account.tokens.lock().classic(random_token(), now, rules);
+    let token = account.tokens.lock().classic(random_token(), now, rules);
     world.stats.update(|stats| {
         stats.classic_fetches += 1;
         stats.tokens_issued += 1;
     });
-    token_response(granted)
+    token_response(token)
 }
 
 #[derive(Deserialize)]
@@ -56,19 +57,20 @@ pub(crate) async fn stable(
     if method != Method::POST {
         return refusal(43002);
     }
-    let Ok(wanted) = serde_json::from_slice::<StableTokenRequest>(&body) else {
+    let Ok(token_request) = serde_json::from_slice::<StableTokenRequest>(&body) else {
         return refusal(47001);
     };
     let account = match owner(
         &world,
-        wanted.grant_type.as_deref(),
-        wanted.appid.as_deref(),
-        wanted.secret.as_deref(),
+        token_request.grant_type.as_deref(),
+        token_request.appid.as_deref(),
+        token_request.secret.as_deref(),
     ) {
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
-    let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
+    let now = world.clock.now_ms();
+    let quotas = world.config.quotas;
     let mut quota = account.quota.lock();
     if !quota.try_take_this_minute("stable-minute", quotas.stable_per_minute, now) {
         return refusal(45011);
@@ -79,20 +81,20 @@ pub(crate) async fn stable(
     let gap = quotas.forced_gap.as_millis() as u64;
     let rules = issue_rules(&world, |behaviour| behaviour.force_kills_former);
     let mut tokens = account.tokens.lock();
-    let may_force = wanted.force_refresh
+    let may_force = token_request.force_refresh
         && tokens.may_force(now, gap)
         && quota.try_take_today("forced", quotas.forced_per_day, now);
-    let granted = if may_force {
+    let token = if may_force {
         tokens.force_refresh(random_token(), now, rules)
     } else {
         tokens.stable(random_token(), now, rules.life_ms)
     };
     world.stats.update(|stats| {
         stats.stable_fetches += 1;
-        stats.tokens_issued += u64::from(granted.is_new);
+        stats.tokens_issued += u64::from(token.is_new);
         stats.forced_refreshes += u64::from(may_force);
     });
-    token_response(granted)
+    token_response(token)
 }
 
 fn issue_rules(world: &SharedState, kills_former: impl Fn(&Behaviour) -> bool) -> IssueRules {
@@ -115,14 +117,14 @@ fn owner<'a>(
 
 /// Creates a random token. It begins with a generation number, as WeChat's do.
 fn random_token() -> String {
-    format!("98_{}", dice::letters::<133>())
+    format!("98_{}", random::text::<133>())
 }
 
-fn token_response(granted: IssuedToken) -> Response {
+fn token_response(token: IssuedToken) -> Response {
     #[derive(Serialize)]
     struct Grant {
         access_token: String,
         expires_in: u64,
     }
-    json(&Grant { access_token: granted.value, expires_in: granted.expires_in })
+    json(&Grant { access_token: token.value, expires_in: token.expires_in })
 }

@@ -32,7 +32,8 @@ pub struct HostileReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostileCase {
     /// Description of the fault.
-    pub what: &'static str,
+    #[serde(rename = "what")]
+    pub description: &'static str,
     /// Method: `GET` or `POST`.
     pub method: &'static str,
     /// Query of the request.
@@ -48,7 +49,8 @@ pub struct HostileCase {
     /// Reason for a missing answer, or a fault of the answer apart from its status.
     pub problem: Option<String>,
     /// Statuses of a correct server.
-    pub right: &'static [u16],
+    #[serde(rename = "right")]
+    pub expected_statuses: &'static [u16],
     /// True if a correct server would answer so.
     pub agrees: bool,
 }
@@ -66,24 +68,24 @@ pub(crate) async fn run(
 ) -> Result<HostileReport, &'static str> {
     let url = url.or_else(|| account.next_urls().into_iter().next());
     let url = url.ok_or("no callback address is set")?;
-    let own = &account.config;
+    let config = &account.config;
     let text = || {
         let text = payload_head(account, OPENID, "text").text("Content", "hostile");
         text.number("MsgId", world.new_msgid()).finish()
     };
     let body = body.unwrap_or_else(text);
-    let mark = ForgeryTarget { account: own, body: &body };
+    let target = ForgeryTarget { account: config, body: &body };
     let mut cases = Vec::new();
     for row in FORGERY_CASES {
-        let right = if own.mode == PushMode::Plain { row.plain } else { row.sealed };
-        let forgery = (row.forge)(&mark);
+        let expected_statuses = if config.mode == PushMode::Plain { row.plain } else { row.sealed };
+        let forgery = (row.forge)(&target);
         let delivery = send(world, &url, &forgery).await;
-        cases.push(case(row.what, forgery, delivery, right));
+        cases.push(case(row.description, forgery, delivery, expected_statuses));
     }
     // This case comes last, so that it also shows that the server still answers.
     cases.push(replay_case(world, account, &url, &text()).await);
     let disagreements = cases.iter().filter(|case| !case.agrees).count();
-    Ok(HostileReport { url, mode: own.mode, disagreements, cases })
+    Ok(HostileReport { url, mode: config.mode, disagreements, cases })
 }
 
 async fn send(world: &SharedState, url: &str, forgery: &Forgery) -> Delivery {
@@ -107,7 +109,8 @@ async fn replay_case(
         Some(200) => ReplyOutcome::classify(delivery.body.as_bytes(), OPENID, &account.config),
         _ => ReplyOutcome::UserSawError { reason: format!("{:?}", delivery.status) },
     };
-    let (before, after) = (read(&first), read(&second));
+    let before = read(&first);
+    let after = read(&second);
     let mut case = case("a true push, the second time", forgery, second, &[200]);
     if let ReplyOutcome::UserSawError { reason } = &after {
         case.problem = case.problem.or_else(|| Some(reason.clone()));
@@ -119,22 +122,22 @@ async fn replay_case(
 }
 
 fn case(
-    what: &'static str,
+    description: &'static str,
     forgery: Forgery,
     delivery: Delivery,
-    right: &'static [u16],
+    expected_statuses: &'static [u16],
 ) -> HostileCase {
-    let shown = |text: &str| text.chars().take(MAX_EXCERPT_CHARS).collect();
+    let excerpt = |text: &str| text.chars().take(MAX_EXCERPT_CHARS).collect();
     HostileCase {
-        what,
+        description,
         method: if forgery.get { "GET" } else { "POST" },
-        sent: shown(&forgery.body),
+        sent: excerpt(&forgery.body),
         sent_bytes: forgery.body.len(),
         query: forgery.query,
         status: delivery.status,
-        answer: shown(&delivery.body),
+        answer: excerpt(&delivery.body),
         problem: delivery.problem,
-        right,
-        agrees: delivery.status.is_some_and(|status| right.contains(&status)),
+        expected_statuses,
+        agrees: delivery.status.is_some_and(|status| expected_statuses.contains(&status)),
     }
 }

@@ -3,8 +3,8 @@
 use crate::clock::wall_ms;
 use crate::config::{PushMode, SimAccount};
 use crate::crypt::{SealOverrides, seal};
-use crate::dice;
 use crate::push::sealed_body;
+use crate::random;
 use crate::sign::{msg_signature, signature};
 
 /// Sender of a push, unless the body names another.
@@ -25,7 +25,7 @@ pub(super) struct ForgeryTarget<'a> {
 
 /// Kind of forgery.
 pub(super) struct ForgeryCase {
-    pub(super) what: &'static str,
+    pub(super) description: &'static str,
     /// Correct statuses for an account in plain mode.
     pub(super) plain: &'static [u16],
     /// Correct statuses in the two modes that seal.
@@ -71,7 +71,7 @@ impl ForgeryTarget<'_> {
     fn stamp(&self, age_s: i64) -> SignedQuery<'_> {
         let token = self.account.callback_token.as_str();
         let timestamp = (wall_ms() as i64 / 1000 - age_s).to_string();
-        let nonce = dice::nonce();
+        let nonce = random::nonce();
         let signature = signature(token, &timestamp, &nonce);
         SignedQuery { token, timestamp, nonce, signature }
     }
@@ -83,7 +83,7 @@ impl ForgeryTarget<'_> {
             "" => "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
             key => key,
         };
-        seal(key, &self.account.appid, dice::bytes(), message.as_bytes(), warp)
+        seal(key, &self.account.appid, random::bytes(), message.as_bytes(), warp)
     }
 
     /// Builds the body around a sealed text. In compatible mode the true fields stand beside it, so
@@ -136,8 +136,8 @@ impl ForgeryTarget<'_> {
 
     /// Builds a valid push and changes its query.
     fn push_with_query(&self, change: impl FnOnce(String) -> String) -> Forgery {
-        let good = self.valid_push(self.body);
-        Forgery { query: change(good.query), ..good }
+        let push = self.valid_push(self.body);
+        Forgery { query: change(push.query), ..push }
     }
 
     /// Seals a push for the account, in plain mode too, and changes its query.
@@ -175,279 +175,282 @@ fn altered_signature(signature: &str) -> Option<String> {
 
 pub(super) const FORGERY_CASES: &[ForgeryCase] = &[
     ForgeryCase {
-        what: "wrong signature, GET",
+        description: "wrong signature, GET",
         plain: BAD_SIGNATURE_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| {
-            mark.verification(change_parameter(
-                &mark.stamp(0).query(),
+        forge: |target| {
+            target.verification(change_parameter(
+                &target.stamp(0).query(),
                 "signature",
                 altered_signature,
             ))
         },
     },
     ForgeryCase {
-        what: "no signature, GET",
+        description: "no signature, GET",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| {
-            mark.verification(change_parameter(&mark.stamp(0).query(), "signature", |_| None))
+        forge: |target| {
+            target.verification(change_parameter(&target.stamp(0).query(), "signature", |_| None))
         },
     },
     ForgeryCase {
-        what: "signature of 400 seconds ago, GET",
+        description: "signature of 400 seconds ago, GET",
         plain: BAD_SIGNATURE_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| mark.verification(mark.stamp(STALE_AGE_S).query()),
+        forge: |target| target.verification(target.stamp(STALE_AGE_S).query()),
     },
     ForgeryCase {
-        what: "wrong signature, the rest right",
+        description: "wrong signature, the rest right",
         plain: BAD_SIGNATURE_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| {
-            mark.push_with_query(|query| change_parameter(&query, "signature", altered_signature))
+        forge: |target| {
+            target.push_with_query(|query| change_parameter(&query, "signature", altered_signature))
         },
     },
     ForgeryCase {
-        what: "empty signature",
+        description: "empty signature",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| {
-            mark.push_with_query(|query| {
+        forge: |target| {
+            target.push_with_query(|query| {
                 change_parameter(&query, "signature", |_| Some(String::new()))
             })
         },
     },
     ForgeryCase {
-        what: "no signature",
+        description: "no signature",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| mark.push_with_query(|query| change_parameter(&query, "signature", |_| None)),
+        forge: |target| {
+            target.push_with_query(|query| change_parameter(&query, "signature", |_| None))
+        },
     },
     ForgeryCase {
-        what: "no query at all",
+        description: "no query at all",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| mark.push_with_query(|_| String::new()),
+        forge: |target| target.push_with_query(|_| String::new()),
     },
     ForgeryCase {
-        what: "signature twice",
+        description: "signature twice",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| mark.push_with_query(|query| format!("{query}&signature=1")),
+        forge: |target| target.push_with_query(|query| format!("{query}&signature=1")),
     },
     ForgeryCase {
-        what: "signature of 400 seconds ago",
+        description: "signature of 400 seconds ago",
         plain: BAD_SIGNATURE_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| mark.push_of_age(mark.body, STALE_AGE_S),
+        forge: |target| target.push_of_age(target.body, STALE_AGE_S),
     },
     ForgeryCase {
-        what: "signature of 400 seconds ahead",
+        description: "signature of 400 seconds ahead",
         plain: BAD_SIGNATURE_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| mark.push_of_age(mark.body, -STALE_AGE_S),
+        forge: |target| target.push_of_age(target.body, -STALE_AGE_S),
     },
     ForgeryCase {
-        what: "wrong msg_signature, signature right",
+        description: "wrong msg_signature, signature right",
         plain: ANY_REFUSAL_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| {
-            mark.sealed_push_with(|_, query| {
+        forge: |target| {
+            target.sealed_push_with(|_, query| {
                 change_parameter(&query, "msg_signature", altered_signature)
             })
         },
     },
     ForgeryCase {
-        what: "wrong signature, msg_signature right",
+        description: "wrong signature, msg_signature right",
         plain: BAD_SIGNATURE_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| {
-            mark.sealed_push_with(|_, query| {
+        forge: |target| {
+            target.sealed_push_with(|_, query| {
                 change_parameter(&query, "signature", altered_signature)
             })
         },
     },
     ForgeryCase {
-        what: "no msg_signature, signature right",
+        description: "no msg_signature, signature right",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| {
-            mark.sealed_push_with(|_, query| change_parameter(&query, "msg_signature", |_| None))
+        forge: |target| {
+            target.sealed_push_with(|_, query| change_parameter(&query, "msg_signature", |_| None))
         },
     },
     ForgeryCase {
-        what: "msg_signature over another body",
+        description: "msg_signature over another body",
         plain: ANY_REFUSAL_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| mark.sealed_push_with(|stamp, _| stamp.sealed("x")),
+        forge: |target| target.sealed_push_with(|stamp, _| stamp.sealed("x")),
     },
     ForgeryCase {
-        what: "signature given as msg_signature too",
+        description: "signature given as msg_signature too",
         plain: ANY_REFUSAL_STATUSES,
         sealed: BAD_SIGNATURE_STATUSES,
-        forge: |mark| {
-            mark.sealed_push_with(|stamp, query| {
+        forge: |target| {
+            target.sealed_push_with(|stamp, query| {
                 change_parameter(&query, "msg_signature", |_| Some(stamp.signature.clone()))
             })
         },
     },
     ForgeryCase {
-        what: "a plain body under an aes query",
+        description: "a plain body under an aes query",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| Forgery {
+        forge: |target| Forgery {
             get: false,
-            query: mark.stamp(0).sealed(mark.body),
-            body: mark.body.to_owned(),
+            query: target.stamp(0).sealed(target.body),
+            body: target.body.to_owned(),
         },
     },
     ForgeryCase {
-        what: "a plain body under a plain query",
+        description: "a plain body under a plain query",
         plain: MALFORMED_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| Forgery {
+        forge: |target| Forgery {
             get: false,
-            query: format!("{}&encrypt_type=raw", mark.stamp(0).plain()),
+            query: format!("{}&encrypt_type=raw", target.stamp(0).plain()),
             // In plain mode this request would be valid, so its body is empty.
-            body: if mark.account.mode == PushMode::Plain { "<xml></xml>" } else { mark.body }
+            body: if target.account.mode == PushMode::Plain { "<xml></xml>" } else { target.body }
                 .into(),
         },
     },
     ForgeryCase {
-        what: "an aes body without an aes query",
+        description: "an aes body without an aes query",
         plain: MALFORMED_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| mark.sealed_push_with(|stamp, _| stamp.plain()),
+        forge: |target| target.sealed_push_with(|stamp, _| stamp.plain()),
     },
     ForgeryCase {
-        what: "sealed for another appid",
+        description: "sealed for another appid",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| {
-            let appid: String = mark.account.appid.chars().rev().collect();
-            mark.sealed_with(SealOverrides { appid: Some(appid), ..SealOverrides::default() })
+        forge: |target| {
+            let appid: String = target.account.appid.chars().rev().collect();
+            target.sealed_with(SealOverrides { appid: Some(appid), ..SealOverrides::default() })
         },
     },
     ForgeryCase {
-        what: "sealed with another key",
+        description: "sealed with another key",
         plain: ANY_REFUSAL_STATUSES,
         sealed: ANY_REFUSAL_STATUSES,
-        forge: |mark| {
-            let (appid, body) = (&mark.account.appid, mark.body.as_bytes());
-            mark.signed_push(&seal(
+        forge: |target| {
+            let appid = &target.account.appid;
+            let body = target.body.as_bytes();
+            target.signed_push(&seal(
                 &"K".repeat(43),
                 appid,
-                dice::bytes(),
+                random::bytes(),
                 body,
                 &SealOverrides::default(),
             ))
         },
     },
     ForgeryCase {
-        what: "padding of 0",
+        description: "padding of 0",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| {
-            mark.sealed_with(SealOverrides { pad_byte: Some(0), ..SealOverrides::default() })
+        forge: |target| {
+            target.sealed_with(SealOverrides { pad_byte: Some(0), ..SealOverrides::default() })
         },
     },
     ForgeryCase {
-        what: "padding of 33",
+        description: "padding of 33",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| mark.sealed_with_padding(33),
+        forge: |target| target.sealed_with_padding(33),
     },
     ForgeryCase {
-        what: "padding of 200",
+        description: "padding of 200",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| mark.sealed_with_padding(200),
+        forge: |target| target.sealed_with_padding(200),
     },
     ForgeryCase {
-        what: "a length beyond the end",
+        description: "a length beyond the end",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| {
-            mark.sealed_with(SealOverrides { length: Some(u32::MAX), ..SealOverrides::default() })
+        forge: |target| {
+            target.sealed_with(SealOverrides { length: Some(u32::MAX), ..SealOverrides::default() })
         },
     },
     ForgeryCase {
-        what: "a length that cuts the message",
+        description: "a length that cuts the message",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| {
-            mark.sealed_with(SealOverrides { length: Some(9), ..SealOverrides::default() })
+        forge: |target| {
+            target.sealed_with(SealOverrides { length: Some(9), ..SealOverrides::default() })
         },
     },
     ForgeryCase {
-        what: "Encrypt that is no base64",
+        description: "Encrypt that is no base64",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| mark.signed_push("!!!!"),
+        forge: |target| target.signed_push("!!!!"),
     },
     ForgeryCase {
-        what: "Encrypt that is empty",
+        description: "Encrypt that is empty",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| mark.signed_push(""),
+        forge: |target| target.signed_push(""),
     },
     ForgeryCase {
-        what: "Encrypt twice",
+        description: "Encrypt twice",
         plain: ANY_REFUSAL_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| {
-            let once = mark.sealed_push_with(|_, query| query);
-            let body = once.body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
-            Forgery { body, ..once }
+        forge: |target| {
+            let push = target.sealed_push_with(|_, query| query);
+            let body = push.body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
+            Forgery { body, ..push }
         },
     },
     ForgeryCase {
-        what: "rightly signed, an empty body",
+        description: "rightly signed, an empty body",
         plain: MALFORMED_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| Forgery { body: String::new(), ..mark.valid_push(mark.body) },
+        forge: |target| Forgery { body: String::new(), ..target.valid_push(target.body) },
     },
     ForgeryCase {
-        what: "rightly signed and sealed: not XML",
+        description: "rightly signed and sealed: not XML",
         plain: MALFORMED_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| mark.valid_push("{\"json\":true}"),
+        forge: |target| target.valid_push("{\"json\":true}"),
     },
     ForgeryCase {
-        what: "rightly signed and sealed: empty",
+        description: "rightly signed and sealed: empty",
         plain: MALFORMED_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| mark.valid_push(""),
+        forge: |target| target.valid_push(""),
     },
     ForgeryCase {
-        what: "rightly signed and sealed: no MsgType",
+        description: "rightly signed and sealed: no MsgType",
         plain: MALFORMED_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| mark.valid_push(&mark.body.replace("MsgType", "Type")),
+        forge: |target| target.valid_push(&target.body.replace("MsgType", "Type")),
     },
     ForgeryCase {
-        what: "rightly signed and sealed: a DTD",
+        description: "rightly signed and sealed: a DTD",
         plain: MALFORMED_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| {
+        forge: |target| {
             let dtd = "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>";
-            mark.valid_push(&format!("{dtd}{}", mark.body))
+            target.valid_push(&format!("{dtd}{}", target.body))
         },
     },
     ForgeryCase {
-        what: "rightly signed and sealed: cut in half",
+        description: "rightly signed and sealed: cut in half",
         plain: MALFORMED_STATUSES,
         sealed: MALFORMED_STATUSES,
-        forge: |mark| {
-            let half = mark.body.chars().count() / 2;
-            mark.valid_push(&mark.body.chars().take(half).collect::<String>())
+        forge: |target| {
+            let half = target.body.chars().count() / 2;
+            target.valid_push(&target.body.chars().take(half).collect::<String>())
         },
     },
     ForgeryCase {
-        what: "4 MB",
+        description: "4 MB",
         plain: TOO_LARGE_STATUSES,
         sealed: TOO_LARGE_STATUSES,
-        forge: |mark| Forgery { body: "x".repeat(4 << 20), ..mark.valid_push(mark.body) },
+        forge: |target| Forgery { body: "x".repeat(4 << 20), ..target.valid_push(target.body) },
     },
 ];

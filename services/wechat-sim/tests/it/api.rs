@@ -12,8 +12,8 @@ fn errcode(answer: &Value) -> i64 {
 }
 
 async fn classic(caller: &TestClient) -> Value {
-    let own = SimAccount::default();
-    let query = format!("appid={}&secret={}", own.appid, own.secret);
+    let defaults = SimAccount::default();
+    let query = format!("appid={}&secret={}", defaults.appid, defaults.secret);
     caller.get(&format!("/cgi-bin/token?grant_type=client_credential&{query}")).await
 }
 
@@ -46,12 +46,12 @@ async fn answers_look_like_wechats() {
 #[tokio::test]
 async fn stable_tokens_follow_their_rules() {
     let caller = TestClient::plain().await;
-    let again = caller.stable(json!({})).await;
-    assert_eq!(again["access_token"], caller.token.as_str());
-    assert!(again.get("errcode").is_none(), "success has no errcode");
+    let second = caller.stable(json!({})).await;
+    assert_eq!(second["access_token"], caller.token.as_str());
+    assert!(second.get("errcode").is_none(), "success has no errcode");
     caller.simulator.advance_clock(Duration::from_secs(6800));
-    let left = caller.stable(json!({})).await["expires_in"].as_u64().unwrap();
-    assert!((390..=400).contains(&left), "what is left: {left}");
+    let expires_in = caller.stable(json!({})).await["expires_in"].as_u64().unwrap();
+    assert!((390..=400).contains(&expires_in), "what is left: {expires_in}");
     caller.simulator.advance_clock(Duration::from_secs(110));
     let rotated = caller.stable(json!({})).await;
     assert_ne!(rotated["access_token"], caller.token.as_str());
@@ -150,10 +150,10 @@ async fn a_code_is_created_drawn_and_listed() {
         let request = caller.http.get(format!("{base}/cgi-bin/showqrcode"));
         request.query(&[("ticket", ticket)]).send()
     };
-    let shown = picture(code.ticket.clone()).await.unwrap();
-    assert_eq!(shown.headers()["content-type"], "image/jpg");
-    assert_eq!(shown.headers()["cache-control"], "max-age=604800");
-    assert!(shown.bytes().await.unwrap().starts_with(&[0xff, 0xd8, 0xff]));
+    let picture_of_code = picture(code.ticket.clone()).await.unwrap();
+    assert_eq!(picture_of_code.headers()["content-type"], "image/jpg");
+    assert_eq!(picture_of_code.headers()["cache-control"], "max-age=604800");
+    assert!(picture_of_code.bytes().await.unwrap().starts_with(&[0xff, 0xd8, 0xff]));
     assert_eq!(picture("bad".into()).await.unwrap().status(), 404);
     for (body, code) in
         [(json!({"action_name": "QR"}), 40052), (json!({"action_name": "QR_SCENE"}), 40053)]

@@ -55,9 +55,12 @@ async fn free_texts_follow_what_the_customer_did() {
     }
     caller.simulator.unfollow(None, OPENID).await;
     assert_eq!(text(&caller, OPENID).await, 45015);
-    let shown = caller.simulator.chat(OPENID);
-    let service = |line: &&std::sync::Arc<wechat_sim::ChatLine>| matches!(&line.shown, ChatContent::Service { text } if text == "您好");
-    assert_eq!(shown.iter().filter(service).count(), 10);
+    let chat = caller.simulator.chat(OPENID);
+    let is_greeting = |line: &&std::sync::Arc<wechat_sim::ChatLine>| match &line.content {
+        ChatContent::Service { text } => text == "您好",
+        _ => false,
+    };
+    assert_eq!(chat.iter().filter(is_greeting).count(), 10);
     assert_eq!(caller.simulator.stats().texts_sent, 10);
     let wrong = json!({"touser": OPENID, "msgtype": "wxcard"});
     assert_eq!(errcode(&caller.with_token(TEXT, wrong).await), 40008);
@@ -95,30 +98,30 @@ async fn a_subscription_notice_has_a_receipt_of_its_own() {
     caller.simulator.set_callback_urls(None, [&gateway.url]);
     caller.simulator.set_person(None, OPENID, true, Refusal::No);
     caller.simulator.grant_notices(None, OPENID, SimTemplate::DEMO_CALLED, 3);
-    let body = json!({"touser": OPENID, "template_id": SimTemplate::DEMO_CALLED, "data": {
+    let notice = json!({"touser": OPENID, "template_id": SimTemplate::DEMO_CALLED, "data": {
         "thing1": {"value": "和平门诊"}, "thing3": {"value": "3号窗口"},
         "character_string2": {"value": "A012"}, "time4": {"value": "10:20"},
     }});
     let change = json!({"receipt": {"before_answer": true, "copies": 2}});
     caller.post("/sim/api/behaviour", change).await;
-    assert_eq!(errcode(&caller.with_token(NOTICE, body.clone()).await), 0);
+    assert_eq!(errcode(&caller.with_token(NOTICE, notice.clone()).await), 0);
     let received = gateway.received();
     assert_eq!(received.len(), 2, "twice, and before the answer");
-    let told = &received[0].body;
-    assert!(told.contains("<Event><![CDATA[subscribe_msg_sent_event]]></Event>\n"), "{told}");
-    let id = told.split("<MsgID>").nth(1).unwrap().split('<').next().unwrap();
-    assert!(id.parse::<u64>().unwrap() > 1 << 53, "{told}");
+    let receipt = &received[0].body;
+    assert!(receipt.contains("<Event><![CDATA[subscribe_msg_sent_event]]></Event>\n"), "{receipt}");
+    let id = receipt.split("<MsgID>").nth(1).unwrap().split('<').next().unwrap();
+    assert!(id.parse::<u64>().unwrap() > 1 << 53, "{receipt}");
     let item = format!(
         "<SubscribeMsgSentEvent>\n<List>\n<TemplateId><![CDATA[{}]]></TemplateId>\n<MsgID>{id}</MsgID>\n\
          <ErrorCode>0</ErrorCode>\n<ErrorStatus><![CDATA[success]]></ErrorStatus>\n</List>\n</SubscribeMsgSentEvent>",
         SimTemplate::DEMO_CALLED
     );
-    assert!(told.contains(&item), "{told}");
+    assert!(receipt.contains(&item), "{receipt}");
     caller.simulator.set_person(None, OPENID, true, Refusal::InReceipt);
-    assert_eq!(errcode(&caller.with_token(NOTICE, body.clone()).await), 0);
+    assert_eq!(errcode(&caller.with_token(NOTICE, notice.clone()).await), 0);
     assert!(gateway.received()[2].body.contains("<ErrorCode>1</ErrorCode>"));
     caller.simulator.set_person(None, OPENID, true, Refusal::AtOnce);
-    assert_eq!(errcode(&caller.with_token(NOTICE, body).await), 43101);
+    assert_eq!(errcode(&caller.with_token(NOTICE, notice).await), 43101);
 }
 
 #[tokio::test]
@@ -126,7 +129,7 @@ async fn messages_to_one_person_can_be_throttled() {
     let caller = TestClient::plain().await;
     caller.simulator.set_person(None, OPENID, true, Refusal::No);
     let within = Duration::from_secs(600);
-    let throttle = Throttle { same_in_a_minute: true, most: 2, within };
+    let throttle = Throttle { same_in_a_minute: true, max_messages: 2, within };
     caller.simulator.change_behaviour(|behaviour| behaviour.throttle = Some(throttle));
     let one = json!({"client_msg_id": "m1"});
     assert_eq!(errcode(&caller.send(OPENID, one.clone()).await), 0);
@@ -141,8 +144,8 @@ async fn messages_to_one_person_can_be_throttled() {
     caller.simulator.advance_clock(Duration::from_secs(60));
     assert_eq!(errcode(&caller.send(OPENID, json!({})).await), 43117);
     assert_eq!(caller.simulator.messages(OPENID).len(), 2);
-    let off = json!({"throttle": {}});
-    caller.post("/sim/api/behaviour", off).await;
+    let no_throttle = json!({"throttle": {}});
+    caller.post("/sim/api/behaviour", no_throttle).await;
     assert_eq!(errcode(&caller.send(OPENID, json!({})).await), 0);
 }
 
@@ -162,9 +165,9 @@ async fn a_follower_is_known_by_the_code_they_came_by() {
     };
     assert_eq!(errcode(&info("oNobody").await), 40003);
     caller.simulator.scan(OPENID, &caller.code("hall/a", 600).await, Default::default()).await;
-    let known = info(OPENID).await;
-    assert!(known.get("errcode").is_none() && known["subscribe_time"].as_u64().unwrap() > 0);
-    assert_eq!((&known["subscribe"], &known["qr_scene_str"]), (&json!(1), &json!("hall/a")));
+    let user = info(OPENID).await;
+    assert!(user.get("errcode").is_none() && user["subscribe_time"].as_u64().unwrap() > 0);
+    assert_eq!((&user["subscribe"], &user["qr_scene_str"]), (&json!(1), &json!("hall/a")));
     caller.simulator.unfollow(None, OPENID).await;
     assert_eq!(info(OPENID).await, json!({"subscribe": 0, "openid": OPENID}));
 }
@@ -172,7 +175,7 @@ async fn a_follower_is_known_by_the_code_they_came_by() {
 #[tokio::test]
 async fn a_visitor_of_a_page_is_known_by_a_code_that_works_once() {
     let caller = TestClient::plain().await;
-    let own = SimAccount::default();
+    let defaults = SimAccount::default();
     let redirecting = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -183,13 +186,13 @@ async fn a_visitor_of_a_page_is_known_by_a_code_that_works_once() {
         let url = format!(
             "{}/connect/oauth2/authorize?appid={}&redirect_uri=https%3A%2F%2Fhall.example%2Ft%3Fa%3D1&response_type=code&scope=snsapi_base&state=s1{more}#wechat_redirect",
             caller.simulator.base_url(),
-            own.appid
+            defaults.appid
         );
         let client = redirecting.clone();
         async move { client.get(url).send().await.unwrap() }
     };
     let exchange = |code: String| {
-        let query = format!("appid={}&secret={}&code={code}", own.appid, own.secret);
+        let query = format!("appid={}&secret={}&code={code}", defaults.appid, defaults.secret);
         let path = format!("/sns/oauth2/access_token?{query}&grant_type=authorization_code");
         let caller = &caller;
         async move { caller.get(&path).await }
@@ -218,7 +221,7 @@ async fn a_visitor_of_a_page_is_known_by_a_code_that_works_once() {
 async fn quotas_are_told_used_up_and_set_back() {
     let quotas = Quotas { codes_per_day: 1, clears_per_month: 2, ..Quotas::default() };
     let caller = TestClient::new(SimConfig { quotas, ..SimConfig::default() }).await;
-    let own = SimAccount::default();
+    let defaults = SimAccount::default();
     let quota = |path: &'static str| {
         caller.with_token("/cgi-bin/openapi/quota/get", json!({"cgi_path": path}))
     };
@@ -227,19 +230,19 @@ async fn quotas_are_told_used_up_and_set_back() {
         errcode(&caller.with_token("/cgi-bin/qrcode/create", scene).await)
     };
     assert_eq!([code().await, code().await], [0, 45009]);
-    let told = quota("/cgi-bin/qrcode/create").await;
-    assert_eq!(told["quota"], json!({"daily_limit": 1, "used": 1, "remain": 0}));
+    let body = quota("/cgi-bin/qrcode/create").await;
+    assert_eq!(body["quota"], json!({"daily_limit": 1, "used": 1, "remain": 0}));
     assert_eq!(errcode(&quota("cgi-bin/qrcode/create").await), 76021);
     assert_eq!(errcode(&quota("/sns/oauth2/access_token").await), 76022);
 
-    let clear = || caller.with_token("/cgi-bin/clear_quota", json!({"appid": own.appid}));
+    let clear = || caller.with_token("/cgi-bin/clear_quota", json!({"appid": defaults.appid}));
     assert_eq!(
         errcode(&caller.with_token("/cgi-bin/clear_quota", json!({"appid": "wx0"})).await),
         40013
     );
     assert_eq!(errcode(&clear().await), 0);
     assert_eq!([code().await, code().await], [0, 45009]);
-    let by_secret = json!({"appid": own.appid, "appsecret": own.secret});
+    let by_secret = json!({"appid": defaults.appid, "appsecret": defaults.secret});
     assert_eq!(errcode(&caller.post("/cgi-bin/clear_quota/v2", by_secret).await), 0);
     assert_eq!(code().await, 0);
     assert_eq!(errcode(&clear().await), 48006, "a month has so many");
@@ -252,12 +255,12 @@ async fn quotas_are_told_used_up_and_set_back() {
 async fn calls_a_minute_the_address_list_and_a_new_secret() {
     let quotas = Quotas { calls_per_minute: 3, ..Quotas::default() };
     let caller = TestClient::new(SimConfig { quotas, ..SimConfig::default() }).await;
-    let mut met = Vec::new();
+    let mut errcodes = Vec::new();
     // The clock may have stepped into the next minute between the calls.
     for _ in 0..8 {
-        met.push(errcode(&get(&caller, "/cgi-bin/getcallbackip", "").await));
+        errcodes.push(errcode(&get(&caller, "/cgi-bin/getcallbackip", "").await));
     }
-    assert!(met.contains(&45011) && met.contains(&0), "{met:?}");
+    assert!(errcodes.contains(&45011) && errcodes.contains(&0), "{errcodes:?}");
     caller.simulator.change_behaviour(|behaviour| behaviour.address_listed = false);
     let refused = caller.stable(json!({})).await;
     assert!(refused["errmsg"].as_str().unwrap().starts_with("invalid ip 203.0.113.7"), "{refused}");
@@ -281,7 +284,7 @@ async fn answers_can_be_dirty_or_anything() {
     let bytes = caller.http.get(&url).send().await.unwrap().bytes().await.unwrap();
     assert!(bytes.contains(&0x14) && std::str::from_utf8(&bytes).is_err());
     assert!(String::from_utf8_lossy(&bytes).ends_with("\"ip_list\":[\"127.0.0.1\"]}"));
-    let says = Effect::Says { text: "{\"errcode\":\"odd\"}".into() };
+    let says = Effect::Text { text: "{\"errcode\":\"odd\"}".into() };
     caller.simulator.add_fault(Fault::new("/cgi-bin/getcallbackip", says).times(1));
     let text = caller.http.get(&url).send().await.unwrap().text().await.unwrap();
     assert_eq!(text, "{\"errcode\":\"odd\"}");

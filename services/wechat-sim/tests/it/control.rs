@@ -9,10 +9,8 @@ const OPENID: &str = "oPaihaoTest0000000000000001";
 #[tokio::test]
 async fn a_day_over_http() {
     let caller = TestClient::plain().await;
-    let (one, two) = (
-        FakeGateway::new(&[FakeBehaviour::Reply("A001")]).await,
-        FakeGateway::new(&[FakeBehaviour::Reply("A001")]).await,
-    );
+    let one = FakeGateway::new(&[FakeBehaviour::Reply("A001")]).await;
+    let two = FakeGateway::new(&[FakeBehaviour::Reply("A001")]).await;
     caller.post("/sim/api/callbacks", json!({"urls": [one.url]})).await;
     let url = caller.code("q", 600).await;
     let codes = caller.get("/sim/api/codes?limit=1").await;
@@ -67,17 +65,17 @@ async fn the_page_brings_everything_it_needs() {
     let html = page.text().await.unwrap();
     let mut open = vec!["/sim/phones.css".to_owned(), "/sim/phones.js".to_owned()];
     assert!(open.iter().all(|file| html.contains(file.as_str())));
-    let mut found = Vec::new();
+    let mut loaded = Vec::new();
     while let Some(file) = open.pop() {
         let answer = caller.http.get(format!("{base}{file}")).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{file}");
         let text = answer.text().await.unwrap();
-        let imported = text.split("from './").skip(1).filter_map(|rest| rest.split('\'').next());
+        let imported = text.split("from './").skip(1).filter_map(|tail| tail.split('\'').next());
         let imported: Vec<_> = imported.map(|name| format!("/sim/{name}")).collect();
-        found.push(file);
-        open.extend(imported.into_iter().filter(|file| !found.contains(file)));
+        loaded.push(file);
+        open.extend(imported.into_iter().filter(|file| !loaded.contains(file)));
     }
-    assert!(found.iter().any(|file| file == "/sim/words.js"), "{found:?}");
+    assert!(loaded.iter().any(|file| file == "/sim/words.js"), "{loaded:?}");
     assert!(!html.contains("https://") && !html.contains("<script>") && !html.contains("style="));
     let url = caller.code("q", 60).await;
     let ticket = caller.simulator.code(&url).unwrap().ticket;
@@ -94,9 +92,9 @@ async fn a_page_hears_of_lines_as_they_come() {
     let chunk = events.chunk().await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&chunk);
     let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
-    let news: Value = serde_json::from_str(data).unwrap();
+    let event: Value = serde_json::from_str(data).unwrap();
     assert!(text.starts_with("event: line\n"), "{text}");
-    assert_eq!((news["openid"].as_str(), &news["line"]["kind"]), (Some(OPENID), &json!("note")));
+    assert_eq!((event["openid"].as_str(), &event["line"]["kind"]), (Some(OPENID), &json!("note")));
     caller.simulator.stop().await;
 }
 
@@ -104,7 +102,7 @@ async fn a_page_hears_of_lines_as_they_come() {
 fn every_route_and_every_switch_is_documented() {
     let documented = include_str!("../../../../docs/guide/simulator.md");
     let routes = include_str!("../../src/control.rs").split(".route(\"").skip(1);
-    let routes: Vec<&str> = routes.filter_map(|rest| rest.split('"').next()).collect();
+    let routes: Vec<&str> = routes.filter_map(|tail| tail.split('"').next()).collect();
     assert!(routes.len() > 20, "{routes:?}");
     for route in routes {
         assert!(documented.contains(&format!("{route}`")), "docs/guide/simulator.md lacks {route}");

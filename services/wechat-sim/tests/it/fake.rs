@@ -50,11 +50,11 @@ impl TestClient {
 
     /// Requests `stable_token` with the account's credentials and these changes.
     pub(crate) async fn stable(&self, change: Value) -> Value {
-        let own = wechat_sim::SimAccount::default();
+        let defaults = wechat_sim::SimAccount::default();
         let mut body = json!({
             "grant_type": "client_credential",
-            "appid": own.appid,
-            "secret": own.secret,
+            "appid": defaults.appid,
+            "secret": defaults.secret,
         });
         for (key, value) in change.as_object().unwrap() {
             body[key] = value.clone();
@@ -171,7 +171,8 @@ async fn answer(State(gateway): State<FakeGateway>, request: Request) -> Respons
                 let rest = received.body.split(&open).nth(1).unwrap();
                 rest.split("]]>").next().unwrap().to_owned()
             };
-            let (to, from) = (part("FromUserName"), part("ToUserName"));
+            let to = part("FromUserName");
+            let from = part("ToUserName");
             Response::new(format!(
                 "<xml><ToUserName><![CDATA[{to}]]></ToUserName>\
                  <FromUserName><![CDATA[{from}]]></FromUserName><CreateTime>1</CreateTime>\

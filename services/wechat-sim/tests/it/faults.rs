@@ -33,7 +33,7 @@ async fn an_accepted_message_whose_answer_is_lost() {
     let caller = test_client().await;
     caller.simulator.add_fault(Fault::new(SEND, Effect::Drop).after().times(1));
     let url = format!("{}{SEND}?access_token={}", caller.simulator.base_url(), caller.token);
-    let lost = caller.http.post(url).json(&json!({
+    let request = caller.http.post(url).json(&json!({
         "touser": OPENID,
         "template_id": wechat_sim::SimTemplate::DEMO_CALLED,
         "client_msg_id": "m",
@@ -42,7 +42,7 @@ async fn an_accepted_message_whose_answer_is_lost() {
             "character_string2": {"value": "A1"}, "time4": {"value": "10:20"},
         },
     }));
-    assert!(lost.send().await.is_err(), "the connection was cut");
+    assert!(request.send().await.is_err(), "the connection was cut");
     assert_eq!(caller.simulator.messages(OPENID).len(), 1, "and yet it was accepted");
     assert_eq!(caller.send(OPENID, json!({"client_msg_id": "m"})).await["errcode"], 0);
     assert_eq!(caller.simulator.messages(OPENID).len(), 1);
@@ -52,9 +52,9 @@ async fn an_accepted_message_whose_answer_is_lost() {
 async fn delays_statuses_and_refused_connections() {
     let caller = test_client().await;
     caller.simulator.add_fault(Fault::new("*", Effect::Delay { ms: 60 }).times(1));
-    let began = Instant::now();
+    let started = Instant::now();
     caller.send(OPENID, json!({})).await;
-    assert!(began.elapsed() >= Duration::from_millis(60));
+    assert!(started.elapsed() >= Duration::from_millis(60));
 
     caller.simulator.add_fault(Fault::new("*", Effect::Http { status: 502 }));
     let url = format!("{}/cgi-bin/token", caller.simulator.base_url());

@@ -9,21 +9,21 @@ use crate::fake::{FakeBehaviour, FakeGateway, TestClient};
 
 const REPLAY_CASE: &str = "a true push, the second time";
 
-async fn run_hostile(mode: PushMode, does: FakeBehaviour) -> (Value, FakeGateway) {
+async fn run_hostile(mode: PushMode, behaviour: FakeBehaviour) -> (Value, FakeGateway) {
     let account = SimAccount { mode, ..SimAccount::default() };
     let caller =
         TestClient::new(SimConfig { accounts: vec![account], ..SimConfig::default() }).await;
-    let gateway = FakeGateway::new(&[does]).await;
-    let met = caller.post("/sim/api/hostile", json!({"url": gateway.url})).await;
+    let gateway = FakeGateway::new(&[behaviour]).await;
+    let report = caller.post("/sim/api/hostile", json!({"url": gateway.url})).await;
     assert_eq!(caller.simulator.stats().pushes, 0, "they are not WeChat's pushes");
-    (met, gateway)
+    (report, gateway)
 }
 
 /// Returns the names of the cases that a correct server would, or would not, have answered so.
-fn cases_where(met: &Value, agrees: bool) -> BTreeSet<&str> {
-    let cases = met["cases"].as_array().unwrap().iter();
-    let wanted = cases.filter(|case| case["agrees"] == agrees);
-    wanted.map(|case| case["what"].as_str().unwrap()).collect()
+fn cases_where(report: &Value, agrees: bool) -> BTreeSet<&str> {
+    let cases = report["cases"].as_array().unwrap().iter();
+    let matching = cases.filter(|case| case["agrees"] == agrees);
+    matching.map(|case| case["what"].as_str().unwrap()).collect()
 }
 
 const MODES: [PushMode; 3] = [PushMode::Plain, PushMode::Compatible, PushMode::Secure];
@@ -31,11 +31,11 @@ const MODES: [PushMode; 3] = [PushMode::Plain, PushMode::Compatible, PushMode::S
 #[tokio::test]
 async fn a_server_that_accepts_everything_is_told_so() {
     for mode in MODES {
-        let (met, gateway) = run_hostile(mode, FakeBehaviour::Body("success")).await;
-        assert_eq!(cases_where(&met, true), [REPLAY_CASE].into(), "{mode:?}");
-        let cases = met["cases"].as_array().unwrap();
-        assert_eq!(met["disagreements"], cases.len() - 1);
-        assert_eq!(met["mode"], json!(mode));
+        let (report, gateway) = run_hostile(mode, FakeBehaviour::Body("success")).await;
+        assert_eq!(cases_where(&report, true), [REPLAY_CASE].into(), "{mode:?}");
+        let cases = report["cases"].as_array().unwrap();
+        assert_eq!(report["disagreements"], cases.len() - 1);
+        assert_eq!(report["mode"], json!(mode));
         let received = gateway.received();
         assert_eq!(received.len(), cases.len() + 1, "one each, and the true one twice");
         assert_eq!(received[cases.len()].body, received[cases.len() - 1].body);
@@ -57,15 +57,15 @@ async fn a_server_that_accepts_everything_is_told_so() {
 
 #[tokio::test]
 async fn falling_over_is_never_right() {
-    let (met, _) = run_hostile(PushMode::Secure, FakeBehaviour::Status(500)).await;
-    assert_eq!(cases_where(&met, true), [].into());
-    assert_eq!(met["cases"][0]["right"], json!([401, 403]));
+    let (report, _) = run_hostile(PushMode::Secure, FakeBehaviour::Status(500)).await;
+    assert_eq!(cases_where(&report, true), [].into());
+    assert_eq!(report["cases"][0]["right"], json!([401, 403]));
 }
 
 #[tokio::test]
 async fn neither_is_one_answer_for_all() {
-    let (met, _) = run_hostile(PushMode::Secure, FakeBehaviour::Status(403)).await;
-    let wrong = cases_where(&met, false);
+    let (report, _) = run_hostile(PushMode::Secure, FakeBehaviour::Status(403)).await;
+    let wrong = cases_where(&report, false);
     for case in ["4 MB", "rightly signed and sealed: a DTD", "padding of 33", REPLAY_CASE] {
         assert!(wrong.contains(case), "{case}: {wrong:?}");
     }
@@ -87,23 +87,23 @@ async fn a_second_answer_that_differs_from_the_first_is_wrong() {
     script.push(FakeBehaviour::Body(""));
     let gateway = FakeGateway::new(&script).await;
     caller.simulator.set_callback_urls(None, [&gateway.url]);
-    let met = caller.simulator.run_hostile(None, None).await.unwrap();
-    let last = met.cases.last().unwrap();
-    assert_eq!((last.what, last.status, last.agrees), (REPLAY_CASE, Some(200), false));
+    let report = caller.simulator.run_hostile(None, None).await.unwrap();
+    let last = report.cases.last().unwrap();
+    assert_eq!((last.description, last.status, last.agrees), (REPLAY_CASE, Some(200), false));
     assert!(last.problem.as_ref().unwrap().contains("Success"), "{last:?}");
 }
 
 #[tokio::test]
 async fn they_are_as_hostile_as_they_say_and_no_more() {
-    let (met, gateway) = run_hostile(PushMode::Secure, FakeBehaviour::Body("success")).await;
+    let (report, gateway) = run_hostile(PushMode::Secure, FakeBehaviour::Body("success")).await;
     let SimAccount { aes_key, appid, .. } = SimAccount::default();
-    let cases = met["cases"].as_array().unwrap();
+    let cases = report["cases"].as_array().unwrap();
     for (case, received) in cases.iter().zip(gateway.received()) {
-        let what = case["what"].as_str().unwrap();
+        let description = case["what"].as_str().unwrap();
         let encrypt = received.body.split("<Encrypt><![CDATA[").nth(1);
-        let encrypt = encrypt.and_then(|rest| rest.split("]]>").next());
+        let encrypt = encrypt.and_then(|tail| tail.split("]]>").next());
         let opened = encrypt.map(|encrypt| unseal(&aes_key, &appid, encrypt));
-        let expected = match what {
+        let expected = match description {
             "sealed for another appid" => Some("the appid in Encrypt is another"),
             "padding of 0" | "padding of 33" | "padding of 200" => {
                 Some("the padding of Encrypt is wrong")
@@ -119,9 +119,9 @@ async fn they_are_as_hostile_as_they_say_and_no_more() {
             _ => None,
         };
         match (opened, expected) {
-            (Some(opened), Some(expected)) => assert_eq!(opened, Err(expected), "{what}"),
-            (opened, None) => assert!(opened.is_none_or(|opened| opened.is_ok()), "{what}"),
-            (None, Some(_)) => panic!("{what}: nothing is sealed"),
+            (Some(opened), Some(expected)) => assert_eq!(opened, Err(expected), "{description}"),
+            (opened, None) => assert!(opened.is_none_or(|opened| opened.is_ok()), "{description}"),
+            (None, Some(_)) => panic!("{description}: nothing is sealed"),
         }
     }
 }

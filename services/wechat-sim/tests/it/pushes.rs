@@ -30,12 +30,12 @@ async fn the_first_scan_follows_and_the_next_ones_scan() {
     let url = caller.code("queue-a", 600).await;
     let outcome = caller.simulator.scan(OPENID, &url, Routing::default()).await;
     assert_eq!(
-        (outcome.seen, outcome.reply.as_deref()),
+        (outcome.scan_result, outcome.reply.as_deref()),
         (Some(ScanResult::Followed), Some("您的号码 A001"))
     );
     let ticket = caller.simulator.code(&url).unwrap().ticket;
     let outcome = caller.simulator.scan(OPENID, &ticket, Routing::default()).await;
-    assert_eq!(outcome.seen, Some(ScanResult::Scanned));
+    assert_eq!(outcome.scan_result, Some(ScanResult::Scanned));
 
     let received = gateway.received();
     let created = received[0].body.split("<CreateTime>").nth(1).unwrap().split('<').next().unwrap();
@@ -57,7 +57,7 @@ async fn the_first_scan_follows_and_the_next_ones_scan() {
             .contains("<Event><![CDATA[SCAN]]></Event>\n<EventKey><![CDATA[queue-a]]></EventKey>")
     );
     let kinds: Vec<_> =
-        caller.simulator.chat(OPENID).iter().map(|line| line.shown.clone()).collect();
+        caller.simulator.chat(OPENID).iter().map(|line| line.content.clone()).collect();
     assert!(matches!(
         &kinds[..],
         [
@@ -96,8 +96,8 @@ async fn a_push_has_wechats_headers_and_signature() {
     let stamped: u64 = query["timestamp"].parse().unwrap();
     assert!((created..=created + 1).contains(&stamped));
     let header = |name: &str| {
-        let found = received.headers.iter().find(|(other, _)| other == name);
-        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+        let entry = received.headers.iter().find(|(other, _)| other == name);
+        entry.map(|(_, value)| value.as_str()).unwrap_or_default()
     };
     assert_eq!(header("user-agent"), "Mozilla/4.0");
     assert_eq!(header("accept"), "*/*");
@@ -130,7 +130,7 @@ async fn a_slow_answer_is_cut_and_the_push_repeated_twice() {
         assert!(matches!(outcome.pushes[0].answer, ReplyOutcome::UserSawError { .. }));
         let chat = caller.simulator.chat(OPENID);
         assert!(
-            matches!(&chat[1].shown, ChatContent::Failure { text, .. } if text == SERVICE_ERROR_TEXT)
+            matches!(&chat[1].content, ChatContent::Failure { text, .. } if text == SERVICE_ERROR_TEXT)
         );
     }
 }
@@ -180,11 +180,11 @@ async fn bad_answers_are_shown_as_an_error_without_a_repeat() {
     let caller = client_with_gateways(&[&gateway]).await;
     caller.simulator.follow(None, OPENID).await;
     assert_eq!(gateway.received().len(), 1);
-    assert!(matches!(&caller.simulator.chat(OPENID)[1].shown, ChatContent::Failure { .. }));
+    assert!(matches!(&caller.simulator.chat(OPENID)[1].content, ChatContent::Failure { .. }));
     assert_eq!(caller.simulator.stats().pushes_failed, 1);
     caller.simulator.unfollow(None, OPENID).await;
     let last = caller.simulator.chat(OPENID).pop().unwrap();
-    assert!(matches!(&last.shown, ChatContent::Note { .. }), "who left sees no error: {last:?}");
+    assert!(matches!(&last.content, ChatContent::Note { .. }), "who left sees no error: {last:?}");
 }
 
 #[tokio::test]
@@ -194,12 +194,12 @@ async fn expired_and_unknown_codes_give_no_event() {
     let url = caller.code("q", 60).await;
     caller.simulator.advance_clock(Duration::from_secs(61));
     let outcome = caller.simulator.scan(OPENID, &url, Routing::default()).await;
-    assert_eq!(outcome.seen, Some(ScanResult::Expired));
-    let line = &caller.simulator.chat(OPENID)[0].shown;
+    assert_eq!(outcome.scan_result, Some(ScanResult::Expired));
+    let line = &caller.simulator.chat(OPENID)[0].content;
     assert_eq!(*line, ChatContent::Note { text: "二维码已过期".into() });
     let unknown =
         caller.simulator.scan(OPENID, "http://weixin.qq.com/q/none", Routing::default()).await;
-    assert_eq!(unknown.seen, Some(ScanResult::Unknown));
+    assert_eq!(unknown.scan_result, Some(ScanResult::Unknown));
     assert!(gateway.received().is_empty());
 }
 
@@ -219,7 +219,7 @@ async fn one_event_reaches_two_gateways_at_the_same_time() {
         .simulator
         .chat(OPENID)
         .iter()
-        .filter(|line| matches!(line.shown, ChatContent::Reply { .. }))
+        .filter(|line| matches!(line.content, ChatContent::Reply { .. }))
         .count();
     assert_eq!(replies, 1, "and the customer sees one reply");
 }
@@ -266,12 +266,12 @@ async fn forged_queries_and_raw_bodies_are_sent_as_they_are() {
 
 #[tokio::test]
 async fn the_server_is_verified_by_its_echo() {
-    let good = FakeGateway::new(&[FakeBehaviour::Body("echo")]).await;
-    let bad = FakeGateway::new(&[FakeBehaviour::Body("\"echo\"")]).await;
+    let right_echo = FakeGateway::new(&[FakeBehaviour::Body("echo")]).await;
+    let wrong_echo = FakeGateway::new(&[FakeBehaviour::Body("\"echo\"")]).await;
     let caller = TestClient::plain().await;
-    assert_eq!(caller.simulator.verify_server(None, &good.url).await, Ok(()));
-    assert!(caller.simulator.verify_server(None, &bad.url).await.is_err());
-    let received = &good.received()[0];
+    assert_eq!(caller.simulator.verify_server(None, &right_echo.url).await, Ok(()));
+    assert!(caller.simulator.verify_server(None, &wrong_echo.url).await.is_err());
+    let received = &right_echo.received()[0];
     assert_eq!(received.method, "GET");
     let names: Vec<_> =
         received.query.split('&').map(|pair| pair.split('=').next().unwrap()).collect();

@@ -32,7 +32,7 @@ async fn an_accepted_message_is_on_the_phone() {
     assert!(messages[0].msgid > 1 << 53);
     assert_eq!(messages[0].data["character_string2"], "A012");
     let chat = caller.simulator.chat(OPENID);
-    let ChatContent::Card { title, fields, .. } = &chat[0].shown else { panic!("{chat:?}") };
+    let ChatContent::Card { title, fields, .. } = &chat[0].content else { panic!("{chat:?}") };
     assert_eq!(title, "叫号通知");
     assert_eq!(fields[2], ("办理窗口".to_owned(), "3号窗口".to_owned()));
 }

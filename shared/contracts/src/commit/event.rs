@@ -1,7 +1,7 @@
 //! Stored form of the domain's events.
 
 use super::is_zero;
-use super::milestone::NotificationTrigger;
+use super::notification::NotificationTrigger;
 use super::progress::ForecastBasis;
 use super::ticket::{CloseReason, Hold, Number, QuotedWait, Rank, Ticket};
 use super::visit::VisitRecord;
@@ -39,9 +39,11 @@ pub enum Event {
         queue: Arc<str>,
         state: QueueState,
         #[serde(skip_serializing_if = "is_zero", default)]
-        untold: u32,
+        #[serde(rename = "untold")]
+        unnotified: u32,
     },
-    QueueTold {
+    #[serde(rename = "queue_told")]
+    QueueBatchNotified {
         queue: Arc<str>,
         people: u32,
     },
@@ -49,9 +51,11 @@ pub enum Event {
         queue: Arc<str>,
         voided: u32,
         #[serde(skip_serializing_if = "is_zero", default)]
-        unswept: u32,
+        #[serde(rename = "unswept")]
+        remaining: u32,
     },
-    QueueSwept {
+    #[serde(rename = "queue_swept")]
+    QueueBatchCleared {
         queue: Arc<str>,
         tickets: u32,
     },
@@ -62,11 +66,13 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         person: Option<Arc<str>>,
         rank: Rank,
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         basis: Option<ForecastBasis>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        via: Option<Arc<str>>,
+        #[serde(rename = "via")]
+        scan_session: Option<Arc<str>>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         key: Option<TicketKey>,
     },
@@ -75,9 +81,11 @@ pub enum Event {
     },
     TicketShown {
         ticket: u32,
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        via: Option<Arc<str>>,
+        #[serde(rename = "via")]
+        scan_session: Option<Arc<str>>,
     },
     TicketCalled {
         ticket: u32,
@@ -87,9 +95,11 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<Arc<str>>,
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
-        over: Vec<Arc<str>>,
+        #[serde(rename = "over")]
+        passed_over: Vec<Arc<str>>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        turn: Option<u32>,
+        #[serde(rename = "turn")]
+        interleave_step: Option<u32>,
     },
     TicketRecalled {
         ticket: u32,
@@ -163,7 +173,8 @@ pub enum Event {
     HolderForgotten {
         ticket: u32,
     },
-    MilestoneReached(NotificationTrigger),
+    #[serde(rename = "milestone_reached")]
+    NotificationTriggered(NotificationTrigger),
 }
 
 impl Event {
@@ -171,9 +182,9 @@ impl Event {
     pub(super) fn is_batch_part(&self) -> bool {
         match self {
             Event::DayOpened { carrying: left, .. }
-            | Event::QueueSet { untold: left, .. }
-            | Event::QueueCleared { unswept: left, .. } => *left > 0,
-            Event::QueueTold { .. } | Event::QueueSwept { .. } => true,
+            | Event::QueueSet { unnotified: left, .. }
+            | Event::QueueCleared { remaining: left, .. } => *left > 0,
+            Event::QueueBatchNotified { .. } | Event::QueueBatchCleared { .. } => true,
             _ => false,
         }
     }
@@ -210,5 +221,6 @@ pub enum QueueState {
 pub enum Mark {
     Arrived,
     Party(u32),
-    TellAt(Option<u32>),
+    #[serde(rename = "tell_at")]
+    NotifyAhead(Option<u32>),
 }

@@ -5,14 +5,14 @@
 //! version.
 
 mod event;
-mod milestone;
+mod notification;
 mod outcome;
 mod progress;
 mod ticket;
 mod visit;
 
 pub use event::{ActorRef, Event, Mark, QueueState};
-pub use milestone::{NotificationKind, NotificationTrigger, ReturnCause};
+pub use notification::{NotificationKind, NotificationTrigger, ReturnCause};
 pub use outcome::Outcome;
 pub use progress::{ForecastBasis, OvertakeCounts, VisitProgress};
 pub use ticket::{
@@ -46,7 +46,7 @@ pub struct Commit {
 impl Commit {
     /// Creates a commit under the oldest version that can express its content.
     pub fn new(site: SiteFacts, decisions: Vec<Decision>) -> Commit {
-        let turning = |decision: &Decision| matches!(decision.outcome, Outcome::DayTurning { .. });
+        let turning = |decision: &Decision| matches!(decision.outcome, Outcome::DayRollover { .. });
         let pieces = decisions
             .iter()
             .any(|decision| turning(decision) || decision.events.iter().any(Event::is_batch_part));

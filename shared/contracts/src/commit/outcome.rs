@@ -14,7 +14,8 @@ pub enum Outcome {
         ticket: u32,
         number: Number,
         queue: Arc<str>,
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         called_to: Option<Arc<str>>,
         new: bool,
@@ -42,7 +43,8 @@ pub enum Outcome {
         ticket: u32,
         number: Number,
     },
-    Stands {
+    #[serde(rename = "stands")]
+    TicketChanged {
         ticket: u32,
         number: Number,
         queue: Arc<str>,
@@ -59,7 +61,8 @@ pub enum Outcome {
     CounterClosed {
         counter: Arc<str>,
     },
-    QueueIs {
+    #[serde(rename = "queue_is")]
+    QueueSet {
         queue: Arc<str>,
         state: QueueState,
     },
@@ -67,13 +70,17 @@ pub enum Outcome {
         queue: Arc<str>,
         voided: u32,
     },
-    DayBegun {
+    #[serde(rename = "day_begun")]
+    DayOpened {
         day: i32,
     },
-    DayTurning {
-        left: u32,
+    #[serde(rename = "day_turning")]
+    DayRollover {
+        #[serde(rename = "left")]
+        remaining: u32,
     },
-    Told {
+    #[serde(rename = "told")]
+    HoldersNotified {
         people: u32,
     },
 }

@@ -35,16 +35,19 @@ pub struct VisitProgress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<i64>,
     #[serde(skip_serializing_if = "is_zero")]
-    pub jumped: bool,
+    #[serde(rename = "jumped")]
+    pub called_out_of_order: bool,
     #[serde(skip_serializing_if = "is_zero")]
-    pub coming_ms: i64,
+    #[serde(rename = "coming_ms")]
+    pub approach_ms: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed_ms: Option<i64>,
     #[serde(skip_serializing_if = "is_zero")]
     pub overtaken: OvertakeCounts,
     /// The range quoted last, in minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub shown: Option<(u32, u32)>,
+    #[serde(rename = "shown")]
+    pub displayed: Option<(u32, u32)>,
     /// Time at which the upper bound was last shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortened_at: Option<i64>,

@@ -32,7 +32,8 @@ pub struct Rank {
     pub sequence: u32,
     /// Offset before or behind the ticket of that sequence.
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub turn: i32,
+    #[serde(rename = "turn")]
+    pub offset: i32,
 }
 
 /// A waiting time that was quoted to the holder.
@@ -100,18 +101,22 @@ pub struct Ticket {
     pub taken_at: i64,
     pub arrived: i64,
     pub rank: Rank,
-    pub told: QuotedWait,
+    #[serde(rename = "told")]
+    pub quoted: QuotedWait,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub basis: Option<ForecastBasis>,
-    pub stage: TicketState,
+    #[serde(rename = "stage")]
+    pub state: TicketState,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub counts: TicketCounts,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub marks: Marks,
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub notices: NotificationHistory,
+    #[serde(rename = "notices")]
+    pub notifications: NotificationHistory,
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub trail: VisitProgress,
+    #[serde(rename = "trail")]
+    pub progress: VisitProgress,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub worked_ms: i64,
 }
@@ -119,7 +124,7 @@ pub struct Ticket {
 /// State of a ticket, with the facts of that state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "each field is documented at the domain's stage of the same name")]
+#[allow(missing_docs, reason = "each field is documented at the domain's state of the same name")]
 pub enum TicketState {
     Waiting,
     Called { counter: Arc<str>, at: i64, call: u32, round: u32, last: i64, deadline: i64 },
@@ -149,7 +154,8 @@ impl TicketState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
 pub struct Hold {
-    pub why: HoldKind,
+    #[serde(rename = "why")]
+    pub kind: HoldKind,
     #[serde(skip_serializing_if = "str::is_empty", default = "empty")]
     pub reason: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -183,7 +189,8 @@ pub struct TicketCounts {
     pub misses: u32,
     pub holds: u32,
     pub let_pass: u32,
-    pub hops: u32,
+    #[serde(rename = "hops")]
+    pub transfers: u32,
 }
 
 /// Notes about the holder beside the state.
@@ -193,7 +200,8 @@ pub struct TicketCounts {
 pub struct Marks {
     pub arrived: bool,
     pub party: u32,
-    pub tell_at: Option<u32>,
+    #[serde(rename = "tell_at")]
+    pub notify_ahead: Option<u32>,
 }
 
 /// The notifications that a ticket has triggered.
@@ -202,9 +210,14 @@ pub struct Marks {
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
 pub struct NotificationHistory {
     pub order: u32,
-    pub templates: u32,
-    pub last: Option<i64>,
-    pub expected: Option<i64>,
-    pub told: Vec<u32>,
-    pub call: u32,
+    #[serde(rename = "templates")]
+    pub template_count: u32,
+    #[serde(rename = "last")]
+    pub last_template_at: Option<i64>,
+    #[serde(rename = "expected")]
+    pub expected_turn_at: Option<i64>,
+    #[serde(rename = "told")]
+    pub count_by_kind: Vec<u32>,
+    #[serde(rename = "call")]
+    pub last_call: u32,
 }

@@ -22,12 +22,15 @@ pub struct VisitRecord {
     pub taken_at: i64,
     /// Time of the first call.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub called: Option<i64>,
+    #[serde(rename = "called")]
+    pub called_at: Option<i64>,
     /// Time of the first start of service.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub started: Option<i64>,
+    #[serde(rename = "started")]
+    pub started_at: Option<i64>,
     /// Time of the end.
-    pub ended: i64,
+    #[serde(rename = "ended")]
+    pub ended_at: i64,
     /// Milliseconds for which the visit occupied counters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slot_ms: Option<i64>,
@@ -42,9 +45,11 @@ pub struct VisitRecord {
     pub counts: TicketCounts,
     /// True if the ticket was called before its turn.
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub jumped: bool,
+    #[serde(rename = "jumped")]
+    pub called_out_of_order: bool,
     /// Wait quoted when the number was taken.
-    pub told: QuotedWait,
+    #[serde(rename = "told")]
+    pub quoted: QuotedWait,
     /// Basis of that quote.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub basis: Option<ForecastBasis>,

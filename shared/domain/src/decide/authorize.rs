@@ -30,7 +30,7 @@ fn allowed_roles(act: &Act) -> &'static [Role] {
         Act::Resume(_) => &[Customer, Staff, Manager, System],
         Act::Mark { mark: Mark::Arrived, .. } => &[Customer, Staff, Manager],
         Act::Mark { mark: Mark::Party(_), .. } => &[Staff, Manager],
-        Act::Mark { mark: Mark::TellAt(_), .. } => &[Customer],
+        Act::Mark { mark: Mark::NotifyAhead(_), .. } => &[Customer],
         Act::SetQueueState { .. } => &[Manager, Api],
         Act::ClearQueue(_) => &[Manager, System],
     }

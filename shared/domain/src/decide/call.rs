@@ -24,13 +24,13 @@ const RETURNED_REASON: &str = "returned";
 impl Decider<'_> {
     pub(super) fn call_next(&self, counter: &CounterId) -> Decided {
         let rules = self.require_open_counter(counter)?;
-        let done = self.finish_current(counter)?;
+        let finished = self.finish_current(counter)?;
         let Some(choice) = next_ticket(self.site, self.rules, rules) else {
             return Err(self.nobody_to_call_refusal(counter, rules));
         };
         let next = self.ticket(choice.ticket)?;
         let (outcome, called) = self.call(next, counter, None, choice)?;
-        Ok((outcome, done.into_iter().chain(called).collect()))
+        Ok((outcome, finished.into_iter().chain(called).collect()))
     }
 
     /// Refusal when no ticket can be called: none waits, or calling rests.
@@ -105,8 +105,8 @@ impl Decider<'_> {
             call,
             deadline,
             reason,
-            over: choice.passed_over,
-            turn: choice.next_interleave_step,
+            passed_over: choice.passed_over,
+            interleave_step: choice.next_interleave_step,
         };
         let started = rules
             .start_on_call
@@ -119,14 +119,14 @@ impl Decider<'_> {
     fn resume_after_let_pass(&self, called: &Ticket) -> Vec<Event> {
         let Some(line) = self.site.lines.get(&called.queue) else { return Vec::new() };
         let held = line.held.iter().filter_map(|id| self.site.ticket(*id));
-        let over = held.filter(|held| match &held.state {
+        let ended = held.filter(|held| match &held.state {
             TicketState::Held { hold, .. } => {
                 hold.kind == HoldKind::LetPass
                     && hold.after_calls.is_some_and(|calls| line.calls + 1 >= calls)
             }
             _ => false,
         });
-        over.map(|held| Event::TicketResumed { ticket: held.id }).collect()
+        ended.map(|held| Event::TicketResumed { ticket: held.id }).collect()
     }
 
     pub(super) fn recall(&self, served: &CounterTicket) -> Decided {
@@ -140,8 +140,8 @@ impl Decider<'_> {
         }
         let gap = self.now.at.since_ms(*last);
         if gap < MIN_RECALL_INTERVAL_MS {
-            let left = ((MIN_RECALL_INTERVAL_MS - gap) / 1000 + 1).clamp(1, 3600);
-            return Err(Refusal::TooSoon(left as u32));
+            let wait_s = ((MIN_RECALL_INTERVAL_MS - gap) / 1000 + 1).clamp(1, 3600);
+            return Err(Refusal::TooSoon(wait_s as u32));
         }
         let grace = i64::from(rules.grace_seconds) * 1000;
         // The first recall restarts the deadline; later ones do not.

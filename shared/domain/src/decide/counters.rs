@@ -12,9 +12,9 @@ use std::sync::Arc;
 impl Decider<'_> {
     pub(super) fn open_counter(&self, counter: &CounterId) -> Decided {
         let login = self.actor_login();
-        let is = self.site.counter(counter);
-        let in_use = is.state != CounterState::Offline;
-        if in_use && self.actor.allowed_counters().is_some() && is.login != login {
+        let current = self.site.counter(counter);
+        let in_use = current.state != CounterState::Offline;
+        if in_use && self.actor.allowed_counters().is_some() && current.login != login {
             return Err(Refusal::CounterTaken(counter.clone()));
         }
         if let Some(other) = self.other_counter_of_actor(counter) {
@@ -39,9 +39,10 @@ impl Decider<'_> {
         if self.rules.several_counters {
             return None;
         }
-        let others = self.site.counters.iter().filter(|(id, _)| *id != counter);
-        let mut mine = others.filter(|(_, is)| is.login.as_ref() == Some(name));
-        mine.next().map(|(id, _)| id.clone())
+        let other_counters = self.site.counters.iter().filter(|(id, _)| *id != counter);
+        let mut logged_in =
+            other_counters.filter(|(_, counter)| counter.login.as_ref() == Some(name));
+        logged_in.next().map(|(id, _)| id.clone())
     }
 
     pub(super) fn break_counter(&self, counter: &CounterId) -> Decided {

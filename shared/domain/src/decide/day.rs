@@ -10,7 +10,7 @@ impl Decider<'_> {
     /// Decides the next batch of the end of a day.
     pub(super) fn continue_close_day(&self, batch: DayCloseBatch) -> Decided {
         self.authorize(&Act::CloseDay)?;
-        Ok((Outcome::DayTurning { left: batch.left_after }, batch.events))
+        Ok((Outcome::DayRollover { remaining: batch.left_after }, batch.events))
     }
 
     /// Decides the end of a day that is over. The first command of a new day ends it too; this act
@@ -18,7 +18,7 @@ impl Decider<'_> {
     pub(super) fn close_day(&self) -> Decided {
         match self.before.day {
             Some(day) if day < self.now.day() => {
-                Ok((Outcome::DayBegun(self.now.day()), Vec::new()))
+                Ok((Outcome::DayOpened(self.now.day()), Vec::new()))
             }
             _ => Err(Refusal::NotDue),
         }

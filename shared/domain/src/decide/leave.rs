@@ -31,15 +31,15 @@ impl Decider<'_> {
     }
 
     pub(super) fn forget(&self, person: &Person) -> Decided {
-        let theirs = self.site.tickets_of(person);
-        let events: Vec<_> = theirs
+        let tickets = self.site.tickets_of(person);
+        let events: Vec<_> = tickets
             .flat_map(|ticket| {
                 let reason = CloseReason::ByCustomer;
                 let closed = Event::ticket_closed(ticket.id, reason, None);
                 let forgotten = Event::HolderForgotten { ticket: ticket.id };
                 // A service goes on without the name.
-                let leaves = ticket.is_live() && ticket.status() != TicketStatus::Serving;
-                leaves.then_some(closed).into_iter().chain([forgotten])
+                let can_leave = ticket.is_live() && ticket.status() != TicketStatus::Serving;
+                can_leave.then_some(closed).into_iter().chain([forgotten])
             })
             .collect();
         // The tickets of yesterday go with the day that this command opens.

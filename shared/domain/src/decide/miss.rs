@@ -23,14 +23,14 @@ impl Decider<'_> {
             return Err(Refusal::NotDue);
         }
         let MissedRules { policy, returns, minutes } = rules.missed;
-        let over = policy == MissedPolicy::Void || ticket.counts.misses >= returns;
+        let expires = policy == MissedPolicy::Void || ticket.counts.misses >= returns;
         let until = self.now.at.plus_minutes(minutes).min(self.now.today.interval.to);
         let missed = Event::TicketMissed {
             ticket: ticket.id,
             counter: counter.clone(),
-            until: (!over).then_some(until),
+            until: (!expires).then_some(until),
         };
-        let expired = over.then(|| Event::ticket_closed(ticket.id, CloseReason::Expired, None));
+        let expired = expires.then(|| Event::ticket_closed(ticket.id, CloseReason::Expired, None));
         let outcome = Outcome::Missed {
             ticket: ticket.id,
             number: ticket.number.clone(),

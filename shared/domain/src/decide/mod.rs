@@ -62,7 +62,7 @@ pub fn decide(
     let by = actor.actor_ref();
     let batch = day_rollover::next_batch(site, rules, now);
     if batch.is_some() && command.act != Act::CloseDay {
-        return Err(Refusal::DayTurning);
+        return Err(Refusal::DayRollover);
     }
     // The end of the day and its effects on others notify nobody.
     let is_day_end = batch.is_some();
@@ -121,8 +121,8 @@ impl Decider<'_> {
     fn dispatch(&self, act: &Act) -> Decided {
         self.authorize(act)?;
         match act {
-            Act::Take { queue, person, via, class, key } => {
-                self.take_number(queue, person.as_ref(), via.as_ref(), *class, *key)
+            Act::Take { queue, person, scan_session, class, key } => {
+                self.take_number(queue, person.as_ref(), scan_session.as_ref(), *class, *key)
             }
             Act::Leave { ticket, reason } => self.leave(*ticket, reason.as_ref()),
             Act::Show { person } => self.show_ticket(self.live_ticket_of(person)?, None),
@@ -224,7 +224,7 @@ impl Decider<'_> {
         let by = self.actor.actor_ref();
         events.iter().for_each(|event| after.apply_event(event, self.now.at, Some(&by)));
         let ticket = after.ticket(ticket.id).unwrap_or(ticket);
-        let outcome = Outcome::Stands {
+        let outcome = Outcome::TicketChanged {
             ticket: ticket.id,
             number: ticket.number.clone(),
             queue: ticket.queue.clone(),

@@ -14,10 +14,10 @@ impl Decider<'_> {
     pub(super) fn set_queue(&self, queue: &QueueId, state: QueueState) -> Decided {
         let is_notified = matches!(state, QueueState::Halted | QueueState::Closed);
         let line = self.site.lines.get(queue).filter(|_| is_notified);
-        let untold = line
+        let unnotified = line
             .map_or(0, |line| line.notification_targets().skip(MAX_BATCH_TICKETS).count() as u32);
-        let event = Event::QueueSet { queue: queue.clone(), state, untold };
-        Ok((Outcome::QueueIs(queue.clone(), state), vec![event]))
+        let event = Event::QueueSet { queue: queue.clone(), state, unnotified };
+        Ok((Outcome::QueueSet(queue.clone(), state), vec![event]))
     }
 
     /// Notifies the next batch of the holders who were there when the queue was halted or closed.
@@ -30,19 +30,19 @@ impl Decider<'_> {
         let mut events = notifications::queue_state_notifications(
             self.site, self.rules, self.now, queue, remainder,
         );
-        events.push(Event::QueueTold { queue: queue.clone(), people });
-        Ok((Outcome::Told { people }, events))
+        events.push(Event::QueueBatchNotified { queue: queue.clone(), people });
+        Ok((Outcome::HoldersNotified { people }, events))
     }
 
     /// Voids the tickets of a queue that are not being called or served.
     pub(super) fn clear_queue(&self, queue: &QueueId) -> Decided {
         let all: Vec<_> = self.site.line(queue).all_tickets().collect();
         let voided = all.len() as u32;
-        let unswept = all.len().saturating_sub(MAX_BATCH_TICKETS) as u32;
+        let remaining = all.len().saturating_sub(MAX_BATCH_TICKETS) as u32;
         let first = all.into_iter().take(MAX_BATCH_TICKETS);
         let closed =
             first.map(|ticket| Event::ticket_closed(ticket, CloseReason::QueueCleared, None));
-        let cleared = Event::QueueCleared { queue: queue.clone(), voided, unswept };
+        let cleared = Event::QueueCleared { queue: queue.clone(), voided, remaining };
         let outcome = Outcome::QueueCleared { queue: queue.clone(), voided };
         Ok((outcome, closed.chain([cleared]).collect()))
     }
@@ -62,7 +62,7 @@ impl Decider<'_> {
             .map(|id| Event::ticket_closed(id, CloseReason::QueueCleared, None))
             .collect();
         let voided = events.len() as u32;
-        events.push(Event::QueueSwept { queue: queue.clone(), tickets });
+        events.push(Event::QueueBatchCleared { queue: queue.clone(), tickets });
         Ok((Outcome::QueueCleared { queue: queue.clone(), voided }, events))
     }
 
@@ -70,7 +70,7 @@ impl Decider<'_> {
         let events = notifications::slip_notifications(self.site, self.rules, self.now, queue);
         match events.len() {
             0 => Err(Refusal::NotDue),
-            people => Ok((Outcome::Told { people: people as u32 }, events)),
+            people => Ok((Outcome::HoldersNotified { people: people as u32 }, events)),
         }
     }
 }

@@ -36,8 +36,9 @@ impl Decider<'_> {
             Placement::Front => line.front_rank(class).unwrap_or_else(end),
             Placement::Tail => end(),
         };
-        let moved = Event::TicketTransferred { ticket: ticket.id, queue: queue.clone(), rank };
-        self.outcome_after(ticket, vec![moved])
+        let transferred =
+            Event::TicketTransferred { ticket: ticket.id, queue: queue.clone(), rank };
+        self.outcome_after(ticket, vec![transferred])
     }
 
     pub(super) fn prioritise(&self, ticket: TicketId, class: u8, reason: &Arc<str>) -> Decided {
@@ -62,7 +63,7 @@ impl Decider<'_> {
             Mark::Party(people) if !(1..=99).contains(&people) => {
                 return Err(Refusal::OutOfRange("a party is 1 to 99 people"));
             }
-            Mark::TellAt(Some(ahead)) if !(1..=MAX_NOTIFY_AHEAD).contains(&ahead) => {
+            Mark::NotifyAhead(Some(ahead)) if !(1..=MAX_NOTIFY_AHEAD).contains(&ahead) => {
                 return Err(Refusal::OutOfRange("told with 1 to 20 ahead"));
             }
             _ => {}

@@ -19,7 +19,7 @@ impl Decider<'_> {
         &self,
         queue: &QueueId,
         person: Option<&Person>,
-        via: Option<&ScanSessionRef>,
+        scan_session: Option<&ScanSessionRef>,
         class: Option<u8>,
         key: Option<TicketKey>,
     ) -> Decided {
@@ -27,11 +27,11 @@ impl Decider<'_> {
         if let Some(held) = person.and_then(|person| self.site.live_ticket_of(person)) {
             match self.return_rank(held) {
                 // A holder who was missed and asks for a number returns to the line.
-                Some(Ok(rank)) => return self.return_on_scan(held, rank, via),
+                Some(Ok(rank)) => return self.return_on_scan(held, rank, scan_session),
                 Some(Err(_)) => {
                     events.push(Event::ticket_closed(held.id, CloseReason::Expired, None));
                 }
-                None => return self.show_ticket(held, via),
+                None => return self.show_ticket(held, scan_session),
             }
         }
         let rules = self.queue(queue)?;
@@ -51,7 +51,7 @@ impl Decider<'_> {
             ticket,
             number: number.clone(),
             queue: queue.clone(),
-            told: quote,
+            quoted: quote,
             called_to: None,
             new: true,
             state: TicketStatus::Waiting,
@@ -62,9 +62,9 @@ impl Decider<'_> {
             number,
             person: person.cloned(),
             rank,
-            told: quote,
+            quoted: quote,
             basis: forecast.map(ForecastBasis::from_forecast),
-            via: via.cloned(),
+            scan_session: scan_session.cloned(),
             key,
         });
         Ok((outcome, events))
@@ -97,7 +97,11 @@ impl Decider<'_> {
         Rank { class, arrival: self.effective_arrival(), sequence: ticket.0, offset: 0 }
     }
 
-    pub(super) fn show_ticket(&self, held: &Ticket, via: Option<&ScanSessionRef>) -> Decided {
+    pub(super) fn show_ticket(
+        &self,
+        held: &Ticket,
+        scan_session: Option<&ScanSessionRef>,
+    ) -> Decided {
         let quote = self.site.current_quote(self.rules, held, self.now);
         let called_to = match &held.state {
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
@@ -109,29 +113,45 @@ impl Decider<'_> {
             ticket: held.id,
             number: held.number.clone(),
             queue: held.queue.clone(),
-            told: quote,
+            quoted: quote,
             called_to,
             new: false,
             state: held.status(),
         };
-        Ok((outcome, vec![Event::TicketShown { ticket: held.id, told: quote, via: via.cloned() }]))
+        Ok((
+            outcome,
+            vec![Event::TicketShown {
+                ticket: held.id,
+                quoted: quote,
+                scan_session: scan_session.cloned(),
+            }],
+        ))
     }
 
     /// Returns a missed ticket to the line on another scan.
-    fn return_on_scan(&self, missed: &Ticket, rank: Rank, via: Option<&ScanSessionRef>) -> Decided {
+    fn return_on_scan(
+        &self,
+        missed: &Ticket,
+        rank: Rank,
+        scan_session: Option<&ScanSessionRef>,
+    ) -> Decided {
         let ahead = self.site.ahead_at(&missed.queue, rank, missed.id);
         let quote = self.site.quote_at(self.rules, missed, ahead, self.now);
         let outcome = Outcome::Holding {
             ticket: missed.id,
             number: missed.number.clone(),
             queue: missed.queue.clone(),
-            told: quote,
+            quoted: quote,
             called_to: None,
             new: false,
             state: TicketStatus::Waiting,
         };
         let returned = Event::TicketReturned { ticket: missed.id, rank };
-        let shown = Event::TicketShown { ticket: missed.id, told: quote, via: via.cloned() };
+        let shown = Event::TicketShown {
+            ticket: missed.id,
+            quoted: quote,
+            scan_session: scan_session.cloned(),
+        };
         Ok((outcome, vec![returned, shown]))
     }
 }

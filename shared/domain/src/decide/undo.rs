@@ -36,8 +36,9 @@ impl Decider<'_> {
                 return Err(Refusal::TooLate(ticket.number.clone()));
             }
         }
-        let again = ticket.person.as_ref().and_then(|person| self.site.live_ticket_of(person));
-        if let Some(other) = again.filter(|other| other.id != ticket.id) {
+        let live_ticket =
+            ticket.person.as_ref().and_then(|person| self.site.live_ticket_of(person));
+        if let Some(other) = live_ticket.filter(|other| other.id != ticket.id) {
             let number = other.number.clone();
             let found = other.status();
             return Err(Refusal::WrongState { number, found });

@@ -68,10 +68,10 @@ impl AccuracyScore {
 
     /// Median absolute error of the median, in minutes, rounded up to a quarter.
     pub fn median_error(&self) -> Option<f64> {
-        let mut seen = 0;
+        let mut cumulative = 0;
         let middle = self.error_histogram.iter().find(|(_, count)| {
-            seen += **count;
-            2 * seen >= self.count
+            cumulative += **count;
+            2 * cumulative >= self.count
         });
         middle.map(|(size, _)| f64::from((size + 1) * ERROR_BUCKET_S) / 60.0)
     }
@@ -149,9 +149,9 @@ mod tests {
 
     #[test]
     fn nobody_has_no_score() {
-        let nobody = AccuracyScore::default();
-        assert_eq!((nobody.coverage(), nobody.mean_error(), nobody.bias()), (None, None, None));
-        assert_eq!((nobody.median_error(), nobody.close_share()), (None, None));
+        let empty = AccuracyScore::default();
+        assert_eq!((empty.coverage(), empty.mean_error(), empty.bias()), (None, None, None));
+        assert_eq!((empty.median_error(), empty.close_share()), (None, None));
     }
 
     #[test]

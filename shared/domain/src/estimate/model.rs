@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn each_band_learns_for_itself_and_a_new_one_borrows() {
         let few = (1..=99).map(|i| called_observation(0, 100, i, 60));
-        let crowd = (1..=99).map(|i| called_observation(20, 100, 1_000 + i, 60));
-        let model = trained_model(few.chain(crowd)).queue_model(&QueueId::new("a"));
+        let long_waits = (1..=99).map(|i| called_observation(20, 100, 1_000 + i, 60));
+        let model = trained_model(few.chain(long_waits)).queue_model(&QueueId::new("a"));
         assert_eq!(model.multipliers(2), [0.5, 0.8, 0.9]);
         assert_eq!(model.multipliers(15), [10.5, 10.8, 10.9]);
         assert_eq!(model.multipliers(5)[0], 10.01, "the middle of all of them");
@@ -220,20 +220,22 @@ mod tests {
     fn flagged_slots_and_missing_predictions_are_not_learned() {
         let end = ObservationEnd::Called { waited_s: 60, slot_s: 40_000, implausible: true };
         let flagged = Observation { ahead: 1, predicted_s: None, end };
-        let at_once = called_observation(0, 0, 0, 120);
-        let snapshot = trained_model([flagged, at_once]).snapshot(&QueueId::new("a"));
+        let immediate = called_observation(0, 0, 0, 120);
+        let snapshot = trained_model([flagged, immediate]).snapshot(&QueueId::new("a"));
         assert_eq!(snapshot.slots_s, [120]);
         assert!(snapshot.outcomes.iter().all(Vec::is_empty));
     }
 
     #[test]
     fn half_of_the_recent_cancellations_are_taken_off() {
-        let gone = Observation { ahead: 3, predicted_s: Some(100), end: ObservationEnd::Cancelled };
-        let model =
-            trained_model([gone; 10].into_iter().chain([called_observation(1, 100, 100, 60); 90]));
+        let cancelled =
+            Observation { ahead: 3, predicted_s: Some(100), end: ObservationEnd::Cancelled };
+        let model = trained_model(
+            [cancelled; 10].into_iter().chain([called_observation(1, 100, 100, 60); 90]),
+        );
         assert_eq!(model.queue_model(&QueueId::new("a")).stay_rate(), 0.95);
         assert_eq!(
-            trained_model([gone; 10]).queue_model(&QueueId::new("a")).stay_rate(),
+            trained_model([cancelled; 10]).queue_model(&QueueId::new("a")).stay_rate(),
             1.0,
             "cold"
         );

@@ -142,13 +142,13 @@ mod tests {
     fn a_shortened_promise_stays_for_two_minutes() {
         let range = |low, high| Estimate { low, high };
         let at = |s: i64| Timestamp(s * 1_000);
-        let shown = DisplayedRange::new(range(15, 25)).updated(range(15, 30), at(0));
-        assert_eq!(shown.range, range(15, 30), "a rise that follows no fall is shown at once");
-        let shown = shown.updated(range(10, 15), at(10));
-        assert_eq!(shown.range, range(10, 15));
-        let shown = shown.updated(range(20, 30), at(129));
-        assert_eq!(shown.range, range(15, 15), "nothing longer is shown yet");
-        assert_eq!(shown.updated(range(20, 30), at(130)).range, range(20, 30));
+        let displayed = DisplayedRange::new(range(15, 25)).updated(range(15, 30), at(0));
+        assert_eq!(displayed.range, range(15, 30), "a rise that follows no fall is shown at once");
+        let shortened = displayed.updated(range(10, 15), at(10));
+        assert_eq!(shortened.range, range(10, 15));
+        let kept = shortened.updated(range(20, 30), at(129));
+        assert_eq!(kept.range, range(15, 15), "nothing longer is shown yet");
+        assert_eq!(kept.updated(range(20, 30), at(130)).range, range(20, 30));
     }
 
     proptest! {
@@ -167,21 +167,21 @@ mod tests {
         fn no_promise_is_shortened_and_then_lengthened_within_two_minutes(
             steps in prop::collection::vec((0..90_000i64, 0..12u32, 0..12u32), 1..60),
         ) {
-            let mut shown = DisplayedRange::new(Estimate { low: 10, high: 30 });
+            let mut displayed = DisplayedRange::new(Estimate { low: 10, high: 30 });
             let mut now = 0;
             let mut shortened = None;
             for (ms, low, more) in steps {
                 now += ms;
                 let fresh = Estimate { low: 5 * low, high: 5 * (low + more) };
-                let next = shown.updated(fresh, Timestamp(now));
+                let next = displayed.updated(fresh, Timestamp(now));
                 prop_assert!(next.range.low <= next.range.high);
-                if next.range.high < shown.range.high {
+                if next.range.high < displayed.range.high {
                     shortened = Some(now);
                 }
-                if next.range.high > shown.range.high {
+                if next.range.high > displayed.range.high {
                     prop_assert!(shortened.is_none_or(|at| now - at >= MIN_LENGTHEN_DELAY_MS));
                 }
-                shown = next;
+                displayed = next;
             }
         }
     }

@@ -12,13 +12,14 @@ pub(super) struct RecentValues<const LAST: usize> {
 impl<const LAST: usize> RecentValues<LAST> {
     /// Adds a value, and returns the one that left the window.
     pub(super) fn push(&mut self, value: u32) -> Option<u32> {
-        let left = if self.by_arrival.len() == LAST { self.by_arrival.pop_front() } else { None };
-        if let Some(left) = left {
-            self.sorted.remove(self.sorted.partition_point(|v| *v < left));
+        let evicted =
+            if self.by_arrival.len() == LAST { self.by_arrival.pop_front() } else { None };
+        if let Some(evicted) = evicted {
+            self.sorted.remove(self.sorted.partition_point(|v| *v < evicted));
         }
         self.by_arrival.push_back(value);
         self.sorted.insert(self.sorted.partition_point(|v| *v < value), value);
-        left
+        evicted
     }
 
     pub(super) fn len(&self) -> usize {

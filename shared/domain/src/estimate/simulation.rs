@@ -81,8 +81,8 @@ impl ForecastModel {
         while let Some(Reverse((at, counter))) = free.pop() {
             let seconds = at as f64 / 1_000.0;
             if calls == MAX_SIMULATED_CALLS {
-                let rest = f64::from(input.ahead.saturating_sub(same_queue) + 1);
-                return Some(seconds + rest * seconds / f64::from(same_queue.max(1)));
+                let calls = f64::from(input.ahead.saturating_sub(same_queue) + 1);
+                return Some(seconds + calls * seconds / f64::from(same_queue.max(1)));
             }
             match call_order.next_call(counter, seconds as u32) {
                 SimulatedCall::Target => return Some(seconds),
@@ -171,9 +171,9 @@ mod tests {
     #[test]
     fn a_counter_that_does_not_serve_the_line_does_not_count() {
         let input = input_at("a", 1, &[busy("a", 5), LiveCounter::Free]);
-        let mut mine = fixed_order(&[other_call("a", 5), SimulatedCall::Target]);
+        let mut order = fixed_order(&[other_call("a", 5), SimulatedCall::Target]);
         let first_only =
-            |counter, at| if counter == 0 { mine(counter, at) } else { SimulatedCall::Nobody };
+            |counter, at| if counter == 0 { order(counter, at) } else { SimulatedCall::Nobody };
         assert_eq!(wait_s(&input, first_only), Some(10 * 60));
     }
 
@@ -210,10 +210,13 @@ mod tests {
                 calls += 1;
                 other_call("a", 5)
             };
-            let found =
+            let forecast =
                 wait_s(&input_at("a", ahead, &[busy("a", 5), busy("a", 5)]), call_order).unwrap();
             let expected = f64::from(ahead) * 150.0;
-            assert!((f64::from(found) - expected).abs() < 0.02 * expected, "{found} {expected}");
+            assert!(
+                (f64::from(forecast) - expected).abs() < 0.02 * expected,
+                "{forecast} {expected}"
+            );
             assert_eq!(calls, MAX_SIMULATED_CALLS);
         }
     }

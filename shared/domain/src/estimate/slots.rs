@@ -18,9 +18,9 @@ pub(super) struct RecentSlots {
 impl RecentSlots {
     pub(super) fn add(&mut self, slot_s: u32) {
         let square = |s: u32| u64::from(s) * u64::from(s);
-        if let Some(left) = self.recent.push(slot_s) {
-            self.sum -= u64::from(left);
-            self.squares -= square(left);
+        if let Some(evicted) = self.recent.push(slot_s) {
+            self.sum -= u64::from(evicted);
+            self.squares -= square(evicted);
         }
         self.sum += u64::from(slot_s);
         self.squares += square(slot_s);
@@ -79,14 +79,14 @@ impl<'a> ServiceTime<'a> {
         let spent = f64::from(spent_s);
         let longer = &self.sorted[self.sorted.partition_point(|slot| *slot <= spent_s)..];
         let learned: u64 = longer.iter().map(|slot| u64::from(slot - spent_s)).sum();
-        let mut left = learned as f64;
+        let mut remaining = learned as f64;
         let mut count = longer.len();
         for stand_in in self.prior_slots.iter().filter(|slot| **slot > spent) {
-            left += stand_in - spent;
+            remaining += stand_in - spent;
             count += 1;
         }
         // Longer than all slots before: only that long slots have long ends is known.
-        if count == 0 { self.mean_s / 2.0 } else { left / count as f64 }
+        if count == 0 { self.mean_s / 2.0 } else { remaining / count as f64 }
     }
 }
 

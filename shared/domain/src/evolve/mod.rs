@@ -35,13 +35,13 @@ impl Site {
     pub(crate) fn apply_event(&mut self, event: &Event, at: Timestamp, by: Option<&ActorRef>) {
         match event {
             Event::DayClosed { .. } => {}
-            Event::TicketShown { ticket, told, via: _ } => {
-                self.update_ticket(*ticket, |ticket| ticket.progress.record_quote(told, at));
+            Event::TicketShown { ticket, quoted, scan_session: _ } => {
+                self.update_ticket(*ticket, |ticket| ticket.progress.record_quote(quoted, at));
             }
             Event::DayOpened { day, carrying } => {
                 let live = self.live_tickets();
-                let late = live.len().saturating_sub(*carrying as usize);
-                let later = live[late..].iter().filter_map(|id| self.ticket(*id));
+                let passed_count = live.len().saturating_sub(*carrying as usize);
+                let later = live[passed_count..].iter().filter_map(|id| self.ticket(*id));
                 let carrying = later.map(|ticket| Arc::new(self.as_carried_over(ticket))).collect();
                 *self = Site { day: Some(*day), pending_carry_over: carrying, ..Site::default() };
             }
@@ -58,32 +58,34 @@ impl Site {
                 counter.state = CounterState::Offline;
                 counter.login = None;
             }
-            Event::QueueSet { queue, state, untold } => {
+            Event::QueueSet { queue, state, unnotified } => {
                 let line = self.lines.entry(queue.clone()).or_default();
                 line.state = Some(*state);
-                line.unnotified = match *untold as usize {
+                line.unnotified = match *unnotified as usize {
                     0 => None,
-                    untold => {
+                    unnotified => {
                         let all: Vec<_> = line.notification_targets().map(|(id, _)| id).collect();
-                        let notified = all.len().saturating_sub(untold);
+                        let notified = all.len().saturating_sub(unnotified);
                         Remainder::from_tickets(at, all.into_iter().skip(notified))
                     }
                 };
             }
-            Event::QueueTold { queue, people } => {
+            Event::QueueBatchNotified { queue, people } => {
                 let line = self.lines.entry(queue.clone()).or_default();
-                line.unnotified = line.unnotified.take().and_then(|rest| rest.advance(*people));
+                line.unnotified =
+                    line.unnotified.take().and_then(|remainder| remainder.advance(*people));
             }
-            Event::QueueCleared { queue, unswept, .. } => {
+            Event::QueueCleared { queue, remaining, .. } => {
                 let line = self.lines.entry(queue.clone()).or_default();
                 line.unnotified = None;
-                line.uncleared = (*unswept > 0)
+                line.uncleared = (*remaining > 0)
                     .then(|| Remainder::from_tickets(at, line.all_tickets()))
                     .flatten();
             }
-            Event::QueueSwept { queue, tickets } => {
+            Event::QueueBatchCleared { queue, tickets } => {
                 let line = self.lines.entry(queue.clone()).or_default();
-                line.uncleared = line.uncleared.take().and_then(|rest| rest.advance(*tickets));
+                line.uncleared =
+                    line.uncleared.take().and_then(|remainder| remainder.advance(*tickets));
             }
             Event::TicketTaken {
                 ticket,
@@ -91,9 +93,9 @@ impl Site {
                 number,
                 person,
                 rank,
-                told,
+                quoted,
                 basis,
-                via: _,
+                scan_session: _,
                 key,
             } => {
                 let line = self.lines.entry(queue.clone()).or_default();
@@ -104,7 +106,7 @@ impl Site {
                     let cause = PositionChangeCause::Priority;
                     line.record_overtake(Overtake { behind, before: None, cause });
                 }
-                let new = new_ticket(*ticket, queue, number, person, *rank, *told, at);
+                let new = new_ticket(*ticket, queue, number, person, *rank, *quoted, at);
                 self.insert_ticket(Ticket { basis: *basis, key: *key, ..new });
                 if passes {
                     self.record_position_change(*ticket, None, PositionChangeCause::Priority, at);
@@ -116,7 +118,15 @@ impl Site {
                 }
                 self.insert_ticket((**ticket).clone());
             }
-            Event::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
+            Event::TicketCalled {
+                ticket,
+                counter,
+                call,
+                deadline,
+                reason,
+                passed_over,
+                interleave_step,
+            } => {
                 let out_of_order = reason.is_some();
                 let was = self.waiting_position(*ticket);
                 let was_waiting = was.is_some();
@@ -152,9 +162,9 @@ impl Site {
                     let waited_s = at.since_ms(called.taken_at).max(0) / 1_000;
                     line.last_wait_s = u32::try_from(waited_s).ok();
                 }
-                line.interleave_step = turn.unwrap_or(line.interleave_step);
+                line.interleave_step = interleave_step.unwrap_or(line.interleave_step);
                 line.last_called = Some(called.number.clone());
-                for queue in over {
+                for queue in passed_over {
                     let line = self.lines.entry(queue.clone()).or_default();
                     line.record_pass(called.rank, called.id);
                 }
@@ -233,7 +243,7 @@ impl Site {
             }
             Event::TicketTransferred { ticket, queue, rank } => {
                 self.update_ticket(*ticket, |ticket| {
-                    ticket.counts.hops += 1;
+                    ticket.counts.transfers += 1;
                     ticket.queue = queue.clone();
                     (ticket.rank, ticket.state) = (*rank, TicketState::Waiting);
                 });
@@ -255,7 +265,7 @@ impl Site {
                 self.update_ticket(*ticket, |ticket| match mark {
                     Mark::Arrived => ticket.marks.arrived = true,
                     Mark::Party(people) => ticket.marks.party = *people,
-                    Mark::TellAt(ahead) => ticket.marks.tell_at = *ahead,
+                    Mark::NotifyAhead(ahead) => ticket.marks.notify_ahead = *ahead,
                 });
             }
             Event::HolderForgotten { ticket } => {

@@ -73,11 +73,11 @@ impl Line {
     ) -> impl Iterator<Item = PositionChangeCause> + '_ {
         let position = (rank, ticket);
         let later = self.overtakes.iter().skip(from as usize);
-        let past = later.filter(move |overtake| {
+        let overtaking = later.filter(move |overtake| {
             overtake.behind.is_none_or(|from| from < position)
                 && overtake.before.is_none_or(|to| position < to)
         });
-        past.map(|overtake| overtake.cause)
+        overtaking.map(|overtake| overtake.cause)
     }
 
     /// Waiting tickets, first to last.
@@ -88,11 +88,11 @@ impl Line {
     /// Tickets whose holders are notified of the queue's state, in order, with the number ahead of
     /// each: those that wait or are held, without those that a clearing is about to void.
     pub(crate) fn notification_targets(&self) -> impl Iterator<Item = (TicketId, u32)> + '_ {
-        let unswept = self.uncleared.iter().flat_map(|rest| rest.tickets.iter().copied());
-        let unswept: BTreeSet<_> = unswept.collect();
-        let held = self.held.iter().filter(|id| !unswept.contains(*id));
-        let held: Vec<_> = held.map(|id| (*id, 0)).collect();
-        let waiting = self.waiting().filter(move |id| !unswept.contains(id));
+        let uncleared: BTreeSet<TicketId> =
+            self.uncleared.iter().flat_map(|remainder| remainder.tickets.iter().copied()).collect();
+        let held: Vec<_> =
+            self.held.iter().filter(|id| !uncleared.contains(*id)).map(|id| (*id, 0)).collect();
+        let waiting = self.waiting().filter(move |id| !uncleared.contains(id));
         waiting.zip(0..).chain(held)
     }
 
@@ -197,16 +197,16 @@ impl Line {
         &self,
         mut may: impl FnMut(&SlipThreshold, u32, u32) -> bool,
     ) -> Vec<(TicketId, u32)> {
-        let mut found = Vec::new();
+        let mut candidates = Vec::new();
         let mut better = 0;
         for lane in self.lanes.values() {
             lane.slip_candidates(
                 &mut |least, first, last| may(least, better + first, better + last),
-                &mut |ticket, before| found.push((ticket, better + before)),
+                &mut |ticket, before| candidates.push((ticket, better + before)),
             );
             better += lane.len() as u32;
         }
-        found
+        candidates
     }
 
     /// Rank of this class behind `places` others; `None` if the lane holds no more than that.
@@ -220,10 +220,11 @@ impl Line {
             return None;
         }
         // A ticket that was placed beside the same one before stays before.
-        let (beside, _) = lane.nth(places - 1)?;
-        let same = |rank: &Rank| (rank.arrival, rank.sequence) == (beside.arrival, beside.sequence);
+        let (neighbour, _) = lane.nth(places - 1)?;
+        let same =
+            |rank: &Rank| (rank.arrival, rank.sequence) == (neighbour.arrival, neighbour.sequence);
         let later = (places..).map_while(|before| lane.nth(before)).map(|(rank, _)| rank);
-        let last = later.take_while(same).last().unwrap_or(beside);
+        let last = later.take_while(same).last().unwrap_or(neighbour);
         Some(Rank { offset: last.offset + 1, ..last })
     }
 

@@ -68,9 +68,9 @@ pub enum NotificationKind {
     /// The ticket waits in the line again.
     Returned {
         /// Cause of the return.
-        through: ReturnCause,
+        cause: ReturnCause,
         /// Wait that is quoted with it.
-        told: QuotedWait,
+        quoted: QuotedWait,
     },
     /// The wait has become much longer than quoted.
     Slipped(QuotedWait),
@@ -167,7 +167,7 @@ impl NotificationKind {
             NotificationKind::Joined(quote)
             | NotificationKind::Near(quote)
             | NotificationKind::Next(quote)
-            | NotificationKind::Returned { told: quote, .. }
+            | NotificationKind::Returned { quoted: quote, .. }
             | NotificationKind::Slipped(quote) => Some(quote),
             _ => None,
         }
@@ -194,7 +194,7 @@ impl NotificationHistory {
             NotificationKind::Joined(_) => true,
             NotificationKind::Called { .. } => self.template_count < MAX_TEMPLATES_PER_TICKET,
             // It corrects a notification of a moment ago.
-            NotificationKind::Returned { through: ReturnCause::PutBack, .. } => {
+            NotificationKind::Returned { cause: ReturnCause::PutBack, .. } => {
                 self.template_count < MAX_TEMPLATES_PER_TICKET - 1
             }
             NotificationKind::Recalled { .. } | NotificationKind::Missed { .. } => {

@@ -29,8 +29,8 @@ impl Remainder {
 
     /// Drops the first `people` tickets; `None` if nothing remains.
     pub(crate) fn advance(mut self, people: u32) -> Option<Remainder> {
-        let done = self.tickets.len().min(people as usize);
-        let tickets = self.tickets.split_off(done);
+        let batch_len = self.tickets.len().min(people as usize);
+        let tickets = self.tickets.split_off(batch_len);
         (!tickets.is_empty()).then_some(Remainder { tickets, ..self })
     }
 

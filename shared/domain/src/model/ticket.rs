@@ -71,7 +71,7 @@ pub struct TicketCounts {
     /// Holds for letting others pass.
     pub let_pass: u32,
     /// Transfers.
-    pub hops: u32,
+    pub transfers: u32,
 }
 
 /// Facts about a holder beside the state of the ticket.
@@ -82,7 +82,7 @@ pub struct Marks {
     /// Size of the party; 0 if unknown.
     pub party: u32,
     /// Number ahead at which the holder asked for the "near" notice.
-    pub tell_at: Option<u32>,
+    pub notify_ahead: Option<u32>,
 }
 
 /// States of a ticket, each with the values that belong to it.
@@ -187,7 +187,7 @@ pub enum CloseReason {
 
 /// Name of a state, without its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "described at the stages of the same names")]
+#[allow(missing_docs, reason = "described at the states of the same names")]
 pub enum TicketStatus {
     Waiting,
     Called,

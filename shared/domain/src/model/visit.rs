@@ -65,9 +65,9 @@ impl VisitRecord {
     /// Wait in seconds, if it is comparable with the quote: the visit had a predicted wait and was
     /// not held, transferred or called out of order.
     pub fn comparable_wait_s(&self) -> Option<u32> {
-        let TicketCounts { holds, hops, .. } = self.counts;
+        let TicketCounts { holds, transfers, .. } = self.counts;
         let has_prediction = self.basis.is_some_and(|basis| basis.predicted_s > 0);
-        let is_comparable = holds == 0 && hops == 0 && !self.called_out_of_order;
+        let is_comparable = holds == 0 && transfers == 0 && !self.called_out_of_order;
         (has_prediction && is_comparable).then(|| self.waited_ms().map(ms_to_seconds)).flatten()
     }
 

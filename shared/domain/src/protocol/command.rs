@@ -40,7 +40,7 @@ pub enum Act {
         /// Holder; `None` for someone without WeChat.
         person: Option<Person>,
         /// Scan session of the request.
-        via: Option<ScanSessionRef>,
+        scan_session: Option<ScanSessionRef>,
         /// Priority class; the queue's own if `None`.
         class: Option<u8>,
         /// Key for the ticket, if it is a new one.
@@ -196,7 +196,7 @@ pub enum Mark {
     /// Size of the party.
     Party(u32),
     /// Number ahead at which the holder wants the "near" notice; `None` for the queue's own.
-    TellAt(Option<u32>),
+    NotifyAhead(Option<u32>),
 }
 
 /// States of a queue that staff can set.

@@ -77,10 +77,10 @@ pub enum Event {
         /// New state.
         state: QueueState,
         /// Number of holders to be notified by the following decisions.
-        untold: u32,
+        unnotified: u32,
     },
     /// A batch of those holders was notified, or no longer needs to be.
-    QueueTold {
+    QueueBatchNotified {
         /// Queue of the batch.
         queue: QueueId,
         /// Number of holders in the batch.
@@ -93,10 +93,10 @@ pub enum Event {
         /// Number of tickets voided.
         voided: u32,
         /// Number of those that the following decisions close.
-        unswept: u32,
+        remaining: u32,
     },
     /// A batch of those tickets was closed, or has left meanwhile.
-    QueueSwept {
+    QueueBatchCleared {
         /// Queue of the batch.
         queue: QueueId,
         /// Number of tickets in the batch.
@@ -115,11 +115,11 @@ pub enum Event {
         /// Place in the line.
         rank: Rank,
         /// Wait quoted to the holder.
-        told: QuotedWait,
+        quoted: QuotedWait,
         /// Forecast behind that quote; `None` if there was none, or if an older program decided it.
         basis: Option<ForecastBasis>,
         /// Scan session of the request.
-        via: Option<ScanSessionRef>,
+        scan_session: Option<ScanSessionRef>,
         /// Key of the ticket; `None` if an older program gave it out.
         key: Option<TicketKey>,
     },
@@ -133,9 +133,9 @@ pub enum Event {
         /// Ticket shown.
         ticket: TicketId,
         /// Wait quoted this time.
-        told: QuotedWait,
+        quoted: QuotedWait,
         /// Scan session of the request.
-        via: Option<ScanSessionRef>,
+        scan_session: Option<ScanSessionRef>,
     },
     /// A counter called a ticket.
     TicketCalled {
@@ -150,9 +150,9 @@ pub enum Event {
         /// Reason for a call out of order; `None` if it was the ticket's turn.
         reason: Option<Arc<str>>,
         /// Queues in which an earlier ticket of a lower class was passed over.
-        over: Vec<QueueId>,
+        passed_over: Vec<QueueId>,
         /// Step of the queue's interleaving after this call.
-        turn: Option<u32>,
+        interleave_step: Option<u32>,
     },
     /// A called ticket was called again.
     TicketRecalled {
@@ -306,16 +306,16 @@ impl Event {
             Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
                 Some(ticket.id)
             }
-            Event::NotificationTriggered(milestone) => Some(milestone.ticket),
+            Event::NotificationTriggered(trigger) => Some(trigger.ticket),
             Event::DayClosed { .. }
             | Event::DayOpened { .. }
             | Event::CounterOpened { .. }
             | Event::CounterPaused { .. }
             | Event::CounterClosed { .. }
             | Event::QueueSet { .. }
-            | Event::QueueTold { .. }
+            | Event::QueueBatchNotified { .. }
             | Event::QueueCleared { .. }
-            | Event::QueueSwept { .. } => None,
+            | Event::QueueBatchCleared { .. } => None,
         }
     }
 }

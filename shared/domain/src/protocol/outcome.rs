@@ -18,7 +18,7 @@ pub enum Outcome {
         /// Queue of the ticket.
         queue: QueueId,
         /// Wait quoted to the holder.
-        told: QuotedWait,
+        quoted: QuotedWait,
         /// Counter to which the ticket is called, if it is.
         called_to: Option<CounterId>,
         /// `true` if the ticket was given out by this command.
@@ -65,7 +65,7 @@ pub enum Outcome {
         number: Number,
     },
     /// New state of a ticket.
-    Stands {
+    TicketChanged {
         /// Ticket changed.
         ticket: TicketId,
         /// Number on the ticket.
@@ -86,7 +86,7 @@ pub enum Outcome {
     /// The counter is closed.
     CounterClosed(CounterId),
     /// The queue is in this state.
-    QueueIs(QueueId, QueueState),
+    QueueSet(QueueId, QueueState),
     /// The queue is empty.
     QueueCleared {
         /// Queue that was cleared.
@@ -95,14 +95,14 @@ pub enum Outcome {
         voided: u32,
     },
     /// The day that was over has ended, and this one has begun.
-    DayBegun(Day),
+    DayOpened(Day),
     /// The day that was over is ending, in several decisions.
-    DayTurning {
+    DayRollover {
         /// Number of tickets still to be voided or carried over.
-        left: u32,
+        remaining: u32,
     },
     /// Holders were notified.
-    Told {
+    HoldersNotified {
         /// Number of holders.
         people: u32,
     },
@@ -117,16 +117,16 @@ impl Outcome {
             Outcome::Finished { .. } => "finished",
             Outcome::Missed { .. } => "missed",
             Outcome::Left { .. } => "left",
-            Outcome::Stands { .. } => "stands",
+            Outcome::TicketChanged { .. } => "stands",
             Outcome::Forgotten => "forgotten",
             Outcome::CounterOpen(_) => "counter_open",
             Outcome::CounterPaused(_) => "counter_paused",
             Outcome::CounterClosed(_) => "counter_closed",
-            Outcome::QueueIs(..) => "queue_is",
+            Outcome::QueueSet(..) => "queue_is",
             Outcome::QueueCleared { .. } => "queue_cleared",
-            Outcome::DayBegun(_) => "day_begun",
-            Outcome::DayTurning { .. } => "day_turning",
-            Outcome::Told { .. } => "told",
+            Outcome::DayOpened(_) => "day_begun",
+            Outcome::DayRollover { .. } => "day_turning",
+            Outcome::HoldersNotified { .. } => "told",
         }
     }
 }

@@ -83,7 +83,7 @@ pub enum Refusal {
     /// A command of the system is not due yet.
     NotDue,
     /// The business day is ending, in several decisions; the caller may retry in a moment.
-    DayTurning,
+    DayRollover,
     /// The id of the command was used before for another request.
     CommandIdReused,
 }
@@ -127,7 +127,7 @@ impl fmt::Display for Refusal {
             Refusal::NothingToUndo(number) => write!(f, "nothing to take back for {number}"),
             Refusal::OutOfRange(what) => write!(f, "{what}"),
             Refusal::NotDue => write!(f, "this is not due"),
-            Refusal::DayTurning => write!(f, "the business day is just ending"),
+            Refusal::DayRollover => write!(f, "the business day is just ending"),
             Refusal::CommandIdReused => {
                 write!(f, "this command id was used before for another request")
             }

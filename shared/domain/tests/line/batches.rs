@@ -47,7 +47,13 @@ impl BatchScenario {
         };
         for n in 0..people {
             let act = if n % 5 == 4 {
-                Act::Take { queue: queue_a(), person: None, via: None, class: None, key: None }
+                Act::Take {
+                    queue: queue_a(),
+                    person: None,
+                    scan_session: None,
+                    class: None,
+                    key: None,
+                }
             } else {
                 take(&format!("p{n}"), "a")
             };
@@ -208,11 +214,11 @@ fn a_day_ends_in_batches_before_anything_of_the_next_one() {
     let mut scenario = LARGE_LINE.clone();
     let all = scenario.waiting().len();
     scenario.now = DecisionInput::on_day(Day(20_001), scenario.now.at.plus_ms(MINUTE_MS));
-    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayRollover));
     assert_eq!(scenario.run(Act::CloseDay), Err(Refusal::NotAllowed(paihao_domain::Role::Manager)));
     assert!(scenario.run_next_due());
     assert_eq!(scenario.closed_count(CloseReason::DayClosed), MAX_BATCH_TICKETS);
-    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayRollover));
     assert_eq!(scenario.site.day(), Some(Day(20_000)));
     assert!(scenario.run_next_due());
     // The rest fits into one decision: the first command of the new day brings it.
@@ -237,10 +243,10 @@ fn a_line_that_goes_on_over_the_night_is_carried_whole_before_anybody_joins() {
     let counter = scenario.run(call("1"));
     counter.unwrap();
     scenario.now = DecisionInput::on_day(Day(20_001), scenario.now.at.plus_ms(MINUTE_MS));
-    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayRollover));
     assert!(scenario.run_next_due());
     assert_eq!(scenario.site.day(), Some(Day(20_001)));
-    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayTurning));
+    assert_eq!(scenario.run(take("early", "a")), Err(Refusal::DayRollover));
     // A replica whose clock is behind continues it, too.
     let ahead = std::mem::replace(
         &mut scenario.now,
@@ -254,7 +260,7 @@ fn a_line_that_goes_on_over_the_night_is_carried_whole_before_anybody_joins() {
         scenario.site.tickets().find(|ticket| ticket.status() == TicketStatus::Called).unwrap();
     assert_eq!(busy.id, line[0]);
     let outcome = scenario.run(take("early", "a")).unwrap();
-    let Outcome::Holding { number, told: quote, .. } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Holding { number, quoted: quote, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(number.serial as usize, line.len() + 1);
     assert_eq!(quote.ahead as usize, line.len() - 1);
 }

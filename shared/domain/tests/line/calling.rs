@@ -59,9 +59,14 @@ fn a_called_holder_is_notified_of_the_counter_and_the_deadline() {
 
 #[test]
 fn a_holder_without_wechat_gets_no_notification() {
-    let nobody =
-        Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None, key: None };
-    let mut fixture = given([open("1"), nobody]);
+    let take_without_person = Act::Take {
+        queue: QueueId::new("a"),
+        person: None,
+        scan_session: None,
+        class: None,
+        key: None,
+    };
+    let mut fixture = given([open("1"), take_without_person]);
     let events = fixture.when(call("1")).then_events();
     assert!(matches!(events[..], [Event::TicketCalled { .. }]), "{events:?}");
 }
@@ -90,8 +95,8 @@ fn a_late_press_does_not_end_somebody_elses_service() {
     let refused = fixture.when(Act::Finish(served.clone())).then_refused();
     assert!(matches!(refused, Refusal::CounterBusy { .. }));
     assert_eq!(fixture.at_counter("1").as_deref(), Some("A002"));
-    let meant = CounterTicket { number: Some("A002".into()), ..served };
-    fixture.when(Act::Finish(meant)).then();
+    let counter_ticket = CounterTicket { number: Some("A002".into()), ..served };
+    fixture.when(Act::Finish(counter_ticket)).then();
     assert_eq!(fixture.at_counter("1"), None);
 }
 

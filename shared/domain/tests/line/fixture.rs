@@ -97,7 +97,7 @@ impl SiteFixture {
             | Act::Forget { person } => Actor::Customer(person.clone()),
             Act::Leave { ticket, reason: None }
             | Act::LetPass { ticket, .. }
-            | Act::Mark { ticket, mark: Mark::TellAt(_) } => {
+            | Act::Mark { ticket, mark: Mark::NotifyAhead(_) } => {
                 let person = self.site.ticket(*ticket).and_then(|ticket| ticket.person.clone());
                 Actor::Customer(person.unwrap_or_else(|| Person::new("nobody")))
             }
@@ -190,7 +190,7 @@ impl CommandResult {
     #[track_caller]
     pub fn then_holding(self) -> (String, u32) {
         match self.then() {
-            Outcome::Holding { number, told: quote, .. } => (number.to_string(), quote.ahead),
+            Outcome::Holding { number, quoted: quote, .. } => (number.to_string(), quote.ahead),
             other => panic!("not a ticket: {other:?}"),
         }
     }
@@ -230,11 +230,17 @@ pub fn customer(name: &str) -> Actor {
 
 pub fn take(person: &str, queue: &str) -> Act {
     let person = Some(Person::new(person));
-    Act::Take { queue: QueueId::new(queue), person, via: None, class: None, key: None }
+    Act::Take { queue: QueueId::new(queue), person, scan_session: None, class: None, key: None }
 }
 
 pub fn take_class(queue: &str, class: u8) -> Act {
-    Act::Take { queue: QueueId::new(queue), person: None, via: None, class: Some(class), key: None }
+    Act::Take {
+        queue: QueueId::new(queue),
+        person: None,
+        scan_session: None,
+        class: Some(class),
+        key: None,
+    }
 }
 
 pub fn open(counter: &str) -> Act {

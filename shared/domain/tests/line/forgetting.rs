@@ -36,10 +36,10 @@ fn a_holder_who_asks_gets_the_state_of_their_ticket() {
 fn a_holder_gives_up_their_ticket() {
     let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
     for (name, ticket) in [("ben", 2), ("ann", 1)] {
-        let Outcome::Left { ticket: left, .. } = fixture.when(withdraw(name)).then() else {
+        let Outcome::Left { ticket: closed, .. } = fixture.when(withdraw(name)).then() else {
             panic!()
         };
-        assert_eq!(left, TicketId(ticket));
+        assert_eq!(closed, TicketId(ticket));
     }
     assert_eq!(fixture.site.counter(&CounterId::new("1")).serving, None, "the counter is free");
     assert_eq!(fixture.waiting("a"), Vec::<String>::new());

@@ -146,7 +146,7 @@ fn assert_notifications_bounded(ledger: &[Decision]) {
             let is_urgent = matches!(
                 two[1].kind,
                 NotificationKind::Called { .. }
-                    | NotificationKind::Returned { through: ReturnCause::PutBack, .. }
+                    | NotificationKind::Returned { cause: ReturnCause::PutBack, .. }
             );
             assert!(is_urgent || two[1].at.since_ms(two[0].at) >= 60_000, "{ticket:?}: {two:?}");
         }

@@ -122,12 +122,12 @@ fn places_back_grow_with_each_miss_and_then_the_number_ends() {
     let mut fixture = after_one_return(MissedPolicy::AfterK { k: 1, grow: 2 });
     assert_eq!(fixture.waiting("a")[1], "A001");
     let counter = CounterId::new("1");
-    let again = Act::CallTicket { counter, ticket: TicketId(1), reason: Some("在".into()) };
-    fixture.when(again.clone()).then();
+    let call_first = Act::CallTicket { counter, ticket: TicketId(1), reason: Some("在".into()) };
+    fixture.when(call_first.clone()).then();
     fixture.when(miss("1")).then();
     fixture.when(return_ticket(1)).then();
     assert_eq!(fixture.waiting("a")[3], "A001");
-    fixture.when(again).then();
+    fixture.when(call_first).then();
     fixture.when(miss("1")).then();
     assert_eq!(fixture.state(1), TicketStatus::Closed, "two returns, and no third");
 }
@@ -137,7 +137,7 @@ fn the_cause_of_a_longer_wait_can_be_shown() {
     let fixture = after_one_return(MissedPolicy::AfterK { k: 3, grow: 0 });
     let changes_of =
         |ticket| fixture.site.position_changes_of(fixture.site.ticket(TicketId(ticket)).unwrap());
-    let shown = |ticket| {
+    let changes_of = |ticket| {
         let changes = changes_of(ticket).into_iter();
         changes.map(|m| (m.number.to_string(), m.cause, m.ahead_delta, m.own)).collect::<Vec<_>>()
     };
@@ -152,7 +152,7 @@ fn the_cause_of_a_longer_wait_can_be_shown() {
             std::cmp::Ordering::Equal => vec![(back.0.clone(), back.1, 0, true)],
             std::cmp::Ordering::Greater => vec![(back.0.clone(), back.1, 1, false)],
         };
-        assert_eq!(shown(ticket), expected, "{number}");
+        assert_eq!(changes_of(ticket), expected, "{number}");
     }
 }
 
@@ -160,18 +160,18 @@ fn the_cause_of_a_longer_wait_can_be_shown() {
 fn every_position_change_is_shown_to_the_tickets_it_affects() {
     let people = ["ann", "ben", "cai", "dan", "eve"].map(|name| take(name, "a"));
     let mut fixture = given([open("1")].into_iter().chain(people));
-    let shown = |fixture: &SiteFixture, ticket| {
+    let changes_of = |fixture: &SiteFixture, ticket| {
         let ticket = fixture.site.ticket(TicketId(ticket)).unwrap();
         let changes = fixture.site.position_changes_of(ticket).into_iter();
         changes.map(|change| (change.cause, change.ahead_delta)).collect::<Vec<_>>()
     };
     // A ticket ahead lets others pass, and returns.
     fixture.when(Act::LetPass { ticket: TicketId(2), until: LetPassLimit::OnRequest }).then();
-    assert_eq!(shown(&fixture, 3), [(PositionChangeCause::Hold, -1)]);
-    assert_eq!(shown(&fixture, 1), []);
+    assert_eq!(changes_of(&fixture, 3), [(PositionChangeCause::Hold, -1)]);
+    assert_eq!(changes_of(&fixture, 1), []);
     fixture.when(Act::Resume(TicketId(2))).then();
     assert_eq!(
-        shown(&fixture, 3),
+        changes_of(&fixture, 3),
         [(PositionChangeCause::Hold, -1), (PositionChangeCause::Resume, 1)]
     );
     // A ticket from behind goes before all, and one is called out of order.
@@ -180,12 +180,15 @@ fn every_position_change_is_shown_to_the_tickets_it_affects() {
     let counter = CounterId::new("1");
     fixture.when(Act::CallTicket { counter, ticket: TicketId(4), reason }).then();
     let since = [(PositionChangeCause::Priority, 1), (PositionChangeCause::OutOfOrder, 0)];
-    assert_eq!(shown(&fixture, 1), since);
-    assert_eq!(shown(&fixture, 3)[2..], since);
+    assert_eq!(changes_of(&fixture, 1), since);
+    assert_eq!(changes_of(&fixture, 3)[2..], since);
     // A ticket that changes its own place keeps that change alone.
     fixture.when(Act::Prioritise { ticket: TicketId(3), class: 1, reason: "孕妇".into() }).then();
-    assert_eq!(shown(&fixture, 3), [(PositionChangeCause::Priority, 0)]);
-    assert_eq!(shown(&fixture, 2)[2..], [since[0], since[1], (PositionChangeCause::Priority, 1)]);
+    assert_eq!(changes_of(&fixture, 3), [(PositionChangeCause::Priority, 0)]);
+    assert_eq!(
+        changes_of(&fixture, 2)[2..],
+        [since[0], since[1], (PositionChangeCause::Priority, 1)]
+    );
 }
 
 #[test]
@@ -234,5 +237,5 @@ fn a_transferred_ticket_keeps_number_and_arrival() {
     let queue = QueueId::new("b");
     fixture.when(Act::Transfer { ticket, queue }).then();
     assert_eq!(fixture.waiting("b"), ["A001", "B001"]);
-    assert_eq!((fixture.ticket(1).counts.hops, fixture.at_counter("1")), (1, None));
+    assert_eq!((fixture.ticket(1).counts.transfers, fixture.at_counter("1")), (1, None));
 }

@@ -84,7 +84,7 @@ fn ticket_act() -> impl Strategy<Value = Act> {
         2 => (ticket(), 0..9u8).prop_map(|(ticket, class)| Act::Prioritise {
             ticket, class, reason: "军人".into(),
         }),
-        1 => (ticket(), 1..20u32).prop_map(|(ticket, n)| Act::Mark { ticket, mark: Mark::TellAt(Some(n)) }),
+        1 => (ticket(), 1..20u32).prop_map(|(ticket, n)| Act::Mark { ticket, mark: Mark::NotifyAhead(Some(n)) }),
         1 => ticket().prop_map(|ticket| Act::Mark { ticket, mark: Mark::Arrived }),
     ]
 }
@@ -102,7 +102,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         14 => ((0..PEOPLE), queue()).prop_map(|(p, q)| take(&format!("p{p}"), q.as_str())),
         4 => (queue(), prop::option::of(0..9u8)).prop_map(|(queue, class)| Act::Take {
-            queue, person: None, via: None, class, key: None,
+            queue, person: None, scan_session: None, class, key: None,
         }),
         1 => person().prop_map(|person| Act::Show { person }),
         1 => person().prop_map(|person| Act::Withdraw { person }),

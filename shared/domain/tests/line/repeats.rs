@@ -14,15 +14,15 @@ fn command(id: u8, act: Act) -> Command {
 #[test]
 fn a_repeat_is_answered_like_the_first_time_and_changes_nothing() {
     let mut fixture = given([take("ann", "a"), take("ben", "a")]);
-    let wish = command(7, take("cai", "a"));
-    let first = fixture.when_command(wish.clone()).0.unwrap();
+    let request = command(7, take("cai", "a"));
+    let first = fixture.when_command(request.clone()).0.unwrap();
     fixture.when(open("1")).then();
     fixture.when(call("1")).then();
     let before = fixture.site.clone();
-    let (again, events) = fixture.when_command(wish).0.unwrap();
+    let (repeated, events) = fixture.when_command(request).0.unwrap();
     // Two were ahead at the first answer, and the repeat quotes the same.
-    assert_eq!(again, first.0);
-    assert!(matches!(again, Outcome::Holding { told: quote, .. } if quote.ahead == 2));
+    assert_eq!(repeated, first.0);
+    assert!(matches!(repeated, Outcome::Holding { quoted: quote, .. } if quote.ahead == 2));
     assert!(events.is_empty());
     assert_eq!(fixture.site, before);
 }
@@ -38,10 +38,10 @@ fn an_id_used_for_something_else_is_refused() {
 #[test]
 fn a_refused_command_may_be_tried_again() {
     let mut fixture = given([open("1")]);
-    let wish = command(7, call("1"));
-    fixture.when_command(wish.clone()).then_refused();
+    let request = command(7, call("1"));
+    fixture.when_command(request.clone()).then_refused();
     fixture.when(take("ann", "a")).then();
-    assert_eq!(fixture.when_command(wish).then_called(), "A001");
+    assert_eq!(fixture.when_command(request).then_called(), "A001");
 }
 
 #[test]

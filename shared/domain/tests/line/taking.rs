@@ -60,8 +60,13 @@ fn a_missed_holder_who_asks_for_a_number_returns_with_their_own() {
 
 #[test]
 fn people_without_wechat_may_hold_several() {
-    let nobody =
-        Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None, key: None };
+    let nobody = Act::Take {
+        queue: QueueId::new("a"),
+        person: None,
+        scan_session: None,
+        class: None,
+        key: None,
+    };
     let mut fixture = given([nobody.clone()]);
     assert_eq!(fixture.when(nobody).then_holding(), ("A002".into(), 1));
 }
@@ -83,7 +88,7 @@ fn a_closed_or_unknown_queue_gives_no_number() {
 fn the_wait_is_quoted_only_while_a_counter_is_open() {
     let mut fixture = given([take("ann", "a")]);
     let estimate = |outcome| match outcome {
-        Outcome::Holding { told: quote, .. } => quote.estimate.map(|e| (e.low, e.high)),
+        Outcome::Holding { quoted: quote, .. } => quote.estimate.map(|e| (e.low, e.high)),
         other => panic!("{other:?}"),
     };
     assert_eq!(estimate(fixture.when(take("ben", "a")).then()), None);

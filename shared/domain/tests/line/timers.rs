@@ -36,7 +36,7 @@ fn step() -> impl Strategy<Value = (Act, i64)> {
     let act = prop_oneof![
         12 => (0..80u8, queue()).prop_map(|(n, queue)| take(&format!("p{n}"), queue)),
         3 => queue().prop_map(|queue| Act::Take {
-            queue: QueueId::new(queue), person: None, via: None, class: Some(2), key: None,
+            queue: QueueId::new(queue), person: None, scan_session: None, class: Some(2), key: None,
         }),
         3 => counter().prop_map(open),
         2 => counter().prop_map(close),

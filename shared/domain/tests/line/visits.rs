@@ -203,7 +203,7 @@ fn a_return_overtakes_only_the_tickets_in_between() {
 fn learned_values_change_the_next_quote() {
     let mut fixture = given([open("1"), take("x", "a"), call("1"), take("y", "a")]);
     let quote = |result: CommandResult| match &result.then_events()[0] {
-        Event::TicketTaken { told, basis, .. } => (*told, basis.unwrap()),
+        Event::TicketTaken { quoted, basis, .. } => (*quoted, basis.unwrap()),
         other => panic!("{other:?}"),
     };
     let (cold, _) = quote(fixture.at_once(take("ann", "a")));

@@ -137,10 +137,11 @@ fn parameters<S: ApiState>(
     schemas: &mut Schemas,
 ) -> Vec<Value> {
     let mut parameters = Vec::new();
-    let names = path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
+    let names = path.split('{').skip(1).map(|tail| tail.split('}').next().unwrap_or_default());
     for name in names {
-        let known = document.path_parameters.iter().find(|(known, _)| *known == name);
-        let (_, meaning) = known.unwrap_or_else(|| panic!("{at}: the document lacks {{{name}}}"));
+        let parameter = document.path_parameters.iter().find(|(parameter, _)| *parameter == name);
+        let (_, meaning) =
+            parameter.unwrap_or_else(|| panic!("{at}: the document lacks {{{name}}}"));
         parameters.push(json!({
             "name": name, "in": "path", "required": true, "description": meaning,
             "schema": { "type": "string" },

@@ -130,9 +130,9 @@ impl<S: ApiState> Routes<S> {
 
     /// Adds the routes of another part of the API.
     #[must_use]
-    pub fn merge(mut self, others: Routes<S>) -> Self {
-        self.router = self.router.merge(others.router);
-        self.routes.extend(others.routes);
+    pub fn merge(mut self, other: Routes<S>) -> Self {
+        self.router = self.router.merge(other.router);
+        self.routes.extend(other.routes);
         self
     }
 

@@ -137,8 +137,8 @@ impl<S: ApiState> Operation<S> {
 
     /// A write that needs no key, for this reason.
     #[must_use]
-    pub fn without_idempotency_key(mut self, why: &'static str) -> Self {
-        self.idempotency = Idempotency::Unkeyed(why);
+    pub fn without_idempotency_key(mut self, reason: &'static str) -> Self {
+        self.idempotency = Idempotency::Unkeyed(reason);
         self
     }
 

@@ -40,8 +40,8 @@ impl ResponseSpec {
     pub(super) fn stream_events_mut(
         responses: &mut Vec<ResponseSpec>,
     ) -> &mut Vec<(&'static str, SchemaFn)> {
-        let found = responses.iter().position(|response| response.content_type == EVENT_STREAM);
-        let index = found.unwrap_or_else(|| {
+        let position = responses.iter().position(|response| response.content_type == EVENT_STREAM);
+        let index = position.unwrap_or_else(|| {
             responses.push(ResponseSpec::content(EVENT_STREAM));
             responses.len() - 1
         });

@@ -23,14 +23,14 @@ pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
     let first = append_any(&*ledger, &LOG, "a", "1").await;
     let second = append_any(&*ledger, &LOG, "a", "2").await;
     append_any(&*ledger, &LOG, "b", "elsewhere").await;
-    for wrong in [
+    for stale in [
         ExpectedPosition::Empty,
         ExpectedPosition::At(first),
         ExpectedPosition::At(Position(second.0 + 1000)),
     ] {
-        match ledger.append(&LOG, &subject, wrong, Entry::new("no")).await {
+        match ledger.append(&LOG, &subject, stale, Entry::new("no")).await {
             Err(AppendError::Conflict { expected, found }) => {
-                assert_eq!((expected, found), (wrong, Some(second)));
+                assert_eq!((expected, found), (stale, Some(second)));
             }
             other => panic!("expected a conflict, got {other:?}"),
         }
@@ -42,10 +42,10 @@ pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
 /// A precondition on a position conflicts with an empty subject.
 pub async fn at_a_position_of_an_empty_subject(ledger: Arc<dyn Ledger>) {
     let elsewhere = append_any(&*ledger, &LOG, "b", "elsewhere").await;
-    let wrong = ExpectedPosition::At(elsewhere);
-    match ledger.append(&LOG, &subject("a"), wrong, Entry::new("no")).await {
+    let stale = ExpectedPosition::At(elsewhere);
+    match ledger.append(&LOG, &subject("a"), stale, Entry::new("no")).await {
         Err(AppendError::Conflict { expected, found }) => {
-            assert_eq!((expected, found), (wrong, None));
+            assert_eq!((expected, found), (stale, None));
         }
         other => panic!("expected a conflict, got {other:?}"),
     }
@@ -58,20 +58,20 @@ pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
     const APPENDERS: usize = 8;
     const EACH: usize = 15;
     let tasks: Vec<_> = (0..APPENDERS)
-        .map(|who| {
+        .map(|appender| {
             let ledger = Arc::clone(&ledger);
             tokio::spawn(async move {
                 let mut expect = ExpectedPosition::Empty;
-                let mut done = 0;
-                while done < EACH {
-                    let Position(on) = match expect {
+                let mut appended = 0;
+                while appended < EACH {
+                    let Position(base) = match expect {
                         ExpectedPosition::At(position) => position,
                         _ => Position::START,
                     };
-                    let entry = Entry::new(format!("{who}/{done} on {on}"));
+                    let entry = Entry::new(format!("{appender}/{appended} on {base}"));
                     expect = match ledger.append(&LOG, &subject("a"), expect, entry).await {
                         Ok(position) => {
-                            done += 1;
+                            appended += 1;
                             ExpectedPosition::At(position)
                         }
                         Err(AppendError::Conflict { found: Some(found), .. }) => {
@@ -90,12 +90,12 @@ pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
     let all = next_entries(&mut follower, APPENDERS * EACH).await;
     assert_pending("no more than was appended", follower.next()).await;
     let mut before = Position::START;
-    let mut seen = BTreeSet::new();
+    let mut texts = BTreeSet::new();
     for recorded in &all {
         let text = payload_text(recorded);
-        let (what, on) = text.split_once(" on ").unwrap();
-        assert_eq!(on, before.0.to_string(), "{what} stands on what it did not expect");
-        assert!(seen.insert(what.to_owned()), "{what} stands twice");
+        let (number, base) = text.split_once(" on ").unwrap();
+        assert_eq!(base, before.0.to_string(), "{number} stands on what it did not expect");
+        assert!(texts.insert(number.to_owned()), "{number} stands twice");
         before = recorded.position;
     }
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), all.last().cloned());
@@ -133,19 +133,19 @@ pub async fn subjects_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
 /// The same subject in two logs is two subjects.
 pub async fn logs_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
-    let here =
+    let position =
         ledger.append(&LOG, &subject, ExpectedPosition::Empty, Entry::new("here")).await.unwrap();
     ledger
         .append(&OTHER_LOG, &subject, ExpectedPosition::Empty, Entry::new("there"))
         .await
         .unwrap();
     ledger
-        .append(&LOG, &subject, ExpectedPosition::At(here), Entry::new("here again"))
+        .append(&LOG, &subject, ExpectedPosition::At(position), Entry::new("here again"))
         .await
         .unwrap();
-    let mut there = ledger.follow(&OTHER_LOG, Position::START).await.unwrap();
-    assert_eq!(payload_text(&next_entry(&mut there).await), "there");
-    assert_pending("an entry of another log", there.next()).await;
+    let mut other_follower = ledger.follow(&OTHER_LOG, Position::START).await.unwrap();
+    assert_eq!(payload_text(&next_entry(&mut other_follower).await), "there");
+    assert_pending("an entry of another log", other_follower.next()).await;
 }
 
 /// Subject, payload, headers and time are unchanged, both by reading and by following.
@@ -157,18 +157,18 @@ pub async fn keeps_entries_unchanged(ledger: Arc<dyn Ledger>) {
         .with_header("X-Words", "several words: and signs %20");
     let empty = Entry::default();
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
-    for given in [full, empty] {
+    for entry in [full, empty] {
         let position =
-            ledger.append(&LOG, &subject, ExpectedPosition::Any, given.clone()).await.unwrap();
+            ledger.append(&LOG, &subject, ExpectedPosition::Any, entry.clone()).await.unwrap();
         let followed = next_entry(&mut follower).await;
         assert_eq!(followed.position, position);
         assert_eq!(followed.subject, subject);
-        assert_eq!(followed.entry.payload, given.payload);
+        assert_eq!(followed.entry.payload, entry.payload);
         let sorted = |entry: &Entry| entry.headers.iter().cloned().collect::<BTreeSet<_>>();
-        assert_eq!(sorted(&followed.entry), sorted(&given));
+        assert_eq!(sorted(&followed.entry), sorted(&entry));
         assert!(followed.at_ms > 0);
         let last = ledger.last(&LOG, &subject).await.unwrap().unwrap();
-        assert_eq!(sorted(&last.entry), sorted(&given));
+        assert_eq!(sorted(&last.entry), sorted(&entry));
         assert_eq!(
             (last.position, last.subject, last.at_ms, last.entry.payload),
             (followed.position, followed.subject, followed.at_ms, followed.entry.payload),
@@ -178,11 +178,11 @@ pub async fn keeps_entries_unchanged(ledger: Arc<dyn Ledger>) {
 
 /// A header that would break the store's format is dropped without further effect.
 pub async fn drops_headers_it_cannot_carry(ledger: Arc<dyn Ledger>) {
-    let given = Entry::new("x")
+    let entry = Entry::new("x")
         .with_header("fine", "v")
         .with_header("not fine", "v")
         .with_header("split", "a\r\nInjected: b");
-    ledger.append(&LOG, &subject("a"), ExpectedPosition::Empty, given).await.unwrap();
+    ledger.append(&LOG, &subject("a"), ExpectedPosition::Empty, entry).await.unwrap();
     let last = ledger.last(&LOG, &subject("a")).await.unwrap().unwrap();
     assert_eq!(last.entry, Entry::new("x").with_header("fine", "v"));
 }
@@ -213,8 +213,9 @@ pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
 /// An entry of 200 kB is accepted. One of 9 MB fails with the size error.
 pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
-    let fine = Entry::new(vec![b'x'; 200_000]);
-    let position = ledger.append(&LOG, &subject, ExpectedPosition::Empty, fine).await.unwrap();
+    let large_entry = Entry::new(vec![b'x'; 200_000]);
+    let position =
+        ledger.append(&LOG, &subject, ExpectedPosition::Empty, large_entry).await.unwrap();
     let large = Entry::new(vec![b'x'; 9_000_000]);
     match ledger.append(&LOG, &subject, ExpectedPosition::At(position), large).await {
         Err(AppendError::TooLarge { size, limit }) => assert!(size >= 9_000_000 && limit < size),

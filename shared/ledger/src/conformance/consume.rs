@@ -21,9 +21,9 @@ pub async fn begins_at_the_oldest_and_goes_on(ledger: Arc<dyn Ledger>) {
     old.ack().await.unwrap();
     let waiting = tokio::spawn(async move {
         let new = next_delivery(&mut member).await;
-        let seen = payload_text(&new.message);
+        let text = payload_text(&new.message);
         new.ack().await.unwrap();
-        seen
+        text
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
     append_any(&*ledger, &LOG, "b", "new").await;
@@ -33,15 +33,16 @@ pub async fn begins_at_the_oldest_and_goes_on(ledger: Arc<dyn Ledger>) {
 /// With healthy members every entry is delivered exactly once.
 pub async fn each_entry_to_exactly_one_member(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 120;
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let members: Vec<_> = (0..3)
         .map(|_| {
-            let (ledger, tell) = (Arc::clone(&ledger), tell.clone());
+            let ledger = Arc::clone(&ledger);
+            let sender = sender.clone();
             tokio::spawn(async move {
                 let mut member = ledger.consume(&LOG, &PLANNER, 5).await.unwrap();
                 loop {
                     let one = member.next().await.unwrap();
-                    tell.send((payload_text(&one.message), one.attempt)).unwrap();
+                    sender.send((payload_text(&one.message), one.attempt)).unwrap();
                     one.ack().await.unwrap();
                 }
             })
@@ -52,11 +53,11 @@ pub async fn each_entry_to_exactly_one_member(ledger: Arc<dyn Ledger>) {
     }
     let mut times = BTreeMap::new();
     for _ in 0..COUNT {
-        let (what, attempt) = with_timeout("an entry", told.recv()).await.unwrap();
+        let (text, attempt) = with_timeout("an entry", receiver.recv()).await.unwrap();
         assert_eq!(attempt, 1);
-        *times.entry(what).or_insert(0) += 1;
+        *times.entry(text).or_insert(0) += 1;
     }
-    assert_pending("each entry once", told.recv()).await;
+    assert_pending("each entry once", receiver.recv()).await;
     assert_eq!(times.len(), COUNT);
     members.iter().for_each(tokio::task::JoinHandle::abort);
 }
@@ -94,31 +95,31 @@ pub async fn retry_after_waits(ledger: Arc<dyn Ledger>) {
     append_any(&*ledger, &LOG, "a", "later").await;
     let mut member = ledger.consume(&LOG, &PLANNER, 1).await.unwrap();
     let one = next_delivery(&mut member).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     one.retry_after(DELAY).await.unwrap();
     append_any(&*ledger, &LOG, "a", "now").await;
     let other = next_delivery(&mut member).await;
     assert_eq!(payload_text(&other.message), "now");
     other.ack().await.unwrap();
     let one = next_delivery(&mut member).await;
-    assert!(begun.elapsed() >= DELAY, "came after {:?}", begun.elapsed());
+    assert!(started.elapsed() >= DELAY, "came after {:?}", started.elapsed());
     assert_eq!((payload_text(&one.message).as_str(), one.attempt), ("later", 2));
     one.ack().await.unwrap();
 }
 
 /// `dead_letter` moves the entry to the dead letters, with its reason and origin.
 pub async fn dead_letter_keeps_reason_and_origin(ledger: Arc<dyn Ledger>) {
-    let given = Entry::new("bad").with_header("traceparent", "00-1-2-01");
+    let entry = Entry::new("bad").with_header("traceparent", "00-1-2-01");
     let subject = subject("a");
-    let append = ledger.append(&LOG, &subject, crate::ExpectedPosition::Any, given);
+    let append = ledger.append(&LOG, &subject, crate::ExpectedPosition::Any, entry);
     let position = append.await.unwrap();
     let mut member = ledger.consume(&LOG, &PLANNER, 2).await.unwrap();
-    let letter =
+    let dead_letter =
         dead_letter_and_find(&*ledger, next_delivery(&mut member).await, "坏了\r\nreally").await;
-    assert_eq!(letter.subject.as_str(), LOG.name);
-    assert_eq!(letter.entry.payload, "bad");
-    assert_eq!(letter.entry.header("traceparent"), Some("00-1-2-01"));
-    let cause = Cause::from_dead_letter(&letter.entry).unwrap();
+    assert_eq!(dead_letter.subject.as_str(), LOG.name);
+    assert_eq!(dead_letter.entry.payload, "bad");
+    assert_eq!(dead_letter.entry.header("traceparent"), Some("00-1-2-01"));
+    let cause = Cause::from_dead_letter(&dead_letter.entry).unwrap();
     assert_eq!((cause.reason.as_str(), cause.origin.as_str()), ("坏了\r\nreally", LOG.name));
     assert_eq!(cause.key, format!("acc.a/{}", position.0));
     assert_pending("never is never", member.next()).await;
@@ -130,7 +131,8 @@ pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
         append_any(&*ledger, &LOG, "a", n.to_string()).await;
     }
     let mut member = ledger.consume(&LOG, &PLANNER, 2).await.unwrap();
-    let (first, second) = (next_delivery(&mut member).await, next_delivery(&mut member).await);
+    let first = next_delivery(&mut member).await;
+    let second = next_delivery(&mut member).await;
     assert_pending("two are open", member.next()).await;
     first.ack().await.unwrap();
     let third = next_delivery(&mut member).await;
@@ -152,9 +154,9 @@ pub async fn acknowledged_entries_stay_acknowledged(ledger: Arc<dyn Ledger>) {
     }
     drop(member);
     let mut member = ledger.consume(&LOG, &PLANNER, 1).await.unwrap();
-    for left in ["2", "3"] {
+    for expected in ["2", "3"] {
         let one = next_delivery(&mut member).await;
-        assert_eq!(payload_text(&one.message), left);
+        assert_eq!(payload_text(&one.message), expected);
         one.ack().await.unwrap();
     }
     assert_pending("nothing is left", member.next()).await;
@@ -165,15 +167,15 @@ pub async fn a_leaving_member_gives_back_its_entries(ledger: Arc<dyn Ledger>) {
     for n in 0..20 {
         append_any(&*ledger, &LOG, "a", n.to_string()).await;
     }
-    let mut leaves = ledger.consume(&LOG, &PLANNER, 8).await.unwrap();
-    let held = (next_delivery(&mut leaves).await, next_delivery(&mut leaves).await);
+    let mut leaving = ledger.consume(&LOG, &PLANNER, 8).await.unwrap();
+    let deliveries = (next_delivery(&mut leaving).await, next_delivery(&mut leaving).await);
     let mut stays = ledger.consume(&LOG, &PLANNER, 4).await.unwrap();
-    drop(leaves);
-    drop(held);
-    let mut seen = BTreeMap::new();
-    while seen.len() < 20 {
+    drop(leaving);
+    drop(deliveries);
+    let mut texts = BTreeMap::new();
+    while texts.len() < 20 {
         let one = next_delivery(&mut stays).await;
-        seen.insert(payload_text(&one.message), ());
+        texts.insert(payload_text(&one.message), ());
         one.ack().await.unwrap();
     }
 }
@@ -182,28 +184,32 @@ pub async fn a_leaving_member_gives_back_its_entries(ledger: Arc<dyn Ledger>) {
 pub async fn an_unacknowledged_entry_goes_to_another_member(ledger: Arc<dyn Ledger>) {
     append_any(&*ledger, &LOG, "a", "x").await;
     let mut silent = ledger.consume(&LOG, &SHORT_ACK_CONSUMER, 1).await.unwrap();
-    let held = next_delivery(&mut silent).await;
-    let begun = Instant::now();
+    let delivery = next_delivery(&mut silent).await;
+    let started = Instant::now();
     let mut other = ledger.consume(&LOG, &SHORT_ACK_CONSUMER, 1).await.unwrap();
     let one = next_delivery(&mut other).await;
-    assert!(begun.elapsed() >= SHORT_ACK_CONSUMER.ack_wait / 2, "came after {:?}", begun.elapsed());
+    assert!(
+        started.elapsed() >= SHORT_ACK_CONSUMER.ack_wait / 2,
+        "came after {:?}",
+        started.elapsed()
+    );
     assert_eq!(one.attempt, 2);
     one.ack().await.unwrap();
-    drop(held);
+    drop(delivery);
 }
 
 /// Extending keeps an entry with its member.
 pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
     append_any(&*ledger, &LOG, "a", "x").await;
     let mut holds = ledger.consume(&LOG, &SHORT_ACK_CONSUMER, 1).await.unwrap();
-    let held = next_delivery(&mut holds).await;
-    let begun = Instant::now();
+    let delivery = next_delivery(&mut holds).await;
+    let started = Instant::now();
     let mut other = ledger.consume(&LOG, &SHORT_ACK_CONSUMER, 1).await.unwrap();
-    while begun.elapsed() < SHORT_ACK_CONSUMER.ack_wait + SHORT_ACK_CONSUMER.ack_wait / 2 {
-        held.extend().await.unwrap();
+    while started.elapsed() < SHORT_ACK_CONSUMER.ack_wait + SHORT_ACK_CONSUMER.ack_wait / 2 {
+        delivery.extend().await.unwrap();
         assert_pending("it is held", other.next()).await;
     }
-    held.ack().await.unwrap();
+    delivery.ack().await.unwrap();
 }
 
 /// Two consumers of one log each get all entries.

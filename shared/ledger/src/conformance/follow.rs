@@ -10,9 +10,9 @@ pub async fn from_the_start_and_on(ledger: Arc<dyn Ledger>) {
         positions.push(append_any(&*ledger, &LOG, "a", n.to_string()).await);
     }
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
-    let past = next_entries(&mut follower, 3).await;
-    assert_eq!(past.iter().map(|r| r.position).collect::<Vec<_>>(), positions);
-    assert_eq!(past.iter().map(payload_text).collect::<Vec<_>>(), ["0", "1", "2"]);
+    let existing = next_entries(&mut follower, 3).await;
+    assert_eq!(existing.iter().map(|r| r.position).collect::<Vec<_>>(), positions);
+    assert_eq!(existing.iter().map(payload_text).collect::<Vec<_>>(), ["0", "1", "2"]);
     assert_pending("nothing new yet", follower.next()).await;
     let position = append_any(&*ledger, &LOG, "b", "live").await;
     let live = next_entry(&mut follower).await;
@@ -29,8 +29,8 @@ pub async fn from_the_middle(ledger: Arc<dyn Ledger>) {
         );
     }
     let mut follower = ledger.follow(&LOG, positions[2]).await.unwrap();
-    let rest = next_entries(&mut follower, 2).await;
-    assert_eq!(rest.iter().map(payload_text).collect::<Vec<_>>(), ["3", "4"]);
+    let following = next_entries(&mut follower, 2).await;
+    assert_eq!(following.iter().map(payload_text).collect::<Vec<_>>(), ["3", "4"]);
     let mut at_the_end = ledger.follow(&LOG, positions[4]).await.unwrap();
     assert_pending("nothing after the end", at_the_end.next()).await;
     append_any(&*ledger, &LOG, "a", "5").await;
@@ -59,12 +59,13 @@ pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
     });
     // Followers join at several moments during the appends.
     for joins_after in [0, 20, 100, 200] {
-        let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
-        let seen = next_entries(&mut early, joins_after + 1).await;
-        let from = seen[joins_after].position;
+        let mut first = ledger.follow(&LOG, Position::START).await.unwrap();
+        let entries = next_entries(&mut first, joins_after + 1).await;
+        let from = entries[joins_after].position;
         let mut follower = ledger.follow(&LOG, from).await.unwrap();
-        let rest = next_entries(&mut follower, COUNT - joins_after - 1).await;
-        let numbers: Vec<usize> = rest.iter().map(|r| payload_text(r).parse().unwrap()).collect();
+        let following = next_entries(&mut follower, COUNT - joins_after - 1).await;
+        let numbers: Vec<usize> =
+            following.iter().map(|r| payload_text(r).parse().unwrap()).collect();
         assert_eq!(numbers, (joins_after + 1..COUNT).collect::<Vec<_>>());
     }
     appending.await.unwrap();
@@ -72,15 +73,15 @@ pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
 
 /// Every follower sees the same order, with increasing positions, whoever appended.
 pub async fn all_followers_see_one_order(ledger: Arc<dyn Ledger>) {
-    let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
+    let mut first = ledger.follow(&LOG, Position::START).await.unwrap();
     let appends = (0..100).map(|n| {
         let ledger = Arc::clone(&ledger);
         async move { append_any(&*ledger, &LOG, &format!("s{}", n % 7), n.to_string()).await }
     });
     with_timeout("all appends", futures::future::join_all(appends)).await;
-    let mut late = ledger.follow(&LOG, Position::START).await.unwrap();
-    let order = next_entries(&mut early, 100).await;
-    assert_eq!(next_entries(&mut late, 100).await, order);
+    let mut second = ledger.follow(&LOG, Position::START).await.unwrap();
+    let order = next_entries(&mut first, 100).await;
+    assert_eq!(next_entries(&mut second, 100).await, order);
     assert!(order.is_sorted_by(|a, b| a.position < b.position));
 }
 
@@ -116,10 +117,10 @@ pub async fn from_beyond_the_end_is_a_restart(ledger: Arc<dyn Ledger>) {
 /// Dropping a stream leaves the other followers unaffected.
 pub async fn a_dropped_follower_disturbs_nobody(ledger: Arc<dyn Ledger>) {
     let mut stays = ledger.follow(&LOG, Position::START).await.unwrap();
-    let leaves = ledger.follow(&LOG, Position::START).await.unwrap();
+    let dropped = ledger.follow(&LOG, Position::START).await.unwrap();
     append_any(&*ledger, &LOG, "a", "1").await;
-    drop(leaves);
+    drop(dropped);
     append_any(&*ledger, &LOG, "a", "2").await;
-    let seen = next_entries(&mut stays, 2).await;
-    assert_eq!(seen.iter().map(payload_text).collect::<Vec<_>>(), ["1", "2"]);
+    let entries = next_entries(&mut stays, 2).await;
+    assert_eq!(entries.iter().map(payload_text).collect::<Vec<_>>(), ["1", "2"]);
 }

@@ -20,11 +20,11 @@ async fn enqueue_new(ledger: &dyn Ledger, key: &str) {
 
 /// A message arrives unchanged and is not redelivered after its acknowledgement.
 pub async fn one_worker_gets_it_once(ledger: Arc<dyn Ledger>) {
-    let given = Entry::new("do it").with_header("traceparent", "00-1-2-01");
-    ledger.enqueue(&QUEUE, "k", given.clone(), NO_DELAY).await.unwrap();
+    let entry = Entry::new("do it").with_header("traceparent", "00-1-2-01");
+    ledger.enqueue(&QUEUE, "k", entry.clone(), NO_DELAY).await.unwrap();
     let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
     let one = next_delivery(&mut worker).await;
-    assert_eq!((&one.message.entry, one.attempt), (&given, 1));
+    assert_eq!((&one.message.entry, one.attempt), (&entry, 1));
     assert_eq!(one.message.subject.as_str(), QUEUE.name);
     assert!(one.message.at_ms > 0);
     one.ack().await.unwrap();
@@ -33,19 +33,21 @@ pub async fn one_worker_gets_it_once(ledger: Arc<dyn Ledger>) {
 
 /// A duplicate key is dropped, also while the first message is open and after its acknowledgement.
 pub async fn a_duplicate_key_is_dropped(ledger: Arc<dyn Ledger>) {
-    let again = async || ledger.enqueue(&QUEUE, "k", Entry::new("second"), NO_DELAY).await.unwrap();
+    let enqueue_again =
+        async || ledger.enqueue(&QUEUE, "k", Entry::new("second"), NO_DELAY).await.unwrap();
     ledger.enqueue(&QUEUE, "k", Entry::new("first"), NO_DELAY).await.unwrap();
-    assert_eq!(again().await, EnqueueOutcome::Duplicate);
+    assert_eq!(enqueue_again().await, EnqueueOutcome::Duplicate);
     let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
     let one = next_delivery(&mut worker).await;
     assert_eq!(payload_text(&one.message), "first");
-    assert_eq!(again().await, EnqueueOutcome::Duplicate);
+    assert_eq!(enqueue_again().await, EnqueueOutcome::Duplicate);
     one.ack().await.unwrap();
-    assert_eq!(again().await, EnqueueOutcome::Duplicate);
+    assert_eq!(enqueue_again().await, EnqueueOutcome::Duplicate);
     assert_pending("the same work once", worker.next()).await;
     let offers = (0..20).map(|_| ledger.enqueue(&QUEUE, "race", Entry::new("x"), NO_DELAY));
-    let said = futures::future::join_all(offers).await;
-    let new = said.into_iter().filter(|said| matches!(said, Ok(EnqueueOutcome::New))).count();
+    let outcomes = futures::future::join_all(offers).await;
+    let new =
+        outcomes.into_iter().filter(|outcome| matches!(outcome, Ok(EnqueueOutcome::New))).count();
     assert_eq!(new, 1);
 }
 
@@ -57,26 +59,26 @@ pub async fn keys_may_contain_any_text(ledger: Arc<dyn Ledger>) {
         enqueue_new(&*ledger, key).await;
     }
     let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
-    let mut seen = Vec::new();
+    let mut texts = Vec::new();
     for _ in keys {
         let one = next_delivery(&mut worker).await;
-        seen.push(payload_text(&one.message));
+        texts.push(payload_text(&one.message));
         one.ack().await.unwrap();
     }
-    seen.sort_unstable();
+    texts.sort_unstable();
     let mut expected: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
     expected.sort_unstable();
-    assert_eq!(seen, expected);
+    assert_eq!(texts, expected);
 }
 
 /// The first delivery occurs after the delay and is attempt 1.
 pub async fn waits_before_the_first_time(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(900);
     let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     ledger.enqueue(&QUEUE, "k", Entry::new("later"), DELAY).await.unwrap();
     let one = next_delivery(&mut worker).await;
-    assert!(begun.elapsed() >= DELAY, "came after {:?}", begun.elapsed());
+    assert!(started.elapsed() >= DELAY, "came after {:?}", started.elapsed());
     assert_eq!(payload_text(&one.message), "later");
     one.ack().await.unwrap();
 }
@@ -139,10 +141,10 @@ pub async fn retry_after_waits(ledger: Arc<dyn Ledger>) {
     enqueue_new(&*ledger, "k").await;
     let mut worker = ledger.consume_queue(&QUEUE, 1).await.unwrap();
     let one = next_delivery(&mut worker).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     one.retry_after(DELAY).await.unwrap();
     let one = next_delivery(&mut worker).await;
-    assert!(begun.elapsed() >= DELAY, "came after {:?}", begun.elapsed());
+    assert!(started.elapsed() >= DELAY, "came after {:?}", started.elapsed());
     assert_eq!(one.attempt, 2);
     one.ack().await.unwrap();
 }
@@ -150,16 +152,16 @@ pub async fn retry_after_waits(ledger: Arc<dyn Ledger>) {
 /// `dead_letter` moves the message to the dead letters, with its reason, queue and key.
 pub async fn dead_letter_keeps_reason_and_origin(ledger: Arc<dyn Ledger>) {
     let key = "号码:A001/叫号 %";
-    let given = Entry::new("bad").with_header("traceparent", "00-1-2-01");
-    ledger.enqueue(&QUEUE, key, given, NO_DELAY).await.unwrap();
+    let entry = Entry::new("bad").with_header("traceparent", "00-1-2-01");
+    ledger.enqueue(&QUEUE, key, entry, NO_DELAY).await.unwrap();
     let mut worker = ledger.consume_queue(&QUEUE, 2).await.unwrap();
-    let letter =
+    let dead_letter =
         dead_letter_and_find(&*ledger, next_delivery(&mut worker).await, "43004: not a follower")
             .await;
-    assert_eq!(letter.subject.as_str(), QUEUE.name);
-    assert_eq!(letter.entry.payload, "bad");
-    assert_eq!(letter.entry.header("traceparent"), Some("00-1-2-01"));
-    let cause = Cause::from_dead_letter(&letter.entry).unwrap();
+    assert_eq!(dead_letter.subject.as_str(), QUEUE.name);
+    assert_eq!(dead_letter.entry.payload, "bad");
+    assert_eq!(dead_letter.entry.header("traceparent"), Some("00-1-2-01"));
+    let cause = Cause::from_dead_letter(&dead_letter.entry).unwrap();
     assert_eq!(cause.reason, "43004: not a follower");
     assert_eq!((cause.origin.as_str(), cause.key.as_str()), (QUEUE.name, key));
     assert_pending("never is never", worker.next()).await;
@@ -190,31 +192,32 @@ pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
 pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
     ledger.enqueue(&SHORT_ACK_QUEUE, "k", Entry::new("x"), NO_DELAY).await.unwrap();
     let mut holds = ledger.consume_queue(&SHORT_ACK_QUEUE, 1).await.unwrap();
-    let held = next_delivery(&mut holds).await;
-    let begun = Instant::now();
+    let delivery = next_delivery(&mut holds).await;
+    let started = Instant::now();
     let mut other = ledger.consume_queue(&SHORT_ACK_QUEUE, 1).await.unwrap();
-    while begun.elapsed() < SHORT_ACK_QUEUE.ack_wait + SHORT_ACK_QUEUE.ack_wait / 2 {
-        held.extend().await.unwrap();
+    while started.elapsed() < SHORT_ACK_QUEUE.ack_wait + SHORT_ACK_QUEUE.ack_wait / 2 {
+        delivery.extend().await.unwrap();
         assert_pending("it is held", other.next()).await;
     }
     let one = next_delivery(&mut other).await;
     assert_eq!(one.attempt, 2);
     one.ack().await.unwrap();
-    drop(held);
+    drop(delivery);
 }
 
 /// Several workers share a queue, and each message goes to one of them.
 pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 100;
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let workers: Vec<_> = (0..3)
         .map(|_| {
-            let (ledger, tell) = (Arc::clone(&ledger), tell.clone());
+            let ledger = Arc::clone(&ledger);
+            let sender = sender.clone();
             tokio::spawn(async move {
                 let mut worker = ledger.consume_queue(&QUEUE, 5).await.unwrap();
                 loop {
                     let one = worker.next().await.unwrap();
-                    tell.send(payload_text(&one.message)).unwrap();
+                    sender.send(payload_text(&one.message)).unwrap();
                     one.ack().await.unwrap();
                 }
             })
@@ -225,10 +228,10 @@ pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
     }
     let mut times = BTreeMap::new();
     for _ in 0..COUNT {
-        let what = with_timeout("a message", told.recv()).await.unwrap();
-        *times.entry(what).or_insert(0) += 1;
+        let text = with_timeout("a message", receiver.recv()).await.unwrap();
+        *times.entry(text).or_insert(0) += 1;
     }
-    assert_pending("each message once", told.recv()).await;
+    assert_pending("each message once", receiver.recv()).await;
     assert_eq!(times.len(), COUNT);
     workers.iter().for_each(tokio::task::JoinHandle::abort);
 }
@@ -236,8 +239,9 @@ pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
 /// The same key on two queues names two messages.
 pub async fn queues_do_not_share(ledger: Arc<dyn Ledger>) {
     enqueue_new(&*ledger, "k").await;
-    let there = ledger.enqueue(&SHORT_ACK_QUEUE, "k", Entry::new("there"), NO_DELAY).await.unwrap();
-    assert_eq!(there, EnqueueOutcome::New);
+    let outcome =
+        ledger.enqueue(&SHORT_ACK_QUEUE, "k", Entry::new("there"), NO_DELAY).await.unwrap();
+    assert_eq!(outcome, EnqueueOutcome::New);
     let mut worker = ledger.consume_queue(&SHORT_ACK_QUEUE, 4).await.unwrap();
     let one = next_delivery(&mut worker).await;
     assert_eq!(payload_text(&one.message), "there");

@@ -57,7 +57,8 @@ impl Memory {
             state.newest += 1;
             state.appended += 1;
             let subject = Subject::new(&["hall"]).unwrap();
-            let (position, at_ms) = (Position(state.newest), state.appended);
+            let position = Position(state.newest);
+            let at_ms = state.appended;
             let entry = Entry::new(payload.to_owned());
             state.entries.push(StoredEntry { position, subject, at_ms, entry });
             position
@@ -289,7 +290,8 @@ impl Ledger for Memory {
     ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         let session = self.begin()?;
         let state = self.0.state.lock();
-        let (incarnation, restarted) = (state.incarnation, after.0 > state.newest);
+        let incarnation = state.incarnation;
+        let restarted = after.0 > state.newest;
         let stream =
             Stream { memory: self.clone(), session, incarnation, after: after.0, restarted };
         Ok(stream::unfold(stream, |mut stream| async { Some((stream.next().await?, stream)) })

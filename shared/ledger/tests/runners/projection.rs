@@ -96,7 +96,8 @@ impl TestEnv {
         memory: Memory,
         start: impl FnOnce(Follow, Payloads, &Tasks) -> Follower<String>,
     ) -> TestEnv {
-        let (tasks, payloads) = (Tasks::new(), Payloads::default());
+        let tasks = Tasks::new();
+        let payloads = Payloads::default();
         let counts = payloads.counts.clone();
         let follow = Follow::new(Arc::new(memory.clone()), LOG, tasks.stop().clone());
         let follower = start(follow, payloads, &tasks);
@@ -106,8 +107,8 @@ impl TestEnv {
     async fn wait_for_view(&self, expected: &str) {
         let mut changes = self.follower.changes();
         let matches = changes.wait_for(|now| now.caught_up && now.view == expected);
-        let shown = tokio::time::timeout(Duration::from_secs(60), matches).await;
-        assert!(shown.is_ok(), "{expected:?} was expected, not {:?}", self.follower.now());
+        let result = tokio::time::timeout(Duration::from_secs(60), matches).await;
+        assert!(result.is_ok(), "{expected:?} was expected, not {:?}", self.follower.now());
     }
 
     fn counts(&self) -> CallCounts {
@@ -167,20 +168,20 @@ async fn changes_wake_after_each_entry() {
     env.follower.until_caught_up().await;
     let mut changes = env.follower.changes();
     assert!(!changes.has_changed().unwrap());
-    for (payload, shown) in [("b", "a b"), ("c", "a b c")] {
+    for (payload, expected) in [("b", "a b"), ("c", "a b c")] {
         env.memory.put(payload);
         changes.changed().await.unwrap();
-        assert_eq!(changes.borrow_and_update().view, shown);
+        assert_eq!(changes.borrow_and_update().view, expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiting_for_a_position_ends_at_the_time_limit() {
     let env = TestEnv::new(log(&["a"]));
-    let begun = Instant::now();
+    let started = Instant::now();
     let limit = Duration::from_secs(5);
     assert_eq!(env.follower.until(Position(2), limit).await, Err(NotReached));
-    assert_eq!(begun.elapsed(), limit);
+    assert_eq!(started.elapsed(), limit);
     assert_eq!(env.follower.until(Position(1), limit).await.as_deref(), Ok("a"));
 }
 
@@ -200,12 +201,12 @@ async fn an_unavailable_ledger_is_retried_with_growing_delays() {
     // After a success the delays begin short again.
     env.memory.put("b");
     env.wait_for_view("a b").await;
-    let gone = Instant::now();
+    let stopped_at = Instant::now();
     env.memory.go_away(1);
     env.memory.put("c");
     env.wait_for_view("a b c").await;
     let times = env.memory.request_times();
-    assert!(times[9] - gone <= Duration::from_millis(121), "{:?}", times[9] - gone);
+    assert!(times[9] - stopped_at <= Duration::from_millis(121), "{:?}", times[9] - stopped_at);
     assert!(times[10] - times[9] <= Duration::from_millis(241), "{:?}", times[10] - times[9]);
 }
 
@@ -289,9 +290,9 @@ async fn an_aged_out_start_position_reads_the_whole_log() {
     let env = TestEnv::after(memory, Position(2));
     env.wait_for_view("c d").await;
     assert_eq!(env.counts().resets, 1);
-    let beyond = TestEnv::after(log(&["a"]), Position(7));
-    beyond.wait_for_view("a").await;
-    assert_eq!(beyond.counts().resets, 1);
+    let env = TestEnv::after(log(&["a"]), Position(7));
+    env.wait_for_view("a").await;
+    assert_eq!(env.counts().resets, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -306,9 +307,9 @@ async fn the_stop_ends_following_between_two_entries() {
     let retrying = TestEnv::new(memory);
     settle().await;
     for env in [catching_up, following, retrying] {
-        let begun = Instant::now();
+        let started = Instant::now();
         env.tasks.stop_and_wait().await;
-        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(started.elapsed(), Duration::ZERO);
         let applied = env.counts().applied;
         env.memory.hold_at(None);
         env.memory.put("z");
@@ -322,17 +323,18 @@ async fn the_stop_ends_following_between_two_entries() {
 #[tokio::test(start_paused = true)]
 async fn existing_entries_are_decoded_ahead_in_order_on_other_threads() {
     let memory = Memory::default();
-    let past: Vec<_> = (0..1_500).map(|n| n.to_string()).collect();
-    for payload in &past {
+    let entries: Vec<_> = (0..1_500).map(|n| n.to_string()).collect();
+    for payload in &entries {
         memory.put(payload);
     }
     let env = TestEnv::decoding_ahead(memory);
-    env.wait_for_view(&past.join(" ")).await;
-    let (counts, here) = (env.counts(), std::thread::current().id());
+    env.wait_for_view(&entries.join(" ")).await;
+    let counts = env.counts();
+    let test_thread = std::thread::current().id();
     assert_eq!((counts.decoded_on.len(), counts.applied, counts.catch_ups), (1_500, 0, 1));
-    assert!(counts.decoded_on.iter().all(|thread| *thread != here));
+    assert!(counts.decoded_on.iter().all(|thread| *thread != test_thread));
     env.memory.put("now");
-    env.wait_for_view(&format!("{} now", past.join(" "))).await;
+    env.wait_for_view(&format!("{} now", entries.join(" "))).await;
     assert_eq!(env.counts().applied, 1, "what is new is not decoded ahead");
 }
 

@@ -22,7 +22,7 @@ struct ScriptedHandler(Arc<Mutex<Counts>>);
 
 #[derive(Default)]
 struct Counts {
-    begun: usize,
+    started: usize,
     at_once: usize,
     max_at_once: usize,
     traces: Vec<String>,
@@ -32,7 +32,7 @@ impl Handler for ScriptedHandler {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         {
             let mut counts = self.0.lock();
-            counts.begun += 1;
+            counts.started += 1;
             counts.at_once += 1;
             counts.max_at_once = counts.max_at_once.max(counts.at_once);
             counts.traces.extend(trace::current().map(|trace| trace.trace_id()));
@@ -59,14 +59,15 @@ impl TestEnv {
     }
 
     fn at(memory: Memory, source: Source, concurrency: usize) -> TestEnv {
-        let (tasks, handler) = (Tasks::new(), ScriptedHandler::default());
+        let tasks = Tasks::new();
+        let handler = ScriptedHandler::default();
         let ledger = Arc::new(memory.clone());
         Worker::new(ledger, source, concurrency, handler.clone()).start("worker", &tasks);
         TestEnv { memory, tasks, handler }
     }
 
-    fn begun(&self) -> usize {
-        self.handler.0.lock().begun
+    fn started(&self) -> usize {
+        self.handler.0.lock().started
     }
 
     async fn settled(&self, count: usize) {
@@ -94,14 +95,14 @@ async fn the_store_receives_the_disposition_of_the_handler() {
 #[tokio::test(start_paused = true)]
 async fn at_most_the_concurrency_limit_is_handled_at_once() {
     let env = TestEnv::new(Memory::default(), 3);
-    let begun = Instant::now();
+    let started = Instant::now();
     env.memory.queue(["1", "2", "3", "4", "5", "6", "7"]);
     env.settled(7).await;
     assert_eq!(env.handler.0.lock().max_at_once, 3);
     assert!(
-        begun.elapsed() >= HANDLING_TIME * 3 && begun.elapsed() < HANDLING_TIME * 4,
+        started.elapsed() >= HANDLING_TIME * 3 && started.elapsed() < HANDLING_TIME * 4,
         "{:?}",
-        begun.elapsed()
+        started.elapsed()
     );
 }
 
@@ -139,13 +140,13 @@ async fn the_stop_finishes_messages_in_progress_and_gives_back_the_rest() {
     // Two of these are started and the others are prefetched.
     env.memory.queue(["3", "4", "5", "6", "7"]);
     sleep(HANDLING_TIME / 4).await;
-    assert_eq!((env.begun(), env.memory.waiting() < 3), (4, true), "some are fetched ahead");
+    assert_eq!((env.started(), env.memory.waiting() < 3), (4, true), "some are fetched ahead");
     env.tasks.stop().cancel();
     sleep(Duration::from_millis(1)).await;
     assert_eq!(env.memory.waiting(), 3, "given back before the others are finished");
     assert!(env.memory.settled().is_empty());
     env.tasks.wait().await;
-    assert_eq!((env.memory.settled().len(), env.begun()), (4, 4));
+    assert_eq!((env.memory.settled().len(), env.started()), (4, 4));
     assert_eq!((env.memory.waiting(), env.tasks.failure()), (3, None));
 }
 
@@ -155,9 +156,9 @@ async fn the_stop_does_not_wait_for_an_unavailable_source() {
     memory.go_away(usize::MAX);
     let env = TestEnv::new(memory, 1);
     sleep(Duration::from_secs(60)).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     env.tasks.stop_and_wait().await;
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(started.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +167,7 @@ async fn a_lost_acknowledgement_stops_nothing() {
     env.memory.lose_acknowledgements();
     env.memory.queue(["a", "b"]);
     sleep(HANDLING_TIME * 3).await;
-    assert_eq!((env.begun(), env.tasks.running_count()), (2, 1));
+    assert_eq!((env.started(), env.tasks.running_count()), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]

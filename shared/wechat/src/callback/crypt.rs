@@ -92,15 +92,15 @@ pub fn encrypt(key: &AesKey, app: &AppId, random: [u8; 16], message: &[u8]) -> S
 /// Decryption does not authenticate the sender: check the signature over the text first.
 pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, DecryptError> {
     let mut text = BASE64.decode(encrypted).map_err(|_| DecryptError)?;
-    let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
-    let whole =
-        rest.is_empty() && blocks.len().is_multiple_of(PADDING_BLOCK_BYTES / CIPHER_BLOCK_BYTES);
-    if blocks.is_empty() || !whole {
+    let (blocks, remainder) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
+    let is_multiple = remainder.is_empty()
+        && blocks.len().is_multiple_of(PADDING_BLOCK_BYTES / CIPHER_BLOCK_BYTES);
+    if blocks.is_empty() || !is_multiple {
         return Err(DecryptError);
     }
     cbc::Decryptor::<Aes256>::new(&key.0.into(), &key.iv().into()).decrypt_blocks(blocks);
-    let (good, message) = validate_plaintext(&text, app);
-    if !bool::from(good) {
+    let (is_valid, message) = validate_plaintext(&text, app);
+    if !bool::from(is_valid) {
         return Err(DecryptError);
     }
     text.truncate(message.1);
@@ -113,22 +113,22 @@ pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, De
 fn validate_plaintext(text: &[u8], app: &AppId) -> (Choice, (usize, usize)) {
     let last = text.len() - 1;
     let padding = text[last];
-    let mut good = !padding.ct_eq(&0) & !padding.ct_gt(&(PADDING_BLOCK_BYTES as u8));
+    let mut is_valid = !padding.ct_eq(&0) & !padding.ct_gt(&(PADDING_BLOCK_BYTES as u8));
     for (back, byte) in text.iter().rev().take(PADDING_BLOCK_BYTES).enumerate() {
         let is_padding = padding.ct_gt(&(back as u8));
-        good &= byte.ct_eq(&padding) | !is_padding;
+        is_valid &= byte.ct_eq(&padding) | !is_padding;
     }
     // Clamped, so that no index below exceeds the text.
-    let padding = u8::conditional_select(&1, &padding, good);
+    let padding = u8::conditional_select(&1, &padding, is_valid);
     let end = text.len() - usize::from(padding);
     let declared = [text[16], text[17], text[18], text[19]];
     let length = u64::from(u32::from_be_bytes(declared));
     let app = app.0.as_bytes();
-    let fits = length + (HEADER_BYTES + app.len()) as u64;
-    good &= fits.ct_eq(&(end as u64));
+    let message_end = length + (HEADER_BYTES + app.len()) as u64;
+    is_valid &= message_end.ct_eq(&(end as u64));
     let tail = end.saturating_sub(app.len());
-    good &= text[tail..end].ct_eq(app);
-    (good, (HEADER_BYTES, tail))
+    is_valid &= text[tail..end].ct_eq(app);
+    (is_valid, (HEADER_BYTES, tail))
 }
 
 #[cfg(test)]
@@ -152,8 +152,8 @@ mod tests {
     }
 
     fn text(message: &[u8], app: &str, length: usize, padding: &[u8]) -> Vec<u8> {
-        let head = [b"0123456789abcdef".as_slice(), &(length as u32).to_be_bytes()].concat();
-        [&head, message, app.as_bytes(), padding].concat()
+        let header = [b"0123456789abcdef".as_slice(), &(length as u32).to_be_bytes()].concat();
+        [&header, message, app.as_bytes(), padding].concat()
     }
 
     #[test]
@@ -166,8 +166,8 @@ mod tests {
         for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".chars() {
             assert!(AesKey::parse(&format!("{}{last}", "A".repeat(42))).is_ok(), "{last}");
         }
-        for bad in ["", &"A".repeat(42), &"A".repeat(44), &"-".repeat(43), &"号".repeat(43)] {
-            assert_eq!(AesKey::parse(bad).err(), Some(InvalidAesKey));
+        for text in ["", &"A".repeat(42), &"A".repeat(44), &"-".repeat(43), &"号".repeat(43)] {
+            assert_eq!(AesKey::parse(text).err(), Some(InvalidAesKey));
         }
         let padded = format!("{}=", "A".repeat(42));
         assert_eq!(AesKey::parse(&padded).err(), Some(InvalidAesKey), "31 bytes and a sign");
@@ -184,11 +184,17 @@ mod tests {
             let message = fill(padding.len());
             open(text(message.as_bytes(), "wx1", message.len(), padding)).map(|m| m.len())
         };
-        for fine in 1..=32_u8 {
-            assert!(with(&vec![fine; usize::from(fine)]).is_ok(), "{fine}");
+        for padding in 1..=32_u8 {
+            assert!(with(&vec![padding; usize::from(padding)]).is_ok(), "{padding}");
         }
-        for (count, said) in [(33, 33), (200, 200), (1, 0), (32, 0), (32, 33), (32, 255), (4, 3)] {
-            assert_eq!(with(&vec![said; count]), Err(DecryptError), "{count} of {said}");
+        for (count, padding_byte) in
+            [(33, 33), (200, 200), (1, 0), (32, 0), (32, 33), (32, 255), (4, 3)]
+        {
+            assert_eq!(
+                with(&vec![padding_byte; count]),
+                Err(DecryptError),
+                "{count} of {padding_byte}"
+            );
         }
         for broken in 0..7 {
             let mut padding = vec![7; 7];
@@ -234,12 +240,12 @@ mod tests {
             random in any::<[u8; 16]>(),
             flipped in 0..43_usize,
         ) {
-            let ours = key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
+            let aes_key = key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
             let id = app("wx2c2769f8efd9abc2");
-            let sealed = encrypt(&ours, &id, random, &message);
-            prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message.clone()));
+            let sealed = encrypt(&aes_key, &id, random, &message);
+            prop_assert_eq!(decrypt(&aes_key, &id, &sealed), Ok(message.clone()));
             prop_assert!(BASE64.decode(&sealed).unwrap().len().is_multiple_of(32));
-            prop_assert_eq!(decrypt(&ours, &app("wx2c2769f8efd9abc3"), &sealed), Err(DecryptError));
+            prop_assert_eq!(decrypt(&aes_key, &app("wx2c2769f8efd9abc3"), &sealed), Err(DecryptError));
             let other: String = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"
                 .chars().enumerate().map(|(at, c)| if at == flipped { '0' } else { c }).collect();
             prop_assert_eq!(decrypt(&key(&other), &id, &sealed), Err(DecryptError));
@@ -247,23 +253,23 @@ mod tests {
 
         #[test]
         fn every_length_of_padding_comes_up(random in any::<[u8; 16]>(), extra in 0..3_usize) {
-            let ours = key(&"Z".repeat(43));
+            let aes_key = key(&"Z".repeat(43));
             let id = app("wxba5fad812f8e6fb9");
             for length in 0..32 {
                 let message = vec![b'm'; length + 32 * extra];
-                let sealed = encrypt(&ours, &id, random, &message);
+                let sealed = encrypt(&aes_key, &id, random, &message);
                 let expected = (HEADER_BYTES + message.len() + 18) / 32 * 32 + 32;
                 prop_assert_eq!(BASE64.decode(&sealed).unwrap().len(), expected);
-                prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message));
+                prop_assert_eq!(decrypt(&aes_key, &id, &sealed), Ok(message));
             }
         }
 
         #[test]
         fn nothing_that_can_be_sent_makes_it_panic(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let ours = key(&"Z".repeat(43));
+            let aes_key = key(&"Z".repeat(43));
             let id = app("wx1");
-            prop_assert!(decrypt(&ours, &id, &text).is_err());
-            prop_assert!(decrypt(&ours, &id, &BASE64.encode(bytes)).is_err());
+            prop_assert!(decrypt(&aes_key, &id, &text).is_err());
+            prop_assert!(decrypt(&aes_key, &id, &BASE64.encode(bytes)).is_err());
         }
     }
 }

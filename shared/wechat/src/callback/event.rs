@@ -75,14 +75,14 @@ pub enum Event {
         /// Key of the entry.
         key: String,
         /// The location.
-        place: GeoLocation,
+        location: GeoLocation,
     },
     /// Delivery result of a template message.
     TemplateSent {
         /// Id of the message; `None` if it is missing, 0 or not a number.
         message: Option<u64>,
         /// Delivery result.
-        fate: TemplateDeliveryResult,
+        result: TemplateDeliveryResult,
     },
     /// Delivery result of a mass message.
     MassSent {
@@ -221,8 +221,8 @@ impl fmt::Debug for Event {
         match self {
             Event::Subscribe { scene, .. } => write!(f, "subscribe(scene: {})", scene.is_some()),
             Event::Scan { scene, .. } => write!(f, "scan(scene: {})", scene.is_some()),
-            Event::TemplateSent { message, fate } => {
-                write!(f, "templatesendjobfinish({message:?}, {fate:?})")
+            Event::TemplateSent { message, result } => {
+                write!(f, "templatesendjobfinish({message:?}, {result:?})")
             }
             Event::Other(name) => write!(f, "other({name:?})"),
             known => f.write_str(known.name()),

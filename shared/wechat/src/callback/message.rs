@@ -30,11 +30,11 @@ pub enum MessageKind {
     /// A picture.
     Image { picture_url: String, media: String, id: Option<u64> },
     /// A voice message; `heard` is WeChat's transcription.
-    Voice { media: String, format: String, heard: String, id: Option<u64> },
+    Voice { media: String, format: String, recognition: String, id: Option<u64> },
     /// A video, or a short one.
     Video { media: String, thumbnail: String, short: bool, id: Option<u64> },
     /// A location that the person sent (in contrast to [`Event::Location`]).
-    Location { place: GeoLocation, id: Option<u64> },
+    Location { location: GeoLocation, id: Option<u64> },
     /// A link.
     Link { title: String, description: String, url: String, id: Option<u64> },
     /// A file.

@@ -106,7 +106,7 @@ fn user_message_kind(kind: &str, fields: &Fields) -> Result<MessageKind, XmlErro
         "voice" => MessageKind::Voice {
             media: text("MediaId"),
             format: text("Format"),
-            heard: text("Recognition"),
+            recognition: text("Recognition"),
             id,
         },
         "video" | "shortvideo" => MessageKind::Video {
@@ -116,14 +116,14 @@ fn user_message_kind(kind: &str, fields: &Fields) -> Result<MessageKind, XmlErro
             id,
         },
         "location" => {
-            let place = GeoLocation {
+            let location = GeoLocation {
                 latitude: parse_number(fields.get("Location_X")),
                 longitude: parse_number(fields.get("Location_Y")),
                 scale: parse_number(fields.get("Scale")),
                 label: text("Label"),
                 name: String::new(),
             };
-            MessageKind::Location { place, id }
+            MessageKind::Location { location, id }
         }
         "link" => MessageKind::Link {
             title: text("Title"),
@@ -181,11 +181,11 @@ fn event_from_fields(name: &str, fields: &Fields) -> Event {
         },
         "location_select" => Event::MenuLocation {
             key: key(),
-            place: geo_location(&fields.nested("SendLocationInfo")),
+            location: geo_location(&fields.nested("SendLocationInfo")),
         },
         "templatesendjobfinish" => Event::TemplateSent {
             message: parse_number(fields.get("MsgID")).filter(|id| *id != 0),
-            fate: TemplateDeliveryResult::parse(fields.get("Status").unwrap_or_default()),
+            result: TemplateDeliveryResult::parse(fields.get("Status").unwrap_or_default()),
         },
         "masssendjobfinish" => Event::MassSent {
             message: parse_number(fields.get("MsgID")),

@@ -136,13 +136,13 @@ impl Protection {
         body: &[u8],
         largest: usize,
     ) -> Result<VerifiedCallback<'_>, CallbackError> {
-        let given = query.msg_signature.as_deref().ok_or(CallbackError::MissingSignature)?;
+        let signature = query.msg_signature.as_deref().ok_or(CallbackError::MissingSignature)?;
         let fields = read_fields(body, largest)?;
         let encrypted = fields.get("Encrypt").ok_or(CallbackError::NotEncrypted)?;
         let signs = |token: &&CallbackToken| {
             constant_time_eq(
                 &msg_signature(token, &query.timestamp, &query.nonce, encrypted),
-                given,
+                signature,
             )
         };
         let token = self.accepted_tokens().find(signs).ok_or(CallbackError::WrongSignature)?;

@@ -31,13 +31,13 @@ fn sha1_hex<const N: usize>(mut parts: [&str; N]) -> String {
 }
 
 /// Checks that `given` is the signature of these values, in constant time.
-pub fn verify(token: &CallbackToken, timestamp: &str, nonce: &str, given: &str) -> bool {
-    constant_time_eq(&signature(token, timestamp, nonce), given)
+pub fn verify(token: &CallbackToken, timestamp: &str, nonce: &str, received: &str) -> bool {
+    constant_time_eq(&signature(token, timestamp, nonce), received)
 }
 
 /// Compares two signatures in constant time.
-pub(super) fn constant_time_eq(ours: &str, given: &str) -> bool {
-    ours.as_bytes().ct_eq(given.as_bytes()).into()
+pub(super) fn constant_time_eq(expected: &str, received: &str) -> bool {
+    expected.as_bytes().ct_eq(received.as_bytes()).into()
 }
 
 /// True if a timestamp (Unix seconds, as in the query) is within `window` of `now_ms` (Unix
@@ -47,9 +47,9 @@ pub fn within_window(timestamp: &str, now_ms: i64, window: Duration) -> bool {
         return false;
     }
     let Ok(seconds) = timestamp.parse::<i64>() else { return false };
-    let off = u128::from(now_ms.abs_diff(seconds.saturating_mul(1000)));
+    let skew = u128::from(now_ms.abs_diff(seconds.saturating_mul(1000)));
     // One second more than the window: the timestamp has no fractions.
-    off < window.as_millis() + 1000
+    skew < window.as_millis() + 1000
 }
 
 /// Seconds by which our clock is ahead of a timestamp; `None` for a text that is not a number.

@@ -95,7 +95,7 @@ pub(super) struct NestedFields<'a> {
 impl Fields {
     /// Returns the text unchanged, `None` if the element is absent.
     pub(super) fn raw(&self, name: &'static str) -> Option<&str> {
-        let index = KNOWN_FIELDS.iter().position(|known| *known == name)?;
+        let index = KNOWN_FIELDS.iter().position(|field| *field == name)?;
         self.top_level[index].as_deref()
     }
 
@@ -231,7 +231,7 @@ fn open_element(state: &mut ParserState, fields: &mut Fields, name: &str) -> Res
     }
     match (state.depth, state.nested_element) {
         (2, _) => {
-            if let Some(index) = KNOWN_FIELDS.iter().position(|known| *known == name) {
+            if let Some(index) = KNOWN_FIELDS.iter().position(|field| *field == name) {
                 if fields.top_level[index].replace(String::new()).is_some() {
                     return Err(XmlError::DuplicateField(KNOWN_FIELDS[index]));
                 }
@@ -260,7 +260,7 @@ fn begin_nested_field(
     list: usize,
     name: &str,
 ) {
-    if let Some(name) = NESTED_ELEMENTS[element_index].1.iter().find(|known| **known == name) {
+    if let Some(name) = NESTED_ELEMENTS[element_index].1.iter().find(|field| **field == name) {
         fields.nested_fields.push(NestedField {
             element: element_index,
             list_index: list,

@@ -74,11 +74,11 @@ pub const UNKNOWN: ReturnCode = ReturnCode {
 };
 
 /// Row for a code returned at `scope`; [`UNKNOWN`] if there is none.
-pub fn lookup(code: i64, place: CodeScope) -> &'static ReturnCode {
-    let anywhere = |row: &ReturnCode| row.scope == CodeScope::Anywhere && place != CodeScope::Page;
+pub fn lookup(code: i64, scope: CodeScope) -> &'static ReturnCode {
+    let anywhere = |row: &ReturnCode| row.scope == CodeScope::Anywhere && scope != CodeScope::Page;
     RETURN_CODES
         .iter()
-        .find(|row| row.code == code && (row.scope == place || anywhere(row)))
+        .find(|row| row.code == code && (row.scope == scope || anywhere(row)))
         .unwrap_or(&UNKNOWN)
 }
 
@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn every_row_can_be_read_and_used_as_a_label() {
         for row in RETURN_CODES {
-            let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            assert!(!row.name.is_empty() && row.name.chars().all(fit), "{row:?}");
+            let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            assert!(!row.name.is_empty() && row.name.chars().all(is_allowed), "{row:?}");
             assert!(row.advice.len() > 10 && !row.advice.contains('|'), "{row:?}");
         }
     }
@@ -142,8 +142,8 @@ mod tests {
         ];
         let page = [10003, 10004, 10005, 10006, 10009, 10010, 10011, 10012, 10013, 10015, 10016];
         for code in documented {
-            let known = [CodeScope::Secret, CodeScope::Call].map(|place| lookup(code, place));
-            assert!(known.iter().any(|row| *row != &UNKNOWN), "{code} has no row");
+            let rows = [CodeScope::Secret, CodeScope::Call].map(|scope| lookup(code, scope));
+            assert!(rows.iter().any(|row| *row != &UNKNOWN), "{code} has no row");
         }
         for code in page {
             assert_ne!(lookup(code, CodeScope::Page), &UNKNOWN, "{code} has no row");

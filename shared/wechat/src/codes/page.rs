@@ -41,7 +41,7 @@ pub fn markdown_page() -> String {
 }
 
 fn push_row(page: &mut String, code: &str, row: &ReturnCode) {
-    let place = match row.scope {
+    let scope = match row.scope {
         CodeScope::Secret => "secret",
         CodeScope::Call => "token",
         CodeScope::Anywhere => "both",
@@ -56,7 +56,7 @@ fn push_row(page: &mut String, code: &str, row: &ReturnCode) {
         FailureClass::Permanent => "never".to_owned(),
     };
     // Writing into a String cannot fail.
-    let _ = writeln!(page, "| {code} | {place} | `{}` | {meaning} | {} |", row.name, row.advice);
+    let _ = writeln!(page, "| {code} | {scope} | `{}` | {meaning} | {} |", row.name, row.advice);
 }
 
 #[cfg(test)]

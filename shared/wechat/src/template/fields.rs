@@ -247,8 +247,9 @@ fn is_time(text: &str) -> bool {
         part.len() <= 2 && is_digits(part) && part.parse().is_ok_and(|n: u32| n < limit)
     };
     let hours = parts.next().is_some_and(|part| below(part, 24));
-    let rest: Vec<&str> = parts.collect();
-    let minutes = matches!(rest.len(), 1 | 2) && rest.iter().all(|p| p.len() == 2 && below(p, 60));
+    let other_parts: Vec<&str> = parts.collect();
+    let minutes = matches!(other_parts.len(), 1 | 2)
+        && other_parts.iter().all(|p| p.len() == 2 && below(p, 60));
     hours && minutes && (date.is_empty() || is_date(date.trim()))
 }
 
@@ -259,9 +260,9 @@ fn is_date(text: &str) -> bool {
     let numbers: Vec<&str> =
         date.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
     let signs = date.chars().filter(|c| !c.is_ascii_digit()).all(|c| "年月日-/.".contains(c));
-    let sizes = numbers.iter().enumerate().all(|(place, number)| match number.len() {
+    let sizes = numbers.iter().enumerate().all(|(index, number)| match number.len() {
         1 | 2 => number.parse().is_ok_and(|n: u32| (1..=31).contains(&n)),
-        4 => place == 0,
+        4 => index == 0,
         _ => false,
     });
     signs
@@ -274,8 +275,8 @@ fn is_date(text: &str) -> bool {
 fn is_amount(text: &str) -> bool {
     let bare = text.strip_suffix('元').unwrap_or(text);
     let bare = bare.strip_prefix(is_symbol).unwrap_or(bare);
-    let (whole, decimals) = bare.split_once('.').map_or((bare, None), |(w, d)| (w, Some(d)));
-    is_digits(whole) && whole.len() <= 10 && decimals.is_none_or(is_digits)
+    let (integer, decimals) = bare.split_once('.').map_or((bare, None), |(w, d)| (w, Some(d)));
+    is_digits(integer) && integer.len() <= 10 && decimals.is_none_or(is_digits)
 }
 
 #[cfg(test)]
@@ -288,7 +289,7 @@ mod tests {
         let twenty = "号".repeat(20);
         let digits = "9".repeat(33);
         let long = format!("{twenty}号");
-        for (key, good, bad, why) in [
+        for (key, valid, invalid, expected) in [
             ("thing1", twenty.as_str(), long.as_str(), TooLong(20)),
             ("thing1", "3号窗口 (1/2)", "一行\n又一行", ControlCharacter),
             ("thing1", "★3号窗口", "3号窗口☺", ForbiddenCharacter),
@@ -321,8 +322,8 @@ mod tests {
             ("enum_string2", "ONE", "a\tb", ControlCharacter),
         ] {
             let kind = FieldType::from_key(key).unwrap();
-            assert_eq!(kind.check(good), Ok(()), "{key}: {good}");
-            assert_eq!(kind.check(bad), Err(why), "{key}: {bad}");
+            assert_eq!(kind.check(valid), Ok(()), "{key}: {valid}");
+            assert_eq!(kind.check(invalid), Err(expected), "{key}: {invalid}");
             assert_eq!(kind.check(" "), Err(Empty), "{key}");
         }
     }

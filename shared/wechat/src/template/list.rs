@@ -65,13 +65,13 @@ impl Template {
 
     /// Faults of a message with exactly these fields.
     pub fn check_keys<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Vec<TemplateFault> {
-        let given: Vec<&str> = keys.into_iter().collect();
+        let keys_given: Vec<&str> = keys.into_iter().collect();
         let template_keys = self.keys();
-        let missing = template_keys.iter().filter(|key| !given.contains(key));
-        let unknown = given.iter().filter(|key| !template_keys.contains(key));
+        let missing = template_keys.iter().filter(|key| !keys_given.contains(key));
+        let unknown = keys_given.iter().filter(|key| !template_keys.contains(key));
         let untyped = template_keys
             .iter()
-            .filter(|key| given.contains(key) && FieldType::from_key(key).is_none());
+            .filter(|key| keys_given.contains(key) && FieldType::from_key(key).is_none());
         missing
             .map(|key| TemplateFault::MissingField((*key).to_owned()))
             .chain(unknown.map(|key| TemplateFault::UnknownField((*key).to_owned())))

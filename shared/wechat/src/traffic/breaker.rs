@@ -69,9 +69,9 @@ impl Breaker {
 
     /// Records the end of a call; `probe` is the result of [`Breaker::start_call`]. Calls that
     /// began before the circuit opened have no effect.
-    pub(crate) fn finish_call(&mut self, now: Duration, probe: bool, good: bool) {
+    pub(crate) fn finish_call(&mut self, now: Duration, probe: bool, succeeded: bool) {
         self.circuit = match self.circuit {
-            CircuitState::Closed { .. } if good => CircuitState::Closed { failures: 0 },
+            CircuitState::Closed { .. } if succeeded => CircuitState::Closed { failures: 0 },
             CircuitState::Closed { failures } => {
                 let failures = failures + 1;
                 match self.rules.failure_threshold {
@@ -80,7 +80,9 @@ impl Breaker {
                     _ => CircuitState::Closed { failures },
                 }
             }
-            CircuitState::HalfOpen { .. } if probe && good => CircuitState::Closed { failures: 0 },
+            CircuitState::HalfOpen { .. } if probe && succeeded => {
+                CircuitState::Closed { failures: 0 }
+            }
             CircuitState::HalfOpen { times } if probe => self.open_state(now, times + 1),
             other => other,
         };

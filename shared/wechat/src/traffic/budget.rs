@@ -156,12 +156,12 @@ mod tests {
     fn lower_priorities_stop_first() {
         let mut budget = budget(100);
         let spend = |budget: &mut DailyBudget, priority| {
-            let mut made = 0;
+            let mut calls = 0;
             while budget.check(NOON, priority).is_ok() {
                 budget.record_call(NOON);
-                made += 1;
+                calls += 1;
             }
-            made
+            calls
         };
         assert_eq!(spend(&mut budget, CallPriority::Low), 80);
         assert_eq!(spend(&mut budget, CallPriority::Normal), 10);
@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn calls_made_while_wechat_was_asked_are_not_forgotten() {
-        for told in 0..=2 {
+        for reported in 0..=2 {
             let mut budget = budget(100);
             budget.record_call(NOON);
             budget.record_call(NOON);
-            budget.sync_usage(NOON, 0, told, 100);
-            assert_eq!(budget.used(), 2, "WeChat said {told}, two were made meanwhile");
+            budget.sync_usage(NOON, 0, reported, 100);
+            assert_eq!(budget.used(), 2, "WeChat said {reported}, two were made meanwhile");
         }
         let mut budget = budget(100);
         (0..9).for_each(|_| budget.record_call(NOON));

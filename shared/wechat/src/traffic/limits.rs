@@ -52,9 +52,9 @@ pub struct Limits {
 impl Limits {
     /// Limits of an API for an account; an API without figures has none.
     pub fn for_api(&self, account: &str, api: Api) -> Limit {
-        let own = self.accounts.get(account).and_then(|apis| apis.get(&api));
+        let account_limit = self.accounts.get(account).and_then(|apis| apis.get(&api));
         let none = Limit { in_flight: 0, per_second: 0, per_day: 0, reserve_percent: None };
-        own.or_else(|| self.apis.get(&api)).copied().unwrap_or(none)
+        account_limit.or_else(|| self.apis.get(&api)).copied().unwrap_or(none)
     }
 }
 

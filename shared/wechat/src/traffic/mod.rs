@@ -178,12 +178,12 @@ impl ApiLimiter {
     }
 
     fn publish_metrics(&self) {
-        let (circuit, left, is_exhausted, used, limit) = {
+        let (circuit, remaining, is_exhausted, used, limit) = {
             let state = self.state.lock();
-            let left = state.budget.remaining(CallPriority::High);
+            let remaining = state.budget.remaining(CallPriority::High);
             let used = state.budget.used();
             let limit = state.budget.limit();
-            (state.breaker.gauge_value(), left, state.budget.is_exhausted(), used, limit)
+            (state.breaker.gauge_value(), remaining, state.budget.is_exhausted(), used, limit)
         };
         let gauge = |name, value| self.set_gauge(name, value);
         gauge("paihao_wechat_budget_used", used as f64);
@@ -194,8 +194,8 @@ impl ApiLimiter {
         );
         gauge("paihao_wechat_circuit", circuit);
         gauge("paihao_wechat_quota_stopped", f64::from(u8::from(is_exhausted)));
-        if let Some(left) = left {
-            gauge("paihao_wechat_budget_left", left as f64);
+        if let Some(remaining) = remaining {
+            gauge("paihao_wechat_budget_left", remaining as f64);
         }
     }
 }

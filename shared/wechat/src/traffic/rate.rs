@@ -62,14 +62,14 @@ mod tests {
     #[test]
     fn no_more_than_twice_the_calls_fit_into_any_span_and_the_rate_holds_over_time() {
         let mut rate = RateLimiter::new(60, Duration::from_secs(60));
-        let made = (0..600_000).step_by(100).filter(|now| {
+        let calls = (0..600_000).step_by(100).filter(|now| {
             let free = rate.delay(ms(*now)).is_zero();
             if free {
                 rate.reserve(ms(*now));
             }
             free
         });
-        assert_eq!(made.count(), 60 + 599);
+        assert_eq!(calls.count(), 60 + 599);
     }
 
     #[test]

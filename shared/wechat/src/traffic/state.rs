@@ -150,7 +150,7 @@ impl LimiterState {
         probe: bool,
         error: Option<&CallError>,
     ) {
-        let answered = match error {
+        let responded = match error {
             None => {
                 self.budget.clear_exhausted();
                 true
@@ -167,7 +167,7 @@ impl LimiterState {
             }
             Some(_) => false,
         };
-        self.breaker.finish_call(now.elapsed, probe, answered);
+        self.breaker.finish_call(now.elapsed, probe, responded);
     }
 
     /// Records that the quotas were reset.
@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn a_call_waits_a_little_for_its_turn_and_is_throttled_beyond_that() {
         let mut state = state(2, 0);
-        let made: Vec<_> = (0..5).map(|_| state.admit(at(0), CallPriority::High)).collect();
-        let waits: Vec<_> = made.iter().map(|m| m.map(|m| m.delay.as_millis())).collect();
+        let admissions: Vec<_> = (0..5).map(|_| state.admit(at(0), CallPriority::High)).collect();
+        let waits: Vec<_> = admissions.iter().map(|m| m.map(|m| m.delay.as_millis())).collect();
         let throttled =
             Throttled { reason: ThrottleReason::Rate, retry_after: Duration::from_millis(1_500) };
         assert_eq!(waits, [Ok(0), Ok(0), Ok(500), Ok(1_000), Err(throttled)]);

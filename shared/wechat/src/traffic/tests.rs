@@ -33,10 +33,8 @@ async fn throttle_reason(limiter: &Arc<CallLimiter>, account: &str) -> Option<Th
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_are_on_their_way_than_allowed_and_the_next_waits_a_little() {
     let limiter = limiter(limit(2, 0, 0));
-    let (one, two) = (
-        limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
-        limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
-    );
+    let one = limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap();
+    let two = limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap();
     let started = Instant::now();
     assert_eq!(throttle_reason(&limiter, "a").await, Some(ThrottleReason::InFlight));
     assert_eq!(started.elapsed(), Duration::from_secs(1), "its patience");
@@ -58,8 +56,8 @@ async fn calls_are_spread_over_time() {
     for _ in 0..30 {
         limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap().finish(&Ok(()));
     }
-    let took = started.elapsed();
-    assert!((2_000..2_050).contains(&took.as_millis()), "{took:?}");
+    let elapsed = started.elapsed();
+    assert!((2_000..2_050).contains(&elapsed.as_millis()), "{elapsed:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Deployment under test: real NATS and Redis, one process for each role of the product and each
 //! baseline server, and the simulator in the measuring process.
 
-use super::crowd::{ACCOUNT, QUEUE, SECURE_ACCOUNT, secure_account, secure_site_id, site_id};
+use super::scans::{ACCOUNT, QUEUE, SECURE_ACCOUNT, secure_account, secure_site_id, site_id};
 use super::servers::BaselineKind;
 use crate::member::{RoleProcess, wait_until};
 use anyhow::{Context, ensure};
@@ -51,14 +51,17 @@ impl Deployment {
             behaviour.latency = wechat_answers_in;
             behaviour.receipt.pushed = false;
         });
-        let (nats, redis) = (NatsServer::start(), RedisServer::start());
+        let nats = NatsServer::start();
+        let redis = RedisServer::start();
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
             RoleProcess::start(&program, role, |port, admin| {
                 configuration(sites, "", port, admin, &nats, &redis, &wechat)
             })
         };
-        let (gateway, token, notifier) = (start("gateway"), start("token"), start("notifier"));
+        let gateway = start("gateway");
+        let token = start("token");
+        let notifier = start("notifier");
         let deployment =
             Deployment { nats, redis, gateway, token, notifier, wechat, sites, program };
         for member in [&deployment.gateway, &deployment.token, &deployment.notifier] {
@@ -110,10 +113,13 @@ impl Deployment {
         commit: &[u8],
         reply: &str,
     ) -> anyhow::Result<BaselineServer> {
-        let (port, name) = (free_port(), format!("{kind:?}").to_lowercase());
+        let port = free_port();
+        let name = format!("{kind:?}").to_lowercase();
         let commit = std::str::from_utf8(commit)?;
-        let (port_text, sites) = (port.to_string(), self.sites.to_string());
-        let (nats, wechat) = (self.nats.url(), self.wechat.base_url());
+        let port_text = port.to_string();
+        let sites = self.sites.to_string();
+        let nats = self.nats.url();
+        let wechat = self.wechat.base_url();
         let arguments = [
             &["serve", &*name][..],
             &["--port", &port_text, "--nats", &nats, "--namespace", &name],
@@ -122,26 +128,26 @@ impl Deployment {
         ];
         let files = [("commit", commit), ("reply", reply)];
         let program = Program::start(&self.program, &arguments.concat(), &files);
-        let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-        wait_until("a server listens", answers).await.with_context(|| program.output())?;
+        let is_listening = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        wait_until("a server listens", is_listening).await.with_context(|| program.output())?;
         Ok(BaselineServer { program, port })
     }
 
     /// Waits until the notifier has read the whole ledger. Returns the number of unread entries,
     /// which is not 0 after the time limit.
-    pub async fn wait_until_planned(&self, at_most: Duration) -> anyhow::Result<u64> {
+    pub async fn wait_until_planned(&self, limit: Duration) -> anyhow::Result<u64> {
         let client = async_nats::connect(self.nats.url()).await?;
         let context = async_nats::jetstream::new(client);
         let stream = format!("paihao_{}", LEDGER.name).to_uppercase();
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
-            let found =
+            let consumer =
                 context.get_consumer_from_stream::<pull::Config, _, _>(PLANNER.name, &stream);
-            let found = found.await.context("the planner has no consumer")?;
-            let info = found.cached_info();
-            let left = info.num_pending + info.num_ack_pending as u64;
-            if left == 0 || begun.elapsed() > at_most {
-                return Ok(left);
+            let consumer = consumer.await.context("the planner has no consumer")?;
+            let info = consumer.cached_info();
+            let unread = info.num_pending + info.num_ack_pending as u64;
+            if unread == 0 || started.elapsed() > limit {
+                return Ok(unread);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -166,7 +172,7 @@ impl Deployment {
 
 fn configuration(
     sites: usize,
-    more: &str,
+    gateway_settings: &str,
     port: u16,
     admin: u16,
     nats: &NatsServer,
@@ -181,7 +187,7 @@ fn configuration(
         "
         [gateway]
         listen = '127.0.0.1:{port}'
-        {more}
+        {gateway_settings}
         [gateway.limits]
         codes_per_minute = 0
         looks_per_minute = 0

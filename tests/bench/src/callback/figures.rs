@@ -24,7 +24,8 @@ pub struct Figures {
     pub secure: RateRatio,
     pub open: Vec<OpenLoopFigures>,
     pub memory: Vec<MemoryFigures>,
-    pub truth: ValidityChecks,
+    #[serde(rename = "truth")]
+    pub validity: ValidityChecks,
     /// First bad reply, with the name of its server.
     pub first_bad: Option<String>,
 }
@@ -40,7 +41,8 @@ pub struct ClosedLoopFigures {
     /// Processor time per request, in microseconds.
     pub cpu_us: CpuFigures,
     /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
-    pub others: f64,
+    #[serde(rename = "others")]
+    pub other_cpu_share: f64,
 }
 
 /// Median, least and most of a figure over the rounds.
@@ -100,7 +102,8 @@ pub struct OpenLoopFigures {
     /// for a free connection.
     pub late: Latency,
     /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
-    pub others: f64,
+    #[serde(rename = "others")]
+    pub other_cpu_share: f64,
 }
 
 /// Memory of one process, in MiB.
@@ -154,9 +157,9 @@ impl From<&Histogram<u64>> for Latency {
 impl ValidityChecks {
     /// Checks that every site gave out its numbers without a gap or a repeat.
     pub fn check_serials(&mut self, serials: &mut [Vec<u32>]) {
-        for given in serials {
-            given.sort_unstable();
-            let in_order = given.iter().copied().eq(1..=given.len() as u32);
+        for site_serials in serials {
+            site_serials.sort_unstable();
+            let in_order = site_serials.iter().copied().eq(1..=site_serials.len() as u32);
             self.sites_out_of_order += usize::from(!in_order);
         }
     }
@@ -173,8 +176,8 @@ mod tests {
 
     #[test]
     fn the_middle_of_rounds() {
-        let odd = RoundSpread::from_values([3.0, 1.0, 10.0]);
-        assert_eq!((odd.median, odd.least, odd.most), (3.0, 1.0, 10.0));
+        let spread = RoundSpread::from_values([3.0, 1.0, 10.0]);
+        assert_eq!((spread.median, spread.least, spread.most), (3.0, 1.0, 10.0));
         assert_eq!(RoundSpread::from_values([1.0, 2.0, 4.0, 9.0]).median, 3.0);
     }
 

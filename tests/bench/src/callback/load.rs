@@ -1,7 +1,7 @@
 //! Load generator: a closed loop measures the highest rate of a server, an open loop the latency at
 //! a fixed rate.
 
-use super::crowd::{CallbackForm, ScanGenerator, secure_account, unseal_reply};
+use super::scans::{CallbackForm, ScanGenerator, secure_account, unseal_reply};
 use super::wire::{HttpConnection, HttpReply};
 use anyhow::Context;
 use hdrhistogram::Histogram;
@@ -56,7 +56,7 @@ pub struct LoadResult {
     /// Time from the request, or from its due moment, to the whole answer.
     pub latency: Histogram<u64>,
     /// Time from the due moment of a request to its sending; open loop only.
-    pub late: Histogram<u64>,
+    pub lateness: Histogram<u64>,
     /// Site and serial of every number.
     pub serials: Vec<(usize, u32)>,
     /// Number of unexpected answers.
@@ -76,7 +76,7 @@ impl LoadResult {
             recorded: 0,
             time,
             latency: histogram(),
-            late: histogram(),
+            lateness: histogram(),
             serials: Vec::new(),
             unexpected: 0,
             first_bad: None,
@@ -93,16 +93,16 @@ impl LoadResult {
         self.answered += other.answered;
         self.recorded += other.recorded;
         self.latency.add(&other.latency).expect("the same bounds");
-        self.late.add(&other.late).expect("the same bounds");
+        self.lateness.add(&other.lateness).expect("the same bounds");
         self.serials.extend(other.serials);
         self.unexpected += other.unexpected;
         self.first_bad = self.first_bad.take().or(other.first_bad);
         self.sample = self.sample.take().or(other.sample);
     }
 
-    fn record_reply(&mut self, reply: &HttpReply<'_>, good: ExpectedReply, site: usize) {
+    fn record_reply(&mut self, reply: &HttpReply<'_>, expected: ExpectedReply, site: usize) {
         self.answered += 1;
-        let number = match good {
+        let number = match expected {
             ExpectedReply::Number => reply.ticket_serial(),
             ExpectedReply::SealedNumber => sealed_number(reply),
             ExpectedReply::Success => None,
@@ -113,13 +113,14 @@ impl LoadResult {
                 self.serials.push((site, serial));
                 self.sample.get_or_insert_with(|| String::from_utf8_lossy(reply.body).into());
             }
-            None if good == ExpectedReply::Success
+            None if expected == ExpectedReply::Success
                 && reply.status == 200
                 && reply.body == b"success" => {}
             None => {
                 self.unexpected += 1;
-                let said = || format!("{} {}", reply.status, String::from_utf8_lossy(reply.body));
-                self.first_bad.get_or_insert_with(said);
+                let description =
+                    || format!("{} {}", reply.status, String::from_utf8_lossy(reply.body));
+                self.first_bad.get_or_insert_with(description);
             }
         }
     }
@@ -133,48 +134,61 @@ fn sealed_number(reply: &HttpReply<'_>) -> Option<u32> {
 /// Runs a closed loop: each connection sends its next request as soon as it has an answer.
 pub fn run_closed_loop(
     target: Target,
-    crowd: &Arc<ScanGenerator>,
+    generator: &Arc<ScanGenerator>,
     connections: usize,
     span: LoadSpan,
 ) -> anyhow::Result<LoadResult> {
     block_on_single_thread(async {
-        let begun = Instant::now() + Duration::from_millis(50);
-        let (from, until) = (begun + span.warm_up, begun + span.warm_up + span.recorded);
-        let (made, recorded) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let mut last = from;
+        let start = Instant::now() + Duration::from_millis(50);
+        let recording_from = start + span.warm_up;
+        let recording_until = start + span.warm_up + span.recorded;
+        let request_count = Arc::new(AtomicU64::new(0));
+        let recorded = Arc::new(AtomicU64::new(0));
+        let mut last_reply_at = recording_from;
         let mut all = LoadResult::new(span.recorded);
-        let mut workers = run_connections(target, crowd, connections, |mut wire, mut form| {
-            let (crowd, made, recorded) = (crowd.clone(), made.clone(), recorded.clone());
-            async move {
-                let mut tally = LoadResult::new(span.recorded);
-                let goes_on =
-                    |now| now < until || recorded.load(Ordering::Relaxed) < span.min_requests;
-                tokio::time::sleep_until(begun).await;
-                let mut asked = Instant::now();
-                while goes_on(asked) && made.fetch_add(1, Ordering::Relaxed) < span.max_requests {
-                    let (person, site) = crowd.next();
-                    let reply = wire.request(form.fill(person, site)).await?;
-                    tally.record_reply(&reply, target.expected, site);
-                    let answered = Instant::now();
-                    if answered >= from && goes_on(answered) {
-                        recorded.fetch_add(1, Ordering::Relaxed);
-                        tally.recorded += 1;
-                        tally.latency.saturating_record(nanos(answered - asked));
+        let mut workers =
+            run_connections(target, generator, connections, |mut connection, mut form| {
+                let generator = generator.clone();
+                let request_count = request_count.clone();
+                let recorded = recorded.clone();
+                async move {
+                    let mut tally = LoadResult::new(span.recorded);
+                    let continues = |now| {
+                        now < recording_until
+                            || recorded.load(Ordering::Relaxed) < span.min_requests
+                    };
+                    tokio::time::sleep_until(start).await;
+                    let mut sent_at = Instant::now();
+                    while continues(sent_at)
+                        && request_count.fetch_add(1, Ordering::Relaxed) < span.max_requests
+                    {
+                        let (person, site) = generator.next();
+                        let reply = connection.request(form.fill(person, site)).await?;
+                        tally.record_reply(&reply, target.expected, site);
+                        let replied_at = Instant::now();
+                        if replied_at >= recording_from && continues(replied_at) {
+                            recorded.fetch_add(1, Ordering::Relaxed);
+                            tally.recorded += 1;
+                            tally.latency.saturating_record(nanos(replied_at - sent_at));
+                        }
+                        sent_at = replied_at;
                     }
-                    asked = answered;
+                    Ok((tally, sent_at))
                 }
-                Ok((tally, asked))
-            }
-        })
-        .await?;
+            })
+            .await?;
         while let Some(worker) = workers.join_next().await {
             let (tally, ended) = worker.context("a connection panicked")??;
             all.merge(tally);
-            last = last.max(ended);
+            last_reply_at = last_reply_at.max(ended);
         }
         // The last answers of a full span arrive after it and are not recorded.
-        let was_enough = all.recorded > span.min_requests || last < until;
-        all.time = if was_enough { span.recorded.min(last - from) } else { last - from };
+        let is_complete = all.recorded > span.min_requests || last_reply_at < recording_until;
+        all.time = if is_complete {
+            span.recorded.min(last_reply_at - recording_from)
+        } else {
+            last_reply_at - recording_from
+        };
         Ok(all)
     })
 }
@@ -184,60 +198,65 @@ pub fn run_closed_loop(
 /// moment, so a stall of the server counts for every request that had to wait.
 pub fn run_open_loop(
     target: Target,
-    crowd: &Arc<ScanGenerator>,
+    generator: &Arc<ScanGenerator>,
     connections: usize,
     rate: f64,
     span: LoadSpan,
 ) -> anyhow::Result<LoadResult> {
     let interval = Duration::from_secs_f64(1.0 / rate);
-    let in_lead = (span.warm_up.as_secs_f64() * rate).ceil() as u64;
-    let in_time = (span.recorded.as_secs_f64() * rate) as u64;
-    let most = (in_lead + in_time.max(span.min_requests)).min(span.max_requests);
+    let warm_up_requests = (span.warm_up.as_secs_f64() * rate).ceil() as u64;
+    let recorded_requests = (span.recorded.as_secs_f64() * rate) as u64;
+    let total =
+        (warm_up_requests + recorded_requests.max(span.min_requests)).min(span.max_requests);
     block_on_single_thread(async {
-        let begun = Instant::now() + Duration::from_millis(50);
-        let from = begun + span.warm_up;
-        let due = move |i: u64| begun + Duration::from_secs_f64(interval.as_secs_f64() * i as f64);
-        let (turn, next) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU64::new(0)));
-        let mut workers = run_connections(target, crowd, connections, |mut wire, mut form| {
-            let (crowd, turn, next) = (crowd.clone(), turn.clone(), next.clone());
-            async move {
-                let mut tally = LoadResult::new(span.recorded);
-                loop {
-                    turn.acquire().await.context("the turns ended")?.forget();
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= most {
-                        return Ok(tally);
-                    }
-                    let due = due(i);
-                    let late = Instant::now() - due;
-                    let (person, site) = crowd.next();
-                    let reply = wire.request(form.fill(person, site)).await?;
-                    tally.record_reply(&reply, target.expected, site);
-                    if due >= from {
-                        tally.recorded += 1;
-                        tally.latency.saturating_record(nanos(due.elapsed()));
-                        tally.late.saturating_record(nanos(late));
+        let start = Instant::now() + Duration::from_millis(50);
+        let recording_from = start + span.warm_up;
+        let due = move |i: u64| start + Duration::from_secs_f64(interval.as_secs_f64() * i as f64);
+        let permits = Arc::new(Semaphore::new(0));
+        let next = Arc::new(AtomicU64::new(0));
+        let mut workers =
+            run_connections(target, generator, connections, |mut connection, mut form| {
+                let generator = generator.clone();
+                let permits = permits.clone();
+                let next = next.clone();
+                async move {
+                    let mut tally = LoadResult::new(span.recorded);
+                    loop {
+                        permits.acquire().await.context("the turns ended")?.forget();
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        if i >= total {
+                            return Ok(tally);
+                        }
+                        let due = due(i);
+                        let lateness = Instant::now() - due;
+                        let (person, site) = generator.next();
+                        let reply = connection.request(form.fill(person, site)).await?;
+                        tally.record_reply(&reply, target.expected, site);
+                        if due >= recording_from {
+                            tally.recorded += 1;
+                            tally.latency.saturating_record(nanos(due.elapsed()));
+                            tally.lateness.saturating_record(nanos(lateness));
+                        }
                     }
                 }
-            }
-        })
-        .await?;
+            })
+            .await?;
         // This is a thread, because the runtime's timer has a resolution of a millisecond.
-        let caller = std::thread::spawn({
-            let turn = turn.clone();
+        let pacer = std::thread::spawn({
+            let permits = permits.clone();
             move || {
-                for i in 0..most {
+                for i in 0..total {
                     std::thread::sleep(due(i).saturating_duration_since(Instant::now()));
-                    turn.add_permits(1);
+                    permits.add_permits(1);
                 }
-                turn.add_permits(connections);
+                permits.add_permits(connections);
             }
         });
         let mut all = LoadResult::new(span.recorded);
         while let Some(worker) = workers.join_next().await {
             all.merge(worker.context("a connection panicked")??);
         }
-        caller.join().map_err(|_| anyhow::anyhow!("the caller of turns panicked"))?;
+        pacer.join().map_err(|_| anyhow::anyhow!("the caller of turns panicked"))?;
         Ok(all)
     })
 }
@@ -245,7 +264,7 @@ pub fn run_open_loop(
 /// Opens all connections and starts a worker on each.
 async fn run_connections<T: Send + 'static, F>(
     target: Target,
-    crowd: &ScanGenerator,
+    generator: &ScanGenerator,
     connections: usize,
     worker: impl Fn(HttpConnection, CallbackForm) -> F,
 ) -> anyhow::Result<JoinSet<anyhow::Result<T>>>
@@ -253,7 +272,7 @@ where
     F: Future<Output = anyhow::Result<T>> + Send + 'static,
 {
     let sealed = target.expected == ExpectedReply::SealedNumber;
-    let form = crowd.callback_form(target.port, SystemClock.now_ms(), sealed);
+    let form = generator.callback_form(target.port, SystemClock.now_ms(), sealed);
     let mut workers = JoinSet::new();
     for _ in 0..connections {
         workers.spawn(worker(HttpConnection::connect(target.port).await?, form.clone()));

@@ -1,12 +1,12 @@
 //! `bench callback`: time from WeChat's callback to a durable number, compared with simpler servers
 //! that bound it.
 //!
-//! In reading order: [`crowd`] generates scans, [`wire`] and [`load`] send them to a server and
-//! measure; [`deployment`] starts the product and [`servers`] has the baselines; [`turns`] measures
-//! one server under load and [`rounds`] is the course of a run; [`figures`] holds the results and
-//! [`report`] formats them.
+//! In reading order: [`scans`] generates scans, [`wire`] and [`load`] send them to a server and
+//! measure; [`deployment`] starts the product and [`servers`] has the baselines;
+//! [`measured_server`] measures one server under load and [`rounds`] is the course of a run;
+//! [`figures`] holds the results and [`report`] formats them.
 
-pub mod crowd;
+pub mod scans;
 
 pub mod wire;
 
@@ -15,7 +15,7 @@ mod load;
 pub mod deployment;
 pub mod servers;
 
-mod turns;
+mod measured_server;
 
 mod rounds;
 
@@ -97,7 +97,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
     ensure!(
-        figures.truth.is_valid(),
+        figures.validity.is_valid(),
         "the figures are not to be trusted: see the report's last lines"
     );
     Ok(())

@@ -30,12 +30,15 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
     )?;
     closed(&figures.closed, out)?;
     ratios(&figures.ratios, out)?;
-    let (secure, by_cpu) = (figures.secure.spread, figures.secure.by_cpu);
-    let (median, least, most) = (secure.median, secure.least, secure.most);
+    let secure = figures.secure.spread;
+    let by_cpu = figures.secure.by_cpu;
+    let median = secure.median;
+    let least = secure.least;
+    let most = secure.most;
     writeln!(out, "  Secure mode ÷ plain{median:>5.2} ({least:.2}..{most:.2})  {by_cpu:>7.2}")?;
     open(&figures.open, out)?;
-    memory(&figures.memory, figures.truth.callbacks, out)?;
-    truth(&figures.truth, figures.first_bad.as_deref(), out)
+    memory(&figures.memory, figures.validity.callbacks, out)?;
+    validity(&figures.validity, figures.first_bad.as_deref(), out)
 }
 
 fn closed(servers: &[ClosedLoopFigures], out: &mut String) -> std::fmt::Result {
@@ -63,7 +66,7 @@ fn closed(servers: &[ClosedLoopFigures], out: &mut String) -> std::fmt::Result {
             server.cpu_us.server,
             server.cpu_us.nats_server,
             server.cpu_us.generator,
-            server.others * 100.0,
+            server.other_cpu_share * 100.0,
         )?;
     }
     Ok(())
@@ -75,7 +78,9 @@ fn ratios(ratios: &[RateRatio], out: &mut String) -> std::fmt::Result {
         "\nThe gateway's rate divided by another's, per round: median (least..most), and by CPU alone",
     )?;
     for RateRatio { to, spread, by_cpu } in ratios {
-        let (median, least, most) = (spread.median, spread.least, spread.most);
+        let median = spread.median;
+        let least = spread.least;
+        let most = spread.most;
         writeln!(out, "  ÷ {to:<13}{median:>7.2} ({least:.2}..{most:.2})  {by_cpu:>7.2}")?;
     }
     Ok(())
@@ -101,7 +106,7 @@ fn open(servers: &[OpenLoopFigures], out: &mut String) -> std::fmt::Result {
             max_ms,
             server.late.p50_ms,
             server.late.p99_ms,
-            server.others * 100.0,
+            server.other_cpu_share * 100.0,
         )?;
     }
     Ok(())
@@ -116,14 +121,18 @@ fn memory(processes: &[MemoryFigures], callbacks: u64, out: &mut String) -> std:
     Ok(())
 }
 
-fn truth(truth: &ValidityChecks, first_bad: Option<&str>, out: &mut String) -> std::fmt::Result {
-    let ValidityChecks { callbacks, bad_replies, sites_out_of_order, unplanned } = truth;
+fn validity(
+    validity: &ValidityChecks,
+    first_bad: Option<&str>,
+    out: &mut String,
+) -> std::fmt::Result {
+    let ValidityChecks { callbacks, bad_replies, sites_out_of_order, unplanned } = validity;
     writeln!(out, "\nWhat was measured was the real thing:")?;
     writeln!(out, "  {callbacks} callbacks; {bad_replies} replies without what they should hold")?;
     writeln!(out, "  {sites_out_of_order} sites with a gap or a repeat in the numbers given out")?;
     writeln!(out, "  {unplanned} entries of the ledger that the notifier had not read at the end")?;
     match first_bad {
-        Some(said) => writeln!(out, "  the first bad reply: {said}"),
+        Some(reply) => writeln!(out, "  the first bad reply: {reply}"),
         None => Ok(()),
     }
 }

@@ -1,12 +1,12 @@
 //! Course of a run: everything is started, the servers take turns, everything is stopped.
 
 use super::Options;
-use super::crowd::ScanGenerator;
 use super::deployment::{BaselineServer, Deployment};
 use super::figures::{Figures, MemoryFigures, ValidityChecks};
 use super::load::{self, ExpectedReply, LoadResult, LoadSpan, Target};
+use super::measured_server::{MeasuredServer, ServerTurn};
+use super::scans::ScanGenerator;
 use super::servers::BaselineKind;
-use super::turns::{MeasuredServer, ServerTurn};
 use crate::process::{Usage, process_usage, processors};
 use anyhow::Context;
 use std::sync::Arc;
@@ -39,10 +39,11 @@ const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Runs the whole measurement.
 pub fn measure(options: &Options) -> anyhow::Result<Figures> {
-    let begun = Instant::now();
-    let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
+    let started = Instant::now();
+    let log =
+        |step_name: &str| eprintln!("[{:6.1} s] {step_name}", started.elapsed().as_secs_f64());
 
-    say("starting NATS, Redis and the roles");
+    log("starting NATS, Redis and the roles");
     // This runtime is for the simulator and for waiting; the load has its own.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let wechat = Duration::from_millis(options.wechat_ms);
@@ -51,34 +52,34 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     // The notifier reads every commit, which would take processor time from the measured servers.
     all.notifier.program.stop();
 
-    say("warming up");
+    log("warming up");
     let mut run = CallbackRun::new(options, &all)?;
     let warm = run.run_closed(GATEWAY_INDEX, run.warm_up_span())?;
     let reply = warm.tally.sample.clone().with_context(|| {
         format!("the gateway gave no number; {}", run.first_bad.as_deref().unwrap_or_default())
     })?;
     let commit = runtime.block_on(all.sample_commit())?;
-    let beside = run.start_baselines(&runtime, &all, &commit, &reply)?;
+    let baselines = run.start_baselines(&runtime, &all, &commit, &reply)?;
 
     for round in 0..options.rounds {
-        say(&format!("closed loop, round {} of {}", round + 1, options.rounds));
+        log(&format!("closed loop, round {} of {}", round + 1, options.rounds));
         run.closed_round(round)?;
     }
     let rate =
         options.rate.unwrap_or((run.servers[GATEWAY_INDEX].median_rate() / 2.0).max(MIN_OPEN_RATE));
     let mut open = [Vec::new(), Vec::new()];
     for round in 0..OPEN_ROUNDS {
-        say(&format!("open loop at {rate:.0} a second, round {} of {OPEN_ROUNDS}", round + 1));
+        log(&format!("open loop at {rate:.0} a second, round {} of {OPEN_ROUNDS}", round + 1));
         for server in
             if round % 2 == 0 { [GATEWAY_INDEX, FLOOR_INDEX] } else { [FLOOR_INDEX, GATEWAY_INDEX] }
         {
-            let turn = run.run_open(server, rate)?;
-            open[server].push(turn);
+            let server_turn = run.run_open(server, rate)?;
+            open[server].push(server_turn);
         }
     }
-    drop(beside);
+    drop(baselines);
 
-    say(&format!("memory: up to {} callbacks in all", options.callbacks));
+    log(&format!("memory: up to {} callbacks in all", options.callbacks));
     all.notifier.program.restart();
     runtime.block_on(all.notifier.wait_until_ready())?;
     run.send_remaining()?;
@@ -86,10 +87,10 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     let memory = memory_figures(&at_rest, &process_usages(&all)?);
     let nats_server = runtime.block_on(all.nats_version())?;
     runtime.block_on(all.stop())?;
-    say("everything has stopped");
+    log("everything has stopped");
 
     run.validity.check_serials(&mut run.serials);
-    let CallbackRun { mut servers, validity: truth, first_bad, .. } = run;
+    let CallbackRun { mut servers, validity, first_bad, .. } = run;
     let sealed = servers.pop().context("the gateway in secure mode is the last")?;
     let secure = sealed.rate_ratio(&servers[GATEWAY_INDEX]);
     let ratios =
@@ -116,7 +117,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
             ServerTurn::open_loop_figures("floor", rate, floor),
         ],
         memory,
-        truth,
+        validity,
         first_bad,
     })
 }
@@ -157,17 +158,17 @@ impl<'a> CallbackRun<'a> {
     ) -> anyhow::Result<Vec<BaselineServer>> {
         let mut started = Vec::new();
         for (name, kind) in BASELINES {
-            let beside = runtime.block_on(all.start_baseline(kind, commit, reply))?;
-            let good = if kind == BaselineKind::Article {
+            let baseline = runtime.block_on(all.start_baseline(kind, commit, reply))?;
+            let expected = if kind == BaselineKind::Article {
                 ExpectedReply::Success
             } else {
                 ExpectedReply::Number
             };
-            let target = Target { port: beside.port, expected: good };
-            let pid = beside.program.pid().context("a server does not run")?;
+            let target = Target { port: baseline.port, expected };
+            let pid = baseline.program.pid().context("a server does not run")?;
             self.servers.push(MeasuredServer::new(name, pid, target));
             self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
-            started.push(beside);
+            started.push(baseline);
         }
         // The gateway takes part a second time, with an account in secure mode.
         let MeasuredServer { pid, target, .. } = self.servers[GATEWAY_INDEX];
@@ -190,60 +191,60 @@ impl<'a> CallbackRun<'a> {
     /// Measures every server once, starting with another one each round.
     fn closed_round(&mut self, round: usize) -> anyhow::Result<()> {
         let time = Duration::from_secs_f64(self.options.seconds);
-        let lead = time.mul_f64(0.125).min(Duration::from_millis(500));
+        let warm_up = time.mul_f64(0.125).min(Duration::from_millis(500));
         for step in 0..self.servers.len() {
             let server = (round + step) % self.servers.len();
-            let turn = self.run_closed(
+            let server_turn = self.run_closed(
                 server,
                 LoadSpan {
-                    warm_up: lead,
+                    warm_up,
                     recorded: time,
                     min_requests: MIN_TURN_REQUESTS,
                     max_requests: u64::MAX,
                 },
             )?;
-            self.servers[server].turns.push(turn);
+            self.servers[server].turns.push(server_turn);
         }
         Ok(())
     }
 
     fn run_closed(&mut self, server: usize, span: LoadSpan) -> anyhow::Result<ServerTurn> {
         let MeasuredServer { pid, target, .. } = self.servers[server];
-        let turn = ServerTurn::run(pid, self.nats, || {
+        let server_turn = ServerTurn::run(pid, self.nats, || {
             load::run_closed_loop(target, &self.scans, self.options.connections, span)
         })?;
-        self.record(server, &turn.tally);
-        Ok(turn)
+        self.record(server, &server_turn.tally);
+        Ok(server_turn)
     }
 
     fn run_open(&mut self, server: usize, rate: f64) -> anyhow::Result<ServerTurn> {
         let MeasuredServer { pid, target, .. } = self.servers[server];
         let time = Duration::from_secs_f64(self.options.open_seconds);
-        let lead = time.mul_f64(0.125).min(Duration::from_secs(1));
+        let warm_up = time.mul_f64(0.125).min(Duration::from_secs(1));
         let span = LoadSpan {
-            warm_up: lead,
+            warm_up,
             recorded: time,
             min_requests: MIN_TURN_REQUESTS,
             max_requests: u64::MAX,
         };
-        let turn = ServerTurn::run(pid, self.nats, || {
+        let server_turn = ServerTurn::run(pid, self.nats, || {
             load::run_open_loop(target, &self.scans, self.options.connections, rate, span)
         })?;
-        self.record(server, &turn.tally);
-        Ok(turn)
+        self.record(server, &server_turn.tally);
+        Ok(server_turn)
     }
 
     /// Sends callbacks up to the requested total.
     fn send_remaining(&mut self) -> anyhow::Result<()> {
         while self.validity.callbacks < self.options.callbacks {
-            let most = self.options.callbacks - self.validity.callbacks;
+            let remaining = self.options.callbacks - self.validity.callbacks;
             self.run_closed(
                 GATEWAY_INDEX,
                 LoadSpan {
                     warm_up: Duration::ZERO,
                     recorded: SIGNATURE_LIFETIME,
                     min_requests: 0,
-                    max_requests: most,
+                    max_requests: remaining,
                 },
             )?;
         }
@@ -254,7 +255,7 @@ impl<'a> CallbackRun<'a> {
         self.validity.bad_replies += tally.unexpected;
         if self.first_bad.is_none() {
             let name = self.servers[server].name;
-            self.first_bad = tally.first_bad.as_ref().map(|said| format!("{name}: {said}"));
+            self.first_bad = tally.first_bad.as_ref().map(|reply| format!("{name}: {reply}"));
         }
         let MeasuredServer { pid, target, .. } = self.servers[server];
         if pid == self.servers[GATEWAY_INDEX].pid {
@@ -276,11 +277,11 @@ fn process_usages(all: &Deployment) -> anyhow::Result<Vec<(&'static str, Usage)>
         ("nats-server", all.nats.pid()),
         ("redis-server", all.redis.pid()),
     ];
-    let asked = processes.into_iter().map(|(name, pid)| {
+    let usages = processes.into_iter().map(|(name, pid)| {
         let pid = pid.with_context(|| format!("{name} does not run"))?;
         Ok((name, process_usage(pid)?))
     });
-    asked.collect()
+    usages.collect()
 }
 
 fn memory_figures(

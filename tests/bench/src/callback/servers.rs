@@ -1,7 +1,7 @@
 //! Baseline servers, each as simple as its purpose allows and in its own process, with the same
 //! runtime as the product's roles.
 
-use super::crowd::{ACCOUNT, site_id};
+use super::scans::{ACCOUNT, site_id};
 use anyhow::Context;
 use async_nats::{Subject, jetstream};
 use axum::Router;
@@ -131,10 +131,10 @@ impl PublishBaseline {
         // The product's adapter creates the streams, so that they are the same as the ledger's.
         let namespace = options.namespace.clone();
         let url = options.nats.clone();
-        let made =
+        let ledger =
             NatsLedger::connect(NatsOptions { url, namespace, ..NatsOptions::default() }).await?;
         if kind == BaselineKind::Following {
-            let mut entries = made.follow(&LEDGER, Position::START).await?;
+            let mut entries = ledger.follow(&LEDGER, Position::START).await?;
             #[expect(clippy::disallowed_methods, reason = "ends with this process")]
             tokio::spawn(async move { while entries.next().await.is_some() {} });
         }
@@ -154,7 +154,8 @@ impl PublishBaseline {
 
     async fn publish(&self) -> Result<(), jetstream::context::PublishError> {
         let site = &self.sites[self.next.fetch_add(1, Ordering::Relaxed) % self.sites.len()];
-        let (subject, commit) = (site.subject.clone(), self.commit.clone());
+        let subject = site.subject.clone();
+        let commit = self.commit.clone();
         if !self.expecting {
             self.jetstream.publish(subject, commit).await?.await?;
             return Ok(());
@@ -184,8 +185,8 @@ struct TutorialBaseline {
 
 impl TutorialBaseline {
     fn new(wechat: &str) -> anyhow::Result<TutorialBaseline> {
-        let at = url::Url::parse(wechat)?;
-        let endpoints = Endpoints { api: at.clone(), mp: at };
+        let url = url::Url::parse(wechat)?;
+        let endpoints = Endpoints { api: url.clone(), mp: url };
         let account = SimAccount::default();
         Ok(TutorialBaseline {
             wechat: Client::new(ClientOptions { endpoints, ..ClientOptions::default() })?,

@@ -20,7 +20,7 @@ pub struct HttpReply<'a> {
 /// Lengths of head and body in bytes, known once the head is complete.
 struct ReplyExtent {
     status: u16,
-    head: usize,
+    headers: usize,
     body: usize,
 }
 
@@ -40,30 +40,30 @@ impl HttpConnection {
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
             ensure!(read > 0, "the server closed the connection");
             filled += read;
-            let Some(ReplyExtent { status, head, body }) = reply_extent(&self.buffer[..filled])?
+            let Some(ReplyExtent { status, headers, body }) = reply_extent(&self.buffer[..filled])?
             else {
                 ensure!(filled < self.buffer.len(), "a longer head than was expected");
                 continue;
             };
-            ensure!(head + body <= self.buffer.len(), "a longer answer than was expected");
-            if filled == head + body {
-                return Ok(HttpReply { status, body: &self.buffer[head..head + body] });
+            ensure!(headers + body <= self.buffer.len(), "a longer answer than was expected");
+            if filled == headers + body {
+                return Ok(HttpReply { status, body: &self.buffer[headers..headers + body] });
             }
-            ensure!(filled < head + body, "more than one answer to one request");
+            ensure!(filled < headers + body, "more than one answer to one request");
         }
     }
 }
 
 fn reply_extent(answer: &[u8]) -> anyhow::Result<Option<ReplyExtent>> {
     let Some(end) = find(answer, b"\r\n\r\n") else { return Ok(None) };
-    let head = std::str::from_utf8(&answer[..end])?;
-    let mut lines = head.split("\r\n");
+    let headers = std::str::from_utf8(&answer[..end])?;
+    let mut lines = headers.split("\r\n");
     let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 "));
     let status = status.and_then(|line| line.get(..3)).context("not an HTTP answer")?.parse()?;
     for line in lines {
         let Some((name, value)) = line.split_once(':') else { bail!("not a header") };
         if name.eq_ignore_ascii_case("content-length") {
-            return Ok(Some(ReplyExtent { status, head: end + 4, body: value.trim().parse()? }));
+            return Ok(Some(ReplyExtent { status, headers: end + 4, body: value.trim().parse()? }));
         }
     }
     bail!("an answer without Content-Length");
@@ -73,15 +73,15 @@ impl HttpReply<'_> {
     /// Serial of the number in a reply to a scan, such as 7 of `A007`.
     pub fn ticket_serial(&self) -> Option<u32> {
         let content = &self.body[find(self.body, b"<Content>")?..];
-        let told = &content[find(content, " A".as_bytes())? + 2..];
-        let digits = told.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let serial = std::str::from_utf8(&told[..digits]).ok()?;
+        let content = &content[find(content, " A".as_bytes())? + 2..];
+        let digits = content.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let serial = std::str::from_utf8(&content[..digits]).ok()?;
         (digits >= 3).then(|| serial.parse().ok()).flatten()
     }
 }
 
-fn find(within: &[u8], what: &[u8]) -> Option<usize> {
-    within.windows(what.len()).position(|window| window == what)
+fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    text.windows(pattern.len()).position(|window| window == pattern)
 }
 
 #[cfg(test)]
@@ -90,12 +90,13 @@ mod tests {
 
     #[test]
     fn an_answer_has_an_extent_once_its_head_is_whole() {
-        let whole = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\nContent-Length: 5\r\n\r\nhello";
-        for cut in 0..whole.len() - 5 {
-            assert!(reply_extent(&whole[..cut]).unwrap().is_none());
+        let response =
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\nContent-Length: 5\r\n\r\nhello";
+        for cut in 0..response.len() - 5 {
+            assert!(reply_extent(&response[..cut]).unwrap().is_none());
         }
-        let ReplyExtent { status, head, body } = reply_extent(whole).unwrap().unwrap();
-        assert_eq!((status, head, body), (200, whole.len() - 5, 5));
+        let ReplyExtent { status, headers, body } = reply_extent(response).unwrap().unwrap();
+        assert_eq!((status, headers, body), (200, response.len() - 5, 5));
         assert!(reply_extent(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
         assert!(reply_extent(b"SSH-2.0\r\n\r\n").is_err());
     }

@@ -1,6 +1,6 @@
 //! Simulation of a day: arrivals, calls and cancellations. It does not depend on the estimators.
 
-use super::chance::Rng;
+use super::rng::Rng;
 use super::settings::{ServiceDistribution, Setting};
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ struct Customer {
     missed: bool,
     grace: f64,
     /// Time at which they give up, if they are not called before.
-    leaves: Option<f64>,
+    leaves_at: Option<f64>,
 }
 
 /// Event of a day, in order of time. Times are minutes since midnight.
@@ -53,18 +53,18 @@ struct DaySimulation<'a, F> {
 }
 
 /// Simulates one day and reports every event.
-pub fn simulate_day(setting: &Setting, seed: u64, day: u32, tell: impl FnMut(DayEvent)) {
-    let mut chance = Rng::new(seed, u64::from(day) + 1);
-    let speed = chance.uniform_in(1.0 - setting.day_variation, 1.0 + setting.day_variation);
-    let most = setting.counters.iter().map(|(_, open)| *open).max().unwrap_or(0);
+pub fn simulate_day(setting: &Setting, seed: u64, day: u32, on_event: impl FnMut(DayEvent)) {
+    let mut rng = Rng::new(seed, u64::from(day) + 1);
+    let speed = rng.uniform_in(1.0 - setting.day_variation, 1.0 + setting.day_variation);
+    let max_counters = setting.counters.iter().map(|(_, open)| *open).max().unwrap_or(0);
     let mut day = DaySimulation {
         setting,
-        rng: chance,
+        rng,
         service_factor: speed,
         customers: Vec::new(),
         waiting: VecDeque::new(),
-        counters: vec![None; most],
-        on_event: tell,
+        counters: vec![None; max_counters],
+        on_event,
     };
     day.run();
 }
@@ -134,10 +134,11 @@ impl<F: FnMut(DayEvent)> DaySimulation<'_, F> {
         let missed = self.rng.uniform() < setting.missed_share;
         let grace = self.rng.uniform_in(setting.grace_minutes.0, setting.grace_minutes.1);
         let gives_up = self.rng.uniform() < setting.cancelled_share;
-        let outlook = f64::from(ahead + 1) * setting.mean_service_minutes / open.max(1) as f64;
-        let patience = self.rng.uniform() * outlook;
-        let leaves = gives_up.then_some(at + patience);
-        self.customers.push(Customer { joined: at, service, missed, grace, leaves });
+        let expected_wait =
+            f64::from(ahead + 1) * setting.mean_service_minutes / open.max(1) as f64;
+        let patience = self.rng.uniform() * expected_wait;
+        let leaves_at = gives_up.then_some(at + patience);
+        self.customers.push(Customer { joined: at, service, missed, grace, leaves_at });
         self.waiting.push_back(id);
     }
 
@@ -164,7 +165,7 @@ impl<F: FnMut(DayEvent)> DaySimulation<'_, F> {
 
     fn first_leaver(&self) -> Option<(usize, f64)> {
         let leavers = self.waiting.iter();
-        let leavers = leavers.filter_map(|id| Some((*id, self.customers[*id].leaves?)));
+        let leavers = leavers.filter_map(|id| Some((*id, self.customers[*id].leaves_at?)));
         leavers.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
@@ -174,10 +175,13 @@ mod tests {
     use super::*;
 
     /// Simulates some days of a setting with checks of every event, and counts the events.
-    fn lived(setting: &Setting) -> (usize, usize, usize) {
-        let (mut joined, mut called, mut left) = (0, 0, 0);
+    fn count_events(setting: &Setting) -> (usize, usize, usize) {
+        let mut joined = 0;
+        let mut called = 0;
+        let mut left_count = 0;
         for day in 0..20 {
-            let (mut in_line, mut busy) = (VecDeque::new(), 0);
+            let mut in_line = VecDeque::new();
+            let mut busy = 0;
             simulate_day(setting, 1, day, |happening| match happening {
                 DayEvent::Joined { id, at, ahead, counters } => {
                     assert!((setting.opening_time()..setting.closing_time).contains(&at));
@@ -193,8 +197,8 @@ mod tests {
                     assert!(waited >= 0.0);
                     called += 1;
                     busy += 1;
-                    let most = setting.counters.iter().map(|(_, open)| *open).max();
-                    assert!(Some(busy) <= most);
+                    let max_counters = setting.counters.iter().map(|(_, open)| *open).max();
+                    assert!(Some(busy) <= max_counters);
                 }
                 DayEvent::Freed { slot, .. } => {
                     assert!(slot >= 0.0);
@@ -202,21 +206,21 @@ mod tests {
                 }
                 DayEvent::Left { id } => {
                     in_line.retain(|waiting| *waiting != id);
-                    left += 1;
+                    left_count += 1;
                 }
             });
             assert_eq!((in_line.len(), busy), (0, 0), "the day ends when everybody is gone");
         }
-        (joined, called, left)
+        (joined, called, left_count)
     }
 
     #[test]
     fn everybody_who_joins_is_called_in_order_or_leaves() {
         for setting in Setting::all() {
-            let (joined, called, left) = lived(&setting);
-            assert_eq!(joined, called + left, "{}", setting.name);
+            let (joined, called, left_count) = count_events(&setting);
+            assert_eq!(joined, called + left_count, "{}", setting.name);
             assert!(
-                joined > 100 && (left > 0) == (setting.cancelled_share > 0.0),
+                joined > 100 && (left_count > 0) == (setting.cancelled_share > 0.0),
                 "{}",
                 setting.name
             );

@@ -1,7 +1,7 @@
 //! Figures of a run, over all seeds.
 
+use super::observer::{EstimatorScores, SIMPLE_ESTIMATORS};
 use super::settings::Setting;
-use super::watch::{EstimatorScores, SIMPLE_ESTIMATORS};
 use paihao_domain::{AccuracyScore, AheadBand};
 use serde::Serialize;
 
@@ -77,43 +77,45 @@ pub struct BandFigures {
 impl SettingFigures {
     /// Combines the scores of all seeds; `None` if nobody was scored.
     pub fn from_seeds(setting: &Setting, seeds: &[EstimatorScores]) -> Option<SettingFigures> {
-        let totals: Vec<AccuracyScore> = seeds.iter().map(|found| found.product.total()).collect();
-        let over = |figure: &dyn Fn(&AccuracyScore) -> Option<f64>| mean(totals.iter().map(figure));
+        let totals: Vec<AccuracyScore> =
+            seeds.iter().map(|scores| scores.product.total()).collect();
+        let mean_of =
+            |figure: &dyn Fn(&AccuracyScore) -> Option<f64>| mean(totals.iter().map(figure));
         let mut simple = Vec::new();
         for (row, (name, table)) in
             SIMPLE_ESTIMATORS.into_iter().zip(setting.reference.simple).enumerate()
         {
-            let seen = mean(seeds.iter().map(|found| found.simple[row].mean_error()))?;
+            let seen = mean(seeds.iter().map(|scores| scores.simple[row].mean_error()))?;
             simple.push((name, Comparison { seen, table }));
         }
         let errors: Vec<f64> = totals.iter().filter_map(AccuracyScore::mean_error).collect();
         let gains: Vec<f64> = seeds
             .iter()
             .zip(&errors)
-            .filter_map(|(found, error)| Some(found.simple[3].mean_error()? - error))
+            .filter_map(|(scores, error)| Some(scores.simple[3].mean_error()? - error))
             .collect();
         let mut all = paihao_domain::Accuracy::default();
-        seeds.iter().for_each(|found| all.merge(&found.product));
+        seeds.iter().for_each(|scores| all.merge(&scores.product));
         Some(SettingFigures {
             setting: setting.name,
             what: setting.description,
             people: totals.iter().map(AccuracyScore::count).sum(),
             wait: Comparison {
-                seen: over(&AccuracyScore::mean_wait)?,
+                seen: mean_of(&AccuracyScore::mean_wait)?,
                 table: setting.reference.wait,
             },
             simple,
             error: Comparison {
-                seen: over(&AccuracyScore::mean_error)?,
+                seen: mean_of(&AccuracyScore::mean_error)?,
                 table: setting.reference.target,
             },
             error_spread: standard_error(&errors),
             gain: (mean(gains.iter().copied().map(Some))?, standard_error(&gains)),
-            median_error: over(&AccuracyScore::median_error)?,
-            bias: over(&AccuracyScore::bias)?,
-            within: over(&AccuracyScore::close_share)?,
-            coverage: over(&AccuracyScore::coverage)?,
-            told_coverage: mean(seeds.iter().map(|found| found.quoted.coverage()))?,
+            median_error: mean_of(&AccuracyScore::median_error)?,
+            bias: mean_of(&AccuracyScore::bias)?,
+            within: mean_of(&AccuracyScore::close_share)?,
+            coverage: mean_of(&AccuracyScore::coverage)?,
+            told_coverage: mean(seeds.iter().map(|scores| scores.quoted.coverage()))?,
             bands: AheadBand::ALL
                 .into_iter()
                 .filter_map(|band| BandFigures::from_accuracy(band, &all))
@@ -125,7 +127,8 @@ impl SettingFigures {
 impl BandFigures {
     fn from_accuracy(band: AheadBand, all: &paihao_domain::Accuracy) -> Option<BandFigures> {
         let score = all.of_band(band);
-        let (error, coverage) = (score.mean_error()?, score.coverage()?);
+        let error = score.mean_error()?;
+        let coverage = score.coverage()?;
         Some(BandFigures { ahead: band.name(), people: score.count(), error, coverage })
     }
 }

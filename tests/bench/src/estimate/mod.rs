@@ -1,16 +1,16 @@
 //! `bench estimate`: error of the estimated waits, compared with simpler estimators.
 //!
-//! In reading order: [`chance`] has the random numbers, [`settings`] the synthetic sites, [`day`]
-//! simulates a day, [`watch`] estimates and scores, [`figures`] holds the results, [`gate`] checks
-//! them and [`report`] formats them.
+//! In reading order: [`rng`] has the random numbers, [`settings`] the synthetic sites, [`day`]
+//! simulates a day, [`observer`] estimates and scores, [`figures`] holds the results, [`gate`]
+//! checks them and [`report`] formats them.
 
-mod chance;
+mod rng;
 
 mod settings;
 
 mod day;
 
-mod watch;
+mod observer;
 
 mod figures;
 
@@ -21,9 +21,9 @@ use anyhow::ensure;
 use clap::Args;
 use figures::{Figures, SettingFigures};
 use gate::Baseline;
+use observer::{EstimatorObserver, EstimatorScores};
 use settings::Setting;
 use std::path::PathBuf;
-use watch::{EstimatorObserver, EstimatorScores};
 
 /// Days at the beginning that only train the estimators.
 const TRAINING_DAYS: u32 = 60;
@@ -68,9 +68,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 fn measure(seeds: u64, days: u32) -> anyhow::Result<Figures> {
     let mut settings = Vec::new();
     for setting in Setting::all() {
-        let found: Vec<EstimatorScores> =
+        let scores: Vec<EstimatorScores> =
             (1..=seeds).map(|seed| simulate_history(&setting, seed, days)).collect();
-        let measured = SettingFigures::from_seeds(&setting, &found);
+        let measured = SettingFigures::from_seeds(&setting, &scores);
         settings.push(measured.ok_or_else(|| anyhow::anyhow!("nobody waited"))?);
     }
     Ok(Figures { seeds, days, discarded: TRAINING_DAYS, settings })

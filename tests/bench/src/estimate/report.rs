@@ -29,8 +29,8 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
     writeln!(out)?;
     row(out, "mean wait", settings, |measured| measured.wait)?;
     let names = settings.first().map_or(&[][..], |measured| &measured.simple);
-    for (place, (name, _)) in names.iter().enumerate() {
-        row(out, name, settings, |measured| measured.simple[place].1)?;
+    for (index, (name, _)) in names.iter().enumerate() {
+        row(out, name, settings, |measured| measured.simple[index].1)?;
     }
     row(out, "paihao", settings, |measured| measured.error)?;
     writeln!(
@@ -39,10 +39,10 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
          5 min  within 80 % bound  within told",
     )?;
     for m in settings {
-        let off = (m.error.seen / m.error.table - 1.0) * 100.0;
+        let deviation_percent = (m.error.seen / m.error.table - 1.0) * 100.0;
         writeln!(
             out,
-            "  {} {off:>+9.1} % {:>10.3} {:>14.2} ± {:.2} {:>16.2} {:>8.2} {:>17.1} % {:>15.1} % {:>10.1} %",
+            "  {} {deviation_percent:>+9.1} % {:>10.3} {:>14.2} ± {:.2} {:>16.2} {:>8.2} {:>17.1} % {:>15.1} % {:>10.1} %",
             m.setting,
             m.error_spread,
             m.gain.0,
@@ -62,7 +62,8 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
         write!(out, "  {}", m.setting)?;
         for band in &m.bands {
             let share = band.people as f64 / m.people as f64 * 100.0;
-            let (ahead, coverage) = (band.ahead, band.coverage * 100.0);
+            let ahead = band.ahead;
+            let coverage = band.coverage * 100.0;
             write!(out, "   {ahead:>4}: {share:>4.1} % {:>6.2} {coverage:>5.1} %", band.error)?;
         }
         writeln!(out)?;

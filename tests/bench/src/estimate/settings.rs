@@ -64,7 +64,7 @@ const NOON: f64 = 12.0 * 60.0;
 impl Setting {
     /// Returns all settings.
     pub fn all() -> [Setting; 5] {
-        [counters(), hall(), barber(), restaurant(), slow_afternoon()]
+        [counters(), service_hall(), barber(), restaurant(), slow_afternoon()]
     }
 
     /// Opening time.
@@ -121,7 +121,7 @@ fn counters() -> Setting {
     }
 }
 
-fn hall() -> Setting {
+fn service_hall() -> Setting {
     Setting {
         name: 'B',
         description: "service hall: counters change, peaks, misses, cancels, faster and slower days",
@@ -191,13 +191,13 @@ fn restaurant() -> Setting {
 /// The hall with services 35 % slower after noon, and with fewer people to match the table's
 /// shorter wait.
 fn slow_afternoon() -> Setting {
-    let hall = hall();
+    let service_hall = service_hall();
     Setting {
         name: 'E',
         description: "the hall, 35 % slower after noon, with four fifths of the people",
         afternoon_factor: 1.35,
-        rates: hall.rates.iter().map(|(from, rate)| (*from, rate * 0.8)).collect(),
+        rates: service_hall.rates.iter().map(|(from, rate)| (*from, rate * 0.8)).collect(),
         reference: ReferenceFigures { wait: 10.1, simple: [3.1, 5.5, 4.4, 3.2], target: 3.0 },
-        ..hall
+        ..service_hall
     }
 }

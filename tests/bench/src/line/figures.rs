@@ -11,7 +11,8 @@ pub struct Figures {
     pub build: &'static str,
     pub processors: usize,
     /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
-    pub others: f64,
+    #[serde(rename = "others")]
+    pub other_cpu_share: f64,
     pub pure: Vec<DomainFigures>,
     pub stored: Vec<LedgerFigures>,
     pub hot: Vec<HotSiteFigures>,
@@ -84,7 +85,7 @@ impl Figures {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let others = self.others * 100.0;
+        let others = self.other_cpu_share * 100.0;
         writeln!(
             out,
             "The line: {} build, {} processors, others took {others:.0} % of them",

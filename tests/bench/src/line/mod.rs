@@ -1,10 +1,10 @@
 //! `bench line`: time of a decision with few and with many people waiting, in the domain alone and
 //! through both ledgers; a hot site compared with many; a replica's start; and memory.
 //!
-//! In reading order: [`hall`] has the test sites, [`pure`] measures the domain alone, [`stored`] an
-//! engine on a ledger, [`replay`] a start; [`figures`] holds and formats the results.
+//! In reading order: [`sites`] has the test sites, [`pure`] measures the domain alone, [`stored`]
+//! an engine on a ledger, [`replay`] a start; [`figures`] holds and formats the results.
 
-mod hall;
+mod sites;
 
 mod pure;
 mod stored;
@@ -75,8 +75,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     ensure!(options.rounds > 0 && options.decisions >= 3, "nothing to measure");
     ensure!(!options.waiting.contains(&0), "somebody has to wait");
-    let (begun, busy, own) =
-        (Instant::now(), machine_cpu_time()?, process_usage(std::process::id())?.cpu);
+    let started = Instant::now();
+    let machine_cpu_before = machine_cpu_time()?;
+    let own_cpu_before = process_usage(std::process::id())?.cpu;
     let pure = if options.replay {
         Vec::new()
     } else {
@@ -85,7 +86,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut figures = Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
         processors: processors(),
-        others: 0.0,
+        other_cpu_share: 0.0,
         pure,
         stored: Vec::new(),
         hot: Vec::new(),
@@ -96,9 +97,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         runtime.block_on(measure_ledgers(&options, &mut figures))?;
     }
     // The others include NATS, which is part of only some of the measurements.
-    let spent = process_usage(std::process::id())?.cpu.saturating_sub(own);
-    let others = machine_cpu_time()?.saturating_sub(busy).saturating_sub(spent).as_secs_f64();
-    figures.others = others / (begun.elapsed().as_secs_f64() * processors() as f64);
+    let spent = process_usage(std::process::id())?.cpu.saturating_sub(own_cpu_before);
+    let others =
+        machine_cpu_time()?.saturating_sub(machine_cpu_before).saturating_sub(spent).as_secs_f64();
+    figures.other_cpu_share = others / (started.elapsed().as_secs_f64() * processors() as f64);
     println!("{}", figures.text());
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;

@@ -1,7 +1,7 @@
 //! Measurement of decisions in the domain alone, by the length of the line.
 
 use super::figures::DomainFigures;
-use super::hall::{self, COMMANDS_PER_ROUND, COUNTERS_PER_SITE, START_MS};
+use super::sites::{self, COMMANDS_PER_ROUND, COUNTERS_PER_SITE, START_MS};
 use crate::callback::figures::RoundSpread;
 use crate::process::process_usage;
 use anyhow::{Context, anyhow};
@@ -27,26 +27,26 @@ struct InMemorySite {
 impl InMemorySite {
     fn with_waiting(waiting: u64) -> anyhow::Result<InMemorySite> {
         let now = DecisionInput::on_day(Day(20_777), Timestamp(START_MS));
-        let mut hall = InMemorySite {
+        let mut site = InMemorySite {
             site: Site::default(),
-            rules: hall::site_rules(),
+            rules: sites::site_rules(),
             now,
             people: 0,
             rounds: 0,
         };
         for i in 0..COUNTERS_PER_SITE {
-            hall.decide(&hall::open_counter_command(i))?;
+            site.decide(&sites::open_counter_command(i))?;
         }
         for _ in 0..waiting {
-            hall.take_number()?;
+            site.take_number()?;
         }
         // Old commands are forgotten, and the rounds below leave the same number of recent ones at
         // every site.
-        hall.now.at = hall.now.at.plus_ms(COMMAND_RETENTION_MS + 1);
+        site.now.at = site.now.at.plus_ms(COMMAND_RETENTION_MS + 1);
         for _ in 0..COMMAND_RETENTION_MS / DECISION_INTERVAL_MS / COMMANDS_PER_ROUND as i64 {
-            hall.run_round()?;
+            site.run_round()?;
         }
-        Ok(hall)
+        Ok(site)
     }
 
     fn decide(&mut self, command: &Command) -> anyhow::Result<()> {
@@ -63,14 +63,14 @@ impl InMemorySite {
 
     fn take_number(&mut self) -> anyhow::Result<()> {
         self.people += 1;
-        self.decide(&hall::take_number_command(self.people))
+        self.decide(&sites::take_number_command(self.people))
     }
 
     fn run_round(&mut self) -> anyhow::Result<()> {
         self.rounds += 1;
         self.take_number()?;
-        self.decide(&hall::call_next_command(self.rounds, self.rounds))?;
-        self.decide(&hall::finish_command(self.rounds, self.rounds))
+        self.decide(&sites::call_next_command(self.rounds, self.rounds))?;
+        self.decide(&sites::finish_command(self.rounds, self.rounds))
     }
 
     /// Evaluates the timers, as each replica does after a commit.
@@ -83,40 +83,41 @@ impl InMemorySite {
 /// Measures sites with these numbers of waiting people, in turn.
 pub fn measure(sizes: &[u64], rounds: usize, decisions: u64) -> anyhow::Result<Vec<DomainFigures>> {
     let resident = || -> anyhow::Result<u64> { Ok(process_usage(std::process::id())?.resident) };
-    let mut halls = Vec::new();
+    let mut sites = Vec::new();
     for &size in sizes {
         let before = resident()?;
-        let hall = InMemorySite::with_waiting(size)?;
+        let site = InMemorySite::with_waiting(size)?;
         let bytes = resident()?.saturating_sub(before);
-        halls.push((hall, bytes, Vec::new(), Vec::new()));
+        sites.push((site, bytes, Vec::new(), Vec::new()));
     }
     for _ in 0..rounds {
-        for (hall, _, deciding, looking) in &mut halls {
-            let begun = Instant::now();
+        for (site, _, deciding, looking) in &mut sites {
+            let started = Instant::now();
             for _ in 0..decisions / COMMANDS_PER_ROUND {
-                hall.run_round()?;
+                site.run_round()?;
             }
             deciding.push(
-                begun.elapsed().as_secs_f64() * 1e6
+                started.elapsed().as_secs_f64() * 1e6
                     / (decisions / COMMANDS_PER_ROUND * COMMANDS_PER_ROUND) as f64,
             );
-            let begun = Instant::now();
-            let looks = (decisions / 100).max(1);
-            (0..looks).for_each(|_| hall.evaluate_timers());
-            looking.push(begun.elapsed().as_secs_f64() * 1e6 / looks as f64);
+            let started = Instant::now();
+            let views = (decisions / 100).max(1);
+            (0..views).for_each(|_| site.evaluate_timers());
+            looking.push(started.elapsed().as_secs_f64() * 1e6 / views as f64);
         }
     }
-    let first = halls.first().context("no size to measure")?.2.clone();
-    let of = |(size, (_, bytes, deciding, looking)): (&u64, (_, u64, Vec<f64>, Vec<f64>))| {
-        DomainFigures {
-            waiting: *size,
-            decision_us: RoundSpread::from_values(deciding.iter().copied()),
-            to_first: RoundSpread::from_values(
-                deciding.iter().zip(&first).map(|(own, first)| own / first),
-            ),
-            look_us: RoundSpread::from_values(looking),
-            bytes_per_ticket: bytes as f64 / *size as f64,
-        }
-    };
-    Ok(sizes.iter().zip(halls).map(of).collect())
+    let first = sites.first().context("no size to measure")?.2.clone();
+    let to_figures =
+        |(size, (_, bytes, deciding, looking)): (&u64, (_, u64, Vec<f64>, Vec<f64>))| {
+            DomainFigures {
+                waiting: *size,
+                decision_us: RoundSpread::from_values(deciding.iter().copied()),
+                to_first: RoundSpread::from_values(
+                    deciding.iter().zip(&first).map(|(own, first)| own / first),
+                ),
+                look_us: RoundSpread::from_values(looking),
+                bytes_per_ticket: bytes as f64 / *size as f64,
+            }
+        };
+    Ok(sizes.iter().zip(sites).map(to_figures).collect())
 }

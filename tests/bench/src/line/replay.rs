@@ -2,7 +2,7 @@
 //! dropping the entries.
 
 use super::figures::ReplayFigures;
-use super::hall::{bench_settings, site_id};
+use super::sites::{bench_settings, site_id};
 use super::stored::{BenchEngine, log_head};
 use crate::callback::figures::RoundSpread;
 use anyhow::ensure;
@@ -24,8 +24,8 @@ pub async fn measure(
     events: u64,
     rounds: usize,
 ) -> anyhow::Result<ReplayFigures> {
-    let book = bench_settings(REPLAY_SITES)?;
-    let gateway = BenchEngine::open(&book, ledger.clone()).await;
+    let settings = bench_settings(REPLAY_SITES)?;
+    let gateway = BenchEngine::open(&settings, ledger.clone()).await;
     let writers = (0..REPLAY_SITES).map(async |i| {
         let site = site_id(i);
         gateway.open_counters(&site).await?;
@@ -42,10 +42,12 @@ pub async fn measure(
     gateway.close().await;
 
     let end = log_head(&*ledger).await?;
-    let (mut entries, mut bytes) = (0, 0);
-    let (mut dropped, mut replayed) = (Vec::new(), Vec::new());
+    let mut entries = 0;
+    let mut bytes = 0;
+    let mut dropped = Vec::new();
+    let mut replayed = Vec::new();
     for _ in 0..rounds {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut all = ledger.follow(&LEDGER, Position::START).await?;
         (entries, bytes) = (0, 0);
         while let Some(LogItem::Entry(recorded)) = all.next().await {
@@ -55,11 +57,11 @@ pub async fn measure(
                 break;
             }
         }
-        dropped.push(begun.elapsed().as_secs_f64());
+        dropped.push(started.elapsed().as_secs_f64());
         drop(all);
-        let begun = Instant::now();
-        let replica = BenchEngine::open(&book, ledger.clone()).await;
-        replayed.push(begun.elapsed().as_secs_f64());
+        let started = Instant::now();
+        let replica = BenchEngine::open(&settings, ledger.clone()).await;
+        replayed.push(started.elapsed().as_secs_f64());
         let read = replica.events.load(Ordering::Relaxed);
         ensure!(read >= written, "{read} of {written} events were read");
         replica.close().await;

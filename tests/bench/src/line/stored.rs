@@ -1,7 +1,9 @@
 //! Measurement of decisions through an engine and a ledger, and of one hot site compared with many.
 
 use super::figures::{HotSiteFigures, LedgerFigures};
-use super::hall::{self, COMMANDS_PER_ROUND, COUNTERS_PER_SITE, START_MS, bench_settings, site_id};
+use super::sites::{
+    self, COMMANDS_PER_ROUND, COUNTERS_PER_SITE, START_MS, bench_settings, site_id,
+};
 use crate::callback::figures::RoundSpread;
 use anyhow::{Context, anyhow};
 use futures::stream::{StreamExt, TryStreamExt};
@@ -27,7 +29,7 @@ const CONCURRENT_CLIENTS: u64 = 64;
 
 /// Engine of a gateway on a ledger, with a clock that stands still.
 pub struct BenchEngine {
-    pub lines: Engine,
+    pub engine: Engine,
     pub clock: ManualClock,
     /// Events that this replica has applied.
     pub events: Arc<AtomicU64>,
@@ -36,7 +38,7 @@ pub struct BenchEngine {
 }
 
 impl BenchEngine {
-    pub async fn open(book: &DeploymentSettings, ledger: Arc<dyn Ledger>) -> BenchEngine {
+    pub async fn open(settings: &DeploymentSettings, ledger: Arc<dyn Ledger>) -> BenchEngine {
         let (clock, tasks, closed) =
             (ManualClock::at(START_MS), Tasks::new(), CancellationToken::new());
         let events = Arc::new(AtomicU64::new(0));
@@ -46,28 +48,32 @@ impl BenchEngine {
         });
         let time = Arc::new(clock.clone());
         let visits = Arc::new(VisitProjection::start(ledger.clone(), closed.clone(), &tasks));
-        let lines = Engine::start(&book.sites, ledger, time, visits, observer, &closed, &tasks);
-        lines.until_caught_up().await;
-        BenchEngine { lines, clock, events, closed, tasks }
+        let engine =
+            Engine::start(&settings.sites, ledger, time, visits, observer, &closed, &tasks);
+        engine.until_caught_up().await;
+        BenchEngine { engine, clock, events, closed, tasks }
     }
 
     pub async fn submit(&self, site: &str, command: Command) -> anyhow::Result<()> {
-        let what = format!("{:?}", command.act);
-        self.lines.submit(site, command).await.map_err(|no| anyhow!("{what} led to {no:?}"))?;
+        let description = format!("{:?}", command.act);
+        self.engine
+            .submit(site, command)
+            .await
+            .map_err(|no| anyhow!("{description} led to {no:?}"))?;
         Ok(())
     }
 
     /// Runs one round of a counter: a ticket is taken, a ticket is called, and its service is
     /// finished.
     pub async fn run_round(&self, site: &str, counter: u64, n: u64) -> anyhow::Result<()> {
-        self.submit(site, hall::take_number_command(n)).await?;
-        self.submit(site, hall::call_next_command(counter, n)).await?;
-        self.submit(site, hall::finish_command(counter, n)).await
+        self.submit(site, sites::take_number_command(n)).await?;
+        self.submit(site, sites::call_next_command(counter, n)).await?;
+        self.submit(site, sites::finish_command(counter, n)).await
     }
 
     pub async fn open_counters(&self, site: &str) -> anyhow::Result<()> {
         for i in 0..COUNTERS_PER_SITE {
-            self.submit(site, hall::open_counter_command(i)).await?;
+            self.submit(site, sites::open_counter_command(i)).await?;
         }
         Ok(())
     }
@@ -75,13 +81,13 @@ impl BenchEngine {
     async fn fill_queue(&self, site: &str, people: u64) -> anyhow::Result<()> {
         self.open_counters(site).await?;
         let takes = futures::stream::iter(0..people)
-            .map(|i| self.submit(site, hall::take_number_command(i)));
+            .map(|i| self.submit(site, sites::take_number_command(i)));
         takes.buffer_unordered(FILL_CONCURRENCY).try_for_each(async |()| Ok(())).await
     }
 
     pub async fn close(self) {
         self.closed.cancel();
-        drop(self.lines);
+        drop(self.engine);
         self.tasks.stop_and_wait().await;
     }
 }
@@ -97,18 +103,18 @@ async fn measure_rate<F>(
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let begun = Instant::now();
-    let done = AtomicU64::new(0);
+    let started = Instant::now();
+    let done_count = AtomicU64::new(0);
     let work = &work;
     let clients = (0..clients).map(async |client| {
-        while begun.elapsed() < time {
+        while started.elapsed() < time {
             work(client).await?;
-            done.fetch_add(worth, Ordering::Relaxed);
+            done_count.fetch_add(worth, Ordering::Relaxed);
         }
         Ok::<_, anyhow::Error>(())
     });
     futures::future::try_join_all(clients).await?;
-    Ok(done.into_inner() as f64 / begun.elapsed().as_secs_f64())
+    Ok(done_count.into_inner() as f64 / started.elapsed().as_secs_f64())
 }
 
 /// Measures decisions through a ledger with these numbers of waiting people, in turn.
@@ -138,14 +144,14 @@ pub async fn measure(
     }
     gateway.close().await;
     let first = rates[0].clone();
-    let of = |(size, rates): (&u64, &Vec<f64>)| LedgerFigures {
+    let to_figures = |(size, rates): (&u64, &Vec<f64>)| LedgerFigures {
         shape,
         waiting: *size,
         per_second: RoundSpread::from_values(rates.iter().copied()),
         decision_us: RoundSpread::from_values(rates.iter().map(|rate| 1e6 / rate)),
         to_first: RoundSpread::from_values(first.iter().zip(rates).map(|(first, own)| first / own)),
     };
-    Ok(sizes.iter().zip(&rates).map(of).collect())
+    Ok(sizes.iter().zip(&rates).map(to_figures).collect())
 }
 
 /// Compares taking tickets at one site with taking them at many, with the same number of clients.
@@ -160,30 +166,33 @@ pub async fn measure_hot_site(
     let next = AtomicU64::new(0);
     let names: Vec<_> = (0..=sites).map(site_id).collect();
     let mut ratios = Vec::new();
-    let (mut ones, mut manys) = (Vec::new(), Vec::new());
+    let mut sequential_rates = Vec::new();
+    let mut concurrent_rates = Vec::new();
     for _ in 0..rounds {
         // The last site is the hot one.
-        let take = |many: bool| {
-            let (gateway, names, next) = (&gateway, &names, &next);
+        let take = |concurrent: bool| {
+            let gateway = &gateway;
+            let names = &names;
+            let next = &next;
             move |_| {
                 let n = next.fetch_add(1, Ordering::Relaxed);
-                let at = if many { n as usize % sites } else { sites };
-                gateway.submit(&names[at], hall::take_number_command(n))
+                let at = if concurrent { n as usize % sites } else { sites };
+                gateway.submit(&names[at], sites::take_number_command(n))
             }
         };
-        let many = measure_rate(CONCURRENT_CLIENTS, time, 1, take(true)).await?;
+        let concurrent = measure_rate(CONCURRENT_CLIENTS, time, 1, take(true)).await?;
         let one = measure_rate(CONCURRENT_CLIENTS, time, 1, take(false)).await?;
-        ratios.push(one / many);
-        ones.push(one);
-        manys.push(many);
+        ratios.push(one / concurrent);
+        sequential_rates.push(one);
+        concurrent_rates.push(concurrent);
     }
     gateway.close().await;
     Ok(HotSiteFigures {
         shape,
         sites,
         clients: CONCURRENT_CLIENTS,
-        one_per_second: RoundSpread::from_values(ones),
-        many_per_second: RoundSpread::from_values(manys),
+        one_per_second: RoundSpread::from_values(sequential_rates),
+        many_per_second: RoundSpread::from_values(concurrent_rates),
         ratio: RoundSpread::from_values(ratios),
     })
 }

@@ -40,7 +40,8 @@ pub struct StrategyFigures {
     /// Calls to WeChat for which the browser waited.
     pub waited_for_per_code: f64,
     /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
-    pub others: f64,
+    #[serde(rename = "others")]
+    pub other_cpu_share: f64,
 }
 
 /// Latency of another way divided by the pool's, round by round.
@@ -90,7 +91,7 @@ impl Figures {
                 way.codes,
                 way.calls_per_code,
                 way.waited_for_per_code,
-                way.others * 100.0,
+                way.other_cpu_share * 100.0,
             )?;
         }
         writeln!(out, "\nAnother way's latency ÷ the pool's, per round: median (least..most)")?;
@@ -98,7 +99,8 @@ impl Figures {
             let text = |s: &RoundSpread| format!("{:.1} ({:.1}..{:.1})", s.median, s.least, s.most);
             writeln!(out, "  {to} ÷ pool: p50 {}, p99 {}", text(p50), text(p99))?;
         }
-        let (bad, twice) = (self.bad_answers, self.shown_twice);
+        let bad = self.bad_answers;
+        let twice = self.shown_twice;
         writeln!(out, "\n{bad} answers without a code; {twice} codes shown to two browsers")
     }
 }

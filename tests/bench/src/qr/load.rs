@@ -1,6 +1,6 @@
 //! Load generator: browsers that each request their own code, at a fixed rate.
 
-use crate::callback::crowd::{QUEUE, site_id};
+use crate::callback::scans::{QUEUE, site_id};
 use crate::callback::wire::HttpConnection;
 use anyhow::Context;
 use hdrhistogram::Histogram;
@@ -54,8 +54,8 @@ impl LoadResult {
             self.picture_hashes.insert(hash.finish());
             self.codes += 1;
         } else {
-            let said = || format!("{status} {}", String::from_utf8_lossy(body));
-            self.first_bad.get_or_insert_with(said);
+            let description = || format!("{status} {}", String::from_utf8_lossy(body));
+            self.first_bad.get_or_insert_with(description);
         }
     }
 }
@@ -72,7 +72,7 @@ pub async fn run_load(
     for _ in 0..connections {
         wires.push(HttpConnection::connect(port).await?);
     }
-    let begun = Instant::now() + Duration::from_millis(50);
+    let start = Instant::now() + Duration::from_millis(50);
     let next = AtomicU64::new(0);
     let workers = wires.into_iter().map(async |mut wire| {
         let mut tally = LoadResult::new();
@@ -81,7 +81,7 @@ pub async fn run_load(
             if after >= time {
                 return Ok::<_, anyhow::Error>(tally);
             }
-            let due = begun + after;
+            let due = start + after;
             sleep_until(due).await;
             let request = format!(
                 "GET /qr/{}.svg?site={}&queue={QUEUE} HTTP/1.1\r\nHost: localhost\r\n\r\n",

@@ -3,9 +3,9 @@
 use super::Options;
 use super::figures::{Figures, Ratio, StrategyFigures};
 use super::load::{LoadResult, run_load};
-use crate::callback::crowd::{ACCOUNT, SECURE_ACCOUNT};
 use crate::callback::deployment::Deployment;
 use crate::callback::figures::RoundSpread;
+use crate::callback::scans::{ACCOUNT, SECURE_ACCOUNT};
 use crate::callback::servers::BaselineKind;
 use crate::member::RoleProcess;
 use crate::process::{machine_cpu_time, process_usage, processors};
@@ -43,18 +43,19 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
 }
 
 async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
-    let begun = Instant::now();
-    let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
-    say("starting NATS, Redis and the roles");
-    let all = Deployment::start(1, Duration::from_millis(options.wechat_ms)).await?;
+    let started = Instant::now();
+    let log =
+        |step_name: &str| eprintln!("[{:6.1} s] {step_name}", started.elapsed().as_secs_f64());
+    log("starting NATS, Redis and the roles");
+    let deployment = Deployment::start(1, Duration::from_millis(options.wechat_ms)).await?;
     let size = options.pool;
-    let pool = all.add_gateway(&format!("size = {size}\nper_second = 100")).await?;
-    let without = all.add_gateway("size = 0").await?;
-    let article = all.start_baseline(BaselineKind::Picture, b"", "").await?;
-    let gateway = |way, member: RoleProcess, size| -> anyhow::Result<StrategyRun> {
+    let pool = deployment.add_gateway(&format!("size = {size}\nper_second = 100")).await?;
+    let without_pool = deployment.add_gateway("size = 0").await?;
+    let article = deployment.start_baseline(BaselineKind::Picture, b"", "").await?;
+    let gateway = |strategy, member: RoleProcess, size| -> anyhow::Result<StrategyRun> {
         let pid = member.program.pid().context("a gateway does not run")?;
         Ok(StrategyRun {
-            strategy: way,
+            strategy,
             port: member.port,
             pid,
             gateway: Some((member, size)),
@@ -63,7 +64,7 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
     };
     let mut runs = vec![
         gateway("pool", pool, size)?,
-        gateway("without", without, 0)?,
+        gateway("without", without_pool, 0)?,
         StrategyRun {
             strategy: "article",
             port: article.port,
@@ -79,32 +80,32 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
         run.wait_until_pool_full().await?;
     }
     for round in 0..options.rounds {
-        say(&format!("round {} of {}", round + 1, options.rounds));
+        log(&format!("round {} of {}", round + 1, options.rounds));
         for step in 0..runs.len() {
             let at = (round + step) % runs.len();
-            let turn = runs[at].run_turn(&all, options, time).await?;
-            runs[at].turns.push(turn);
+            let result = runs[at].run_turn(&deployment, options, time).await?;
+            runs[at].turns.push(result);
         }
     }
-    let nats_server = all.nats_version().await?;
+    let nats_server = deployment.nats_version().await?;
     let figures = figures(options, nats_server, &mut runs);
     for (mut member, _) in runs.into_iter().filter_map(|run| run.gateway) {
         member.program.stop();
     }
     drop(article);
-    all.stop().await?;
-    say("everything has stopped");
+    deployment.stop().await?;
+    log("everything has stopped");
     Ok(figures)
 }
 
 impl StrategyRun {
     async fn wait_until_pool_full(&self) -> anyhow::Result<()> {
         let Some((gateway, size)) = &self.gateway else { return Ok(()) };
-        let begun = Instant::now();
+        let started = Instant::now();
         for account in [ACCOUNT, SECURE_ACCOUNT] {
             let ready = format!("paihao_gateway_codes_ready{{account=\"{account}\"}}");
             while gateway.metric(&ready)? < *size as f64 {
-                anyhow::ensure!(begun.elapsed() < POOL_FILL_TIMEOUT, "the pool is not filled");
+                anyhow::ensure!(started.elapsed() < POOL_FILL_TIMEOUT, "the pool is not filled");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -120,35 +121,38 @@ impl StrategyRun {
 
     async fn run_turn(
         &self,
-        all: &Deployment,
+        deployment: &Deployment,
         options: &Options,
         time: Duration,
     ) -> anyhow::Result<Turn> {
         let mut pids = vec![self.pid, std::process::id()];
-        pids.extend(all.nats.pid());
-        pids.extend(all.redis.pid());
+        pids.extend(deployment.nats.pid());
+        pids.extend(deployment.redis.pid());
         let spent = || -> anyhow::Result<(Duration, Duration)> {
-            let each = pids.iter().map(|pid| Ok(process_usage(*pid)?.cpu));
-            Ok((each.sum::<anyhow::Result<Duration>>()?, machine_cpu_time()?))
+            let cpu = pids.iter().map(|pid| Ok(process_usage(*pid)?.cpu));
+            Ok((cpu.sum::<anyhow::Result<Duration>>()?, machine_cpu_time()?))
         };
-        let (calls, at_need) = (all.qr_api_calls(), self.on_demand_codes()?);
-        let (begun, (ours_before, machine_before)) = (Instant::now(), spent()?);
+        let calls = deployment.qr_api_calls();
+        let on_demand_before = self.on_demand_codes()?;
+        let started = Instant::now();
+        let (own_cpu_before, machine_before) = spent()?;
         let tally = run_load(self.port, options.connections, options.rate, time).await?;
-        let (ours, busy) = spent()?;
-        let there_was = begun.elapsed().as_secs_f64() * processors() as f64;
-        let others = (busy - machine_before).saturating_sub(ours - ours_before).as_secs_f64();
+        let (own_cpu, machine_cpu) = spent()?;
+        let available_cpu = started.elapsed().as_secs_f64() * processors() as f64;
+        let others =
+            (machine_cpu - machine_before).saturating_sub(own_cpu - own_cpu_before).as_secs_f64();
         self.wait_until_pool_full().await?;
-        let calls = all.qr_api_calls() - calls;
-        let waited_for = match (at_need, self.on_demand_codes()?) {
+        let calls = deployment.qr_api_calls() - calls;
+        let blocking_calls = match (on_demand_before, self.on_demand_codes()?) {
             (Some(before), Some(now)) => (now - before) as u64,
             _ => calls,
         };
-        Ok(Turn { tally, calls, blocking_calls: waited_for, other_cpu_share: others / there_was })
+        Ok(Turn { tally, calls, blocking_calls, other_cpu_share: others / available_cpu })
     }
 }
 
 fn figures(options: &Options, nats_server: String, runs: &mut [StrategyRun]) -> Figures {
-    let quantile = |turn: &Turn, q: f64| turn.tally.latency.value_at_quantile(q) as f64;
+    let quantile = |result: &Turn, q: f64| result.tally.latency.value_at_quantile(q) as f64;
     let ratio = |to: &StrategyRun, q: f64| {
         let pairs = runs[0].turns.iter().zip(&to.turns);
         RoundSpread::from_values(pairs.map(|(own, other)| quantile(other, q) / quantile(own, q)))
@@ -157,27 +161,32 @@ fn figures(options: &Options, nats_server: String, runs: &mut [StrategyRun]) -> 
     let ratios =
         ratios.map(|to| Ratio { to: to.strategy, p50: ratio(to, 0.5), p99: ratio(to, 0.99) });
     let ratios = ratios.collect();
-    let (mut bad_answers, mut shown_twice, mut first_bad) = (0, 0, None);
+    let mut bad_answers = 0;
+    let mut shown_twice = 0;
+    let mut first_bad = None;
     let ways = runs.iter_mut().map(|run| {
-        let (mut tally, mut calls, mut waited_for, mut others) = (LoadResult::new(), 0, 0, 0.0);
+        let mut tally = LoadResult::new();
+        let mut calls = 0;
+        let mut blocking_calls = 0;
+        let mut other_cpu_share = 0.0;
         let turns = run.turns.len() as f64;
-        for turn in run.turns.drain(..) {
-            calls += turn.calls;
-            waited_for += turn.blocking_calls;
-            others += turn.other_cpu_share / turns;
-            tally.add(turn.tally);
+        for result in run.turns.drain(..) {
+            calls += result.calls;
+            blocking_calls += result.blocking_calls;
+            other_cpu_share += result.other_cpu_share / turns;
+            tally.add(result.tally);
         }
         bad_answers += tally.answers - tally.codes;
         shown_twice += tally.codes - tally.picture_hashes.len() as u64;
         first_bad = first_bad.take().or(tally.first_bad.take());
-        let each = |count: u64| count as f64 / tally.codes.max(1) as f64;
+        let per_code = |count: u64| count as f64 / tally.codes.max(1) as f64;
         StrategyFigures {
             way: run.strategy,
             codes: tally.codes,
             latency: (&tally.latency).into(),
-            calls_per_code: each(calls),
-            waited_for_per_code: each(waited_for),
-            others,
+            calls_per_code: per_code(calls),
+            waited_for_per_code: per_code(blocking_calls),
+            other_cpu_share,
         }
     });
     let ways = ways.collect();

@@ -1,6 +1,6 @@
 //! Process of many concurrent callers, which are started over HTTP.
 
-use super::ways::{CallResult, StrategyClient, TokenStrategy};
+use super::strategies::{CallResult, StrategyClient, TokenStrategy};
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -77,8 +77,8 @@ struct CallerProcess {
 pub fn serve(options: &CallerProcessOptions) -> anyhow::Result<()> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let calling = StrategyClient::new(options.way, &options.config).await?;
-        let process = Arc::new(CallerProcess { strategy: calling, callers: options.callers });
+        let strategy = StrategyClient::new(options.way, &options.config).await?;
+        let process = Arc::new(CallerProcess { strategy, callers: options.callers });
         let app = Router::new().route("/go", get(run_plan)).with_state(process);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         Ok(axum::serve(listener, app).await?)
@@ -87,48 +87,49 @@ pub fn serve(options: &CallerProcessOptions) -> anyhow::Result<()> {
 
 async fn run_plan(
     State(process): State<Arc<CallerProcess>>,
-    Query(go): Query<CallPlan>,
+    Query(plan): Query<CallPlan>,
 ) -> Json<CallResults> {
     let mut callers = JoinSet::new();
     for _ in 0..process.callers {
         let process = process.clone();
-        callers.spawn(async move { process.run_caller(go).await });
+        callers.spawn(async move { process.run_caller(plan).await });
     }
     let mut all = CallResults::default();
-    for tally in callers.join_all().await {
-        all.merge(tally);
+    for results in callers.join_all().await {
+        all.merge(results);
     }
     Json(all)
 }
 
 impl CallerProcess {
-    async fn run_caller(&self, go: CallPlan) -> CallResults {
-        let begun = Instant::now();
-        let mut tally = CallResults::default();
+    async fn run_caller(&self, plan: CallPlan) -> CallResults {
+        let started = Instant::now();
+        let mut results = CallResults::default();
         loop {
-            let asked = Instant::now();
-            let came = self.strategy.call().await;
-            tally.calls += 1;
-            let took = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tally.slowest_ms = tally.slowest_ms.max(took);
-            let good = match came {
+            let sent_at = Instant::now();
+            let result = self.strategy.call().await;
+            results.calls += 1;
+            let took_ms = u64::try_from(sent_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+            results.slowest_ms = results.slowest_ms.max(took_ms);
+            let succeeded = match result {
                 CallResult::Succeeded => true,
-                CallResult::Failed(why) => {
-                    tally.failed += 1;
-                    tally.first.get_or_insert(why);
+                CallResult::Failed(reason) => {
+                    results.failed += 1;
+                    results.first.get_or_insert(reason);
                     false
                 }
-                CallResult::NoToken(why) => {
-                    tally.without += 1;
-                    tally.first.get_or_insert(why);
+                CallResult::NoToken(reason) => {
+                    results.without += 1;
+                    results.first.get_or_insert(reason);
                     false
                 }
             };
-            let on = go.until_good && !good && begun.elapsed() < Duration::from_secs(30);
-            if !on && begun.elapsed() >= Duration::from_millis(go.for_ms) {
-                return tally;
+            let retries =
+                plan.until_good && !succeeded && started.elapsed() < Duration::from_secs(30);
+            if !retries && started.elapsed() >= Duration::from_millis(plan.for_ms) {
+                return results;
             }
-            sleep(Duration::from_millis(go.pause_ms)).await;
+            sleep(Duration::from_millis(plan.pause_ms)).await;
         }
     }
 }

@@ -1,16 +1,16 @@
 //! `bench token`: number of token fetches and of failed calls, in every kind of trouble with
 //! tokens.
 //!
-//! In reading order: [`ways`] are the product's way to a token and two others; [`callers`] is a
-//! process that calls in one of them; [`stage`] starts the deployment; [`scenes`] are the
-//! scenarios; [`report`] formats the results.
+//! In reading order: [`strategies`] are the product's way to a token and two others; [`callers`]
+//! is a process that calls in one of them; [`deployment`] starts the servers; [`scenarios`] are the
+//! kinds of trouble; [`report`] formats the results.
 
-mod ways;
+mod strategies;
 
 mod callers;
-mod stage;
+mod deployment;
 
-mod scenes;
+mod scenarios;
 
 mod report;
 
@@ -19,10 +19,10 @@ pub use callers::{CallerProcessOptions, serve};
 use anyhow::ensure;
 use clap::Args;
 use report::ScenarioResult;
-use scenes::Scenario;
+use scenarios::Scenario;
 use std::path::PathBuf;
+use strategies::TokenStrategy;
 use tokio::runtime::Builder;
-use ways::TokenStrategy;
 
 /// Size of the measurement.
 #[derive(Args, Debug, Clone)]
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         for way in TokenStrategy::ALL {
             if way == TokenStrategy::Product || scene.applies_to_all() {
                 eprintln!("{} · {}", scene.description(), way.description());
-                rows.push(runtime.block_on(scenes::run_scenario(scene, way, options))?);
+                rows.push(runtime.block_on(scenarios::run_scenario(scene, way, options))?);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Table of the results.
 
 use super::callers::CallResults;
-use super::stage::WeChatUsage;
+use super::deployment::WeChatUsage;
 use serde::Serialize;
 use std::fmt::Write;
 

@@ -2,11 +2,11 @@
 //! from a call to the last screen, the memory of each stream, and the processor time of all streams
 //! while nothing happens.
 //!
-//! In reading order: [`hall`] is the gateway with its sites; [`screens`] watch; [`rounds`] is the
-//! course of a run; [`figures`] holds and formats the results.
+//! In reading order: [`deployment`] is the gateway with its sites; [`clients`] watch; [`rounds`] is
+//! the course of a run; [`figures`] holds and formats the results.
 
-mod hall;
-mod screens;
+mod clients;
+mod deployment;
 
 mod rounds;
 

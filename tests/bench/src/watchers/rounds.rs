@@ -1,9 +1,9 @@
 //! Course of a run: the screens connect, nothing happens for a while, and then tickets are called.
 
 use super::Options;
+use super::clients::{SiteScreens, watch_stream};
+use super::deployment::{WatchedGateway, call_next, site_id};
 use super::figures::Figures;
-use super::hall::{WatchedGateway, call_next, site_id};
-use super::screens::{SiteScreens, watch_stream};
 use crate::callback::wire::HttpConnection;
 use crate::process::{machine_cpu_time, process_usage, processors};
 use anyhow::{Context, ensure};
@@ -29,59 +29,70 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
 }
 
 async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
-    let begun = Instant::now();
-    let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
-    say("starting NATS, Redis and a gateway");
-    let hall = WatchedGateway::start(options.sites).await?;
-    let customers = hall.fill_queues(options.sites, options.calls).await?;
-    let pid = hall.gateway.program.pid().context("the gateway does not run")?;
+    let started = Instant::now();
+    let log =
+        |step_name: &str| eprintln!("[{:6.1} s] {step_name}", started.elapsed().as_secs_f64());
+    log("starting NATS, Redis and a gateway");
+    let deployment = WatchedGateway::start(options.sites).await?;
+    let customers = deployment.fill_queues(options.sites, options.calls).await?;
+    let pid = deployment.gateway.program.pid().context("the gateway does not run")?;
     let before = process_usage(pid)?.resident;
 
-    say(&format!("opening {} streams", options.streams));
-    let shown: Vec<_> = (0..options.sites).map(|_| Arc::new(SiteScreens::default())).collect();
+    log(&format!("opening {} streams", options.streams));
+    let screens: Vec<_> = (0..options.sites).map(|_| Arc::new(SiteScreens::default())).collect();
     let mut watching = FuturesUnordered::new();
-    let screens = |i: usize| {
+    let screen_count = |i: usize| {
         options.streams / options.sites + usize::from(i < options.streams % options.sites)
     };
     for i in 0..options.streams {
-        let (at, turn) = (i % options.sites, i / options.sites);
-        let path = match turn % 2 {
-            0 => format!("/api/v1/sites/{}/events", site_id(at)),
-            _ => customers[at].get(turn / 2).context("more customers than tickets")?.clone(),
+        let site = i % options.sites;
+        let stream_index = i / options.sites;
+        let path = match stream_index % 2 {
+            0 => format!("/api/v1/sites/{}/events", site_id(site)),
+            _ => customers[site]
+                .get(stream_index / 2)
+                .context("more customers than tickets")?
+                .clone(),
         };
-        watching.push(watch_stream(hall.gateway.port, path, shown[at].clone()));
+        watching.push(watch_stream(deployment.gateway.port, path, screens[site].clone()));
         if i % CONCURRENT_CONNECTS == CONCURRENT_CONNECTS - 1 {
             let opened = i + 1;
-            run_while_watching(&mut watching, wait_until_streaming(&shown, opened)).await?;
+            run_while_watching(&mut watching, wait_until_streaming(&screens, opened)).await?;
         }
     }
-    run_while_watching(&mut watching, wait_until_streaming(&shown, options.streams)).await?;
+    run_while_watching(&mut watching, wait_until_streaming(&screens, options.streams)).await?;
     let with_all = process_usage(pid)?.resident;
 
-    say("nothing happens");
-    let (cpu, busy, at) = (process_usage(pid)?.cpu, machine_cpu_time()?, Instant::now());
+    log("nothing happens");
+    let cpu = process_usage(pid)?.cpu;
+    let busy = machine_cpu_time()?;
+    let start = Instant::now();
     run_while_watching(&mut watching, async {
         sleep(Duration::from_secs_f64(options.rest)).await;
         Ok(())
     })
     .await?;
-    let rested = at.elapsed().as_secs_f64();
-    let (at_rest, others) = (process_usage(pid)?.cpu - cpu, machine_cpu_time()? - busy);
-    let others = others.saturating_sub(at_rest).as_secs_f64() / rested / processors() as f64;
+    let rested = start.elapsed().as_secs_f64();
+    let at_rest = process_usage(pid)?.cpu - cpu;
+    let machine = machine_cpu_time()? - busy;
+    let others_at_rest =
+        machine.saturating_sub(at_rest).as_secs_f64() / rested / processors() as f64;
 
-    say(&format!("{} calls", options.calls));
-    let (cpu, at) = (process_usage(pid)?.cpu, Instant::now() + Duration::from_millis(100));
+    log(&format!("{} calls", options.calls));
+    let cpu = process_usage(pid)?.cpu;
+    let start = Instant::now() + Duration::from_millis(100);
     let mut tally = CallLatencies::new();
     run_while_watching(&mut watching, async {
-        let sites =
-            (0..options.sites).map(|i| call_site(options, &hall, i, screens(i), at, &shown[i]));
+        let sites = (0..options.sites)
+            .map(|i| call_site(options, &deployment, i, screen_count(i), start, &screens[i]));
         for site in futures::future::try_join_all(sites).await? {
             tally.merge(&site);
         }
         Ok(())
     })
     .await?;
-    let (calling, took) = (process_usage(pid)?.cpu - cpu, at.elapsed().as_secs_f64());
+    let calling = process_usage(pid)?.cpu - cpu;
+    let duration = start.elapsed().as_secs_f64();
     let figures = Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
         processors: processors(),
@@ -89,8 +100,8 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
         sites: options.sites,
         calls: tally.last_screen.len() as usize,
         every_ms: options.every_ms,
-        board_bytes: shown[0].board_bytes.load(Ordering::Relaxed),
-        customer_bytes: shown[0].customer_bytes.load(Ordering::Relaxed),
+        board_bytes: screens[0].board_bytes.load(Ordering::Relaxed),
+        customer_bytes: screens[0].customer_bytes.load(Ordering::Relaxed),
         to_a_screen: (&tally.per_screen).into(),
         to_the_last_screen: (&tally.last_screen).into(),
         missed: tally.missed,
@@ -98,12 +109,12 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
         with_all_mib: with_all as f64 / 1_048_576.0,
         kib_a_stream: with_all.saturating_sub(before) as f64 / 1024.0 / options.streams as f64,
         at_rest_percent: at_rest.as_secs_f64() / rested * 100.0,
-        others_at_rest: others,
-        calling_percent: calling.as_secs_f64() / took * 100.0,
+        others_at_rest,
+        calling_percent: calling.as_secs_f64() / duration * 100.0,
     };
     drop(watching);
-    hall.stop()?;
-    say("everything has stopped");
+    deployment.stop()?;
+    log("everything has stopped");
     Ok(figures)
 }
 
@@ -131,50 +142,50 @@ impl CallLatencies {
 /// Makes the calls of one site, each at its due moment.
 async fn call_site(
     options: &Options,
-    hall: &WatchedGateway,
+    deployment: &WatchedGateway,
     i: usize,
-    screens: usize,
-    begun: Instant,
-    shown: &SiteScreens,
+    screen_count: usize,
+    started: Instant,
+    screens: &SiteScreens,
 ) -> anyhow::Result<CallLatencies> {
-    let mut wire = HttpConnection::connect(hall.gateway.port).await?;
+    let mut wire = HttpConnection::connect(deployment.gateway.port).await?;
     let mut tally = CallLatencies::new();
-    for turn in (i..options.calls).step_by(options.sites) {
-        sleep_until(begun + Duration::from_millis(options.every_ms) * turn as u32).await;
+    for call_index in (i..options.calls).step_by(options.sites) {
+        sleep_until(started + Duration::from_millis(options.every_ms) * call_index as u32).await;
         let pressed = Instant::now();
         let number = call_next(&mut wire, &site_id(i)).await?;
-        let seen = timeout(SCREEN_TIMEOUT, shown.wait_for_all(screens, &number)).await;
-        let seen = seen.unwrap_or_else(|_| shown.shown_at(&number));
-        tally.missed += screens.saturating_sub(seen.len());
+        let times = timeout(SCREEN_TIMEOUT, screens.wait_for_all(screen_count, &number)).await;
+        let times = times.unwrap_or_else(|_| screens.shown_at(&number));
+        tally.missed += screen_count.saturating_sub(times.len());
         let after = |at: &Instant| at.saturating_duration_since(pressed).as_nanos() as u64;
-        for at in &seen {
+        for at in &times {
             tally.per_screen.saturating_record(after(at));
         }
-        tally.last_screen.saturating_record(seen.iter().map(after).max().unwrap_or(0));
+        tally.last_screen.saturating_record(times.iter().map(after).max().unwrap_or(0));
     }
     Ok(tally)
 }
 
-async fn wait_until_streaming(shown: &[Arc<SiteScreens>], wanted: usize) -> anyhow::Result<()> {
-    let begun = Instant::now();
+async fn wait_until_streaming(screens: &[Arc<SiteScreens>], expected: usize) -> anyhow::Result<()> {
+    let started = Instant::now();
     loop {
         let open: usize =
-            shown.iter().map(|site| site.started_screens.load(Ordering::Relaxed)).sum();
-        if open >= wanted {
+            screens.iter().map(|site| site.started_screens.load(Ordering::Relaxed)).sum();
+        if open >= expected {
             return Ok(());
         }
-        ensure!(begun.elapsed() < SCREEN_TIMEOUT * 3, "{open} of {wanted} streams are open");
+        ensure!(started.elapsed() < SCREEN_TIMEOUT * 3, "{open} of {expected} streams are open");
         sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Runs `what` while the screens watch. A screen that stops watching is an error.
+/// Runs `work` while the screens watch. A screen that stops watching is an error.
 async fn run_while_watching<T>(
     watching: &mut FuturesUnordered<impl Future<Output = anyhow::Result<()>>>,
-    what: impl Future<Output = anyhow::Result<T>>,
+    work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
     tokio::select! {
-        done = what => done,
+        result = work => result,
         Some(ended) = watching.next() => {
             ended?;
             anyhow::bail!("a screen stopped watching")

@@ -425,7 +425,7 @@ fn ticket_view<'a>(
         TicketState::Done { at } | TicketState::Closed { at, .. } => (*at, None, None),
     };
     let counts = ticket.counts;
-    let is_quote_valid = counts.misses == 0 && counts.let_pass == 0 && counts.hops == 0;
+    let is_quote_valid = counts.misses == 0 && counts.let_pass == 0 && counts.transfers == 0;
     let quoted = ticket.quoted.estimate.filter(|_| is_quote_valid).map(|estimate| QuotedWaitView {
         minutes: [estimate.low, estimate.high],
         by: ticket.taken_at.plus_minutes(estimate.high).0,

@@ -192,8 +192,7 @@ async fn open(
     let cancel = match &to {
         LoginTarget::Client(request) => Some(access_denied_url(request)),
         _ => None,
-    };
-    // A browser has several windows and one cookie: all its codes have the same secret.
+    }; // A browser has several windows and one cookie: all its codes have the same secret.
     let cookie = cookies::read(&headers, settings.browser_cookie());
     let known_secret = cookie.filter(|secret| secret.len() == 32);
     let secret = known_secret.map_or_else(|| entropy::token(24), str::to_owned);
@@ -202,7 +201,7 @@ async fn open(
         browser: browser_label(&headers),
         address: client_ip.masked(),
         confirm: target.confirm,
-        to,
+        target: to,
     };
     let uuid = entropy::uuid();
     let purpose = ScanPurpose::Login(request);
@@ -314,7 +313,7 @@ impl ProgressStream {
                     let event = progress_event(&session.progress);
                     self.has_ended = !matches!(
                         session.progress,
-                        ScanProgress::Pending | ScanProgress::Asked { .. }
+                        ScanProgress::Pending | ScanProgress::AwaitingConfirmation { .. }
                     );
                     self.last_sent = Some(session.progress);
                     return Some(event);
@@ -322,8 +321,7 @@ impl ProgressStream {
                 Err(SessionError::Expired | SessionError::Unknown) => {
                     self.has_ended = true;
                     return Some(step_event("expired"));
-                }
-                // Nothing has changed, or the cache does not answer for a moment.
+                } // Nothing has changed, or the cache does not answer for a moment.
                 _ => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
@@ -333,9 +331,11 @@ impl ProgressStream {
 fn progress_event(progress: &ScanProgress) -> Event {
     match progress {
         ScanProgress::Pending | ScanProgress::Ticket(_) => step_event("pending"),
-        ScanProgress::Asked { .. } => step_event("scanned"),
+        ScanProgress::AwaitingConfirmation { .. } => step_event("scanned"),
         ScanProgress::Approved { .. } => step_event("approved"),
-        ScanProgress::Declined { why, .. } => refused_event(&Problem::new(decline_kind(*why))),
+        ScanProgress::Declined { reason, .. } => {
+            refused_event(&Problem::new(decline_kind(*reason)))
+        }
         ScanProgress::Redeemed { .. } => refused_event(&Problem::new(&refusals::LOGIN_USED)),
     }
 }
@@ -363,10 +363,12 @@ async fn redeem(
     let (uuid, request, session) = find_own_login(&state, &uuid, &headers).await?;
     let (person, member, at) = match session.progress {
         ScanProgress::Approved { person, member, at } => (person, member, at),
-        ScanProgress::Pending | ScanProgress::Asked { .. } | ScanProgress::Ticket(_) => {
+        ScanProgress::Pending
+        | ScanProgress::AwaitingConfirmation { .. }
+        | ScanProgress::Ticket(_) => {
             return Err(Problem::new(&refusals::LOGIN_PENDING));
         }
-        ScanProgress::Declined { why, .. } => return Err(Problem::new(decline_kind(why))),
+        ScanProgress::Declined { reason, .. } => return Err(Problem::new(decline_kind(reason))),
         ScanProgress::Redeemed { .. } => return Err(Problem::new(&refusals::LOGIN_USED)),
     };
     let mut is_first = false;
@@ -378,7 +380,7 @@ async fn redeem(
     if !is_first {
         return Err(Problem::new(&refusals::LOGIN_USED));
     }
-    match request.to {
+    match request.target {
         LoginTarget::Client(authorization) => {
             let redirect = grant_code(&state, authorization, &person, member, at).await?;
             let result = RedeemLoginResult { me: None, redirect: Some(redirect) };

@@ -58,7 +58,7 @@ async fn take_ticket(
     let queue = action.target.clone();
     let class = action.body.class;
     let key = Some(TicketKey(entropy::bytes()));
-    action.submit(Act::Take { queue, person: None, via: None, class, key }).await
+    action.submit(Act::Take { queue, person: None, scan_session: None, class, key }).await
 }
 
 /// Opens the queue. Every state lasts until another is set or the day ends.

@@ -63,14 +63,14 @@ impl StaffActionResult {
                     ..self
                 }
             }
-            Outcome::Holding { number, queue, state, told, .. } => StaffActionResult {
+            Outcome::Holding { number, queue, state, quoted, .. } => StaffActionResult {
                 number: Some(number.to_string()),
                 queue: Some(queue.as_str().to_owned()),
                 state: Some(state.name()),
-                ahead: Some(told.ahead),
+                ahead: Some(quoted.ahead),
                 ..self
             },
-            Outcome::Stands { number, queue, state, ahead, .. } => StaffActionResult {
+            Outcome::TicketChanged { number, queue, state, ahead, .. } => StaffActionResult {
                 number: Some(number.to_string()),
                 queue: Some(queue.as_str().to_owned()),
                 state: Some(state.name()),
@@ -80,13 +80,13 @@ impl StaffActionResult {
             Outcome::Left { number, .. } => {
                 StaffActionResult { number: Some(number.to_string()), ..self }
             }
-            Outcome::Forgotten | Outcome::DayBegun(_) | Outcome::DayTurning { .. } => self,
+            Outcome::Forgotten | Outcome::DayOpened(_) | Outcome::DayRollover { .. } => self,
             Outcome::CounterOpen(counter)
             | Outcome::CounterPaused(counter)
             | Outcome::CounterClosed(counter) => {
                 StaffActionResult { counter: Some(counter.as_str().to_owned()), ..self }
             }
-            Outcome::QueueIs(queue, state) => StaffActionResult {
+            Outcome::QueueSet(queue, state) => StaffActionResult {
                 queue: Some(queue.as_str().to_owned()),
                 state: Some(queue_state_name(state)),
                 ..self
@@ -96,7 +96,9 @@ impl StaffActionResult {
                 count: Some(voided),
                 ..self
             },
-            Outcome::Told { people } => StaffActionResult { count: Some(people), ..self },
+            Outcome::HoldersNotified { people } => {
+                StaffActionResult { count: Some(people), ..self }
+            }
         }
     }
 }

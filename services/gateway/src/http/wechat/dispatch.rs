@@ -65,8 +65,8 @@ impl PushHandler<'_> {
                 change: AuthorizationChange::Cancelled,
                 person: Some(person),
             }) => self.forget_person(&Person::new(person.expose())).await,
-            MessageKind::Event(Event::TemplateSent { message, fate }) => {
-                self.record_template_receipt(*message, fate).await
+            MessageKind::Event(Event::TemplateSent { message, result }) => {
+                self.record_template_receipt(*message, result).await
             }
             MessageKind::Event(Event::SubscriptionSent(sent)) => {
                 self.record_notice_receipts(sent).await

@@ -42,7 +42,7 @@ impl From<SessionError> for LoginError {
     fn from(error: SessionError) -> LoginError {
         match error {
             SessionError::Cache(error) => {
-                tracing::warn!(%error, "cannot read the login session");
+                tracing :: warn! ( % error , "cannot read the login session" );
                 LoginError::Unavailable
             }
             _ => LoginError::Expired,
@@ -69,7 +69,8 @@ impl PushHandler<'_> {
         uuid: Uuid,
         request: LoginRequest,
     ) -> (Reply, &'static str) {
-        let Some(target) = login::login_destination(&self.state.settings.login, &request.to) else {
+        let Some(target) = login::login_destination(&self.state.settings.login, &request.target)
+        else {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         };
         if target.account != self.account_name {
@@ -92,7 +93,7 @@ impl PushHandler<'_> {
     ) -> Result<LoginOutcome, LoginError> {
         let roster = self.state.roster.loaded().await?;
         let person = self.person_tag(&roster)?;
-        let is_permitted = match request.to {
+        let is_permitted = match request.target {
             LoginTarget::First => {
                 !roster.has_had_members() || roster.member_by_person_hash(&person).is_some()
             }
@@ -104,12 +105,12 @@ impl PushHandler<'_> {
         let now = self.state.clock.now_ms();
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
             ScanProgress::Pending if !is_permitted => {
-                let why = DeclineReason::NotStaff;
-                Some(ScanProgress::Declined { person: person.clone(), why })
+                let reason = DeclineReason::NotStaff;
+                Some(ScanProgress::Declined { person: person.clone(), reason })
             }
             ScanProgress::Pending => {
                 session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
-                Some(ScanProgress::Asked { person: person.clone() })
+                Some(ScanProgress::AwaitingConfirmation { person: person.clone() })
             }
             _ => None,
         });
@@ -132,7 +133,7 @@ impl PushHandler<'_> {
         let session =
             timeout_at(self.deadline, self.state.scan_sessions.find(uuid)).await.ok()?.ok()?;
         let ScanPurpose::Login(request) = &session.purpose else { return None };
-        let target = login::login_destination(&self.state.settings.login, &request.to)?;
+        let target = login::login_destination(&self.state.settings.login, &request.target)?;
         let decision = async {
             if is_approval {
                 self.approve(uuid, request, &person).await
@@ -147,9 +148,11 @@ impl PushHandler<'_> {
 
     async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
-            ScanProgress::Asked { person: asked_person } if asked_person == person => {
-                let why = DeclineReason::ByPerson;
-                Some(ScanProgress::Declined { person: person.to_owned(), why })
+            ScanProgress::AwaitingConfirmation { person: asked_person }
+                if asked_person == person =>
+            {
+                let reason = DeclineReason::ByPerson;
+                Some(ScanProgress::Declined { person: person.to_owned(), reason })
             }
             _ => None,
         });
@@ -163,12 +166,14 @@ impl PushHandler<'_> {
         request: &LoginRequest,
         person: &str,
     ) -> Result<LoginOutcome, LoginError> {
-        if request.to == LoginTarget::First {
+        if request.target == LoginTarget::First {
             // Only the person who may approve this login: the code on the screen is not enough.
             let session = self.state.scan_sessions.find(uuid).await?;
             let is_free = match &session.progress {
                 ScanProgress::Pending => !request.confirm,
-                ScanProgress::Asked { person: asked_person } => asked_person == person,
+                ScanProgress::AwaitingConfirmation { person: asked_person } => {
+                    asked_person == person
+                }
                 _ => return Ok(self.outcome_for(&session, person)),
             };
             if !is_free {
@@ -178,7 +183,7 @@ impl PushHandler<'_> {
         }
         let roster = self.state.roster.loaded().await?;
         let member = roster.member_by_person_hash(person).map(|member| member.id.clone());
-        let target = login::login_destination(&self.state.settings.login, &request.to);
+        let target = login::login_destination(&self.state.settings.login, &request.target);
         if member.is_none() && target.is_none_or(|target| target.staff_only) {
             return Ok(LoginOutcome::NotStaff);
         }
@@ -186,7 +191,9 @@ impl PushHandler<'_> {
         let advanced = self.state.scan_sessions.advance(uuid, |session| {
             let is_own = match &session.progress {
                 ScanProgress::Pending => !request.confirm,
-                ScanProgress::Asked { person: asked_person } => asked_person == person,
+                ScanProgress::AwaitingConfirmation { person: asked_person } => {
+                    asked_person == person
+                }
                 _ => false,
             };
             session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
@@ -229,7 +236,9 @@ impl PushHandler<'_> {
     /// Outcome for this person of a session in this state, equal at every repetition.
     fn outcome_for(&self, session: &ScanSession, person: &str) -> LoginOutcome {
         match &session.progress {
-            ScanProgress::Asked { person: asked_person } if asked_person == person => {
+            ScanProgress::AwaitingConfirmation { person: asked_person }
+                if asked_person == person =>
+            {
                 LoginOutcome::AwaitingConfirmation
             }
             ScanProgress::Approved { person: scanned_by, .. }
@@ -238,12 +247,13 @@ impl PushHandler<'_> {
             {
                 LoginOutcome::LoggedIn
             }
-            ScanProgress::Declined { person: scanned_by, why } if scanned_by == person => match why
-            {
-                DeclineReason::NotStaff => LoginOutcome::NotStaff,
-                DeclineReason::ByPerson => LoginOutcome::RefusedByPerson,
-                DeclineReason::Already => LoginOutcome::AlreadyMember,
-            },
+            ScanProgress::Declined { person: scanned_by, reason } if scanned_by == person => {
+                match reason {
+                    DeclineReason::NotStaff => LoginOutcome::NotStaff,
+                    DeclineReason::ByPerson => LoginOutcome::RefusedByPerson,
+                    DeclineReason::Already => LoginOutcome::AlreadyMember,
+                }
+            }
             _ => LoginOutcome::TakenByAnother,
         }
     }

@@ -43,8 +43,7 @@ impl PushHandler<'_> {
                 Some(0) => ReceiptStatus::Delivered,
                 _ if delivery.status.contains("block") => ReceiptStatus::Refused,
                 _ => ReceiptStatus::Failed,
-            };
-            // Several may come in one second, and only their lists tell them apart.
+            }; // Several may come in one second, and only their lists tell them apart.
             let id = delivery.message.unwrap_or_default();
             let identity = format!("{}-{index}-{id}", hex::encode(self.message.identity()));
             let receipt = Receipt {
@@ -67,9 +66,9 @@ impl PushHandler<'_> {
             template: None,
             message_id: None,
             receipt: status,
-            said: text.chars().filter(|c| !c.is_control()).take(100).collect(),
+            status_text: text.chars().filter(|c| !c.is_control()).take(100).collect(),
             created_s: self.message.create_time,
-            heard_at: self.state.clock.now_ms(),
+            received_at: self.state.clock.now_ms(),
             identity,
         }
     }
@@ -83,7 +82,7 @@ impl PushHandler<'_> {
         match timeout_at(self.deadline, queued).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "cannot queue the receipt");
+                tracing :: warn! ( % error , "cannot queue the receipt" );
                 Err(Problem::new(&refusals::LEDGER_UNAVAILABLE))
             }
             Err(_) => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),

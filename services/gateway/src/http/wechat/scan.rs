@@ -41,7 +41,7 @@ impl PushHandler<'_> {
             }
             Err(reply) => (reply, "no_wish"),
         };
-        metrics::counter!("paihao_gateway_scans_total", "outcome" => outcome).increment(1);
+        metrics :: counter! ( "paihao_gateway_scans_total" , "outcome" => outcome ).increment(1);
         reply
     }
 
@@ -67,15 +67,14 @@ impl PushHandler<'_> {
                         (site, queue, Some((uuid, session)))
                     }
                     Ok(Err(SessionError::Cache(error))) => {
-                        tracing::warn!(%error, "cannot find the session of a scan");
+                        tracing :: warn! ( % error , "cannot find the session of a scan" );
                         return Err(self.failure_reply(replies::TICKET_UNAVAILABLE));
                     }
                     Err(_) => return Err(self.failure_reply(replies::TICKET_UNAVAILABLE)),
                     Ok(Err(_)) => return Err(expired()),
                 }
             }
-        };
-        // A code is valid for the sites of its own account only.
+        }; // A code is valid for the sites of its own account only.
         let settings = self.state.engine.settings(&site);
         let own = settings.filter(|settings| &*settings.facts.account == self.account_name);
         let settings = own.ok_or_else(expired)?;
@@ -84,11 +83,11 @@ impl PushHandler<'_> {
 
     async fn take_ticket(&self, intent: TicketIntent) -> (Reply, &'static str) {
         let TicketIntent { settings, queue, session } = intent;
-        let via = session.as_ref().map(|(uuid, _)| ScanSessionRef::new(&uuid.to_string()));
+        let scan_session = session.as_ref().map(|(uuid, _)| ScanSessionRef::new(&uuid.to_string()));
         let act = Act::Take {
             queue: QueueId::new(&queue),
             person: Some(self.person()),
-            via,
+            scan_session,
             class: None,
             key: Some(TicketKey(entropy::bytes())),
         };
@@ -96,8 +95,7 @@ impl PushHandler<'_> {
             Ok(decided) => {
                 if let Some((uuid, session)) = session {
                     let stored =
-                        self.state.scan_sessions.store_progress(uuid, session, &decided.outcome);
-                    // The ticket is durable, and its browser hears of it from the ledger too.
+                        self.state.scan_sessions.store_progress(uuid, session, &decided.outcome); // The ticket is durable, and its browser hears of it from the ledger too.
                     let _ = timeout_at(self.deadline, stored).await;
                 }
                 let new = matches!(decided.outcome, Outcome::Holding { new: true, .. });
@@ -112,7 +110,7 @@ impl PushHandler<'_> {
             }
             Err(error) => {
                 let site = &*settings.facts.id;
-                tracing::warn!(site, %error, "cannot give a ticket to a scan");
+                tracing :: warn! ( site , % error , "cannot give a ticket to a scan" );
                 (self.failure_reply(replies::TICKET_UNAVAILABLE), "not_now")
             }
         }

@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(event(Event::Click { key: "A".into() }), Some(SendWindowKind::Tap));
         assert_eq!(event(Event::Unsubscribe), None);
         assert_eq!(event(Event::View { url: String::new(), menu: None }), None);
-        let sent = Event::TemplateSent { message: None, fate: TemplateDeliveryResult::Success };
+        let sent = Event::TemplateSent { message: None, result: TemplateDeliveryResult::Success };
         assert_eq!(event(sent), None);
         assert_eq!(window_for(&MessageKind::Other("hologram".into())), None);
     }

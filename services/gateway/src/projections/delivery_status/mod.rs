@@ -145,8 +145,7 @@ impl DeliveryStatusProjection {
             .sites
             .get(site)
             .and_then(|site_statuses| site_statuses.tickets.get(&(day, ticket)));
-        let Some(notices) = notices else { return Vec::new() };
-        // A notice that was tried again has the plan of the first try.
+        let Some(notices) = notices else { return Vec::new() }; // A notice that was tried again has the plan of the first try.
         let plan = |name: &str| notices.get(parse_redrive_key(name).0)?.plan;
         let mut records: Vec<_> =
             notices.iter().map(|(name, record)| (plan(name), name, record)).collect();
@@ -218,8 +217,7 @@ impl DeliveryStatusProjection {
     }
 
     fn apply_plan(&self, site: &str, trigger: &NotificationTrigger) {
-        let NotificationTrigger { ticket, day, kind, occurrence, order, at, .. } = trigger;
-        // The first version had only calls, whose kind has the ordinal.
+        let NotificationTrigger { ticket, day, kind, occurrence, order, at, .. } = trigger; // The first version had only calls, whose kind has the ordinal.
         let occurrence = match kind {
             NotificationKind::Called { call, .. } => *call,
             _ => *occurrence,
@@ -256,8 +254,7 @@ impl DeliveryStatusProjection {
         }
         if day < state.newest_day - RETAINED_DAYS {
             return;
-        }
-        // Looked up first, since almost every notice finds its site.
+        } // Looked up first, since almost every notice finds its site.
         if !state.sites.contains_key(site) {
             state.sites.insert(site.to_owned(), SiteStatuses::default());
         }
@@ -295,7 +292,7 @@ impl Projection for OutcomeProjection {
             Ok(record) => self.statuses.apply_outcome(record),
             Err(error) => {
                 let position = stored.position.0;
-                tracing::warn!(position, %error, "cannot decode an entry of the outcomes");
+                tracing :: warn! ( position , % error , "cannot decode an entry of the outcomes" );
             }
         }
     }
@@ -330,8 +327,8 @@ fn delivery_status(name: &str, plan: Option<NoticePlan>, record: &NoticeRecord) 
     };
     let channel = match (outcome, attempt) {
         (None, None) if sent_as_reply => Some(Channel::PassiveReply),
-        (Some(outcome), _) => outcome.via,
-        (None, attempt) => attempt.as_ref().map(|attempt| attempt.trying),
+        (Some(outcome), _) => outcome.channel,
+        (None, attempt) => attempt.as_ref().map(|attempt| attempt.channel),
     };
     let received_at = receipt.as_ref().map(|receipt| receipt.at);
     let ended_at = outcome.as_ref().map(|outcome| outcome.at);
@@ -344,7 +341,10 @@ fn delivery_status(name: &str, plan: Option<NoticePlan>, record: &NoticeRecord) 
         since: received_at.or(ended_at).or(attempted_at),
         channel,
         reason,
-        attempted: outcome.as_ref().map(|outcome| outcome.tried.clone()).unwrap_or_default(),
+        attempted: outcome
+            .as_ref()
+            .map(|outcome| outcome.earlier_attempts.clone())
+            .unwrap_or_default(),
     }
 }
 
@@ -359,7 +359,7 @@ fn unsent_stage(outcome: DeliveryOutcome) -> (DeliveryStage, Option<String>) {
         DeliveryOutcome::Superseded => (DeliveryStage::Superseded, None),
         DeliveryOutcome::GaveUp { .. } => (DeliveryStage::Failed, Some("gave_up".to_owned())),
         DeliveryOutcome::Unknown { .. } => (DeliveryStage::Unknown, None),
-        DeliveryOutcome::Unspeakable { .. } => {
+        DeliveryOutcome::Unrenderable { .. } => {
             (DeliveryStage::Failed, Some("unspeakable".to_owned()))
         }
     }

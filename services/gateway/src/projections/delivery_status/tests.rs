@@ -32,11 +32,11 @@ fn ended(key: &str, outcome: DeliveryOutcome) -> OutcomeRecord {
     OutcomeRecord::Ended(NoticeOutcome {
         v: 1,
         key,
-        fate: outcome,
+        outcome,
         at: 2000,
         attempts: 1,
-        via,
-        tried: vec![],
+        channel: via,
+        earlier_attempts: vec![],
     })
 }
 
@@ -45,7 +45,7 @@ fn receipt(key: &str, receipt: ReceiptStatus) -> OutcomeRecord {
         v: 1,
         key: key.to_owned(),
         receipt,
-        said: "said".to_owned(),
+        status_text: "said".to_owned(),
         at: 3000,
     })
 }

@@ -42,7 +42,7 @@ const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 const MAX_APPEND_ATTEMPTS: usize = 6;
 
 /// Reason why there is no permanent code.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror :: Error)]
 pub enum PermanentCodeError {
     /// The settings log cannot be read, or did not take the code.
     #[error(transparent)]
@@ -178,17 +178,7 @@ impl PermanentCodes {
         let codes = self.clone();
         let key = key.clone();
         let (reply, response) = oneshot::channel();
-        self.tasks.spawn("make", async move {
-            let created = codes.create(&key, subject).await;
-            let released = match &created {
-                Ok(_) => codes.cache.release(&lease).await,
-                Err(_) => codes.cache.renew(&lease, FAILURE_COOLDOWN).await.map(drop),
-            };
-            if let Err(error) = released {
-                tracing::debug!(%error, "cannot release the lease of a permanent code, it expires by itself");
-            }
-            let _ = reply.send(created);
-        });
+        self . tasks . spawn ( "make" , async move { let created = codes . create ( & key , subject ) . await ; let released = match & created { Ok ( _ ) => codes . cache . release ( & lease ) . await , Err ( _ ) => codes . cache . renew ( & lease , FAILURE_COOLDOWN ) . await . map ( drop ) , } ; if let Err ( error ) = released { tracing :: debug! ( % error , "cannot release the lease of a permanent code, it expires by itself" ) ; } let _ = reply . send ( created ) ; } ) ;
         response.await.unwrap_or(Err(PermanentCodeError::Pending))
     }
 
@@ -209,7 +199,7 @@ impl PermanentCodes {
         let entry = SettingsEntry {
             v: 1,
             at: self.clock.now_ms(),
-            event: SettingsEvent::DoorCodeMade(code.clone()),
+            event: SettingsEvent::PermanentCodeCreated(code.clone()),
         };
         let payload = entry.encode();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
@@ -233,8 +223,7 @@ impl PermanentCodes {
                         return Ok(self.store(subject, existing));
                     }
                     expect = newest.expect;
-                }
-                // The entry may have been written; the next attempt finds it.
+                } // The entry may have been written; the next attempt finds it.
                 Err(AppendError::Unavailable(_)) => backoff.wait().await,
                 Err(AppendError::TooLarge { .. }) => break,
             }
@@ -269,7 +258,7 @@ impl PermanentCodes {
         };
         let entry =
             SettingsEntry::decode(&stored.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
-        let SettingsEvent::DoorCodeMade(code) = entry.event else {
+        let SettingsEvent::PermanentCodeCreated(code) = entry.event else {
             return Err(PermanentCodeError::Unreadable);
         };
         Ok(LatestCode { expect: ExpectedPosition::At(stored.position), code: Some(code) })
@@ -297,12 +286,12 @@ impl Projection for CodeProjection {
 
     fn apply(&mut self, stored: StoredEntry) {
         let Some(entry) = SettingsEntry::decode(&stored.entry.payload) else { return };
-        let SettingsEvent::DoorCodeMade(code) = entry.event else { return };
+        let SettingsEvent::PermanentCodeCreated(code) = entry.event else { return };
         let mut index = self.0.index.lock();
         let owner = (code.account.clone(), code.appid.clone());
         let count = index.counts.entry(owner).or_default();
         *count += 1;
-        metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())
+        metrics :: gauge! ( "paihao_gateway_door_codes" , "account" => code . account . clone ( ) )
             .set(*count as f64);
         index.codes.insert(stored.subject, code);
     }

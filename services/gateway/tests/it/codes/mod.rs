@@ -2,5 +2,5 @@
 
 mod code_source;
 
-mod doors;
+mod permanent_codes;
 mod pool;

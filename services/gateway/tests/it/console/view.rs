@@ -32,8 +32,13 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     for person in ["ann", "bob", "cai"] {
         submit(&gateway, take_ticket(person)).await;
     }
-    let paper =
-        Act::Take { queue: QueueId::new("a"), person: None, via: None, class: Some(2), key: None };
+    let paper = Act::Take {
+        queue: QueueId::new("a"),
+        person: None,
+        scan_session: None,
+        class: Some(2),
+        key: None,
+    };
     submit(&gateway, command("paper", paper)).await;
     let console = get_console(&gateway, crate::support::gateway::MANAGER_KEY).await;
     assert_eq!(console["you"], json!({"name": "desk", "role": "manager", "manages": true}));
@@ -129,7 +134,7 @@ async fn a_slip_says_what_was_told_and_when_by_the_sites_clocks() {
     let paper = Act::Take {
         queue: QueueId::new("a"),
         person: None,
-        via: None,
+        scan_session: None,
         class: None,
         key: Some(TicketKey([7; 16])),
     };

@@ -36,7 +36,7 @@ async fn notified_tickets(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
     while let Some(LogItem::Entry(stored)) = entries.next().await {
         let commit: Commit = serde_json::from_slice(&stored.entry.payload).unwrap();
         for event in commit.decisions.into_iter().flat_map(|decision| decision.events) {
-            if let Event::MilestoneReached(trigger) = event {
+            if let Event::NotificationTriggered(trigger) = event {
                 let value = serde_json::to_value(&trigger.kind).unwrap();
                 let name = value.get("reached").or(Some(&value)).and_then(|name| name.as_str());
                 if name == Some(kind) {
@@ -84,8 +84,7 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
 
     clock.advance(Duration::from_secs(120));
     let clear = command("clear", Act::ClearQueue(queue.clone()));
-    others[0].submit("hall", clear).await.unwrap();
-    // Somebody who comes now does not belong to the line that was cleared.
+    others[0].submit("hall", clear).await.unwrap(); // Somebody who comes now does not belong to the line that was cleared.
     assert_eq!(
         ticket_number(others[1].submit("hall", take_ticket("late")).await),
         format!("A{}", CROWD_SIZE + 1)

@@ -110,7 +110,7 @@ impl Fixture {
         let act = Act::Take {
             queue: QueueId::new("a"),
             person: Some(person.clone()),
-            via: None,
+            scan_session: None,
             class: None,
             key: Some(TicketKey(key)),
         };

@@ -41,9 +41,9 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("hear", "malformed_request", "a body that breaks off, whose sender is gone"),
     ("undo", "nothing_to_undo", "an end of yesterday: `domain/tests/line/transitions`"),
     ("*", "unknown_account", "a site of no account: `config check` refuses it"),
-    ("door_svg", "newer_ledger", "a newer book: `gateway/tests/it/codes/doors.rs`"),
-    ("door_png", "newer_ledger", "a newer book: `gateway/tests/it/codes/doors.rs`"),
-    ("door_jpg", "newer_ledger", "a newer book: `gateway/tests/it/codes/doors.rs`"),
+    ("door_svg", "newer_ledger", "a newer book: `gateway/tests/it/codes/permanent_codes.rs`"),
+    ("door_png", "newer_ledger", "a newer book: `gateway/tests/it/codes/permanent_codes.rs`"),
+    ("door_jpg", "newer_ledger", "a newer book: `gateway/tests/it/codes/permanent_codes.rs`"),
     ("scan_session_svg", "wechat_unavailable", "an address that cannot be drawn"),
     ("scan_session_png", "wechat_unavailable", "an address that cannot be drawn"),
     ("redeem_login", "201", "a phone that says yes: `e2e/login.rs`"),
@@ -55,7 +55,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("*", "too_many_requests", "hundreds in a minute: `gateway/src/http/rate_limit.rs`"),
     ("login_code", "wechat_unavailable", "an address that cannot be drawn"),
     ("invitation_code", "wechat_unavailable", "an address that cannot be drawn"),
-    ("*", "cache_unavailable", "a cache that is away: `gateway/tests/it/codes/doors.rs`"),
+    ("*", "cache_unavailable", "a cache that is away: `gateway/tests/it/codes/permanent_codes.rs`"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

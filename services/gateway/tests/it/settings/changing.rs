@@ -18,7 +18,7 @@ pub async fn take_ticket(
     let act = Act::Take {
         queue: QueueId::new(queue),
         person: Some(person.clone()),
-        via: None,
+        scan_session: None,
         class: None,
         key: None,
     };

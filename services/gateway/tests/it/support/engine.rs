@@ -101,7 +101,7 @@ pub fn take_ticket(person: &str) -> Command {
     let act = Act::Take {
         queue: QueueId::new("a"),
         person: Some(Person::new(person)),
-        via: None,
+        scan_session: None,
         class: None,
         key: None,
     };

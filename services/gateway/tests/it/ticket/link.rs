@@ -22,7 +22,7 @@ async fn join(gateway: &Gateway, person: &str) -> String {
     let act = Act::Take {
         queue: QueueId::new("a"),
         person: Some(Person::new(person)),
-        via: None,
+        scan_session: None,
         class: None,
         key: Some(Key(ticket_key(person))),
     };
@@ -154,7 +154,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
         for (act, name) in [
             (Act::LetPass { ticket, until: paihao_domain::LetPassLimit::OnRequest }, "let-pass"),
             (if held { Act::Resume(ticket) } else { Act::Return(ticket) }, "return"),
-            (Act::Mark { ticket, mark: paihao_domain::Mark::TellAt(Some(2)) }, "tell-me"),
+            (Act::Mark { ticket, mark: paihao_domain::Mark::NotifyAhead(Some(2)) }, "tell-me"),
             (Act::Leave { ticket, reason: None }, "leave"),
         ] {
             command_count += 1;

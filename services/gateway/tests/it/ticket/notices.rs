@@ -34,11 +34,11 @@ async fn every_replica_tells_what_became_of_a_message() {
     let outcome = NoticeOutcome {
         v: 1,
         key: format!("hall/{day}/1/called#1"),
-        fate: DeliveryOutcome::Sent { message_id: 5 },
+        outcome: DeliveryOutcome::Sent { message_id: 5 },
         at: 7,
         attempts: 1,
-        via: Some(Channel::Template),
-        tried: Vec::new(),
+        channel: Some(Channel::Template),
+        earlier_attempts: Vec::new(),
     };
     let entry = Entry::new(serde_json::to_vec(&outcome).unwrap());
     let subject = Subject::new(&["shop", "some"]).unwrap();

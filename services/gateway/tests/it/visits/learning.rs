@@ -1,6 +1,6 @@
 //! Tests that a gateway learns forecasts from the visit log, and again after a restart.
 
-use super::historian::{append_history, history_entries};
+use super::visit_writer::{append_history, history_entries};
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, finish, take_ticket};
 use crate::support::gateway::Gateway;
@@ -15,7 +15,7 @@ fn advance_minutes(clock: &ManualClock, minutes: u64) {
 
 async fn quoted_wait(gateway: &Gateway, person: &str) -> QuotedWait {
     match gateway.engine.submit("hall", take_ticket(person)).await.unwrap().outcome {
-        Outcome::Holding { told, .. } => told,
+        Outcome::Holding { quoted, .. } => quoted,
         other => panic!("{other:?}"),
     }
 }

@@ -1,5 +1,5 @@
 //! Tests of forecasts and statistics from finished visits.
 
-mod historian;
 mod learning;
 mod numbers;
+mod visit_writer;

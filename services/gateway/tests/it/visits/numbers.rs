@@ -1,6 +1,6 @@
 //! Tests of the statistics of a small day, computed by hand.
 
-use super::historian::{append_history, history_entries};
+use super::visit_writer::{append_history, history_entries};
 use crate::support::cluster::Cluster;
 use crate::support::engine::{at_counter, command, finish, take_ticket};
 use crate::support::gateway::{Gateway, read_json};

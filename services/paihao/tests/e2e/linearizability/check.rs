@@ -74,8 +74,8 @@ fn check_answer(op: &Operation, decision: Option<&Decision>, violations: &mut Ve
 fn outcome_as_json(outcome: &Outcome) -> Value {
     let number = |number: &paihao_contracts::commit::Number| number.to_string();
     match outcome {
-        Outcome::Holding { number: n, queue, told, .. } => {
-            json!({ "outcome": "holding", "number": number(n), "queue": queue, "ahead": told.ahead })
+        Outcome::Holding { number: n, queue, quoted, .. } => {
+            json!({ "outcome": "holding", "number": number(n), "queue": queue, "ahead": quoted.ahead })
         }
         Outcome::Called { number: n, queue, counter, deadline, .. } => json!({
             "outcome": "called", "number": number(n), "queue": queue, "counter": counter,
@@ -88,7 +88,7 @@ fn outcome_as_json(outcome: &Outcome) -> Value {
             json!({ "outcome": "missed", "number": number(n), "counter": counter })
         }
         Outcome::Left { number: n, .. } => json!({ "outcome": "left", "number": number(n) }),
-        Outcome::Stands { number: n, queue, state, .. } => {
+        Outcome::TicketChanged { number: n, queue, state, .. } => {
             json!({ "outcome": "stands", "number": number(n), "queue": queue, "state": state })
         }
         Outcome::CounterOpen { counter } => {

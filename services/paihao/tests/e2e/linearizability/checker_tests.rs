@@ -39,15 +39,15 @@ fn open_step(counter: &str) -> (Decision, Operation) {
 
 fn take_step(ticket: u32) -> (Decision, Operation) {
     let command = format!("take {ticket}");
-    let told = json!({ "ahead": 0 });
+    let quoted = json!({ "ahead": 0 });
     let number = ticket_number(ticket);
     let outcome = json!({
         "outcome": "holding", "ticket": ticket, "number": stored_ticket(ticket), "queue": "a",
-        "told": told, "new": true,
+        "told": quoted, "new": true,
     });
     let event = json!({
         "event": "ticket_taken", "ticket": ticket, "queue": "a", "number": stored_ticket(ticket),
-        "rank": { "class": 5, "arrival": ticket, "sequence": ticket }, "told": told,
+        "rank": { "class": 5, "arrival": ticket, "sequence": ticket }, "told": quoted,
     });
     let body = json!({ "outcome": "holding", "number": number, "queue": "a", "ahead": 0, "at": 1 });
     let request = Request::Take { queue: "a".into() };
@@ -121,11 +121,11 @@ fn valid_history() -> (Vec<Decision>, Vec<Operation>) {
 }
 
 #[track_caller]
-fn assert_violation(what: &str, (ledger, history): (Vec<Decision>, Vec<Operation>)) {
+fn assert_violation(description: &str, (ledger, history): (Vec<Decision>, Vec<Operation>)) {
     let violations = check(&ledger, &history, counters());
     assert!(
-        violations.len() == 1 && violations[0].contains(what),
-        "{what} is expected: {violations:#?}"
+        violations.len() == 1 && violations[0].contains(description),
+        "{description} is expected: {violations:#?}"
     );
 }
 
@@ -134,7 +134,7 @@ fn valid_histories_have_no_violation() {
     assert_eq!(check(&valid_history().0, &valid_history().1, counters()), [""; 0]);
     // No ticket waits before the first take, and after the last call.
     let (ledger, mut history) = valid_history();
-    let nobody = |invoked, answered| {
+    let call_at = |invoked, answered| {
         refused_operation(
             Request::CallNext { counter: "1".into() },
             "nobody_waiting",
@@ -142,7 +142,7 @@ fn valid_histories_have_no_violation() {
             answered,
         )
     };
-    history.push(nobody(21, 31));
+    history.push(call_at(21, 31));
     assert_eq!(check(&ledger, &history, counters()), [""; 0]);
     // Of concurrent requests either may take effect first.
     let (ledger, mut history) = valid_history();
@@ -153,8 +153,8 @@ fn valid_histories_have_no_violation() {
     // A request without a response may have been executed or not.
     let (ledger, mut history) = valid_history();
     history[5].answered = None;
-    let lost = Operation { command: "never came".into(), ..history[5].clone() };
-    history.push(lost);
+    let missing = Operation { command: "never came".into(), ..history[5].clone() };
+    history.push(missing);
     assert_eq!(check(&ledger, &history, counters()), [""; 0]);
 }
 
@@ -228,8 +228,8 @@ fn a_response_that_differs_from_the_ledger_is_found() {
 #[test]
 fn a_command_executed_twice_is_found() {
     let (mut ledger, history) = valid_history();
-    let again = Decision { events: vec![], ..ledger[5].clone() };
-    ledger.push(again);
+    let duplicate = Decision { events: vec![], ..ledger[5].clone() };
+    ledger.push(duplicate);
     assert_violation("twice", (ledger, history));
 }
 
@@ -246,8 +246,8 @@ fn a_refused_but_executed_command_is_found() {
 fn a_refusal_that_was_never_true_is_found() {
     // Two tickets waited all the time.
     let (ledger, mut history) = valid_history();
-    let nobody = Request::CallNext { counter: "1".into() };
-    history.push(refused_operation(nobody, "nobody_waiting", 46, 49));
+    let call_at = Request::CallNext { counter: "1".into() };
+    history.push(refused_operation(call_at, "nobody_waiting", 46, 49));
     assert_violation("was never true", (ledger, history));
     // The number had been issued before: the replica was behind.
     let (ledger, mut history) = valid_history();

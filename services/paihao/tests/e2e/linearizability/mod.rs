@@ -119,9 +119,9 @@ impl LinearRun {
         let mut rng = Rng(i);
         for _ in 0..VISITS_PER_CLIENT {
             let queue = ["a", "b"][rng.below(2) as usize].to_owned();
-            let taken = self.perform(&mut rng, Request::Take { queue }).await;
-            let Answer::Done(taken) = taken else { panic!("{taken:?}") };
-            let number = taken["number"].as_str().unwrap().to_owned();
+            let ticket = self.perform(&mut rng, Request::Take { queue }).await;
+            let Answer::Done(ticket) = ticket else { panic!("{ticket:?}") };
+            let number = ticket["number"].as_str().unwrap().to_owned();
             tokio::time::sleep(Duration::from_millis(rng.below(30))).await;
             match rng.below(5) {
                 0 => drop(self.perform(&mut rng, Request::Leave { number }).await),
@@ -142,12 +142,12 @@ impl LinearRun {
         let counter = counter.to_owned();
         self.perform(&mut rng, Request::Open { counter: counter.clone() }).await;
         loop {
-            let over = self.active_customers.load(Ordering::Relaxed) == 0;
+            let is_over = self.active_customers.load(Ordering::Relaxed) == 0;
             let called =
                 self.perform(&mut rng, Request::CallNext { counter: counter.clone() }).await;
             let number = match called {
                 Answer::Done(called) => called["number"].as_str().unwrap().to_owned(),
-                Answer::Refused(code) if code == "nobody_waiting" && over => return,
+                Answer::Refused(code) if code == "nobody_waiting" && is_over => return,
                 Answer::Refused(code) if code == "nobody_waiting" => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     continue;
@@ -220,8 +220,8 @@ async fn the_history_of_a_busy_site_is_linearizable() {
     let served = served.map(|(counter, of)| (counter.to_owned(), queues(of))).into();
     let violations = check(&ledger, &history, served);
     assert!(violations.is_empty(), "{} violations: {violations:#?}", violations.len());
-    let done = history.iter().filter(|op| matches!(op.answered, Some((_, Answer::Done(_)))));
-    let refused = history.len() - done.count();
+    let succeeded = history.iter().filter(|op| matches!(op.answered, Some((_, Answer::Done(_)))));
+    let refused = history.len() - succeeded.count();
     assert!(refused > 0, "no request was refused: the clients do not race");
     assert!(history.iter().any(|op| op.retried), "no response was lost: the kill had no effect");
 }

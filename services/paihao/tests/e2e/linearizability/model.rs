@@ -34,7 +34,7 @@ pub struct ReferenceModel {
 }
 
 fn queue_position(rank: &Rank, ticket: u32) -> QueuePosition {
-    (rank.class, rank.arrival, rank.sequence, rank.turn, ticket)
+    (rank.class, rank.arrival, rank.sequence, rank.offset, ticket)
 }
 
 impl ReferenceModel {
@@ -94,17 +94,18 @@ impl ReferenceModel {
                     number: ticket.number.to_string(),
                     queue: ticket.queue.to_string(),
                     rank: ticket.rank,
-                    state: ticket.stage.status(),
+                    state: ticket.state.status(),
                     counter: self.tickets.get(&ticket.id).and_then(|record| record.counter.clone()),
                 };
                 self.put_ticket(ticket.id, record);
                 if let TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } =
-                    &ticket.stage
+                    &ticket.state
                 {
-                    self.serve_at(ticket.id, counter, ticket.stage.status(), violations);
+                    self.serve_at(ticket.id, counter, ticket.state.status(), violations);
                 }
             }
-            Event::DayOpened { .. } | Event::DayClosed { .. } | Event::MilestoneReached(_) => {}
+            Event::DayOpened { .. } | Event::DayClosed { .. } | Event::NotificationTriggered(_) => {
+            }
             other => violations.push(format!("no request causes {other:?}")),
         }
     }

@@ -221,18 +221,18 @@ pub async fn log_entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> V
     let options = NatsOptions { url: cluster.nats.url(), ..NatsOptions::default() };
     let ledger = NatsLedger::connect(options).await.unwrap();
     let head = ledger.head(log).await.unwrap();
-    let mut found = Vec::new();
+    let mut records = Vec::new();
     if head == Position::START {
-        return found;
+        return records;
     }
-    let mut entries = ledger.follow(log, Position::START).await.unwrap();
-    while let Some(LogItem::Entry(recorded)) = entries.next().await {
-        found.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
+    let mut follower = ledger.follow(log, Position::START).await.unwrap();
+    while let Some(LogItem::Entry(recorded)) = follower.next().await {
+        records.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
         if recorded.position >= head {
             break;
         }
     }
-    found
+    records
 }
 
 /// Id of the i-th site.

@@ -54,10 +54,10 @@ impl SseReader {
                     let line = event.lines().find_map(|line| line.strip_prefix(name));
                     line.map(|value| value.trim_start().to_owned())
                 };
-                let found = field("event:").zip(field("data:"));
+                let event = field("event:").zip(field("data:"));
                 let rest = rest.to_owned();
                 self.buffer = rest;
-                if let Some((name, data)) = found {
+                if let Some((name, data)) = event {
                     return (name, serde_json::from_str(&data).expect("JSON data"));
                 }
                 continue;

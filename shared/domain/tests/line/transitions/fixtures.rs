@@ -49,12 +49,18 @@ pub(super) fn closes_in(minutes: i64) -> SiteFixture {
 }
 
 pub(super) fn take_without_person(queue: &str) -> Act {
-    Act::Take { queue: QueueId::new(queue), person: None, via: None, class: None, key: None }
+    Act::Take {
+        queue: QueueId::new(queue),
+        person: None,
+        scan_session: None,
+        class: None,
+        key: None,
+    }
 }
 
 pub(super) fn take_with_class() -> Act {
     let person = Some(Person::new("ann"));
-    Act::Take { queue: QueueId::new("a"), person, via: None, class: Some(0), key: None }
+    Act::Take { queue: QueueId::new("a"), person, scan_session: None, class: Some(0), key: None }
 }
 
 pub(super) fn on_break() -> SiteFixture {

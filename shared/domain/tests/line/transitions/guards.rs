@@ -333,7 +333,7 @@ pub(super) fn guards() -> Vec<Guard> {
             "told with more than 20 ahead",
             || site_with_ann(rules(), "M", "waiting"),
             "C",
-            || mark(Mark::TellAt(Some(21))),
+            || mark(Mark::NotifyAhead(Some(21))),
             "out_of_range",
         ),
         guard(

@@ -33,7 +33,7 @@ fn each_actor_may_do_what_the_table_says_and_nothing_else() {
                 ("1", "S" | "S′" | "M" | "A" | "A(M)") => Act::Take {
                     queue: QueueId::new("a"),
                     person: None,
-                    via: None,
+                    scan_session: None,
                     class: None,
                     key: None,
                 },

@@ -239,7 +239,7 @@ pub(super) fn rows() -> Vec<Row> {
             "21",
             "waiting",
             "tell me with n ahead",
-            || mark(Mark::TellAt(Some(8))),
+            || mark(Mark::NotifyAhead(Some(8))),
             Waiting,
             [OK, NT, NA, NA, NA, NA, NA, NA],
         ),

@@ -131,7 +131,7 @@ fn set_notification_threshold(
     held: &HeldTicket,
     TellMeRequest { ahead }: TellMeRequest,
 ) -> Result<Act, Problem> {
-    Ok(Act::Mark { ticket: held.ticket, mark: Mark::TellAt(ahead) })
+    Ok(Act::Mark { ticket: held.ticket, mark: Mark::NotifyAhead(ahead) })
 }
 
 fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result<Act, Problem> {

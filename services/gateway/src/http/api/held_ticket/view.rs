@@ -111,8 +111,7 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
     let is_in_line =
         matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. }) && !held.ended;
     let quoted = is_in_line.then(|| site.current_quote(&settings.rules, ticket, &held.now));
-    let queue_state = site.queue_state(&settings.rules, &ticket.queue);
-    // While nobody is called, no time can be promised.
+    let queue_state = site.queue_state(&settings.rules, &ticket.queue); // While nobody is called, no time can be promised.
     let is_called = matches!(queue_state, QueueState::Open | QueueState::Paused);
     let minutes = quoted.and_then(|quoted| quoted.estimate).filter(|_| is_called);
     let details = StateDetails::from_ticket(ticket, settings);
@@ -151,8 +150,8 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
         others,
         places,
         ended: details.ended,
-        tell_at: ticket.marks.tell_at.unwrap_or(rules.near),
-        tell_at_chosen: ticket.marks.tell_at.is_some(),
+        tell_at: ticket.marks.notify_ahead.unwrap_or(rules.near),
+        tell_at_chosen: ticket.marks.notify_ahead.is_some(),
         let_pass_minutes: rules.let_pass_minutes,
         may: if held.ended { Vec::new() } else { permitted_actions(ticket, rules, held.now.at) },
         moves,

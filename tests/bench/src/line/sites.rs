@@ -44,7 +44,7 @@ pub fn site_id(i: usize) -> String {
 /// Settings with this number of sites.
 pub fn bench_settings(sites: usize) -> anyhow::Result<DeploymentSettings> {
     let zone = TimeZone::get("Asia/Shanghai")?;
-    let mut book = DeploymentSettings::default();
+    let mut settings = DeploymentSettings::default();
     for i in 0..sites {
         let id = site_id(i);
         let facts = SiteFacts {
@@ -55,10 +55,10 @@ pub fn bench_settings(sites: usize) -> anyhow::Result<DeploymentSettings> {
         };
         let subject = Subject::new(&["shop", &id])?;
         let calendar = Calendar::new(zone.clone(), 4);
-        let hall = SiteSettings::new(facts, subject, site_rules(), calendar);
-        book.sites.insert(id, Arc::new(hall));
+        let site = SiteSettings::new(facts, subject, site_rules(), calendar);
+        settings.sites.insert(id, Arc::new(site));
     }
-    Ok(book)
+    Ok(settings)
 }
 
 fn command(id: String, actor: Actor, act: Act) -> Command {
@@ -76,7 +76,7 @@ pub fn take_number_command(i: u64) -> Command {
     let act = Act::Take {
         queue: QueueId::new("a"),
         person: Some(person),
-        via: None,
+        scan_session: None,
         class: None,
         key: None,
     };

@@ -19,9 +19,9 @@ pub(crate) struct PeerConnection {
 impl PeerConnection {
     /// Ends the connection without sending another byte.
     pub(crate) fn cut(&self) {
-        if let Some(twin) = &self.socket {
+        if let Some(socket) = &self.socket {
             // The connection may be closed already.
-            let _ = twin.shutdown(Shutdown::Both);
+            let _ = socket.shutdown(Shutdown::Both);
         }
     }
 }
@@ -58,8 +58,8 @@ impl RefusableListener {
         };
         accepted.set_nodelay(true)?;
         let accepted = accepted.into_std()?;
-        let twin = Some(Arc::new(accepted.try_clone()?));
-        Ok((TcpStream::from_std(accepted)?, PeerConnection { socket: twin }))
+        let socket = Some(Arc::new(accepted.try_clone()?));
+        Ok((TcpStream::from_std(accepted)?, PeerConnection { socket }))
     }
 }
 

@@ -31,37 +31,37 @@ impl ServerTurn {
         load: impl FnOnce() -> anyhow::Result<LoadResult>,
     ) -> anyhow::Result<ServerTurn> {
         let pids = [server, nats, std::process::id()];
-        let spent = || -> anyhow::Result<_> {
+        let cpu_times = || -> anyhow::Result<_> {
             let mut cpu = [Duration::ZERO; 3];
             for (cpu, pid) in cpu.iter_mut().zip(pids) {
                 *cpu = process_usage(pid)?.cpu;
             }
             Ok((cpu, machine_cpu_time()?))
         };
-        let begun = Instant::now();
-        let (cpu_before, machine_before) = spent()?;
+        let started = Instant::now();
+        let (cpu_before, machine_before) = cpu_times()?;
         let tally = load()?;
-        let (cpu_after, machine_after) = spent()?;
-        let there_was = begun.elapsed().as_secs_f64() * processors() as f64;
+        let (cpu_after, machine_after) = cpu_times()?;
+        let available_cpu = started.elapsed().as_secs_f64() * processors() as f64;
         let cpu: [Duration; 3] =
             std::array::from_fn(|i| cpu_after[i].saturating_sub(cpu_before[i]));
         let busy = machine_after.saturating_sub(machine_before);
-        let others = busy.saturating_sub(cpu.iter().sum()).as_secs_f64() / there_was;
-        Ok(ServerTurn { tally, cpu, other_cpu_share: others })
+        let other_share = busy.saturating_sub(cpu.iter().sum()).as_secs_f64() / available_cpu;
+        Ok(ServerTurn { tally, cpu, other_cpu_share: other_share })
     }
 
     fn merge(turns: Vec<ServerTurn>) -> ServerTurn {
         let count = turns.len() as f64;
-        let whole = turns.into_iter().reduce(|mut all, turn| {
-            let time = all.tally.time + turn.tally.time;
-            all.tally.merge(turn.tally);
+        let merged = turns.into_iter().reduce(|mut all, server_turn| {
+            let time = all.tally.time + server_turn.tally.time;
+            all.tally.merge(server_turn.tally);
             all.tally.time = time;
-            all.other_cpu_share += turn.other_cpu_share;
+            all.other_cpu_share += server_turn.other_cpu_share;
             all
         });
-        let mut whole = whole.expect("a server has had a turn");
-        whole.other_cpu_share /= count;
-        whole
+        let mut merged = merged.expect("a server has had a turn");
+        merged.other_cpu_share /= count;
+        merged
     }
 
     /// Combines turns of an open loop into their figures.
@@ -70,14 +70,14 @@ impl ServerTurn {
         per_second: f64,
         turns: Vec<ServerTurn>,
     ) -> OpenLoopFigures {
-        let whole = ServerTurn::merge(turns);
+        let merged = ServerTurn::merge(turns);
         OpenLoopFigures {
             server,
             per_second,
-            requests: whole.tally.recorded,
-            latency: (&whole.tally.latency).into(),
-            late: (&whole.tally.late).into(),
-            others: whole.other_cpu_share,
+            requests: merged.tally.recorded,
+            latency: (&merged.tally.latency).into(),
+            late: (&merged.tally.lateness).into(),
+            other_cpu_share: merged.other_cpu_share,
         }
     }
 }
@@ -88,7 +88,7 @@ impl MeasuredServer {
     }
 
     fn rates(&self) -> impl Iterator<Item = f64> {
-        self.turns.iter().map(|turn| turn.tally.rate())
+        self.turns.iter().map(|server_turn| server_turn.tally.rate())
     }
 
     /// Median of the rates of all turns.
@@ -105,10 +105,10 @@ impl MeasuredServer {
 
     /// Processor time per request over all turns.
     fn cpu_us(&self) -> CpuFigures {
-        let made: u64 = self.turns.iter().map(|turn| turn.tally.answered).sum();
+        let answered: u64 = self.turns.iter().map(|server_turn| server_turn.tally.answered).sum();
         let per_request = |process: usize| {
-            let spent: Duration = self.turns.iter().map(|turn| turn.cpu[process]).sum();
-            spent.as_secs_f64() * 1e6 / made.max(1) as f64
+            let cpu: Duration = self.turns.iter().map(|server_turn| server_turn.cpu[process]).sum();
+            cpu.as_secs_f64() * 1e6 / answered.max(1) as f64
         };
         CpuFigures {
             server: per_request(0),
@@ -119,15 +119,16 @@ impl MeasuredServer {
 
     /// Combines the turns of a closed loop into their figures.
     pub fn closed_loop_figures(self) -> ClosedLoopFigures {
-        let (per_second, cpu_us) = (RoundSpread::from_values(self.rates()), self.cpu_us());
-        let whole = ServerTurn::merge(self.turns);
+        let per_second = RoundSpread::from_values(self.rates());
+        let cpu_us = self.cpu_us();
+        let merged = ServerTurn::merge(self.turns);
         ClosedLoopFigures {
             server: self.name,
-            requests: whole.tally.recorded,
+            requests: merged.tally.recorded,
             per_second,
-            latency: (&whole.tally.latency).into(),
+            latency: (&merged.tally.latency).into(),
             cpu_us,
-            others: whole.other_cpu_share,
+            other_cpu_share: merged.other_cpu_share,
         }
     }
 }

@@ -29,9 +29,9 @@ impl SiteScreens {
     pub async fn wait_for_all(&self, screens: usize, number: &str) -> Vec<Instant> {
         loop {
             let changed = self.changed.notified();
-            let seen = self.shown_at(number);
-            if seen.len() >= screens {
-                return seen;
+            let times = self.shown_at(number);
+            if times.len() >= screens {
+                return times;
             }
             changed.await;
         }
@@ -50,13 +50,18 @@ impl SiteScreens {
 }
 
 /// Opens a stream and records its calls; it never ends without an error.
-pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> anyhow::Result<()> {
+pub async fn watch_stream(
+    port: u16,
+    path: String,
+    screens: Arc<SiteScreens>,
+) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let is_board = path.starts_with("/api/v1/sites/");
-    let bytes = if is_board { &shown.board_bytes } else { &shown.customer_bytes };
+    let bytes = if is_board { &screens.board_bytes } else { &screens.customer_bytes };
     stream.write_all(request.as_bytes()).await?;
-    let (mut text, mut last) = (Vec::new(), String::new());
+    let mut text = Vec::new();
+    let mut last = String::new();
     let mut is_first = true;
     loop {
         ensure!(stream.read_buf(&mut text).await? > 0, "a stream ended");
@@ -65,10 +70,10 @@ pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> a
             let Some(newest) = newest_call(&event) else { continue };
             bytes.store(event.len(), Ordering::Relaxed);
             if std::mem::take(&mut is_first) {
-                shown.started_screens.fetch_add(1, Ordering::Relaxed);
+                screens.started_screens.fetch_add(1, Ordering::Relaxed);
             }
             if newest != last {
-                shown.record_call(newest);
+                screens.record_call(newest);
                 last = newest.to_owned();
             }
         }
@@ -96,8 +101,8 @@ fn newest_call(event: &[u8]) -> Option<&str> {
     std::str::from_utf8(&number[..end]).context("not text").ok()
 }
 
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
+fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    text.windows(pattern.len()).position(|window| window == pattern)
 }
 
 #[cfg(test)]

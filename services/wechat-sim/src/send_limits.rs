@@ -49,14 +49,15 @@ pub struct Throttle {
     /// Refuses the same content within 60 seconds with 40241.
     pub same_in_a_minute: bool,
     /// Limit of messages within `within`, beyond which they are refused with 43117; 0 is no limit.
-    pub most: u32,
-    /// Time span of `most`.
+    #[serde(rename = "most")]
+    pub max_messages: u32,
+    /// Time span of `max_messages`.
     pub within: Duration,
 }
 
-/// Allowances of one customer. Times are Unix milliseconds, passed in by the caller.
+/// Limits of one customer. Times are Unix milliseconds, passed in by the caller.
 #[derive(Debug, Default)]
-pub(crate) struct SendAllowance {
+pub(crate) struct SendLimits {
     /// End and remaining texts of each window, in the order of opening.
     windows: Vec<(u64, u32)>,
     /// Remaining notices, by template.
@@ -65,7 +66,7 @@ pub(crate) struct SendAllowance {
     recent_messages: VecDeque<(u64, u64)>,
 }
 
-impl SendAllowance {
+impl SendLimits {
     pub(crate) fn open_window(&mut self, trigger: Trigger, windows: WindowPolicy, now: u64) {
         let (texts, span) = trigger.text_window();
         self.windows.retain(|(end, _)| *end > now && windows == WindowPolicy::AddUp);
@@ -78,10 +79,10 @@ impl SendAllowance {
         if self.windows.is_empty() {
             return Err(45015);
         }
-        let free = self.windows.iter_mut().filter(|(_, left)| *left > 0);
+        let free = self.windows.iter_mut().filter(|(_, remaining)| *remaining > 0);
         // The window that ends first is used first.
-        let (_, left) = free.min_by_key(|(end, _)| *end).ok_or(45047)?;
-        *left -= 1;
+        let (_, remaining) = free.min_by_key(|(end, _)| *end).ok_or(45047)?;
+        *remaining -= 1;
         Ok(())
     }
 
@@ -92,8 +93,8 @@ impl SendAllowance {
 
     /// Uses up one agreed notice, or returns the error code that refuses it.
     pub(crate) fn take_notice(&mut self, template_id: &str) -> Result<(), i64> {
-        match self.granted_notices.get_mut(template_id).filter(|left| **left > 0) {
-            Some(left) => *left -= 1,
+        match self.granted_notices.get_mut(template_id).filter(|remaining| **remaining > 0) {
+            Some(remaining) => *remaining -= 1,
             None => return Err(43101),
         }
         Ok(())
@@ -111,13 +112,17 @@ impl SendAllowance {
             && self
                 .recent_messages
                 .iter()
-                .any(|(known, at)| *known == content && within(*at, MINUTE_MS))
+                .any(|(hash, at)| *hash == content && within(*at, MINUTE_MS))
         {
             return Err(40241);
         }
         let span = rules.within.as_millis() as u64;
-        let lately = self.recent_messages.iter().filter(|(_, at)| within(*at, span)).count();
-        if rules.most > 0 && lately >= rules.most as usize { Err(43117) } else { Ok(()) }
+        let recent_count = self.recent_messages.iter().filter(|(_, at)| within(*at, span)).count();
+        if rules.max_messages > 0 && recent_count >= rules.max_messages as usize {
+            Err(43117)
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn record_sent(&mut self, content: u64, now: u64) {
@@ -127,16 +132,16 @@ impl SendAllowance {
         self.recent_messages.push_back((content, now));
     }
 
-    /// Removes all allowances, when the customer unfollows.
+    /// Removes all limits, when the customer unfollows.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }
 
 /// Hash by which two messages count as the same content.
-pub(crate) fn content_hash(of: &impl Hash) -> u64 {
+pub(crate) fn content_hash(content: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
+    content.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -146,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_scan_allows_three_texts_in_a_minute_and_a_message_five_in_two_days() {
-        let mut one = SendAllowance::default();
+        let mut one = SendLimits::default();
         assert_eq!(one.take_text(0), Err(45015));
         one.open_window(Trigger::Scan, WindowPolicy::AddUp, 0);
         assert_eq!(
@@ -164,7 +169,7 @@ mod tests {
 
     #[test]
     fn an_agreement_is_good_for_one_notice() {
-        let mut one = SendAllowance::default();
+        let mut one = SendLimits::default();
         one.grant_notices("S", 1);
         assert_eq!(
             (one.take_notice("other"), one.take_notice("S"), one.take_notice("S")),
@@ -177,15 +182,16 @@ mod tests {
 
     #[test]
     fn the_same_or_too_much_is_throttled() {
-        let rules = Throttle { same_in_a_minute: true, most: 2, within: Duration::from_secs(600) };
-        let mut one = SendAllowance::default();
+        let rules =
+            Throttle { same_in_a_minute: true, max_messages: 2, within: Duration::from_secs(600) };
+        let mut one = SendLimits::default();
         one.record_sent(7, 0);
         assert_eq!(one.check_throttle(rules, 7, 59_999), Err(40241));
         assert_eq!(one.check_throttle(rules, 7, 60_000), Ok(()));
         one.record_sent(8, 60_000);
         assert_eq!(one.check_throttle(rules, 9, 60_001), Err(43117));
         assert_eq!(one.check_throttle(rules, 9, 600_000), Ok(()));
-        let off = Throttle { same_in_a_minute: false, most: 0, ..rules };
-        assert_eq!(one.check_throttle(off, 8, 60_001), Ok(()));
+        let no_throttle = Throttle { same_in_a_minute: false, max_messages: 0, ..rules };
+        assert_eq!(one.check_throttle(no_throttle, 8, 60_001), Ok(()));
     }
 }

@@ -61,14 +61,14 @@ impl ScanGenerator {
         let account = if sealed { secure_account() } else { self.account.clone() };
         let now = now_ms / 1000;
         let timestamp = now.to_string();
-        let nowhere = if sealed { secure_site_id(0) } else { SITE_BLANK.to_owned() };
+        let site_blank = if sealed { secure_site_id(0) } else { SITE_BLANK.to_owned() };
         let body = format!(
             "<xml><ToUserName><![CDATA[{us}]]></ToUserName>\n\
              <FromUserName><![CDATA[{OPENID_BLANK}]]></FromUserName>\n\
              <CreateTime>{now}</CreateTime>\n\
              <MsgType><![CDATA[event]]></MsgType>\n\
              <Event><![CDATA[SCAN]]></Event>\n\
-             <EventKey><![CDATA[q_{nowhere}_{QUEUE}]]></EventKey>\n\
+             <EventKey><![CDATA[q_{site_blank}_{QUEUE}]]></EventKey>\n\
              <Ticket><![CDATA[gQ{ticket}]]></Ticket>\n\
              </xml>",
             us = account.original_id,
@@ -80,15 +80,10 @@ impl ScanGenerator {
             let query = query(&account, &timestamp);
             (format!("{}{body}", request_head(port, ACCOUNT, &query, body.len())), None)
         };
-        let people =
+        let openid_offsets =
             text.match_indices(OPENID_BLANK).map(|(at, _)| at + OPENID_BLANK.len()).collect();
-        let site = text.find(&nowhere).expect("the text was made with it") + nowhere.len();
-        CallbackForm {
-            bytes: text.into_bytes(),
-            openid_offsets: people,
-            site_offset: site,
-            envelope,
-        }
+        let site = text.find(&site_blank).expect("the text was made with it") + site_blank.len();
+        CallbackForm { bytes: text.into_bytes(), openid_offsets, site_offset: site, envelope }
     }
 }
 
@@ -123,8 +118,8 @@ pub fn secure_account() -> SimAccount {
 
 /// Opens a sealed reply.
 pub fn unseal_reply(account: &SimAccount, reply: &str) -> Option<Vec<u8>> {
-    let (_, rest) = reply.split_once("<Encrypt><![CDATA[")?;
-    let (sealed, _) = rest.split_once("]]>")?;
+    let (_, tail) = reply.split_once("<Encrypt><![CDATA[")?;
+    let (sealed, _) = tail.split_once("]]>")?;
     unseal(&account.aes_key, &account.appid, sealed).ok()
 }
 
@@ -197,8 +192,8 @@ mod tests {
 
     #[test]
     fn a_filled_form_is_a_signed_scan_of_that_person_at_that_site() {
-        let crowd = ScanGenerator::new(1000);
-        let mut form = crowd.callback_form(8080, 1_763_000_000_000, false);
+        let generator = ScanGenerator::new(1000);
+        let mut form = generator.callback_form(8080, 1_763_000_000_000, false);
         form.fill(999_999_999_999, 999);
         let text = String::from_utf8(form.fill(1_234_567, 42).to_vec()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -231,11 +226,11 @@ mod tests {
 
     #[test]
     fn everybody_comes_once_and_every_site_is_visited() {
-        let crowd = ScanGenerator::new(10);
+        let generator = ScanGenerator::new(10);
         let mut visits = [0; 10];
         let people: std::collections::BTreeSet<u64> = (0..10_000)
             .map(|_| {
-                let (person, site) = crowd.next();
+                let (person, site) = generator.next();
                 visits[site] += 1;
                 person
             })

@@ -2,9 +2,9 @@
 
 use super::Options;
 use super::callers::{CallPlan, CallResults};
+use super::deployment::{TokenDeployment, WeChatUsage};
 use super::report::ScenarioResult;
-use super::stage::{TokenDeployment, WeChatUsage};
-use super::ways::TokenStrategy;
+use super::strategies::TokenStrategy;
 use clap::ValueEnum;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -100,133 +100,133 @@ impl Scenario {
 
 /// Runs a scenario.
 pub async fn run_scenario(
-    scene: Scenario,
+    scenario: Scenario,
     way: TokenStrategy,
     options: &Options,
 ) -> anyhow::Result<ScenarioResult> {
     let short = options.short;
-    let mut stage = TokenDeployment::start(way, options.callers).await?;
-    if let Some(life) = scene.token_lifetime(short) {
-        stage.wechat.change_behaviour(|behaviour| behaviour.token_life = life);
+    let mut deployment = TokenDeployment::start(way, options.callers).await?;
+    if let Some(lifetime) = scenario.token_lifetime(short) {
+        deployment.wechat.change_behaviour(|behaviour| behaviour.token_life = lifetime);
     }
-    let keepers = if scene == Scenario::KeeperKilled { 2 } else { 1 };
+    let token_services = if scenario == Scenario::KeeperKilled { 2 } else { 1 };
     let (before, tally);
-    if scene == Scenario::Cold {
-        before = stage.wechat_usage();
+    if scenario == Scenario::Cold {
+        before = deployment.wechat_usage();
         if way == TokenStrategy::Product {
-            stage.add_token_service();
+            deployment.add_token_service();
         }
-        tally = stage.run_plan(scene.call_plan(short)).await?;
+        tally = deployment.run_plan(scenario.call_plan(short)).await?;
     } else {
         if way == TokenStrategy::Product {
-            for _ in 0..keepers {
-                stage.add_token_service();
+            for _ in 0..token_services {
+                deployment.add_token_service();
             }
-            for keeper in &stage.token_services {
-                keeper.wait_until_ready().await?;
+            for token_service in &deployment.token_services {
+                token_service.wait_until_ready().await?;
             }
         }
-        stage.run_plan(CallPlan::ONCE).await?;
-        before = stage.wechat_usage();
-        tally = run_disturbance(scene, way, &mut stage, short).await?;
+        deployment.run_plan(CallPlan::ONCE).await?;
+        before = deployment.wechat_usage();
+        tally = run_disturbance(scenario, way, &mut deployment, short).await?;
     }
-    let after = stage.wechat_usage();
-    let alarm = match (scene, way) {
+    let after = deployment.wechat_usage();
+    let alarm = match (scenario, way) {
         (Scenario::EveryRefused, TokenStrategy::Product) => {
-            Some(stage.is_alarm_raised("every_token_refused").await?)
+            Some(deployment.is_alarm_raised("every_token_refused").await?)
         }
         _ => None,
     };
-    if scene == Scenario::EveryRefused {
-        stage.wechat.clear_faults();
-        stage.run_plan(CallPlan::ONCE).await?;
+    if scenario == Scenario::EveryRefused {
+        deployment.wechat.clear_faults();
+        deployment.run_plan(CallPlan::ONCE).await?;
     }
-    stage.wechat.stop().await;
-    let bound = (way == TokenStrategy::Product).then(|| scene.fetch_bound(short));
-    let asked = WeChatUsage {
+    deployment.wechat.stop().await;
+    let bound = (way == TokenStrategy::Product).then(|| scenario.fetch_bound(short));
+    let usage = WeChatUsage {
         fetches: after.fetches - before.fetches,
         issued: after.issued - before.issued,
         calls: after.calls - before.calls,
     };
-    let held = bound.map(|bound| {
+    let is_met = bound.map(|bound| {
         // Before there is a first token, callers may have to wait for it and ask again.
-        let unserved = if scene == Scenario::Cold { 0 } else { tally.without };
-        asked.fetches <= bound.fetches
+        let unserved = if scenario == Scenario::Cold { 0 } else { tally.without };
+        usage.fetches <= bound.fetches
             && (bound.may_fail || tally.failed + unserved == 0)
             && alarm != Some(false)
     });
-    Ok(ScenarioResult::new(scene.description(), way.description(), asked, tally, alarm, held))
+    Ok(ScenarioResult::new(scenario.description(), way.description(), usage, tally, alarm, is_met))
 }
 
 /// Runs the callers while the trouble happens.
 async fn run_disturbance(
-    scene: Scenario,
+    scenario: Scenario,
     way: TokenStrategy,
-    stage: &mut TokenDeployment,
+    deployment: &mut TokenDeployment,
     short: bool,
 ) -> anyhow::Result<CallResults> {
-    let go = scene.call_plan(short);
+    let plan = scenario.call_plan(short);
     // The deployment is borrowed by both futures below.
     let mut killed = None;
-    if scene == Scenario::KeeperKilled {
-        killed = Some(stage.lease_holder().await?);
+    if scenario == Scenario::KeeperKilled {
+        killed = Some(deployment.lease_holder().await?);
     }
-    let mut keepers = std::mem::take(&mut stage.token_services);
-    let stage_seen = &*stage;
-    let happen = async {
-        match scene {
+    let mut token_services = std::mem::take(&mut deployment.token_services);
+    let running = &*deployment;
+    let disturbance = async {
+        match scenario {
             Scenario::Cold => {}
             Scenario::NewestOnly => {
-                stage_seen.wechat.change_behaviour(|behaviour| {
+                running.wechat.change_behaviour(|behaviour| {
                     behaviour.force_kills_former = true;
                     behaviour.classic_kills_former = true;
                 });
-                stage_seen.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+                running.wechat.kill_tokens(None, TokenInvalidation::Replaced);
             }
             Scenario::EveryRefused => {
-                stage_seen.wechat.add_fault(Fault::errcode("/cgi-bin/getcallbackip", 40001));
+                running.wechat.add_fault(Fault::errcode("/cgi-bin/getcallbackip", 40001));
             }
             // The short life of the tokens is the whole scenario.
             Scenario::Foreseen => {}
             Scenario::Unforeseen => {
                 sleep(Duration::from_millis(500)).await;
-                stage_seen.wechat.advance_clock(Duration::from_secs(7200));
+                running.wechat.advance_clock(Duration::from_secs(7200));
             }
             Scenario::Storm => {
                 for _ in 0..Scenario::storm_count(short) {
                     sleep(Duration::from_millis(500)).await;
-                    stage_seen.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+                    running.wechat.kill_tokens(None, TokenInvalidation::Replaced);
                     sleep(Duration::from_millis(1_500)).await;
                 }
             }
             Scenario::KeeperKilled => {
                 // The delay leaves time to kill the process between its request and the answer.
                 let delay = Effect::Delay { ms: 1_000 };
-                stage_seen.wechat.add_fault(Fault::new("/cgi-bin/stable_token", delay).times(1));
-                let known = stage_seen.wechat_usage().fetches;
+                running.wechat.add_fault(Fault::new("/cgi-bin/stable_token", delay).times(1));
+                let fetches_before = running.wechat_usage().fetches;
                 let holder = killed.expect("found above");
-                while stage_seen.wechat_usage().fetches == known {
+                while running.wechat_usage().fetches == fetches_before {
                     sleep(Duration::from_millis(5)).await;
                 }
-                keepers[holder].program.kill();
+                token_services[holder].program.kill();
             }
             Scenario::RedisLost => {
                 sleep(Duration::from_secs(1)).await;
-                stage_seen.redis.kill();
-                stage_seen.redis.lose_data();
+                running.redis.kill();
+                running.redis.lose_data();
                 sleep(Duration::from_secs(3)).await;
-                stage_seen.redis.restart();
+                running.redis.restart();
             }
         }
     };
-    let begins_with_it = matches!(scene, Scenario::NewestOnly | Scenario::EveryRefused);
-    let tally = if begins_with_it {
-        happen.await;
-        stage_seen.run_plan(go).await
+    let disturbs_first = matches!(scenario, Scenario::NewestOnly | Scenario::EveryRefused);
+    let tally = if disturbs_first {
+        disturbance.await;
+        running.run_plan(plan).await
     } else {
-        tokio::join!(happen, stage_seen.run_plan(go)).1
+        tokio::join!(disturbance, running.run_plan(plan)).1
     };
-    stage.token_services = keepers;
+    deployment.token_services = token_services;
     let _ = way;
     tally
 }

@@ -43,13 +43,16 @@ pub struct NotificationTrigger {
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
 pub enum NotificationKind {
     Joined {
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     Near {
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     Next {
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     Called {
         counter_name: Arc<str>,
@@ -66,14 +69,18 @@ pub enum NotificationKind {
         places: Option<u32>,
     },
     Returned {
-        through: ReturnCause,
-        told: QuotedWait,
+        #[serde(rename = "through")]
+        cause: ReturnCause,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     Slipped {
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     Halted {
-        told: QuotedWait,
+        #[serde(rename = "told")]
+        quoted: QuotedWait,
     },
     QueueClosed,
 }

@@ -82,23 +82,24 @@ impl<'a> EstimatorObserver<'a> {
     }
 
     /// Applies an event of the day.
-    pub fn on_event(&mut self, happening: DayEvent) {
-        match happening {
+    pub fn on_event(&mut self, event: DayEvent) {
+        match event {
             DayEvent::Joined { id, at, ahead, counters } => {
-                let said = self.predict(at, ahead, counters);
-                self.predictions.insert(id, said);
+                let prediction = self.predict(at, ahead, counters);
+                self.predictions.insert(id, prediction);
             }
             DayEvent::Called { id, waited } => {
-                let said = self.predictions[&id];
-                if self.scoring && said.waits {
-                    self.scores.record(&said, seconds(waited));
+                let prediction = self.predictions[&id];
+                if self.scoring && prediction.waits {
+                    self.scores.record(&prediction, seconds(waited));
                 }
                 push_recent(&mut self.waits, waited);
                 self.last_wait = Some(waited);
             }
             DayEvent::Freed { id, waited, slot } => {
                 push_recent(&mut self.slots, slot);
-                let (waited_s, slot_s) = (seconds(waited), seconds(slot));
+                let waited_s = seconds(waited);
+                let slot_s = seconds(slot);
                 self.record_visit(
                     id,
                     ObservationEnd::Called { waited_s, slot_s, implausible: false },
@@ -129,7 +130,7 @@ impl<'a> EstimatorObserver<'a> {
             self.last_wait.unwrap_or(0.0),
             people * slot / counters.len() as f64,
         ];
-        let situation = ForecastInput {
+        let input = ForecastInput {
             queue: self.queue.clone(),
             minutes,
             ahead,
@@ -137,7 +138,7 @@ impl<'a> EstimatorObserver<'a> {
             last_wait_s: self.last_wait.map(seconds),
             closing_s: None,
         };
-        let forecast = self.model.forecast(&situation).expect("a counter is open all day");
+        let forecast = self.model.forecast(&input).expect("a counter is open all day");
         Prediction {
             hour: (at / 60.0) as u8,
             ahead,
@@ -146,7 +147,7 @@ impl<'a> EstimatorObserver<'a> {
             median: forecast.median_s,
             p80: forecast.p80_s,
             high: forecast.to_estimate().high * 60,
-            waits: !situation.counters.contains(&LiveCounter::Free),
+            waits: !input.counters.contains(&LiveCounter::Free),
         }
     }
 
@@ -160,12 +161,18 @@ impl<'a> EstimatorObserver<'a> {
 }
 
 impl EstimatorScores {
-    fn record(&mut self, said: &Prediction, waited_s: u32) {
-        for (score, told) in self.simple.iter_mut().zip(said.simple) {
-            score.add(told, told, waited_s);
+    fn record(&mut self, prediction: &Prediction, waited_s: u32) {
+        for (score, predicted) in self.simple.iter_mut().zip(prediction.simple) {
+            score.add(predicted, predicted, waited_s);
         }
-        self.product.add(said.ahead, said.hour, said.median, said.p80, waited_s);
-        self.quoted.add(said.median, said.high, waited_s);
+        self.product.add(
+            prediction.ahead,
+            prediction.hour,
+            prediction.median,
+            prediction.p80,
+            waited_s,
+        );
+        self.quoted.add(prediction.median, prediction.high, waited_s);
     }
 }
 

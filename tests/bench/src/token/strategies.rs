@@ -91,9 +91,9 @@ impl StrategyClient {
             StrategyClient::Product(caller) => match caller.callback_addresses(ACCOUNT).await {
                 Ok(_) => CallResult::Succeeded,
                 Err(AccountClientError::Call(error)) => CallResult::Failed(error.to_string()),
-                Err(none) => CallResult::NoToken(none.to_string()),
+                Err(error) => CallResult::NoToken(error.to_string()),
             },
-            StrategyClient::InMemory(own) => match own.call().await {
+            StrategyClient::InMemory(client) => match client.call().await {
                 Ok(()) => CallResult::Succeeded,
                 Err(error) => CallResult::Failed(error.to_string()),
             },
@@ -103,8 +103,8 @@ impl StrategyClient {
 
 impl InMemoryTokenClient {
     async fn call(&self) -> Result<(), CallError> {
-        let known = self.cached_token.lock().clone();
-        let token = match known {
+        let cached = self.cached_token.lock().clone();
+        let token = match cached {
             Some(token) => token,
             None => self.fetch_token(None).await?,
         };
@@ -118,14 +118,14 @@ impl InMemoryTokenClient {
     }
 
     async fn fetch_token(&self, refused: Option<AccessToken>) -> Result<AccessToken, CallError> {
-        let _one = match &self.fetch_lock {
-            Some(one) => {
-                let held = one.lock().await;
-                let known = self.cached_token.lock().clone();
-                if let Some(known) = known.filter(|known| Some(known) != refused.as_ref()) {
-                    return Ok(known);
+        let _guard = match &self.fetch_lock {
+            Some(lock) => {
+                let guard = lock.lock().await;
+                let cached = self.cached_token.lock().clone();
+                if let Some(cached) = cached.filter(|cached| Some(cached) != refused.as_ref()) {
+                    return Ok(cached);
                 }
-                Some(held)
+                Some(guard)
             }
             None => None,
         };

@@ -6,9 +6,9 @@ pub struct Rng(u64);
 impl Rng {
     /// Creates the sequence of a seed and a stream; streams of the same seed are independent.
     pub fn new(seed: u64, stream: u64) -> Rng {
-        let mut chance = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream << 32);
-        chance.next_u64();
-        Rng(chance.next_u64())
+        let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream << 32);
+        rng.next_u64();
+        Rng(rng.next_u64())
     }
 
     fn next_u64(&mut self) -> u64 {
@@ -57,14 +57,14 @@ mod tests {
 
     #[test]
     fn what_is_drawn_has_the_mean_and_the_variation_that_were_asked_for() {
-        let near = |found: (f64, f64), mean: f64, variation: f64| {
-            let off = (found.0 / mean - 1.0).abs().max((found.1 / variation - 1.0).abs());
-            assert!(off < 0.02, "{found:?}");
+        let near = |moments: (f64, f64), mean: f64, variation: f64| {
+            let deviation = (moments.0 / mean - 1.0).abs().max((moments.1 / variation - 1.0).abs());
+            assert!(deviation < 0.02, "{moments:?}");
         };
-        let mut chance = Rng::new(1, 0);
-        near(moments(|| chance.exponential(5.0)), 5.0, 1.0);
-        near(moments(|| chance.lognormal(20.0, 0.4)), 20.0, 0.4);
-        near(moments(|| chance.uniform_in(2.0, 4.0)), 3.0, 0.1925);
+        let mut rng = Rng::new(1, 0);
+        near(moments(|| rng.exponential(5.0)), 5.0, 1.0);
+        near(moments(|| rng.lognormal(20.0, 0.4)), 20.0, 0.4);
+        near(moments(|| rng.uniform_in(2.0, 4.0)), 3.0, 0.1925);
     }
 
     #[test]

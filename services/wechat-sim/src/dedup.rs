@@ -14,8 +14,8 @@ pub(crate) struct MessageDedup {
 }
 
 impl MessageDedup {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { msgids: HashMap::new(), order: VecDeque::new(), max_entries: most }
+    pub(crate) fn new(max_entries: usize) -> Self {
+        Self { msgids: HashMap::new(), order: VecDeque::new(), max_entries }
     }
 
     /// True if a message with this id was sent within the ten minutes.
@@ -28,7 +28,10 @@ impl MessageDedup {
     ) -> bool {
         let key = key((appid, openid, client_msg_id));
         self.msgids.contains_key(&key)
-            && self.order.iter().any(|(known, at)| *known == key && now < at + DEDUP_WINDOW_MS)
+            && self
+                .order
+                .iter()
+                .any(|(entry_key, at)| *entry_key == key && now < at + DEDUP_WINDOW_MS)
     }
 
     /// Returns the msgid of an earlier message with this id. If there is none, records `msgid` for
@@ -57,10 +60,10 @@ impl MessageDedup {
     }
 }
 
-fn key(of: (&str, &str, &str)) -> u128 {
+fn key(parts: (&str, &str, &str)) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
-        (salt, of).hash(&mut hasher);
+        (salt, parts).hash(&mut hasher);
         u128::from(hasher.finish())
     };
     half(0) << 64 | half(1)
@@ -72,11 +75,11 @@ mod tests {
 
     #[test]
     fn remembers_ten_minutes_and_no_longer() {
-        let mut once = MessageDedup::new(10);
-        assert_eq!(once.get_or_insert("wx", "o", "m1", 1, 0), None);
-        assert_eq!(once.get_or_insert("wx", "o", "m1", 2, DEDUP_WINDOW_MS - 1), Some(1));
-        assert_eq!(once.get_or_insert("wx", "p", "m1", 3, 5), None, "per customer");
-        assert_eq!(once.get_or_insert("wy", "o", "m1", 4, 6), None, "per account");
-        assert_eq!(once.get_or_insert("wx", "o", "m1", 5, DEDUP_WINDOW_MS), None);
+        let mut dedup = MessageDedup::new(10);
+        assert_eq!(dedup.get_or_insert("wx", "o", "m1", 1, 0), None);
+        assert_eq!(dedup.get_or_insert("wx", "o", "m1", 2, DEDUP_WINDOW_MS - 1), Some(1));
+        assert_eq!(dedup.get_or_insert("wx", "p", "m1", 3, 5), None, "per customer");
+        assert_eq!(dedup.get_or_insert("wy", "o", "m1", 4, 6), None, "per account");
+        assert_eq!(dedup.get_or_insert("wx", "o", "m1", 5, DEDUP_WINDOW_MS), None);
     }
 }

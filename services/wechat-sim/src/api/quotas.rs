@@ -33,24 +33,26 @@ struct QuotaRequest {
 
 pub(crate) async fn quota(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
     body: Bytes,
 ) -> Response {
-    let account = match world.account_of_token(asked.access_token.as_deref()) {
+    let account = match world.account_of_token(query.access_token.as_deref()) {
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
-    let Ok(which) = serde_json::from_slice::<QuotaRequest>(&body) else { return refusal(47001) };
+    let Ok(quota_request) = serde_json::from_slice::<QuotaRequest>(&body) else {
+        return refusal(47001);
+    };
     let quotas = &world.config.quotas;
-    let Some((name, most)) = quota_of_path(&which.cgi_path, quotas) else {
-        let known = which.cgi_path.starts_with("/sns/");
-        return refusal(if known { 76022 } else { 76021 });
+    let Some((name, limit)) = quota_of_path(&quota_request.cgi_path, quotas) else {
+        let is_page_path = quota_request.cgi_path.starts_with("/sns/");
+        return refusal(if is_page_path { 76022 } else { 76021 });
     };
     let used = account.quota.lock().used_today(name, world.clock.now_ms());
     answer(&json!({
         "errcode": 0,
         "errmsg": "ok",
-        "quota": { "daily_limit": most, "used": used, "remain": most.saturating_sub(used) },
+        "quota": { "daily_limit": limit, "used": used, "remain": limit.saturating_sub(used) },
         "rate_limit": { "call_count": quotas.calls_per_minute, "refresh_second": 60 },
     }))
 }
@@ -64,17 +66,17 @@ struct ClearQuotaRequest {
 /// Resets the quotas, authenticated by the access token.
 pub(crate) async fn clear(
     State(world): State<SharedState>,
-    Query(asked): Parameters,
+    Query(query): Parameters,
     body: Bytes,
 ) -> Response {
-    let account = match world.account_of_token(asked.access_token.as_deref()) {
+    let account = match world.account_of_token(query.access_token.as_deref()) {
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
-    let Ok(whose) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
+    let Ok(clear_request) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
         return refusal(47001);
     };
-    if whose.appid == Some(account.config.appid.clone()) {
+    if clear_request.appid == Some(account.config.appid.clone()) {
         clear_account_quota(&world, account)
     } else {
         refusal(40013)
@@ -83,10 +85,12 @@ pub(crate) async fn clear(
 
 /// Resets the quotas, authenticated by the AppSecret.
 pub(crate) async fn clear_by_secret(State(world): State<SharedState>, body: Bytes) -> Response {
-    let Ok(whose) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
+    let Ok(clear_request) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
         return refusal(47001);
     };
-    match world.account_of_credentials(whose.appid.as_deref(), whose.appsecret.as_deref()) {
+    match world
+        .account_of_credentials(clear_request.appid.as_deref(), clear_request.appsecret.as_deref())
+    {
         Ok(account) => clear_account_quota(&world, account),
         Err(errcode) => refusal(errcode),
     }

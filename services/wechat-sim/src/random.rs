@@ -1,6 +1,6 @@
 //! Random values in the alphabets of WeChat.
 
-const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Returns `N` random bytes.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
@@ -10,8 +10,8 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
 }
 
 /// Returns `LEN` random characters of `[A-Za-z0-9_-]`.
-pub(crate) fn letters<const LEN: usize>() -> String {
-    bytes::<LEN>().iter().map(|byte| char::from(LETTERS[usize::from(byte & 63)])).collect()
+pub(crate) fn text<const LEN: usize>() -> String {
+    bytes::<LEN>().iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)])).collect()
 }
 
 /// Returns a random decimal number of at most ten digits, as WeChat's nonces are.

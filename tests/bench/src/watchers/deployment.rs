@@ -43,12 +43,14 @@ pub fn site_id(i: usize) -> String {
 impl WatchedGateway {
     /// Starts the gateway and waits until it is ready.
     pub async fn start(sites: usize) -> anyhow::Result<WatchedGateway> {
-        let (nats, redis) = (NatsServer::start(), RedisServer::start());
-        let (now, starts) = (SystemClock.now_ms(), day_starts_at(SystemClock.now_ms()));
-        let day = i32::try_from((now - starts * 3_600_000).div_euclid(86_400_000))?;
+        let nats = NatsServer::start();
+        let redis = RedisServer::start();
+        let now = SystemClock.now_ms();
+        let day_starts_at = day_starts_at(SystemClock.now_ms());
+        let day = i32::try_from((now - day_starts_at * 3_600_000).div_euclid(86_400_000))?;
         let program = std::env::current_exe().context("this program does not know its file")?;
         let gateway = RoleProcess::start(&program, "gateway", |port, admin| {
-            configuration(sites, starts, port, admin, &nats, &redis)
+            configuration(sites, day_starts_at, port, admin, &nats, &redis)
         });
         gateway.wait_until_ready().await?;
         Ok(WatchedGateway { gateway, day, nats, _redis: redis })
@@ -112,15 +114,15 @@ pub async fn call_next(wire: &mut HttpConnection, site: &str) -> anyhow::Result<
     Ok(called["number"].as_str().context("a call without a number")?.to_owned())
 }
 
-async fn post(wire: &mut HttpConnection, site: &str, what: &str) -> anyhow::Result<Value> {
+async fn post(wire: &mut HttpConnection, site: &str, path: &str) -> anyhow::Result<Value> {
     let request = format!(
-        "POST /api/v1/sites/{site}/{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
+        "POST /api/v1/sites/{site}/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
          Authorization: Bearer {STAFF_KEY}\r\nIdempotency-Key: {}\r\n\r\n",
         entropy::uuid()
     );
     let reply = wire.request(request.as_bytes()).await?;
-    let said = String::from_utf8_lossy(reply.body);
-    ensure!(reply.status == 200, "{what}: {} {said}", reply.status);
+    let body = String::from_utf8_lossy(reply.body);
+    ensure!(reply.status == 200, "{path}: {} {body}", reply.status);
     Ok(serde_json::from_slice(reply.body)?)
 }
 

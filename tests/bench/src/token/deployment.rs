@@ -2,7 +2,7 @@
 //! simulator in the measuring process.
 
 use super::callers::{CallPlan, CallResults};
-use super::ways::{ACCOUNT, TokenStrategy};
+use super::strategies::{ACCOUNT, TokenStrategy};
 use crate::member::{RoleProcess, wait_until};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
@@ -38,9 +38,10 @@ impl TokenDeployment {
     pub async fn start(way: TokenStrategy, callers: usize) -> anyhow::Result<TokenDeployment> {
         let quotas = Quotas::unlimited();
         let wechat = Simulator::start(SimConfig { quotas, ..SimConfig::default() }).await?;
-        let (nats, redis) = (NatsServer::start(), RedisServer::start());
+        let nats = NatsServer::start();
+        let redis = RedisServer::start();
         let program = std::env::current_exe().context("this program does not know its file")?;
-        let mut stage = TokenDeployment {
+        let mut deployment = TokenDeployment {
             wechat,
             redis,
             token_services: Vec::new(),
@@ -50,29 +51,38 @@ impl TokenDeployment {
         };
         for i in 0..CALLER_PROCESSES {
             let port = free_port();
-            let own = callers / CALLER_PROCESSES + usize::from(i < callers % CALLER_PROCESSES);
-            let text = stage.configuration(free_port(), free_port());
+            let caller_count =
+                callers / CALLER_PROCESSES + usize::from(i < callers % CALLER_PROCESSES);
+            let text = deployment.configuration(free_port(), free_port());
             let way = way.to_possible_value().context("every way has a name")?;
-            let (port_text, own) = (port.to_string(), own.to_string());
+            let port_text = port.to_string();
+            let caller_count = caller_count.to_string();
             let arguments = [
                 &["callers", "--way", way.get_name()][..],
-                &["--config", "{dir}/paihao.toml", "--port", &port_text, "--callers", &own],
+                &[
+                    "--config",
+                    "{dir}/paihao.toml",
+                    "--port",
+                    &port_text,
+                    "--callers",
+                    &caller_count,
+                ],
             ];
             let files = [("paihao.toml", &*text)];
-            let process = Program::start(&stage.program, &arguments.concat(), &files);
+            let process = Program::start(&deployment.program, &arguments.concat(), &files);
             let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
             wait_until("callers listen", listens).await.with_context(|| process.output())?;
-            stage.caller_processes.push((process, port));
+            deployment.caller_processes.push((process, port));
         }
-        Ok(stage)
+        Ok(deployment)
     }
 
     /// Starts a further token service.
     pub fn add_token_service(&mut self) {
-        let keeper = RoleProcess::start(&self.program, "token", |port, admin| {
+        let token_service = RoleProcess::start(&self.program, "token", |port, admin| {
             self.configuration(port, admin)
         });
-        self.token_services.push(keeper);
+        self.token_services.push(token_service);
     }
 
     fn configuration(&self, port: u16, admin: u16) -> String {
@@ -109,11 +119,11 @@ impl TokenDeployment {
     }
 
     /// Runs a plan with all callers of all processes.
-    pub async fn run_plan(&self, go: CallPlan) -> anyhow::Result<CallResults> {
-        let path = go.query_path();
-        let asked = self.caller_processes.iter().map(|(_, port)| http_get(*port, &path));
+    pub async fn run_plan(&self, plan: CallPlan) -> anyhow::Result<CallResults> {
+        let path = plan.query_path();
+        let requests = self.caller_processes.iter().map(|(_, port)| http_get(*port, &path));
         let mut all = CallResults::default();
-        for answer in futures::future::try_join_all(asked).await? {
+        for answer in futures::future::try_join_all(requests).await? {
             all.merge(serde_json::from_str(&answer)?);
         }
         Ok(all)
@@ -131,9 +141,13 @@ impl TokenDeployment {
 
     /// Index of the token service that holds the account's lease.
     pub async fn lease_holder(&self) -> anyhow::Result<usize> {
-        let wanted = format!("paihao_token_kept_here{{account=\"{ACCOUNT}\"}} 1");
-        for (i, keeper) in self.token_services.iter().enumerate() {
-            if http_get(keeper.admin, "/metrics").await?.lines().any(|line| line == wanted) {
+        let metric_line = format!("paihao_token_kept_here{{account=\"{ACCOUNT}\"}} 1");
+        for (i, token_service) in self.token_services.iter().enumerate() {
+            if http_get(token_service.admin, "/metrics")
+                .await?
+                .lines()
+                .any(|line| line == metric_line)
+            {
                 return Ok(i);
             }
         }
@@ -142,8 +156,8 @@ impl TokenDeployment {
 
     /// True if a token service raises this alarm.
     pub async fn is_alarm_raised(&self, reason: &str) -> anyhow::Result<bool> {
-        for keeper in &self.token_services {
-            let metrics = http_get(keeper.admin, "/metrics").await?;
+        for token_service in &self.token_services {
+            let metrics = http_get(token_service.admin, "/metrics").await?;
             let raised = |line: &str| {
                 line.starts_with("paihao_token_alarm")
                     && line.contains(&format!("reason=\"{reason}\""))
