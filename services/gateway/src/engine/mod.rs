@@ -66,7 +66,7 @@ impl Engine {
             tasks: tasks.clone(),
         };
         registry.set_sites(sites);
-        tasks.spawn("follower", following);
+        tasks.spawn_vital("follower", following);
         Engine { registry: Arc::new(registry), forecasts, follower }
     }
 

@@ -76,7 +76,7 @@ impl SiteRegistry {
             clock: self.clock.clone(),
         };
         let follower = self.follower.clone();
-        self.tasks.spawn("desk", worker.run(requests, follower, self.closed.clone()));
+        self.tasks.spawn_vital("site-worker", worker.run(requests, follower, self.closed.clone()));
         SiteHandle { settings: current, replica, commands }
     }
 }

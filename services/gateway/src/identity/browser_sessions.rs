@@ -83,7 +83,7 @@ impl BrowserSessions {
         let stop = sessions.tasks.stop().clone();
         let follow = Follow::new(sessions.ledger.clone(), STAFF_SESSIONS, stop);
         let (_, following) = follow.start(SessionProjection(sessions.clone()));
-        sessions.tasks.spawn("follow", following);
+        sessions.tasks.spawn("browser-sessions", following);
         sessions
     }
 

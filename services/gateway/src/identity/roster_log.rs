@@ -69,7 +69,7 @@ impl RosterLog {
         let follow = Follow::new(ledger.clone(), STAFF, tasks.stop().clone());
         let (follower, following) = follow.start(RosterSnapshot::default());
         let roster_log = Arc::new(RosterLog { ledger, clock, tasks, follower });
-        roster_log.tasks.spawn("follow", following);
+        roster_log.tasks.spawn("roster", following);
         roster_log.tasks.spawn("secret", roster_log.clone().keep_secret());
         roster_log
     }

@@ -33,7 +33,7 @@ impl LiveSettings {
     ) -> LiveSettings {
         let projection = SettingsProjection::new(deployment, observer);
         let (follower, following) = Follow::new(ledger, SETTINGS, stop).start(projection);
-        tasks.spawn("book", following);
+        tasks.spawn_vital("settings", following);
         LiveSettings(follower)
     }
 

@@ -74,7 +74,7 @@ impl DeadLetterProjection {
         let letters = DeadLetterProjection::default();
         let follow = Follow::new(ledger, DEAD_LETTERS, tasks.stop().clone());
         let (_, following) = follow.start(letters.clone());
-        tasks.spawn("letters", following);
+        tasks.spawn("dead-letters", following);
         letters
     }
 

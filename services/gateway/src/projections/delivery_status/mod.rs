@@ -133,7 +133,7 @@ impl DeliveryStatusProjection {
         let statuses = DeliveryStatusProjection::default();
         let projection = OutcomeProjection { statuses: statuses.clone(), clock };
         let (_, following) = Follow::new(ledger, OUTCOMES, tasks.stop().clone()).start(projection);
-        tasks.spawn("fates", following);
+        tasks.spawn("delivery-status", following);
         statuses
     }
 

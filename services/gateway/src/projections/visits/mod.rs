@@ -60,7 +60,7 @@ impl VisitProjection {
             read_permits: Semaphore::new(MAX_CONCURRENT_READS),
             displayed: Mutex::default(),
         }));
-        tasks.spawn("history", following);
+        tasks.spawn("visits", following);
         tasks.spawn("accuracy", publish_accuracy(visits.clone(), closed));
         visits
     }
