@@ -58,12 +58,21 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
             check_requests.subscribe(),
             stop.clone(),
         );
-        tasks.spawn("account-checks", checks);
+        let (templates, stop) = (templates.clone(), stop.clone());
+        tasks.spawn("account-checks", async move {
+            if stop.run_until_cancelled(templates.until_caught_up()).await.is_some() {
+                checks.await;
+            }
+        });
     }
     planner::worker(ports.ledger.clone(), ports.cache.clone()).start("planner", tasks);
     visit_writer::worker(ports.ledger.clone()).start("visit-writer", tasks);
     redrive::worker(ports.clone()).start("redriver", tasks);
     receipts::worker(ports.clone()).start("receipts", tasks);
-    worker::worker(settings, templates, ports).start("delivery", tasks);
+    // A template that was set through the API is not in the configuration: without it a notice
+    // would become a dead letter.
+    let templates_read = templates.clone();
+    let templates_read = async move { templates_read.until_caught_up().await };
+    worker::worker(settings, templates, ports).start_after(templates_read, "delivery", tasks);
     Notifier { check_requests }
 }

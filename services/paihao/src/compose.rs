@@ -8,6 +8,7 @@ use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_chassis::admin::{Admin, ReadinessCheck};
 use paihao_chassis::{CancellationToken, Tasks, http, metrics};
 use paihao_gateway::Gateway;
+use paihao_ledger::Ledger;
 use paihao_notifier::Notifier;
 use paihao_token::TokenService;
 use paihao_token::server::TokenServer;
@@ -117,10 +118,7 @@ pub fn start_with_listeners(
             .check("lines", boxed_check(caught_up))
             .merge(paihao_gateway::http::api::digest_routes(gateway.engine.clone()));
     }
-    let ledger = ports.ledger.clone();
-    tasks.spawn_essential("ledger", async move {
-        Err::<(), _>(lost_ledger(&ledger.until_lost().await))
-    });
+    tasks.spawn_vital("ledger", until_ledger_lost(ports.ledger.clone(), tasks.stop().clone()));
     let watching = admin_port.clone().watch_dependencies(tasks.stop().clone());
     tasks.spawn("dependencies", watching);
     http::serve(tasks, "admin", admin, admin_port.router());
@@ -195,12 +193,14 @@ fn notifier(
     Ok(paihao_notifier::start(resolved.notifier.clone(), ports, tasks))
 }
 
-/// Sentence for the operator of a ledger of which a part is gone.
-fn lost_ledger(part: &str) -> String {
-    format!(
-        "{part} of the ledger was there and is gone; nothing is made anew in its place: restore a \
-         backup, or start again to begin with an empty one"
-    )
+/// Runs until the stop. Fails when a part of the ledger is gone, with a sentence for the operator.
+async fn until_ledger_lost(ledger: Arc<dyn Ledger>, stop: CancellationToken) -> Result<(), String> {
+    match stop.run_until_cancelled(ledger.until_lost()).await {
+        Some(part) => Err(format!(
+            "{part} was there and is gone, and nothing is made anew in its place: restore a backup"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Binds an address; the error names it.

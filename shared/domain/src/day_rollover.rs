@@ -1,11 +1,14 @@
 //! Events that end a business day and open the next, in batches where one decision is too small.
 
+use crate::model::ids::{CounterId, QueueId};
 use crate::model::remainder::MAX_BATCH_TICKETS;
 use crate::model::rules::Rules;
-use crate::model::site::Site;
+use crate::model::site::{Counter, CounterState, Site};
 use crate::model::ticket::{CloseReason, Ticket, TicketState};
-use crate::model::time::DecisionInput;
+use crate::model::time::{DecisionInput, OpeningStatus};
 use crate::protocol::event::Event;
+use crate::visit_records;
+use std::collections::BTreeMap;
 
 /// Batch of the end of a day that is too large for one decision.
 pub(crate) struct DayCloseBatch {
@@ -40,7 +43,8 @@ pub(crate) fn next_batch(site: &Site, rules: &Rules, now: &DecisionInput) -> Opt
     let remaining = void.len();
     let going_on = carried.len();
     if remaining > MAX_BATCH_TICKETS {
-        let events = void.into_iter().take(MAX_BATCH_TICKETS).map(voided_event).collect();
+        let ended = void.into_iter().take(MAX_BATCH_TICKETS);
+        let events = ended.map(|ticket| end_event(ticket, rules, now)).collect();
         return Some(DayCloseBatch {
             left_before: (remaining + going_on) as u32,
             left_after: after_batch(remaining + going_on),
@@ -60,8 +64,31 @@ fn partition_carried_over<'a>(site: &'a Site, rules: &Rules) -> (Vec<&'a Ticket>
     live.partition(|ticket| rules.queues.get(&ticket.queue).is_some_and(|rules| rules.carry_over))
 }
 
-fn voided_event(ticket: &Ticket) -> Event {
-    Event::ticket_closed(ticket.id, CloseReason::DayClosed, None)
+/// Event that ends a ticket with its day: served, if it was being served, and void otherwise.
+fn end_event(ticket: &Ticket, rules: &Rules, now: &DecisionInput) -> Event {
+    match &ticket.state {
+        TicketState::Serving { counter, .. } => {
+            visit_records::finished_event(ticket, counter, rules, now.at, true)
+        }
+        _ => Event::ticket_closed(ticket.id, CloseReason::DayClosed, None),
+    }
+}
+
+/// Counters that stay as they are over the turn of the day: those of a queue that is carried over
+/// and open now.
+fn kept_counters<'a>(
+    site: &'a Site,
+    rules: &'a Rules,
+    now: &'a DecisionInput,
+) -> impl Iterator<Item = (&'a CounterId, &'a Counter)> {
+    let is_open = |queue: &QueueId| {
+        rules.queues.get(queue).is_some_and(|rules| rules.carry_over)
+            && now.opening_status(queue) != OpeningStatus::Outside
+    };
+    site.counters.iter().filter(move |(id, counter)| {
+        let serves = rules.counters.get(*id).is_some_and(|rules| rules.queues.iter().any(is_open));
+        counter.state != CounterState::Offline && serves
+    })
 }
 
 /// Events before the first decision of a new day; none on any other. They notify nobody: it is the
@@ -75,11 +102,12 @@ pub(crate) fn day_rollover_events(site: &Site, rules: &Rules, now: &DecisionInpu
         return Vec::new();
     }
     let (carried, void) = partition_carried_over(site, rules);
-    let mut events: Vec<_> = void.into_iter().map(voided_event).collect();
+    let mut events: Vec<_> = void.into_iter().map(|ticket| end_event(ticket, rules, now)).collect();
     let before = site.tickets().filter(|ticket| {
         matches!(ticket.state, TicketState::Closed { reason: CloseReason::DayClosed, .. })
     });
-    let voided = (events.len() + before.count()) as u32;
+    let voids = events.iter().filter(|event| matches!(event, Event::TicketClosed { .. }));
+    let voided = (voids.count() + before.count()) as u32;
     if voided > 0 || !carried.is_empty() {
         events.push(Event::DayClosed { day, voided, carried: carried.len() as u32 });
     }
@@ -87,10 +115,17 @@ pub(crate) fn day_rollover_events(site: &Site, rules: &Rules, now: &DecisionInpu
     events.push(Event::DayOpened { day: now.day(), carrying });
     // A ticket at a counter stays there.
     let busy = carried.iter().filter_map(|ticket| ticket.at_counter());
-    events.extend(busy.map(|counter| Event::CounterOpened {
-        counter: counter.clone(),
-        login: site.counter(counter).login,
-    }));
+    let busy: BTreeMap<_, _> = busy.map(|counter| (counter, site.counter(counter))).collect();
+    let kept = kept_counters(site, rules, now).filter(|(id, _)| !busy.contains_key(id));
+    let kept = kept.map(|(id, counter)| (id, counter.clone()));
+    let kept: Vec<_> =
+        busy.iter().map(|(id, counter)| (*id, counter.clone())).chain(kept).collect();
+    for (id, counter) in kept {
+        events.push(Event::CounterOpened { counter: id.clone(), login: counter.login });
+        if counter.state == CounterState::Break {
+            events.push(Event::CounterPaused { counter: id.clone() });
+        }
+    }
     events.extend(
         carried
             .into_iter()

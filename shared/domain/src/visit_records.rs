@@ -1,10 +1,36 @@
 //! Records of visits, written into the events that end a ticket or take its end back.
 
+use crate::model::ids::CounterId;
+use crate::model::rules::Rules;
 use crate::model::site::Site;
 use crate::model::ticket::{Ticket, TicketState};
-use crate::model::time::{Day, Timestamp};
+use crate::model::time::{Day, MINUTE_MS, Timestamp};
 use crate::model::visit::{VisitOutcome, VisitRecord};
 use crate::protocol::event::Event;
+
+/// Multiple of the owner's minutes above which a service that nobody ended, of more than an hour,
+/// counts as implausible.
+const IMPLAUSIBLE_SLOT_FACTOR: i64 = 4;
+
+/// Event that ends the service of a ticket at a counter. `unconfirmed` if nobody there said so.
+pub(crate) fn finished_event(
+    ticket: &Ticket,
+    counter: &CounterId,
+    rules: &Rules,
+    at: Timestamp,
+    unconfirmed: bool,
+) -> Event {
+    let slot_ms = ticket.worked_ms_at(at);
+    let minutes = rules.queues.get(&ticket.queue).map_or(0, |rules| rules.minutes);
+    let max_ms = (IMPLAUSIBLE_SLOT_FACTOR * i64::from(minutes)).max(60) * MINUTE_MS;
+    Event::TicketFinished {
+        ticket: ticket.id,
+        counter: counter.clone(),
+        slot_ms: Some(slot_ms),
+        implausible: unconfirmed && slot_ms > max_ms,
+        visit: None,
+    }
+}
 
 /// Adds the visit record to an event that ends a ticket, and the retracted day to one that takes an
 /// end back. `site` is the state before the event.

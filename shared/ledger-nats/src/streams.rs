@@ -144,7 +144,12 @@ impl Streams {
         for kind in all_streams() {
             was_there = was_there || self.info(&self.name(kind)).await?.is_some();
         }
-        if was_there { Err(ConnectError::Lost { stream: ledger }) } else { Ok(()) }
+        // The ledger is created before the others: another process may be at its first start.
+        if was_there && self.info(&ledger).await?.is_none() {
+            Err(ConnectError::Lost { stream: ledger })
+        } else {
+            Ok(())
+        }
     }
 
     /// Creates the stream unless this process has seen it already.

@@ -64,8 +64,23 @@ impl<H: Handler> Worker<H> {
 
     /// Starts the worker as an essential task: the process stops if it ends.
     pub fn start(self, name: &str, tasks: &Tasks) {
+        self.start_after(std::future::ready(()), name, tasks);
+    }
+
+    /// As [`Worker::start`], but takes no message before `ready`: what it needs to know is not read
+    /// yet.
+    pub fn start_after(
+        self,
+        ready: impl Future<Output = ()> + Send + 'static,
+        name: &str,
+        tasks: &Tasks,
+    ) {
         let stop = tasks.stop().clone();
-        tasks.spawn_essential(name, async move { self.run(&stop).await });
+        tasks.spawn_essential(name, async move {
+            if stop.run_until_cancelled(ready).await.is_some() {
+                self.run(&stop).await;
+            }
+        });
     }
 
     /// Joins the source and handles its messages until the soft stop. After the stop no message is

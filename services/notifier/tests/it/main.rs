@@ -9,4 +9,5 @@ mod isolation;
 mod order;
 mod receipts;
 mod redrive;
+mod templates;
 mod webhooks;

@@ -144,6 +144,16 @@ impl TestEnv {
 
     /// Starts a notifier that sends calls with this policy, in all accounts.
     pub fn notifier_with_policy(&self, policy: NoticePolicy, in_flight: usize) -> Notifier {
+        self.notifier_over(self.ledger.clone(), policy, in_flight)
+    }
+
+    /// The same over another view of the ledger.
+    pub fn notifier_over(
+        &self,
+        ledger: Arc<dyn Ledger>,
+        policy: NoticePolicy,
+        in_flight: usize,
+    ) -> Notifier {
         let endpoint = |url: String| url.parse().unwrap();
         let client = Client::new(ClientOptions {
             endpoints: Endpoints {
@@ -155,7 +165,7 @@ impl TestEnv {
         .unwrap();
         let wechat = AccountClient::new(client.clone(), Arc::new(DirectTokenSource(client)));
         let ports = Ports {
-            ledger: self.ledger.clone(),
+            ledger,
             cache: self.cache.clone(),
             wechat: wechat.with_limiter(self.call_limiter.clone()),
             clock: Arc::new(self.clock.clone()),

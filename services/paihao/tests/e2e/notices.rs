@@ -284,7 +284,7 @@ async fn a_misconfigured_account_and_a_slow_one_do_not_delay_a_third() {
     }
     deployment.wait_until_notified("oAnn0").await;
     assert_eq!(deployment.messages_to("oAnn0"), ["text"], "notified by text without the template");
-    deployment.wait_for_log("fate=\"refused\"", 3).await;
+    deployment.wait_for_log("outcome=\"refused\"", 3).await;
     let outcomes = deployment.outcomes().await;
     for ticket in 1..5 {
         let third = &outcomes[&format!("three/{ticket}")];

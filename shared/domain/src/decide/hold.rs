@@ -1,6 +1,6 @@
 //! Holds: out of the line for a while, with the place kept.
 
-use super::{Decided, Decider, worked_ms, wrong_state};
+use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::TicketId;
 use crate::model::ticket::{Hold, HoldKind, Ticket, TicketState};
@@ -71,7 +71,7 @@ impl Decider<'_> {
     }
 
     fn hold_ticket(&self, ticket: &Ticket, hold: Hold) -> Decided {
-        let worked_ms = worked_ms(ticket, self.now);
+        let worked_ms = ticket.worked_ms_at(self.now.at);
         self.outcome_after(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
     }
 

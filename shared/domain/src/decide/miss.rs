@@ -24,7 +24,9 @@ impl Decider<'_> {
         }
         let MissedRules { policy, returns, minutes } = rules.missed;
         let expires = policy == MissedPolicy::Void || ticket.counts.misses >= returns;
-        let until = self.now.at.plus_minutes(minutes).min(self.now.today.interval.to);
+        let until = self.now.at.plus_minutes(minutes);
+        // A ticket that is not carried over ends with the day.
+        let until = if rules.carry_over { until } else { until.min(self.now.today.interval.to) };
         let missed = Event::TicketMissed {
             ticket: ticket.id,
             counter: counter.clone(),

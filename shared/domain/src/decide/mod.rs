@@ -26,7 +26,7 @@ use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::recent_commands::RecordedAnswer;
 use crate::model::rules::{CounterRules, QueueRules, Rules};
 use crate::model::site::{CounterState, Site};
-use crate::model::ticket::{Ticket, TicketState};
+use crate::model::ticket::Ticket;
 use crate::model::time::DecisionInput;
 use crate::notifications;
 use crate::protocol::command::{Act, Command, CounterTicket};
@@ -243,15 +243,4 @@ fn wrong_state(ticket: &Ticket) -> Refusal {
     } else {
         Refusal::TicketEnded(number)
     }
-}
-
-/// Milliseconds of service that a ticket has had by now.
-fn worked_ms(ticket: &Ticket, now: &DecisionInput) -> i64 {
-    let this_time = match &ticket.state {
-        TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
-            now.at.since_ms(*since)
-        }
-        _ => 0,
-    };
-    ticket.worked_ms + this_time.max(0)
 }

@@ -1,19 +1,15 @@
 //! Service: beginning, end and interruption.
 
-use super::{Decided, Decider, worked_ms, wrong_state};
+use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::{CounterId, TicketId};
 use crate::model::ticket::{Hold, HoldKind, Ticket, TicketState};
-use crate::model::time::MINUTE_MS;
 use crate::protocol::command::CounterTicket;
 use crate::protocol::event::Event;
 use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
+use crate::visit_records;
 use std::sync::Arc;
-
-/// Multiple of the owner's minutes above which a service that nobody ended, of more than an hour,
-/// counts as implausible.
-const IMPLAUSIBLE_SLOT_FACTOR: i64 = 4;
 
 impl Decider<'_> {
     pub(super) fn start(&self, served: &CounterTicket) -> Decided {
@@ -50,16 +46,7 @@ impl Decider<'_> {
         counter: &CounterId,
         unconfirmed: bool,
     ) -> Event {
-        let slot_ms = worked_ms(ticket, self.now);
-        let minutes = self.rules.queues.get(&ticket.queue).map_or(0, |rules| rules.minutes);
-        let max_ms = (IMPLAUSIBLE_SLOT_FACTOR * i64::from(minutes)).max(60) * MINUTE_MS;
-        Event::TicketFinished {
-            ticket: ticket.id,
-            counter: counter.clone(),
-            slot_ms: Some(slot_ms),
-            implausible: unconfirmed && slot_ms > max_ms,
-            visit: None,
-        }
+        visit_records::finished_event(ticket, counter, self.rules, self.now.at, unconfirmed)
     }
 
     pub(super) fn suspend(
@@ -82,7 +69,7 @@ impl Decider<'_> {
             after_calls: None,
             counter: affinity.then(|| counter.clone()),
         };
-        let worked_ms = worked_ms(ticket, self.now);
+        let worked_ms = ticket.worked_ms_at(self.now.at);
         self.outcome_after(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
     }
 

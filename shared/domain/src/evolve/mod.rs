@@ -43,7 +43,13 @@ impl Site {
                 let passed_count = live.len().saturating_sub(*carrying as usize);
                 let later = live[passed_count..].iter().filter_map(|id| self.ticket(*id));
                 let carrying = later.map(|ticket| Arc::new(self.as_carried_over(ticket))).collect();
-                *self = Site { day: Some(*day), pending_carry_over: carrying, ..Site::default() };
+                *self = Site {
+                    day: Some(*day),
+                    pending_carry_over: carrying,
+                    // A command that is repeated after the turn of the day was decided before it.
+                    recent_commands: std::mem::take(&mut self.recent_commands),
+                    ..Site::default()
+                };
             }
             Event::CounterOpened { counter, login } => {
                 let counter = self.counter_mut(counter);

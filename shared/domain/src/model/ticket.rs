@@ -241,6 +241,17 @@ impl Ticket {
         matches!(self.state, TicketState::Done { .. } | TicketState::Closed { .. })
     }
 
+    /// Milliseconds of service that the ticket has had by a time.
+    pub(crate) fn worked_ms_at(&self, at: Timestamp) -> i64 {
+        let this_time = match &self.state {
+            TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
+                at.since_ms(*since)
+            }
+            _ => 0,
+        };
+        self.worked_ms + this_time.max(0)
+    }
+
     /// Counter that the ticket keeps busy.
     pub fn at_counter(&self) -> Option<&CounterId> {
         match &self.state {

@@ -105,7 +105,7 @@ const RULES: [Rules; 4] = [
             ),
             ("timers", &["batches", "model", "next_ticket", "notifications", "protocol"]),
             ("batches", &["day_rollover", "model", "protocol"]),
-            ("day_rollover", &["model", "protocol"]),
+            ("day_rollover", &["model", "protocol", "visit_records"]),
             ("evolve", &["model", "protocol"]),
             ("forecasts", &["estimate", "model", "protocol"]),
             ("notifications", &["estimate", "model", "protocol"]),
