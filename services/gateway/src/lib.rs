@@ -23,6 +23,7 @@ pub mod http;
 
 pub use http::settings::Settings;
 
+use axum::Router;
 use engine::as_of::PointInTimeReader;
 use engine::{DecisionObserver, Engine, Forecasts};
 use http::board::cache::BoardCache;
@@ -52,6 +53,7 @@ use scan::sessions::ScanSessions;
 use settings::DeploymentSettings;
 use settings::live::{LiveSettings, SitesObserver};
 use settings::update::{CurrentSite, CurrentSites, SettingsEditor};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -149,8 +151,9 @@ pub fn start(
     let feed = Feed::new(ledger.clone(), &edge_tasks);
     let visits = VisitProjection::start(ledger.clone(), requests_answered.clone(), tasks);
 
+    // No site is there before its settings are read: they are published below.
     let engine = Engine::start(
-        &deployment.sites,
+        &BTreeMap::new(),
         ledger.clone(),
         clock.clone(),
         Arc::new(visits.clone()),
@@ -200,12 +203,29 @@ pub fn start(
         settings,
         stop: edge_tasks.stop().clone(),
     }));
-    paihao_chassis::http::serve(&edge_tasks, "http", listener, http::router(state));
+    serve_once_read(&edge_tasks, live_settings.clone(), listener, http::router(state));
     tasks.spawn("closing", async move {
         edge_tasks.wait().await;
         requests_answered.cancel();
     });
     Gateway { engine, live_settings, roster, visits, delivery_status }
+}
+
+/// Serves as soon as the settings are read. Until then connections wait: an answer by the
+/// configuration alone could be wrong.
+fn serve_once_read(
+    tasks: &Tasks,
+    live_settings: LiveSettings,
+    listener: TcpListener,
+    routes: Router,
+) {
+    let serving = tasks.clone();
+    tasks.spawn_vital("open", async move {
+        let read = live_settings.until_caught_up();
+        if serving.stop().clone().run_until_cancelled(read).await.is_some() {
+            paihao_chassis::http::serve(&serving, "http", listener, routes);
+        }
+    });
 }
 
 /// Hands each decision to the sessions that wait for a scan and to the delivery status.

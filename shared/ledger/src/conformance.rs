@@ -9,6 +9,8 @@
 pub mod append;
 pub mod follow;
 
+pub mod held_log;
+
 pub mod consume;
 pub mod queue;
 

@@ -47,6 +47,11 @@ impl LiveSettings {
         self.0.caught_up()
     }
 
+    /// Waits until [`LiveSettings::caught_up`].
+    pub(crate) async fn until_caught_up(&self) {
+        self.0.until_caught_up().await;
+    }
+
     /// Waits until the entry at this position has been applied, for `timeout` at most.
     pub async fn until(&self, position: Position, timeout: Duration) {
         let _ = self.0.until(position, timeout).await;

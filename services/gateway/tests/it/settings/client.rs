@@ -43,7 +43,7 @@ pub struct SettingsClient {
     http: reqwest::Client,
 }
 
-fn deployment_settings(base: &str) -> DeploymentSettings {
+pub fn deployment_settings(base: &str) -> DeploymentSettings {
     let file = export::parse(base, true).unwrap();
     let mut problems = ConfigProblems::new();
     let mut sites = BTreeMap::new();

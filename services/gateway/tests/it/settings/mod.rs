@@ -4,4 +4,5 @@ mod client;
 
 mod changing;
 mod refused;
+mod starting;
 mod whole;

@@ -8,7 +8,9 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
+use paihao_gateway::settings::live::LiveSettings;
 use paihao_gateway::{Ports, Settings, start};
+use paihao_ledger::Ledger;
 use paihao_ledger_sqlite::SqliteLedger;
 use paihao_wechat::{
     AccessToken, AccountClient, Client, ClientOptions, TokenSource, TokenUnavailable,
@@ -47,6 +49,11 @@ impl Cluster {
         Cluster { ledger, clock, http, tasks: Tasks::new(), _folder: folder }
     }
 
+    /// Returns the same cluster after its gateways have been stopped, so that others can start.
+    pub fn restarted(self) -> Cluster {
+        Cluster { tasks: Tasks::new(), ..self }
+    }
+
     /// Returns the usual setup: its own cache, the cluster's clock, no limits and no access token.
     pub fn setup(&self, deployment: DeploymentSettings) -> GatewaySetup {
         let wechat = Client::new(ClientOptions::default()).unwrap();
@@ -72,21 +79,31 @@ impl Cluster {
 
     /// Starts a further gateway, and waits until it has read the ledger and the settings.
     pub async fn start(&self, setup: GatewaySetup) -> Gateway {
+        let (gateway, settings) = self.start_over(self.ledger.clone(), setup).await;
+        gateway.engine.until_caught_up().await;
+        super::wait_until("the settings are read", async || settings.caught_up()).await;
+        gateway
+    }
+
+    /// Starts a further gateway over another view of the ledger, and waits for nothing.
+    pub async fn start_over(
+        &self,
+        ledger: Arc<dyn Ledger>,
+        setup: GatewaySetup,
+    ) -> (Gateway, LiveSettings) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let GatewaySetup { deployment, settings, cache, wechat, clock } = setup;
-        let ports = Ports { ledger: self.ledger.clone(), cache, wechat, clock };
+        let ports = Ports { ledger, cache, wechat, clock };
         let started = start(settings, Arc::new(deployment), ports, listener, &self.tasks);
-        started.engine.until_caught_up().await;
-        super::wait_until("the settings are read", async || started.live_settings.caught_up())
-            .await;
-        Gateway {
+        let gateway = Gateway {
             engine: started.engine,
             visits: started.visits,
             delivery_status: started.delivery_status,
             url,
             http: self.http.clone(),
-        }
+        };
+        (gateway, started.live_settings)
     }
 }
 
