@@ -7,7 +7,6 @@
 use crate::delivery::outcome_log;
 use crate::delivery::ticket_order;
 use crate::ports::{Ports, StoreUnavailable};
-use futures::StreamExt;
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
@@ -17,10 +16,7 @@ use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHO
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{
-    Delivery, Disposition, Entry, Handler, Ledger, LogItem, Position, StoredEntry, Unavailable,
-    Worker,
-};
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Position, StoredEntry, Worker};
 use std::time::Duration;
 
 /// Most resolutions handled at once.
@@ -31,9 +27,6 @@ const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Delay for an entry of a newer program version, so that a newer replica may take it.
 const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
-
-/// Longest wait for reading a dead letter from its log.
-const DEAD_LETTER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates the worker of the redrive consumer.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
@@ -91,7 +84,7 @@ async fn redrive(
     dead_letter: Position,
     newest: u32,
 ) -> Result<(), StoreUnavailable> {
-    let Some(dead_letter) = read_dead_letter(&*ports.ledger, dead_letter).await? else {
+    let Some(dead_letter) = ports.ledger.get(&DEAD_LETTERS, dead_letter).await? else {
         tracing::warn!(position = dead_letter.0, "a dead letter aged out before its redrive");
         return Ok(());
     };
@@ -108,20 +101,6 @@ async fn redrive(
     }
     metrics::counter!("paihao_notifier_redriven_total", "origin" => origin).increment(1);
     Ok(())
-}
-
-/// Reads the dead letter at a position. `None` if it has aged out.
-async fn read_dead_letter(
-    ledger: &dyn Ledger,
-    at: Position,
-) -> Result<Option<StoredEntry>, StoreUnavailable> {
-    let before = Position(at.0.saturating_sub(1));
-    let mut entries = ledger.follow(&DEAD_LETTERS, before).await?;
-    let first = tokio::time::timeout(DEAD_LETTER_READ_TIMEOUT, entries.next()).await;
-    match first.map_err(|_| Unavailable("a dead letter was not read in time".to_owned()))? {
-        Some(LogItem::Entry(recorded)) if recorded.position == at => Ok(Some(recorded)),
-        _ => Ok(None),
-    }
 }
 
 async fn requeue_notice(

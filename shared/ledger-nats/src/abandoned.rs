@@ -14,6 +14,8 @@ enum AbandonedItem {
     Message(Subject),
     /// A subscription with messages that may still arrive.
     Subscription(Subscriber),
+    /// An ephemeral consumer of a stream, by its name.
+    Consumer { stream: String, name: String },
     /// A caller that waits until everything before it has been returned.
     Flush(oneshot::Sender<()>),
 }
@@ -41,6 +43,11 @@ impl AbandonedQueue {
         let _ = self.0.send(AbandonedItem::Subscription(subscriber));
     }
 
+    /// Removes an ephemeral consumer. The server would keep it for half a minute.
+    pub(crate) fn delete_consumer(&self, stream: String, name: String) {
+        let _ = self.0.send(AbandonedItem::Consumer { stream, name });
+    }
+
     /// Waits until everything that was added before has been returned to the server.
     pub(crate) async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
@@ -58,6 +65,11 @@ async fn run(connection: Arc<Connection>, mut abandoned: mpsc::UnboundedReceiver
             item = abandoned.recv() => match item {
                 Some(AbandonedItem::Message(reply)) => nak(&connection, reply).await,
                 Some(AbandonedItem::Subscription(subscriber)) => draining.push(nak_remaining(&connection, subscriber)),
+                Some(AbandonedItem::Consumer { stream, name }) => {
+                    let jetstream = connection.jetstream();
+                    let deletion = jetstream.delete_consumer_from_stream(&name, &stream);
+                    let _ = connection.with_timeout(deletion).await;
+                }
                 Some(AbandonedItem::Flush(done)) => {
                     while draining.next().await.is_some() {}
                     connection.flush().await;

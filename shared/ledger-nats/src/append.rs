@@ -169,6 +169,45 @@ pub(crate) async fn last(
     }))
 }
 
+pub(crate) async fn get(
+    connection: &Connection,
+    streams: &Streams,
+    log: &Log,
+    position: Position,
+) -> Result<Option<StoredEntry>, Unavailable> {
+    if position == Position::START {
+        return Ok(None);
+    }
+    let kind = StreamKind::Log(*log);
+    streams.ensure_once(kind).await?;
+    let name = streams.name(kind);
+    let read = connection.with_timeout(async {
+        let stream =
+            connection.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
+        match stream.get_raw_message(position.0).await {
+            Ok(message) => Ok(Some(message)),
+            Err(error) => match error.kind() {
+                LastRawMessageErrorKind::NoMessageFound => Ok(None),
+                LastRawMessageErrorKind::JetStream(response)
+                    if [ErrorCode::STREAM_NOT_FOUND, ErrorCode::NO_MESSAGE_FOUND]
+                        .contains(&response.error_code()) =>
+                {
+                    Ok(None)
+                }
+                _ => Err(unavailable(&error)),
+            },
+        }
+    });
+    Ok(read.await??.and_then(|message| {
+        Some(StoredEntry {
+            position: Position(message.sequence),
+            subject: streams.namespace().parse_subject(log, &message.subject)?,
+            at_ms: message::unix_millis(message.time),
+            entry: message::entry(Some(&message.headers), message.payload),
+        })
+    }))
+}
+
 pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unavailable> {
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;

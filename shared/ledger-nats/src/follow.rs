@@ -1,7 +1,9 @@
 //! Follower of a log: an ordered push consumer, recreated after the last entry seen on any doubt
 //! about its state.
 
+use crate::abandoned::AbandonedQueue;
 use crate::connection::{Connection, ConnectionState, reconnected, retry_backoff, unavailable};
+use crate::consumer::LedgerContext;
 use crate::message;
 use crate::streams::{StreamKind, Streams};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
@@ -11,7 +13,7 @@ use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::Log;
-use paihao_ledger::{LogItem, Position, StoredEntry, Unavailable};
+use paihao_ledger::{LogItem, Position, StoredEntry, Subject, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -23,7 +25,10 @@ const TRUNCATION_GRACE: Duration = Duration::from_secs(15);
 struct Follower {
     connection: Arc<Connection>,
     streams: Arc<Streams>,
+    abandoned: AbandonedQueue,
     log: Log,
+    /// Subject on the server that is followed; empty for all.
+    filter: String,
     heartbeat: Duration,
     /// Sequence of the last entry seen.
     after: u64,
@@ -42,6 +47,8 @@ struct Follower {
 
 /// A consumer on the server.
 struct Session {
+    /// Name of the consumer.
+    consumer: String,
     subscriber: Subscriber,
     /// Number of messages received in this session.
     received: u64,
@@ -58,20 +65,24 @@ enum SessionEvent {
 }
 
 pub(crate) async fn follow(
-    connection: Arc<Connection>,
-    streams: Arc<Streams>,
+    context: LedgerContext,
     log: Log,
+    subject: Option<&Subject>,
     after: Position,
     heartbeat: Duration,
 ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
+    let LedgerContext { connection, streams, abandoned } = context;
     let mut follower = Follower {
         connection_state: connection.state(),
         recreations: streams.recreations(),
         backoff: retry_backoff(),
         failing: false,
         behind_since: None,
+        filter: subject
+            .map_or_else(String::new, |only| streams.namespace().log_subject(&log, only)),
         connection,
         streams,
+        abandoned,
         log,
         heartbeat,
         after: after.0,
@@ -114,7 +125,7 @@ impl Follower {
                         reason,
                         "recreating the consumer of a follower"
                     );
-                    self.session = None;
+                    self.close_session();
                 }
             }
         }
@@ -130,17 +141,22 @@ impl Follower {
         let name = self.streams.name(kind);
         let inbox = self.connection.new_inbox();
         let subscriber = self.connection.subscribe(inbox.clone()).await?;
-        if self.create_consumer(&name, inbox.clone()).await.is_err() {
-            // Most likely the stream is gone.
-            self.streams.ensure(kind).await?;
-            self.create_consumer(&name, inbox).await?;
-        } // Read after the consumer was created: had the stream been replaced in between, the
+        let consumer = match self.create_consumer(&name, inbox.clone()).await {
+            Ok(consumer) => consumer,
+            Err(_) => {
+                // Most likely the stream is gone.
+                self.streams.ensure(kind).await?;
+                self.create_consumer(&name, inbox).await?
+            }
+        };
+        // Read after the consumer was created: had the stream been replaced in between, the
         // consumer would have been removed with it and stay silent.
         let Some(info) = self.streams.info(&name).await? else {
             self.streams.ensure(kind).await?;
             return Err(Unavailable("the stream has just gone".to_owned()));
         };
-        let created = info.created.unix_timestamp_nanos(); // The identity of a stream is its creation, not its length: a leader that was elected a
+        let created = info.created.unix_timestamp_nanos();
+        // The identity of a stream is its creation, not its length: a leader that was elected a
         // moment ago may know less than was read from the one before it.
         let known = self.stream_created.replace(created);
         let is_another = known.is_some_and(|previous| previous != created);
@@ -162,14 +178,21 @@ impl Follower {
             self.after = 0;
             return Ok(true);
         }
-        self.session =
-            Some(Session { subscriber, received: 0, last_received: Instant::now(), connect_count });
+        self.session = Some(Session {
+            consumer,
+            subscriber,
+            received: 0,
+            last_received: Instant::now(),
+            connect_count,
+        });
         Ok(false)
     }
 
-    async fn create_consumer(&self, stream: &str, inbox: String) -> Result<(), Unavailable> {
+    /// Returns the name of the consumer.
+    async fn create_consumer(&self, stream: &str, inbox: String) -> Result<String, Unavailable> {
         let config = push::Config {
             deliver_subject: inbox,
+            filter_subject: self.filter.clone(),
             deliver_policy: match self.after {
                 0 => DeliverPolicy::All,
                 after => DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
@@ -186,7 +209,8 @@ impl Follower {
         let context: &Context = self.connection.jetstream();
         let created =
             self.connection.with_timeout(context.create_consumer_on_stream(config, stream)).await?;
-        created.map(drop).map_err(|error| unavailable(&error))
+        let created = created.map_err(|error| unavailable(&error))?;
+        Ok(created.cached_info().name.clone())
     }
 
     async fn back_off(&mut self, error: &Unavailable) {
@@ -194,6 +218,22 @@ impl Follower {
             tracing :: warn! ( log = self . log . name , % error , "cannot follow a log, retrying" );
         }
         self.backoff.wait().await;
+    }
+}
+
+impl Follower {
+    /// Ends the session and removes its consumer from the server.
+    fn close_session(&mut self) {
+        if let Some(session) = self.session.take() {
+            let stream = self.streams.name(StreamKind::Log(self.log));
+            self.abandoned.delete_consumer(stream, session.consumer);
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.close_session();
     }
 }
 
@@ -245,7 +285,8 @@ impl Session {
         let header = |name: &str| {
             let value = message.headers.as_ref().and_then(|headers| headers.get(name));
             value.map(|value| value.as_str().to_owned())
-        }; // Flow control requires a reply, in one of two ways.
+        };
+        // Flow control requires a reply, in one of two ways.
         let reply_to = match &message.reply {
             Some(reply) => Some(reply.to_string()),
             None => header("Nats-Consumer-Stalled"),

@@ -77,8 +77,20 @@ impl Ledger for NatsLedger {
         log: &Log,
         after: Position,
     ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
-        let LedgerContext { connection, streams, .. } = self.context.clone();
-        follow(connection, streams, *log, after, self.heartbeat).await
+        follow(self.context.clone(), *log, None, after, self.heartbeat).await
+    }
+
+    async fn follow_subject(
+        &self,
+        log: &Log,
+        subject: &Subject,
+        after: Position,
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
+        follow(self.context.clone(), *log, Some(subject), after, self.heartbeat).await
+    }
+
+    async fn get(&self, log: &Log, position: Position) -> Result<Option<StoredEntry>, Unavailable> {
+        append::get(&self.context.connection, &self.context.streams, log, position).await
     }
 
     async fn consume(

@@ -93,6 +93,51 @@ pub(crate) fn largest_position(connection: &Connection) -> rusqlite::Result<Posi
     Ok(Position(largest.unwrap_or(0)))
 }
 
+/// Returns the entry at a position.
+pub(crate) fn get(
+    connection: &Connection,
+    log: &Log,
+    position: Position,
+    now_ms: i64,
+) -> rusqlite::Result<Option<StoredEntry>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT position, subject, at_ms, headers, payload FROM entries
+             WHERE position = ?1 AND log = ?2",
+        )?
+        .query_row(params![to_sql_position(position), log.name], entry_from_row)
+        .optional()?;
+    Ok(found.filter(|found| found.at_ms > retention_cutoff_ms(log, now_ms)))
+}
+
+/// Returns the next entries of a subject after a position, oldest first.
+pub(crate) fn subject_page_after(
+    connection: &Connection,
+    log: &Log,
+    subject: &Subject,
+    after: Position,
+    limit: usize,
+    now_ms: i64,
+) -> rusqlite::Result<Vec<StoredEntry>> {
+    connection
+        .prepare_cached(
+            "SELECT position, subject, at_ms, headers, payload FROM entries
+             WHERE log = ?1 AND subject = ?2 AND position > ?3 AND at_ms > ?4
+             ORDER BY position LIMIT ?5",
+        )?
+        .query_map(
+            params![
+                log.name,
+                subject.as_str(),
+                to_sql_position(after),
+                retention_cutoff_ms(log, now_ms),
+                limit as i64
+            ],
+            entry_from_row,
+        )?
+        .collect()
+}
+
 /// Returns the next entries after a position, oldest first.
 pub(crate) fn page_after(
     connection: &Connection,

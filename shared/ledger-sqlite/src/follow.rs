@@ -4,7 +4,7 @@ use crate::entries;
 use crate::file::LedgerFile;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use paihao_contracts::streams::Log;
-use paihao_ledger::{LogItem, Position, StoredEntry, Unavailable};
+use paihao_ledger::{LogItem, Position, StoredEntry, Subject, Unavailable};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,8 @@ const PAGE_SIZE: usize = 256;
 struct Follower {
     file: Arc<LedgerFile>,
     log: Log,
+    /// The only subject that is followed; `None` for all.
+    subject: Option<Subject>,
     after: Position,
     restarted: bool,
     buffered: VecDeque<StoredEntry>,
@@ -25,13 +27,15 @@ struct Follower {
 pub(crate) async fn follow(
     file: Arc<LedgerFile>,
     log: Log,
+    subject: Option<Subject>,
     after: Position,
 ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
     let changes = file.changes.subscribe(log.name);
     let largest = file.reader.read(entries::largest_position).await?;
     let restarted = after > largest;
     let after = if restarted { Position::START } else { after };
-    let follower = Follower { file, log, after, restarted, buffered: VecDeque::new(), changes };
+    let buffered = VecDeque::new();
+    let follower = Follower { file, log, subject, after, restarted, buffered, changes };
     Ok(unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
@@ -54,8 +58,12 @@ impl Follower {
             let log = self.log;
             let after = self.after;
             let now_ms = (self.file.clock)();
-            let page = self.file.reader.read(move |connection| {
-                entries::page_after(connection, &log, after, PAGE_SIZE, now_ms)
+            let subject = self.subject.clone();
+            let page = self.file.reader.read(move |connection| match &subject {
+                Some(subject) => {
+                    entries::subject_page_after(connection, &log, subject, after, PAGE_SIZE, now_ms)
+                }
+                None => entries::page_after(connection, &log, after, PAGE_SIZE, now_ms),
             });
             match page.await {
                 Ok(page) if page.is_empty() => {

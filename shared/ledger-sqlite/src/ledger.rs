@@ -122,7 +122,26 @@ impl Ledger for SqliteLedger {
         after: Position,
     ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         let log = self.file.register_log(log);
-        follow(Arc::clone(&self.file), log, after).await
+        follow(Arc::clone(&self.file), log, None, after).await
+    }
+
+    async fn follow_subject(
+        &self,
+        log: &Log,
+        subject: &Subject,
+        after: Position,
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
+        let log = self.file.register_log(log);
+        follow(Arc::clone(&self.file), log, Some(subject.clone()), after).await
+    }
+
+    async fn get(&self, log: &Log, position: Position) -> Result<Option<StoredEntry>, Unavailable> {
+        let log = self.file.with_retention(log);
+        let now_ms = (self.file.clock)();
+        self.file
+            .reader
+            .read(move |connection| entries::get(connection, &log, position, now_ms))
+            .await
     }
 
     async fn consume(

@@ -36,6 +36,7 @@ macro_rules! ledger_conformance {
                 keeps_entries_unchanged,
                 drops_headers_it_cannot_carry,
                 last_is_the_newest_of_its_subject,
+                an_entry_is_found_by_its_position,
                 head_is_the_newest_of_the_log,
                 refuses_what_is_too_large,
                 entries_age_out,
@@ -50,6 +51,7 @@ macro_rules! ledger_conformance {
                 a_long_log,
                 from_beyond_the_end_is_a_restart,
                 a_dropped_follower_disturbs_nobody,
+                one_subject_alone,
             ]
             consume: [
                 begins_at_the_oldest_and_goes_on,

@@ -27,6 +27,7 @@ pub use projection::{Follower, Projection};
 pub use worker::{Handler, Worker};
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
@@ -118,6 +119,36 @@ pub trait Ledger: Send + Sync + 'static {
         log: &Log,
         after: Position,
     ) -> Result<BoxStream<'static, LogItem>, Unavailable>;
+
+    /// As [`Ledger::follow`], but streams the entries of one subject only. The cost grows with that
+    /// subject, not with the log.
+    async fn follow_subject(
+        &self,
+        log: &Log,
+        subject: &Subject,
+        after: Position,
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
+        let subject = subject.clone();
+        let entries = self.follow(log, after).await?;
+        let is_of_subject = move |item: &LogItem| match item {
+            LogItem::Entry(stored) => stored.subject == subject,
+            LogItem::Restarted => true,
+        };
+        Ok(entries.filter(move |item| std::future::ready(is_of_subject(item))).boxed())
+    }
+
+    /// Returns the entry at a position; `None` if the log has none there, or has it no longer.
+    async fn get(&self, log: &Log, position: Position) -> Result<Option<StoredEntry>, Unavailable> {
+        if position == Position::START || position > self.head(log).await? {
+            return Ok(None);
+        }
+        let before = Position(position.0 - 1);
+        let first = self.follow(log, before).await?.next().await;
+        Ok(match first {
+            Some(LogItem::Entry(stored)) if stored.position == position => Some(stored),
+            _ => None,
+        })
+    }
 
     /// Joins a shared consumer of a log. A new consumer begins at the oldest entry. At most
     /// `in_flight` deliveries of the returned stream are open at once.

@@ -88,28 +88,28 @@ impl PointInTimeReader {
     ) -> Result<(SiteSnapshot, bool), ReplayError> {
         let today = settings.calendar.at(at_ms).day();
         let mut snapshot = SiteSnapshot::default();
-        let head = self.ledger.head(&LEDGER).await?;
+        let last = self.ledger.last(&LEDGER, &settings.subject).await?;
+        let head = last.map_or(Position::START, |stored| stored.position);
         if head == Position::START {
             return Ok((snapshot, false));
         }
-        let mut entries = self.ledger.follow(&LEDGER, Position::START).await?;
+        let mut entries =
+            self.ledger.follow_subject(&LEDGER, &settings.subject, Position::START).await?;
         while let Some(item) = entries.next().await {
             let LogItem::Entry(stored) = item else { return Err(ReplayError::Gone) };
             if stored.at_ms > at_ms {
                 break;
             }
-            if stored.subject == settings.subject {
-                let decisions =
-                    codec::decode(&stored.entry.payload).map_err(|_| ReplayError::NewerVersion)?;
-                for decision in &decisions {
-                    let opens_day = |event: &Event| matches!(event, Event::DayOpened { .. });
-                    // Entries of a day are applied only after its first one.
-                    if snapshot.site.day().is_some() || decision.events.iter().any(opens_day) {
-                        snapshot.site.apply(decision);
-                    }
+            let decisions =
+                codec::decode(&stored.entry.payload).map_err(|_| ReplayError::NewerVersion)?;
+            for decision in &decisions {
+                let opens_day = |event: &Event| matches!(event, Event::DayOpened { .. });
+                // Entries of a day are applied only after its first one.
+                if snapshot.site.day().is_some() || decision.events.iter().any(opens_day) {
+                    snapshot.site.apply(decision);
                 }
-                snapshot.position = stored.position;
             }
+            snapshot.position = stored.position;
             if stored.position >= head {
                 break;
             }

@@ -83,7 +83,8 @@ impl ScanSessions {
             Some(ready) => ready,
             None => self.create_code(account).await?,
         };
-        let now = self.clock.now_ms(); // A code of the pool works longer than its session.
+        let now = self.clock.now_ms();
+        // A code of the pool works longer than its session.
         let expires_at = expires_at.min(now + self.session_ttl.as_millis() as i64);
         let session = ScanSession {
             v: 1,
@@ -220,7 +221,8 @@ pub struct ProgressWatch {
 
 impl Drop for ProgressWatch {
     fn drop(&mut self) {
-        let mut watchers = self.sessions.watchers.lock(); // This receiver is still counted.
+        let mut watchers = self.sessions.watchers.lock();
+        // This receiver is still counted.
         if watchers.get(&self.uuid).is_some_and(|sender| sender.receiver_count() <= 1) {
             watchers.remove(&self.uuid);
         }

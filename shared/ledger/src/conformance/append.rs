@@ -263,3 +263,26 @@ pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
 pub async fn answers_a_check(ledger: Arc<dyn Ledger>) {
     ledger.check().await.unwrap();
 }
+
+/// An entry is found by its position, in its own log only, and no longer once it has aged out.
+pub async fn an_entry_is_found_by_its_position(ledger: Arc<dyn Ledger>) {
+    let first = append_any(&*ledger, &LOG, "a", "1").await;
+    let second = append_any(&*ledger, &LOG, "b", "2").await;
+    let other = append_any(&*ledger, &OTHER_LOG, "a", "3").await;
+    let found = ledger.get(&LOG, second).await.unwrap().unwrap();
+    assert_eq!((found.position, found.subject.clone()), (second, subject("b")));
+    assert_eq!(payload_text(&found), "2");
+    assert_eq!(payload_text(&ledger.get(&LOG, first).await.unwrap().unwrap()), "1");
+    assert_eq!(payload_text(&ledger.get(&OTHER_LOG, other).await.unwrap().unwrap()), "3");
+    for nowhere in [Position::START, Position(second.0 + 1000)] {
+        assert_eq!(ledger.get(&LOG, nowhere).await.unwrap(), None, "{nowhere:?}");
+    }
+    let short_lived = Log { name: "conformance-found", retention: Some(Duration::from_secs(1)) };
+    let soon_gone = append_any(&*ledger, &short_lived, "a", "soon gone").await;
+    with_timeout("it ages out", async {
+        while ledger.get(&short_lived, soon_gone).await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}

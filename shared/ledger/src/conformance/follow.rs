@@ -124,3 +124,29 @@ pub async fn a_dropped_follower_disturbs_nobody(ledger: Arc<dyn Ledger>) {
     let entries = next_entries(&mut stays, 2).await;
     assert_eq!(entries.iter().map(payload_text).collect::<Vec<_>>(), ["1", "2"]);
 }
+
+/// Entries of one subject alone, existing and then new ones, after a position of any subject.
+pub async fn one_subject_alone(ledger: Arc<dyn Ledger>) {
+    let mut positions = Vec::new();
+    for n in 0..6 {
+        let name = if n % 2 == 0 { "a" } else { "b" };
+        positions.push(append_any(&*ledger, &LOG, name, n.to_string()).await);
+    }
+    let a = subject("a");
+    let mut all = ledger.follow_subject(&LOG, &a, Position::START).await.unwrap();
+    let existing = next_entries(&mut all, 3).await;
+    assert_eq!(existing.iter().map(payload_text).collect::<Vec<_>>(), ["0", "2", "4"]);
+    assert_eq!(existing[1].position, positions[2]);
+    let mut later = ledger.follow_subject(&LOG, &a, positions[1]).await.unwrap();
+    let existing = next_entries(&mut later, 2).await;
+    assert_eq!(existing.iter().map(payload_text).collect::<Vec<_>>(), ["2", "4"]);
+    assert_pending("the others are not of this subject", all.next()).await;
+    append_any(&*ledger, &LOG, "b", "not this").await;
+    append_any(&*ledger, &LOG, "a", "live").await;
+    assert_eq!(payload_text(&next_entry(&mut all).await), "live");
+    assert_eq!(payload_text(&next_entry(&mut later).await), "live");
+    let beyond = Position(positions[5].0 + 1000);
+    let mut beyond = ledger.follow_subject(&LOG, &a, beyond).await.unwrap();
+    assert_eq!(with_timeout("a word", beyond.next()).await, Some(LogItem::Restarted));
+    assert_eq!(payload_text(&next_entry(&mut beyond).await), "0");
+}

@@ -60,6 +60,19 @@ impl Ledger for HeldLog {
         Ok(wait.flat_map(|()| futures::stream::empty()).chain(entries).boxed())
     }
 
+    async fn follow_subject(
+        &self,
+        log: &Log,
+        subject: &Subject,
+        after: Position,
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
+        self.ledger.follow_subject(log, subject, after).await
+    }
+
+    async fn get(&self, log: &Log, position: Position) -> Result<Option<StoredEntry>, Unavailable> {
+        self.ledger.get(log, position).await
+    }
+
     async fn consume(
         &self,
         log: &Log,

@@ -16,7 +16,6 @@ use futures::stream;
 use paihao_contracts::public_event::PublicEvent;
 use paihao_http_api::ApiQuery;
 use paihao_http_api::pagination;
-use paihao_ledger::Position;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -117,13 +116,11 @@ async fn read_page(
 ) -> Result<FeedPage, FeedError> {
     let mut events = Vec::new();
     let mut next = after;
-    let mut reached = Position::START;
     let deadline = Instant::now() + PAGE_SCAN_TIMEOUT;
-    while reached < reader.head {
+    while !reader.has_read_all() {
         let Ok(step) = timeout_at(deadline, reader.next()).await else { break };
         let step = step?;
-        reached = step.position;
-        next = Cursor::Commit(reached.0);
+        next = Cursor::Commit(step.position.0);
         let room = limit - events.len();
         let is_cut = step.events.len() > room;
         events.extend(step.events.into_iter().take(room));
@@ -135,10 +132,16 @@ async fn read_page(
             break;
         }
     }
+    let more = !reader.has_read_all();
+    if !more {
+        // A cursor of a quiet site ages with the ledger, not with the site.
+        reader.skip_to_head();
+        next = reader.cursor().unwrap_or(Cursor::Beginning);
+    }
     if next == Cursor::Now {
         next = Cursor::Beginning;
     }
-    Ok(FeedPage { next: next.to_string(), more: reached < reader.head, events })
+    Ok(FeedPage { next: next.to_string(), more, events })
 }
 
 async fn start_reading(state: &AppState, site: &str, after: Cursor) -> Result<FeedReader, Problem> {

@@ -192,7 +192,8 @@ async fn open(
     let cancel = match &to {
         LoginTarget::Client(request) => Some(access_denied_url(request)),
         _ => None,
-    }; // A browser has several windows and one cookie: all its codes have the same secret.
+    };
+    // A browser has several windows and one cookie: all its codes have the same secret.
     let cookie = cookies::read(&headers, settings.browser_cookie());
     let known_secret = cookie.filter(|secret| secret.len() == 32);
     let secret = known_secret.map_or_else(|| entropy::token(24), str::to_owned);

@@ -19,7 +19,7 @@ use paihao_contracts::public_event::PublicEvent;
 use paihao_contracts::streams::{LEDGER, WEBHOOKS, webhook_replay_key};
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
 use paihao_http_api::body;
-use paihao_ledger::{Entry, Position};
+use paihao_ledger::Entry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -174,12 +174,10 @@ async fn matching_events(
     let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let mut reader = state.feed.open(&settings.subject, Cursor::Beginning).await?;
     let mut events = Vec::new();
-    let mut reached = Position::START;
     let deadline = Instant::now() + REPLAY_SCAN_TIMEOUT;
-    while reached < reader.head {
+    while !reader.has_read_all() {
         let step = timeout_at(deadline, reader.next()).await;
         let step = step.map_err(|_| &refusals::LEDGER_UNAVAILABLE)??;
-        reached = step.position;
         let is_selected = |event: &PublicEvent| {
             (from..to).contains(&event.at) && types.contains(event.kind.name())
         };

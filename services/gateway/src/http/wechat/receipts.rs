@@ -43,7 +43,8 @@ impl PushHandler<'_> {
                 Some(0) => ReceiptStatus::Delivered,
                 _ if delivery.status.contains("block") => ReceiptStatus::Refused,
                 _ => ReceiptStatus::Failed,
-            }; // Several may come in one second, and only their lists tell them apart.
+            };
+            // Several may come in one second, and only their lists tell them apart.
             let id = delivery.message.unwrap_or_default();
             let identity = format!("{}-{index}-{id}", hex::encode(self.message.identity()));
             let receipt = Receipt {

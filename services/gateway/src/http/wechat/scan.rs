@@ -74,7 +74,8 @@ impl PushHandler<'_> {
                     Ok(Err(_)) => return Err(expired()),
                 }
             }
-        }; // A code is valid for the sites of its own account only.
+        };
+        // A code is valid for the sites of its own account only.
         let settings = self.state.engine.settings(&site);
         let own = settings.filter(|settings| &*settings.facts.account == self.account_name);
         let settings = own.ok_or_else(expired)?;
@@ -95,7 +96,8 @@ impl PushHandler<'_> {
             Ok(decided) => {
                 if let Some((uuid, session)) = session {
                     let stored =
-                        self.state.scan_sessions.store_progress(uuid, session, &decided.outcome); // The ticket is durable, and its browser hears of it from the ledger too.
+                        self.state.scan_sessions.store_progress(uuid, session, &decided.outcome);
+                    // The ticket is durable, and its browser hears of it from the ledger too.
                     let _ = timeout_at(self.deadline, stored).await;
                 }
                 let new = matches!(decided.outcome, Outcome::Holding { new: true, .. });

@@ -145,7 +145,8 @@ impl DeliveryStatusProjection {
             .sites
             .get(site)
             .and_then(|site_statuses| site_statuses.tickets.get(&(day, ticket)));
-        let Some(notices) = notices else { return Vec::new() }; // A notice that was tried again has the plan of the first try.
+        let Some(notices) = notices else { return Vec::new() };
+        // A notice that was tried again has the plan of the first try.
         let plan = |name: &str| notices.get(parse_redrive_key(name).0)?.plan;
         let mut records: Vec<_> =
             notices.iter().map(|(name, record)| (plan(name), name, record)).collect();
@@ -217,7 +218,8 @@ impl DeliveryStatusProjection {
     }
 
     fn apply_plan(&self, site: &str, trigger: &NotificationTrigger) {
-        let NotificationTrigger { ticket, day, kind, occurrence, order, at, .. } = trigger; // The first version had only calls, whose kind has the ordinal.
+        let NotificationTrigger { ticket, day, kind, occurrence, order, at, .. } = trigger;
+        // The first version had only calls, whose kind has the ordinal.
         let occurrence = match kind {
             NotificationKind::Called { call, .. } => *call,
             _ => *occurrence,

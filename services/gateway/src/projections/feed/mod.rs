@@ -64,7 +64,7 @@ impl Feed {
         site: &Subject,
         after: Cursor,
     ) -> Result<FeedReader, FeedError> {
-        FeedReader::open(&*self.ledger, site.clone(), after).await
+        FeedReader::open(self.ledger.clone(), site.clone(), after).await
     }
 
     /// Acquires the permit of one stream.
@@ -150,7 +150,8 @@ async fn send_all(
 mod tests {
     use super::*;
     use futures::{StreamExt, stream};
-    use paihao_ledger::{Entry, LogItem, Position, StoredEntry};
+    use paihao_contracts::streams::LEDGER;
+    use paihao_ledger::{Entry, ExpectedPosition, LogItem, Position, StoredEntry};
 
     fn entry(position: u64, site: &str) -> LogItem {
         let commit = format!(
@@ -170,18 +171,16 @@ mod tests {
     fn start_stream(
         entries: impl Iterator<Item = LogItem> + Send + 'static,
     ) -> mpsc::Receiver<FeedMessage> {
+        let folder = tempfile::tempdir().unwrap();
         let entries = stream::iter(entries).chain(stream::pending()).boxed();
-        let reader = FeedReader::from_entries(Subject::new(&["shop", "hall"]).unwrap(), entries);
-        let feed = Feed {
-            ledger: empty_ledger(),
-            tasks: Tasks::new(),
-            streams: Arc::new(Semaphore::new(1)),
-        };
+        let ledger = empty_ledger(&folder);
+        let site = Subject::new(&["shop", "hall"]).unwrap();
+        let reader = FeedReader::from_entries(ledger.clone(), site, entries);
+        let feed = Feed { ledger, tasks: Tasks::new(), streams: Arc::new(Semaphore::new(1)) };
         feed.stream(reader, feed.acquire_stream_permit().unwrap())
     }
 
-    fn empty_ledger() -> Arc<dyn Ledger> {
-        let folder = tempfile::tempdir().unwrap();
+    fn empty_ledger(folder: &tempfile::TempDir) -> Arc<dyn Ledger> {
         let options = paihao_ledger_sqlite::SqliteOptions::new(Arc::new(|| 1));
         let file = folder.path().join("x.sqlite");
         Arc::new(paihao_ledger_sqlite::SqliteLedger::open(file, options).unwrap())
@@ -201,16 +200,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_listens_to_a_quiet_site_is_told_how_far_it_has_come_once() {
-        let entries = [entry(1, "hall"), entry(2, "other"), entry(3, "other")];
-        let mut messages = start_stream(entries.into_iter());
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = empty_ledger(&folder);
+        let append = async |site: &str| {
+            let LogItem::Entry(stored) = entry(1, site) else { unreachable!("an entry") };
+            let to = stored.subject;
+            ledger.append(&LEDGER, &to, ExpectedPosition::Any, stored.entry).await.unwrap()
+        };
+        let own = append("hall").await;
+        let feed = Feed {
+            ledger: ledger.clone(),
+            tasks: Tasks::new(),
+            streams: Arc::new(Semaphore::new(1)),
+        };
+        let site = Subject::new(&["shop", "hall"]).unwrap();
+        let reader = feed.open(&site, Cursor::Beginning).await.unwrap();
+        let mut messages = feed.stream(reader, feed.acquire_stream_permit().unwrap());
         for index in 0..2 {
             let Some(FeedMessage::Event(event)) = messages.recv().await else { panic!("no event") };
-            assert_eq!((event.id.position, event.id.index), (1, index));
+            assert_eq!((event.id.position, event.id.index), (own.0, index));
         }
+        append("other").await;
+        let newest = append("other").await;
         let Some(FeedMessage::Progress(cursor)) = messages.recv().await else {
             panic!("no progress")
         };
-        assert_eq!(cursor.to_string(), "3");
+        assert_eq!(cursor.to_string(), newest.0.to_string());
         let more = tokio::time::timeout(PROGRESS_INTERVAL * 10, messages.recv()).await;
         assert!(more.is_err(), "{more:?}");
     }

@@ -1,7 +1,7 @@
 //! Reader of the ledger from a cursor on, as the public events of one site.
 //!
-//! The entry at the cursor itself is read first: if the ledger still has it, then nothing after it
-//! is missing.
+//! The entry at the cursor itself is looked up first: if the ledger still has it, then nothing after
+//! it is missing.
 
 use super::cursor::Cursor;
 use futures::StreamExt;
@@ -9,11 +9,9 @@ use futures::stream::BoxStream;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::public_event::{EventId, PublicEvent, to_public_events};
 use paihao_contracts::streams::LEDGER;
-use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject};
+use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject, Unavailable};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// Longest wait for an entry that the ledger is known to hold.
-const FIRST_ENTRY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reason why reading ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +24,18 @@ pub(crate) enum FeedError {
     Unavailable,
 }
 
+/// Time without an entry of the site after which the ledger is asked how far it has come.
+const QUIET_INTERVAL: Duration = Duration::from_secs(15);
+
 /// Reader of one site's events.
 pub(crate) struct FeedReader {
+    ledger: Arc<dyn Ledger>,
     site: Subject,
-    /// Head of the ledger when reading began.
+    /// Head of the ledger when reading began: a reader that has come so far has all of the site's
+    /// entries of that moment.
     pub(crate) head: Position,
+    /// Newest entry of the site when reading began.
+    last: Position,
     entries: BoxStream<'static, LogItem>,
     /// First entry, if it has been read already.
     first: Option<StoredEntry>,
@@ -39,28 +44,34 @@ pub(crate) struct FeedReader {
     reached: Option<Position>,
 }
 
-/// Events of one entry of the ledger.
+/// Events of one entry of the site, or progress past entries of others.
 pub(crate) struct FeedBatch {
-    /// Position of the entry.
+    /// Position that has been reached.
     pub(crate) position: Position,
-    /// Public events of the entry; none if it is of another site.
+    /// Public events of the entry.
     pub(crate) events: Vec<PublicEvent>,
 }
 
 impl FeedReader {
     /// Creates a reader of a test's entries.
     #[cfg(test)]
-    pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, LogItem>) -> FeedReader {
-        let head = Position(u64::MAX);
-        FeedReader { site, head, entries, first: None, after: None, reached: None }
+    pub(super) fn from_entries(
+        ledger: Arc<dyn Ledger>,
+        site: Subject,
+        entries: BoxStream<'static, LogItem>,
+    ) -> FeedReader {
+        let (head, last) = (Position(u64::MAX), Position(u64::MAX));
+        FeedReader { ledger, site, head, last, entries, first: None, after: None, reached: None }
     }
 
     pub(super) async fn open(
-        ledger: &dyn Ledger,
+        ledger: Arc<dyn Ledger>,
         site: Subject,
         after: Cursor,
     ) -> Result<FeedReader, FeedError> {
-        let head = ledger.head(&LEDGER).await.map_err(|_| FeedError::Unavailable)?;
+        let head = ledger.head(&LEDGER).await?;
+        let last = ledger.last(&LEDGER, &site).await?;
+        let last = last.map_or(Position::START, |stored| stored.position);
         let (anchor, last_index) = match after {
             Cursor::Beginning => (None, None),
             Cursor::Now if head == Position::START => (None, None),
@@ -68,24 +79,18 @@ impl FeedReader {
             Cursor::Event(id) => (Some(Position(id.position)), Some(id.index)),
             Cursor::Commit(position) => (Some(Position(position)), Some(u32::MAX)),
         };
-        let Some(anchor) = anchor else {
-            let entries = follow(ledger, Position::START).await?;
-            return Ok(FeedReader { site, head, entries, first: None, after: None, reached: None });
-        };
-        if anchor > head || anchor == Position::START {
-            return Err(FeedError::Gone);
+        let start = anchor.unwrap_or(Position::START);
+        let mut first = None;
+        if let Some(anchor) = anchor {
+            // The entry at the cursor may be of any site.
+            let at_cursor = ledger.get(&LEDGER, anchor).await?.ok_or(FeedError::Gone)?;
+            first = Some(at_cursor).filter(|stored| stored.subject == site);
         }
-        let mut entries = follow(ledger, Position(anchor.0 - 1)).await?;
-        let first = match tokio::time::timeout(FIRST_ENTRY_TIMEOUT, entries.next()).await {
-            Ok(Some(LogItem::Entry(first))) => first,
-            Ok(_) => return Err(FeedError::Gone),
-            Err(_) => return Err(FeedError::Unavailable),
-        };
-        if first.position != anchor {
-            return Err(FeedError::Gone);
-        }
-        let after = last_index.map(|index| EventId { position: anchor.0, index });
-        Ok(FeedReader { site, head, entries, first: Some(first), after, reached: None })
+        let entries = ledger.follow_subject(&LEDGER, &site, start).await?;
+        let after =
+            anchor.zip(last_index).map(|(anchor, index)| EventId { position: anchor.0, index });
+        let reached = anchor.filter(|_| first.is_none());
+        Ok(FeedReader { ledger, site, head, last, entries, first, after, reached })
     }
 
     /// Returns the cursor up to which the ledger has been read.
@@ -93,35 +98,61 @@ impl FeedReader {
         self.reached.map(|position| Cursor::Commit(position.0))
     }
 
-    /// Reads the next entry, and waits while there is none. Cancelling the wait loses nothing.
+    /// Returns true once everything has been read that the ledger had when reading began.
+    pub(crate) fn has_read_all(&self) -> bool {
+        let reached = self.reached.unwrap_or(Position::START);
+        self.first.is_none() && (reached >= self.last || self.last == Position::START)
+    }
+
+    /// Notes that all entries up to the head at the beginning have been read: those after the
+    /// site's last one are of others.
+    pub(crate) fn skip_to_head(&mut self) {
+        let reached = self.reached.unwrap_or(Position::START);
+        self.reached = Some(reached.max(self.head)).filter(|position| *position != Position::START);
+    }
+
+    /// Reads the next entry of the site, and waits while there is none. While only other sites are
+    /// busy it returns progress without events. Cancelling the wait loses nothing.
     pub(crate) async fn next(&mut self) -> Result<FeedBatch, FeedError> {
         let stored = match self.first.take() {
             Some(first) => first,
-            None => match self.entries.next().await {
-                Some(LogItem::Entry(stored)) => stored,
-                Some(LogItem::Restarted) => return Err(FeedError::Gone),
-                None => return Err(FeedError::Unavailable),
+            None => loop {
+                match tokio::time::timeout(QUIET_INTERVAL, self.entries.next()).await {
+                    Ok(Some(LogItem::Entry(stored))) => break stored,
+                    Ok(Some(LogItem::Restarted)) => return Err(FeedError::Gone),
+                    Ok(None) => return Err(FeedError::Unavailable),
+                    Err(_) => {
+                        if let Some(position) = self.quiet_progress().await {
+                            self.reached = Some(position);
+                            return Ok(FeedBatch { position, events: Vec::new() });
+                        }
+                    }
+                }
             },
         };
         let position = stored.position;
-        let mut events = if stored.subject == self.site {
-            decode_events(&stored).ok_or(FeedError::NewerVersion)?
-        } else {
-            Vec::new()
-        };
+        let mut events = decode_events(&stored).ok_or(FeedError::NewerVersion)?;
         if let Some(last) = self.after {
             events.retain(|event| event.id > last);
         }
         self.reached = Some(position);
         Ok(FeedBatch { position, events })
     }
+
+    /// Returns the head of the ledger, if it is further than what was read and holds nothing more
+    /// of the site.
+    async fn quiet_progress(&mut self) -> Option<Position> {
+        let reached = self.reached.unwrap_or(Position::START);
+        let head = self.ledger.head(&LEDGER).await.ok().filter(|head| *head > reached)?;
+        let last = self.ledger.last(&LEDGER, &self.site).await.ok()?;
+        last.is_none_or(|stored| stored.position <= reached).then_some(head)
+    }
 }
 
-async fn follow(
-    ledger: &dyn Ledger,
-    after: Position,
-) -> Result<BoxStream<'static, LogItem>, FeedError> {
-    ledger.follow(&LEDGER, after).await.map_err(|_| FeedError::Unavailable)
+impl From<Unavailable> for FeedError {
+    fn from(_: Unavailable) -> FeedError {
+        FeedError::Unavailable
+    }
 }
 
 fn decode_events(stored: &StoredEntry) -> Option<Vec<PublicEvent>> {

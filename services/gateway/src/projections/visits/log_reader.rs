@@ -56,7 +56,7 @@ impl VisitProjection {
         days: std::ops::RangeInclusive<i32>,
     ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
         let before = Position(first.0.saturating_sub(1));
-        let mut entries = self.0.ledger.follow(&HISTORY, before).await?;
+        let mut entries = self.0.ledger.follow_subject(&HISTORY, site, before).await?;
         let mut versions = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
         while let Some(item) = entries.next().await {
             // A log that was made anew has to be projected first.
@@ -64,8 +64,7 @@ impl VisitProjection {
             if stored.position > last {
                 break;
             }
-            let is_of_site = stored.subject == *site;
-            if let Some(entry) = is_of_site.then(|| parse_entry(&stored.entry.payload)).flatten() {
+            if let Some(entry) = parse_entry(&stored.entry.payload) {
                 let HistoryEntry { commit, records, .. } = entry;
                 for record in records.into_iter().filter(|record| days.contains(&record.key().0)) {
                     let newest = versions.entry(record.key()).or_insert((0, None));

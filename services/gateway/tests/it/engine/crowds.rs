@@ -84,7 +84,8 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
 
     clock.advance(Duration::from_secs(120));
     let clear = command("clear", Act::ClearQueue(queue.clone()));
-    others[0].submit("hall", clear).await.unwrap(); // Somebody who comes now does not belong to the line that was cleared.
+    others[0].submit("hall", clear).await.unwrap();
+    // Somebody who comes now does not belong to the line that was cleared.
     assert_eq!(
         ticket_number(others[1].submit("hall", take_ticket("late")).await),
         format!("A{}", CROWD_SIZE + 1)

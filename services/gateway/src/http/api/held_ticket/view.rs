@@ -111,7 +111,8 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
     let is_in_line =
         matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. }) && !held.ended;
     let quoted = is_in_line.then(|| site.current_quote(&settings.rules, ticket, &held.now));
-    let queue_state = site.queue_state(&settings.rules, &ticket.queue); // While nobody is called, no time can be promised.
+    let queue_state = site.queue_state(&settings.rules, &ticket.queue);
+    // While nobody is called, no time can be promised.
     let is_called = matches!(queue_state, QueueState::Open | QueueState::Paused);
     let minutes = quoted.and_then(|quoted| quoted.estimate).filter(|_| is_called);
     let details = StateDetails::from_ticket(ticket, settings);
