@@ -81,9 +81,10 @@ impl Cluster {
         super::wait_until("the settings are read", async || started.live_settings.caught_up())
             .await;
         Gateway {
-            engine: started.engine,
-            visits: started.visits,
-            delivery_status: started.delivery_status,
+            engine: started.engine.clone(),
+            visits: started.visits.clone(),
+            delivery_status: started.delivery_status.clone(),
+            service: started,
             url,
             http: self.http.clone(),
         }
