@@ -37,6 +37,7 @@ use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
+use paihao_contracts::envelope::NewerForm;
 use paihao_domain::ForecastModel;
 use paihao_ledger::{Ledger, Subject};
 use paihao_wechat::AccountClient;
@@ -71,12 +72,15 @@ pub struct Ports {
 }
 
 /// Running gateway.
+#[derive(Clone)]
 pub struct Gateway {
     /// Engine; for readiness and the admin port.
     pub engine: Engine,
     /// Live settings; for readiness.
     pub live_settings: LiveSettings,
     roster: Arc<RosterLog>,
+    browser_sessions: Arc<BrowserSessions>,
+    dead_letters: DeadLetterProjection,
     /// Forecast models learned from finished visits.
     pub visits: VisitProjection,
     /// Delivery status of the notices about its tickets.
@@ -84,6 +88,25 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Returns the form of an entry that a newer gateway wrote. That one can serve what this one
+    /// cannot.
+    pub fn newer_gateway(&self) -> Option<NewerForm> {
+        let logs = [
+            self.engine.newer(),
+            self.live_settings.newer(),
+            self.roster.newer(),
+            self.browser_sessions.newer(),
+        ];
+        logs.into_iter().flatten().next()
+    }
+
+    /// Returns the form of an entry that a newer notifier wrote. Every gateway of this version
+    /// lacks it, and serves everything else.
+    pub fn newer_notifier(&self) -> Option<NewerForm> {
+        let logs = [self.delivery_status.newer(), self.dead_letters.newer(), self.visits.newer()];
+        logs.into_iter().flatten().next()
+    }
+
     /// Returns the code that makes its bearer the first manager; `None` if there has been one.
     /// Waits until the log of staff has been read.
     pub fn first_manager_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
@@ -185,7 +208,7 @@ pub fn start(
         visits: visits.clone(),
         scan_sessions,
         roster: roster.clone(),
-        browser_sessions,
+        browser_sessions: browser_sessions.clone(),
         rate_limiter: RateLimiter::new(settings.limits, clock.clone()),
         code_source,
         permanent_codes,
@@ -194,7 +217,7 @@ pub fn start(
         cache,
         qr_usage: Arc::new(qr_usage),
         delivery_status: delivery_status.clone(),
-        dead_letters,
+        dead_letters: dead_letters.clone(),
         dead_letter_handler,
         link_limiter: LinkLimiter::default(),
         feed,
@@ -208,7 +231,15 @@ pub fn start(
         edge_tasks.wait().await;
         requests_answered.cancel();
     });
-    Gateway { engine, live_settings, roster, visits, delivery_status }
+    Gateway {
+        engine,
+        live_settings,
+        roster,
+        browser_sessions,
+        dead_letters,
+        visits,
+        delivery_status,
+    }
 }
 
 /// Serves as soon as the settings are read. Until then connections wait: an answer by the

@@ -2,6 +2,7 @@
 
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
+use paihao_contracts::envelope::{self, Form, NewerForm, ReadError};
 use paihao_ledger::Ledger;
 use paihao_wechat::AccountClient;
 use std::sync::Arc;
@@ -19,17 +20,42 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
-/// The ledger or the cache did not answer.
-pub(crate) struct StoreUnavailable(pub(crate) String);
+/// Failure of the ledger or the cache.
+#[derive(Debug)]
+pub(crate) enum StoreError {
+    /// The store did not answer.
+    Unavailable(String),
+    /// A newer program wrote the value.
+    Newer(NewerForm),
+}
 
-impl From<paihao_ledger::Unavailable> for StoreUnavailable {
+impl From<paihao_ledger::Unavailable> for StoreError {
     fn from(error: paihao_ledger::Unavailable) -> Self {
-        StoreUnavailable(error.to_string())
+        StoreError::Unavailable(error.to_string())
     }
 }
 
-impl From<paihao_cache::Unavailable> for StoreUnavailable {
+impl From<paihao_cache::Unavailable> for StoreError {
     fn from(error: paihao_cache::Unavailable) -> Self {
-        StoreUnavailable(error.to_string())
+        StoreError::Unavailable(error.to_string())
+    }
+}
+
+impl From<NewerForm> for StoreError {
+    fn from(newer: NewerForm) -> Self {
+        StoreError::Newer(newer)
+    }
+}
+
+/// Reads a value of the cache. One that no program can read counts as lost, as the cache itself
+/// may be.
+pub(crate) fn read_cached<T: Form>(stored: &[u8]) -> Result<Option<T>, NewerForm> {
+    match envelope::decode(stored) {
+        Ok(value) => Ok(Some(value)),
+        Err(ReadError::Newer(newer)) => Err(newer),
+        Err(ReadError::Malformed(error)) => {
+            tracing::error!(%error, "cannot decode a value of the cache");
+            Ok(None)
+        }
     }
 }

@@ -6,7 +6,8 @@
 
 use crate::delivery::outcome_log;
 use crate::delivery::sent_index::{self, ReceiptMatch, SentMessage};
-use crate::ports::Ports;
+use crate::ports::{Ports, StoreError};
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::outcome::NoticeReceipt;
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::streams::RECEIPTS;
@@ -32,25 +33,21 @@ struct ReceiptHandler {
 }
 
 impl Handler for ReceiptHandler {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
-        let receipt: Receipt = match serde_json::from_slice(&delivery.message.entry.payload) {
-            Ok(receipt) => receipt,
-            Err(error) => {
-                tracing::error!(%error, "cannot decode a receipt");
-                return Disposition::DeadLetter(format!("not a receipt of a known form: {error}"));
-            }
-        };
+    type Message = Receipt;
+
+    async fn handle(&self, receipt: Receipt, _: &Delivery) -> Result<Disposition, NewerForm> {
         let age = self.ports.clock.now_ms().saturating_sub(receipt.received_at);
         match match_to_notice(&self.ports, &receipt).await {
-            Ok(true) => Disposition::Ack,
+            Ok(true) => Ok(Disposition::Ack),
             Ok(false) if age >= MATCH_TIMEOUT.as_millis() as i64 => {
                 count_receipt(&receipt, "unmatched");
-                Disposition::Ack
+                Ok(Disposition::Ack)
             }
-            Ok(false) => Disposition::RetryAfter(retry_delay(age)),
-            Err(error) => {
+            Ok(false) => Ok(Disposition::RetryAfter(retry_delay(age))),
+            Err(StoreError::Newer(newer)) => Err(newer),
+            Err(StoreError::Unavailable(error)) => {
                 tracing::warn!(error, "cannot match a receipt, retrying");
-                Disposition::RetryAfter(STORE_RETRY_DELAY)
+                Ok(Disposition::RetryAfter(STORE_RETRY_DELAY))
             }
         }
     }
@@ -63,10 +60,10 @@ fn retry_delay(age_ms: i64) -> Duration {
 }
 
 /// Matches a receipt and records it. Returns `false` if its message is not known yet.
-async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, String> {
+async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, StoreError> {
     let Receipt { account, person, .. } = receipt;
     let cache = &*ports.cache;
-    let all = sent_index::load(cache, account, person).await.map_err(|error| error.to_string())?;
+    let all = sent_index::load(cache, account, person).await?;
     let key = match sent_index::match_receipt(&all, receipt) {
         ReceiptMatch::Notice(key) => key,
         ReceiptMatch::Duplicate => return Ok(true),
@@ -82,7 +79,7 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Strin
     // A retry after a failure below records it twice, which does not change the result.
     outcome_log::record_receipt(&*ports.ledger, account, record)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let name = receipt.receipt.name();
     tracing::info!(key, receipt = name, "matched a receipt to its notice");
     count_receipt(receipt, "matched");
@@ -90,9 +87,7 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Strin
         let receipt = Some(receipt.identity.clone());
         Some(SentMessage { receipt, ..sent.clone() })
     };
-    let updated =
-        sent_index::update(cache, account, person, (&key, receipt.channel), match_receipt).await;
-    updated.map_err(|error| error.to_string())?;
+    sent_index::update(cache, account, person, (&key, receipt.channel), match_receipt).await?;
     Ok(true)
 }
 

@@ -6,17 +6,20 @@
 
 use crate::delivery::outcome_log;
 use crate::delivery::ticket_order;
-use crate::ports::{Ports, StoreUnavailable};
+use crate::ports::{Ports, StoreError};
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
+use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm, ReadError};
 use paihao_contracts::notice::{DeliveryOutcome, Notice};
 use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Disposition, Entry, Handler, Position, StoredEntry, Worker};
+use paihao_ledger::{
+    Delivery, Disposition, Entry, Handler, Message, Position, StoredEntry, Worker,
+};
 use std::time::Duration;
 
 /// Most resolutions handled at once.
@@ -24,9 +27,6 @@ const MAX_IN_FLIGHT: usize = 8;
 
 /// Delay after a store did not answer.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// Delay for an entry of a newer program version, so that a newer replica may take it.
-const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Creates the worker of the redrive consumer.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
@@ -39,51 +39,61 @@ struct Redriver {
 }
 
 impl Handler for Redriver {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
-        match parse_command(&delivery.message) {
-            // The dead letter itself, or the resolution to drop it.
-            RedriveCommand::Ignore => Disposition::Ack,
-            RedriveCommand::NewerVersion => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
-            RedriveCommand::Redrive { dead_letter, newest } => {
-                match redrive(&self.ports, dead_letter, newest).await {
-                    Ok(()) => Disposition::Ack,
-                    Err(StoreUnavailable(error)) => {
-                        tracing::warn!(error, "cannot redrive a dead letter, retrying");
-                        Disposition::RetryAfter(STORE_RETRY_DELAY)
-                    }
-                }
+    type Message = RedriveCommand;
+
+    async fn handle(
+        &self,
+        command: RedriveCommand,
+        _: &Delivery,
+    ) -> Result<Disposition, NewerForm> {
+        let RedriveCommand::Redrive { dead_letter, newest } = command else {
+            return Ok(Disposition::Ack);
+        };
+        match redrive(&self.ports, dead_letter, newest).await {
+            Ok(()) => Ok(Disposition::Ack),
+            Err(StoreError::Newer(newer)) => Err(newer),
+            Err(StoreError::Unavailable(error)) => {
+                tracing::warn!(error, "cannot redrive a dead letter, retrying");
+                Ok(Disposition::RetryAfter(STORE_RETRY_DELAY))
             }
         }
     }
+
+    /// A dead letter about a dead letter would come back here.
+    fn give_up(&self, delivery: &Delivery, error: &MalformedForm) -> Disposition {
+        let position = delivery.message.position.0;
+        tracing::error!(position, %error, "cannot decode how a dead letter was handled");
+        Disposition::Ack
+    }
 }
 
+/// Entry of the log of dead letters, as the redriver sees it.
 enum RedriveCommand {
+    /// The dead letter itself, or the resolution to drop it.
     Ignore,
-    NewerVersion,
-    Redrive { dead_letter: Position, newest: u32 },
+    Redrive {
+        dead_letter: Position,
+        newest: u32,
+    },
 }
 
-fn parse_command(recorded: &StoredEntry) -> RedriveCommand {
-    let mut parts = recorded.subject.parts();
-    let (Some(HANDLED_SUBJECT), Some(dead_letter)) = (parts.next(), parts.next()) else {
-        return RedriveCommand::Ignore;
-    };
-    match serde_json::from_slice(&recorded.entry.payload) {
-        Ok(DeadLetterResolution { v: 1, action, .. }) => match (action, dead_letter.parse()) {
+impl Message for RedriveCommand {
+    fn read(stored: &StoredEntry) -> Result<RedriveCommand, ReadError> {
+        let mut parts = stored.subject.parts();
+        let (Some(HANDLED_SUBJECT), Some(dead_letter)) = (parts.next(), parts.next()) else {
+            return Ok(RedriveCommand::Ignore);
+        };
+        let resolution: DeadLetterResolution = envelope::decode(&stored.entry.payload)?;
+        Ok(match (resolution.action, dead_letter.parse()) {
             (DeadLetterAction::Redriven { newest }, Ok(dead_letter)) => {
                 RedriveCommand::Redrive { dead_letter: Position(dead_letter), newest }
             }
             _ => RedriveCommand::Ignore,
-        },
-        _ => RedriveCommand::NewerVersion,
+        })
     }
 }
 
-async fn redrive(
-    ports: &Ports,
-    dead_letter: Position,
-    newest: u32,
-) -> Result<(), StoreUnavailable> {
+async fn redrive(ports: &Ports, dead_letter: Position, newest: u32) -> Result<(), StoreError> {
     let Some(dead_letter) = ports.ledger.get(&DEAD_LETTERS, dead_letter).await? else {
         tracing::warn!(position = dead_letter.0, "a dead letter aged out before its redrive");
         return Ok(());
@@ -108,11 +118,14 @@ async fn requeue_notice(
     dead_letter: Entry,
     key: String,
     newest: u32,
-) -> Result<(), StoreUnavailable> {
-    let Ok(notice) = serde_json::from_slice::<Notice>(&dead_letter.payload) else { return Ok(()) };
+) -> Result<(), StoreError> {
+    let Some(notice) = read_content::<Notice>(&dead_letter)? else { return Ok(()) };
     let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
     let newest_record = ports.ledger.last(&OUTCOMES, &subject).await?;
-    let record = newest_record.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
+    let record = match newest_record {
+        Some(last) => read_content::<OutcomeRecord>(&last.entry)?,
+        None => None,
+    };
     let is_undelivered = match &record {
         Some(OutcomeRecord::Ended(ended)) => matches!(
             ended.outcome,
@@ -137,16 +150,22 @@ async fn requeue_notice(
 }
 
 /// Requeues a webhook message. It is retried for another day.
-async fn requeue_webhook(
-    ports: &Ports,
-    dead_letter: Entry,
-    key: &str,
-) -> Result<(), StoreUnavailable> {
-    let Ok(message) = serde_json::from_slice::<WebhookMessage>(&dead_letter.payload) else {
-        return Ok(());
-    };
+async fn requeue_webhook(ports: &Ports, dead_letter: Entry, key: &str) -> Result<(), StoreError> {
+    let Some(message) = read_content::<WebhookMessage>(&dead_letter)? else { return Ok(()) };
     let message = WebhookMessage { since: ports.clock.now_ms(), ..message };
     let entry = Entry { payload: message.encode().into(), ..dead_letter };
     ports.ledger.enqueue(&WEBHOOKS, key, entry, Duration::ZERO).await?;
     Ok(())
+}
+
+/// Reads the content of an entry. `None` if no program can read it.
+fn read_content<T: Form>(entry: &Entry) -> Result<Option<T>, NewerForm> {
+    match envelope::decode(&entry.payload) {
+        Ok(content) => Ok(Some(content)),
+        Err(ReadError::Newer(newer)) => Err(newer),
+        Err(ReadError::Malformed(error)) => {
+            tracing::warn!(%error, "not redriving what cannot be decoded");
+            Ok(None)
+        }
+    }
 }

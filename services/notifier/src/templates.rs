@@ -5,12 +5,13 @@
 
 use crate::settings::Settings;
 use paihao_chassis::Tasks;
+use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::notice::Notice;
 use paihao_contracts::settings::Wording;
 use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::Follow;
-use paihao_ledger::{Follower, Ledger, Projection, StoredEntry};
+use paihao_ledger::{Follower, Ledger, Projection, StoredEntry, Subject};
 use paihao_notice_text::{AccountPolicies, NoticePolicy};
 use paihao_notice_text::{policy, render, sample};
 use std::collections::BTreeMap;
@@ -26,22 +27,30 @@ pub(crate) struct Templates {
     pub(crate) sites: BTreeMap<String, BTreeMap<String, Wording>>,
     /// Number that increases whenever template bindings of an account may have changed.
     pub(crate) revision: u64,
+    /// Documents of newer programs, by subject: what they say is not known here.
+    newer: BTreeMap<Subject, NewerForm>,
 }
 
 /// Handle to the templates in force.
 pub(crate) type TemplatesReceiver = Follower<Arc<Templates>>;
 
 impl Templates {
-    /// Returns the policy for a notice.
-    pub(crate) fn policy(&self, notice: &Notice) -> NoticePolicy {
+    /// Returns the policy for a notice, unless a newer program set it.
+    pub(crate) fn policy(&self, notice: &Notice) -> Result<NoticePolicy, NewerForm> {
+        let site = notice.key.split('/').next().unwrap_or_default();
+        for document in [["account", &*notice.account], ["site", site]] {
+            let newer = Subject::new(&document).ok().and_then(|subject| self.newer.get(&subject));
+            if let Some(newer) = newer {
+                return Err(*newer);
+            }
+        }
         let account = self.accounts.get(&*notice.account);
         let policy = account.and_then(|policies| policies.get(render::kind(notice))).cloned();
-        let site = notice.key.split('/').next().unwrap_or_default();
         let wording = self.sites.get(site).and_then(|texts| texts.get(sample::site_kind(notice)));
-        match (policy.unwrap_or_default(), wording) {
+        Ok(match (policy.unwrap_or_default(), wording) {
             (policy, Some(wording)) => policy.with_wording(wording),
             (policy, None) => policy,
-        }
+        })
     }
 }
 
@@ -59,8 +68,22 @@ impl Projection for TemplatesProjection {
         self.templates.clone()
     }
 
-    fn apply(&mut self, recorded: StoredEntry) {
-        let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
+    fn apply(&mut self, recorded: StoredEntry) -> Result<(), NewerForm> {
+        let entry: SettingsEntry = match envelope::decode(&recorded.entry.payload) {
+            Ok(entry) => entry,
+            Err(ReadError::Newer(newer)) => {
+                Arc::make_mut(&mut self.templates).newer.insert(recorded.subject, newer);
+                return Err(newer);
+            }
+            Err(ReadError::Malformed(error)) => {
+                let position = recorded.position.0;
+                tracing::error!(position, %error, "cannot decode an entry of the settings");
+                return Ok(());
+            }
+        };
+        if self.templates.newer.contains_key(&recorded.subject) {
+            Arc::make_mut(&mut self.templates).newer.remove(&recorded.subject);
+        }
         match entry.event {
             SettingsEvent::AccountSet { account, setup, .. } => {
                 let templates = Arc::make_mut(&mut self.templates);
@@ -75,6 +98,7 @@ impl Projection for TemplatesProjection {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn reset(&mut self) {
@@ -93,7 +117,7 @@ pub(crate) fn follow(
     let base = Templates {
         accounts: settings.accounts.clone(),
         sites: settings.wording.clone(),
-        revision: 0,
+        ..Templates::default()
     };
     let projection = TemplatesProjection { templates: Arc::new(base.clone()), base };
     let (receiver, following) = Follow::new(ledger, SETTINGS, stop).start(projection);

@@ -114,8 +114,20 @@ pub fn start_with_listeners(
             let up = engine.caught_up() && live_settings.caught_up();
             async move { up.then_some(()).ok_or_else(|| "still reading the ledger".to_owned()) }
         };
+        let newer_gateway = gateway.clone();
+        let newer_gateway = move || {
+            let newer = newer_gateway.newer_gateway();
+            async move { newer.map_or(Ok(()), |newer| Err(newer.to_string())) }
+        };
+        let newer_notifier = gateway.clone();
+        let newer_notifier = move || {
+            let newer = newer_notifier.newer_notifier();
+            async move { newer.map_or(Ok(()), |newer| Err(newer.to_string())) }
+        };
         admin_port = admin_port
             .check("lines", boxed_check(caught_up))
+            .check("newer_gateway", boxed_check(newer_gateway))
+            .dependency("newer_notifier", boxed_check(newer_notifier))
             .merge(paihao_gateway::http::api::digest_routes(gateway.engine.clone()));
     }
     tasks.spawn_vital("ledger", until_ledger_lost(ports.ledger.clone(), tasks.stop().clone()));

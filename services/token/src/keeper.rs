@@ -4,7 +4,7 @@ use crate::alarm::Alarm;
 use crate::decide::{Action, Channel, KeeperState, RefreshPolicy};
 use crate::fetching::Issuer;
 use crate::settings::Account;
-use crate::store::{Store, StoredToken, WriteOutcome};
+use crate::store::{Store, StoreError, StoredToken, WriteOutcome};
 use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
@@ -90,8 +90,18 @@ impl Keeper {
         let name = streams::token_lease(&self.account.name);
         let mut backoff = Backoff::new(self.lease / 15, self.lease / 3);
         let mut is_unavailable = false;
+        let mut newer_record = None;
         self.set_gauge("paihao_token_kept_here", 0.0);
         while !self.stop.is_cancelled() {
+            if let Err(StoreError::Newer(newer)) = self.store.read().await {
+                if newer_record.replace(newer) != Some(newer) {
+                    let account = &self.account.name;
+                    tracing::warn!(account, %newer, "leaving the token to a newer keeper");
+                }
+                let wait = entropy::jitter(self.lease / 5, 0.3);
+                self.stop.run_until_cancelled(sleep(wait)).await;
+                continue;
+            }
             let wait = match self.cache.acquire(&name, &self.holder, self.lease).await {
                 Ok(Some(lease)) => {
                     is_unavailable = false;
@@ -208,8 +218,9 @@ impl Keeper {
                         }
                     }
                 }
+                Err(StoreError::Newer(_)) => return,
                 // The renewal of the lease logs it if it lasts.
-                Err(_) => Duration::from_secs(1),
+                Err(StoreError::Unavailable(_)) => Duration::from_secs(1),
             };
             tokio::select! {
                 () = sleep(wait) => {}
@@ -276,11 +287,14 @@ impl Keeper {
             };
             let written = match current {
                 Ok(stored) => self.store.write(stored, record).await,
-                Err(unavailable) => Err(unavailable),
+                Err(error) => Err(error),
             };
             match written {
                 Ok(written) => return written,
-                Err(unavailable) if lost.is_cancelled() || self.stop.is_cancelled() => {
+                Err(StoreError::Newer(_)) => return WriteOutcome::Superseded,
+                Err(StoreError::Unavailable(unavailable))
+                    if lost.is_cancelled() || self.stop.is_cancelled() =>
+                {
                     tracing::warn!(account = self.account.name, error = %unavailable, "cannot store the fetched token, giving up");
                     return WriteOutcome::Superseded;
                 }

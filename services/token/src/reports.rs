@@ -6,6 +6,7 @@
 
 use crate::registry::KeeperRegistry;
 use paihao_chassis::CancellationToken;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams;
 use paihao_contracts::token::RefusedToken;
 use paihao_ledger::worker::Source;
@@ -49,26 +50,32 @@ struct ReportHandler {
 }
 
 impl Handler for ReportHandler {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
-        match RefusedToken::decode(&delivery.message.entry.payload) {
-            Ok(report) => self.assess(&report, delivery.attempt).await,
-            Err(undecodable) => Disposition::DeadLetter(undecodable.to_string()),
-        }
+    type Message = RefusedToken;
+
+    async fn handle(
+        &self,
+        report: RefusedToken,
+        delivery: &Delivery,
+    ) -> Result<Disposition, NewerForm> {
+        self.assess(&report, delivery.attempt).await
     }
 }
 
 impl ReportHandler {
-    async fn assess(&self, report: &RefusedToken, attempt: u64) -> Disposition {
+    async fn assess(&self, report: &RefusedToken, attempt: u64) -> Result<Disposition, NewerForm> {
         let account = report.account.as_str();
         let Some(store) = self.registry.store(account) else {
-            return match attempt {
+            return Ok(match attempt {
                 MAX_UNKNOWN_ACCOUNT_ATTEMPTS.. => {
                     Disposition::DeadLetter(format!("no account is named {account}"))
                 }
                 _ => retry_later(attempt),
-            };
+            });
         };
-        let Ok(stored) = store.read().await else { return retry_later(attempt) };
+        let stored = match store.read().await {
+            Ok(stored) => stored,
+            Err(error) => return error.newer().map_or(Ok(retry_later(attempt)), Err),
+        };
         match stored.record {
             Some(record) if fingerprint(&record.token) == report.fingerprint => {
                 if self.registry.signals.report_refused(account, &report.fingerprint) {
@@ -80,9 +87,9 @@ impl ReportHandler {
                     metrics::counter!("paihao_tokens_refused_total", "account" => account.to_owned())
                         .increment(1);
                 }
-                retry_later(attempt)
+                Ok(retry_later(attempt))
             }
-            _ => Disposition::Ack,
+            _ => Ok(Disposition::Ack),
         }
     }
 }

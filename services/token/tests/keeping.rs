@@ -3,7 +3,11 @@
 
 mod world;
 
+use bytes::Bytes;
 use futures::future::join_all;
+use paihao_cache::Cache;
+use paihao_contracts::streams::{REFUSED_TOKENS, access_token_key};
+use paihao_ledger::{Entry, Ledger};
 use paihao_token::Channel;
 use paihao_wechat::{AccessToken, CallError, TokenSource, fingerprint};
 use std::time::Duration;
@@ -343,4 +347,65 @@ async fn accounts_come_and_go() {
     .await;
     replica.tasks.stop_and_wait().await;
     assert_eq!(replica.tasks.failure(), None, "an ended keeper is no failure");
+}
+
+/// Value of a newer program.
+const WONDERS: &str = r#"{"v":2,"token":["gilded"],"fence":"large"}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_newer_keeper_is_neither_fetched_nor_overwritten_nor_taken_for_none() {
+    let world = World::new(Channel::Classic);
+    let key = access_token_key(ACCOUNT);
+    world.cache.put(&key, Bytes::from(WONDERS), secs(7200)).await.unwrap();
+    let _replicas = [world.replica(), world.replica()];
+    sleep(secs(600)).await;
+    assert_eq!(world.wechat.calls().len(), 0, "a fetch would end the newer keeper's token");
+    assert_eq!(world.cache.get(&key).await.unwrap(), Some(Bytes::from(WONDERS)));
+    let error = world.reader().current(ACCOUNT).await.unwrap_err();
+    assert!(error.to_string().contains("newer program"), "{error}");
+    // The newer keeper has stopped, and its token has expired.
+    world.cache.remove(&key).await.unwrap();
+    until("the account is kept again", async || world.stored().await.is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_meets_a_newer_token_gives_up_its_lease() {
+    let world = World::new(Channel::Stable);
+    let _replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    let key = access_token_key(ACCOUNT);
+    world.cache.put(&key, Bytes::from(WONDERS), secs(7200)).await.unwrap();
+    let name = paihao_contracts::streams::token_lease(ACCOUNT);
+    until("the lease is free", async || {
+        world.cache.acquire(&name, "newer", secs(60)).await.unwrap().is_some()
+    })
+    .await;
+    sleep(secs(600)).await;
+    assert_eq!(world.wechat.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_waits_for_a_newer_program_that_reads_it_or_the_token() {
+    let report = r#"{"v":2,"account":["gilded"],"wonders":1}"#;
+    let known = format!(r#"{{"v":1,"account":"{ACCOUNT}","fingerprint":"00","refused_at_ms":1}}"#);
+    let world = World::new(Channel::Stable);
+    let _replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    for (key, text) in [("a", report), ("b", report)] {
+        let entry = Entry::new(text);
+        world.queue.enqueue(&REFUSED_TOKENS, key, entry, secs(0)).await.unwrap();
+    }
+    sleep(secs(600)).await;
+    assert_eq!(world.queue.payloads(), [report, report], "neither acknowledged nor buried");
+    // A newer program that joins gets each of them once.
+    let mut deliveries = world.queue.consume_queue(&REFUSED_TOKENS, 1).await.unwrap();
+    for _ in 0..2 {
+        let delivery = deliveries.next().await.unwrap();
+        assert_eq!(&delivery.message.entry.payload[..], report.as_bytes());
+        delivery.ack().await.unwrap();
+    }
+    drop(deliveries);
+    assert_eq!(world.queue.open(), 0);
+    world.queue.enqueue(&REFUSED_TOKENS, "c", Entry::new(known), secs(0)).await.unwrap();
+    until("a report of another token is settled", async || world.queue.open() == 0).await;
 }

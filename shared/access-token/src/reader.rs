@@ -6,6 +6,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use paihao_cache::{Cache, Unavailable};
 use paihao_chassis::clock::Clock;
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::streams;
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_ledger::{Entry, Ledger};
@@ -137,9 +138,13 @@ impl ReaderInner {
             return Ok(None);
         };
         let now_ms = self.clock.now_ms();
-        let Ok(record) = TokenRecord::decode(&stored) else {
-            tracing::error!(account = account.name, "the stored token has an unknown form");
-            return Ok(None);
+        let record: TokenRecord = match envelope::decode(&stored) {
+            Ok(record) => record,
+            Err(ReadError::Newer(newer)) => return Err(Unavailable(newer.to_string())),
+            Err(ReadError::Malformed(error)) => {
+                tracing::error!(account = account.name, %error, "cannot decode the stored token");
+                return Ok(None);
+            }
         };
         if record.expires_at_ms <= now_ms {
             return Ok(None);

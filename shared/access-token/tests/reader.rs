@@ -7,6 +7,7 @@ use futures::stream::BoxStream;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::clock::{Clock, RuntimeClock};
+use paihao_contracts::envelope;
 use paihao_contracts::streams::{self, Consumer, Log, WorkQueue};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_ledger::{
@@ -295,7 +296,7 @@ impl Ledger for RecordingLedger {
         if fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             return Err(paihao_ledger::Unavailable("down".into()));
         }
-        let report = RefusedToken::decode(&entry.payload).unwrap();
+        let report = envelope::decode::<RefusedToken>(&entry.payload).unwrap();
         self.reports.lock().unwrap().push((key.to_owned(), report));
         Ok(EnqueueOutcome::New)
     }

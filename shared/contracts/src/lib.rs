@@ -5,6 +5,7 @@
 //! combines several records of one thing stands beside their type, because it is part of their
 //! meaning.
 
+pub mod envelope;
 pub mod streams;
 
 pub mod commit;

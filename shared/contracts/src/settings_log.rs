@@ -94,9 +94,4 @@ impl SettingsEntry {
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
-
-    /// Decodes a stored form; `None` if a newer program wrote it.
-    pub fn decode(stored: &[u8]) -> Option<Self> {
-        serde_json::from_slice(stored).ok().filter(|entry: &Self| entry.v == 1)
-    }
 }

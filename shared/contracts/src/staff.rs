@@ -122,11 +122,6 @@ impl StaffEntry {
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
-
-    /// Decodes a stored form; `None` if a newer program wrote it.
-    pub fn decode(stored: &[u8]) -> Option<Self> {
-        serde_json::from_slice(stored).ok().filter(|entry: &Self| entry.v == 1)
-    }
 }
 
 /// A logged-in browser of a member. Each entry under its subject is complete, so the newest one
@@ -172,10 +167,5 @@ impl StaffSession {
     /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
-    }
-
-    /// Decodes a stored form; `None` if a newer program wrote it.
-    pub fn decode(stored: &[u8]) -> Option<Self> {
-        serde_json::from_slice(stored).ok().filter(|session: &Self| session.v == 1)
     }
 }

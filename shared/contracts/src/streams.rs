@@ -95,6 +95,14 @@ pub const REDRIVER: Consumer = Consumer { name: "redriver", ack_wait: Duration::
 pub const LOGS: [Log; 7] =
     [LEDGER, SETTINGS, STAFF, STAFF_SESSIONS, OUTCOMES, HISTORY, DEAD_LETTERS];
 
+/// All shared consumers, with their logs.
+pub const CONSUMERS: [(Log, Consumer); 4] = [
+    (LEDGER, PLANNER),
+    (LEDGER, WEBHOOK_PLANNER),
+    (LEDGER, VISIT_WRITER),
+    (DEAD_LETTERS, REDRIVER),
+];
+
 /// All work queues, for their creation at startup.
 pub const WORK_QUEUES: [WorkQueue; 4] = [NOTICES, REFUSED_TOKENS, RECEIPTS, WEBHOOKS];
 

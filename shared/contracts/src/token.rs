@@ -45,27 +45,10 @@ pub struct RefusedToken {
     pub refused_at_ms: i64,
 }
 
-/// Error for a stored value of an unknown form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DecodeError;
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a stored value of an unknown form")
-    }
-}
-
-impl std::error::Error for DecodeError {}
-
 impl TokenRecord {
     /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
-    }
-
-    /// Decodes a stored form. The error quotes nothing of it.
-    pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
-        serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(DecodeError)
     }
 }
 
@@ -73,10 +56,5 @@ impl RefusedToken {
     /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
-    }
-
-    /// Decodes a stored form.
-    pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
-        serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(DecodeError)
     }
 }

@@ -11,6 +11,8 @@ mod delivery;
 pub mod dead_letter;
 
 #[cfg(feature = "runners")]
+mod newer;
+#[cfg(feature = "runners")]
 pub mod projection;
 #[cfg(feature = "runners")]
 pub mod worker;
@@ -24,7 +26,7 @@ pub use entry::{Entry, InvalidSubject, Position, StoredEntry, Subject};
 #[cfg(feature = "runners")]
 pub use projection::{Follower, Projection};
 #[cfg(feature = "runners")]
-pub use worker::{Handler, Worker};
+pub use worker::{Handler, Message, Worker};
 
 use async_trait::async_trait;
 use futures::StreamExt;

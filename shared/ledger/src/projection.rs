@@ -3,12 +3,15 @@
 //! A [`Projection`] applies entries to its state. [`Follow`] reads the log and drives the
 //! projection; readers use the [`Follower`]. One loop serves all read models: it resumes after an
 //! outage, it detects a log that was created anew or whose entries have aged out, and it ends at
-//! the soft stop between two entries.
+//! the soft stop between two entries. An entry of a newer program leaves the projection behind the
+//! log, which the [`Follower`] tells.
 
+use crate::newer::NewerForms;
 use crate::{Ledger, LogItem, Position, StoredEntry, Unavailable};
 use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
 use paihao_chassis::CancellationToken;
 use paihao_chassis::backoff::Backoff;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::Log;
 use std::pin::pin;
 use std::sync::Arc;
@@ -38,8 +41,8 @@ pub trait Projection: Send + 'static {
     /// Returns the state for readers. Called after each entry, but not during catch-up.
     fn view(&self) -> Self::View;
 
-    /// Applies the next entry.
-    fn apply(&mut self, recorded: StoredEntry);
+    /// Applies the next entry. One of a newer program is returned and leaves the state as it is.
+    fn apply(&mut self, recorded: StoredEntry) -> Result<(), NewerForm>;
 
     /// Clears the state. The next entries begin a new history.
     fn reset(&mut self);
@@ -58,7 +61,7 @@ pub trait DecodeAhead: Projection {
     fn decode(recorded: StoredEntry) -> Self::Decoded;
 
     /// Applies a decoded entry during catch-up. Later entries go through [`Projection::apply`].
-    fn apply_decoded(&mut self, decoded: Self::Decoded);
+    fn apply_decoded(&mut self, decoded: Self::Decoded) -> Result<(), NewerForm>;
 }
 
 /// Published state of a projection.
@@ -70,6 +73,8 @@ pub struct Progress<V> {
     pub position: Position,
     /// True after all entries that the log had when following began are applied.
     pub caught_up: bool,
+    /// Form of an entry that a newer program wrote: the state is behind the log.
+    pub newer: Option<NewerForm>,
 }
 
 /// Error of a wait for a position: the time limit passed, or following ended.
@@ -101,6 +106,11 @@ impl<V: Clone> Follower<V> {
     /// Returns true after all entries that the log had when following began are applied.
     pub fn caught_up(&self) -> bool {
         self.0.borrow().caught_up
+    }
+
+    /// Returns the form of an entry that a newer program wrote: the state is behind the log.
+    pub fn newer(&self) -> Option<NewerForm> {
+        self.0.borrow().newer
     }
 
     /// Waits until [`Follower::caught_up`] is true, or following ends.
@@ -174,9 +184,12 @@ impl Follow {
     ) -> (Follower<P::View>, impl Future<Output = ()> + Send + 'static) {
         let Follow { ledger, log, after, stop } = self;
         let applied = (after > Position::START).then_some(Applied { position: after, at_ms: None });
-        let progress = Progress { view: projection.view(), position: after, caught_up: false };
+        let progress =
+            Progress { view: projection.view(), position: after, caught_up: false, newer: None };
         let (publisher, receiver) = watch::channel(progress);
-        let reader = Reader { ledger, log, projection, ahead, applied, publisher };
+        let newer_forms = NewerForms::new(log.name);
+        let reader =
+            Reader { ledger, log, projection, ahead, applied, newer: None, newer_forms, publisher };
         (Follower(receiver), reader.run(stop))
     }
 }
@@ -184,7 +197,7 @@ impl Follow {
 /// Functions that decode and apply entries during catch-up.
 struct Ahead<P, D> {
     decode: fn(StoredEntry) -> D,
-    apply: fn(&mut P, D),
+    apply: fn(&mut P, D) -> Result<(), NewerForm>,
 }
 
 /// Identity of the newest applied entry.
@@ -223,6 +236,9 @@ struct Reader<P: Projection, D> {
     projection: P,
     ahead: Option<Ahead<P, D>>,
     applied: Option<Applied>,
+    /// The newest form that was left out.
+    newer: Option<NewerForm>,
+    newer_forms: NewerForms,
     publisher: watch::Sender<Progress<P::View>>,
 }
 
@@ -306,8 +322,8 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
             for next in chunk {
                 match next {
                     Some((applied, decoded)) => {
-                        apply(&mut self.projection, decoded);
-                        self.applied = Some(applied);
+                        let result = apply(&mut self.projection, decoded);
+                        self.finish_entry(applied, result);
                         complete = applied.position >= goal;
                     }
                     None => {
@@ -347,8 +363,17 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
     }
 
     fn apply(&mut self, recorded: StoredEntry) {
-        self.applied = Some(Applied::from_entry(&recorded));
-        self.projection.apply(recorded);
+        let applied = Applied::from_entry(&recorded);
+        let result = self.projection.apply(recorded);
+        self.finish_entry(applied, result);
+    }
+
+    fn finish_entry(&mut self, applied: Applied, result: Result<(), NewerForm>) {
+        self.applied = Some(applied);
+        if let Err(newer) = result {
+            self.newer_forms.record(newer);
+            self.newer = Some(newer);
+        }
     }
 
     fn restart(&mut self) {
@@ -359,6 +384,7 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
     fn reset(&mut self) {
         self.projection.reset();
         self.applied = None;
+        self.newer = None;
     }
 
     fn finish_catch_up(&mut self) {
@@ -369,7 +395,12 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
     fn publish(&self) {
         let view = self.projection.view();
         let position = self.position();
-        self.publisher.send_replace(Progress { view, position, caught_up: true });
+        self.publisher.send_replace(Progress {
+            view,
+            position,
+            caught_up: true,
+            newer: self.newer,
+        });
     }
 }
 

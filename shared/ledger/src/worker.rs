@@ -1,11 +1,16 @@
 //! Workers: run a handler for each message of a shared consumer or a work queue, several at once.
+//!
+//! A worker reads the version of a message before its content. A message of a newer program is
+//! given back until a process that can read it takes it.
 
-use crate::{Deliveries, Delivery, Disposition, Ledger, Unavailable};
+use crate::newer::NewerForms;
+use crate::{Deliveries, Delivery, Disposition, Ledger, StoredEntry, Unavailable};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::trace::{self, Traceparent};
-use paihao_chassis::{CancellationToken, Tasks};
+use paihao_chassis::{CancellationToken, Tasks, entropy};
+use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm, ReadError};
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +19,12 @@ use std::time::Duration;
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Longest delay before a source is joined again.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// Shortest delay before a message of a newer program is delivered again.
+const MIN_NEWER_DELAY: Duration = Duration::from_secs(1);
+/// Longest delay before a message of a newer program is delivered again. A notice is worth sending
+/// for a few minutes only.
+const MAX_NEWER_DELAY: Duration = Duration::from_secs(30);
 
 /// Source of a worker's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +52,38 @@ impl Source {
     }
 }
 
+/// Content of a message, read from its stored form.
+pub trait Message: Sized + Send {
+    /// Reads the content of a message.
+    fn read(stored: &StoredEntry) -> Result<Self, ReadError>;
+}
+
+impl<T: Form + Send> Message for T {
+    fn read(stored: &StoredEntry) -> Result<Self, ReadError> {
+        envelope::decode(&stored.entry.payload)
+    }
+}
+
 /// Handler of messages.
 pub trait Handler: Send + Sync + 'static {
+    /// Content of the messages.
+    type Message: Message;
+
     /// Handles a message and returns its disposition. A message may be handled twice, because an
-    /// acknowledgement can be lost.
-    fn handle(&self, delivery: &Delivery) -> impl Future<Output = Disposition> + Send;
+    /// acknowledgement can be lost. The error is for a stored value of a newer program that the
+    /// handler met: the message is given back, as if it were newer itself.
+    fn handle(
+        &self,
+        message: Self::Message,
+        delivery: &Delivery,
+    ) -> impl Future<Output = Result<Disposition, NewerForm>> + Send;
+
+    /// Returns the disposition of a message that no program can read.
+    fn give_up(&self, delivery: &Delivery, error: &MalformedForm) -> Disposition {
+        let position = delivery.message.position.0;
+        tracing::error!(position, %error, "cannot decode a message");
+        Disposition::DeadLetter(error.to_string())
+    }
 }
 
 /// Member of a shared consumer, or one of the workers of a queue.
@@ -54,12 +92,14 @@ pub struct Worker<H> {
     source: Source,
     concurrency: usize,
     handler: H,
+    newer_forms: NewerForms,
 }
 
 impl<H: Handler> Worker<H> {
     /// Creates a worker that handles at most `concurrency` messages at once. Zero counts as one.
     pub fn new(ledger: Arc<dyn Ledger>, source: Source, concurrency: usize, handler: H) -> Self {
-        Worker { ledger, source, concurrency: concurrency.max(1), handler }
+        let newer_forms = NewerForms::new(source.name());
+        Worker { ledger, source, concurrency: concurrency.max(1), handler, newer_forms }
     }
 
     /// Starts the worker as an essential task: the process stops if it ends.
@@ -134,11 +174,28 @@ impl<H: Handler> Worker<H> {
         trace::scope(trace_context, async {
             let source = self.source.name();
             let position = delivery.message.position.0;
-            let disposition = self.handler.handle(&delivery).await;
+            let disposition = self.disposition(&delivery).await;
             if let Err(error) = delivery.settle(disposition).await {
                 tracing::debug!(source, position, %error, "cannot acknowledge a message, it will be redelivered");
             }
         })
         .await;
     }
+    async fn disposition(&self, delivery: &Delivery) -> Disposition {
+        let handled = match H::Message::read(&delivery.message) {
+            Ok(message) => self.handler.handle(message, delivery).await,
+            Err(ReadError::Newer(newer)) => Err(newer),
+            Err(ReadError::Malformed(error)) => Ok(self.handler.give_up(delivery, &error)),
+        };
+        handled.unwrap_or_else(|newer| {
+            self.newer_forms.record(newer);
+            Disposition::RetryAfter(newer_delay(delivery.attempt))
+        })
+    }
+}
+
+/// Returns the delay before the next delivery of a message of a newer program, after this many.
+fn newer_delay(attempt: u64) -> Duration {
+    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    entropy::jitter((MIN_NEWER_DELAY * 2_u32.pow(doublings)).min(MAX_NEWER_DELAY), 0.2)
 }

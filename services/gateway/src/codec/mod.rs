@@ -12,21 +12,31 @@ pub(crate) use visit::visit_from_stored;
 use event::{author_from_stored, author_to_stored, event_from_stored, event_to_stored};
 use outcome::{outcome_from_stored, outcome_to_stored};
 use paihao_contracts::commit as c;
+use paihao_contracts::envelope::{self, MalformedForm, NewerForm, ReadError};
 use paihao_domain as d;
 use paihao_ledger::Entry;
 
 /// Reason why an entry cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DecodeError {
+    /// A newer program wrote the commit.
+    #[error(transparent)]
+    Newer(NewerForm),
     /// The payload is not a commit of a known form.
-    #[error("not a commit of a known form: {0}")]
-    Form(#[from] serde_json::Error),
-    /// The commit was written by a newer program.
-    #[error("version {0} is newer than this program's")]
-    NewerVersion(u32),
+    #[error(transparent)]
+    Malformed(MalformedForm),
     /// An id or fingerprint is not hexadecimal of the right length.
     #[error("a command id or fingerprint is malformed")]
     Hex,
+}
+
+impl From<ReadError> for DecodeError {
+    fn from(error: ReadError) -> DecodeError {
+        match error {
+            ReadError::Newer(newer) => DecodeError::Newer(newer),
+            ReadError::Malformed(error) => DecodeError::Malformed(error),
+        }
+    }
 }
 
 pub(super) fn encode(facts: &c::SiteFacts, decisions: &[d::Decision]) -> Entry {
@@ -35,24 +45,8 @@ pub(super) fn encode(facts: &c::SiteFacts, decisions: &[d::Decision]) -> Entry {
 }
 
 pub(super) fn decode(payload: &[u8]) -> Result<Vec<d::Decision>, DecodeError> {
-    #[derive(serde::Deserialize)]
-    struct Version {
-        v: u32,
-    }
-    let commit: c::Commit = match serde_json::from_slice(payload) {
-        Ok(commit) => commit,
-        Err(error) => {
-            return Err(match serde_json::from_slice::<Version>(payload) {
-                Ok(Version { v }) if v > c::COMMIT_VERSION => DecodeError::NewerVersion(v),
-                _ => error.into(),
-            });
-        }
-    };
-    if commit.v > c::COMMIT_VERSION {
-        Err(DecodeError::NewerVersion(commit.v))
-    } else {
-        commit.decisions.into_iter().map(decision_from_stored).collect()
-    }
+    let commit: c::Commit = envelope::decode(payload)?;
+    commit.decisions.into_iter().map(decision_from_stored).collect()
 }
 
 fn decision_to_stored(decision: &d::Decision) -> c::Decision {
@@ -109,8 +103,8 @@ mod tests {
     #[test]
     fn what_cannot_be_decoded_says_why() {
         let newer = format!(r#"{{"v":{},"anything":[]}}"#, c::COMMIT_VERSION + 1);
-        assert!(matches!(decode(newer.as_bytes()), Err(DecodeError::NewerVersion(_))));
-        assert!(matches!(decode(b"{\"v\":1}"), Err(DecodeError::Form(_))));
+        assert!(matches!(decode(newer.as_bytes()), Err(DecodeError::Newer(_))));
+        assert!(matches!(decode(b"{\"v\":1}"), Err(DecodeError::Malformed(_))));
         let commit = FIXTURES[0].lines().next().unwrap();
         let bad = commit.replacen("\"command\":\"01", "\"command\":\"zz", 1);
         assert!(matches!(decode(bad.as_bytes()), Err(DecodeError::Hex)));

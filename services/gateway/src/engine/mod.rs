@@ -20,6 +20,7 @@ use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{Command, DecisionInput};
 use paihao_ledger::projection::{Follow, Follower};
@@ -148,6 +149,11 @@ impl Engine {
     /// Returns whether the ledger has been read up to its head at the start.
     pub fn caught_up(&self) -> bool {
         self.follower.caught_up()
+    }
+
+    /// Returns the form of an entry of the ledger that a newer program wrote.
+    pub fn newer(&self) -> Option<NewerForm> {
+        self.follower.newer()
     }
 
     /// Waits until [`Engine::caught_up`].

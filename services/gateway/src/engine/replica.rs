@@ -2,6 +2,7 @@
 
 use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
+use paihao_contracts::envelope::NewerForm;
 use paihao_domain::Decision;
 use paihao_ledger::projection::DecodeAhead;
 use paihao_ledger::{Position, Projection, StoredEntry, Subject};
@@ -48,8 +49,8 @@ impl Projection for Replica {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) {
-        self.site(&stored.subject).apply_entry(&stored);
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+        self.site(&stored.subject).apply_entry(&stored).map_or(Ok(()), Err)
     }
 
     fn reset(&mut self) {
@@ -71,7 +72,8 @@ impl DecodeAhead for Replica {
         DecodedEntry { subject: stored.subject, position: stored.position, decisions }
     }
 
-    fn apply_decoded(&mut self, decoded: DecodedEntry) {
-        self.site(&decoded.subject).replay(decoded.position, decoded.decisions);
+    fn apply_decoded(&mut self, decoded: DecodedEntry) -> Result<(), NewerForm> {
+        let site = self.site(&decoded.subject);
+        site.replay(decoded.position, decoded.decisions).map_or(Ok(()), Err)
     }
 }

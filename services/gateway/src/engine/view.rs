@@ -2,6 +2,7 @@
 
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
+use paihao_contracts::envelope::NewerForm;
 use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, StoredEntry, Subject};
 use parking_lot::Mutex;
@@ -133,8 +134,8 @@ impl SiteReplica {
         });
     }
 
-    /// Applies an entry that the follower read.
-    pub(super) fn apply_entry(&self, stored: &StoredEntry) {
+    /// Applies an entry that the follower read. Returns its form if a newer program wrote it.
+    pub(super) fn apply_entry(&self, stored: &StoredEntry) -> Option<NewerForm> {
         let payload = &stored.entry.payload;
         let mut is_known = false;
         self.snapshot.send_if_modified(|snapshot| {
@@ -152,20 +153,28 @@ impl SiteReplica {
             true
         });
         if is_known {
-            return;
+            return None;
         }
         let decisions = codec::decode(payload);
+        let newer = newer_form(&decisions);
         self.snapshot
             .send_if_modified(|snapshot| self.apply_decoded(snapshot, stored.position, decisions));
+        newer
     }
 
     /// Applies an entry that was read while catching up, without waking watchers: the end of
     /// catching up wakes all of them.
-    pub(super) fn replay(&self, position: Position, decisions: Result<Vec<Decision>, DecodeError>) {
+    pub(super) fn replay(
+        &self,
+        position: Position,
+        decisions: Result<Vec<Decision>, DecodeError>,
+    ) -> Option<NewerForm> {
+        let newer = newer_form(&decisions);
         self.snapshot.send_if_modified(|snapshot| {
             self.apply_decoded(snapshot, position, decisions);
             false
         });
+        newer
     }
 
     /// Returns whether the entry was new.
@@ -181,8 +190,11 @@ impl SiteReplica {
         match decisions {
             Ok(decisions) => self.apply_decisions(snapshot, &decisions, position),
             Err(error) => {
-                let subject = self.subject.as_str();
-                tracing::error!(subject, position = position.0, %error, "cannot decode an entry of the ledger");
+                // The follower logs what a newer program wrote.
+                if !matches!(error, DecodeError::Newer(_)) {
+                    let subject = self.subject.as_str();
+                    tracing::error!(subject, position = position.0, %error, "cannot decode an entry of the ledger");
+                }
                 snapshot.position = position;
                 snapshot.unreadable = true;
             }
@@ -227,6 +239,13 @@ impl SiteReplica {
             *snapshot =
                 SiteSnapshot { incarnation: snapshot.incarnation + 1, ..SiteSnapshot::default() }
         });
+    }
+}
+
+fn newer_form(decisions: &Result<Vec<Decision>, DecodeError>) -> Option<NewerForm> {
+    match decisions {
+        Err(DecodeError::Newer(newer)) => Some(*newer),
+        _ => None,
     }
 }
 

@@ -190,7 +190,7 @@ fn describe_roles<R: AllowedRoles>(operation: Operation) -> Operation {
         .security(&["key", "session"])
         .extension("x-roles", R::ALLOWED.iter().map(|role| role.name()).collect())
         // Members, sessions and keys made through the API are read from the ledger.
-        .refuses(&[&refusals::UNAUTHORISED, &refusals::LEDGER_UNAVAILABLE])
+        .refuses(&[&refusals::UNAUTHORISED, &refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
         // A page of another site must not use a browser's session.
         .refuses_write(&[&refusals::CROSS_SITE]);
     if R::ALLOWED.len() == AnyRole::ALLOWED.len() {

@@ -95,6 +95,9 @@ impl Principal {
         let roster = state.roster.loaded().await?;
         let session = state.browser_sessions.find(&roster, cookie).await?;
         let (id, session) = session.ok_or(&refusals::UNAUTHORISED)?;
+        if is_member(&session.holder) {
+            state.roster.require_current()?;
+        }
         let principal = holder_principal(state, &roster, &session.holder);
         let principal = principal.ok_or(&refusals::UNAUTHORISED)?;
         Ok(principal.with_session(PrincipalSession { id, holder: session.holder }))
@@ -165,12 +168,14 @@ impl Principal {
     /// True if actor and scope are the same as when the request was authenticated.
     fn is_still_valid(&self, state: &AppState) -> bool {
         let roster = state.roster.now();
+        let is_current = state.roster.require_current().is_ok();
         let current = match &self.session {
             Some(session) if !state.browser_sessions.is_active(&session.id) => None,
+            Some(session) if is_member(&session.holder) && !is_current => None,
             Some(session) => holder_principal(state, &roster, &session.holder),
             None => {
-                let program =
-                    roster.keys().find(|key| *key.id == *self.name).map(program_principal);
+                let known = roster.keys().find(|key| *key.id == *self.name);
+                let program = known.filter(|_| is_current).map(program_principal);
                 let configured =
                     state.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
                 program.or_else(|| configured.map(configured_key_principal))
@@ -195,7 +200,12 @@ async fn authenticate_bearer(state: &AppState, bearer: &str) -> Result<Principal
     }
     let roster = state.roster.loaded().await?;
     let key = roster.find_key(bearer).ok_or(&refusals::UNAUTHORISED)?;
+    state.roster.require_current()?;
     Ok(program_principal(key))
+}
+
+fn is_member(holder: &SessionHolder) -> bool {
+    matches!(holder, SessionHolder::Member { .. })
 }
 
 fn program_principal(key: &ApiKey) -> Principal {

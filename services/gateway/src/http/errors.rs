@@ -7,7 +7,7 @@ use crate::identity::oauth::authorize::InvalidRequest;
 use crate::identity::oauth::code::RedeemError;
 use crate::identity::oauth::id_token::SignError;
 use crate::projections::dead_letters::handling::HandleError;
-use crate::projections::visits::log_reader::VisitsUnavailable;
+use crate::projections::visits::log_reader::VisitsError;
 use crate::settings::update::UpdateError;
 use paihao_domain::Refusal;
 
@@ -54,14 +54,18 @@ impl From<HandleError> for Problem {
             HandleError::NotRedrivable => &refusals::NOT_REDRIVABLE,
             HandleError::AlreadyHandled => &refusals::LETTER_HANDLED,
             HandleError::UnknownLetter => &refusals::UNKNOWN_LETTER,
+            HandleError::NewerVersion => &refusals::NEWER_LEDGER,
             HandleError::LedgerUnavailable => &refusals::LEDGER_UNAVAILABLE,
         })
     }
 }
 
-impl From<VisitsUnavailable> for Problem {
-    fn from(_: VisitsUnavailable) -> Problem {
-        Problem::new(&refusals::LEDGER_UNAVAILABLE)
+impl From<VisitsError> for Problem {
+    fn from(error: VisitsError) -> Problem {
+        Problem::new(match error {
+            VisitsError::Unavailable => &refusals::LEDGER_UNAVAILABLE,
+            VisitsError::NewerVersion => &refusals::NEWER_LEDGER,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use super::roster::Roster;
 use super::roster_log::RosterLog;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
+use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::staff::{SessionHolder, StaffSession};
 use paihao_contracts::streams::STAFF_SESSIONS;
 use paihao_ledger::projection::Follow;
@@ -45,6 +46,8 @@ pub(crate) struct BrowserSessions {
     lifetime: SessionLifetime,
     sessions: Mutex<HashMap<String, CachedSession>>,
     changed: watch::Sender<u64>,
+    /// Form of an entry that a newer program wrote.
+    newer: Mutex<Option<NewerForm>>,
 }
 
 struct CachedSession {
@@ -79,6 +82,7 @@ impl BrowserSessions {
             lifetime,
             sessions: Mutex::default(),
             changed: watch::Sender::default(),
+            newer: Mutex::default(),
         });
         let stop = sessions.tasks.stop().clone();
         let follow = Follow::new(sessions.ledger.clone(), STAFF_SESSIONS, stop);
@@ -134,8 +138,10 @@ impl BrowserSessions {
                 let last = self.ledger.last(&STAFF_SESSIONS, &subject(&id)).await;
                 let newest = last.map_err(|_| IdentityError::LedgerUnavailable)?;
                 let Some(stored) = newest else { return Ok(None) };
-                let Some(session) = StaffSession::decode(&stored.entry.payload) else {
-                    return Ok(None);
+                let session: StaffSession = match envelope::decode(&stored.entry.payload) {
+                    Ok(session) => session,
+                    Err(ReadError::Newer(_)) => return Err(IdentityError::NewerVersion),
+                    Err(ReadError::Malformed(_)) => return Ok(None),
                 };
                 self.apply(id.clone(), session.clone(), stored.position);
                 session
@@ -187,6 +193,11 @@ impl BrowserSessions {
     /// Returns the `Max-Age` of a session's cookie.
     pub(crate) fn cookie_max_age(&self) -> Duration {
         self.lifetime.max_age
+    }
+
+    /// Returns the form of an entry that a newer program wrote.
+    pub(crate) fn newer(&self) -> Option<NewerForm> {
+        *self.newer.lock()
     }
 
     /// Wakes whenever a session begins or ends.
@@ -271,15 +282,29 @@ impl Projection for SessionProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) {
-        if let Some(session) = StaffSession::decode(&stored.entry.payload) {
-            self.0.apply(stored.subject.as_str().to_owned(), session, stored.position);
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+        let id = stored.subject.as_str();
+        match envelope::decode(&stored.entry.payload) {
+            Ok(session) => self.0.apply(id.to_owned(), session, stored.position),
+            Err(ReadError::Newer(newer)) => {
+                // The next use looks it up in the log, and is refused.
+                self.0.sessions.lock().remove(id);
+                *self.0.newer.lock() = Some(newer);
+                self.0.changed.send_modify(|count| *count += 1);
+                return Err(newer);
+            }
+            Err(ReadError::Malformed(error)) => {
+                let position = stored.position.0;
+                tracing::error!(position, %error, "cannot decode a browser session");
+            }
         }
+        Ok(())
     }
 
     fn reset(&mut self) {
         tracing::warn!("the session log was made anew, forgetting all browser sessions");
         self.0.sessions.lock().clear();
+        *self.0.newer.lock() = None;
     }
 }
 

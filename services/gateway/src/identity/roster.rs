@@ -177,10 +177,11 @@ fn counter_ids(ids: &BTreeSet<String>) -> Arc<BTreeSet<CounterId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paihao_contracts::envelope;
 
     fn entries() -> Vec<StaffEntry> {
         let stored = include_str!("../../../../shared/contracts/tests/fixtures/staff-v1.jsonl");
-        stored.lines().map(|line| StaffEntry::decode(line.as_bytes()).unwrap()).collect()
+        stored.lines().map(|line| envelope::decode(line.as_bytes()).unwrap()).collect()
     }
 
     fn roster_after(n: usize) -> Roster {

@@ -8,6 +8,7 @@ use super::roster::Roster;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
+use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::staff::{StaffEntry, StaffEvent};
 use paihao_contracts::streams::STAFF;
 use paihao_ledger::projection::{Follow, Follower, Progress};
@@ -34,8 +35,8 @@ pub(crate) struct RosterLog {
 #[derive(Clone, Default)]
 struct RosterSnapshot {
     roster: Arc<Roster>,
-    /// True if an entry was written by a newer program.
-    has_newer_version: bool,
+    /// True if an entry cannot be decoded: nothing is changed on a roster that is not known.
+    is_unreadable: bool,
 }
 
 impl Projection for RosterSnapshot {
@@ -45,11 +46,20 @@ impl Projection for RosterSnapshot {
         self.clone()
     }
 
-    fn apply(&mut self, stored: StoredEntry) {
-        match StaffEntry::decode(&stored.entry.payload) {
-            Some(entry) => Arc::make_mut(&mut self.roster).apply(&entry),
-            None => self.has_newer_version = true,
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+        match envelope::decode::<StaffEntry>(&stored.entry.payload) {
+            Ok(entry) => Arc::make_mut(&mut self.roster).apply(&entry),
+            Err(ReadError::Newer(newer)) => {
+                self.is_unreadable = true;
+                return Err(newer);
+            }
+            Err(ReadError::Malformed(error)) => {
+                self.is_unreadable = true;
+                let position = stored.position.0;
+                tracing::error!(position, %error, "cannot decode an entry of the roster");
+            }
         }
+        Ok(())
     }
 
     fn reset(&mut self) {
@@ -89,6 +99,16 @@ impl RosterLog {
         self.wait_until(deadline, |progress| progress.view.roster.has_secret()).await
     }
 
+    /// Returns the form of an entry that a newer program wrote.
+    pub(crate) fn newer(&self) -> Option<NewerForm> {
+        self.follower.newer()
+    }
+
+    /// Refuses to vouch for a member or a key, which a newer program may have removed.
+    pub(crate) fn require_current(&self) -> Result<(), IdentityError> {
+        self.newer().map_or(Ok(()), |_| Err(IdentityError::NewerVersion))
+    }
+
     /// Wakes after each change of the roster.
     pub(crate) fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
         self.follower.changes()
@@ -114,7 +134,7 @@ impl RosterLog {
         let subject = subject();
         loop {
             let Progress { view, position, .. } = self.follower.changes().borrow().clone();
-            if view.has_newer_version {
+            if view.is_unreadable {
                 return Err(IdentityError::NewerVersion.into());
             }
             let Some(event) = decide(&view.roster)? else { return Ok(view.roster) };

@@ -6,7 +6,8 @@ use super::roster_log::RosterLog;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::staff::{Member, SessionHolder, StaffEvent, StaffRole};
-use paihao_ledger::Ledger;
+use paihao_contracts::streams::{STAFF, STAFF_SESSIONS};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,5 +145,46 @@ async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
     assert!(restarted.find(&roster, &used).await.unwrap().is_some());
     fixture.clock.advance(HOUR * 6);
     assert!(here.find(&roster, &used).await.unwrap().is_none(), "a day is over");
+    fixture.tasks.abort();
+}
+
+#[tokio::test]
+async fn a_session_that_a_newer_replica_wrote_is_refused_and_not_taken_for_none() {
+    let fixture = Fixture::new();
+    let (roster_log, here) = fixture.start_replica();
+    let cookie = here.create(&roster_log, holder(), String::new(), String::new()).await.unwrap();
+    let roster = roster_log.loaded().await.unwrap();
+    let (id, _) = here.find(&roster, &cookie).await.unwrap().expect("it is new");
+    let newer = Entry::new(&br#"{"v":2,"holder":"gilded"}"#[..]);
+    let subject = Subject::new(&[&id]).unwrap();
+    let mut changes = here.changes();
+    fixture.ledger.append(&STAFF_SESSIONS, &subject, ExpectedPosition::Any, newer).await.unwrap();
+    while here.is_active(&id) {
+        changes.changed().await.unwrap();
+    }
+    let (_, restarted) = fixture.start_replica();
+    for sessions in [&here, &restarted] {
+        let found = sessions.find(&roster, &cookie).await;
+        assert!(matches!(found, Err(IdentityError::NewerVersion)), "{found:?}");
+    }
+    assert_eq!(here.newer().map(|newer| newer.version), Some(2));
+    fixture.tasks.abort();
+}
+
+#[tokio::test]
+async fn a_roster_with_an_entry_of_a_newer_program_says_so_and_is_not_changed() {
+    let fixture = Fixture::new();
+    let (roster_log, _) = fixture.start_replica();
+    roster_log.loaded().await.unwrap();
+    assert_eq!(roster_log.newer(), None);
+    let newer = Entry::new(&br#"{"v":2,"event":"gilded"}"#[..]);
+    let subject = Subject::new(&["staff"]).unwrap();
+    let mut changes = roster_log.changes();
+    fixture.ledger.append(&STAFF, &subject, ExpectedPosition::Any, newer).await.unwrap();
+    while roster_log.newer().is_none() {
+        changes.changed().await.unwrap();
+    }
+    let changed = roster_log.update("boss", |_| Ok::<_, IdentityError>(Some(joined_event("m_2"))));
+    assert!(matches!(changed.await, Err(IdentityError::NewerVersion)));
     fixture.tasks.abort();
 }

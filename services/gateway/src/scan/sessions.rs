@@ -10,6 +10,7 @@ use crate::scan::scene::Scene;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::clock::Clock;
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
 use paihao_contracts::streams;
 use paihao_domain::{Decision, Event, Outcome};
@@ -121,9 +122,7 @@ impl ScanSessions {
     /// Returns the session of a uuid, as long as its code works.
     pub async fn find(&self, uuid: Uuid) -> Result<ScanSession, SessionError> {
         let stored = self.cache.get(&streams::scan_session_key(&uuid.to_string())).await?;
-        let session: ScanSession = stored
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or(SessionError::Unknown)?;
+        let session = decode(&stored.ok_or(SessionError::Unknown)?)?;
         if session.expires_at <= self.clock.now_ms() {
             Err(SessionError::Expired)
         } else {
@@ -167,15 +166,13 @@ impl ScanSessions {
         let mut stored = self.cache.get(&key).await?;
         loop {
             let Some(current) = stored else { return Err(SessionError::Unknown) };
-            let mut session: ScanSession =
-                serde_json::from_slice(&current).map_err(|_| SessionError::Unknown)?;
+            let before = decode(&current)?;
+            let mut session = before.clone();
             let now = self.clock.now_ms();
             if session.expires_at <= now {
                 return Err(SessionError::Expired);
             }
-            let Some(progress) = next(&mut session) else {
-                return Ok(serde_json::from_slice(&current).unwrap_or(session));
-            };
+            let Some(progress) = next(&mut session) else { return Ok(before) };
             session.progress = progress;
             let remaining = Duration::from_millis((session.expires_at - now).unsigned_abs());
             let ttl = remaining + EXPIRED_SESSION_RETENTION;
@@ -241,4 +238,12 @@ fn session_ticket(outcome: &Outcome) -> Option<SessionTicket> {
 
 fn encode(session: &ScanSession) -> Bytes {
     serde_json::to_vec(session).expect("a session has string keys only").into()
+}
+
+/// Decodes a session. One of a newer replica is there, and can be had from that replica.
+fn decode(stored: &[u8]) -> Result<ScanSession, SessionError> {
+    envelope::decode(stored).map_err(|error| match error {
+        ReadError::Newer(newer) => Unavailable(newer.to_string()).into(),
+        ReadError::Malformed(_) => SessionError::Unknown,
+    })
 }

@@ -1,6 +1,7 @@
 //! Settings documents: the newest one of every site and account, from the configuration and the
 //! settings log, and the changes that led to them.
 
+use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_ledger::{InvalidSubject, Position, StoredEntry, Subject};
@@ -106,7 +107,7 @@ pub struct SettingsDocuments {
     pub changes: Vec<Arc<SettingsChange>>,
     /// Position of the newest applied entry.
     pub position: Position,
-    /// Subjects with an entry that only a newer program can read.
+    /// Subjects whose newest entry this program cannot read.
     pub unreadable: Vec<Subject>,
 }
 
@@ -151,23 +152,26 @@ impl SettingsDocuments {
         self.changes.iter().rev().find(is_of_request)
     }
 
-    /// Applies an entry of the log. Returns whether it is about a site or an account.
-    pub fn apply(&mut self, stored: &StoredEntry) -> bool {
+    /// Applies an entry of the log. Returns whether it is about a site or an account. A document
+    /// that cannot be read leaves the previous one in force.
+    pub fn apply(&mut self, stored: &StoredEntry) -> Result<bool, NewerForm> {
         self.position = stored.position;
         let first = stored.subject.parts().next().unwrap_or_default();
         let is_document =
             stored.subject.parts().count() == 2 && ["site", "account"].contains(&first);
-        let entry = SettingsEntry::decode(&stored.entry.payload);
-        let Some(SettingsEntry { at, event, .. }) = entry else {
-            if is_document {
+        self.unreadable.retain(|subject| *subject != stored.subject);
+        let entry = envelope::decode(&stored.entry.payload);
+        if entry.is_err() && is_document {
+            self.unreadable.push(stored.subject.clone());
+        }
+        let SettingsEntry { at, event, .. } = match entry {
+            Ok(entry) => entry,
+            Err(ReadError::Newer(newer)) => return Err(newer),
+            Err(ReadError::Malformed(error)) => {
                 let subject = stored.subject.as_str();
-                tracing::error!(
-                    subject,
-                    "a newer program wrote a settings document, the previous one stays in force"
-                );
-                self.unreadable.push(stored.subject.clone());
+                tracing::error!(subject, %error, "cannot decode an entry of the settings");
+                return Ok(is_document);
             }
-            return is_document;
         };
         let revision = stored.position;
         let (of, id, by, idempotency, (did, changed)) = match event {
@@ -183,7 +187,7 @@ impl SettingsDocuments {
                 let change = replace_document(&mut self.accounts, &account, Some(*setup), revision);
                 (DocumentKind::Account, account, by, idempotency, change)
             }
-            _ => return false,
+            _ => return Ok(false),
         };
         let change =
             SettingsChange { revision: revision.0, at, by, of, id, did, changed, idempotency };
@@ -191,7 +195,7 @@ impl SettingsDocuments {
         if self.changes.len() > MAX_RETAINED_CHANGES {
             self.changes.remove(0);
         }
-        true
+        Ok(true)
     }
 }
 

@@ -6,6 +6,7 @@ use super::{DeploymentSettings, validate};
 use crate::site::SiteSettings;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::{Follow, Follower, Projection};
 use paihao_ledger::{Ledger, Position, StoredEntry};
@@ -52,6 +53,11 @@ impl LiveSettings {
         self.0.until_caught_up().await;
     }
 
+    /// Returns the form of an entry that a newer program wrote.
+    pub fn newer(&self) -> Option<NewerForm> {
+        self.0.newer()
+    }
+
     /// Waits until the entry at this position has been applied, for `timeout` at most.
     pub async fn until(&self, position: Position, timeout: Duration) {
         let _ = self.0.until(position, timeout).await;
@@ -76,11 +82,12 @@ impl Projection for SettingsProjection {
         Arc::new(self.documents.clone())
     }
 
-    fn apply(&mut self, stored: StoredEntry) {
-        let is_change = self.documents.apply(&stored);
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+        let is_change = self.documents.apply(&stored)?;
         if is_change && self.caught_up {
             self.publish();
         }
+        Ok(())
     }
 
     fn reset(&mut self) {

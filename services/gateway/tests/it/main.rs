@@ -7,6 +7,7 @@ mod console;
 mod engine;
 mod feed;
 mod identity;
+mod newer;
 mod openapi;
 mod settings;
 mod ticket;

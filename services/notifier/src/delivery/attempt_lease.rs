@@ -3,8 +3,10 @@
 //! Two replicas never send one key at the same time, and the retry window of nine minutes counts
 //! from the first attempt of any replica.
 
+use crate::ports::{StoreError, read_cached};
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
+use paihao_contracts::envelope::Form;
 use paihao_contracts::notice::{Channel, ChannelAttempt};
 use paihao_contracts::outcome::AttemptAnnounced;
 use paihao_contracts::streams;
@@ -41,6 +43,11 @@ pub struct AttemptLease {
     pub earlier_attempts: Vec<ChannelAttempt>,
 }
 
+impl Form for AttemptLease {
+    const NAME: &'static str = "attempt lease";
+    const VERSION_IF_ABSENT: Option<u32> = Some(1);
+}
+
 impl AttemptLease {
     /// Returns the only channel that the next attempt may use. `None` if any may be used.
     pub fn required_channel(&self) -> Option<Channel> {
@@ -59,18 +66,18 @@ pub enum AcquireResult {
 }
 
 /// Loads the lease of a notice, if there has been an attempt.
-pub async fn load(cache: &dyn Cache, key: &str) -> Result<Option<AttemptLease>, Unavailable> {
+pub(crate) async fn load(cache: &dyn Cache, key: &str) -> Result<Option<AttemptLease>, StoreError> {
     let stored = cache.get(&streams::attempt_lease_key(key)).await?;
-    Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    Ok(stored.as_deref().map_or(Ok(None), read_cached)?)
 }
 
 /// Restores the lease of an announced attempt that the cache has lost. The result of the attempt is
 /// unknown, and its worker has finished by the time the lease expires.
-pub async fn restore(
+pub(crate) async fn restore(
     cache: &dyn Cache,
     key: &str,
     announced: &AttemptAnnounced,
-) -> Result<Option<AttemptLease>, Unavailable> {
+) -> Result<Option<AttemptLease>, StoreError> {
     let restored = AttemptLease {
         first_attempt_at: announced.at,
         attempts: 1,

@@ -3,9 +3,8 @@
 use crate::delivery::attempt_lease::{self, AttemptLease};
 use crate::delivery::outcome_log::{self, EndWrite, OutcomeLogState};
 use crate::delivery::ticket_order::PendingNotice;
-use crate::ports::{Ports, StoreUnavailable};
+use crate::ports::{Ports, StoreError};
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeOutcome};
-use paihao_ledger::AppendError;
 
 /// Reference to a notice.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +29,7 @@ pub(crate) enum EndRecorded {
 pub(crate) async fn load_progress(
     ports: &Ports,
     notice: NoticeRef<'_>,
-) -> Result<Option<(OutcomeLogState, Option<AttemptLease>)>, StoreUnavailable> {
+) -> Result<Option<(OutcomeLogState, Option<AttemptLease>)>, StoreError> {
     let cache = &*ports.cache;
     let subject = outcome_log::outcome_subject(notice.account, notice.key);
     let log_state = outcome_log::load_state(&*ports.ledger, &subject).await?;
@@ -51,7 +50,7 @@ pub(crate) async fn end_notice(
     notice: NoticeRef<'_>,
     outcome: DeliveryOutcome,
     lease: Option<&AttemptLease>,
-) -> Result<EndRecorded, StoreUnavailable> {
+) -> Result<EndRecorded, StoreError> {
     let (attempts, channel, earlier_attempts) = match lease {
         // Without an unanswered attempt no channel can have accepted it.
         Some(lease) => {
@@ -69,7 +68,7 @@ pub(crate) async fn supersede(
     ports: &Ports,
     notice: NoticeRef<'_>,
     lease: Option<&AttemptLease>,
-) -> Result<EndRecorded, StoreUnavailable> {
+) -> Result<EndRecorded, StoreError> {
     let outcome = match lease.filter(|lease| lease.unsure) {
         Some(lease) => DeliveryOutcome::Unknown { last_error: lease.last_error.clone() },
         None => DeliveryOutcome::Superseded,
@@ -84,7 +83,7 @@ pub(crate) async fn supersede_all(
     account: &str,
     earlier: &[PendingNotice],
     now: i64,
-) -> Result<bool, StoreUnavailable> {
+) -> Result<bool, StoreError> {
     for PendingNotice { key, at, .. } in earlier {
         let notice = NoticeRef { account, key, at: *at };
         let Some((_, lease)) = load_progress(ports, notice).await? else { continue };
@@ -104,7 +103,7 @@ pub(crate) async fn record_outcome(
     attempts: u32,
     channel: Option<Channel>,
     earlier_attempts: Vec<ChannelAttempt>,
-) -> Result<EndRecorded, StoreUnavailable> {
+) -> Result<EndRecorded, StoreError> {
     let at = ports.clock.now_ms();
     let name = outcome_name(&outcome);
     let channel_name = channel.map_or("none", Channel::name);
@@ -118,8 +117,8 @@ pub(crate) async fn record_outcome(
         channel,
         earlier_attempts,
     };
-    match outcome_log::record_end(&*ports.ledger, &subject, record).await {
-        Ok(EndWrite::Written) => {
+    match outcome_log::record_end(&*ports.ledger, &subject, record).await? {
+        EndWrite::Written => {
             metrics::counter!(
                 "paihao_notifier_outcomes_total", "fate" => name, "channel" => channel_name
             )
@@ -135,9 +134,8 @@ pub(crate) async fn record_outcome(
             );
             Ok(EndRecorded::Stored)
         }
-        Ok(EndWrite::AlreadyEnded) => Ok(EndRecorded::Stored),
-        Err(AppendError::Unavailable(error)) => Err(error.into()),
-        Err(error) => Ok(EndRecorded::Rejected(error.to_string())),
+        EndWrite::AlreadyEnded => Ok(EndRecorded::Stored),
+        EndWrite::Rejected(reason) => Ok(EndRecorded::Rejected(reason)),
     }
 }
 

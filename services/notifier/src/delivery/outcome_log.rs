@@ -1,5 +1,7 @@
 //! Outcome log: attempts, outcomes and receipts of notices.
 
+use crate::ports::StoreError;
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::notice::{Channel, NoticeOutcome};
 use paihao_contracts::outcome::{AttemptAnnounced, NoticeReceipt, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
@@ -12,7 +14,7 @@ pub(crate) enum OutcomeLogState {
     NotStarted,
     /// An attempt is announced, and no outcome is recorded.
     Announced(Position, AttemptAnnounced),
-    /// An outcome is recorded, or a record of a newer program version.
+    /// An outcome is recorded, or a record that no program can read.
     Ended,
 }
 
@@ -41,15 +43,20 @@ pub(crate) fn outcome_subject(account: &str, key: &str) -> Subject {
 pub(crate) async fn load_state(
     ledger: &dyn Ledger,
     subject: &Subject,
-) -> Result<OutcomeLogState, Unavailable> {
+) -> Result<OutcomeLogState, StoreError> {
     let Some(last) = ledger.last(&OUTCOMES, subject).await? else {
         return Ok(OutcomeLogState::NotStarted);
     };
-    match serde_json::from_slice(&last.entry.payload) {
+    match envelope::decode(&last.entry.payload) {
         Ok(OutcomeRecord::Attempt(attempt)) => {
             Ok(OutcomeLogState::Announced(last.position, attempt))
         }
-        _ => Ok(OutcomeLogState::Ended),
+        Ok(_) => Ok(OutcomeLogState::Ended),
+        Err(ReadError::Newer(newer)) => Err(newer.into()),
+        Err(ReadError::Malformed(error)) => {
+            tracing::error!(position = last.position.0, %error, "cannot decode an outcome");
+            Ok(OutcomeLogState::Ended)
+        }
     }
 }
 
@@ -75,6 +82,8 @@ pub(crate) enum EndWrite {
     Written,
     /// An outcome was recorded before.
     AlreadyEnded,
+    /// The log does not take it, for this reason.
+    Rejected(String),
 }
 
 /// Records the outcome of a notice, unless one is recorded already.
@@ -82,7 +91,7 @@ pub(crate) async fn record_end(
     ledger: &dyn Ledger,
     subject: &Subject,
     outcome: NoticeOutcome,
-) -> Result<EndWrite, AppendError> {
+) -> Result<EndWrite, StoreError> {
     let entry = to_entry(OutcomeRecord::Ended(outcome));
     loop {
         let state = load_state(ledger, subject).await?;
@@ -93,7 +102,8 @@ pub(crate) async fn record_end(
             Ok(_) => return Ok(EndWrite::Written),
             // Another worker announced an attempt or recorded an outcome: a few times at most.
             Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(error),
+            Err(AppendError::Unavailable(error)) => return Err(error.into()),
+            Err(error) => return Ok(EndWrite::Rejected(error.to_string())),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::delivery::send_window::OpenWindow;
 use crate::delivery::sent_index::{self, SentMessage};
-use paihao_cache::{Cache, Unavailable};
+use crate::ports::StoreError;
+use paihao_cache::Cache;
 use paihao_contracts::notice::{Channel, Notice};
 use paihao_wechat::{
     AccountClient, AccountClientError, MessageId, OpenId, SubscriptionNotice, TemplateMessage,
@@ -51,7 +52,7 @@ pub(crate) async fn register_message(
     person_key: &str,
     message: &OutboundMessage,
     now: i64,
-) -> Result<(), Unavailable> {
+) -> Result<(), StoreError> {
     let (channel, template) = match message {
         OutboundMessage::Template(message) => (Channel::Template, &message.template_id),
         OutboundMessage::Subscription(notice) => (Channel::Subscription, &notice.template_id),
@@ -86,7 +87,11 @@ pub(crate) async fn mark_accepted(
     let entry = (&*notice.key, channel);
     if let Err(error) = sent_index::update(cache, &notice.account, person_key, entry, accept).await
     {
-        tracing::debug!(key = notice.key, %error, "cannot store a message id, its receipt stays unmatched");
+        tracing::debug!(
+            key = notice.key,
+            ?error,
+            "cannot store a message id, its receipt stays unmatched"
+        );
     }
 }
 
@@ -96,7 +101,7 @@ pub(crate) async fn forget_message(
     notice: &Notice,
     person_key: &str,
     channel: Channel,
-) -> Result<(), Unavailable> {
+) -> Result<(), StoreError> {
     if channel == Channel::CustomerService {
         return Ok(());
     }

@@ -3,8 +3,10 @@
 //! An entry is written before its message is sent. A receipt that arrives before the response is
 //! therefore never matched to another message.
 
+use crate::ports::{StoreError, read_cached};
 use bytes::Bytes;
-use paihao_cache::{Cache, CasOutcome, Unavailable};
+use paihao_cache::{Cache, CasOutcome};
+use paihao_contracts::envelope::{Form, NewerForm};
 use paihao_contracts::notice::Channel;
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::streams;
@@ -34,6 +36,16 @@ pub(crate) struct SentMessage {
     pub(crate) message_id: u64,
     /// Identity of the matched receipt.
     pub(crate) receipt: Option<String>,
+}
+
+/// Stored form of a person's messages, oldest first: a list without a version.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct SentMessages(Vec<SentMessage>);
+
+impl Form for SentMessages {
+    const NAME: &'static str = "sent index";
+    const VERSION_IF_ABSENT: Option<u32> = Some(1);
 }
 
 /// Result of matching a receipt.
@@ -78,9 +90,9 @@ pub(crate) async fn load(
     cache: &dyn Cache,
     account: &str,
     person_key: &str,
-) -> Result<Vec<SentMessage>, Unavailable> {
+) -> Result<Vec<SentMessage>, StoreError> {
     let stored = cache.get(&streams::sent_index_key(account, person_key)).await?;
-    Ok(stored.as_deref().map(decode).unwrap_or_default())
+    Ok(decode(stored.as_deref())?)
 }
 
 /// Inserts a message that is about to be sent.
@@ -89,7 +101,7 @@ pub(crate) async fn insert(
     account: &str,
     person_key: &str,
     new: SentMessage,
-) -> Result<(), Unavailable> {
+) -> Result<(), StoreError> {
     modify(cache, account, person_key, |all| {
         if !all.iter().any(|sent| sent.key == new.key && sent.channel == new.channel) {
             all.push(new.clone());
@@ -107,7 +119,7 @@ pub(crate) async fn update(
     person_key: &str,
     (key, channel): (&str, Channel),
     change: impl Fn(&SentMessage) -> Option<SentMessage>,
-) -> Result<(), Unavailable> {
+) -> Result<(), StoreError> {
     modify(cache, account, person_key, |all| {
         let changed = all.drain(..).filter_map(|sent| {
             if sent.key == key && sent.channel == channel { change(&sent) } else { Some(sent) }
@@ -122,11 +134,11 @@ async fn modify(
     account: &str,
     person_key: &str,
     edit: impl Fn(&mut Vec<SentMessage>),
-) -> Result<(), Unavailable> {
+) -> Result<(), StoreError> {
     let at = streams::sent_index_key(account, person_key);
     let mut stored = cache.get(&at).await?;
     loop {
-        let mut all = stored.as_deref().map(decode).unwrap_or_default();
+        let mut all = decode(stored.as_deref())?;
         let before = all.clone();
         edit(&mut all);
         if all == before {
@@ -141,8 +153,9 @@ async fn modify(
     }
 }
 
-fn decode(stored: &[u8]) -> Vec<SentMessage> {
-    serde_json::from_slice(stored).unwrap_or_default()
+fn decode(stored: Option<&[u8]>) -> Result<Vec<SentMessage>, NewerForm> {
+    let Some(stored) = stored else { return Ok(Vec::new()) };
+    Ok(read_cached::<SentMessages>(stored)?.unwrap_or_default().0)
 }
 
 #[cfg(test)]

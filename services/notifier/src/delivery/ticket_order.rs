@@ -6,8 +6,10 @@
 //! cache: superseded notices are in the outcome log.
 
 use crate::delivery::attempt_lease::LEASE_TTL;
+use crate::ports::{StoreError, read_cached};
 use bytes::Bytes;
-use paihao_cache::{Cache, CasOutcome, Unavailable};
+use paihao_cache::{Cache, CasOutcome};
+use paihao_contracts::envelope::{Form, NewerForm};
 use paihao_contracts::notice::Notice;
 use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,11 @@ pub struct TicketOrder {
     pub open: Vec<PendingNotice>,
     /// Turn of the attempt in progress, or of a worker that died.
     pub turn: Option<SendTurn>,
+}
+
+impl Form for TicketOrder {
+    const NAME: &'static str = "ticket order";
+    const VERSION_IF_ABSENT: Option<u32> = Some(1);
 }
 
 /// Notice that may not have ended yet.
@@ -91,7 +98,7 @@ pub(crate) fn is_ordered(notice: &Notice) -> bool {
 }
 
 /// Registers a notice that is about to be queued.
-pub(crate) async fn register(cache: &dyn Cache, notice: &Notice) -> Result<(), Unavailable> {
+pub(crate) async fn register(cache: &dyn Cache, notice: &Notice) -> Result<(), StoreError> {
     // Mostly the first notice of its ticket: then no stored state exists and one request suffices.
     modify(cache, notice, None, |order| order.add(notice)).await
 }
@@ -102,7 +109,7 @@ pub(crate) async fn register_redriven(
     cache: &dyn Cache,
     notice: &Notice,
     newest: u32,
-) -> Result<(), Unavailable> {
+) -> Result<(), StoreError> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
     modify(cache, notice, stored, |order| {
         order.add(notice);
@@ -112,9 +119,9 @@ pub(crate) async fn register_redriven(
 }
 
 /// Loads the order of a notice's ticket. It is empty if the cache has lost it.
-pub(crate) async fn load(cache: &dyn Cache, notice: &Notice) -> Result<TicketOrder, Unavailable> {
+pub(crate) async fn load(cache: &dyn Cache, notice: &Notice) -> Result<TicketOrder, StoreError> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
-    Ok(stored.as_deref().map(decode).unwrap_or_default())
+    Ok(decode(stored.as_deref())?.unwrap_or_default())
 }
 
 /// Acquires the turn of a notice at `now`. Returns it with the earlier pending notices.
@@ -122,7 +129,7 @@ pub(crate) async fn acquire_turn(
     cache: &dyn Cache,
     notice: &Notice,
     now: i64,
-) -> Result<Result<(SendTurn, Vec<PendingNotice>), OrderStatus>, Unavailable> {
+) -> Result<Result<(SendTurn, Vec<PendingNotice>), OrderStatus>, StoreError> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
     let turn = SendTurn { order: notice.order, until: now + LEASE_TTL.as_millis() as i64 };
     modify(cache, notice, stored, |order| match order.status_of(notice.order, now) {
@@ -151,7 +158,7 @@ pub(crate) async fn release_turn(cache: &dyn Cache, notice: &Notice, turn: SendT
         .await
     };
     if let Err(error) = release.await {
-        tracing::debug!(key = notice.key, %error, "cannot release a turn, it expires by itself");
+        tracing::debug!(key = notice.key, ?error, "cannot release a turn, it expires by itself");
     }
 }
 
@@ -160,10 +167,10 @@ async fn modify<T>(
     notice: &Notice,
     mut stored: Option<Bytes>,
     edit: impl Fn(&mut TicketOrder) -> T,
-) -> Result<T, Unavailable> {
+) -> Result<T, StoreError> {
     let at = streams::ticket_order_key(notice.ticket_prefix());
     loop {
-        let before = stored.as_deref().map(decode);
+        let before = decode(stored.as_deref())?;
         let mut order = before.clone().unwrap_or_default();
         let result = edit(&mut order);
         if before.as_ref() == Some(&order) {
@@ -178,8 +185,8 @@ async fn modify<T>(
     }
 }
 
-fn decode(stored: &[u8]) -> TicketOrder {
-    serde_json::from_slice(stored).unwrap_or_default()
+fn decode(stored: Option<&[u8]>) -> Result<Option<TicketOrder>, NewerForm> {
+    stored.map_or(Ok(None), read_cached)
 }
 
 #[cfg(test)]

@@ -12,14 +12,15 @@ use crate::delivery::outcome_log::{self, OutcomeLogState};
 use crate::delivery::send::{self, OutboundMessage};
 use crate::delivery::send_window;
 use crate::delivery::ticket_order::{self, OrderStatus};
-use crate::ports::{Ports, StoreUnavailable};
+use crate::ports::{Ports, StoreError};
 use crate::settings::Settings;
 use crate::templates::TemplatesReceiver;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
 use paihao_contracts::outcome::AttemptAnnounced;
 use paihao_contracts::streams::NOTICES;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Handler, Worker};
+use paihao_ledger::{Delivery, Disposition, Handler, Worker};
 use paihao_notice_text::NoticePolicy;
 use paihao_notice_text::render::{self, Unrenderable};
 use paihao_wechat::{AccountClientError, CallError};
@@ -107,36 +108,32 @@ impl SendTask<'_> {
     }
 }
 
-impl From<NextStep> for paihao_ledger::Disposition {
-    fn from(next: NextStep) -> paihao_ledger::Disposition {
+impl From<NextStep> for Disposition {
+    fn from(next: NextStep) -> Disposition {
         match next {
-            NextStep::Ack => paihao_ledger::Disposition::Ack,
-            NextStep::RetryAfter(after) => paihao_ledger::Disposition::RetryAfter(after),
-            NextStep::DeadLetter(reason) => paihao_ledger::Disposition::DeadLetter(reason),
+            NextStep::Ack => Disposition::Ack,
+            NextStep::RetryAfter(after) => Disposition::RetryAfter(after),
+            NextStep::DeadLetter(reason) => Disposition::DeadLetter(reason),
         }
     }
 }
 
 impl Handler for DeliveryWorker {
-    async fn handle(&self, delivery: &Delivery) -> paihao_ledger::Disposition {
-        let notice = match serde_json::from_slice(&delivery.message.entry.payload) {
-            Ok(notice) => self.with_absolute_link(notice),
-            Err(error) => {
-                tracing::error!(%error, "cannot decode a notice");
-                return NextStep::DeadLetter(format!("not a notice of a known form: {error}"))
-                    .into();
-            }
+    type Message = Notice;
+
+    async fn handle(&self, notice: Notice, _: &Delivery) -> Result<Disposition, NewerForm> {
+        let notice = self.with_absolute_link(notice);
+        let Some(_permit) = self.permits.try_acquire(&notice.account) else {
+            return Ok(Disposition::RetryAfter(PERMIT_RETRY_DELAY));
         };
-        let next = match self.permits.try_acquire(&notice.account) {
-            None => NextStep::RetryAfter(PERMIT_RETRY_DELAY),
-            Some(_permit) => {
-                self.advance(&notice).await.unwrap_or_else(|StoreUnavailable(error)| {
-                    tracing::warn!(key = notice.key, error, "cannot process a notice, retrying");
-                    NextStep::RetryAfter(STORE_RETRY_DELAY)
-                })
+        match self.advance(&notice).await {
+            Ok(next) => Ok(next.into()),
+            Err(StoreError::Newer(newer)) => Err(newer),
+            Err(StoreError::Unavailable(error)) => {
+                tracing::warn!(key = notice.key, error, "cannot process a notice, retrying");
+                Ok(Disposition::RetryAfter(STORE_RETRY_DELAY))
             }
-        };
-        next.into()
+        }
     }
 }
 
@@ -149,11 +146,11 @@ impl DeliveryWorker {
     }
 
     /// Advances a notice as far as possible now, by one attempt at most.
-    async fn advance(&self, notice: &Notice) -> Result<NextStep, StoreUnavailable> {
+    async fn advance(&self, notice: &Notice) -> Result<NextStep, StoreError> {
         let ports = &self.ports;
         let task = SendTask {
             notice,
-            policy: self.templates.now().policy(notice),
+            policy: self.templates.now().policy(notice)?,
             person_key: send::person_key(notice),
         };
         // The order is read first: the log and the lease read later can only be newer.
@@ -252,7 +249,7 @@ impl DeliveryWorker {
         previous: Option<AttemptLease>,
         SelectedChannel { channel, message, earlier_attempts }: SelectedChannel,
         now: i64,
-    ) -> Result<NextStep, StoreUnavailable> {
+    ) -> Result<NextStep, StoreError> {
         let Ports { ledger, cache, clock, .. } = &self.ports;
         let notice = task.notice;
         let was_unsure = previous.as_ref().is_some_and(|lease| lease.unsure);
@@ -349,7 +346,7 @@ impl DeliveryWorker {
         required: Option<Channel>,
         earlier_attempts: &mut Vec<ChannelAttempt>,
         now: i64,
-    ) -> Result<Option<(Channel, OutboundMessage)>, StoreUnavailable> {
+    ) -> Result<Option<(Channel, OutboundMessage)>, StoreError> {
         let SendTask { notice, policy, .. } = task;
         let listed = policy.channels.iter().copied();
         for channel in required.into_iter().chain(listed) {
@@ -418,7 +415,7 @@ impl DeliveryWorker {
         task: &SendTask<'_>,
         lease: Option<&AttemptLease>,
         earlier_attempts: Vec<ChannelAttempt>,
-    ) -> Result<NextStep, StoreUnavailable> {
+    ) -> Result<NextStep, StoreError> {
         let SendTask { notice, .. } = task;
         let attempts = lease.map_or(0, |lease| lease.attempts);
         let kind = render::kind(notice);
@@ -445,7 +442,7 @@ impl DeliveryWorker {
         task: &SendTask<'_>,
         outcome: DeliveryOutcome,
         lease: Option<&AttemptLease>,
-    ) -> Result<NextStep, StoreUnavailable> {
+    ) -> Result<NextStep, StoreError> {
         Ok(finish::end_notice(&self.ports, task.notice_ref(), outcome, lease).await?.into())
     }
 
@@ -456,7 +453,7 @@ impl DeliveryWorker {
         attempts: u32,
         channel: Option<Channel>,
         earlier_attempts: Vec<ChannelAttempt>,
-    ) -> Result<NextStep, StoreUnavailable> {
+    ) -> Result<NextStep, StoreError> {
         let recording = finish::record_outcome(
             &self.ports,
             task.notice_ref(),

@@ -2,9 +2,10 @@
 
 use crate::delivery::ticket_order;
 use crate::planning::plan::plan;
-use crate::ports::StoreUnavailable;
+use crate::ports::StoreError;
 use paihao_cache::Cache;
-use paihao_contracts::commit::{COMMIT_VERSION, Commit};
+use paihao_contracts::commit::Commit;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
 use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Worker};
@@ -16,9 +17,6 @@ const MAX_IN_FLIGHT: usize = 64;
 
 /// Delay after a store did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// Delay for a commit of a newer program version, so that a newer replica may take it.
-const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Creates the worker of the planner's consumer.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
@@ -32,22 +30,15 @@ struct Planner {
 }
 
 impl Handler for Planner {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
-        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
-            Ok(commit) if commit.v <= COMMIT_VERSION => {
-                match enqueue_notices(&*self.ledger, &*self.cache, delivery, &commit).await {
-                    Ok(()) => Disposition::Ack,
-                    Err(StoreUnavailable(error)) => {
-                        tracing::warn!(error, "cannot queue the notices of a commit, retrying");
-                        Disposition::RetryAfter(RETRY_DELAY)
-                    }
-                }
-            }
-            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
-            Err(error) => {
-                let position = delivery.message.position.0;
-                tracing::error!(position, %error, "cannot decode a commit");
-                Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
+    type Message = Commit;
+
+    async fn handle(&self, commit: Commit, delivery: &Delivery) -> Result<Disposition, NewerForm> {
+        match enqueue_notices(&*self.ledger, &*self.cache, delivery, &commit).await {
+            Ok(()) => Ok(Disposition::Ack),
+            Err(StoreError::Newer(newer)) => Err(newer),
+            Err(StoreError::Unavailable(error)) => {
+                tracing::warn!(error, "cannot queue the notices of a commit, retrying");
+                Ok(Disposition::RetryAfter(RETRY_DELAY))
             }
         }
     }
@@ -58,7 +49,7 @@ async fn enqueue_notices(
     cache: &dyn Cache,
     delivery: &Delivery,
     commit: &Commit,
-) -> Result<(), StoreUnavailable> {
+) -> Result<(), StoreError> {
     let notices = plan(commit);
     for notice in notices.iter().filter(|notice| ticket_order::is_ordered(notice)) {
         ticket_order::register(cache, notice).await?;

@@ -2,7 +2,8 @@
 //!
 //! The records of a commit may be written twice. Readers of the log count each visit once.
 
-use paihao_contracts::commit::{COMMIT_VERSION, Commit};
+use paihao_contracts::commit::Commit;
+use paihao_contracts::envelope::{MalformedForm, NewerForm};
 use paihao_contracts::streams::{HISTORY, LEDGER, VISIT_WRITER};
 use paihao_contracts::visit::history_entry;
 use paihao_ledger::worker::Source;
@@ -18,9 +19,6 @@ const MAX_IN_FLIGHT: usize = 64;
 /// Delay after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Delay for a commit of a newer program version, so that a newer replica may take it.
-const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
-
 /// Creates the worker of the visit writer's consumer.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>) -> Worker<impl Handler> {
     let writer = VisitWriter { ledger: ledger.clone() };
@@ -32,21 +30,21 @@ struct VisitWriter {
 }
 
 impl Handler for VisitWriter {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
-        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
-            Ok(commit) if commit.v <= COMMIT_VERSION => {
-                match write_visits(&*self.ledger, delivery, &commit).await {
-                    Ok(()) => Disposition::Ack,
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot write the visits of a commit, retrying");
-                        Disposition::RetryAfter(RETRY_DELAY)
-                    }
-                }
+    type Message = Commit;
+
+    async fn handle(&self, commit: Commit, delivery: &Delivery) -> Result<Disposition, NewerForm> {
+        Ok(match write_visits(&*self.ledger, delivery, &commit).await {
+            Ok(()) => Disposition::Ack,
+            Err(error) => {
+                tracing::warn!(%error, "cannot write the visits of a commit, retrying");
+                Disposition::RetryAfter(RETRY_DELAY)
             }
-            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
-            // The planner logs it and moves it to the dead letters.
-            Err(_) => Disposition::Ack,
-        }
+        })
+    }
+
+    /// The planner logs it and moves it to the dead letters.
+    fn give_up(&self, _: &Delivery, _: &MalformedForm) -> Disposition {
+        Disposition::Ack
     }
 }
 

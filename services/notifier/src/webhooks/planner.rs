@@ -3,7 +3,8 @@
 use super::settings::Settings;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::clock::Clock;
-use paihao_contracts::commit::{COMMIT_VERSION, Commit};
+use paihao_contracts::commit::Commit;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::public_event::to_public_events;
 use paihao_contracts::streams::{LEDGER, WEBHOOK_PLANNER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
@@ -20,9 +21,6 @@ const MAX_CONCURRENT_ENQUEUES: usize = 16;
 
 /// Delay after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// Delay for a commit of a newer program version, so that a newer replica may take it.
-const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Creates the worker of the webhook planner's consumer.
 pub(super) fn worker(
@@ -41,25 +39,18 @@ struct Planner {
 }
 
 impl Handler for Planner {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
+    type Message = Commit;
+
+    async fn handle(&self, commit: Commit, delivery: &Delivery) -> Result<Disposition, NewerForm> {
         let position = delivery.message.position.0;
-        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
-            Ok(commit) if commit.v <= COMMIT_VERSION => {
-                let messages = plan(&self.settings, position, &commit, self.clock.now_ms());
-                match enqueue_messages(&*self.ledger, messages).await {
-                    Ok(()) => Disposition::Ack,
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot queue the webhooks of a commit, retrying");
-                        Disposition::RetryAfter(RETRY_DELAY)
-                    }
-                }
-            }
-            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
+        let messages = plan(&self.settings, position, &commit, self.clock.now_ms());
+        Ok(match enqueue_messages(&*self.ledger, messages).await {
+            Ok(()) => Disposition::Ack,
             Err(error) => {
-                tracing::error!(position, %error, "cannot decode a commit");
-                Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
+                tracing::warn!(%error, "cannot queue the webhooks of a commit, retrying");
+                Disposition::RetryAfter(RETRY_DELAY)
             }
-        }
+        })
     }
 }
 

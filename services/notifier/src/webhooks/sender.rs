@@ -7,6 +7,7 @@ use super::{retry, signature};
 use crate::delivery::account_permits::AccountPermits;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::WEBHOOKS;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::worker::Source;
@@ -16,9 +17,6 @@ use std::time::Duration;
 
 /// Most messages in progress at once, over all webhooks.
 const MAX_IN_FLIGHT: usize = 1024;
-
-/// Delay for a message of a newer program version.
-const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Header by which a receiver detects duplicates.
 const EVENT_ID_HEADER: &str = "Paihao-Event-Id";
@@ -45,22 +43,17 @@ struct WebhookSender {
 }
 
 impl Handler for WebhookSender {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
-        let payload = &delivery.message.entry.payload;
-        let message: WebhookMessage = match serde_json::from_slice(payload) {
-            Ok(message) => message,
-            // An event of a type that this program version does not know.
-            Err(_) if serde_json::from_slice::<serde_json::Value>(payload).is_ok() => {
-                return Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY);
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot decode a webhook message");
-                return Disposition::DeadLetter(format!("not a message of a known form: {error}"));
-            }
-        };
+    type Message = WebhookMessage;
+
+    async fn handle(
+        &self,
+        message: WebhookMessage,
+        _: &Delivery,
+    ) -> Result<Disposition, NewerForm> {
         let age = elapsed_since(message.since, self.clock.now_ms());
         let Some(_permit) = self.permits.try_acquire(&message.hook) else {
-            return Disposition::RetryAfter(entropy::jitter(retry::permit_retry_delay(age), 0.2));
+            let delay = entropy::jitter(retry::permit_retry_delay(age), 0.2);
+            return Ok(Disposition::RetryAfter(delay));
         };
         let sent = match self.settings.endpoints.get(&message.hook) {
             Some(hook) => self.post(hook, &message).await,
@@ -88,7 +81,7 @@ impl Handler for WebhookSender {
             }
         };
         metrics::counter!("paihao_webhooks_total", "hook" => hook, "result" => result).increment(1);
-        disposition
+        Ok(disposition)
     }
 }
 

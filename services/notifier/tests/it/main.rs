@@ -6,6 +6,7 @@ mod account_checks;
 mod channels;
 mod delivery;
 mod isolation;
+mod newer;
 mod order;
 mod receipts;
 mod redrive;

@@ -5,6 +5,7 @@ use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, TokenChanne
 use super::{account, staff};
 use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::telemetry;
+use paihao_contracts::envelope::WriteVersion;
 use paihao_gateway::http::csp::{InvalidOrigin, Origin};
 use paihao_gateway::http::rate_limit::RateLimitSettings;
 use paihao_gateway::scan::codes::pool::PoolSettings;
@@ -57,6 +58,8 @@ pub struct ResolvedConfig {
     pub call_limits: Limits,
     /// Format and filter of the logs.
     pub log: telemetry::LogOptions,
+    /// Newest generation of forms that may be written.
+    pub write_version: WriteVersion,
     /// Time between the first stop request and the stop, in which the process serves unready.
     pub lame_duck: Duration,
     /// Time that a graceful shutdown may take.
@@ -96,6 +99,7 @@ impl Config {
             wechat_client: wechat,
             call_limits: limits,
             log,
+            write_version: WriteVersion::clamped(self.ledger.write_version),
             lame_duck: Duration::from_secs(self.stop.lame_duck_seconds),
             shutdown_timeout: Duration::from_secs(self.stop.soft_limit_seconds),
         })
@@ -121,6 +125,9 @@ impl Config {
         }
         if self.ledger.user.is_empty() && self.ledger.password.is_some() {
             problems.add("ledger.password", "a password without a user", "set ledger.user");
+        }
+        if self.ledger.write_version == 0 {
+            problems.add("ledger.write_version", "0 is no generation", "the oldest is 1");
         }
         if self.ledger.history_days == 0 {
             problems.add("ledger.history_days", "0 days", "keep it for a day at least");

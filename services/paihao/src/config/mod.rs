@@ -88,6 +88,7 @@ section!(Ledger {
     password: Option<SecretText> = "Option::default",
     history_days: u16,
     begin_empty: bool,
+    write_version: u32,
     timeout_ms: u64,
 });
 section!(Cache {

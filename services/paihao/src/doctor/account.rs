@@ -8,6 +8,7 @@ use super::report::Finding;
 use super::wechat_refusals::refusal_finding;
 use super::{ProbeContext, finding, findings, notices, with_timeout};
 use crate::config::{Account, Config, ResolvedConfig, TokenChannel};
+use paihao_contracts::envelope;
 use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
 use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, FailureClass};
@@ -84,7 +85,10 @@ async fn cached_token(
         Ok(None) => return none(String::new()),
         Err(unavailable) => return none(unavailable.to_string()),
     };
-    let Ok(record) = TokenRecord::decode(&stored) else { return none("unknown shape".into()) };
+    let record: TokenRecord = match envelope::decode(&stored) {
+        Ok(record) => record,
+        Err(error) => return none(error.to_string()),
+    };
     let remaining_s = (record.expires_at_ms - context.now_ms()).div_euclid(1000);
     if remaining_s <= 0 {
         return none(format!("expired {} s ago", -remaining_s));

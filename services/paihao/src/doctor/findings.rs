@@ -163,6 +163,10 @@ findings! {
         "用本版本启动一次；仍不对就是有人改过，按提示恢复", "start this version once; if it stays, somebody has changed it: restore it";
     STREAM_REPLICAS = "stream_replicas", Warning, "数据流的副本数与配置不同", "A stream has another number of copies than configured",
         "用本配置启动一次，或改正 ledger.replicas", "start once with this configuration, or correct ledger.replicas";
+    FORMS_NEWEST = "forms_newest", Ok, "写入的是本版本所知的最新存储格式", "The newest stored forms that this version knows are written",
+        "", "";
+    FORMS_HELD_BACK = "forms_held_back", Warning, "写入的存储格式比本版本所知的旧", "Older stored forms are written than this version knows",
+        "所有进程都升级之后，把 ledger.write_version 提高到所示的数字", "raise ledger.write_version to the number named here once every process is updated";
     REDIS_OK = "redis_ok", Ok, "Redis 可用，版本受支持，数据存盘", "Redis is available, in a supported version, and writes its data to disk",
         "", "";
     REDIS_OLD = "redis_old", Bad, "Redis 版本太旧，至少要 6.2", "Redis is too old: 6.2 is the oldest supported",

@@ -26,6 +26,7 @@ use paihao_cache_redis::RedisCache;
 use paihao_chassis::Exit;
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_chassis::config::ConfigError;
+use paihao_contracts::envelope::WriteVersion;
 use paihao_wechat::Client;
 use report::{Finding, Report};
 use std::sync::Arc;
@@ -131,7 +132,14 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     }
     findings.extend(time);
     findings.extend(stores);
+    findings.push(write_version(resolved.write_version));
     Ok(Report::new(findings))
+}
+
+fn write_version(written: WriteVersion) -> Finding {
+    let known = WriteVersion::NEWEST;
+    let kind = if written < known { findings::FORMS_HELD_BACK } else { findings::FORMS_NEWEST };
+    finding("ledger", kind, format!("{} of {}", written.number(), known.number()))
 }
 
 async fn check_account(

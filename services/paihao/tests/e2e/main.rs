@@ -20,6 +20,7 @@ mod hostile;
 mod linearizability;
 mod load;
 mod login;
+mod newer;
 mod notices;
 mod permanent_codes;
 mod settings;

@@ -9,6 +9,7 @@ use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::RuntimeClock;
+use paihao_contracts::envelope;
 use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
 use paihao_token::{Account, Channel, Issuer, Ports, Settings, TokenService, start};
@@ -82,7 +83,7 @@ impl World {
 
     pub(crate) async fn stored(&self) -> Option<TokenRecord> {
         let bytes = self.cache.get(&streams::access_token_key(ACCOUNT)).await.unwrap()?;
-        Some(TokenRecord::decode(&bytes).unwrap())
+        Some(envelope::decode(&bytes).unwrap())
     }
 
     pub(crate) async fn stored_token(&self) -> Option<String> {

@@ -17,6 +17,9 @@ use tokio::time::Instant;
 pub const LOG: Log = Log { name: "memory", retention: None };
 pub const QUEUE: WorkQueue = WorkQueue { name: "memory", ack_wait: Duration::from_secs(30) };
 
+/// Header with the ordinal of a message's delivery, 1 without it.
+pub const ATTEMPT_HEADER: &str = "Attempt";
+
 /// In-memory ledger. Clones share its state.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Inner>);
@@ -222,8 +225,9 @@ impl Ahead {
     fn delivery(&self, entry: Entry) -> Delivery {
         let subject = Subject::new(&[QUEUE.name]).unwrap();
         let handle = Handle { memory: self.memory.clone(), entry: entry.clone() };
+        let attempt = entry.header(ATTEMPT_HEADER).map_or(1, |attempt| attempt.parse().unwrap());
         let recorded = StoredEntry { position: Position(1), subject, at_ms: 1, entry };
-        Delivery::new(recorded, 1, Box::new(handle))
+        Delivery::new(recorded, attempt, Box::new(handle))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::memory::{LOG, Memory};
 use paihao_chassis::Tasks;
+use paihao_contracts::envelope::NewerForm;
 use paihao_ledger::projection::{DecodeAhead, Follow, Follower, NotReached, Projection};
 use paihao_ledger::{Position, StoredEntry};
 use parking_lot::Mutex;
@@ -32,9 +33,9 @@ impl Projection for Payloads {
         self.all.join(" ")
     }
 
-    fn apply(&mut self, recorded: StoredEntry) {
+    fn apply(&mut self, recorded: StoredEntry) -> Result<(), NewerForm> {
         self.counts.lock().applied += 1;
-        self.all.push(text(&recorded));
+        self.push(text(&recorded))
     }
 
     fn reset(&mut self) {
@@ -54,9 +55,21 @@ impl DecodeAhead for Payloads {
         (text(&recorded), std::thread::current().id())
     }
 
-    fn apply_decoded(&mut self, (text, thread): Self::Decoded) {
+    fn apply_decoded(&mut self, (text, thread): Self::Decoded) -> Result<(), NewerForm> {
         self.counts.lock().decoded_on.push(thread);
+        self.push(text)
+    }
+}
+
+const NEWER: NewerForm = NewerForm { form: "text", version: 2, known: 1 };
+
+impl Payloads {
+    fn push(&mut self, text: String) -> Result<(), NewerForm> {
+        if text == "newer" {
+            return Err(NEWER);
+        }
         self.all.push(text);
+        Ok(())
     }
 }
 
@@ -363,4 +376,29 @@ async fn decoding_ahead_survives_an_outage_and_a_log_created_anew() {
     remade.wait_for_view("").await;
     remade.memory.put("x");
     remade.wait_for_view("x").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_of_a_newer_program_leaves_the_state_and_puts_it_behind_the_log() {
+    let env = TestEnv::new(log(&["a"]));
+    env.wait_for_view("a").await;
+    assert_eq!(env.follower.newer(), None);
+    let mut changes = env.follower.changes();
+    env.memory.put("newer");
+    changes.changed().await.unwrap();
+    assert_eq!((env.follower.newer(), env.follower.position()), (Some(NEWER), Position(2)));
+    env.memory.put("b");
+    env.wait_for_view("a b").await;
+    assert_eq!(env.follower.newer(), Some(NEWER), "until the log is another one");
+    for start in [TestEnv::new, TestEnv::decoding_ahead] {
+        let env = start(env.memory.clone());
+        env.wait_for_view("a b").await;
+        assert_eq!(env.follower.newer(), Some(NEWER), "also at the start");
+        env.memory.remake();
+        env.wait_for_view("").await;
+        assert_eq!(env.follower.newer(), None);
+        for payload in ["a", "newer", "b"] {
+            env.memory.put(payload);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! Tests of workers: dispositions, concurrency, outages, and the stop.
 
-use crate::memory::{LOG, Memory, QUEUE};
+use crate::memory::{ATTEMPT_HEADER, LOG, Memory, QUEUE};
 use paihao_chassis::Tasks;
 use paihao_chassis::trace;
+use paihao_contracts::envelope::{MalformedForm, NewerForm, ReadError};
 use paihao_contracts::streams::Consumer;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Disposition, Entry, Handler, Worker};
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Message, StoredEntry, Worker};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,28 @@ struct Counts {
     traces: Vec<String>,
 }
 
+/// Text of a message, unless it says that it is newer or malformed.
+struct Script(String);
+
+const NEWER: NewerForm = NewerForm { form: "script", version: 2, known: 1 };
+
+impl Message for Script {
+    fn read(stored: &StoredEntry) -> Result<Script, ReadError> {
+        match &stored.entry.payload[..] {
+            b"newer" => Err(ReadError::Newer(NEWER)),
+            b"malformed" => {
+                let reason = "it is".to_owned();
+                Err(ReadError::Malformed(MalformedForm { form: "script", reason }))
+            }
+            text => Ok(Script(String::from_utf8(text.to_vec()).unwrap())),
+        }
+    }
+}
+
 impl Handler for ScriptedHandler {
-    async fn handle(&self, delivery: &Delivery) -> Disposition {
+    type Message = Script;
+
+    async fn handle(&self, Script(text): Script, _: &Delivery) -> Result<Disposition, NewerForm> {
         {
             let mut counts = self.0.lock();
             counts.started += 1;
@@ -39,10 +60,11 @@ impl Handler for ScriptedHandler {
         }
         sleep(HANDLING_TIME).await;
         self.0.lock().at_once -= 1;
-        match &delivery.message.entry.payload[..] {
-            b"again" => Disposition::RetryAfter(HANDLING_TIME),
-            b"never" => Disposition::DeadLetter("because".to_owned()),
-            _ => Disposition::Ack,
+        match &*text {
+            "again" => Ok(Disposition::RetryAfter(HANDLING_TIME)),
+            "never" => Ok(Disposition::DeadLetter("because".to_owned())),
+            "needs newer" => Err(NEWER),
+            _ => Ok(Disposition::Ack),
         }
     }
 }
@@ -177,4 +199,25 @@ async fn a_message_is_handled_within_its_trace() {
     env.memory.queue_with(Entry::new("a").with_header(trace::TRACEPARENT_HEADER, trace));
     env.settled(1).await;
     assert_eq!(env.handler.0.lock().traces, ["4bf92f3577b34da6a3ce929d0e0e4736"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_newer_is_given_back_with_growing_delays_and_what_is_malformed_is_given_up() {
+    let env = TestEnv::new(Memory::default(), 1);
+    env.memory.queue(["malformed", "needs newer"]);
+    for attempt in [1_u64, 2, 3, 4, 5, 6, 60] {
+        let newer = Entry::new("newer").with_header(ATTEMPT_HEADER, attempt.to_string());
+        env.memory.queue_with(newer);
+    }
+    env.settled(9).await;
+    let mut settled = env.memory.settled().into_iter().map(|(_, disposition)| disposition);
+    let reason = "not a script of a known form: it is".to_owned();
+    assert_eq!(settled.next(), Some(Disposition::DeadLetter(reason)));
+    // Each delay has a jitter of a fifth.
+    for seconds in [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
+        let Some(Disposition::RetryAfter(delay)) = settled.next() else { panic!("not given back") };
+        let share = delay.as_secs_f64() / seconds;
+        assert!((0.8..=1.2).contains(&share), "{delay:?} for {seconds} s");
+    }
+    assert_eq!(env.started(), 1, "what is newer does not reach the handler");
 }

@@ -73,6 +73,30 @@ fn an_allowed_lint_has_a_reason_and_is_expected_where_it_can_be() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Folders whose files read what another process stored.
+const STORE_READERS: [&str; 5] = [
+    "services/gateway/src",
+    "services/notifier/src",
+    "services/paihao/src",
+    "services/token/src",
+    "shared/access-token/src",
+];
+
+#[test]
+fn stored_values_are_read_through_their_envelope() {
+    let mut readers = 0;
+    for file in STORE_READERS.iter().flat_map(|folder| list_files(folder, &[".rs"])) {
+        let text = read_file(&file);
+        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        assert!(
+            !code.contains("serde_json::from_slice"),
+            "{file} parses bytes before their version: use paihao_contracts::envelope::decode"
+        );
+        readers += usize::from(code.contains("envelope::"));
+    }
+    assert!(readers > 10, "the readers were not found");
+}
+
 #[test]
 fn no_page_asks_an_outside_host_for_anything() {
     let pages = list_files(".", &[".html", ".css", ".js", ".svg"]);

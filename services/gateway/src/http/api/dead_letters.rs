@@ -34,6 +34,7 @@ pub(super) fn routes() -> Routes {
                 &refusals::NOT_YOUR_SITE,
                 &refusals::UNKNOWN_LETTER,
                 &refusals::LETTER_HANDLED,
+                &refusals::NEWER_LEDGER,
             ])
     };
     Routes::new()
@@ -41,7 +42,7 @@ pub(super) fn routes() -> Routes {
             DEAD_LETTERS_PATH,
             list,
             endpoint("dead_letters", "Lists messages that could not be handled, newest first")
-                .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
+                .refuses(LIST_REFUSALS),
         )
         .post(
             &format!("{DEAD_LETTERS_PATH}/{{letter}}/redrive"),
@@ -66,9 +67,12 @@ pub(super) fn routes() -> Routes {
             endpoint("redrive_letters", "Redrives every dead letter that failed for one reason")
                 .json_body::<RedriveDeadLettersRequest>()
                 .without_idempotency_key("what was tried again already is left alone")
-                .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
+                .refuses(LIST_REFUSALS),
         )
 }
+
+const LIST_REFUSALS: &[&refusals::ProblemKind] =
+    &[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE, &refusals::NEWER_LEDGER];
 
 /// Filter of dead letters.
 #[derive(Deserialize, JsonSchema)]
@@ -199,6 +203,7 @@ async fn handle(
     id: &str,
     action: RequestedAction,
 ) -> Result<Json<DeadLetterView>, Problem> {
+    require_readable(state)?;
     let position = id.parse().ok();
     let letter = position.and_then(|position| state.dead_letters.get(position));
     let letter = letter.ok_or(&refusals::UNKNOWN_LETTER)?;
@@ -260,12 +265,19 @@ fn visible_letters(
     if let Some(site) = site {
         principal.authorize_site(state, site)?;
     }
+    require_readable(state)?;
     let mut letters = state.dead_letters.retained(state.clock.now_ms());
     letters.retain(|letter| {
         is_visible(principal, letter)
             && site.is_none_or(|site| letter.subject.site.as_deref() == Some(site))
     });
     Ok(letters)
+}
+
+/// Refuses if a newer program handled a letter in a way that is not known here.
+fn require_readable(state: &AppState) -> Result<(), Problem> {
+    let newer = state.dead_letters.newer();
+    newer.map_or(Ok(()), |_| Err(Problem::new(&refusals::NEWER_LEDGER)))
 }
 
 /// True if the letter is visible: one of no site only for a principal with every site.

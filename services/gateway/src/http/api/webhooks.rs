@@ -15,6 +15,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::entropy;
+use paihao_contracts::envelope::{self, Form, ReadError};
 use paihao_contracts::public_event::PublicEvent;
 use paihao_contracts::streams::{LEDGER, WEBHOOKS, webhook_replay_key};
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
@@ -107,6 +108,11 @@ struct ReplayRecord {
     done: Option<ReplayWebhookResult>,
 }
 
+impl Form for ReplayRecord {
+    const NAME: &'static str = "webhook replay";
+    const VERSION_IF_ABSENT: Option<u32> = Some(1);
+}
+
 async fn replay(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
@@ -122,7 +128,7 @@ async fn replay(
     let request = format!("{}\0{site}\0{id}\0{key}", principal.name);
     let record_key = webhook_replay_key(&hex::encode(Sha256::digest(request)));
     let body_hash = hex::encode(Sha256::digest(&body));
-    if let Some(record) = load_record(&state, &record_key).await {
+    if let Some(record) = load_record(&state, &record_key).await? {
         match record {
             ReplayRecord { body, .. } if body != body_hash => {
                 return Err(Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED));
@@ -217,9 +223,13 @@ async fn enqueue(
 
 /// Loads the record of an idempotency key. Without the cache every request is new: events are then
 /// sent twice, marked as replayed.
-async fn load_record(state: &AppState, record_key: &str) -> Option<ReplayRecord> {
-    let stored = state.cache.get(record_key).await.ok().flatten()?;
-    serde_json::from_slice(&stored).ok()
+async fn load_record(state: &AppState, record_key: &str) -> Result<Option<ReplayRecord>, Problem> {
+    let Ok(Some(stored)) = state.cache.get(record_key).await else { return Ok(None) };
+    match envelope::decode(&stored) {
+        Ok(record) => Ok(Some(record)),
+        Err(ReadError::Newer(_)) => Err(Problem::new(&refusals::NEWER_LEDGER)),
+        Err(ReadError::Malformed(_)) => Ok(None),
+    }
 }
 
 async fn store_record(state: &AppState, record_key: &str, record: &ReplayRecord) {

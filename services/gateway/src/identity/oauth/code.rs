@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::entropy;
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::streams;
 use sha2::{Digest, Sha256};
@@ -54,11 +55,18 @@ pub(crate) async fn redeem(
     };
     let key = cache_key(code);
     let stored = cache.get(&key).await.map_err(unavailable)?.ok_or(RedeemError::InvalidGrant)?;
+    // A newer replica can redeem it: it must not be used up here.
+    let grant = match envelope::decode::<AuthorizationGrant>(&stored) {
+        Err(ReadError::Newer(newer)) => {
+            tracing::warn!(%newer, "cannot read an authorization code");
+            return Err(RedeemError::CacheUnavailable);
+        }
+        decoded => decoded,
+    };
     let used = Bytes::from_static(USED_MARKER);
     let swap = cache.compare_and_set(&key, Some(&stored), used, CODE_TTL).await;
     let is_first = matches!(swap.map_err(unavailable)?, CasOutcome::Swapped);
-    let grant: AuthorizationGrant =
-        serde_json::from_slice(&stored).map_err(|_| RedeemError::InvalidGrant)?;
+    let grant = grant.map_err(|_| RedeemError::InvalidGrant)?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
     let is_verified = bool::from(challenge.as_bytes().ct_eq(grant.challenge.as_bytes()));
     let is_same_client = grant.client == client && grant.redirect == redirect;

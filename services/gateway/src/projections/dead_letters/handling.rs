@@ -5,6 +5,7 @@ use super::{DeadLetter, DeadLetterProjection};
 use crate::projections::delivery_status::DeliveryStatusProjection;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::dead_letter::{DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT};
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::streams::DEAD_LETTERS;
 use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Subject};
 use std::sync::Arc;
@@ -39,6 +40,9 @@ pub(crate) enum HandleError {
     /// The letter is no longer kept.
     #[error("there is no such letter")]
     UnknownLetter,
+    /// A newer program wrote the letter, or how it was handled.
+    #[error("a newer program wrote what this one cannot read")]
+    NewerVersion,
     /// The ledger did not answer.
     #[error("the ledger did not answer")]
     LedgerUnavailable,
@@ -60,7 +64,11 @@ impl DeadLetterHandler {
         requested: RequestedAction,
         by: &str,
     ) -> Result<Arc<DeadLetter>, HandleError> {
-        if requested == RequestedAction::Redrive && !letter.subject.redrivable {
+        let is_redrive = requested == RequestedAction::Redrive;
+        if self.letters.newer().is_some() || (is_redrive && letter.subject.needs_newer) {
+            return Err(HandleError::NewerVersion);
+        }
+        if is_redrive && !letter.subject.redrivable {
             return Err(HandleError::NotRedrivable);
         }
         let handled = match &letter.handled {
@@ -103,9 +111,11 @@ impl DeadLetterHandler {
             Err(AppendError::Conflict { .. }) => {
                 let last = self.ledger.last(&DEAD_LETTERS, &subject).await;
                 let recorded = last.map_err(|_| HandleError::LedgerUnavailable)?;
-                recorded
-                    .and_then(|stored| serde_json::from_slice(&stored.entry.payload).ok())
-                    .ok_or(HandleError::AlreadyHandled)
+                let recorded = recorded.ok_or(HandleError::AlreadyHandled)?;
+                envelope::decode(&recorded.entry.payload).map_err(|error| match error {
+                    ReadError::Newer(_) => HandleError::NewerVersion,
+                    ReadError::Malformed(_) => HandleError::AlreadyHandled,
+                })
             }
             Err(_) => Err(HandleError::LedgerUnavailable),
         }

@@ -9,6 +9,7 @@ pub(crate) mod reason;
 
 use paihao_chassis::Tasks;
 use paihao_contracts::dead_letter::{DeadLetterResolution, HANDLED_SUBJECT, parse_redrive_key};
+use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::notice::Notice;
 use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
@@ -62,11 +63,20 @@ pub(crate) struct LetterSubject {
     pub(crate) valid_until: Option<i64>,
     /// True if it can be tried again.
     pub(crate) redrivable: bool,
+    /// True if only a newer program can read it, and try it again.
+    pub(crate) needs_newer: bool,
 }
 
 /// Dead letters that this replica has read. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct DeadLetterProjection(Arc<Mutex<BTreeMap<u64, Arc<DeadLetter>>>>);
+pub(crate) struct DeadLetterProjection(Arc<ProjectionInner>);
+
+#[derive(Default)]
+struct ProjectionInner {
+    letters: Mutex<BTreeMap<u64, Arc<DeadLetter>>>,
+    /// Form of a resolution that a newer program wrote.
+    newer: Mutex<Option<NewerForm>>,
+}
 
 impl DeadLetterProjection {
     /// Begins to follow the log, until the soft stop.
@@ -81,7 +91,7 @@ impl DeadLetterProjection {
     /// Returns the letters that the log still has at `now` (Unix milliseconds), oldest first.
     pub(crate) fn retained(&self, now: i64) -> Vec<Arc<DeadLetter>> {
         let retention_ms = DEAD_LETTERS.retention.unwrap_or(Duration::MAX).as_millis() as i64;
-        let letters = self.0.lock();
+        let letters = self.0.letters.lock();
         letters
             .values()
             .filter(|letter| letter.at.saturating_add(retention_ms) > now)
@@ -89,19 +99,26 @@ impl DeadLetterProjection {
             .collect()
     }
 
+    /// Returns the form of a resolution that a newer program wrote: how its letter was handled is
+    /// not known here.
+    pub(crate) fn newer(&self) -> Option<NewerForm> {
+        *self.0.newer.lock()
+    }
+
     /// Returns the letter at a position.
     pub(crate) fn get(&self, position: u64) -> Option<Arc<DeadLetter>> {
-        self.0.lock().get(&position).cloned()
+        self.0.letters.lock().get(&position).cloned()
     }
 
     fn set_handled(&self, position: u64, handled: DeadLetterResolution) {
-        if let Some(letter) = self.0.lock().get_mut(&position) {
+        if let Some(letter) = self.0.letters.lock().get_mut(&position) {
             Arc::make_mut(letter).handled = Some(handled);
         }
     }
 
     fn update_gauge(&self) {
-        let waiting = self.0.lock().values().filter(|letter| letter.handled.is_none()).count();
+        let waiting =
+            self.0.letters.lock().values().filter(|letter| letter.handled.is_none()).count();
         metrics::gauge!("paihao_gateway_dead_letters").set(waiting as f64);
     }
 }
@@ -111,26 +128,39 @@ impl Projection for DeadLetterProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
         let mut parts = stored.subject.parts();
         if parts.next() == Some(HANDLED_SUBJECT) {
             let letter = parts.next().and_then(|position| position.parse().ok());
-            let handled = serde_json::from_slice(&stored.entry.payload).ok();
-            if let (Some(letter), Some(handled)) = (letter, handled) {
-                self.set_handled(letter, handled);
+            match envelope::decode(&stored.entry.payload) {
+                Ok(handled) => {
+                    if let Some(letter) = letter {
+                        self.set_handled(letter, handled);
+                    }
+                }
+                Err(ReadError::Newer(newer)) => {
+                    *self.0.newer.lock() = Some(newer);
+                    return Err(newer);
+                }
+                Err(ReadError::Malformed(error)) => {
+                    let position = stored.position.0;
+                    tracing::error!(position, %error, "cannot decode how a letter was handled");
+                }
             }
         } else if let Some(letter) = parse_entry(&stored) {
-            let mut letters = self.0.lock();
+            let mut letters = self.0.letters.lock();
             letters.entry(letter.position).or_insert_with(|| Arc::new(letter));
             while letters.len() > MAX_RETAINED_LETTERS {
                 letters.pop_first();
             }
         }
         self.update_gauge();
+        Ok(())
     }
 
     fn reset(&mut self) {
-        self.0.lock().clear();
+        self.0.letters.lock().clear();
+        *self.0.newer.lock() = None;
     }
 }
 
@@ -165,7 +195,10 @@ fn parse_entry(stored: &StoredEntry) -> Option<DeadLetter> {
 }
 
 fn notice_subject(payload: &[u8]) -> (LetterSubject, Option<Arc<str>>) {
-    let Ok(notice) = serde_json::from_slice::<Notice>(payload) else { return Default::default() };
+    let notice: Notice = match envelope::decode(payload) {
+        Ok(notice) => notice,
+        Err(error) => return (unreadable_subject(&error), None),
+    };
     let mut parts = parse_redrive_key(&notice.key).0.rsplitn(4, '/');
     let kind = parts.next().and_then(|name| name.split('#').next()).map(str::to_owned);
     let ticket = parts.next().and_then(|ticket| ticket.parse().ok()).map(TicketId);
@@ -182,9 +215,14 @@ fn notice_subject(payload: &[u8]) -> (LetterSubject, Option<Arc<str>>) {
     (subject, Some(notice.person))
 }
 
+fn unreadable_subject(error: &ReadError) -> LetterSubject {
+    LetterSubject { needs_newer: error.newer().is_some(), ..LetterSubject::default() }
+}
+
 fn webhook_subject(payload: &[u8]) -> LetterSubject {
-    let Ok(message) = serde_json::from_slice::<WebhookMessage>(payload) else {
-        return LetterSubject::default();
+    let message: WebhookMessage = match envelope::decode(payload) {
+        Ok(message) => message,
+        Err(error) => return unreadable_subject(&error),
     };
     let event = serde_json::to_value(&message.event).unwrap_or(Value::Null);
     LetterSubject {
@@ -222,9 +260,9 @@ mod tests {
     #[test]
     fn of_a_letter_all_is_known_but_whom_it_was_for() {
         let mut letters = DeadLetterProjection::default();
-        letters.apply(letter(5, "notices", "hall/20779/17/called#1~1", NOTICE));
-        letters.apply(letter(6, "notices", "hall/20779/18/near#1", "{}"));
-        letters.apply(letter(7, "ledger", "shop.hall/9", "{}"));
+        letters.apply(letter(5, "notices", "hall/20779/17/called#1~1", NOTICE)).unwrap();
+        letters.apply(letter(6, "notices", "hall/20779/18/near#1", "{}")).unwrap();
+        letters.apply(letter(7, "ledger", "shop.hall/9", "{}")).unwrap();
         let retained = letters.retained(2_000);
         let [notice, unreadable, other] = &retained[..] else { panic!("{retained:?}") };
         assert!(!format!("{retained:?}").contains("oPerson"));
@@ -245,7 +283,7 @@ mod tests {
     #[test]
     fn what_was_done_stays_with_its_letter_and_both_leave_with_the_log() {
         let mut letters = DeadLetterProjection::default();
-        letters.apply(letter(5, "notices", "hall/20779/17/called#1", NOTICE));
+        letters.apply(letter(5, "notices", "hall/20779/17/called#1", NOTICE)).unwrap();
         let handled = DeadLetterResolution {
             v: 1,
             at: 7,
@@ -253,7 +291,7 @@ mod tests {
             action: DeadLetterAction::Dropped,
         };
         let stored = Entry::new(serde_json::to_vec(&handled).unwrap());
-        letters.apply(entry(6, &[HANDLED_SUBJECT, "5"], stored));
+        letters.apply(entry(6, &[HANDLED_SUBJECT, "5"], stored)).unwrap();
         assert_eq!(letters.get(5).unwrap().handled, Some(handled));
         let retention_ms = DEAD_LETTERS.retention.unwrap().as_millis() as i64;
         assert_eq!(
@@ -263,5 +301,19 @@ mod tests {
             ),
             (1, 0)
         );
+    }
+
+    #[test]
+    fn what_a_newer_program_wrote_is_neither_redriven_nor_taken_for_not_handled() {
+        let mut letters = DeadLetterProjection::default();
+        letters.apply(letter(5, "notices", "hall/20779/17/called#1", NOTICE)).unwrap();
+        letters.apply(letter(6, "notices", "hall/20779/18/near#1", r#"{"v":2}"#)).unwrap();
+        assert!(letters.get(6).unwrap().subject.needs_newer && letters.newer().is_none());
+        let resolution = Entry::new(r#"{"v":2,"did":"gilded"}"#);
+        let newer = letters.apply(entry(7, &[HANDLED_SUBJECT, "5"], resolution)).unwrap_err();
+        assert_eq!(letters.newer(), Some(newer));
+        assert_eq!(letters.get(5).unwrap().handled, None);
+        letters.reset();
+        assert_eq!(letters.newer(), None);
     }
 }

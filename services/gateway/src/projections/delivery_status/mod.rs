@@ -4,6 +4,7 @@
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::dead_letter::{parse_redrive_key, redrive_key};
+use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
 use paihao_contracts::outcome::{NoticeState, NoticeStatus, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
@@ -113,6 +114,8 @@ pub struct DeliveryStatusProjection(Arc<Mutex<ProjectionState>>);
 #[derive(Default)]
 struct ProjectionState {
     newest_day: i32,
+    /// Form of an outcome that a newer program wrote.
+    newer: Option<NewerForm>,
     sites: BTreeMap<String, SiteStatuses>,
 }
 
@@ -137,6 +140,16 @@ impl DeliveryStatusProjection {
         statuses
     }
 
+    /// Returns the form of an outcome that a newer program wrote. The status of its notice is not
+    /// known here.
+    pub fn newer(&self) -> Option<NewerForm> {
+        self.0.lock().newer
+    }
+
+    fn set_newer(&self, newer: Option<NewerForm>) {
+        self.0.lock().newer = newer;
+    }
+
     /// Returns the notices about a ticket of a business day, in the order in which they were
     /// planned.
     pub fn for_ticket(&self, site: &str, day: i32, ticket: TicketId) -> Vec<DeliveryStatus> {
@@ -153,7 +166,7 @@ impl DeliveryStatusProjection {
         records.sort_by_key(|(plan, name, _)| (plan.map_or(u32::MAX, |p| p.order), *name));
         records
             .into_iter()
-            .map(|(plan, name, record)| delivery_status(name, plan, record))
+            .map(|(plan, name, record)| delivery_status(name, plan, record, state.newer.is_some()))
             .collect()
     }
 
@@ -194,7 +207,7 @@ impl DeliveryStatusProjection {
                 if notices.contains_key(&redrive_key(name)) {
                     continue;
                 }
-                let status = delivery_status(name, record.plan, record);
+                let status = delivery_status(name, record.plan, record, state.newer.is_some());
                 *counts.entry((*day, status.notice, status.stage.name())).or_default() += 1;
             }
         }
@@ -286,21 +299,27 @@ impl Projection for OutcomeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
         if stored.at_ms < self.clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64 {
-            return;
+            return Ok(());
         }
-        match serde_json::from_slice(&stored.entry.payload) {
+        match envelope::decode(&stored.entry.payload) {
             Ok(record) => self.statuses.apply_outcome(record),
-            Err(error) => {
+            Err(ReadError::Newer(newer)) => {
+                self.statuses.set_newer(Some(newer));
+                return Err(newer);
+            }
+            Err(ReadError::Malformed(error)) => {
                 let position = stored.position.0;
-                tracing :: warn! ( position , % error , "cannot decode an entry of the outcomes" );
+                tracing::warn!(position, %error, "cannot decode an entry of the outcomes");
             }
         }
+        Ok(())
     }
 
     fn reset(&mut self) {
         self.statuses.clear_outcomes();
+        self.statuses.set_newer(None);
     }
 }
 
@@ -311,13 +330,21 @@ fn parse_notice_key(key: &str) -> Option<(&str, TicketOfDay, &str)> {
     Some((parts.next()?, (day.parse().ok()?, TicketId(ticket.parse().ok()?)), name))
 }
 
-fn delivery_status(name: &str, plan: Option<NoticePlan>, record: &NoticeRecord) -> DeliveryStatus {
+/// Returns the status of a notice. While `is_behind`, one without an outcome may have one that this
+/// program cannot read.
+fn delivery_status(
+    name: &str,
+    plan: Option<NoticePlan>,
+    record: &NoticeRecord,
+    is_behind: bool,
+) -> DeliveryStatus {
     let name = parse_redrive_key(name).0;
     let (notice, occurrence) = name.split_once('#').unwrap_or((name, "1"));
     let NoticeState { attempt, outcome, receipt } = &record.outcome;
     let sent_as_reply = plan.is_some_and(|plan| plan.sent_as_reply);
     let (stage, reason) = match record.outcome.status() {
         NoticeStatus::Pending if sent_as_reply => (DeliveryStage::Delivered, None),
+        NoticeStatus::Pending if is_behind => (DeliveryStage::Unknown, None),
         NoticeStatus::Pending if attempt.is_some() => (DeliveryStage::Sending, None),
         NoticeStatus::Pending => (DeliveryStage::Waiting, None),
         NoticeStatus::Accepted => (DeliveryStage::Sent, None),

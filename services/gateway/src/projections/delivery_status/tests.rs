@@ -155,3 +155,31 @@ fn a_log_made_anew_leaves_the_plans() {
     statuses.clear_outcomes();
     assert_eq!(stages(&statuses, 20_000, 1), [("called".to_owned(), "waiting")]);
 }
+
+#[test]
+fn while_an_outcome_of_a_newer_program_is_left_out_a_message_without_one_is_unknown() {
+    let statuses = DeliveryStatusProjection::default();
+    for ticket in [1, 2] {
+        statuses.apply_plan("hall", &trigger(ticket, 20_000, 1, called(1)));
+    }
+    let mut projection = OutcomeProjection {
+        statuses: statuses.clone(),
+        clock: Arc::new(paihao_chassis::clock::ManualClock::at(1)),
+    };
+    let mut apply = |text: String| {
+        projection.apply(StoredEntry {
+            position: paihao_ledger::Position(1),
+            subject: Subject::new(&["shop", "x"]).unwrap(),
+            at_ms: 1,
+            entry: paihao_ledger::Entry::new(text),
+        })
+    };
+    let newer = apply(r#"{"v":2,"key":"hall/20000/1/called#1","fate":"gilded"}"#.to_owned());
+    assert_eq!(statuses.newer(), newer.err());
+    assert_eq!(stages(&statuses, 20_000, 1), [("called".to_owned(), "unknown")]);
+    let known = ended("hall/20000/2/called#1", DeliveryOutcome::Stale);
+    apply(serde_json::to_string(&known).unwrap()).unwrap();
+    assert_eq!(stages(&statuses, 20_000, 2), [("called".to_owned(), "stale")]);
+    projection.reset();
+    assert_eq!(stages(&statuses, 20_000, 1), [("called".to_owned(), "waiting")]);
+}

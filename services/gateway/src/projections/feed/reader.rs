@@ -6,7 +6,8 @@
 use super::cursor::Cursor;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use paihao_contracts::commit::{COMMIT_VERSION, Commit};
+use paihao_contracts::commit::Commit;
+use paihao_contracts::envelope;
 use paihao_contracts::public_event::{EventId, PublicEvent, to_public_events};
 use paihao_contracts::streams::LEDGER;
 use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject, Unavailable};
@@ -155,8 +156,8 @@ impl From<Unavailable> for FeedError {
     }
 }
 
+/// Returns the events of an entry. `None` if this program cannot read it, as the engine cannot.
 fn decode_events(stored: &StoredEntry) -> Option<Vec<PublicEvent>> {
-    let commit: Commit = serde_json::from_slice(&stored.entry.payload).ok()?;
-    let is_known_version = commit.v <= COMMIT_VERSION;
-    is_known_version.then(|| to_public_events(stored.position.0, &commit).collect())
+    let commit: Commit = envelope::decode(&stored.entry.payload).ok()?;
+    Some(to_public_events(stored.position.0, &commit).collect())
 }

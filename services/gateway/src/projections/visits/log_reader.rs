@@ -3,6 +3,7 @@
 use super::VisitProjection;
 use crate::codec::visit_from_stored;
 use futures::StreamExt;
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
 use paihao_domain::VisitRecord;
@@ -13,15 +14,20 @@ use std::time::Duration;
 /// Longest time for a read, its wait included.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Reason why the visits cannot be read at present: the log has not been read to its end yet, was
-/// made anew, or did not answer in time.
+/// Reason why the visits cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the visits cannot be read at present")]
-pub(crate) struct VisitsUnavailable;
+pub(crate) enum VisitsError {
+    /// The log has not been read to its end yet, was made anew, or did not answer in time.
+    #[error("the visits cannot be read at present")]
+    Unavailable,
+    /// A newer program wrote some of them.
+    #[error("a newer program wrote visits that this one cannot read")]
+    NewerVersion,
+}
 
-impl From<Unavailable> for VisitsUnavailable {
-    fn from(_: Unavailable) -> VisitsUnavailable {
-        VisitsUnavailable
+impl From<Unavailable> for VisitsError {
+    fn from(_: Unavailable) -> VisitsError {
+        VisitsError::Unavailable
     }
 }
 
@@ -33,19 +39,23 @@ impl VisitProjection {
         site: &Subject,
         from: i32,
         to: i32,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsError> {
         if !self.0.follower.caught_up() {
-            return Err(VisitsUnavailable);
+            return Err(VisitsError::Unavailable);
+        }
+        if self.newer().is_some() {
+            return Err(VisitsError::NewerVersion);
         }
         let Some((first, last)) = self.0.forecast.lock().position_range(site, from, to) else {
             return Ok(BTreeMap::new());
         };
         let read = async {
-            let _permit = self.0.read_permits.acquire().await.map_err(|_| VisitsUnavailable)?;
+            let _permit =
+                self.0.read_permits.acquire().await.map_err(|_| VisitsError::Unavailable)?;
             self.read_between(site, first, last, from..=to).await
         };
         let result = tokio::time::timeout(READ_TIMEOUT, read).await;
-        result.map_err(|_| VisitsUnavailable)?
+        result.map_err(|_| VisitsError::Unavailable)?
     }
 
     async fn read_between(
@@ -54,17 +64,17 @@ impl VisitProjection {
         first: Position,
         last: Position,
         days: std::ops::RangeInclusive<i32>,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsError> {
         let before = Position(first.0.saturating_sub(1));
         let mut entries = self.0.ledger.follow_subject(&HISTORY, site, before).await?;
         let mut versions = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
         while let Some(item) = entries.next().await {
             // A log that was made anew has to be projected first.
-            let LogItem::Entry(stored) = item else { return Err(VisitsUnavailable) };
+            let LogItem::Entry(stored) = item else { return Err(VisitsError::Unavailable) };
             if stored.position > last {
                 break;
             }
-            if let Some(entry) = parse_entry(&stored.entry.payload) {
+            if let Some(entry) = parse_entry(&stored.entry.payload)? {
                 let HistoryEntry { commit, records, .. } = entry;
                 for record in records.into_iter().filter(|record| days.contains(&record.key().0)) {
                     let newest = versions.entry(record.key()).or_insert((0, None));
@@ -85,7 +95,11 @@ impl VisitProjection {
     }
 }
 
-/// Parses an entry. One that cannot be decoded was logged when the projection read it.
-fn parse_entry(payload: &[u8]) -> Option<HistoryEntry> {
-    serde_json::from_slice(payload).ok()
+/// Parses an entry. A malformed one was logged when the projection read it.
+fn parse_entry(payload: &[u8]) -> Result<Option<HistoryEntry>, VisitsError> {
+    match envelope::decode(payload) {
+        Ok(entry) => Ok(Some(entry)),
+        Err(ReadError::Newer(_)) => Err(VisitsError::NewerVersion),
+        Err(ReadError::Malformed(_)) => Ok(None),
+    }
 }

@@ -11,8 +11,8 @@ pub(crate) mod statistics;
 
 use forecast_model::ForecastState;
 use paihao_chassis::Tasks;
+use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::streams::HISTORY;
-use paihao_contracts::visit::HistoryEntry;
 use paihao_domain::{Accuracy, DisplayedRange, Estimate, ForecastModel, QueueId, Timestamp};
 use paihao_ledger::projection::{Follow, Follower};
 use paihao_ledger::{Ledger, Position, Projection, StoredEntry, Subject};
@@ -91,6 +91,12 @@ impl VisitProjection {
         self.0.forecast.lock().accuracy()
     }
 
+    /// Returns the form of an entry that a newer program wrote. Forecasts are made without it;
+    /// statistics would be wrong.
+    pub fn newer(&self) -> Option<NewerForm> {
+        self.0.follower.newer()
+    }
+
     /// Waits until the log has been read up to its head at the start.
     pub async fn until_caught_up(&self) {
         self.0.follower.until_caught_up().await;
@@ -112,14 +118,16 @@ impl Projection for HistoryProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) {
-        match serde_json::from_slice::<HistoryEntry>(&stored.entry.payload) {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+        match envelope::decode(&stored.entry.payload) {
             Ok(entry) => self.0.lock().apply(&stored.subject, stored.position, entry),
-            Err(error) => {
+            Err(ReadError::Newer(newer)) => return Err(newer),
+            Err(ReadError::Malformed(error)) => {
                 let position = stored.position.0;
                 tracing::warn!(position, %error, "cannot decode an entry of the history");
             }
         }
+        Ok(())
     }
 
     fn reset(&mut self) {

@@ -10,6 +10,7 @@ use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
+use paihao_contracts::envelope::{self, NewerForm};
 use paihao_contracts::settings_log::{PermanentCode, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::{self, SETTINGS};
 use paihao_ledger::projection::Follow;
@@ -256,8 +257,8 @@ impl PermanentCodes {
         let Some(stored) = self.ledger.last(&SETTINGS, subject).await? else {
             return Ok(LatestCode { expect: ExpectedPosition::Empty, code: None });
         };
-        let entry =
-            SettingsEntry::decode(&stored.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
+        let entry: SettingsEntry =
+            envelope::decode(&stored.entry.payload).map_err(|_| PermanentCodeError::Unreadable)?;
         let SettingsEvent::PermanentCodeCreated(code) = entry.event else {
             return Err(PermanentCodeError::Unreadable);
         };
@@ -284,9 +285,16 @@ impl Projection for CodeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) {
-        let Some(entry) = SettingsEntry::decode(&stored.entry.payload) else { return };
-        let SettingsEvent::PermanentCodeCreated(code) = entry.event else { return };
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+        let entry: SettingsEntry = match envelope::decode(&stored.entry.payload) {
+            Ok(entry) => entry,
+            Err(error) => {
+                // The next request looks the code up in the log.
+                self.0.index.lock().codes.remove(&stored.subject);
+                return error.newer().map_or(Ok(()), Err);
+            }
+        };
+        let SettingsEvent::PermanentCodeCreated(code) = entry.event else { return Ok(()) };
         let mut index = self.0.index.lock();
         let owner = (code.account.clone(), code.appid.clone());
         let count = index.counts.entry(owner).or_default();
@@ -294,6 +302,7 @@ impl Projection for CodeProjection {
         metrics :: gauge! ( "paihao_gateway_door_codes" , "account" => code . account . clone ( ) )
             .set(*count as f64);
         index.codes.insert(stored.subject, code);
+        Ok(())
     }
 
     fn reset(&mut self) {

@@ -14,7 +14,9 @@ use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::{ConfigProblems, Layers};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
-use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, SETTINGS, STAFF};
+use paihao_contracts::streams::{
+    DEAD_LETTERS, HISTORY, LEDGER, OUTCOMES, SETTINGS, STAFF, STAFF_SESSIONS,
+};
 use paihao_contracts::ticket_link;
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, Outcome, Person, QueueId, TicketKey,
@@ -31,6 +33,7 @@ use paihao_wechat::{
     TokenSource, TokenUnavailable,
 };
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
@@ -187,16 +190,35 @@ impl Fixture {
             (&STAFF, &["staff"]),
             (&SETTINGS, &["site", "hall"]),
             (&SETTINGS, &["account", "shop"]),
+            (&OUTCOMES, &["shop", "newer"]),
+            (&DEAD_LETTERS, &["handled", "1"]),
+            (&HISTORY, &["shop", "hall"]),
         ] {
             let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
             let subject = Subject::new(names).unwrap();
             self.cluster.ledger.append(log, &subject, ExpectedPosition::Any, newer).await.unwrap();
         }
-        for id in ["open_counter", "remove_member"] {
+        let readers =
+            ["open_counter", "remove_member", "ticket_notices", "dead_letters", "numbers"];
+        for id in readers {
             while self.client.request(id).with_key_of("manager").send().await.problem_code()
                 != "newer_ledger"
             {}
         }
+    }
+}
+
+impl Fixture {
+    /// Appends an entry of a newer version to the session of a cookie, and waits until the gateway
+    /// has read it.
+    pub async fn write_newer_session(&self, cookie: &str) {
+        let value = cookie.split_once('=').unwrap().1;
+        let subject = Subject::new(&[&hex::encode(&Sha256::digest(value)[..16])]).unwrap();
+        let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
+        let ledger = &self.cluster.ledger;
+        ledger.append(&STAFF_SESSIONS, &subject, ExpectedPosition::Any, newer).await.unwrap();
+        let me = || self.client.request("me").header("cookie", cookie);
+        while me().send().await.problem_code() != "newer_ledger" {}
     }
 }
 

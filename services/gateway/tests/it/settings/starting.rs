@@ -28,7 +28,7 @@ async fn nothing_is_answered_or_decided_by_the_configuration_alone() {
     let released = CancellationToken::new();
     let held = HeldLog::new(cluster.ledger.clone(), &SETTINGS, released.clone());
     let setup = cluster.setup(deployment_settings(BASE_SETTINGS));
-    let (gateway, _) = cluster.start_over(Arc::new(held), setup).await;
+    let gateway = cluster.start_over(Arc::new(held), setup).await;
     gateway.engine.until_caught_up().await;
     let url = gateway.api("/sites/hall");
     let mut answer = std::pin::pin!(gateway.http.get(url).send());

@@ -8,7 +8,6 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
-use paihao_gateway::settings::live::LiveSettings;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::Ledger;
 use paihao_ledger_sqlite::SqliteLedger;
@@ -79,31 +78,28 @@ impl Cluster {
 
     /// Starts a further gateway, and waits until it has read the ledger and the settings.
     pub async fn start(&self, setup: GatewaySetup) -> Gateway {
-        let (gateway, settings) = self.start_over(self.ledger.clone(), setup).await;
+        let gateway = self.start_over(self.ledger.clone(), setup).await;
         gateway.engine.until_caught_up().await;
+        let settings = &gateway.service.live_settings;
         super::wait_until("the settings are read", async || settings.caught_up()).await;
         gateway
     }
 
     /// Starts a further gateway over another view of the ledger, and waits for nothing.
-    pub async fn start_over(
-        &self,
-        ledger: Arc<dyn Ledger>,
-        setup: GatewaySetup,
-    ) -> (Gateway, LiveSettings) {
+    pub async fn start_over(&self, ledger: Arc<dyn Ledger>, setup: GatewaySetup) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let GatewaySetup { deployment, settings, cache, wechat, clock } = setup;
         let ports = Ports { ledger, cache, wechat, clock };
         let started = start(settings, Arc::new(deployment), ports, listener, &self.tasks);
-        let gateway = Gateway {
-            engine: started.engine,
-            visits: started.visits,
-            delivery_status: started.delivery_status,
+        Gateway {
+            engine: started.engine.clone(),
+            visits: started.visits.clone(),
+            delivery_status: started.delivery_status.clone(),
+            service: started,
             url,
             http: self.http.clone(),
-        };
-        (gateway, started.live_settings)
+        }
     }
 }
 

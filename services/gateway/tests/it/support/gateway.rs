@@ -21,6 +21,8 @@ pub const STAFF_KEY: &str = "a-key-of-the-first-counter";
 
 /// Running gateway.
 pub struct Gateway {
+    /// The service, as the program has it.
+    pub service: paihao_gateway::Gateway,
     pub engine: Engine,
     pub visits: VisitProjection,
     pub delivery_status: DeliveryStatusProjection,

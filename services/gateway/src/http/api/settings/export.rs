@@ -63,6 +63,9 @@ async fn export(
     ApiQuery(query): ApiQuery<ExportSettingsQuery>,
 ) -> Result<Response, Problem> {
     let documents = state.live_settings.now();
+    if !documents.unreadable.is_empty() {
+        return Err(Problem::new(&refusals::NEWER_LEDGER));
+    }
     let file = SettingsFile::from_documents(&documents);
     let tag = [(header::ETAG, format!("\"{}\"", documents.position.0))];
     match query.format.as_deref() {

@@ -44,7 +44,8 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-const STATISTICS_REFUSALS: &[&refusals::ProblemKind] = &[&refusals::LEDGER_UNAVAILABLE];
+const STATISTICS_REFUSALS: &[&refusals::ProblemKind] =
+    &[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
 
 /// Query of statistics.
 #[derive(Deserialize, JsonSchema)]
@@ -113,6 +114,9 @@ async fn load_statistics(
         for ticket in live.filter(|ticket| !has_ended(ticket)) {
             statistics.add_ongoing(ticket, day.0, by_hour, zone);
         }
+    }
+    if state.delivery_status.newer().is_some() {
+        return Err(Problem::new(&refusals::NEWER_LEDGER));
     }
     let messages = state.delivery_status.count_by_stage(site, from, to);
     Ok(StatisticsView::from_statistics(settings, (from, to, by_hour), &statistics, messages))

@@ -20,7 +20,7 @@ pub(super) fn routes() -> Routes {
             "ticket_notices",
             "Lists the messages to the ticket's holder and how far each has come",
         )
-        .refuses(&[&refusals::UNKNOWN_TICKET]),
+        .refuses(&[&refusals::UNKNOWN_TICKET, &refusals::NEWER_LEDGER]),
     )
 }
 
@@ -65,6 +65,9 @@ async fn show(
 ) -> Result<Json<TicketNoticesView>, Problem> {
     let ticket = ticket_by_number(&state, &site, &number)?;
     let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    if state.delivery_status.newer().is_some() {
+        return Err(Problem::new(&refusals::NEWER_LEDGER));
+    }
     let day = snapshot.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
     let notices = state
         .delivery_status
