@@ -7,7 +7,7 @@ use crate::options::{ConnectError, NatsOptions};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType};
-use paihao_contracts::streams::{LEDGER, Log, WorkQueue};
+use paihao_contracts::streams::{Keep, LEDGER, Log, WorkQueue};
 use paihao_ledger::Unavailable;
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -230,6 +230,8 @@ impl Streams {
                 config.max_age,
                 config.duplicate_window,
                 config.num_replicas.max(1),
+                // Without a limit it is -1; an older server leaves it out.
+                config.max_messages_per_subject.max(0),
             )
         };
         if configured(&found.config) == configured(&expected) {
@@ -240,6 +242,7 @@ impl Streams {
             max_age: expected.max_age,
             duplicate_window: expected.duplicate_window,
             num_replicas: expected.num_replicas,
+            max_messages_per_subject: expected.max_messages_per_subject,
             ..found.config
         };
         let updated =
@@ -271,6 +274,10 @@ impl Streams {
                     .max_age(log)
                     .unwrap_or(DUPLICATE_WINDOW)
                     .min(DUPLICATE_WINDOW),
+                max_messages_per_subject: match log.keep {
+                    Keep::All => 0,
+                    Keep::Newest => 1,
+                },
                 ..common
             },
             StreamKind::Queue(queue) => Config {
