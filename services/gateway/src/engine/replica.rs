@@ -3,7 +3,7 @@
 use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
 use paihao_domain::Decision;
-use paihao_ledger::projection::DecodeAhead;
+use paihao_ledger::projection::{DecodeAhead, Decoder};
 use paihao_ledger::{Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -66,9 +66,11 @@ impl Projection for Replica {
 impl DecodeAhead for Replica {
     type Decoded = DecodedEntry;
 
-    fn decode(stored: StoredEntry) -> DecodedEntry {
-        let decisions = codec::decode(&stored.entry.payload);
-        DecodedEntry { subject: stored.subject, position: stored.position, decisions }
+    fn decoder(&self) -> Decoder<DecodedEntry> {
+        Arc::new(|stored| {
+            let decisions = codec::decode(&stored.entry.payload);
+            DecodedEntry { subject: stored.subject, position: stored.position, decisions }
+        })
     }
 
     fn apply_decoded(&mut self, decoded: DecodedEntry) {
