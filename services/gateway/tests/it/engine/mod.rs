@@ -4,5 +4,6 @@ mod agreement;
 mod changing;
 mod crowds;
 mod sleeping;
+mod snapshots;
 mod time;
 mod trouble;

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod engine;
 pub mod gateway;
+pub mod routed_ledger;
 
 use std::time::Duration;
 
