@@ -109,12 +109,11 @@ impl SnapshotRestorer {
                 return Err(Unavailable("the log of snapshots was made anew".to_owned()));
             };
             position = stored.position;
-            if stored.subject == floor_subject() {
-                broken.remove(&stored.subject);
-            } else if self.restore_site(stored.clone()).await {
-                broken.remove(&stored.subject);
+            let subject = stored.subject.clone();
+            if subject == floor_subject() || self.restore_site(stored).await {
+                broken.remove(&subject);
             } else {
-                broken.insert(stored.subject);
+                broken.insert(subject);
             }
             if position >= head {
                 head = self.ledger.head(&SNAPSHOTS).await?;

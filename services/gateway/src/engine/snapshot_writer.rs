@@ -7,6 +7,7 @@ use super::snapshot_log::{StoreError, Stored, store_floor, store_snapshot};
 use super::view::SiteReplica;
 use paihao_chassis::entropy;
 use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::streams::LEDGER;
 use paihao_domain::Day;
 use paihao_ledger::{AppendError, Follower, Position, Subject};
 use std::collections::BTreeMap;
@@ -34,12 +35,20 @@ pub(super) struct SnapshotWriter {
     /// Newest floor that this replica knows to be stored.
     floor: Position,
     next_floor: Instant,
+    /// Times since which sites have been absent from the settings.
+    absent_since: BTreeMap<Subject, Instant>,
 }
 
 impl SnapshotWriter {
     pub(super) fn new(registry: Arc<SiteRegistry>) -> SnapshotWriter {
         let signals = registry.replica.signals().clone();
-        SnapshotWriter { registry, signals, floor: Position::START, next_floor: Instant::now() }
+        SnapshotWriter {
+            registry,
+            signals,
+            floor: Position::START,
+            next_floor: Instant::now(),
+            absent_since: BTreeMap::new(),
+        }
     }
 
     /// Runs until `closed`, and then stores what is not covered yet: a shop may stay off for long.
@@ -54,6 +63,7 @@ impl SnapshotWriter {
                 () = tokio::time::sleep(entropy::jitter(CHECK_INTERVAL, CHECK_JITTER)) => {}
                 () = closed.cancelled() => break,
             }
+            self.retire_absent_sites().await;
             self.store_where(Coverage::is_due).await;
             if self.next_floor <= Instant::now() {
                 self.store_floor().await;
@@ -83,6 +93,26 @@ impl SnapshotWriter {
         let facts = self.facts();
         for site in due {
             self.store(&site, facts.get(&site.subject).cloned()).await;
+        }
+    }
+
+    /// Empties the sites that have been absent from the settings for the retention of the ledger and
+    /// have no entry in it. Without their snapshot they would have left with their entries.
+    async fn retire_absent_sites(&mut self) {
+        let settings = self.facts();
+        self.absent_since.retain(|subject, _| !settings.contains_key(subject));
+        for site in self.registry.replica.sites() {
+            if settings.contains_key(&site.subject) || site.now().site.day().is_none() {
+                continue;
+            }
+            let since = self.absent_since.entry(site.subject.clone()).or_insert_with(Instant::now);
+            if LEDGER.retention.is_none_or(|retention| since.elapsed() < retention) {
+                continue;
+            }
+            if let Ok(None) = self.registry.ledger.last(&LEDGER, &site.subject).await {
+                tracing::info!(subject = site.subject.as_str(), "a retired site leaves");
+                site.reset();
+            }
         }
     }
 

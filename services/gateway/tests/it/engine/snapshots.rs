@@ -1,126 +1,27 @@
 //! Tests of snapshots: what a site is does not depend on the retention of the ledger.
 
 use crate::support::engine::{
-    MORNING_MS, RunningEngine, at_counter, command, finish, open_ledger, settings_with_queue,
-    take_ticket, ticket_number,
+    MORNING_MS, RunningEngine, at_counter, command, finish, take_ticket, ticket_number,
 };
 use crate::support::routed_ledger::{RoutedLedger, SnapshotStore};
+use crate::support::shop::{
+    COVERED, DAY, Shop, a_morning, hall, settings, snapshot, take_with_key,
+};
 use crate::support::wait_until;
-use flate2::read::GzDecoder;
 use futures::StreamExt;
 use harness::NatsServer;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::{Commit, Event};
-use paihao_contracts::streams::{LEDGER, Log, SNAPSHOT_FLOOR, SNAPSHOTS};
-use paihao_domain::{Act, Person, QueueRules, TicketId, TicketKey, TicketStatus};
-use paihao_gateway::engine::{Engine, SiteSnapshot, SubmitError};
-use paihao_gateway::settings::DeploymentSettings;
-use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
+use paihao_contracts::streams::{LEDGER, Log, SNAPSHOTS};
+use paihao_domain::{Act, Person, TicketId, TicketKey, TicketStatus};
+use paihao_gateway::engine::SiteSnapshot;
+use paihao_ledger::{Ledger, LogItem, Position, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
-use paihao_ledger_sqlite::SqliteLedger;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Time after which every entry is in a snapshot.
-const COVERED: Duration = Duration::from_secs(7 * 60);
-
-fn settings() -> DeploymentSettings {
-    let queue = QueueRules { carry_over: true, ..QueueRules::new("存取款", "A") };
-    settings_with_queue(queue)
-}
-
-fn hall() -> Subject {
-    Subject::new(&["shop", "hall"]).unwrap()
-}
-
-/// Embedded ledger with its clock, and the engines over it.
-struct Shop {
-    clock: ManualClock,
-    ledger: Arc<SqliteLedger>,
-    folder: TempDir,
-}
-
-impl Shop {
-    fn new() -> Shop {
-        let clock = ManualClock::at(MORNING_MS);
-        let (ledger, folder) = open_ledger(&clock);
-        Shop { clock, ledger, folder }
-    }
-
-    async fn start(&self) -> RunningEngine {
-        self.start_over(self.ledger.clone(), self.clock.clone()).await
-    }
-
-    /// Starts an engine that neither finds nor stores a snapshot.
-    async fn start_without_snapshots(&self) -> RunningEngine {
-        let ledger = RoutedLedger::new(self.ledger.clone(), SnapshotStore::Absent);
-        self.start_over(ledger, self.clock.clone()).await
-    }
-
-    async fn start_over(&self, ledger: Arc<dyn Ledger>, clock: ManualClock) -> RunningEngine {
-        let observer = Arc::new(|_: &Subject, _: &_| {});
-        let running = RunningEngine::start(&settings(), ledger, Arc::new(clock), observer);
-        running.engine.until_caught_up().await;
-        running
-    }
-
-    /// Lets time pass in which no process runs, until every entry has aged out.
-    async fn stay_closed(&self, closure: Duration) {
-        self.clock.advance(closure);
-        self.ledger.remove_expired(self.clock.now_ms()).await.unwrap();
-        assert_eq!(self.ledger.head(&LEDGER).await.unwrap(), Position::START);
-    }
-
-    async fn stored(&self) -> StoredEntry {
-        self.ledger.last(&SNAPSHOTS, &hall()).await.unwrap().expect("a snapshot")
-    }
-
-    /// The text of the stored snapshot.
-    async fn stored_text(&self) -> String {
-        let mut text = String::new();
-        GzDecoder::new(&self.stored().await.entry.payload[..]).read_to_string(&mut text).unwrap();
-        text
-    }
-
-    /// Position at which the stored snapshot stands.
-    async fn stored_position(&self) -> Position {
-        let snapshot: serde_json::Value = serde_json::from_str(&self.stored_text().await).unwrap();
-        Position(snapshot["position"].as_u64().unwrap())
-    }
-}
-
-fn snapshot(engine: &Engine) -> SiteSnapshot {
-    engine.snapshot("hall").unwrap()
-}
-
-/// A number with a link.
-fn take_with_key(person: &str, key: u8) -> paihao_domain::Command {
-    let act = Act::Take {
-        queue: paihao_domain::QueueId::new("a"),
-        person: Some(Person::new(person)),
-        scan_session: None,
-        class: None,
-        key: Some(TicketKey([key; 16])),
-    };
-    command(&format!("take {person}"), act)
-}
-
-/// Five people, of whom the first is served and the second is called.
-async fn a_morning(engine: &Engine) {
-    for (n, person) in (1..).zip(["ann", "ben", "cid", "dan", "eve"]) {
-        engine.submit("hall", take_with_key(person, n)).await.unwrap();
-    }
-    engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
-    engine.submit("hall", at_counter("1", Act::CallNext, "first")).await.unwrap();
-    engine.submit("hall", at_counter("1", finish, "first done")).await.unwrap();
-    engine.submit("hall", at_counter("1", Act::CallNext, "second")).await.unwrap();
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_line_that_carries_over_survives_a_closure_of_two_weeks() {
@@ -314,120 +215,6 @@ async fn a_snapshot_is_stored_after_a_thousand_entries() {
     .await;
     let bytes = shop.stored().await.entry.payload.len();
     assert!(bytes < 200_000, "{bytes} bytes for a thousand people");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_snapshot_that_cannot_be_decoded_is_left_out() {
-    for payload in [&b"no snapshot at all"[..], br#"{"v":1}"#] {
-        let shop = Shop::new();
-        let running = shop.start().await;
-        a_morning(&running.engine).await;
-        let digest = snapshot(&running.engine).digest();
-        running.stop().await;
-        let broken = Entry::new(payload);
-        shop.ledger.append(&SNAPSHOTS, &hall(), ExpectedPosition::Any, broken).await.unwrap();
-        let restarted = shop.start().await;
-        assert_eq!(snapshot(&restarted.engine).digest(), digest);
-        restarted.engine.submit("hall", take_ticket("fay")).await.unwrap();
-        tokio::time::sleep(COVERED).await;
-        assert_eq!(shop.stored_position().await, snapshot(&restarted.engine).position);
-    }
-}
-
-fn newer_snapshot() -> Entry {
-    use flate2::{Compression, write::GzEncoder};
-    use std::io::Write;
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(br#"{"v":99,"position":7,"wonders":[]}"#).unwrap();
-    Entry::new(encoder.finish().unwrap())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_snapshot_of_a_newer_program_is_left_to_it_and_nothing_is_guessed() {
-    let shop = Shop::new();
-    let running = shop.start().await;
-    a_morning(&running.engine).await;
-    let digest = snapshot(&running.engine).digest();
-    running.stop().await;
-    shop.ledger.append(&SNAPSHOTS, &hall(), ExpectedPosition::Any, newer_snapshot()).await.unwrap();
-    // The ledger holds the beginning of the day.
-    let restarted = shop.start().await;
-    assert_eq!(snapshot(&restarted.engine).digest(), digest);
-    assert_eq!(ticket_number(restarted.engine.submit("hall", take_ticket("fay")).await), "A006");
-    tokio::time::sleep(COVERED).await;
-    assert_eq!(shop.stored().await.entry, newer_snapshot());
-    restarted.stop().await;
-
-    // It holds nothing any more: only the newer program knows the line.
-    shop.stay_closed(14 * DAY).await;
-    let reopened = shop.start().await;
-    let answer = reopened.engine.submit("hall", take_ticket("gil")).await;
-    assert_eq!(answer, Err(SubmitError::Unreadable));
-    assert_eq!(shop.ledger.head(&LEDGER).await.unwrap(), Position::START);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_store_that_takes_no_snapshot_is_in_nobodys_way() {
-    let shop = Shop::new();
-    let running = shop.start_without_snapshots().await;
-    for i in 0..20 {
-        running.engine.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(60)).await;
-    }
-    assert_eq!(shop.ledger.last(&SNAPSHOTS, &hall()).await.unwrap(), None);
-    running.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_ledger_that_is_made_anew_begins_with_empty_lines() {
-    let shop = Shop::new();
-    let running = shop.start().await;
-    a_morning(&running.engine).await;
-    running.stop().await;
-    // The snapshots are those of the ledger that is gone.
-    let fresh = Shop::new();
-    let snapshots = SnapshotStore::Other(shop.ledger.clone());
-    let ledger = RoutedLedger::new(fresh.ledger.clone(), snapshots);
-    let started_at = tokio::time::Instant::now();
-    let restarted = shop.start_over(ledger.clone(), shop.clock.clone()).await;
-    assert!(started_at.elapsed() >= Duration::from_secs(15), "it is doubted for a while");
-    assert_eq!(ticket_number(restarted.engine.submit("hall", take_ticket("zoe")).await), "A001");
-    tokio::time::sleep(COVERED).await;
-    assert_eq!(shop.stored_position().await, snapshot(&restarted.engine).position);
-    restarted.kill().await;
-    let again = shop.start_over(ledger, shop.clock.clone()).await;
-    assert_eq!(snapshot(&again.engine).site.tickets().count(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_ledger_has_lost_stands_as_far_as_a_snapshot_includes_it() {
-    let shop = Shop::new();
-    let running = shop.start().await;
-    a_morning(&running.engine).await;
-    let digest = snapshot(&running.engine).digest();
-    running.stop().await;
-    let floor = Subject::new(&[SNAPSHOT_FLOOR]).unwrap();
-    let low = Entry::new(&br#"{"v":1,"position":2}"#[..]);
-    shop.ledger.append(&SNAPSHOTS, &floor, ExpectedPosition::Any, low).await.unwrap();
-    // The newest entries were acknowledged and not kept.
-    let truncated = Shop::new();
-    let entries = shop.ledger.follow(&LEDGER, Position::START).await.unwrap();
-    for item in entries.take(6).collect::<Vec<_>>().await {
-        let LogItem::Entry(stored) = item else { panic!("{item:?}") };
-        let (inner, subject) = (&truncated.ledger, hall());
-        let copied = inner.append(&LEDGER, &subject, ExpectedPosition::Any, stored.entry).await;
-        assert_eq!(copied.unwrap(), stored.position);
-    }
-    let snapshots = SnapshotStore::Other(shop.ledger.clone());
-    let ledger = RoutedLedger::new(truncated.ledger.clone(), snapshots);
-    let restarted = shop.start_over(ledger.clone(), shop.clock.clone()).await;
-    assert_eq!(snapshot(&restarted.engine).digest(), digest);
-    assert_eq!(ticket_number(restarted.engine.submit("hall", take_ticket("fay")).await), "A006");
-    assert_eq!(truncated.ledger.head(&LEDGER).await.unwrap(), Position(7), "given once more");
-    let digest = snapshot(&restarted.engine).digest();
-    restarted.kill().await;
-    let again = shop.start_over(ledger, shop.clock.clone()).await;
-    assert_eq!(snapshot(&again.engine).digest(), digest);
 }
 
 #[tokio::test(start_paused = true)]
