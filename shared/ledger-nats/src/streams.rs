@@ -33,6 +33,14 @@ impl StreamKind {
     }
 }
 
+/// Entries of a subject that a log keeps; 0 for no limit.
+pub(crate) fn max_messages_per_subject(log: &Log) -> i64 {
+    match log.keep {
+        Keep::All => 0,
+        Keep::Newest => 1,
+    }
+}
+
 pub(crate) struct Streams {
     connection: Arc<Connection>,
     namespace: Namespace,
@@ -274,10 +282,7 @@ impl Streams {
                     .max_age(log)
                     .unwrap_or(DUPLICATE_WINDOW)
                     .min(DUPLICATE_WINDOW),
-                max_messages_per_subject: match log.keep {
-                    Keep::All => 0,
-                    Keep::Newest => 1,
-                },
+                max_messages_per_subject: max_messages_per_subject(&log),
                 ..common
             },
             StreamKind::Queue(queue) => Config {
