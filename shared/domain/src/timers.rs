@@ -62,9 +62,8 @@ pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Ti
     [deadline, next, slipped.map(|_| now.at), check, end].into_iter().flatten().min()
 }
 
-/// Returns `true` if the end of the day has anything to end, or anybody to part from: the state of a
-/// day names the holders of all its tickets, and snapshots keep the state of a site that stays
-/// closed.
+/// Returns `true` if the end of the day has anything to end, or if the state names anybody: it
+/// names the holders of all tickets of the day, and a snapshot keeps it while the site is closed.
 fn needs_day_close(site: &Site) -> bool {
     let waits = |line: &Line| !line.is_empty() || line.held() > 0 || line.missed() > 0;
     let works = |counter: &Counter| {

@@ -6,7 +6,7 @@
 //! - `site_worker`: the task that decides the commands of a site and appends the decisions;
 //! - `registry`: the current sites with their settings and workers;
 //! - `snapshot_log`: stored snapshots, from which a start restores the sites;
-//! - `snapshot_writer`: the task that stores a snapshot of a site when `coverage` says that it is due;
+//! - `snapshot_writer`: the task that stores a snapshot of a site when `coverage` says so;
 //! - `past_decisions`: the decisions that restored snapshots include, for the observer;
 //! - `as_of`: snapshots of a site at a past instant.
 
@@ -50,8 +50,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Restores the sites from their snapshots, begins to follow the ledger, and starts a worker for
-    /// every site. All run until `closed`, which comes once the requests under way have been
+    /// Restores the sites from their snapshots, begins to follow the ledger, and starts a worker
+    /// for every site. All run until `closed`, which comes once the requests under way have been
     /// answered.
     pub fn start(
         sites: &BTreeMap<String, Arc<SiteSettings>>,

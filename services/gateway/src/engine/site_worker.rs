@@ -145,10 +145,11 @@ struct DecidedBatch {
 }
 
 impl SiteWorker {
-    /// Runs until the registry drops the channel or `closed` is cancelled. It decides nothing before
-    /// the replica has caught up: all entries of the site may have aged out, so that an append on the
-    /// empty state would succeed although its snapshot holds a line. The timers run when the state or the clock changes, and at the next time at which a
-    /// command may be due. They run at every replica, and one of the decisions is appended.
+    /// Runs until the registry drops the channel or `closed` is cancelled. It decides nothing
+    /// before the replica has caught up: all entries of the site may have aged out, so that an
+    /// append on the empty state would succeed although its snapshot holds a line. The timers run
+    /// when the state or the clock changes, and at the next time at which a command may be due.
+    /// They run at every replica, and one of the decisions is appended.
     pub(super) async fn run(
         self,
         mut requests: mpsc::Receiver<PendingCommand>,

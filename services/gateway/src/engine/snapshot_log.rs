@@ -173,9 +173,9 @@ pub(super) enum Stored {
     Known(StoredSnapshot),
 }
 
-/// Stores the snapshot of a site, unless the stored one includes as much. With `void` the ledger was
-/// made anew: a snapshot at that position, or beyond the head of the ledger, is of the former one
-/// and is replaced in any case.
+/// Stores the snapshot of a site, unless the stored one includes as much. With `void` the ledger
+/// was made anew: a snapshot at that position, or beyond the head of the ledger, is of the former
+/// one and is replaced in any case.
 pub(super) async fn store_snapshot(
     ledger: &dyn Ledger,
     subject: &Subject,
@@ -236,8 +236,8 @@ async fn find_facts(
     commit.or_else(stored).ok_or(StoreError::UnknownSite)
 }
 
-/// Stores the floor, unless the stored one is as high and no former ledger's. A lower floor is never
-/// wrong: more of the ledger is read.
+/// Stores the floor, unless the stored one is as high and no former ledger's. A lower floor is
+/// never wrong: more of the ledger is read.
 pub(super) async fn store_floor(
     ledger: &dyn Ledger,
     floor: Position,

@@ -96,8 +96,8 @@ impl SnapshotWriter {
         }
     }
 
-    /// Empties the sites that have been absent from the settings for the retention of the ledger and
-    /// have no entry in it. Without their snapshot they would have left with their entries.
+    /// Empties the sites that have been absent from the settings for the retention of the ledger
+    /// and have no entry in it. Without their snapshot they would have left with their entries.
     async fn retire_absent_sites(&mut self) {
         let settings = self.facts();
         self.absent_since.retain(|subject, _| !settings.contains_key(subject));
