@@ -19,6 +19,7 @@ pub mod send_window;
 pub mod session;
 pub mod settings;
 pub mod settings_log;
+pub mod snapshot;
 pub mod staff;
 pub mod ticket_link;
 pub mod token;

@@ -15,6 +15,29 @@ pub struct Log {
     pub name: &'static str,
     /// Retention of an entry after it was appended; `None` is for ever.
     pub retention: Option<Duration>,
+    /// Entries of a subject that are kept within the retention.
+    pub keep: Keep,
+}
+
+/// Entries of a subject that a log keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Every entry.
+    All,
+    /// The newest entry: an append removes the one before it.
+    Newest,
+}
+
+impl Log {
+    /// Log that keeps every entry for ever.
+    pub const fn permanent(name: &'static str) -> Log {
+        Log { name, retention: None, keep: Keep::All }
+    }
+
+    /// Log that keeps every entry for this time.
+    pub const fn kept_for(name: &'static str, retention: Duration) -> Log {
+        Log { name, retention: Some(retention), keep: Keep::All }
+    }
 }
 
 /// A work queue: each message goes to one worker and is kept until that worker acknowledges it.
@@ -37,33 +60,40 @@ pub struct Consumer {
 }
 
 /// Decisions of every site: the source of truth of the lines. Subject: account, site.
-pub const LEDGER: Log = Log { name: "ledger", retention: Some(Duration::from_secs(72 * 3600)) };
+pub const LEDGER: Log = Log::kept_for("ledger", Duration::from_secs(72 * 3600));
+
+/// Snapshots of the sites, so that the retention of the ledger does not decide what a site is.
+/// Subject of a snapshot: account, site; of the position up to which snapshots cover the ledger:
+/// [`SNAPSHOT_FLOOR`].
+pub const SNAPSHOTS: Log = Log { name: "snapshots", retention: None, keep: Keep::Newest };
+
+/// Subject of the floor of the snapshots. It has one part, that of a site has two.
+pub const SNAPSHOT_FLOOR: &str = "floor";
 
 /// Settings documents and permanent codes. Subject of a code: account, site, `door`, queue; of a
 /// site's settings: `site`, its id; of an account's: `account`, its name.
-pub const SETTINGS: Log = Log { name: "book", retention: None };
+pub const SETTINGS: Log = Log::permanent("book");
 
 /// Staff roster. It has one subject: each entry is decided on all entries before it.
-pub const STAFF: Log = Log { name: "staff", retention: None };
+pub const STAFF: Log = Log::permanent("staff");
 
 /// Logged-in browsers of staff. Subject: id of the session. The retention exceeds the longest
 /// session.
 pub const STAFF_SESSIONS: Log =
-    Log { name: "staff-sessions", retention: Some(Duration::from_secs(31 * 24 * 3600)) };
+    Log::kept_for("staff-sessions", Duration::from_secs(31 * 24 * 3600));
 
 /// Outcomes of notices: announced attempts, the one outcome, and WeChat's receipts. Subject:
 /// account, hash of the notice key.
-pub const OUTCOMES: Log = Log { name: "outcomes", retention: Some(Duration::from_secs(72 * 3600)) };
+pub const OUTCOMES: Log = Log::kept_for("outcomes", Duration::from_secs(72 * 3600));
 
 /// Records of visits that have ended, without persons. Subject: account, site. A store may be
 /// configured to keep them for longer or shorter than these 400 days.
-pub const HISTORY: Log =
-    Log { name: "history", retention: Some(Duration::from_secs(400 * 24 * 3600)) };
+pub const HISTORY: Log = Log::kept_for("history", Duration::from_secs(400 * 24 * 3600));
 
 /// Failed work with its reason. Subject: the work queue or log that it came from. A dead letter
 /// holds its source, with a person's openid, and so is kept no longer than the ledger. Handling
 /// records have the subject `handled`, position of the letter.
-pub const DEAD_LETTERS: Log = Log { name: "dead-letters", retention: LEDGER.retention };
+pub const DEAD_LETTERS: Log = Log { name: "dead-letters", ..LEDGER };
 
 /// Notices to be sent to WeChat. Key: key of the notice.
 pub const NOTICES: WorkQueue = WorkQueue { name: "notices", ack_wait: Duration::from_secs(30) };
@@ -92,8 +122,8 @@ pub const VISIT_WRITER: Consumer =
 pub const REDRIVER: Consumer = Consumer { name: "redriver", ack_wait: Duration::from_secs(30) };
 
 /// All logs, for their creation at startup.
-pub const LOGS: [Log; 7] =
-    [LEDGER, SETTINGS, STAFF, STAFF_SESSIONS, OUTCOMES, HISTORY, DEAD_LETTERS];
+pub const LOGS: [Log; 8] =
+    [LEDGER, SNAPSHOTS, SETTINGS, STAFF, STAFF_SESSIONS, OUTCOMES, HISTORY, DEAD_LETTERS];
 
 /// All shared consumers, with their logs.
 pub const CONSUMERS: [(Log, Consumer); 4] = [

@@ -14,6 +14,7 @@ use paihao_contracts::receipt::Receipt;
 use paihao_contracts::send_window::SendWindow;
 use paihao_contracts::session::ScanSession;
 use paihao_contracts::settings_log::SettingsEntry;
+use paihao_contracts::snapshot::{Snapshot, SnapshotFloor, SnapshotHead};
 use paihao_contracts::staff::{StaffEntry, StaffSession};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_contracts::visit::{HistoryEntry, history_entry};
@@ -195,6 +196,29 @@ fn public_events() {
 #[test]
 fn webhook_messages() {
     assert_round_trips::<WebhookMessage>("webhook-message-v1");
+}
+
+#[test]
+fn snapshots() {
+    let lines = assert_round_trips::<Snapshot>("snapshot-v1");
+    let mut parts = BTreeSet::new();
+    lines.iter().for_each(|line| collect_strings(line, &mut parts));
+    let sources = [
+        (include_str!("../src/snapshot/mod.rs"), "pub enum CounterState {"),
+        (include_str!("../src/snapshot/line.rs"), "pub enum PositionChangeCause {"),
+    ];
+    for (source, head) in sources {
+        let body = source.split(head).nth(1).unwrap().split("\n}\n").next().unwrap();
+        for name in wire_names(body) {
+            assert!(parts.contains(&name), "no fixture holds {name}");
+        }
+    }
+    for line in &lines {
+        let head: SnapshotHead = serde_json::from_value(line.clone()).unwrap();
+        let snapshot: Snapshot = serde_json::from_value(line.clone()).unwrap();
+        assert_eq!((head.v, head.position), (snapshot.v, snapshot.position));
+    }
+    assert_round_trips::<SnapshotFloor>("snapshot-floor-v1");
 }
 
 #[test]

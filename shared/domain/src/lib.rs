@@ -21,6 +21,7 @@ mod estimate;
 
 mod evolve;
 mod forecasts;
+mod parts;
 mod position_history;
 mod visit_records;
 
@@ -44,7 +45,7 @@ pub use model::actor::{Actor, ActorRef, ApiScope, Role};
 pub use model::ids::{
     CommandId, CounterId, Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
 };
-pub use model::line::Line;
+pub use model::line::{Line, Overtake};
 pub use model::notification::{
     MAX_TEMPLATES_PER_TICKET, NotificationHistory, NotificationKind, NotificationTrigger,
     ReturnCause,
@@ -53,7 +54,7 @@ pub use model::position_changes::{PositionChange, PositionChangeCause, TicketPos
 pub use model::quoted_wait::QuotedWait;
 pub use model::rank::Rank;
 pub use model::recent_commands::{COMMAND_RETENTION_MS, RecordedAnswer};
-pub use model::remainder::MAX_BATCH_TICKETS;
+pub use model::remainder::{MAX_BATCH_TICKETS, Remainder};
 pub use model::rules::{
     CallPolicy, CounterRules, MISSED_LANE_CLASS, MissedPolicy, MissedRules, ORDINARY_CLASS,
     Placement, QueueRules, Rules,
@@ -66,6 +67,7 @@ pub use model::time::{BusinessDay, Day, DecisionInput, Interval, OpeningStatus, 
 pub use model::visit::{VisitOutcome, VisitRecord};
 pub use model::visit_progress::{ForecastBasis, OvertakeCounts, VisitProgress};
 pub use notifications::MAX_NOTIFY_AHEAD;
+pub use parts::{CounterParts, LineParts, SiteParts};
 pub use protocol::command::{Act, Command, CounterTicket, LetPassLimit, Mark, QueueState};
 pub use protocol::event::{Decision, Event};
 pub use protocol::outcome::Outcome;

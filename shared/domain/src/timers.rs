@@ -62,13 +62,16 @@ pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Ti
     [deadline, next, slipped.map(|_| now.at), check, end].into_iter().flatten().min()
 }
 
-/// Returns `true` if the end of the day has anything to end.
+/// Returns `true` if the end of the day has anything to end, or if the state names anybody: it
+/// names the holders of all tickets of the day, and a snapshot keeps it while the site is closed.
 fn needs_day_close(site: &Site) -> bool {
     let waits = |line: &Line| !line.is_empty() || line.held() > 0 || line.missed() > 0;
     let works = |counter: &Counter| {
         counter.login.is_some() || counter.is_open() || counter.serving.is_some()
     };
-    site.lines.values().any(waits) || site.counters.values().any(works)
+    site.lines.values().any(waits)
+        || site.counters.values().any(works)
+        || site.tickets().any(|ticket| ticket.person.is_some())
 }
 
 /// Command that notifies holders of a longer wait, at most once for each check.

@@ -7,7 +7,7 @@ use crate::options::{
     ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SYNC_SERVER_VERSION, NatsOptions,
     UNFIT_SERVER_VERSIONS,
 };
-use crate::streams::StreamKind;
+use crate::streams::{StreamKind, max_messages_per_subject};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use paihao_ledger::Unavailable;
@@ -38,7 +38,8 @@ pub struct StreamInfo {
     pub name: String,
     /// True if it is stored on disk.
     pub on_disk: bool,
-    /// True if its retention policy is the one of this version: by age, or until acknowledged.
+    /// True if its retention policy is the one of this version: by age and by number within a
+    /// subject, or until acknowledged.
     pub retention_matches: bool,
     /// Number of replicas.
     pub replicas: usize,
@@ -56,6 +57,9 @@ struct StreamConfig {
     retention: String,
     #[serde(default)]
     max_age: u64,
+    /// No limit is -1; an older server leaves it out.
+    #[serde(default)]
+    max_msgs_per_subject: i64,
     #[serde(default)]
     num_replicas: usize,
 }
@@ -102,7 +106,9 @@ impl StreamConfig {
             StreamKind::Log(log) => {
                 let retention = options.with_retention(log).retention;
                 let max_age = retention.map_or(0, |retention: Duration| retention.as_nanos());
-                self.retention == "limits" && u128::from(self.max_age) == max_age
+                self.retention == "limits"
+                    && u128::from(self.max_age) == max_age
+                    && self.max_msgs_per_subject.max(0) == max_messages_per_subject(&log)
             }
             StreamKind::Queue(_) => self.retention == "workqueue",
         };

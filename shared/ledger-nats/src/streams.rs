@@ -7,7 +7,7 @@ use crate::options::{ConnectError, NatsOptions};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType};
-use paihao_contracts::streams::{LEDGER, Log, WorkQueue};
+use paihao_contracts::streams::{Keep, LEDGER, Log, WorkQueue};
 use paihao_ledger::Unavailable;
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -30,6 +30,14 @@ impl StreamKind {
             StreamKind::Log(log) => log.name,
             StreamKind::Queue(queue) => queue.name,
         }
+    }
+}
+
+/// Entries of a subject that a log keeps; 0 for no limit.
+pub(crate) fn max_messages_per_subject(log: &Log) -> i64 {
+    match log.keep {
+        Keep::All => 0,
+        Keep::Newest => 1,
     }
 }
 
@@ -235,6 +243,8 @@ impl Streams {
                 config.max_age,
                 config.duplicate_window,
                 config.num_replicas.max(1),
+                // Without a limit it is -1; an older server leaves it out.
+                config.max_messages_per_subject.max(0),
             )
         };
         if configured(&found.config) == configured(&expected) {
@@ -245,6 +255,7 @@ impl Streams {
             max_age: expected.max_age,
             duplicate_window: expected.duplicate_window,
             num_replicas: expected.num_replicas,
+            max_messages_per_subject: expected.max_messages_per_subject,
             ..found.config
         };
         let updated =
@@ -276,6 +287,7 @@ impl Streams {
                     .max_age(log)
                     .unwrap_or(DUPLICATE_WINDOW)
                     .min(DUPLICATE_WINDOW),
+                max_messages_per_subject: max_messages_per_subject(&log),
                 ..common
             },
             StreamKind::Queue(queue) => Config {

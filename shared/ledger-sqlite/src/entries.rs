@@ -1,7 +1,7 @@
 //! SQL statements of log entries.
 
 use bytes::Bytes;
-use paihao_contracts::streams::Log;
+use paihao_contracts::streams::{Keep, Log};
 use paihao_ledger::{Entry, ExpectedPosition, Position, StoredEntry, Subject};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -52,7 +52,15 @@ pub(crate) fn append(
             write_headers(entry),
             entry.payload.as_ref()
         ])?;
-    Ok(Ok(Position(connection.last_insert_rowid() as u64)))
+    let position = connection.last_insert_rowid() as u64;
+    if log.keep == Keep::Newest {
+        connection
+            .prepare_cached(
+                "DELETE FROM entries WHERE log = ?1 AND subject = ?2 AND position < ?3",
+            )?
+            .execute(params![log.name, subject.as_str(), position])?;
+    }
+    Ok(Ok(Position(position)))
 }
 
 pub(crate) fn last(

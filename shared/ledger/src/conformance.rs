@@ -8,6 +8,7 @@
 
 pub mod append;
 pub mod follow;
+pub mod newest;
 
 pub mod held_log;
 
@@ -52,6 +53,12 @@ macro_rules! ledger_conformance {
                 from_beyond_the_end_is_a_restart,
                 a_dropped_follower_disturbs_nobody,
                 one_subject_alone,
+            ]
+            newest: [
+                an_append_removes_the_one_before,
+                the_expectation_is_on_the_newest,
+                a_follower_gets_the_newest_of_each_subject,
+                one_of_concurrent_appenders_wins_each_round,
             ]
             consume: [
                 begins_at_the_oldest_and_goes_on,
@@ -101,8 +108,8 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Wait for an event that must not occur.
 const QUIET_PERIOD: Duration = Duration::from_millis(150);
 
-const LOG: Log = Log { name: "conformance", retention: None };
-const OTHER_LOG: Log = Log { name: "conformance-other", retention: None };
+const LOG: Log = Log::permanent("conformance");
+const OTHER_LOG: Log = Log::permanent("conformance-other");
 
 fn subject(name: &str) -> Subject {
     Subject::new(&["acc", name]).expect("a plain name")

@@ -8,21 +8,27 @@
 
 use crate::newer::NewerForms;
 use crate::{Ledger, LogItem, Position, StoredEntry, Unavailable};
-use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::stream::{self, BoxStream, Peekable, Stream, StreamExt};
 use paihao_chassis::CancellationToken;
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::Log;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Shortest delay before a log is followed again.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Longest delay before a log is followed again.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// Time for which a store may say that the log is another one than that of the snapshots, until it
+/// is believed: a leader that was elected a moment ago may know less than the one before it.
+const RESTART_GRACE: Duration = Duration::from_secs(15);
 
 /// Entries that are applied or decoded together during catch-up before the task yields.
 const CHUNK_ENTRIES: usize = 256;
@@ -57,11 +63,23 @@ pub trait DecodeAhead: Projection {
     /// Decoded form of an entry.
     type Decoded: Send + 'static;
 
-    /// Decodes an entry during catch-up, on any thread.
-    fn decode(recorded: StoredEntry) -> Self::Decoded;
+    /// Returns the function that decodes an entry during catch-up, on any thread.
+    fn decoder(&self) -> Decoder<Self::Decoded>;
 
     /// Applies a decoded entry during catch-up. Later entries go through [`Projection::apply`].
     fn apply_decoded(&mut self, decoded: Self::Decoded) -> Result<(), NewerForm>;
+}
+
+/// Function that decodes an entry.
+pub type Decoder<D> = Arc<dyn Fn(StoredEntry) -> D + Send + Sync>;
+
+/// Source of the state that a projection begins with, in place of the beginning of its log.
+#[async_trait]
+pub trait Restore: Send + 'static {
+    /// Brings the projection to a state, keeps what is newer in it, and returns the position after
+    /// which the log is to be read. Called before the log is read, and again when entries may have
+    /// aged out unseen.
+    async fn restore(&mut self) -> Result<Position, Unavailable>;
 }
 
 /// Published state of a projection.
@@ -142,13 +160,23 @@ pub struct Follow {
     ledger: Arc<dyn Ledger>,
     log: Log,
     after: Position,
+    restore: Option<Box<dyn Restore>>,
     stop: CancellationToken,
 }
 
 impl Follow {
     /// Creates a builder that follows a log from its beginning until the soft stop.
     pub fn new(ledger: Arc<dyn Ledger>, log: Log, stop: CancellationToken) -> Follow {
-        Follow { ledger, log, after: Position::START, stop }
+        Follow { ledger, log, after: Position::START, restore: None, stop }
+    }
+
+    /// Begins with a restored state. If entries may have aged out unseen, the state is restored
+    /// again instead of reset. A log that was created anew is read from its beginning: what was
+    /// restored belongs to the former one.
+    #[must_use]
+    pub fn restoring(mut self, restore: impl Restore) -> Follow {
+        self.restore = Some(Box::new(restore));
+        self
     }
 
     /// Begins after this position, up to which the projection is already complete. If the entry at
@@ -173,7 +201,7 @@ impl Follow {
         self,
         projection: P,
     ) -> (Follower<P::View>, impl Future<Output = ()> + Send + 'static) {
-        let ahead = Ahead { decode: P::decode, apply: P::apply_decoded };
+        let ahead = Ahead { decode: projection.decoder(), apply: P::apply_decoded };
         self.prepare(projection, Some(ahead))
     }
 
@@ -182,21 +210,31 @@ impl Follow {
         projection: P,
         ahead: Option<Ahead<P, D>>,
     ) -> (Follower<P::View>, impl Future<Output = ()> + Send + 'static) {
-        let Follow { ledger, log, after, stop } = self;
+        let Follow { ledger, log, after, restore, stop } = self;
         let applied = (after > Position::START).then_some(Applied { position: after, at_ms: None });
         let progress =
             Progress { view: projection.view(), position: after, caught_up: false, newer: None };
         let (publisher, receiver) = watch::channel(progress);
         let newer_forms = NewerForms::new(log.name);
-        let reader =
-            Reader { ledger, log, projection, ahead, applied, newer: None, newer_forms, publisher };
+        let reader = Reader {
+            ledger,
+            log,
+            projection,
+            ahead,
+            restore,
+            applied,
+            doubted_since: None,
+            newer: None,
+            newer_forms,
+            publisher,
+        };
         (Follower(receiver), reader.run(stop))
     }
 }
 
 /// Functions that decode and apply entries during catch-up.
 struct Ahead<P, D> {
-    decode: fn(StoredEntry) -> D,
+    decode: Decoder<D>,
     apply: fn(&mut P, D) -> Result<(), NewerForm>,
 }
 
@@ -227,7 +265,7 @@ enum End {
     Gap,
 }
 
-type Entries = Fuse<BoxStream<'static, LogItem>>;
+type Entries = Peekable<BoxStream<'static, LogItem>>;
 
 /// Single writer of a projection.
 struct Reader<P: Projection, D> {
@@ -235,10 +273,13 @@ struct Reader<P: Projection, D> {
     log: Log,
     projection: P,
     ahead: Option<Ahead<P, D>>,
+    restore: Option<Box<dyn Restore>>,
     applied: Option<Applied>,
     /// The newest form that was left out.
     newer: Option<NewerForm>,
     newer_forms: NewerForms,
+    /// Time since which the store says that the log is another one than the restored one.
+    doubted_since: Option<Instant>,
     publisher: watch::Sender<Progress<P::View>>,
 }
 
@@ -249,6 +290,11 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
         // Reading awaits between two entries only, so the stop interrupts none of them.
         while let Some(end) = stop.run_until_cancelled(self.read(&mut backoff)).await {
             match end {
+                Ok(End::Gap) if self.restore.is_some() => {
+                    tracing::warn!(log, "entries may have aged out unseen, restoring the state");
+                    self.applied = None;
+                    continue;
+                }
                 Ok(End::Gap) => {
                     tracing::warn!(log, "entries may have aged out unseen, reading the log again");
                     self.reset();
@@ -266,16 +312,23 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
     }
 
     async fn read(&mut self, backoff: &mut Backoff) -> Result<End, Unavailable> {
+        let restored = self.restore_state().await?;
         let goal = self.ledger.head(&self.log).await?;
-        if goal < self.position() {
+        if goal < self.position() && !restored {
+            // An empty log may have aged out; a shorter one is another one.
+            if self.restore.is_some() && goal > Position::START {
+                self.restart();
+                return Ok(End::StreamEnded);
+            }
             return Ok(End::Gap);
         }
         // The stream begins with the newest applied entry. If the log still has it, no later entry
-        // has aged out.
-        let mut expected = self.applied;
-        let after = expected.map_or(Position::START, |applied| before(applied.position));
-        let mut entries = self.ledger.follow(&self.log, after).await?.fuse();
-        let mut behind = self.position() < goal;
+        // has aged out. A restored state does not need it.
+        let mut expected = self.applied.filter(|_| !restored);
+        let after = expected.map_or(self.position(), |applied| before(applied.position));
+        let mut entries = self.ledger.follow(&self.log, after).await?.peekable();
+        let is_another = restored && self.is_restarted(&mut entries)?;
+        let mut behind = is_another || self.position() < goal;
         if behind {
             self.publisher
                 .send_if_modified(|progress| std::mem::replace(&mut progress.caught_up, false));
@@ -309,13 +362,41 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
         }
     }
 
+    /// Restores the state, if there is a source of it and nothing was applied. Returns whether.
+    async fn restore_state(&mut self) -> Result<bool, Unavailable> {
+        let Some(restore) = self.restore.as_mut().filter(|_| self.applied.is_none()) else {
+            return Ok(false);
+        };
+        let position = restore.restore().await?;
+        self.applied = (position > Position::START).then_some(Applied { position, at_ms: None });
+        Ok(true)
+    }
+
+    /// Returns whether the log is another one than that of the restored state. Fails while there is
+    /// doubt.
+    fn is_restarted(&mut self, entries: &mut Entries) -> Result<bool, Unavailable> {
+        // A stream after a position that the log has not reached begins with it at once.
+        let first = Pin::new(entries).peek().now_or_never().flatten();
+        if !matches!(first, Some(LogItem::Restarted)) {
+            self.doubted_since = None;
+            return Ok(false);
+        }
+        let since = *self.doubted_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < RESTART_GRACE {
+            self.applied = None;
+            return Err(Unavailable("the log is shorter than its snapshots say".to_owned()));
+        }
+        Ok(true)
+    }
+
     /// Applies the entries up to `goal`. Returns `false` if the stream ends before. Nothing is
     /// published meanwhile, so readers never see an incomplete state.
     async fn catch_up(&mut self, entries: &mut Entries, goal: Position) -> bool {
-        let Some(Ahead { decode, apply }) = self.ahead else {
+        let Some(Ahead { decode, apply }) = &self.ahead else {
             return self.catch_up_in_place(entries, goal).await;
         };
-        let decoded = chunks(entries, goal).map(|chunk| decode_chunk(chunk, decode));
+        let (decode, apply) = (decode.clone(), *apply);
+        let decoded = chunks(entries, goal).map(|chunk| decode_chunk(chunk, decode.clone()));
         let mut chunks = pin!(decoded.buffered(CHUNKS_AHEAD));
         let mut complete = false;
         while let Some(chunk) = chunks.next().await {
@@ -378,6 +459,7 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
 
     fn restart(&mut self) {
         tracing::warn!(log = self.log.name, "the log was created anew, clearing its projection");
+        self.restore = None;
         self.reset();
     }
 
@@ -429,7 +511,7 @@ fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<LogIt
 /// Decodes a chunk on a blocking thread. `None` marks a restart of the log.
 async fn decode_chunk<D: Send + 'static>(
     chunk: Vec<LogItem>,
-    decode: fn(StoredEntry) -> D,
+    decode: Decoder<D>,
 ) -> Vec<Option<(Applied, D)>> {
     let decode = move |next| match next {
         LogItem::Entry(recorded) => Some((Applied::from_entry(&recorded), decode(recorded))),

@@ -3,6 +3,7 @@
 mod event;
 mod notification;
 mod outcome;
+pub(crate) mod snapshot;
 mod ticket;
 mod values;
 mod visit;
@@ -18,7 +19,7 @@ use paihao_ledger::Entry;
 
 /// Reason why an entry cannot be decoded.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DecodeError {
+pub(crate) enum DecodeError {
     /// A newer program wrote the commit.
     #[error(transparent)]
     Newer(NewerForm),
@@ -28,6 +29,9 @@ pub(super) enum DecodeError {
     /// An id or fingerprint is not hexadecimal of the right length.
     #[error("a command id or fingerprint is malformed")]
     Hex,
+    /// The payload of a snapshot cannot be decompressed.
+    #[error("cannot be decompressed: {0}")]
+    Compression(#[from] std::io::Error),
 }
 
 impl From<ReadError> for DecodeError {
@@ -49,6 +53,15 @@ pub(super) fn decode(payload: &[u8]) -> Result<Vec<d::Decision>, DecodeError> {
     commit.decisions.into_iter().map(decision_from_stored).collect()
 }
 
+/// Decodes the facts of the site in a commit.
+pub(super) fn decode_facts(payload: &[u8]) -> Option<c::SiteFacts> {
+    #[derive(serde::Deserialize)]
+    struct Facts {
+        site: c::SiteFacts,
+    }
+    serde_json::from_slice::<Facts>(payload).ok().map(|facts| facts.site)
+}
+
 fn decision_to_stored(decision: &d::Decision) -> c::Decision {
     c::Decision {
         command: hex::encode(decision.command.0),
@@ -60,14 +73,22 @@ fn decision_to_stored(decision: &d::Decision) -> c::Decision {
     }
 }
 
-fn decision_from_stored(decision: c::Decision) -> Result<d::Decision, DecodeError> {
+fn command_id_from_stored(hex: &str) -> Result<d::CommandId, DecodeError> {
     let mut id = [0; 16];
-    hex::decode_to_slice(&decision.command, &mut id).map_err(|_| DecodeError::Hex)?;
+    hex::decode_to_slice(hex, &mut id).map_err(|_| DecodeError::Hex)?;
+    Ok(d::CommandId(id))
+}
+
+fn fingerprint_from_stored(hex: &str) -> Result<u64, DecodeError> {
     let mut fingerprint = [0; 8];
-    hex::decode_to_slice(&decision.fingerprint, &mut fingerprint).map_err(|_| DecodeError::Hex)?;
+    hex::decode_to_slice(hex, &mut fingerprint).map_err(|_| DecodeError::Hex)?;
+    Ok(u64::from_be_bytes(fingerprint))
+}
+
+fn decision_from_stored(decision: c::Decision) -> Result<d::Decision, DecodeError> {
     Ok(d::Decision {
-        command: d::CommandId(id),
-        fingerprint: u64::from_be_bytes(fingerprint),
+        command: command_id_from_stored(&decision.command)?,
+        fingerprint: fingerprint_from_stored(&decision.fingerprint)?,
         at: d::Timestamp(decision.at),
         by: decision.by.map(author_from_stored),
         outcome: outcome_from_stored(decision.outcome),

@@ -92,13 +92,15 @@ pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitP
 pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitProgress {
     let shortened_at = stored.shortened_at.map(d::Timestamp);
     let range = stored.displayed.map(|(low, high)| d::Estimate { low, high });
-    let mut progress = d::VisitProgress::default();
-    progress.called_at = stored.called_at.map(d::Timestamp);
-    progress.started_at = stored.started_at.map(d::Timestamp);
-    progress.called_out_of_order = stored.called_out_of_order;
-    progress.approach_ms = stored.approach_ms;
-    progress.missed_ms = stored.missed_ms;
-    progress.overtaken = overtaken_from_stored(stored.overtaken);
-    progress.displayed = range.map(|range| d::DisplayedRange { range, shortened_at });
-    progress
+    d::VisitProgress {
+        called_at: stored.called_at.map(d::Timestamp),
+        started_at: stored.started_at.map(d::Timestamp),
+        called_out_of_order: stored.called_out_of_order,
+        approach_ms: stored.approach_ms,
+        missed_ms: stored.missed_ms,
+        overtaken: overtaken_from_stored(stored.overtaken),
+        // An event does not carry it: the line that the ticket enters counts anew.
+        overtakes_counted: 0,
+        displayed: range.map(|range| d::DisplayedRange { range, shortened_at }),
+    }
 }

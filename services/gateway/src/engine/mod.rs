@@ -5,12 +5,19 @@
 //! - `replica`: the projection of the ledger onto all sites;
 //! - `site_worker`: the task that decides the commands of a site and appends the decisions;
 //! - `registry`: the current sites with their settings and workers;
+//! - `snapshot_log`: stored snapshots, from which a start restores the sites;
+//! - `snapshot_writer`: the task that stores a snapshot of a site when `coverage` says so;
+//! - `past_decisions`: the decisions that restored snapshots include, for the observer;
 //! - `as_of`: snapshots of a site at a past instant.
 
 pub(crate) mod as_of;
+mod coverage;
+mod past_decisions;
 mod registry;
 mod replica;
 mod site_worker;
+mod snapshot_log;
+mod snapshot_writer;
 mod view;
 
 pub use site_worker::{CommandOutcome, Forecasts, SUBMIT_TIMEOUT, SubmitError};
@@ -28,6 +35,8 @@ use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
 use replica::Replica;
 use site_worker::PendingCommand;
+use snapshot_log::SnapshotRestorer;
+use snapshot_writer::SnapshotWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
@@ -42,8 +51,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Begins to follow the ledger, and starts a worker for every site. Both run until `closed`,
-    /// which comes once the requests under way have been answered.
+    /// Restores the sites from their snapshots, begins to follow the ledger, and starts a worker
+    /// for every site. All run until `closed`, which comes once the requests under way have been
+    /// answered.
     pub fn start(
         sites: &BTreeMap<String, Arc<SiteSettings>>,
         ledger: Arc<dyn Ledger>,
@@ -54,9 +64,10 @@ impl Engine {
         tasks: &Tasks,
     ) -> Engine {
         let replica = Replica::new(observer);
-        let follow = Follow::new(ledger.clone(), LEDGER, closed.clone());
+        let restorer = SnapshotRestorer::new(ledger.clone(), replica.clone());
+        let follow = Follow::new(ledger.clone(), LEDGER, closed.clone()).restoring(restorer);
         let (follower, following) = follow.start_decoding_ahead(replica.clone());
-        let registry = SiteRegistry {
+        let registry = Arc::new(SiteRegistry {
             forecasts: forecasts.clone(),
             handles: parking_lot::RwLock::default(),
             replica,
@@ -65,10 +76,14 @@ impl Engine {
             follower: follower.clone(),
             closed: closed.clone(),
             tasks: tasks.clone(),
-        };
+        });
         registry.set_sites(sites);
         tasks.spawn_vital("follower", following);
-        Engine { registry: Arc::new(registry), forecasts, follower }
+        let writer = SnapshotWriter::new(registry.clone());
+        tasks.spawn_vital("snapshots", writer.run(follower.clone(), closed.clone()));
+        let past = past_decisions::observe(registry.clone(), closed.clone());
+        tasks.spawn("past-decisions", past);
+        Engine { registry, forecasts, follower }
     }
 
     /// Replaces the sites and their settings: each decision is made with the settings that are
@@ -119,6 +134,7 @@ impl Engine {
     pub async fn latest_snapshot(&self, site: &str) -> Result<SiteSnapshot, SubmitError> {
         let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
         let read = async {
+            self.follower.until_caught_up().await;
             let last = self.registry.ledger.last(&LEDGER, &handle.replica.subject).await;
             let newest = last.map_err(|_| SubmitError::Unavailable)?;
             let position = newest.map_or(Position::START, |entry| entry.position);

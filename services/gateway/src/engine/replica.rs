@@ -1,10 +1,11 @@
 //! Replicas of all sites, kept current with the ledger.
 
+use super::coverage::CoverageSignals;
 use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
 use paihao_contracts::envelope::NewerForm;
 use paihao_domain::Decision;
-use paihao_ledger::projection::DecodeAhead;
+use paihao_ledger::projection::{DecodeAhead, Decoder};
 use paihao_ledger::{Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -18,11 +19,23 @@ pub(super) struct Replica(Arc<Inner>);
 struct Inner {
     by_subject: Mutex<BTreeMap<Subject, Arc<SiteReplica>>>,
     observer: DecisionObserver,
+    signals: Arc<CoverageSignals>,
 }
 
 impl Replica {
     pub(super) fn new(observer: DecisionObserver) -> Replica {
-        Replica(Arc::new(Inner { by_subject: Mutex::default(), observer }))
+        let signals = Arc::default();
+        Replica(Arc::new(Inner { by_subject: Mutex::default(), observer, signals }))
+    }
+
+    /// Returns the signals for the writer of snapshots.
+    pub(super) fn signals(&self) -> &Arc<CoverageSignals> {
+        &self.0.signals
+    }
+
+    /// Returns the replicas of all sites.
+    pub(super) fn sites(&self) -> Vec<Arc<SiteReplica>> {
+        self.0.by_subject.lock().values().cloned().collect()
     }
 
     /// Returns the replica of the site with this subject.
@@ -31,7 +44,8 @@ impl Replica {
         if let Some(site) = sites.get(subject) {
             return site.clone();
         }
-        let site = Arc::new(SiteReplica::new(subject.clone(), self.0.observer.clone()));
+        let (observer, signals) = (self.0.observer.clone(), self.0.signals.clone());
+        let site = Arc::new(SiteReplica::new(subject.clone(), observer, signals));
         sites.insert(subject.clone(), site.clone());
         site
     }
@@ -41,7 +55,8 @@ impl Replica {
 pub(super) struct DecodedEntry {
     subject: Subject,
     position: Position,
-    decisions: Result<Vec<Decision>, DecodeError>,
+    /// `None` if the state includes it already.
+    decisions: Option<Result<Vec<Decision>, DecodeError>>,
 }
 
 impl Projection for Replica {
@@ -50,12 +65,15 @@ impl Projection for Replica {
     fn view(&self) {}
 
     fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
-        self.site(&stored.subject).apply_entry(&stored).map_or(Ok(()), Err)
+        let newer = self.site(&stored.subject).apply_entry(&stored);
+        self.0.signals.set_followed(stored.position);
+        newer.map_or(Ok(()), Err)
     }
 
     fn reset(&mut self) {
         tracing::warn!("the ledger was made anew, reading all lines again");
         self.0.by_subject.lock().values().for_each(|site| site.reset());
+        self.0.signals.reset();
     }
 
     /// Wakes the watchers of all sites, which entries of the past do not.
@@ -67,13 +85,20 @@ impl Projection for Replica {
 impl DecodeAhead for Replica {
     type Decoded = DecodedEntry;
 
-    fn decode(stored: StoredEntry) -> DecodedEntry {
-        let decisions = codec::decode(&stored.entry.payload);
-        DecodedEntry { subject: stored.subject, position: stored.position, decisions }
+    fn decoder(&self) -> Decoder<DecodedEntry> {
+        let replica = self.clone();
+        Arc::new(move |stored| {
+            let StoredEntry { subject, position, entry, .. } = stored;
+            let is_known = replica.site(&subject).position() >= position;
+            let decisions = (!is_known).then(|| codec::decode(&entry.payload));
+            DecodedEntry { subject, position, decisions }
+        })
     }
 
     fn apply_decoded(&mut self, decoded: DecodedEntry) -> Result<(), NewerForm> {
-        let site = self.site(&decoded.subject);
-        site.replay(decoded.position, decoded.decisions).map_or(Ok(()), Err)
+        let DecodedEntry { subject, position, decisions } = decoded;
+        let newer = decisions.and_then(|decisions| self.site(&subject).replay(position, decisions));
+        self.0.signals.set_followed(position);
+        newer.map_or(Ok(()), Err)
     }
 }

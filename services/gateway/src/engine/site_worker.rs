@@ -145,15 +145,21 @@ struct DecidedBatch {
 }
 
 impl SiteWorker {
-    /// Runs until the registry drops the channel or `closed` is cancelled. The timers run once the
-    /// replica has caught up: when the state or the clock changes, and at the next time at which a
-    /// command may be due. They run at every replica, and one of the decisions is appended.
+    /// Runs until the registry drops the channel or `closed` is cancelled. It decides nothing
+    /// before the replica has caught up: all entries of the site may have aged out, so that an
+    /// append on the empty state would succeed although its snapshot holds a line. The timers run
+    /// when the state or the clock changes, and at the next time at which a command may be due.
+    /// They run at every replica, and one of the decisions is appended.
     pub(super) async fn run(
         self,
         mut requests: mpsc::Receiver<PendingCommand>,
         follower: Follower<()>,
         closed: CancellationToken,
     ) {
+        tokio::select! {
+            () = follower.until_caught_up() => {}
+            () = closed.cancelled() => return,
+        }
         let mut batch = Vec::new();
         let mut wake_signals =
             WakeSignals { snapshots: self.replica.watch(), clock: self.clock.adjustments() };

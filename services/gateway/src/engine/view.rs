@@ -1,5 +1,7 @@
 //! Replica of one site: a snapshot that is replaced as the ledger grows.
 
+use super::coverage::{Coverage, CoverageSignals, StoredSnapshot};
+use crate::codec::snapshot::SiteSnapshotParts;
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
 use paihao_contracts::envelope::NewerForm;
@@ -7,7 +9,7 @@ use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 /// Observer of every decision of the ledger, those of this replica included, once each and in
@@ -26,8 +28,12 @@ pub struct SiteSnapshot {
     pub unreadable: bool,
     /// Site at the end of the previous business day, if this replica has it.
     pub previous_day: Option<Arc<Site>>,
-    /// Number of times that the ledger was made anew, or that the entries of the site aged out.
+    /// Number of times that the state came from elsewhere than from the next entry: the ledger was
+    /// made anew, the entries of the site aged out, or a snapshot was restored.
     pub(crate) incarnation: u64,
+    /// True if `unreadable` only says that a snapshot was written by a newer program. It ends with
+    /// the beginning of a day, which needs nothing from before.
+    pub(crate) awaits_day: bool,
 }
 
 /// Entry that is being appended, with the site after it. The follower or the worker, whichever
@@ -85,16 +91,48 @@ pub(super) struct SiteReplica {
     snapshot: watch::Sender<SiteSnapshot>,
     pending: Mutex<Option<UnconfirmedWrite>>,
     observer: DecisionObserver,
+    /// Coverage by the stored snapshot.
+    pub(super) coverage: Mutex<Coverage>,
+    signals: Arc<CoverageSignals>,
+    /// Position of the snapshot that the site began with.
+    began_at: OnceLock<Position>,
 }
 
 impl SiteReplica {
-    pub(super) fn new(subject: Subject, observer: DecisionObserver) -> Self {
-        let snapshot = watch::Sender::new(SiteSnapshot::default());
-        SiteReplica { subject, snapshot, pending: Mutex::default(), observer }
+    pub(super) fn new(
+        subject: Subject,
+        observer: DecisionObserver,
+        signals: Arc<CoverageSignals>,
+    ) -> Self {
+        SiteReplica {
+            subject,
+            snapshot: watch::Sender::default(),
+            pending: Mutex::default(),
+            observer,
+            coverage: Mutex::default(),
+            signals,
+            began_at: OnceLock::new(),
+        }
     }
 
     pub(super) fn now(&self) -> SiteSnapshot {
         self.snapshot.borrow().clone()
+    }
+
+    /// Returns the position of the newest entry that the state includes.
+    pub(super) fn position(&self) -> Position {
+        self.snapshot.borrow().position
+    }
+
+    /// Returns the position of the snapshot that the site began with; the decisions up to it were
+    /// not observed.
+    pub(super) fn began_at(&self) -> Position {
+        self.began_at.get().copied().unwrap_or_default()
+    }
+
+    /// Hands a decision that the state includes to the observer.
+    pub(super) fn observe(&self, decision: &Decision) {
+        (self.observer)(&self.subject, decision);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<SiteSnapshot> {
@@ -196,7 +234,8 @@ impl SiteReplica {
                     tracing::error!(subject, position = position.0, %error, "cannot decode an entry of the ledger");
                 }
                 snapshot.position = position;
-                snapshot.unreadable = true;
+                (snapshot.unreadable, snapshot.awaits_day) = (true, false);
+                self.record_uncovered(&[]);
             }
         }
         true
@@ -209,6 +248,7 @@ impl SiteReplica {
         for decision in &write.decisions {
             (self.observer)(&self.subject, decision);
         }
+        self.record_uncovered(&write.decisions);
     }
 
     fn apply_decisions(
@@ -223,6 +263,62 @@ impl SiteReplica {
             (self.observer)(&self.subject, decision);
         }
         snapshot.position = position;
+        self.record_uncovered(decisions);
+        let opens_day = |event: &Event| matches!(event, Event::DayOpened { carrying: 0, .. });
+        if snapshot.awaits_day
+            && decisions.iter().any(|decision| decision.events.iter().any(opens_day))
+        {
+            (snapshot.unreadable, snapshot.awaits_day) = (false, false);
+        }
+    }
+
+    /// Records an entry that the stored snapshot does not include.
+    fn record_uncovered(&self, decisions: &[Decision]) {
+        let forgets = |event: &Event| matches!(event, Event::HolderForgotten { .. });
+        let forgets = decisions.iter().any(|decision| decision.events.iter().any(forgets));
+        if self.coverage.lock().record_entry(self.signals.followed(), forgets) {
+            self.signals.wake.notify_one();
+        }
+    }
+
+    /// Replaces the state by that of a stored snapshot, unless it is newer. Wakes nobody.
+    pub(super) fn restore(&self, parts: SiteSnapshotParts, entry: Position) {
+        self.snapshot.send_if_modified(|snapshot| {
+            let SiteSnapshotParts { position, site, previous_day } = parts;
+            let mut coverage = self.coverage.lock();
+            coverage.set_stored(StoredSnapshot { entry, day: site.day() });
+            self.began_at.get_or_init(|| position);
+            if position > snapshot.position {
+                coverage.take_uncovered();
+                *snapshot = SiteSnapshot {
+                    site,
+                    position,
+                    previous_day: previous_day.map(Arc::new),
+                    incarnation: snapshot.incarnation + 1,
+                    ..SiteSnapshot::default()
+                };
+            }
+            false
+        });
+    }
+
+    /// Replaces the position of the state, since the ledger has lost entries that it includes.
+    pub(super) fn set_position(&self, position: Position) {
+        self.snapshot.send_modify(|snapshot| {
+            snapshot.position = position;
+            snapshot.incarnation += 1;
+        });
+    }
+
+    /// Records that the stored snapshot was written by a newer program. What that program knew may
+    /// be missing in the ledger, so the site rests until a day begins.
+    pub(super) fn await_day(&self) {
+        self.snapshot.send_if_modified(|snapshot| {
+            if snapshot.position == Position::START {
+                (snapshot.unreadable, snapshot.awaits_day) = (true, true);
+            }
+            false
+        });
     }
 
     /// Records that all entries of the site have aged out: the next append expects none.
@@ -233,8 +329,12 @@ impl SiteReplica {
         });
     }
 
-    /// Resets the state, since the ledger was made anew.
+    /// Resets the state, since the ledger was made anew. The stored snapshot goes, too: it is one
+    /// that the former ledger had left behind already, so that people who were served would wait
+    /// again, and numbers given since would be given twice. Whoever makes a ledger anew means an
+    /// empty line.
     pub(super) fn reset(&self) {
+        self.coverage.lock().reset();
         self.snapshot.send_modify(|snapshot| {
             *snapshot =
                 SiteSnapshot { incarnation: snapshot.incarnation + 1, ..SiteSnapshot::default() }
@@ -269,7 +369,8 @@ mod tests {
         let subject = Subject::new(&["shop", "hall"]).unwrap();
         let observed = Arc::new(Mutex::new(0));
         let count = observed.clone();
-        (SiteReplica::new(subject, Arc::new(move |_, _| *count.lock() += 1)), observed)
+        let observer = Arc::new(move |_: &_, _: &_| *count.lock() += 1);
+        (SiteReplica::new(subject, observer, Arc::default()), observed)
     }
 
     fn opening(counter: &str) -> Decision {

@@ -57,11 +57,16 @@ impl Site {
             TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
             _ => 0,
         };
+        self.index_new(Arc::new(ticket));
+    }
+
+    /// Inserts a ticket as it is, and everything that is derived from it.
+    pub(crate) fn index_new(&mut self, ticket: Arc<Ticket>) {
         self.last_ticket = self.last_ticket.max(ticket.id.0);
         let serial = self.serials.entry(ticket.number.prefix.clone()).or_default();
         *serial = (*serial).max(ticket.number.serial);
         self.index(ticket.id, IndexEntry::for_ticket(&ticket));
-        self.tickets.insert(ticket.id, Arc::new(ticket));
+        self.tickets.insert(ticket.id, ticket);
     }
 
     /// Changes a ticket, and keeps the lines, counters, holders and deadlines in step.

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Line of one queue, with its counts of the day.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Line {
-    lanes: OrdMap<u8, Lane>,
+    pub(crate) lanes: OrdMap<u8, Lane>,
     pub(crate) state: Option<QueueState>,
     pub(crate) taken: u32,
     pub(crate) calls: u32,
@@ -26,9 +26,9 @@ pub struct Line {
     pub(crate) last_called: Option<Number>,
     /// Tickets of a better class that were called before a ticket that had come earlier, by
     /// arrival.
-    priority_passes: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
+    pub(crate) priority_passes: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
     pub(crate) position_changes: PositionChanges,
-    overtakes: Vector<Overtake>,
+    pub(crate) overtakes: Vector<Overtake>,
     /// Tickets whose holders are still to be notified that the queue was halted or closed.
     pub(crate) unnotified: Option<Remainder>,
     /// Tickets that a clearing has still to void; calling rests meanwhile.
@@ -39,12 +39,13 @@ pub struct Line {
 
 /// Overtaking: a ticket was placed before others, or called from behind them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Overtake {
+pub struct Overtake {
     /// Tickets behind this position were overtaken; `None` for all of them.
-    pub(crate) behind: Option<(Rank, TicketId)>,
+    pub behind: Option<(Rank, TicketId)>,
     /// Tickets before this position were overtaken; `None` for all of them.
-    pub(crate) before: Option<(Rank, TicketId)>,
-    pub(crate) cause: PositionChangeCause,
+    pub before: Option<(Rank, TicketId)>,
+    /// Cause of the overtaking.
+    pub cause: PositionChangeCause,
 }
 
 impl Line {

@@ -79,6 +79,12 @@ impl PositionChanges {
     }
 }
 
+impl FromIterator<PositionChange> for PositionChanges {
+    fn from_iter<I: IntoIterator<Item = PositionChange>>(changes: I) -> Self {
+        PositionChanges(changes.into_iter().collect())
+    }
+}
+
 impl PositionChange {
     /// Change of the number ahead for another position; `None` if it is not affected.
     pub(crate) fn effect_on(&self, rank: Rank, ticket: TicketId) -> Option<i32> {

@@ -34,6 +34,11 @@ impl RecentCommands {
         self.by_id.get(id).map(|recorded| &**recorded)
     }
 
+    /// Commands with their answers, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (CommandId, &RecordedAnswer)> {
+        self.in_order.iter().filter_map(|(_, id)| Some((*id, self.get(id)?)))
+    }
+
     pub(crate) fn record(&mut self, decision: &Decision) {
         while let Some((at, id)) = self.in_order.front().cloned() {
             if decision.at.since_ms(at) <= COMMAND_RETENTION_MS {
@@ -49,5 +54,16 @@ impl RecentCommands {
         };
         self.by_id.insert(decision.command, Arc::new(recorded));
         self.in_order.push_back((decision.at, decision.command));
+    }
+}
+
+impl FromIterator<(CommandId, RecordedAnswer)> for RecentCommands {
+    fn from_iter<I: IntoIterator<Item = (CommandId, RecordedAnswer)>>(commands: I) -> Self {
+        let mut recent = RecentCommands::default();
+        for (id, recorded) in commands {
+            recent.in_order.push_back((recorded.at, id));
+            recent.by_id.insert(id, Arc::new(recorded));
+        }
+        recent
     }
 }

@@ -10,11 +10,11 @@ pub const MAX_BATCH_TICKETS: usize = 400;
 
 /// Tickets for which a decision is still to be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Remainder {
+pub struct Remainder {
     /// Time of the decision.
-    pub(crate) since: Timestamp,
+    pub since: Timestamp,
     /// Remaining tickets, in order.
-    pub(crate) tickets: Vector<TicketId>,
+    pub tickets: Vector<TicketId>,
 }
 
 impl Remainder {

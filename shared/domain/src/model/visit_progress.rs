@@ -22,7 +22,7 @@ pub struct VisitProgress {
     /// Overtakings counted so far.
     pub overtaken: OvertakeCounts,
     /// Number of the line's overtakings that are included in that count.
-    pub(crate) overtakes_counted: u32,
+    pub overtakes_counted: u32,
     /// Range that the holder was quoted last.
     pub displayed: Option<DisplayedRange>,
 }

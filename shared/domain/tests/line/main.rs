@@ -16,6 +16,7 @@ mod visits;
 
 mod batches;
 mod histories;
+mod parts;
 mod random_steps;
 mod records;
 mod timers;

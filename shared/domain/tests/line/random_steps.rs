@@ -179,6 +179,16 @@ pub(super) fn input_at_step(i: usize, clock_skew_ms: i64) -> DecisionInput {
 pub(super) fn run_steps(
     rules: &Rules,
     steps: &[Step],
+    check: impl FnMut(&Site, &Site, &Decision),
+) -> (Site, Vec<Decision>) {
+    run_steps_through(rules, steps, |site| site, check)
+}
+
+/// Runs the steps, and passes the site through `pass` after each decision.
+pub(super) fn run_steps_through(
+    rules: &Rules,
+    steps: &[Step],
+    mut pass: impl FnMut(Site) -> Site,
     mut check: impl FnMut(&Site, &Site, &Decision),
 ) -> (Site, Vec<Decision>) {
     let mut sites = vec![Site::default()];
@@ -211,7 +221,7 @@ pub(super) fn run_steps(
             assert_eq!(after, *promised);
             check(newest, &after, &decision);
             ledger.push(decision);
-            sites.push(after);
+            sites.push(pass(after));
         }
         if sites.len() > 8 {
             sites.drain(..sites.len() - 8);

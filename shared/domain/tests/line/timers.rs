@@ -3,7 +3,7 @@
 //! The commands due are found without examining every ticket, and a replica that sleeps until the
 //! next check misses nothing.
 
-use crate::fixture::{call, close, finish, given_with_rules, open, rules, take};
+use crate::fixture::{SiteFixture, call, close, finish, given_with_rules, open, rules, take};
 use paihao_domain::{
     Act, Actor, BusinessDay, CallPolicy, Command, CommandId, CounterId, DecisionInput,
     DecisionResult, Event, ForecastModel, Interval, MAX_TEMPLATES_PER_TICKET, Observation,
@@ -213,14 +213,21 @@ fn histories_with_slow_counters_have_notices_of_longer_waits() {
 }
 
 #[test]
-fn a_day_with_nothing_left_to_end_has_no_next_check() {
+fn a_day_with_nothing_left_to_end_has_no_next_check_once_it_names_nobody() {
     let mut fixture = given_with_rules(rules(), [open("1"), take("ann", "a"), call("1")]);
+    let due_at = |fixture: &SiteFixture| next_due_at(&fixture.site, &fixture.rules, &fixture.now);
     fixture.start_day(20_001);
-    assert_eq!(next_due_at(&fixture.site, &fixture.rules, &fixture.now), Some(fixture.now.at));
+    assert_eq!(due_at(&fixture), Some(fixture.now.at));
     fixture.start_day(20_000);
     fixture.when(finish("1")).then();
     fixture.when(close("1")).then();
     fixture.start_day(20_001);
-    assert_eq!(next_due_at(&fixture.site, &fixture.rules, &fixture.now), None);
+    // Nobody is in line, but the ended ticket names its holder.
+    assert_eq!(due_at(&fixture), Some(fixture.now.at));
+    let due = due_commands(&fixture.site, &fixture.rules, &fixture.now);
+    assert_eq!(due.iter().map(|command| &command.act).collect::<Vec<_>>(), [&Act::CloseDay]);
+    fixture.when(Act::CloseDay).then();
+    fixture.start_day(20_002);
+    assert_eq!(due_at(&fixture), None);
     assert_eq!(due_commands(&fixture.site, &fixture.rules, &fixture.now), []);
 }

@@ -229,8 +229,7 @@ pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
 
 /// Entries that have aged out are gone: the subject is empty, and positions still increase.
 pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
-    const SHORT_LIVED_LOG: Log =
-        Log { name: "conformance-brief", retention: Some(Duration::from_secs(1)) };
+    const SHORT_LIVED_LOG: Log = Log::kept_for("conformance-brief", Duration::from_secs(1));
     let subject = subject("a");
     let old = ledger
         .append(&SHORT_LIVED_LOG, &subject, ExpectedPosition::Empty, Entry::new("old"))

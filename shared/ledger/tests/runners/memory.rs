@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub const LOG: Log = Log { name: "memory", retention: None };
+pub const LOG: Log = Log::permanent("memory");
 pub const QUEUE: WorkQueue = WorkQueue { name: "memory", ack_wait: Duration::from_secs(30) };
 
 /// Header with the ordinal of a message's delivery, 1 without it.

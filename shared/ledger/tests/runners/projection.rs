@@ -1,10 +1,13 @@
 //! Tests of projections: catch-up, outages, gaps, a log created anew, and the stop.
 
 use crate::memory::{LOG, Memory};
+use async_trait::async_trait;
 use paihao_chassis::Tasks;
 use paihao_contracts::envelope::NewerForm;
-use paihao_ledger::projection::{DecodeAhead, Follow, Follower, NotReached, Projection};
-use paihao_ledger::{Position, StoredEntry};
+use paihao_ledger::projection::{
+    DecodeAhead, Decoder, Follow, Follower, NotReached, Projection, Restore,
+};
+use paihao_ledger::{Position, StoredEntry, Unavailable};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::thread::ThreadId;
@@ -51,8 +54,8 @@ impl Projection for Payloads {
 impl DecodeAhead for Payloads {
     type Decoded = (String, ThreadId);
 
-    fn decode(recorded: StoredEntry) -> Self::Decoded {
-        (text(&recorded), std::thread::current().id())
+    fn decoder(&self) -> Decoder<Self::Decoded> {
+        Arc::new(|recorded| (text(&recorded), std::thread::current().id()))
     }
 
     fn apply_decoded(&mut self, (text, thread): Self::Decoded) -> Result<(), NewerForm> {
@@ -401,4 +404,78 @@ async fn an_entry_of_a_newer_program_leaves_the_state_and_puts_it_behind_the_log
             env.memory.put(payload);
         }
     }
+}
+
+/// Source of a restored state at a position, with a count of its calls.
+struct Restored {
+    position: Position,
+    times: Arc<Mutex<usize>>,
+}
+
+#[async_trait]
+impl Restore for Restored {
+    async fn restore(&mut self) -> Result<Position, Unavailable> {
+        let mut times = self.times.lock();
+        *times += 1;
+        if *times == 1 { Err(Unavailable("away".to_owned())) } else { Ok(self.position) }
+    }
+}
+
+fn restoring(memory: Memory, position: Position) -> (TestEnv, Arc<Mutex<usize>>) {
+    let times = Arc::new(Mutex::new(0));
+    let restored = Restored { position, times: times.clone() };
+    let env = TestEnv::start(memory, |follow, payloads, tasks| {
+        let (follower, following) = follow.restoring(restored).start_decoding_ahead(payloads);
+        tasks.spawn("follow", following);
+        follower
+    });
+    (env, times)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restored_state_is_retried_and_followed_from_its_position() {
+    let (env, times) = restoring(log(&["a", "b", "c"]), Position(2));
+    env.wait_for_view("c").await;
+    env.memory.go_away(1);
+    env.memory.put("d");
+    env.wait_for_view("c d").await;
+    assert_eq!((*times.lock(), env.counts().resets), (2, 0), "an outage restores nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restored_state_needs_no_entry_of_its_log() {
+    let memory = log(&["a", "b", "c"]);
+    memory.age_out(3);
+    let (env, _) = restoring(memory, Position(2));
+    env.follower.until_caught_up().await;
+    env.memory.put("d");
+    env.wait_for_view("d").await;
+    assert_eq!(env.counts().resets, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_aged_out_in_an_outage_restore_the_state_again() {
+    let (env, times) = restoring(log(&["a", "b"]), Position(1));
+    env.wait_for_view("b").await;
+    env.memory.go_away(1);
+    env.memory.put("c");
+    env.memory.put("d");
+    env.memory.age_out(3);
+    env.wait_for_view("b d").await;
+    assert_eq!((*times.lock(), env.counts().resets), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_shorter_than_its_snapshots_is_another_one_after_a_while() {
+    let started = Instant::now();
+    let (env, times) = restoring(log(&["x", "y"]), Position(7));
+    env.wait_for_view("x y").await;
+    assert!(started.elapsed() >= Duration::from_secs(15));
+    assert_eq!(env.counts().resets, 1);
+    // From now on nothing is restored: it belongs to the former log.
+    let before = *times.lock();
+    env.memory.go_away(1);
+    env.memory.put("z");
+    env.wait_for_view("x y z").await;
+    assert_eq!(*times.lock(), before);
 }

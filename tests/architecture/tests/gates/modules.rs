@@ -110,6 +110,7 @@ const RULES: [Rules; 4] = [
             ("forecasts", &["estimate", "model", "protocol"]),
             ("notifications", &["estimate", "model", "protocol"]),
             ("next_ticket", &["model"]),
+            ("parts", &["model", "protocol"]),
             ("position_history", &["model"]),
             ("visit_records", &["model", "protocol"]),
             ("estimate", &["model"]),

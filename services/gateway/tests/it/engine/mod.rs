@@ -4,5 +4,7 @@ mod agreement;
 mod changing;
 mod crowds;
 mod sleeping;
+mod snapshot_faults;
+mod snapshots;
 mod time;
 mod trouble;

@@ -14,31 +14,32 @@ use paihao_ledger::{
     StoredEntry, Subject, Unavailable,
 };
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Ledger of one subject with a single writer; it keeps the newest entry.
+/// Ledger of one subject with a single writer; it keeps the newest entry of each log.
 #[derive(Default)]
-struct SingleEntryLedger(Mutex<Option<StoredEntry>>);
+struct SingleEntryLedger(Mutex<BTreeMap<&'static str, StoredEntry>>);
 
 #[async_trait]
 impl Ledger for SingleEntryLedger {
     async fn append(
         &self,
-        _: &Log,
+        log: &Log,
         subject: &Subject,
         _: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError> {
-        let mut last = self.0.lock();
-        let position = Position(last.as_ref().map_or(0, |last| last.position.0) + 1);
-        *last = Some(StoredEntry { position, subject: subject.clone(), at_ms: 0, entry });
+        let mut logs = self.0.lock();
+        let position = Position(logs.get(log.name).map_or(0, |last| last.position.0) + 1);
+        logs.insert(log.name, StoredEntry { position, subject: subject.clone(), at_ms: 0, entry });
         Ok(position)
     }
 
-    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
-        Ok(self.0.lock().clone())
+    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
+        Ok(self.0.lock().get(log.name).filter(|last| last.subject == *subject).cloned())
     }
 
     async fn head(&self, _: &Log) -> Result<Position, Unavailable> {

@@ -8,7 +8,7 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Outcome, Person,
     QueueId, QueueRules, Rules,
 };
-use paihao_gateway::engine::{CommandOutcome, Engine, SubmitError};
+use paihao_gateway::engine::{CommandOutcome, DecisionObserver, Engine, SubmitError};
 use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
@@ -78,14 +78,45 @@ pub async fn start_engine_on_clock(
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 ) -> Engine {
-    let closed = CancellationToken::new();
     let observer = Arc::new(|_: &Subject, _: &_| {});
-    let tasks = Tasks::new();
-    let visits = VisitProjection::start(ledger.clone(), closed.clone(), &tasks);
-    let engine =
-        Engine::start(&settings.sites, ledger, clock, Arc::new(visits), observer, &closed, &tasks);
-    engine.until_caught_up().await;
-    engine
+    let running = RunningEngine::start(settings, ledger, clock, observer);
+    running.engine.until_caught_up().await;
+    running.engine
+}
+
+/// Replica that can be stopped.
+pub struct RunningEngine {
+    pub engine: Engine,
+    tasks: Tasks,
+    closed: CancellationToken,
+}
+
+impl RunningEngine {
+    pub fn start(
+        settings: &DeploymentSettings,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        observer: DecisionObserver,
+    ) -> RunningEngine {
+        let closed = CancellationToken::new();
+        let tasks = Tasks::new();
+        let visits = Arc::new(VisitProjection::start(ledger.clone(), closed.clone(), &tasks));
+        let sites = &settings.sites;
+        let engine = Engine::start(sites, ledger, clock, visits, observer, &closed, &tasks);
+        RunningEngine { engine, tasks, closed }
+    }
+
+    /// Stops the replica softly.
+    pub async fn stop(self) {
+        self.closed.cancel();
+        self.tasks.stop_and_wait().await;
+    }
+
+    /// Stops the replica as a power cut does.
+    pub async fn kill(self) {
+        self.tasks.abort();
+        self.tasks.wait().await;
+    }
 }
 
 pub fn command(id: &str, act: Act) -> Command {

@@ -3,6 +3,8 @@
 pub mod cluster;
 pub mod engine;
 pub mod gateway;
+pub mod routed_ledger;
+pub mod shop;
 
 use std::time::Duration;
 

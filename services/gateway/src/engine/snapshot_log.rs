@@ -1,0 +1,259 @@
+//! Log of snapshots: restores the sites at a start, and stores the snapshot of one site and the
+//! floor of all.
+
+use super::coverage::StoredSnapshot;
+use super::replica::Replica;
+use super::view::SiteSnapshot;
+use crate::codec::{DecodeError, snapshot as form};
+use async_trait::async_trait;
+use futures::StreamExt;
+use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::streams::{LEDGER, SNAPSHOT_FLOOR, SNAPSHOTS};
+use paihao_ledger::projection::Restore;
+use paihao_ledger::{
+    AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject,
+    Unavailable,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Time for which the ledger may be shorter than a snapshot says, until its newest entries count as
+/// lost: a leader that was elected a moment ago may know less than the one before it.
+const TRUNCATION_GRACE: Duration = Duration::from_secs(15);
+
+/// Subject of the floor.
+fn floor_subject() -> Subject {
+    Subject::new(&[SNAPSHOT_FLOOR]).expect("the name is plain")
+}
+
+/// Restores the replicas of all sites from their snapshots.
+pub(super) struct SnapshotRestorer {
+    ledger: Arc<dyn Ledger>,
+    replica: Replica,
+    /// Time since which the ledger is shorter than a snapshot says.
+    shorter_since: Option<Instant>,
+}
+
+#[async_trait]
+impl Restore for SnapshotRestorer {
+    async fn restore(&mut self) -> Result<Position, Unavailable> {
+        // The floor first: a snapshot that is read later can only include more.
+        let floor = self.ledger.last(&SNAPSHOTS, &floor_subject()).await?;
+        let floor = floor.map_or(Position::START, |entry| {
+            form::decode_floor(&entry.entry.payload).unwrap_or_else(|error| {
+                tracing::warn!(%error, "cannot decode the floor of the snapshots, reading the whole ledger");
+                Position::START
+            })
+        });
+        let is_complete = self.restore_sites().await?;
+        self.reconcile().await?;
+        let floor = if is_complete { floor } else { Position::START };
+        self.replica.signals().set_followed(floor);
+        Ok(floor)
+    }
+}
+
+impl SnapshotRestorer {
+    pub(super) fn new(ledger: Arc<dyn Ledger>, replica: Replica) -> SnapshotRestorer {
+        SnapshotRestorer { ledger, replica, shorter_since: None }
+    }
+
+    /// Lets a site whose snapshot stands beyond the head of the ledger go on behind its newest
+    /// entry. The store has lost entries that it had confirmed; what was answered stays true, and
+    /// the lost positions, which are given again, must not count as known.
+    async fn reconcile(&mut self) -> Result<(), Unavailable> {
+        let head = self.ledger.head(&LEDGER).await?;
+        let mut beyond = self.replica.sites();
+        // All entries may have aged out.
+        beyond.retain(|site| head > Position::START && site.position() > head);
+        if beyond.is_empty() {
+            self.shorter_since = None;
+            return Ok(());
+        }
+        if self.shorter_since.get_or_insert_with(Instant::now).elapsed() < TRUNCATION_GRACE {
+            return Err(Unavailable("the ledger is shorter than its snapshots say".to_owned()));
+        }
+        for site in beyond {
+            let subject = &site.subject;
+            tracing::error!(
+                subject = subject.as_str(),
+                "the ledger has lost entries that a snapshot includes"
+            );
+            let newest = self.ledger.last(&LEDGER, subject).await?;
+            site.set_position(newest.map_or(Position::START, |entry| entry.position));
+            let void = site.coverage.lock().stored.map(|stored| stored.entry);
+            match store_snapshot(&*self.ledger, subject, None, site.now(), void).await {
+                Ok(Stored::Written(stored, _) | Stored::Known(stored)) => {
+                    site.coverage.lock().set_stored(stored);
+                }
+                Err(error) => return Err(Unavailable(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Restores every site that has a snapshot. Returns whether all of them could be decoded.
+    async fn restore_sites(&self) -> Result<bool, Unavailable> {
+        let mut head = self.ledger.head(&SNAPSHOTS).await?;
+        if head == Position::START {
+            return Ok(true);
+        }
+        let mut entries = self.ledger.follow(&SNAPSHOTS, Position::START).await?;
+        let mut broken = BTreeSet::new();
+        let mut position = Position::START;
+        // A snapshot that is replaced meanwhile comes again at the end.
+        while position < head {
+            let Some(LogItem::Entry(stored)) = entries.next().await else {
+                return Err(Unavailable("the log of snapshots was made anew".to_owned()));
+            };
+            position = stored.position;
+            let subject = stored.subject.clone();
+            if subject == floor_subject() || self.restore_site(stored).await {
+                broken.remove(&subject);
+            } else {
+                broken.insert(subject);
+            }
+            if position >= head {
+                head = self.ledger.head(&SNAPSHOTS).await?;
+            }
+        }
+        Ok(broken.is_empty())
+    }
+
+    /// Restores a site. Returns `false` if its snapshot cannot be decoded.
+    async fn restore_site(&self, stored: StoredEntry) -> bool {
+        let StoredEntry { position, subject, entry, .. } = stored;
+        let decoding = tokio::task::spawn_blocking(move || form::decode(&entry.payload));
+        let decoded = decoding.await.expect("decoding does not panic, and nobody aborts it");
+        let site = self.replica.site(&subject);
+        match decoded {
+            Ok(parts) => {
+                site.restore(parts, position);
+                true
+            }
+            Err(error) => {
+                let subject = subject.as_str();
+                tracing::warn!(subject, %error, "cannot decode a snapshot, reading the whole ledger");
+                if matches!(error, DecodeError::NewerVersion(_)) {
+                    site.await_day();
+                }
+                false
+            }
+        }
+    }
+}
+
+/// Reason why a snapshot was not stored.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    /// Another replica has stored one meanwhile, or the store did not answer.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The stored one is of a newer program, which goes on to write it.
+    #[error("the stored snapshot was written by a newer program")]
+    Newer,
+    /// Nothing tells whose site it is.
+    #[error("neither settings nor entries name the site")]
+    UnknownSite,
+}
+
+impl From<Unavailable> for StoreError {
+    fn from(error: Unavailable) -> Self {
+        StoreError::Append(error.into())
+    }
+}
+
+/// Result of storing a snapshot.
+pub(super) enum Stored {
+    /// It was written, with this number of bytes.
+    Written(StoredSnapshot, usize),
+    /// The stored one includes as much already.
+    Known(StoredSnapshot),
+}
+
+/// Stores the snapshot of a site, unless the stored one includes as much. With `void` the ledger
+/// was made anew: a snapshot at that position, or beyond the head of the ledger, is of the former
+/// one and is replaced in any case.
+pub(super) async fn store_snapshot(
+    ledger: &dyn Ledger,
+    subject: &Subject,
+    facts: Option<SiteFacts>,
+    snapshot: SiteSnapshot,
+    void: Option<Position>,
+) -> Result<Stored, StoreError> {
+    let last = ledger.last(&SNAPSHOTS, subject).await?;
+    let day = snapshot.site.day();
+    let expect = match &last {
+        None if day.is_none() => {
+            return Ok(Stored::Known(StoredSnapshot { entry: Position::START, day }));
+        }
+        None => ExpectedPosition::Empty,
+        Some(last) => ExpectedPosition::At(last.position),
+    };
+    if let Some(last) = &last {
+        match form::decode_position(&last.entry.payload) {
+            Ok(position) => {
+                let is_void = match void {
+                    Some(void) => void == last.position || position > ledger.head(&LEDGER).await?,
+                    None => false,
+                };
+                if position >= snapshot.position && !is_void {
+                    return Ok(Stored::Known(StoredSnapshot { entry: last.position, day }));
+                }
+            }
+            Err(DecodeError::NewerVersion(_)) => return Err(StoreError::Newer),
+            Err(error) => {
+                let subject = subject.as_str();
+                tracing::warn!(subject, %error, "replacing a snapshot that cannot be decoded");
+            }
+        }
+    }
+    let facts = match facts {
+        Some(facts) => facts,
+        None => find_facts(ledger, subject, last).await?,
+    };
+    let encoding = tokio::task::spawn_blocking(move || {
+        let SiteSnapshot { site, position, previous_day, .. } = &snapshot;
+        form::encode(&facts, *position, site, previous_day.as_deref())
+    });
+    let entry: Entry = encoding.await.expect("encoding does not panic, and nobody aborts it");
+    let bytes = entry.payload.len();
+    let entry = ledger.append(&SNAPSHOTS, subject, expect, entry).await?;
+    Ok(Stored::Written(StoredSnapshot { entry, day }, bytes))
+}
+
+/// Returns the facts of a site that is not in the settings, as they were written last.
+async fn find_facts(
+    ledger: &dyn Ledger,
+    subject: &Subject,
+    snapshot: Option<StoredEntry>,
+) -> Result<SiteFacts, StoreError> {
+    let commit = ledger.last(&LEDGER, subject).await?;
+    let commit = commit.and_then(|commit| crate::codec::decode_facts(&commit.entry.payload));
+    let stored = || form::decode_facts(&snapshot?.entry.payload);
+    commit.or_else(stored).ok_or(StoreError::UnknownSite)
+}
+
+/// Stores the floor, unless the stored one is as high and no former ledger's. A lower floor is
+/// never wrong: more of the ledger is read.
+pub(super) async fn store_floor(
+    ledger: &dyn Ledger,
+    floor: Position,
+    is_void: bool,
+) -> Result<(), StoreError> {
+    let last = ledger.last(&SNAPSHOTS, &floor_subject()).await?;
+    let mut expect = ExpectedPosition::Empty;
+    if let Some(last) = last {
+        expect = ExpectedPosition::At(last.position);
+        match form::decode_floor(&last.entry.payload) {
+            Ok(stored) if stored >= floor && !is_void => return Ok(()),
+            Err(DecodeError::NewerVersion(_)) => return Err(StoreError::Newer),
+            _ => {}
+        }
+    }
+    let entry = form::encode_floor(floor);
+    ledger.append(&SNAPSHOTS, &floor_subject(), expect, entry).await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Ledger whose snapshots go elsewhere than its other logs, or nowhere.
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use paihao_contracts::streams::{Consumer, LEDGER, Log, SNAPSHOTS, WorkQueue};
+use paihao_ledger::{
+    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    StoredEntry, Subject, Unavailable,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Ledger with another place for its snapshots.
+pub struct RoutedLedger {
+    inner: Arc<dyn Ledger>,
+    snapshots: SnapshotStore,
+    /// Positions after which the ledger was followed.
+    pub followed_after: Mutex<Vec<Position>>,
+}
+
+/// Place of the snapshots.
+pub enum SnapshotStore {
+    /// That of the other logs.
+    Same,
+    /// Another store.
+    Other(Arc<dyn Ledger>),
+    /// None: no snapshot is found, and none is stored.
+    Absent,
+}
+
+impl RoutedLedger {
+    pub fn new(inner: Arc<dyn Ledger>, snapshots: SnapshotStore) -> Arc<RoutedLedger> {
+        Arc::new(RoutedLedger { inner, snapshots, followed_after: Mutex::default() })
+    }
+
+    /// Store of a log; `None` if there is none.
+    fn store(&self, log: &Log) -> Option<&dyn Ledger> {
+        match &self.snapshots {
+            SnapshotStore::Other(other) if *log == SNAPSHOTS => Some(&**other),
+            SnapshotStore::Absent if *log == SNAPSHOTS => None,
+            _ => Some(&*self.inner),
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for RoutedLedger {
+    async fn append(
+        &self,
+        log: &Log,
+        subject: &Subject,
+        expect: ExpectedPosition,
+        entry: Entry,
+    ) -> Result<Position, AppendError> {
+        match self.store(log) {
+            Some(store) => store.append(log, subject, expect, entry).await,
+            None => Err(Unavailable("no snapshots here".to_owned()).into()),
+        }
+    }
+
+    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
+        match self.store(log) {
+            Some(store) => store.last(log, subject).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
+        match self.store(log) {
+            Some(store) => store.head(log).await,
+            None => Ok(Position::START),
+        }
+    }
+
+    async fn follow(
+        &self,
+        log: &Log,
+        after: Position,
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
+        if *log == LEDGER {
+            self.followed_after.lock().push(after);
+        }
+        match self.store(log) {
+            Some(store) => store.follow(log, after).await,
+            None => Ok(futures::stream::pending().boxed()),
+        }
+    }
+
+    async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
+        unreachable!("the engine consumes nothing")
+    }
+
+    async fn enqueue(
+        &self,
+        _: &WorkQueue,
+        _: &str,
+        _: Entry,
+        _: Duration,
+    ) -> Result<EnqueueOutcome, Unavailable> {
+        unreachable!("the engine enqueues nothing")
+    }
+
+    async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
+        unreachable!("the engine works on nothing")
+    }
+
+    async fn check(&self) -> Result<(), Unavailable> {
+        self.inner.check().await
+    }
+}
