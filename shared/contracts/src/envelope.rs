@@ -182,6 +182,8 @@ forms! {
     crate::send_window::SendWindow, "send window", 1;
     crate::session::ScanSession, "scan session", 1;
     crate::settings_log::SettingsEntry, "settings entry", 1;
+    crate::snapshot::Snapshot, "site snapshot", crate::snapshot::SNAPSHOT_VERSION;
+    crate::snapshot::SnapshotFloor, "snapshot floor", crate::snapshot::SNAPSHOT_VERSION;
     crate::staff::StaffEntry, "roster entry", 1;
     crate::staff::StaffSession, "browser session", 1;
     crate::token::RefusedToken, "refused token", 1;

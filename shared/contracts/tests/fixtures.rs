@@ -337,6 +337,8 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
     check_form::<SendWindow>(&["allowance-v1"], &mut checked);
     check_form::<ScanSession>(&["scan-session-v1", "scan-session-v1-login"], &mut checked);
     check_form::<SettingsEntry>(&["book-v1"], &mut checked);
+    check_form::<Snapshot>(&["snapshot-v1"], &mut checked);
+    check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);
     check_form::<StaffEntry>(&["staff-v1"], &mut checked);
     check_form::<StaffSession>(&["staff-session-v1"], &mut checked);
     check_form::<RefusedToken>(&["refused-token-v1"], &mut checked);
@@ -358,6 +360,8 @@ const GENERATIONS: &[&[(&str, u32)]] = &[&[
     ("send window", 1),
     ("scan session", 1),
     ("settings entry", 1),
+    ("site snapshot", 1),
+    ("snapshot floor", 1),
     ("roster entry", 1),
     ("browser session", 1),
     ("refused token", 1),

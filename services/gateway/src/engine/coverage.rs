@@ -1,7 +1,9 @@
 //! Coverage of a site by its stored snapshot, and the rule by which the next snapshot is due.
 
+use paihao_contracts::envelope::NewerForm;
 use paihao_domain::Day;
 use paihao_ledger::Position;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -24,6 +26,7 @@ pub(super) struct CoverageSignals {
     followed: AtomicU64,
     /// True after the ledger was made anew, until the floor of the snapshots is stored again.
     was_reset: AtomicBool,
+    newer: OnceLock<NewerForm>,
     /// Wakes the writer: a snapshot is due at once.
     pub(super) wake: Notify,
 }
@@ -36,6 +39,15 @@ impl CoverageSignals {
 
     pub(super) fn set_followed(&self, position: Position) {
         self.followed.store(position.0, Ordering::Release);
+    }
+
+    /// Form of a snapshot that a newer program wrote and the start could not restore.
+    pub(super) fn newer(&self) -> Option<NewerForm> {
+        self.newer.get().copied()
+    }
+
+    pub(super) fn set_newer(&self, newer: NewerForm) {
+        let _ = self.newer.set(newer);
     }
 
     /// Records that the ledger was made anew.

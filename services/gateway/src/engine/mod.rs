@@ -167,9 +167,10 @@ impl Engine {
         self.follower.caught_up()
     }
 
-    /// Returns the form of an entry of the ledger that a newer program wrote.
+    /// Returns the form of an entry of the ledger that a newer program wrote, or of a snapshot in
+    /// whose place the ledger did not do.
     pub fn newer(&self) -> Option<NewerForm> {
-        self.follower.newer()
+        self.follower.newer().or_else(|| self.registry.replica.newer_snapshot())
     }
 
     /// Waits until [`Engine::caught_up`].

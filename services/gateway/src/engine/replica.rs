@@ -33,6 +33,12 @@ impl Replica {
         &self.0.signals
     }
 
+    /// Returns the form of a snapshot that a newer program wrote, if a site rests for want of it.
+    pub(super) fn newer_snapshot(&self) -> Option<NewerForm> {
+        let newer = self.0.signals.newer()?;
+        self.sites().iter().any(|site| site.now().awaits_day).then_some(newer)
+    }
+
     /// Returns the replicas of all sites.
     pub(super) fn sites(&self) -> Vec<Arc<SiteReplica>> {
         self.0.by_subject.lock().values().cloned().collect()

@@ -136,7 +136,8 @@ impl SnapshotRestorer {
             Err(error) => {
                 let subject = subject.as_str();
                 tracing::warn!(subject, %error, "cannot decode a snapshot, reading the whole ledger");
-                if matches!(error, DecodeError::NewerVersion(_)) {
+                if let DecodeError::Newer(newer) = error {
+                    self.replica.signals().set_newer(newer);
                     site.await_day();
                 }
                 false
@@ -203,7 +204,7 @@ pub(super) async fn store_snapshot(
                     return Ok(Stored::Known(StoredSnapshot { entry: last.position, day }));
                 }
             }
-            Err(DecodeError::NewerVersion(_)) => return Err(StoreError::Newer),
+            Err(DecodeError::Newer(_)) => return Err(StoreError::Newer),
             Err(error) => {
                 let subject = subject.as_str();
                 tracing::warn!(subject, %error, "replacing a snapshot that cannot be decoded");
@@ -249,7 +250,7 @@ pub(super) async fn store_floor(
         expect = ExpectedPosition::At(last.position);
         match form::decode_floor(&last.entry.payload) {
             Ok(stored) if stored >= floor && !is_void => return Ok(()),
-            Err(DecodeError::NewerVersion(_)) => return Err(StoreError::Newer),
+            Err(DecodeError::Newer(_)) => return Err(StoreError::Newer),
             _ => {}
         }
     }

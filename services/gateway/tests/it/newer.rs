@@ -3,7 +3,7 @@
 use crate::support::cluster::Cluster;
 use crate::support::wait_until;
 use paihao_contracts::dead_letter::HANDLED_SUBJECT;
-use paihao_contracts::streams::{LEDGER, LOGS, SETTINGS, STAFF, STAFF_SESSIONS};
+use paihao_contracts::streams::{LEDGER, LOGS, SETTINGS, SNAPSHOTS, STAFF, STAFF_SESSIONS};
 use paihao_gateway::settings::DeploymentSettings;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 
@@ -13,7 +13,8 @@ const WRITTEN_BY_GATEWAYS: [&str; 4] =
 
 #[tokio::test]
 async fn a_newer_entry_of_any_log_is_known_at_once_and_after_a_restart() {
-    for log in LOGS {
+    // Of a snapshot only a start takes notice, and only if the ledger does not do in its place.
+    for log in LOGS.into_iter().filter(|log| *log != SNAPSHOTS) {
         let cluster = Cluster::new();
         let start = async || {
             let gateway = cluster.start(cluster.setup(DeploymentSettings::default())).await;

@@ -10,6 +10,7 @@ pub use line::{Line, LinePosition, Overtake, PositionChange, PositionChangeCause
 pub use ticket::{Ticket, UndoPoint};
 
 use crate::commit::{Number, Outcome, SiteFacts};
+use crate::envelope::Form;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -40,6 +41,11 @@ pub struct SnapshotHead {
     pub v: u32,
     /// Position of the newest entry of the site that the state includes.
     pub position: u64,
+}
+
+impl Form for SnapshotHead {
+    const NAME: &'static str = Snapshot::NAME;
+    const VERSION: u32 = SNAPSHOT_VERSION;
 }
 
 /// Position up to which the snapshots of all sites cover the ledger: a start reads it first, then

@@ -276,7 +276,7 @@ pub async fn an_entry_is_found_by_its_position(ledger: Arc<dyn Ledger>) {
     for nowhere in [Position::START, Position(second.0 + 1000)] {
         assert_eq!(ledger.get(&LOG, nowhere).await.unwrap(), None, "{nowhere:?}");
     }
-    let short_lived = Log { name: "conformance-found", retention: Some(Duration::from_secs(1)) };
+    let short_lived = Log::kept_for("conformance-found", Duration::from_secs(1));
     let soon_gone = append_any(&*ledger, &short_lived, "a", "soon gone").await;
     with_timeout("it ages out", async {
         while ledger.get(&short_lived, soon_gone).await.unwrap().is_some() {

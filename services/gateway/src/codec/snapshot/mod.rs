@@ -14,6 +14,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use line::{line_from_stored, line_to_stored};
 use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::envelope;
 use paihao_contracts::snapshot as s;
 use paihao_domain as d;
 use paihao_ledger::{Entry, Position};
@@ -56,8 +57,7 @@ pub(crate) fn encode(
 /// Decodes a snapshot.
 pub(crate) fn decode(payload: &[u8]) -> Result<SiteSnapshotParts, DecodeError> {
     let text = decompress(payload)?;
-    check_version(&text)?;
-    let snapshot: s::Snapshot = serde_json::from_slice(&text)?;
+    let snapshot: s::Snapshot = envelope::decode(&text)?;
     Ok(SiteSnapshotParts {
         position: Position(snapshot.position),
         site: d::Site::from_parts(state_from_stored(snapshot.state)?),
@@ -67,7 +67,8 @@ pub(crate) fn decode(payload: &[u8]) -> Result<SiteSnapshotParts, DecodeError> {
 
 /// Decodes the position of a snapshot.
 pub(crate) fn decode_position(payload: &[u8]) -> Result<Position, DecodeError> {
-    check_version(&decompress(payload)?)
+    let head: s::SnapshotHead = envelope::decode(&decompress(payload)?)?;
+    Ok(Position(head.position))
 }
 
 /// Decodes the facts of the site in a snapshot.
@@ -83,22 +84,14 @@ pub(crate) fn encode_floor(position: Position) -> Entry {
 
 /// Decodes the floor of all snapshots.
 pub(crate) fn decode_floor(payload: &[u8]) -> Result<Position, DecodeError> {
-    check_version(payload)
+    let floor: s::SnapshotFloor = envelope::decode(payload)?;
+    Ok(Position(floor.position))
 }
 
 fn decompress(payload: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let mut text = Vec::new();
     GzDecoder::new(payload).read_to_end(&mut text)?;
     Ok(text)
-}
-
-/// Checks the version, and returns the position.
-fn check_version(text: &[u8]) -> Result<Position, DecodeError> {
-    let head: s::SnapshotHead = serde_json::from_slice(text)?;
-    if head.v > s::SNAPSHOT_VERSION {
-        return Err(DecodeError::NewerVersion(head.v));
-    }
-    Ok(Position(head.position))
 }
 
 fn state_to_stored(parts: d::SiteParts) -> s::SiteState {

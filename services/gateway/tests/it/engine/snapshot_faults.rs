@@ -51,6 +51,7 @@ async fn a_snapshot_of_a_newer_program_is_left_to_it_and_nothing_is_guessed() {
     assert_eq!(ticket_number(restarted.engine.submit("hall", take_ticket("fay")).await), "A006");
     tokio::time::sleep(COVERED).await;
     assert_eq!(shop.stored().await.entry, newer_snapshot());
+    assert_eq!(restarted.engine.newer(), None, "it lacks nothing");
     restarted.stop().await;
 
     // It holds nothing any more: only the newer program knows the line.
@@ -58,6 +59,7 @@ async fn a_snapshot_of_a_newer_program_is_left_to_it_and_nothing_is_guessed() {
     let reopened = shop.start().await;
     let answer = reopened.engine.submit("hall", take_ticket("gil")).await;
     assert_eq!(answer, Err(SubmitError::Unreadable));
+    assert_eq!(reopened.engine.newer().map(|newer| newer.version), Some(99));
     assert_eq!(shop.ledger.head(&LEDGER).await.unwrap(), Position::START);
 }
 
