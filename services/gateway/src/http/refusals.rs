@@ -183,7 +183,7 @@ problem_kinds! {
     LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",
         "The ledger did not take the command within four seconds. Repeat with the same Idempotency-Key: if it was written after all, the answer is the first one's.";
     NEWER_LEDGER = "newer_ledger", SERVICE_UNAVAILABLE, "程序版本太旧", "This program is too old",
-        "A newer program wrote to this site's ledger; this replica does not decide for the site until it is updated.";
+        "A newer program wrote what the answer depends on, and this replica cannot read it. It does not decide or answer from the rest until it is updated; a newer replica does.";
     CACHE_UNAVAILABLE = "cache_unavailable", SERVICE_UNAVAILABLE, "暂时不能生成二维码，请扫门口的码", "No code can be made right now",
         "The cache does not answer, so no scan session can be kept. Door codes keep working.";
     DOOR_CODE_PENDING = "door_code_pending", SERVICE_UNAVAILABLE, "门口码正在生成，请稍后刷新", "The door code is being made, please reload soon",

@@ -7,7 +7,8 @@ use super::{retry, signature};
 use crate::delivery::account_permits::AccountPermits;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
-use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm};
+use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::streams::WEBHOOKS;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::worker::Source;
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 /// Most messages in progress at once, over all webhooks.
 const MAX_IN_FLIGHT: usize = 1024;
+
+/// Delay for an event of a type that only a newer program knows.
+const UNKNOWN_TYPE_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// Header by which a receiver detects duplicates.
 const EVENT_ID_HEADER: &str = "Paihao-Event-Id";
@@ -83,6 +87,15 @@ impl Handler for WebhookSender {
         metrics::counter!("paihao_webhooks_total", "hook" => hook, "result" => result).increment(1);
         Ok(disposition)
     }
+
+    /// Event types are added without a new version, so one that is unknown here is no mistake.
+    fn give_up(&self, delivery: &Delivery, error: &MalformedForm) -> Disposition {
+        if has_unknown_type(&delivery.message.entry.payload) {
+            return Disposition::RetryAfter(UNKNOWN_TYPE_RETRY_DELAY);
+        }
+        tracing::error!(%error, "cannot decode a webhook message");
+        Disposition::DeadLetter(error.to_string())
+    }
 }
 
 impl WebhookSender {
@@ -98,6 +111,24 @@ impl WebhookSender {
         let headers = [(signature::SIGNATURE_HEADER, &*signature), (EVENT_ID_HEADER, &*id)];
         self.client.post(&hook.url, headers, body).await
     }
+}
+
+fn has_unknown_type(payload: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct TypedEvent {
+        #[serde(rename = "type")]
+        name: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct TypedMessage {
+        event: TypedEvent,
+    }
+    impl Form for TypedMessage {
+        const NAME: &'static str = WebhookMessage::NAME;
+        const VERSION: u32 = WebhookMessage::VERSION;
+    }
+    envelope::decode::<TypedMessage>(payload)
+        .is_ok_and(|message| !PublicEventKind::TYPES.contains(&&*message.event.name))
 }
 
 fn elapsed_since(then_ms: i64, now_ms: i64) -> Duration {

@@ -37,6 +37,10 @@ const WEBHOOK_FIXTURES: &str =
 /// Value of a newer program, of which nothing but the version is known here.
 const WONDERS: &str = r#"{"v":99,"wonders":["gilded"]}"#;
 
+/// Message of the known version about an event of a type that is not known here.
+const UNKNOWN_TYPE: &str = r#"{"v":1,"hook":"hall/x","since":1,"event":
+    {"v":1,"id":"9-0","site":"hall","at":1,"type":"ticket_gilded","ticket":1}}"#;
+
 /// Time in which the older program meets each message more than once.
 const OLD_ALONE: Duration = Duration::from_millis(2_500);
 
@@ -122,11 +126,13 @@ async fn every_message_of_a_newer_program_waits_for_one_that_reads_it() {
             append(&env, &log, &subject, Entry::new(payload.clone())).await;
         }
     }
-    let queued = [
+    let mut queued = [
         (NOTICES, successors(NOTICE_FIXTURES, 2)),
         (RECEIPTS, successors(RECEIPT_FIXTURES, 2)),
         (WEBHOOKS, successors(WEBHOOK_FIXTURES, 2)),
     ];
+    let [.., (_, webhooks)] = &mut queued;
+    webhooks.push(UNKNOWN_TYPE.to_owned());
     // The token service has the other one, and a test of its own.
     assert_eq!(WORK_QUEUES.len(), queued.len() + [REFUSED_TOKENS].len());
     for (queue, payloads) in &queued {
