@@ -215,14 +215,33 @@ pub(super) async fn store_snapshot(
         Some(facts) => facts,
         None => find_facts(ledger, subject, last).await?,
     };
+    let (entry, bytes) = match append_snapshot(ledger, subject, &facts, &snapshot, expect).await {
+        // The links of yesterday give way to the line of today.
+        Err(AppendError::TooLarge { .. }) if snapshot.previous_day.is_some() => {
+            let today = SiteSnapshot { previous_day: None, ..snapshot };
+            append_snapshot(ledger, subject, &facts, &today, expect).await?
+        }
+        appended => appended?,
+    };
+    Ok(Stored::Written(StoredSnapshot { entry, day }, bytes))
+}
+
+/// Appends a snapshot. Returns its position and its number of bytes.
+async fn append_snapshot(
+    ledger: &dyn Ledger,
+    subject: &Subject,
+    facts: &SiteFacts,
+    snapshot: &SiteSnapshot,
+    expect: ExpectedPosition,
+) -> Result<(Position, usize), AppendError> {
+    let (facts, snapshot) = (facts.clone(), snapshot.clone());
     let encoding = tokio::task::spawn_blocking(move || {
         let SiteSnapshot { site, position, previous_day, .. } = &snapshot;
         form::encode(&facts, *position, site, previous_day.as_deref())
     });
     let entry: Entry = encoding.await.expect("encoding does not panic, and nobody aborts it");
     let bytes = entry.payload.len();
-    let entry = ledger.append(&SNAPSHOTS, subject, expect, entry).await?;
-    Ok(Stored::Written(StoredSnapshot { entry, day }, bytes))
+    Ok((ledger.append(&SNAPSHOTS, subject, expect, entry).await?, bytes))
 }
 
 /// Returns the facts of a site that is not in the settings, as they were written last.

@@ -1,7 +1,7 @@
 //! Conversion of the state of a site to the stored form of a snapshot and back.
 //!
-//! The stored form is compressed: as text, a ticket takes half a kilobyte, and an entry of the
-//! store a megabyte.
+//! The stored form is compressed: as text, a ticket that was served takes more than a kilobyte, and
+//! an entry of the store a megabyte.
 
 mod line;
 mod ticket;
@@ -49,7 +49,7 @@ pub(crate) fn encode(
         previous_day: previous_day.and_then(previous_day_to_stored),
     };
     let text = serde_json::to_vec(&snapshot).expect("a snapshot has string keys only");
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(&text).expect("a vector takes every byte");
     Entry::new(encoder.finish().expect("a vector takes every byte"))
 }
