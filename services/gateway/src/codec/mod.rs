@@ -55,11 +55,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Vec<d::Decision>, DecodeError> {
 
 /// Decodes the facts of the site in a commit.
 pub(super) fn decode_facts(payload: &[u8]) -> Option<c::SiteFacts> {
-    #[derive(serde::Deserialize)]
-    struct Facts {
-        site: c::SiteFacts,
-    }
-    serde_json::from_slice::<Facts>(payload).ok().map(|facts| facts.site)
+    envelope::decode::<c::Commit>(payload).ok().map(|commit| commit.site)
 }
 
 fn decision_to_stored(decision: &d::Decision) -> c::Decision {

@@ -73,7 +73,7 @@ pub(crate) fn decode_position(payload: &[u8]) -> Result<Position, DecodeError> {
 
 /// Decodes the facts of the site in a snapshot.
 pub(crate) fn decode_facts(payload: &[u8]) -> Option<SiteFacts> {
-    super::decode_facts(&decompress(payload).ok()?)
+    envelope::decode::<s::Snapshot>(&decompress(payload).ok()?).ok().map(|snapshot| snapshot.site)
 }
 
 /// Encodes the floor of all snapshots.

@@ -1,7 +1,7 @@
 //! Reader of the ledger from a cursor on, as the public events of one site.
 //!
-//! The entry at the cursor itself is looked up first: if the ledger still has it, then nothing after
-//! it is missing.
+//! The entry at the cursor itself is looked up first: if the ledger still has it, then nothing
+//! after it is missing.
 
 use super::cursor::Cursor;
 use futures::StreamExt;

@@ -1,14 +1,8 @@
-//! Projections: read models folded from the entries of a log.
-//!
-//! A [`Projection`] applies entries to its state. [`Follow`] reads the log and drives the
-//! projection; readers use the [`Follower`]. One loop serves all read models: it resumes after an
-//! outage, it detects a log that was created anew or whose entries have aged out, and it ends at
-//! the soft stop between two entries. An entry of a newer program leaves the projection behind the
-//! log, which the [`Follower`] tells.
+//! Single writer of a projection: the loop that reads a log and applies its entries.
 
+use super::{Decoder, Follow, Follower, Progress, Projection, Restore};
 use crate::newer::NewerForms;
 use crate::{Ledger, LogItem, Position, StoredEntry, Unavailable};
-use async_trait::async_trait;
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, Peekable, Stream, StreamExt};
 use paihao_chassis::CancellationToken;
@@ -19,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// Shortest delay before a log is followed again.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -35,207 +29,36 @@ const CHUNK_ENTRIES: usize = 256;
 /// Chunks decoded ahead while another one is applied.
 const CHUNKS_AHEAD: usize = 2;
 
-/// State folded from the entries of one log.
-///
-/// The same entries in the same order lead to the same state. Entries arrive strictly in order of
-/// position, each once after a [`Projection::reset`].
-pub trait Projection: Send + 'static {
-    /// State for readers: a snapshot behind an `Arc`, or a handle to shared state. It is `()` for a
-    /// projection whose readers already hold such a handle.
-    type View: Clone + Send + Sync + 'static;
-
-    /// Returns the state for readers. Called after each entry, but not during catch-up.
-    fn view(&self) -> Self::View;
-
-    /// Applies the next entry. One of a newer program is returned and leaves the state as it is.
-    fn apply(&mut self, recorded: StoredEntry) -> Result<(), NewerForm>;
-
-    /// Clears the state. The next entries begin a new history.
-    fn reset(&mut self);
-
-    /// Called when all entries that the log had when following began are applied, and again after
-    /// each outage and each reset.
-    fn caught_up(&mut self) {}
-}
-
-/// Projection whose entries other threads decode ahead during catch-up.
-pub trait DecodeAhead: Projection {
-    /// Decoded form of an entry.
-    type Decoded: Send + 'static;
-
-    /// Returns the function that decodes an entry during catch-up, on any thread.
-    fn decoder(&self) -> Decoder<Self::Decoded>;
-
-    /// Applies a decoded entry during catch-up. Later entries go through [`Projection::apply`].
-    fn apply_decoded(&mut self, decoded: Self::Decoded) -> Result<(), NewerForm>;
-}
-
-/// Function that decodes an entry.
-pub type Decoder<D> = Arc<dyn Fn(StoredEntry) -> D + Send + Sync>;
-
-/// Source of the state that a projection begins with, in place of the beginning of its log.
-#[async_trait]
-pub trait Restore: Send + 'static {
-    /// Brings the projection to a state, keeps what is newer in it, and returns the position after
-    /// which the log is to be read. Called before the log is read, and again when entries may have
-    /// aged out unseen.
-    async fn restore(&mut self) -> Result<Position, Unavailable>;
-}
-
-/// Published state of a projection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress<V> {
-    /// State for readers.
-    pub view: V,
-    /// Position of the newest applied entry, [`Position::START`] for none.
-    pub position: Position,
-    /// True after all entries that the log had when following began are applied.
-    pub caught_up: bool,
-    /// Form of an entry that a newer program wrote: the state is behind the log.
-    pub newer: Option<NewerForm>,
-}
-
-/// Error of a wait for a position: the time limit passed, or following ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the projection has not come to this position in time")]
-pub struct NotReached;
-
-/// Reader's handle of a projection that follows its log. Cheap to clone.
-#[derive(Debug)]
-pub struct Follower<V>(watch::Receiver<Progress<V>>);
-
-impl<V> Clone for Follower<V> {
-    fn clone(&self) -> Self {
-        Follower(self.0.clone())
-    }
-}
-
-impl<V: Clone> Follower<V> {
-    /// Returns the state as far as this process has read.
-    pub fn now(&self) -> V {
-        self.0.borrow().view.clone()
-    }
-
-    /// Returns the position of the newest applied entry.
-    pub fn position(&self) -> Position {
-        self.0.borrow().position
-    }
-
-    /// Returns true after all entries that the log had when following began are applied.
-    pub fn caught_up(&self) -> bool {
-        self.0.borrow().caught_up
-    }
-
-    /// Returns the form of an entry that a newer program wrote: the state is behind the log.
-    pub fn newer(&self) -> Option<NewerForm> {
-        self.0.borrow().newer
-    }
-
-    /// Waits until [`Follower::caught_up`] is true, or following ends.
-    pub async fn until_caught_up(&self) {
-        let _ = self.0.clone().wait_for(|progress| progress.caught_up).await;
-    }
-
-    /// Waits until the entry at this position is applied and returns the state at that moment.
-    pub async fn until(&self, position: Position, limit: Duration) -> Result<V, NotReached> {
-        let mut progress = self.0.clone();
-        let reached = progress.wait_for(|progress| progress.position >= position);
-        match timeout(limit, reached).await {
-            Ok(Ok(progress)) => Ok(progress.view.clone()),
-            _ => Err(NotReached),
-        }
-    }
-
-    /// Returns a receiver that wakes after each applied entry, each reset and each catch-up. The
-    /// current state counts as seen.
-    pub fn changes(&self) -> watch::Receiver<Progress<V>> {
-        let mut changes = self.0.clone();
-        changes.mark_unchanged();
-        changes
-    }
-}
-
-/// Builder for following a log.
-pub struct Follow {
-    ledger: Arc<dyn Ledger>,
-    log: Log,
-    after: Position,
-    restore: Option<Box<dyn Restore>>,
-    stop: CancellationToken,
-}
-
-impl Follow {
-    /// Creates a builder that follows a log from its beginning until the soft stop.
-    pub fn new(ledger: Arc<dyn Ledger>, log: Log, stop: CancellationToken) -> Follow {
-        Follow { ledger, log, after: Position::START, restore: None, stop }
-    }
-
-    /// Begins with a restored state. If entries may have aged out unseen, the state is restored
-    /// again instead of reset. A log that was created anew is read from its beginning: what was
-    /// restored belongs to the former one.
-    #[must_use]
-    pub fn restoring(mut self, restore: impl Restore) -> Follow {
-        self.restore = Some(Box::new(restore));
-        self
-    }
-
-    /// Begins after this position, up to which the projection is already complete. If the entry at
-    /// the position has aged out, later entries may be missing too, so the projection is reset and
-    /// the log is read from its beginning.
-    #[must_use]
-    pub fn after(mut self, position: Position) -> Follow {
-        self.after = position;
-        self
-    }
-
-    /// Returns the reader's handle and the task that follows the log.
-    pub fn start<P: Projection>(
-        self,
-        projection: P,
-    ) -> (Follower<P::View>, impl Future<Output = ()> + Send + 'static) {
-        self.prepare(projection, None::<Ahead<P, ()>>)
-    }
-
-    /// Like [`Follow::start`], but other threads decode ahead during catch-up.
-    pub fn start_decoding_ahead<P: DecodeAhead>(
-        self,
-        projection: P,
-    ) -> (Follower<P::View>, impl Future<Output = ()> + Send + 'static) {
-        let ahead = Ahead { decode: projection.decoder(), apply: P::apply_decoded };
-        self.prepare(projection, Some(ahead))
-    }
-
-    fn prepare<P: Projection, D: Send + 'static>(
-        self,
-        projection: P,
-        ahead: Option<Ahead<P, D>>,
-    ) -> (Follower<P::View>, impl Future<Output = ()> + Send + 'static) {
-        let Follow { ledger, log, after, restore, stop } = self;
-        let applied = (after > Position::START).then_some(Applied { position: after, at_ms: None });
-        let progress =
-            Progress { view: projection.view(), position: after, caught_up: false, newer: None };
-        let (publisher, receiver) = watch::channel(progress);
-        let newer_forms = NewerForms::new(log.name);
-        let reader = Reader {
-            ledger,
-            log,
-            projection,
-            ahead,
-            restore,
-            applied,
-            doubted_since: None,
-            newer: None,
-            newer_forms,
-            publisher,
-        };
-        (Follower(receiver), reader.run(stop))
-    }
+/// Returns the reader's handle of a projection, and the task that follows its log.
+pub(super) fn prepare<P: Projection, D: Send + 'static>(
+    follow: Follow,
+    projection: P,
+    ahead: Option<Ahead<P, D>>,
+) -> (Follower<P::View>, impl Future<Output = ()> + Send + 'static) {
+    let Follow { ledger, log, after, restore, stop } = follow;
+    let applied = (after > Position::START).then_some(Applied { position: after, at_ms: None });
+    let progress =
+        Progress { view: projection.view(), position: after, caught_up: false, newer: None };
+    let (publisher, receiver) = watch::channel(progress);
+    let reader = Reader {
+        ledger,
+        projection,
+        ahead,
+        restore,
+        applied,
+        newer: None,
+        newer_forms: NewerForms::new(log.name),
+        log,
+        doubted_since: None,
+        publisher,
+    };
+    (Follower(receiver), reader.run(stop))
 }
 
 /// Functions that decode and apply entries during catch-up.
-struct Ahead<P, D> {
-    decode: Decoder<D>,
-    apply: fn(&mut P, D) -> Result<(), NewerForm>,
+pub(super) struct Ahead<P, D> {
+    pub(super) decode: Decoder<D>,
+    pub(super) apply: fn(&mut P, D) -> Result<(), NewerForm>,
 }
 
 /// Identity of the newest applied entry.
