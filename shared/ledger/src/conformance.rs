@@ -11,6 +11,7 @@ pub mod follow;
 pub mod newest;
 
 pub mod held_log;
+pub mod routed_ledger;
 
 pub mod consume;
 pub mod queue;

@@ -144,6 +144,7 @@ fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
         assert_eq!(shapes, ["sqlite", "jetstream"]);
         list(of).iter().for_each(|one| more(&one["ratio"]["least"]));
     }
+    list("replay").iter().for_each(|one| more(&one["restore_seconds"]["least"]));
     assert!(list("replay").iter().all(|one| one["events"].as_u64().unwrap() >= 5_000));
     for part in ["The domain alone", "Through the ledger", "One hot site", "Replay at start"] {
         assert!(report.contains(part), "no {part:?} in\n{report}");

@@ -63,6 +63,8 @@ pub struct ReplayFigures {
     pub bytes: u64,
     pub drop_seconds: RoundSpread,
     pub replay_seconds: RoundSpread,
+    /// Time of a start with the snapshots of the sites.
+    pub restore_seconds: RoundSpread,
     /// Speed, relative to reading the ledger and dropping the entries.
     pub ratio: RoundSpread,
 }
@@ -139,8 +141,9 @@ impl Figures {
             let ReplayFigures { shape, events, entries, bytes, .. } = one;
             writeln!(
                 out,
-                "  {shape:<9} {events} events in {entries} entries of {bytes} bytes: {} s, dropped in {} s: {}",
+                "  {shape:<9} {events} events in {entries} entries of {bytes} bytes: {} s, from snapshots {} s, dropped in {} s: {}",
                 spread_text(&one.replay_seconds),
+                spread_text(&one.restore_seconds),
                 spread_text(&one.drop_seconds),
                 spread_text(&one.ratio)
             )?;

@@ -8,6 +8,7 @@ use crate::callback::figures::RoundSpread;
 use anyhow::ensure;
 use futures::StreamExt;
 use paihao_contracts::streams::LEDGER;
+use paihao_ledger::conformance::routed_ledger::{RoutedLedger, SnapshotStore};
 use paihao_ledger::{Ledger, LogItem, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,6 +47,7 @@ pub async fn measure(
     let mut bytes = 0;
     let mut dropped = Vec::new();
     let mut replayed = Vec::new();
+    let mut restored = Vec::new();
     for _ in 0..rounds {
         let started = Instant::now();
         let mut all = ledger.follow(&LEDGER, Position::START).await?;
@@ -60,10 +62,15 @@ pub async fn measure(
         dropped.push(started.elapsed().as_secs_f64());
         drop(all);
         let started = Instant::now();
-        let replica = BenchEngine::open(&settings, ledger.clone()).await;
+        let without = RoutedLedger::new(ledger.clone(), SnapshotStore::Absent);
+        let replica = BenchEngine::open(&settings, without).await;
         replayed.push(started.elapsed().as_secs_f64());
         let read = replica.events.load(Ordering::Relaxed);
         ensure!(read >= written, "{read} of {written} events were read");
+        replica.close().await;
+        let started = Instant::now();
+        let replica = BenchEngine::open(&settings, ledger.clone()).await;
+        restored.push(started.elapsed().as_secs_f64());
         replica.close().await;
     }
     let ratios = dropped.iter().zip(&replayed).map(|(dropped, replayed)| dropped / replayed);
@@ -73,6 +80,7 @@ pub async fn measure(
         entries,
         bytes,
         ratio: RoundSpread::from_values(ratios),
+        restore_seconds: RoundSpread::from_values(restored),
         replay_seconds: RoundSpread::from_values(replayed.iter().copied()),
         drop_seconds: RoundSpread::from_values(dropped),
     })

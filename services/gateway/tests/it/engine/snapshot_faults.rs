@@ -1,12 +1,12 @@
 //! Tests of snapshots that cannot be read or stored, and of ledgers that do not fit them.
 
 use crate::support::engine::{RunningEngine, take_ticket, ticket_number};
-use crate::support::routed_ledger::{RoutedLedger, SnapshotStore};
 use crate::support::shop::{COVERED, DAY, Shop, a_morning, hall, snapshot};
 use futures::StreamExt;
 use paihao_contracts::streams::{LEDGER, SNAPSHOT_FLOOR, SNAPSHOTS};
 use paihao_gateway::engine::SubmitError;
 use paihao_gateway::settings::DeploymentSettings;
+use paihao_ledger::conformance::routed_ledger::{RoutedLedger, SnapshotStore};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,6 @@
 use crate::support::engine::{
     MORNING_MS, RunningEngine, at_counter, command, finish, take_ticket, ticket_number,
 };
-use crate::support::routed_ledger::{RoutedLedger, SnapshotStore};
 use crate::support::shop::{
     COVERED, DAY, Shop, a_morning, hall, settings, snapshot, take_with_key,
 };
@@ -15,6 +14,7 @@ use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::streams::{LEDGER, Log, SNAPSHOTS};
 use paihao_domain::{Act, Person, TicketId, TicketKey, TicketStatus};
 use paihao_gateway::engine::SiteSnapshot;
+use paihao_ledger::conformance::routed_ledger::{RoutedLedger, SnapshotStore};
 use paihao_ledger::{Ledger, LogItem, Position, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use parking_lot::Mutex;

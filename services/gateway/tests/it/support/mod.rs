@@ -3,7 +3,6 @@
 pub mod cluster;
 pub mod engine;
 pub mod gateway;
-pub mod routed_ledger;
 pub mod shop;
 
 use std::time::Duration;

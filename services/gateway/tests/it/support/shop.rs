@@ -3,13 +3,13 @@
 use super::engine::{
     MORNING_MS, RunningEngine, at_counter, command, finish, open_ledger, settings_with_queue,
 };
-use super::routed_ledger::{RoutedLedger, SnapshotStore};
 use flate2::read::GzDecoder;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::streams::{LEDGER, SNAPSHOTS};
 use paihao_domain::{Act, Command, Person, QueueId, QueueRules, TicketKey};
 use paihao_gateway::engine::{Engine, SiteSnapshot};
 use paihao_gateway::settings::DeploymentSettings;
+use paihao_ledger::conformance::routed_ledger::{RoutedLedger, SnapshotStore};
 use paihao_ledger::{Ledger, Position, StoredEntry, Subject};
 use paihao_ledger_sqlite::SqliteLedger;
 use std::io::Read;

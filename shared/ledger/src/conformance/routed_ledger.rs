@@ -1,13 +1,13 @@
 //! Ledger whose snapshots go elsewhere than its other logs, or nowhere.
 
+use crate::{
+    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    StoredEntry, Subject, Unavailable,
+};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, LEDGER, Log, SNAPSHOTS, WorkQueue};
-use paihao_ledger::{
-    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
-    StoredEntry, Subject, Unavailable,
-};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,7 @@ pub enum SnapshotStore {
 }
 
 impl RoutedLedger {
+    /// Sends the snapshots elsewhere.
     pub fn new(inner: Arc<dyn Ledger>, snapshots: SnapshotStore) -> Arc<RoutedLedger> {
         Arc::new(RoutedLedger { inner, snapshots, followed_after: Mutex::default() })
     }
@@ -89,7 +90,7 @@ impl Ledger for RoutedLedger {
     }
 
     async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("the engine consumes nothing")
+        unreachable!("for an engine, which consumes nothing")
     }
 
     async fn enqueue(
@@ -99,11 +100,11 @@ impl Ledger for RoutedLedger {
         _: Entry,
         _: Duration,
     ) -> Result<EnqueueOutcome, Unavailable> {
-        unreachable!("the engine enqueues nothing")
+        unreachable!("for an engine, which enqueues nothing")
     }
 
     async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("the engine works on nothing")
+        unreachable!("for an engine, which works on nothing")
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
