@@ -88,6 +88,8 @@ async fn start(
     let started =
         compose::start_with_listeners(Role::All, &resolved, &ports, listeners, draining, tasks)?;
     let gateway = started.gateway.context("the demo has a gateway")?;
+    // The engine has no sites before the settings are read.
+    gateway.live_settings.until_caught_up().await;
     gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;
     let first = gateway.first_manager_code().await;

@@ -49,7 +49,7 @@ impl LiveSettings {
     }
 
     /// Waits until [`LiveSettings::caught_up`].
-    pub(crate) async fn until_caught_up(&self) {
+    pub async fn until_caught_up(&self) {
         self.0.until_caught_up().await;
     }
 
