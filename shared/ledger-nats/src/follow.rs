@@ -110,7 +110,20 @@ impl Follower {
                 continue;
             };
             let silence = session.last_received + self.heartbeat * 3;
-            let event = tokio::select! { biased ; message = session . subscriber . next ( ) => match message { Some ( message ) => session . handle_message ( & self . connection , & self . streams , & self . log , message ) . await , None => SessionEvent :: Broken ( "the subscription has ended" ) , } , ( ) = reconnected ( & mut self . connection_state , session . connect_count ) => { SessionEvent :: Broken ( "the connection is a new one" ) } _ = self . recreations . changed ( ) => SessionEvent :: Broken ( "a stream was recreated" ) , ( ) = tokio :: time :: sleep_until ( silence ) => SessionEvent :: Broken ( "the server is silent" ) , };
+            let event = tokio::select! {
+                biased;
+                message = session.subscriber.next() => match message {
+                    Some(message) => {
+                        session.handle_message(&self.connection, &self.streams, &self.log, message).await
+                    }
+                    None => SessionEvent::Broken("the subscription has ended"),
+                },
+                () = reconnected(&mut self.connection_state, session.connect_count) => {
+                    SessionEvent::Broken("the connection is a new one")
+                }
+                _ = self.recreations.changed() => SessionEvent::Broken("a stream was recreated"),
+                () = tokio::time::sleep_until(silence) => SessionEvent::Broken("the server is silent"),
+            };
             match event {
                 SessionEvent::Entry(recorded) => {
                     self.after = recorded.position.0;
@@ -215,7 +228,7 @@ impl Follower {
 
     async fn back_off(&mut self, error: &Unavailable) {
         if !std::mem::replace(&mut self.failing, true) {
-            tracing :: warn! ( log = self . log . name , % error , "cannot follow a log, retrying" );
+            tracing::warn!(log = self.log.name, %error, "cannot follow a log, retrying");
         }
         self.backoff.wait().await;
     }

@@ -6,9 +6,21 @@ use paihao_domain as d;
 
 /// Defines the two conversions between an enum of the domain and its stored twin, whose variants
 /// have the same names.
-macro_rules! mirrored_enum { ( $ to_stored : ident , $ from_stored : ident , $ name : ident { $ ( $ variant : ident ) , * } ) => { pub ( super ) fn $ to_stored ( value : paihao_domain :: $ name ) -> paihao_contracts :: commit :: $ name { match value { $ ( paihao_domain :: $ name :: $ variant => paihao_contracts :: commit :: $ name :: $ variant , ) * } }
+macro_rules! mirrored_enum {
+    ($to_stored:ident, $from_stored:ident, $name:ident { $($variant:ident),* }) => {
+        pub(super) fn $to_stored(value: paihao_domain::$name) -> paihao_contracts::commit::$name {
+            match value {
+                $(paihao_domain::$name::$variant => paihao_contracts::commit::$name::$variant,)*
+            }
+        }
 
-pub ( super ) fn $ from_stored ( value : paihao_contracts :: commit :: $ name ) -> paihao_domain :: $ name { match value { $ ( paihao_contracts :: commit :: $ name :: $ variant => paihao_domain :: $ name :: $ variant , ) * } } } ; }
+        pub(super) fn $from_stored(value: paihao_contracts::commit::$name) -> paihao_domain::$name {
+            match value {
+                $(paihao_contracts::commit::$name::$variant => paihao_domain::$name::$variant,)*
+            }
+        }
+    };
+}
 pub(super) use mirrored_enum;
 
 mirrored_enum!(

@@ -125,7 +125,8 @@ pub fn cancelled_reply(settings: &SiteSettings, outcome: &Outcome) -> String {
 
 /// Reply to a customer who asks for their ticket and holds none.
 pub fn no_ticket_reply() -> String {
-    "您现在没有排队的号，扫门口或页面上的二维码即可取号。\n\nYou hold no number. Scan a code to take one." . into ( )
+    "您现在没有排队的号，扫门口或页面上的二维码即可取号。\n\nYou hold no number. Scan a code to take one."
+        .into()
 }
 
 /// Reply when the ticket could not be made durable in time, unless the owner has set another text.

@@ -26,7 +26,7 @@ use uuid::Uuid;
 const EXPIRED_SESSION_RETENTION: Duration = Duration::from_secs(3600);
 
 /// Reason why there is no session.
-#[derive(Debug, thiserror :: Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The session never existed, or ended long ago.
     #[error("there is no such session")]
@@ -151,7 +151,7 @@ impl ScanSessions {
         let ttl = Duration::from_millis(remaining_ms) + EXPIRED_SESSION_RETENTION;
         let key = streams::scan_session_key(&uuid.to_string());
         if let Err(error) = self.cache.put(&key, encode(&session), ttl).await {
-            tracing :: warn! ( % error , "cannot store the progress of a scan session" );
+            tracing::warn!(%error, "cannot store the progress of a scan session");
         }
     }
 

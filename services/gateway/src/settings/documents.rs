@@ -263,8 +263,8 @@ mod tests {
 
     #[test]
     fn what_differs_is_named_by_where_it_stands() {
-        let before = json! ( { "name" : "a" , "queues" : { "x" : { "minutes" : 5 } , "y" : { "minutes" : 1 } } } );
-        let after = json! ( { "name" : "a" , "queues" : { "x" : { "minutes" : 6 } , "z" : { "minutes" : 1 } } } );
+        let before = json!({"name": "a", "queues": {"x": {"minutes": 5}, "y": {"minutes": 1}}});
+        let after = json!({"name": "a", "queues": {"x": {"minutes": 6}, "z": {"minutes": 1}}});
         let differences = differences(&before, &after);
         let keys: Vec<_> = differences.iter().map(|difference| &*difference.key).collect();
         assert_eq!(keys, ["queues.x.minutes", "queues.y", "queues.z"]);

@@ -58,7 +58,7 @@ pub(crate) struct SettingsUpdateResult {
 }
 
 /// Reason why a document is not read or changed.
-#[derive(Debug, thiserror :: Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum UpdateError {
     /// The id is no valid subject of the log.
     #[error("this is no id")]
@@ -211,7 +211,7 @@ impl SettingsEditor {
             AppendError::TooLarge { .. } => UpdateError::TooLarge,
             AppendError::Unavailable(_) => UpdateError::LedgerUnavailable,
         })?;
-        tracing :: info! ( of = ? kind , id , by = request . author , changed = changed . len ( ) , "settings document changed" );
+        tracing::info!(of = ?kind, id, by = request.author, changed = changed.len(), "settings document changed");
         self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         Ok(result(position))
     }

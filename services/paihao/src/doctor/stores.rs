@@ -115,7 +115,8 @@ fn redis_findings(facts: &RedisServerInfo) -> Vec<Finding> {
     }
     if facts.is_replica {
         add(findings::REDIS_REPLICA, String::new());
-    } // The server may refuse to tell about snapshots; that is no finding.
+    }
+    // The server may refuse to tell about snapshots; that is no finding.
     if !facts.aof_enabled && facts.rdb_enabled == Some(false) {
         add(findings::REDIS_NOT_PERSISTENT, String::new());
     }

@@ -32,7 +32,8 @@ fn accounts() -> Vec<SimAccount> {
 
 fn configuration(wechat: &Simulator, head: &str) -> String {
     let [shop, clinic] = accounts().try_into().unwrap();
-    format! ( "
+    format!(
+        "
         {head}
         [wechat]
         api = '{sim}'
@@ -55,7 +56,17 @@ fn configuration(wechat: &Simulator, head: &str) -> String {
         [accounts.clinic.called]
         template_id = '{template}'
         fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
-        " , shop . appid , shop . secret , shop . callback_token , clinic . appid , clinic . secret , clinic . callback_token , clinic . aes_key , sim = wechat . base_url ( ) , template = SimTemplate :: DEMO_CALLED , )
+        ",
+        shop.appid,
+        shop.secret,
+        shop.callback_token,
+        clinic.appid,
+        clinic.secret,
+        clinic.callback_token,
+        clinic.aes_key,
+        sim = wechat.base_url(),
+        template = SimTemplate::DEMO_CALLED,
+    )
 }
 
 /// Report of a run, and its exit code.
@@ -310,7 +321,11 @@ async fn each_fault_of_one_process_has_its_finding() {
 }
 
 async fn stable_token(wechat: &Simulator, account: &SimAccount) -> String {
-    let body = serde_json :: json! ( { "grant_type" : "client_credential" , "appid" : account . appid , "secret" : account . secret , } );
+    let body = serde_json::json!({
+        "grant_type": "client_credential",
+        "appid": account.appid,
+        "secret": account.secret,
+    });
     let url = format!("{}/cgi-bin/stable_token", wechat.base_url());
     let response = client().post(url).body(body.to_string()).send().await.unwrap();
     let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();

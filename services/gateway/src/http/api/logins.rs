@@ -322,7 +322,8 @@ impl ProgressStream {
                 Err(SessionError::Expired | SessionError::Unknown) => {
                     self.has_ended = true;
                     return Some(step_event("expired"));
-                } // Nothing has changed, or the cache does not answer for a moment.
+                }
+                // Nothing has changed, or the cache does not answer for a moment.
                 _ => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }

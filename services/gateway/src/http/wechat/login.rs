@@ -42,7 +42,7 @@ impl From<SessionError> for LoginError {
     fn from(error: SessionError) -> LoginError {
         match error {
             SessionError::Cache(error) => {
-                tracing :: warn! ( % error , "cannot read the login session" );
+                tracing::warn!(%error, "cannot read the login session");
                 LoginError::Unavailable
             }
             _ => LoginError::Expired,

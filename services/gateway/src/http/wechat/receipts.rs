@@ -83,7 +83,7 @@ impl PushHandler<'_> {
         match timeout_at(self.deadline, queued).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                tracing :: warn! ( % error , "cannot queue the receipt" );
+                tracing::warn!(%error, "cannot queue the receipt");
                 Err(Problem::new(&refusals::LEDGER_UNAVAILABLE))
             }
             Err(_) => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),

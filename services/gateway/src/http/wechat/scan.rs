@@ -41,7 +41,7 @@ impl PushHandler<'_> {
             }
             Err(reply) => (reply, "no_wish"),
         };
-        metrics :: counter! ( "paihao_gateway_scans_total" , "outcome" => outcome ).increment(1);
+        metrics::counter!("paihao_gateway_scans_total", "outcome" => outcome).increment(1);
         reply
     }
 
@@ -67,7 +67,7 @@ impl PushHandler<'_> {
                         (site, queue, Some((uuid, session)))
                     }
                     Ok(Err(SessionError::Cache(error))) => {
-                        tracing :: warn! ( % error , "cannot find the session of a scan" );
+                        tracing::warn!(%error, "cannot find the session of a scan");
                         return Err(self.failure_reply(replies::TICKET_UNAVAILABLE));
                     }
                     Err(_) => return Err(self.failure_reply(replies::TICKET_UNAVAILABLE)),
@@ -112,7 +112,7 @@ impl PushHandler<'_> {
             }
             Err(error) => {
                 let site = &*settings.facts.id;
-                tracing :: warn! ( site , % error , "cannot give a ticket to a scan" );
+                tracing::warn!(site, %error, "cannot give a ticket to a scan");
                 (self.failure_reply(replies::TICKET_UNAVAILABLE), "not_now")
             }
         }

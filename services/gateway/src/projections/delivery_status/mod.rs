@@ -269,7 +269,8 @@ impl DeliveryStatusProjection {
         }
         if day < state.newest_day - RETAINED_DAYS {
             return;
-        } // Looked up first, since almost every notice finds its site.
+        }
+        // Looked up first, since almost every notice finds its site.
         if !state.sites.contains_key(site) {
             state.sites.insert(site.to_owned(), SiteStatuses::default());
         }

@@ -43,7 +43,7 @@ const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 const MAX_APPEND_ATTEMPTS: usize = 6;
 
 /// Reason why there is no permanent code.
-#[derive(Debug, thiserror :: Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum PermanentCodeError {
     /// The settings log cannot be read, or did not take the code.
     #[error(transparent)]
@@ -179,7 +179,17 @@ impl PermanentCodes {
         let codes = self.clone();
         let key = key.clone();
         let (reply, response) = oneshot::channel();
-        self . tasks . spawn ( "make" , async move { let created = codes . create ( & key , subject ) . await ; let released = match & created { Ok ( _ ) => codes . cache . release ( & lease ) . await , Err ( _ ) => codes . cache . renew ( & lease , FAILURE_COOLDOWN ) . await . map ( drop ) , } ; if let Err ( error ) = released { tracing :: debug! ( % error , "cannot release the lease of a permanent code, it expires by itself" ) ; } let _ = reply . send ( created ) ; } ) ;
+        self.tasks.spawn("make", async move {
+            let created = codes.create(&key, subject).await;
+            let released = match &created {
+                Ok(_) => codes.cache.release(&lease).await,
+                Err(_) => codes.cache.renew(&lease, FAILURE_COOLDOWN).await.map(drop),
+            };
+            if let Err(error) = released {
+                tracing::debug!(%error, "cannot release the lease of a permanent code, it expires by itself");
+            }
+            let _ = reply.send(created);
+        });
         response.await.unwrap_or(Err(PermanentCodeError::Pending))
     }
 
@@ -224,7 +234,8 @@ impl PermanentCodes {
                         return Ok(self.store(subject, existing));
                     }
                     expect = newest.expect;
-                } // The entry may have been written; the next attempt finds it.
+                }
+                // The entry may have been written; the next attempt finds it.
                 Err(AppendError::Unavailable(_)) => backoff.wait().await,
                 Err(AppendError::TooLarge { .. }) => break,
             }
@@ -299,7 +310,7 @@ impl Projection for CodeProjection {
         let owner = (code.account.clone(), code.appid.clone());
         let count = index.counts.entry(owner).or_default();
         *count += 1;
-        metrics :: gauge! ( "paihao_gateway_door_codes" , "account" => code . account . clone ( ) )
+        metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())
             .set(*count as f64);
         index.codes.insert(stored.subject, code);
         Ok(())
