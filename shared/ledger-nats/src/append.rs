@@ -6,7 +6,7 @@ use crate::streams::{StreamKind, Streams};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
+use async_nats::jetstream::stream::{LastRawMessageError, LastRawMessageErrorKind};
 use bytes::Bytes;
 use paihao_contracts::streams::Log;
 use paihao_ledger::{
@@ -148,18 +148,7 @@ pub(crate) async fn last(
     let read = connection.with_timeout(async {
         let stream =
             connection.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
-        match stream.get_last_raw_message_by_subject(&full_subject).await {
-            Ok(message) => Ok(Some(message)),
-            Err(error) => match error.kind() {
-                LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                LastRawMessageErrorKind::JetStream(response)
-                    if response.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    Ok(None)
-                }
-                _ => Err(unavailable(&error)),
-            },
-        }
+        found(stream.get_last_raw_message_by_subject(&full_subject).await)
     });
     Ok(read.await??.map(|message| StoredEntry {
         position: Position(message.sequence),
@@ -184,19 +173,7 @@ pub(crate) async fn get(
     let read = connection.with_timeout(async {
         let stream =
             connection.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
-        match stream.get_raw_message(position.0).await {
-            Ok(message) => Ok(Some(message)),
-            Err(error) => match error.kind() {
-                LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                LastRawMessageErrorKind::JetStream(response)
-                    if [ErrorCode::STREAM_NOT_FOUND, ErrorCode::NO_MESSAGE_FOUND]
-                        .contains(&response.error_code()) =>
-                {
-                    Ok(None)
-                }
-                _ => Err(unavailable(&error)),
-            },
-        }
+        found(stream.get_raw_message(position.0).await)
     });
     Ok(read.await??.and_then(|message| {
         Some(StoredEntry {
@@ -206,6 +183,23 @@ pub(crate) async fn get(
             entry: message::entry(Some(&message.headers), message.payload),
         })
     }))
+}
+
+/// Returns the message that a read found, if any.
+fn found<M>(read: Result<M, LastRawMessageError>) -> Result<Option<M>, Unavailable> {
+    match read {
+        Ok(message) => Ok(Some(message)),
+        Err(error) => match error.kind() {
+            LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            LastRawMessageErrorKind::JetStream(response)
+                if [ErrorCode::STREAM_NOT_FOUND, ErrorCode::NO_MESSAGE_FOUND]
+                    .contains(&response.error_code()) =>
+            {
+                Ok(None)
+            }
+            _ => Err(unavailable(&error)),
+        },
+    }
 }
 
 pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unavailable> {

@@ -13,14 +13,11 @@ use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::Log;
-use paihao_ledger::{LogItem, Position, StoredEntry, Subject, Unavailable};
+use paihao_ledger::{LogItem, Position, StoredEntry, Subject, TRUNCATION_GRACE, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-
-/// Time for which a stream may be shorter than what was read of it, until the rest counts as lost.
-const TRUNCATION_GRACE: Duration = Duration::from_secs(15);
 
 struct Follower {
     connection: Arc<Connection>,

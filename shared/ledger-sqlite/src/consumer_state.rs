@@ -27,7 +27,7 @@ pub(crate) fn claim(
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (position, attempt) in redeliveries {
-        match entries::entry_at(connection, log, Position(position), now_ms)? {
+        match entries::get(connection, log, Position(position), now_ms)? {
             Some(recorded) => {
                 connection
                     .prepare_cached(
@@ -109,7 +109,7 @@ pub(crate) fn dead_letter(
     reason: &str,
     now_ms: i64,
 ) -> rusqlite::Result<()> {
-    if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
+    if let Some(recorded) = entries::get(connection, log, position, now_ms)? {
         let dead_letter =
             Cause::for_log_entry(log.name, &recorded, reason).to_dead_letter(&recorded.entry);
         append_dead_letter(connection, log.name, &dead_letter, now_ms)?;

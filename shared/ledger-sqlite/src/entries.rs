@@ -171,24 +171,6 @@ pub(crate) fn page_after(
         .collect()
 }
 
-pub(crate) fn entry_at(
-    connection: &Connection,
-    log: &Log,
-    position: Position,
-    now_ms: i64,
-) -> rusqlite::Result<Option<StoredEntry>> {
-    connection
-        .prepare_cached(
-            "SELECT position, subject, at_ms, headers, payload FROM entries
-             WHERE position = ?1 AND at_ms > ?2",
-        )?
-        .query_row(
-            params![to_sql_position(position), retention_cutoff_ms(log, now_ms)],
-            entry_from_row,
-        )
-        .optional()
-}
-
 /// Removes some of the expired entries; true if there may be more.
 pub(crate) fn remove_expired(
     connection: &Connection,

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod newest;
 
 pub mod held_log;
+pub mod layer;
 pub mod routed_ledger;
 
 pub mod consume;

@@ -34,6 +34,10 @@ use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
 
+/// Time for which a log may be shorter than what was read of it, until the rest counts as lost: a
+/// leader that was elected a moment ago may know less than the one before it.
+pub const TRUNCATION_GRACE: Duration = Duration::from_secs(15);
+
 /// Precondition of an append: the newest entry of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedPosition {

@@ -5,7 +5,6 @@ use crate::codec;
 use crate::site::SiteSettings;
 use futures::StreamExt;
 use paihao_contracts::streams::LEDGER;
-use paihao_domain::Event;
 use paihao_ledger::{Ledger, LogItem, Position, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,9 +102,8 @@ impl PointInTimeReader {
             let decisions =
                 codec::decode(&stored.entry.payload).map_err(|_| ReplayError::NewerVersion)?;
             for decision in &decisions {
-                let opens_day = |event: &Event| matches!(event, Event::DayOpened { .. });
                 // Entries of a day are applied only after its first one.
-                if snapshot.site.day().is_some() || decision.events.iter().any(opens_day) {
+                if snapshot.site.day().is_some() || decision.opens_day() {
                     snapshot.site.apply(decision);
                 }
             }

@@ -12,16 +12,11 @@ use paihao_contracts::streams::{LEDGER, SNAPSHOT_FLOOR, SNAPSHOTS};
 use paihao_ledger::projection::Restore;
 use paihao_ledger::{
     AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject,
-    Unavailable,
+    TRUNCATION_GRACE, Unavailable,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// Time for which the ledger may be shorter than a snapshot says, until its newest entries count as
-/// lost: a leader that was elected a moment ago may know less than the one before it.
-const TRUNCATION_GRACE: Duration = Duration::from_secs(15);
 
 /// Subject of the floor.
 fn floor_subject() -> Subject {

@@ -61,13 +61,12 @@ impl SiteSnapshot {
     /// Stores the ending day as `previous_day`, if one of these decisions, which are applied next,
     /// opens a new day.
     fn retain_ending_day(&mut self, decisions: &[Decision]) {
-        let opens_day = |event: &Event| matches!(event, Event::DayOpened { .. });
-        if !decisions.iter().any(|decision| decision.events.iter().any(opens_day)) {
+        if !decisions.iter().any(Decision::opens_day) {
             return;
         }
         let mut site = self.site.clone();
         for decision in decisions {
-            if let Some(end) = decision.events.iter().position(opens_day) {
+            if let Some(end) = decision.events.iter().position(Event::opens_day) {
                 let mut last = decision.clone();
                 last.events.truncate(end);
                 let mut ended = site.clone();

@@ -32,6 +32,13 @@ pub struct Decision {
     pub events: Vec<Event>,
 }
 
+impl Decision {
+    /// Returns whether a business day begins in the decision.
+    pub fn opens_day(&self) -> bool {
+        self.events.iter().any(Event::opens_day)
+    }
+}
+
 /// Event of a site. Its meaning never changes; a new meaning is a new event. An event is applied
 /// without rules: everything that follows from it is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,6 +282,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns whether the event begins a business day.
+    pub fn opens_day(&self) -> bool {
+        matches!(self, Event::DayOpened { .. })
+    }
+
     /// Event that closes a ticket; the decision adds the visit record.
     pub(crate) fn ticket_closed(
         ticket: TicketId,

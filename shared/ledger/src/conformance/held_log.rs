@@ -1,16 +1,13 @@
 //! Ledger that holds the entries of one log back, for tests of what happens before they are read.
 
-use crate::{
-    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
-    StoredEntry, Subject, Unavailable,
-};
+use super::layer::LedgerLayer;
+use crate::{Ledger, LogItem, Position, Unavailable};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::CancellationToken;
-use paihao_contracts::streams::{Consumer, Log, WorkQueue};
+use paihao_contracts::streams::Log;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Ledger whose followers of one log get its entries only once they are released.
 pub struct HeldLog {
@@ -27,23 +24,9 @@ impl HeldLog {
 }
 
 #[async_trait]
-impl Ledger for HeldLog {
-    async fn append(
-        &self,
-        log: &Log,
-        subject: &Subject,
-        expect: ExpectedPosition,
-        entry: Entry,
-    ) -> Result<Position, AppendError> {
-        self.ledger.append(log, subject, expect, entry).await
-    }
-
-    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
-        self.ledger.last(log, subject).await
-    }
-
-    async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        self.ledger.head(log).await
+impl LedgerLayer for HeldLog {
+    fn inner(&self) -> &dyn Ledger {
+        &*self.ledger
     }
 
     async fn follow(
@@ -58,49 +41,5 @@ impl Ledger for HeldLog {
         let released = self.released.clone();
         let wait = futures::stream::once(async move { released.cancelled().await });
         Ok(wait.flat_map(|()| futures::stream::empty()).chain(entries).boxed())
-    }
-
-    async fn follow_subject(
-        &self,
-        log: &Log,
-        subject: &Subject,
-        after: Position,
-    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
-        self.ledger.follow_subject(log, subject, after).await
-    }
-
-    async fn get(&self, log: &Log, position: Position) -> Result<Option<StoredEntry>, Unavailable> {
-        self.ledger.get(log, position).await
-    }
-
-    async fn consume(
-        &self,
-        log: &Log,
-        consumer: &Consumer,
-        in_flight: usize,
-    ) -> Result<Deliveries, Unavailable> {
-        self.ledger.consume(log, consumer, in_flight).await
-    }
-
-    async fn enqueue(
-        &self,
-        queue: &WorkQueue,
-        key: &str,
-        entry: Entry,
-        delay: Duration,
-    ) -> Result<EnqueueOutcome, Unavailable> {
-        self.ledger.enqueue(queue, key, entry, delay).await
-    }
-
-    async fn consume_queue(
-        &self,
-        queue: &WorkQueue,
-        in_flight: usize,
-    ) -> Result<Deliveries, Unavailable> {
-        self.ledger.consume_queue(queue, in_flight).await
-    }
-
-    async fn check(&self) -> Result<(), Unavailable> {
-        self.ledger.check().await
     }
 }

@@ -1,16 +1,16 @@
 //! Ledger whose snapshots go elsewhere than its other logs, or nowhere.
 
+use super::layer::LedgerLayer;
 use crate::{
-    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
-    StoredEntry, Subject, Unavailable,
+    AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject,
+    Unavailable,
 };
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use paihao_contracts::streams::{Consumer, LEDGER, Log, SNAPSHOTS, WorkQueue};
+use paihao_contracts::streams::{LEDGER, Log, SNAPSHOTS};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Ledger with another place for its snapshots.
 pub struct RoutedLedger {
@@ -47,7 +47,11 @@ impl RoutedLedger {
 }
 
 #[async_trait]
-impl Ledger for RoutedLedger {
+impl LedgerLayer for RoutedLedger {
+    fn inner(&self) -> &dyn Ledger {
+        &*self.inner
+    }
+
     async fn append(
         &self,
         log: &Log,
@@ -87,27 +91,5 @@ impl Ledger for RoutedLedger {
             Some(store) => store.follow(log, after).await,
             None => Ok(futures::stream::pending().boxed()),
         }
-    }
-
-    async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("for an engine, which consumes nothing")
-    }
-
-    async fn enqueue(
-        &self,
-        _: &WorkQueue,
-        _: &str,
-        _: Entry,
-        _: Duration,
-    ) -> Result<EnqueueOutcome, Unavailable> {
-        unreachable!("for an engine, which enqueues nothing")
-    }
-
-    async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("for an engine, which works on nothing")
-    }
-
-    async fn check(&self) -> Result<(), Unavailable> {
-        self.inner.check().await
     }
 }

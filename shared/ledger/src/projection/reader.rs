@@ -2,7 +2,7 @@
 
 use super::{Decoder, Follow, Follower, Progress, Projection, Restore};
 use crate::newer::NewerForms;
-use crate::{Ledger, LogItem, Position, StoredEntry, Unavailable};
+use crate::{Ledger, LogItem, Position, StoredEntry, TRUNCATION_GRACE, Unavailable};
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, Peekable, Stream, StreamExt};
 use paihao_chassis::CancellationToken;
@@ -19,10 +19,6 @@ use tokio::time::Instant;
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Longest delay before a log is followed again.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
-
-/// Time for which a store may say that the log is another one than that of the snapshots, until it
-/// is believed: a leader that was elected a moment ago may know less than the one before it.
-const RESTART_GRACE: Duration = Duration::from_secs(15);
 
 /// Entries that are applied or decoded together during catch-up before the task yields.
 const CHUNK_ENTRIES: usize = 256;
@@ -205,7 +201,7 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
             return Ok(false);
         }
         let since = *self.doubted_since.get_or_insert_with(Instant::now);
-        if since.elapsed() < RESTART_GRACE {
+        if since.elapsed() < TRUNCATION_GRACE {
             self.applied = None;
             return Err(Unavailable("the log is shorter than its snapshots say".to_owned()));
         }

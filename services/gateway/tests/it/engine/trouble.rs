@@ -6,13 +6,12 @@ use crate::support::engine::{
 };
 use async_trait::async_trait;
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_contracts::streams::{Consumer, LEDGER, Log, WorkQueue};
+use paihao_contracts::streams::{LEDGER, Log};
 use paihao_gateway::engine::{SUBMIT_TIMEOUT, SubmitError};
+use paihao_ledger::conformance::layer::LedgerLayer;
 use paihao_ledger::{
-    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
-    StoredEntry, Subject, Unavailable,
+    AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, Subject, Unavailable,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,7 +37,11 @@ fn decrement(count: &AtomicU32) -> bool {
 }
 
 #[async_trait]
-impl Ledger for FlakyLedger {
+impl LedgerLayer for FlakyLedger {
+    fn inner(&self) -> &dyn Ledger {
+        &*self.inner
+    }
+
     async fn append(
         &self,
         log: &Log,
@@ -55,44 +58,6 @@ impl Ledger for FlakyLedger {
         } else {
             written
         }
-    }
-
-    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
-        self.inner.last(log, subject).await
-    }
-
-    async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        self.inner.head(log).await
-    }
-
-    async fn follow(
-        &self,
-        log: &Log,
-        after: Position,
-    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
-        self.inner.follow(log, after).await
-    }
-
-    async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("the engine consumes nothing")
-    }
-
-    async fn enqueue(
-        &self,
-        _: &WorkQueue,
-        _: &str,
-        _: Entry,
-        _: Duration,
-    ) -> Result<EnqueueOutcome, Unavailable> {
-        unreachable!("the engine enqueues nothing")
-    }
-
-    async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
-        unreachable!("the engine works on nothing")
-    }
-
-    async fn check(&self) -> Result<(), Unavailable> {
-        self.inner.check().await
     }
 }
 
