@@ -47,14 +47,13 @@ impl From<NewerForm> for StoreError {
     }
 }
 
-/// Reads a value of the cache. One that no program can read counts as lost, as the cache itself
-/// may be.
-pub(crate) fn read_cached<T: Form>(stored: &[u8]) -> Result<Option<T>, NewerForm> {
+/// Reads a stored value. `None` if no program can read it.
+pub(crate) fn read_stored<T: Form>(stored: &[u8]) -> Result<Option<T>, NewerForm> {
     match envelope::decode(stored) {
         Ok(value) => Ok(Some(value)),
         Err(ReadError::Newer(newer)) => Err(newer),
         Err(ReadError::Malformed(error)) => {
-            tracing::error!(%error, "cannot decode a value of the cache");
+            tracing::error!(%error, "cannot decode a stored value");
             Ok(None)
         }
     }

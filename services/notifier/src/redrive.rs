@@ -6,11 +6,11 @@
 
 use crate::delivery::outcome_log;
 use crate::delivery::ticket_order;
-use crate::ports::{Ports, StoreError};
+use crate::ports::{Ports, StoreError, read_stored};
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
-use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm, ReadError};
+use paihao_contracts::envelope::{self, MalformedForm, NewerForm, ReadError};
 use paihao_contracts::notice::{DeliveryOutcome, Notice};
 use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHOOKS};
@@ -119,11 +119,11 @@ async fn requeue_notice(
     key: String,
     newest: u32,
 ) -> Result<(), StoreError> {
-    let Some(notice) = read_content::<Notice>(&dead_letter)? else { return Ok(()) };
+    let Some(notice) = read_stored::<Notice>(&dead_letter.payload)? else { return Ok(()) };
     let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
     let newest_record = ports.ledger.last(&OUTCOMES, &subject).await?;
     let record = match newest_record {
-        Some(last) => read_content::<OutcomeRecord>(&last.entry)?,
+        Some(last) => read_stored::<OutcomeRecord>(&last.entry.payload)?,
         None => None,
     };
     let is_undelivered = match &record {
@@ -151,21 +151,9 @@ async fn requeue_notice(
 
 /// Requeues a webhook message. It is retried for another day.
 async fn requeue_webhook(ports: &Ports, dead_letter: Entry, key: &str) -> Result<(), StoreError> {
-    let Some(message) = read_content::<WebhookMessage>(&dead_letter)? else { return Ok(()) };
+    let Some(message) = read_stored::<WebhookMessage>(&dead_letter.payload)? else { return Ok(()) };
     let message = WebhookMessage { since: ports.clock.now_ms(), ..message };
     let entry = Entry { payload: message.encode().into(), ..dead_letter };
     ports.ledger.enqueue(&WEBHOOKS, key, entry, Duration::ZERO).await?;
     Ok(())
-}
-
-/// Reads the content of an entry. `None` if no program can read it.
-fn read_content<T: Form>(entry: &Entry) -> Result<Option<T>, NewerForm> {
-    match envelope::decode(&entry.payload) {
-        Ok(content) => Ok(Some(content)),
-        Err(ReadError::Newer(newer)) => Err(newer),
-        Err(ReadError::Malformed(error)) => {
-            tracing::warn!(%error, "not redriving what cannot be decoded");
-            Ok(None)
-        }
-    }
 }

@@ -68,19 +68,14 @@ impl Projection for TemplatesProjection {
         self.templates.clone()
     }
 
-    fn apply(&mut self, recorded: StoredEntry) -> Result<(), NewerForm> {
-        let entry: SettingsEntry = match envelope::decode(&recorded.entry.payload) {
-            Ok(entry) => entry,
-            Err(ReadError::Newer(newer)) => {
-                Arc::make_mut(&mut self.templates).newer.insert(recorded.subject, newer);
-                return Err(newer);
-            }
-            Err(ReadError::Malformed(error)) => {
-                let position = recorded.position.0;
-                tracing::error!(position, %error, "cannot decode an entry of the settings");
-                return Ok(());
-            }
-        };
+    fn apply(&mut self, recorded: StoredEntry) -> Result<(), ReadError> {
+        let entry: SettingsEntry =
+            envelope::decode(&recorded.entry.payload).inspect_err(|error| {
+                if let Some(newer) = error.newer() {
+                    let templates = Arc::make_mut(&mut self.templates);
+                    templates.newer.insert(recorded.subject.clone(), newer);
+                }
+            })?;
         if self.templates.newer.contains_key(&recorded.subject) {
             Arc::make_mut(&mut self.templates).newer.remove(&recorded.subject);
         }

@@ -123,6 +123,12 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+impl From<NewerForm> for ReadError {
+    fn from(newer: NewerForm) -> ReadError {
+        ReadError::Newer(newer)
+    }
+}
+
 impl ReadError {
     /// Returns the newer form, if the value has one.
     pub fn newer(&self) -> Option<NewerForm> {

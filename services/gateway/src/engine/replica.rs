@@ -3,7 +3,7 @@
 use super::coverage::CoverageSignals;
 use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
-use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::envelope::{NewerForm, ReadError};
 use paihao_domain::Decision;
 use paihao_ledger::projection::{DecodeAhead, Decoder};
 use paihao_ledger::{Position, Projection, StoredEntry, Subject};
@@ -70,10 +70,10 @@ impl Projection for Replica {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
         let newer = self.site(&stored.subject).apply_entry(&stored);
         self.0.signals.set_followed(stored.position);
-        newer.map_or(Ok(()), Err)
+        newer.map_or(Ok(()), |newer| Err(newer.into()))
     }
 
     fn reset(&mut self) {
@@ -101,10 +101,10 @@ impl DecodeAhead for Replica {
         })
     }
 
-    fn apply_decoded(&mut self, decoded: DecodedEntry) -> Result<(), NewerForm> {
+    fn apply_decoded(&mut self, decoded: DecodedEntry) -> Result<(), ReadError> {
         let DecodedEntry { subject, position, decisions } = decoded;
         let newer = decisions.and_then(|decisions| self.site(&subject).replay(position, decisions));
         self.0.signals.set_followed(position);
-        newer.map_or(Ok(()), Err)
+        newer.map_or(Ok(()), |newer| Err(newer.into()))
     }
 }

@@ -282,22 +282,17 @@ impl Projection for SessionProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
         let id = stored.subject.as_str();
-        match envelope::decode(&stored.entry.payload) {
-            Ok(session) => self.0.apply(id.to_owned(), session, stored.position),
-            Err(ReadError::Newer(newer)) => {
+        let session = envelope::decode(&stored.entry.payload).inspect_err(|error| {
+            if let Some(newer) = error.newer() {
                 // The next use looks it up in the log, and is refused.
                 self.0.sessions.lock().remove(id);
                 *self.0.newer.lock() = Some(newer);
                 self.0.changed.send_modify(|count| *count += 1);
-                return Err(newer);
             }
-            Err(ReadError::Malformed(error)) => {
-                let position = stored.position.0;
-                tracing::error!(position, %error, "cannot decode a browser session");
-            }
-        }
+        })?;
+        self.0.apply(id.to_owned(), session, stored.position);
         Ok(())
     }
 

@@ -46,19 +46,10 @@ impl Projection for RosterSnapshot {
         self.clone()
     }
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
-        match envelope::decode::<StaffEntry>(&stored.entry.payload) {
-            Ok(entry) => Arc::make_mut(&mut self.roster).apply(&entry),
-            Err(ReadError::Newer(newer)) => {
-                self.is_unreadable = true;
-                return Err(newer);
-            }
-            Err(ReadError::Malformed(error)) => {
-                self.is_unreadable = true;
-                let position = stored.position.0;
-                tracing::error!(position, %error, "cannot decode an entry of the roster");
-            }
-        }
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
+        let entry: StaffEntry =
+            envelope::decode(&stored.entry.payload).inspect_err(|_| self.is_unreadable = true)?;
+        Arc::make_mut(&mut self.roster).apply(&entry);
         Ok(())
     }
 

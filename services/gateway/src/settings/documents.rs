@@ -1,7 +1,7 @@
 //! Settings documents: the newest one of every site and account, from the configuration and the
 //! settings log, and the changes that led to them.
 
-use paihao_contracts::envelope::{self, NewerForm, ReadError};
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_ledger::{InvalidSubject, Position, StoredEntry, Subject};
@@ -154,7 +154,7 @@ impl SettingsDocuments {
 
     /// Applies an entry of the log. Returns whether it is about a site or an account. A document
     /// that cannot be read leaves the previous one in force.
-    pub fn apply(&mut self, stored: &StoredEntry) -> Result<bool, NewerForm> {
+    pub fn apply(&mut self, stored: &StoredEntry) -> Result<bool, ReadError> {
         self.position = stored.position;
         let first = stored.subject.parts().next().unwrap_or_default();
         let is_document =
@@ -164,15 +164,7 @@ impl SettingsDocuments {
         if entry.is_err() && is_document {
             self.unreadable.push(stored.subject.clone());
         }
-        let SettingsEntry { at, event, .. } = match entry {
-            Ok(entry) => entry,
-            Err(ReadError::Newer(newer)) => return Err(newer),
-            Err(ReadError::Malformed(error)) => {
-                let subject = stored.subject.as_str();
-                tracing::error!(subject, %error, "cannot decode an entry of the settings");
-                return Ok(is_document);
-            }
-        };
+        let SettingsEntry { at, event, .. } = entry?;
         let revision = stored.position;
         let (of, id, by, idempotency, (did, changed)) = match event {
             SettingsEvent::SiteSet { site, by, setup, idempotency } => {

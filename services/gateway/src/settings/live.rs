@@ -6,7 +6,7 @@ use super::{DeploymentSettings, validate};
 use crate::site::SiteSettings;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigProblems;
-use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::envelope::{NewerForm, ReadError};
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::{Follow, Follower, Projection};
 use paihao_ledger::{Ledger, Position, StoredEntry};
@@ -82,7 +82,7 @@ impl Projection for SettingsProjection {
         Arc::new(self.documents.clone())
     }
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
         let is_change = self.documents.apply(&stored)?;
         if is_change && self.caught_up {
             self.publish();

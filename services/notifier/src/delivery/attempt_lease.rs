@@ -3,7 +3,7 @@
 //! Two replicas never send one key at the same time, and the retry window of nine minutes counts
 //! from the first attempt of any replica.
 
-use crate::ports::{StoreError, read_cached};
+use crate::ports::{StoreError, read_stored};
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_contracts::envelope::Form;
@@ -68,7 +68,7 @@ pub enum AcquireResult {
 /// Loads the lease of a notice, if there has been an attempt.
 pub(crate) async fn load(cache: &dyn Cache, key: &str) -> Result<Option<AttemptLease>, StoreError> {
     let stored = cache.get(&streams::attempt_lease_key(key)).await?;
-    Ok(stored.as_deref().map_or(Ok(None), read_cached)?)
+    Ok(stored.as_deref().map_or(Ok(None), read_stored)?)
 }
 
 /// Restores the lease of an announced attempt that the cache has lost. The result of the attempt is

@@ -2,7 +2,7 @@
 //!
 //! The gateways store them in the cache when they see an action of the person that opens one.
 
-use crate::ports::{StoreError, read_cached};
+use crate::ports::{StoreError, read_stored};
 use bytes::Bytes;
 use paihao_cache::{Cache, Unavailable};
 use paihao_contracts::send_window::{SendWindow, SendWindowKind};
@@ -27,7 +27,7 @@ pub(crate) async fn find_open(
     for window in SendWindowKind::ALL {
         let cache_key = streams::send_window_key(account, person_key, window.name());
         let Some(stored) = cache.get(&cache_key).await? else { continue };
-        let decoded: Option<SendWindow> = read_cached(&stored)?;
+        let decoded: Option<SendWindow> = read_stored(&stored)?;
         if let Some(window) = decoded.filter(|window| window.remaining > 0 && window.until > now) {
             return Ok(Some(OpenWindow { cache_key, stored, window }));
         }

@@ -3,7 +3,7 @@
 //! An entry is written before its message is sent. A receipt that arrives before the response is
 //! therefore never matched to another message.
 
-use crate::ports::{StoreError, read_cached};
+use crate::ports::{StoreError, read_stored};
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome};
 use paihao_contracts::envelope::{Form, NewerForm};
@@ -155,7 +155,7 @@ async fn modify(
 
 fn decode(stored: Option<&[u8]>) -> Result<Vec<SentMessage>, NewerForm> {
     let Some(stored) = stored else { return Ok(Vec::new()) };
-    Ok(read_cached::<SentMessages>(stored)?.unwrap_or_default().0)
+    Ok(read_stored::<SentMessages>(stored)?.unwrap_or_default().0)
 }
 
 #[cfg(test)]

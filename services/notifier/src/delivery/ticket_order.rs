@@ -6,7 +6,7 @@
 //! cache: superseded notices are in the outcome log.
 
 use crate::delivery::attempt_lease::LEASE_TTL;
-use crate::ports::{StoreError, read_cached};
+use crate::ports::{StoreError, read_stored};
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome};
 use paihao_contracts::envelope::{Form, NewerForm};
@@ -186,7 +186,7 @@ async fn modify<T>(
 }
 
 fn decode(stored: Option<&[u8]>) -> Result<Option<TicketOrder>, NewerForm> {
-    stored.map_or(Ok(None), read_cached)
+    stored.map_or(Ok(None), read_stored)
 }
 
 #[cfg(test)]

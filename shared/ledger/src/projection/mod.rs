@@ -11,7 +11,7 @@ mod reader;
 use crate::{Ledger, Position, StoredEntry, Unavailable};
 use async_trait::async_trait;
 use paihao_chassis::CancellationToken;
-use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::envelope::{NewerForm, ReadError};
 use paihao_contracts::streams::Log;
 use reader::Ahead;
 use std::sync::Arc;
@@ -31,8 +31,9 @@ pub trait Projection: Send + 'static {
     /// Returns the state for readers. Called after each entry, but not during catch-up.
     fn view(&self) -> Self::View;
 
-    /// Applies the next entry. One of a newer program is returned and leaves the state as it is.
-    fn apply(&mut self, recorded: StoredEntry) -> Result<(), NewerForm>;
+    /// Applies the next entry. One that cannot be read is an error and leaves the entries before it
+    /// in force. The caller logs it.
+    fn apply(&mut self, recorded: StoredEntry) -> Result<(), ReadError>;
 
     /// Clears the state. The next entries begin a new history.
     fn reset(&mut self);
@@ -51,7 +52,7 @@ pub trait DecodeAhead: Projection {
     fn decoder(&self) -> Decoder<Self::Decoded>;
 
     /// Applies a decoded entry during catch-up. Later entries go through [`Projection::apply`].
-    fn apply_decoded(&mut self, decoded: Self::Decoded) -> Result<(), NewerForm>;
+    fn apply_decoded(&mut self, decoded: Self::Decoded) -> Result<(), ReadError>;
 }
 
 /// Function that decodes an entry.

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::stream::{self, BoxStream, Peekable, Stream, StreamExt};
 use paihao_chassis::CancellationToken;
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::envelope::{NewerForm, ReadError};
 use paihao_contracts::streams::Log;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(super) fn prepare<P: Projection, D: Send + 'static>(
 /// Functions that decode and apply entries during catch-up.
 pub(super) struct Ahead<P, D> {
     pub(super) decode: Decoder<D>,
-    pub(super) apply: fn(&mut P, D) -> Result<(), NewerForm>,
+    pub(super) apply: fn(&mut P, D) -> Result<(), ReadError>,
 }
 
 /// Identity of the newest applied entry.
@@ -268,11 +268,19 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
         self.finish_entry(applied, result);
     }
 
-    fn finish_entry(&mut self, applied: Applied, result: Result<(), NewerForm>) {
+    fn finish_entry(&mut self, applied: Applied, result: Result<(), ReadError>) {
         self.applied = Some(applied);
-        if let Err(newer) = result {
-            self.newer_forms.record(newer);
-            self.newer = Some(newer);
+        match result {
+            Ok(()) => {}
+            Err(ReadError::Newer(newer)) => {
+                self.newer_forms.record(newer);
+                self.newer = Some(newer);
+            }
+            Err(ReadError::Malformed(error)) => {
+                let log = self.log.name;
+                let position = applied.position.0;
+                tracing::error!(log, position, %error, "cannot decode an entry of a log");
+            }
         }
     }
 

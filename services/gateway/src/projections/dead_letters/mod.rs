@@ -128,24 +128,17 @@ impl Projection for DeadLetterProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
         let mut parts = stored.subject.parts();
         if parts.next() == Some(HANDLED_SUBJECT) {
             let letter = parts.next().and_then(|position| position.parse().ok());
-            match envelope::decode(&stored.entry.payload) {
-                Ok(handled) => {
-                    if let Some(letter) = letter {
-                        self.set_handled(letter, handled);
-                    }
-                }
-                Err(ReadError::Newer(newer)) => {
+            let handled = envelope::decode(&stored.entry.payload).inspect_err(|error| {
+                if let Some(newer) = error.newer() {
                     *self.0.newer.lock() = Some(newer);
-                    return Err(newer);
                 }
-                Err(ReadError::Malformed(error)) => {
-                    let position = stored.position.0;
-                    tracing::error!(position, %error, "cannot decode how a letter was handled");
-                }
+            })?;
+            if let Some(letter) = letter {
+                self.set_handled(letter, handled);
             }
         } else if let Some(letter) = parse_entry(&stored) {
             let mut letters = self.0.letters.lock();
@@ -311,7 +304,7 @@ mod tests {
         assert!(letters.get(6).unwrap().subject.needs_newer && letters.newer().is_none());
         let resolution = Entry::new(r#"{"v":2,"did":"gilded"}"#);
         let newer = letters.apply(entry(7, &[HANDLED_SUBJECT, "5"], resolution)).unwrap_err();
-        assert_eq!(letters.newer(), Some(newer));
+        assert_eq!(letters.newer().map(ReadError::from), Some(newer));
         assert_eq!(letters.get(5).unwrap().handled, None);
         letters.reset();
         assert_eq!(letters.newer(), None);

@@ -300,21 +300,16 @@ impl Projection for OutcomeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
         if stored.at_ms < self.clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64 {
             return Ok(());
         }
-        match envelope::decode(&stored.entry.payload) {
-            Ok(record) => self.statuses.apply_outcome(record),
-            Err(ReadError::Newer(newer)) => {
+        let record = envelope::decode(&stored.entry.payload).inspect_err(|error| {
+            if let Some(newer) = error.newer() {
                 self.statuses.set_newer(Some(newer));
-                return Err(newer);
             }
-            Err(ReadError::Malformed(error)) => {
-                let position = stored.position.0;
-                tracing::warn!(position, %error, "cannot decode an entry of the outcomes");
-            }
-        }
+        })?;
+        self.statuses.apply_outcome(record);
         Ok(())
     }
 

@@ -175,7 +175,7 @@ fn while_an_outcome_of_a_newer_program_is_left_out_a_message_without_one_is_unkn
         })
     };
     let newer = apply(r#"{"v":2,"key":"hall/20000/1/called#1","fate":"gilded"}"#.to_owned());
-    assert_eq!(statuses.newer(), newer.err());
+    assert_eq!(statuses.newer().map(ReadError::from), newer.err());
     assert_eq!(stages(&statuses, 20_000, 1), [("called".to_owned(), "unknown")]);
     let known = ended("hall/20000/2/called#1", DeliveryOutcome::Stale);
     apply(serde_json::to_string(&known).unwrap()).unwrap();

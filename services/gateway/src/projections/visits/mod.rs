@@ -118,15 +118,9 @@ impl Projection for HistoryProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
-        match envelope::decode(&stored.entry.payload) {
-            Ok(entry) => self.0.lock().apply(&stored.subject, stored.position, entry),
-            Err(ReadError::Newer(newer)) => return Err(newer),
-            Err(ReadError::Malformed(error)) => {
-                let position = stored.position.0;
-                tracing::warn!(position, %error, "cannot decode an entry of the history");
-            }
-        }
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
+        let entry = envelope::decode(&stored.entry.payload)?;
+        self.0.lock().apply(&stored.subject, stored.position, entry);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
-use paihao_contracts::envelope::{self, NewerForm};
+use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::settings_log::{PermanentCode, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::{self, SETTINGS};
 use paihao_ledger::projection::Follow;
@@ -296,15 +296,11 @@ impl Projection for CodeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, stored: StoredEntry) -> Result<(), NewerForm> {
-        let entry: SettingsEntry = match envelope::decode(&stored.entry.payload) {
-            Ok(entry) => entry,
-            Err(error) => {
-                // The next request looks the code up in the log.
-                self.0.index.lock().codes.remove(&stored.subject);
-                return error.newer().map_or(Ok(()), Err);
-            }
-        };
+    fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
+        let entry: SettingsEntry = envelope::decode(&stored.entry.payload).inspect_err(|_| {
+            // The next request looks the code up in the log.
+            self.0.index.lock().codes.remove(&stored.subject);
+        })?;
         let SettingsEvent::PermanentCodeCreated(code) = entry.event else { return Ok(()) };
         let mut index = self.0.index.lock();
         let owner = (code.account.clone(), code.appid.clone());

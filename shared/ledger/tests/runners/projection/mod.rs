@@ -1,13 +1,12 @@
 //! Tests of projections: catch-up, outages, gaps, a log created anew, and the stop.
 
+mod restoring;
+
 use crate::memory::{LOG, Memory};
-use async_trait::async_trait;
 use paihao_chassis::Tasks;
-use paihao_contracts::envelope::NewerForm;
-use paihao_ledger::projection::{
-    DecodeAhead, Decoder, Follow, Follower, NotReached, Projection, Restore,
-};
-use paihao_ledger::{Position, StoredEntry, Unavailable};
+use paihao_contracts::envelope::{MalformedForm, NewerForm, ReadError};
+use paihao_ledger::projection::{DecodeAhead, Decoder, Follow, Follower, NotReached, Projection};
+use paihao_ledger::{Position, StoredEntry};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::thread::ThreadId;
@@ -36,7 +35,7 @@ impl Projection for Payloads {
         self.all.join(" ")
     }
 
-    fn apply(&mut self, recorded: StoredEntry) -> Result<(), NewerForm> {
+    fn apply(&mut self, recorded: StoredEntry) -> Result<(), ReadError> {
         self.counts.lock().applied += 1;
         self.push(text(&recorded))
     }
@@ -58,7 +57,7 @@ impl DecodeAhead for Payloads {
         Arc::new(|recorded| (text(&recorded), std::thread::current().id()))
     }
 
-    fn apply_decoded(&mut self, (text, thread): Self::Decoded) -> Result<(), NewerForm> {
+    fn apply_decoded(&mut self, (text, thread): Self::Decoded) -> Result<(), ReadError> {
         self.counts.lock().decoded_on.push(thread);
         self.push(text)
     }
@@ -67,9 +66,14 @@ impl DecodeAhead for Payloads {
 const NEWER: NewerForm = NewerForm { form: "text", version: 2, known: 1 };
 
 impl Payloads {
-    fn push(&mut self, text: String) -> Result<(), NewerForm> {
-        if text == "newer" {
-            return Err(NEWER);
+    fn push(&mut self, text: String) -> Result<(), ReadError> {
+        match text.as_str() {
+            "newer" => return Err(NEWER.into()),
+            "malformed" => {
+                let error = MalformedForm { form: "text", reason: "no content".to_owned() };
+                return Err(ReadError::Malformed(error));
+            }
+            _ => {}
         }
         self.all.push(text);
         Ok(())
@@ -406,76 +410,19 @@ async fn an_entry_of_a_newer_program_leaves_the_state_and_puts_it_behind_the_log
     }
 }
 
-/// Source of a restored state at a position, with a count of its calls.
-struct Restored {
-    position: Position,
-    times: Arc<Mutex<usize>>,
-}
-
-#[async_trait]
-impl Restore for Restored {
-    async fn restore(&mut self) -> Result<Position, Unavailable> {
-        let mut times = self.times.lock();
-        *times += 1;
-        if *times == 1 { Err(Unavailable("away".to_owned())) } else { Ok(self.position) }
+#[tokio::test(start_paused = true)]
+async fn a_malformed_entry_is_passed_over_and_known_as_applied() {
+    let memory = log(&["a", "malformed", "b"]);
+    for start in [TestEnv::new, TestEnv::decoding_ahead] {
+        let env = start(memory.clone());
+        env.wait_for_view("a b").await;
+        assert_eq!((env.follower.newer(), env.follower.position()), (None, Position(3)));
+        assert_eq!(env.counts().resets, 0);
     }
-}
-
-fn restoring(memory: Memory, position: Position) -> (TestEnv, Arc<Mutex<usize>>) {
-    let times = Arc::new(Mutex::new(0));
-    let restored = Restored { position, times: times.clone() };
-    let env = TestEnv::start(memory, |follow, payloads, tasks| {
-        let (follower, following) = follow.restoring(restored).start_decoding_ahead(payloads);
-        tasks.spawn("follow", following);
-        follower
-    });
-    (env, times)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_restored_state_is_retried_and_followed_from_its_position() {
-    let (env, times) = restoring(log(&["a", "b", "c"]), Position(2));
-    env.wait_for_view("c").await;
-    env.memory.go_away(1);
-    env.memory.put("d");
-    env.wait_for_view("c d").await;
-    assert_eq!((*times.lock(), env.counts().resets), (2, 0), "an outage restores nothing");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_restored_state_needs_no_entry_of_its_log() {
-    let memory = log(&["a", "b", "c"]);
-    memory.age_out(3);
-    let (env, _) = restoring(memory, Position(2));
-    env.follower.until_caught_up().await;
-    env.memory.put("d");
-    env.wait_for_view("d").await;
-    assert_eq!(env.counts().resets, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn entries_that_aged_out_in_an_outage_restore_the_state_again() {
-    let (env, times) = restoring(log(&["a", "b"]), Position(1));
-    env.wait_for_view("b").await;
-    env.memory.go_away(1);
+    let env = TestEnv::new(memory);
+    env.wait_for_view("a b").await;
+    env.memory.put("malformed");
     env.memory.put("c");
-    env.memory.put("d");
-    env.memory.age_out(3);
-    env.wait_for_view("b d").await;
-    assert_eq!((*times.lock(), env.counts().resets), (3, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_log_shorter_than_its_snapshots_is_another_one_after_a_while() {
-    let started = Instant::now();
-    let (env, times) = restoring(log(&["x", "y"]), Position(7));
-    env.wait_for_view("x y").await;
-    assert!(started.elapsed() >= Duration::from_secs(15));
-    assert_eq!(env.counts().resets, 1);
-    // From now on nothing is restored: it belongs to the former log.
-    let before = *times.lock();
-    env.memory.go_away(1);
-    env.memory.put("z");
-    env.wait_for_view("x y z").await;
-    assert_eq!(*times.lock(), before);
+    env.wait_for_view("a b c").await;
+    assert_eq!(env.follower.newer(), None);
 }
