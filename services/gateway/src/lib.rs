@@ -31,6 +31,10 @@ use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
 use http::state::{AppState, AppStateInner};
 use http::template_cache::TemplateCache;
+use http::wechat::fault::{self, CallbackFaults};
+use http::wechat::forwarder::Forwarder;
+use http::wechat::late_receipts::LateReceipts;
+use http::wechat::receipts;
 use identity::browser_sessions::{BrowserSessions, SessionLifetime};
 use identity::login;
 use identity::roster_log::RosterLog;
@@ -38,6 +42,7 @@ use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::settings::CodeKind;
 use paihao_domain::ForecastModel;
 use paihao_ledger::{Ledger, Subject};
 use paihao_wechat::AccountClient;
@@ -47,6 +52,7 @@ use projections::delivery_status::DeliveryStatusProjection;
 use projections::feed::Feed;
 use projections::visits::VisitProjection;
 use scan::codes::CodeSource;
+use scan::codes::page::{PageCodeSource, PageCodes};
 use scan::codes::permanent::PermanentCodes;
 use scan::codes::pool::Pools;
 use scan::codes::usage::QrUsageReader;
@@ -78,6 +84,8 @@ pub struct Gateway {
     pub engine: Engine,
     /// Live settings; for readiness.
     pub live_settings: LiveSettings,
+    deployment: Arc<DeploymentSettings>,
+    callback_faults: Arc<CallbackFaults>,
     roster: Arc<RosterLog>,
     browser_sessions: Arc<BrowserSessions>,
     dead_letters: DeadLetterProjection,
@@ -107,6 +115,31 @@ impl Gateway {
         logs.into_iter().flatten().next()
     }
 
+    /// Takes up the modes, tokens and keys of callbacks from a configuration that was read again.
+    /// Returns the number of accounts that changed; other changes need a restart.
+    pub fn reload(&self, configured: &DeploymentSettings) -> usize {
+        let mut changes = 0;
+        for (account, settings) in &self.deployment.accounts {
+            let Some(new) = configured.accounts.get(account) else { continue };
+            match settings.reload(&new.protection()) {
+                Ok(true) => {
+                    changes += 1;
+                    let mode = format!("{:?}", new.protection().mode).to_lowercase();
+                    tracing::info!(account, mode, "took up the keys of an account's callbacks");
+                }
+                Ok(false) => {}
+                Err(error) => tracing::warn!(account, %error, "a restart is needed"),
+            }
+        }
+        changes
+    }
+
+    /// Routes of the admin port: `GET /callback-faults`, the callbacks that were not acted on since
+    /// the start, by account and cause.
+    pub fn callback_fault_routes(&self) -> Router {
+        fault::routes(self.callback_faults.clone())
+    }
+
     /// Returns the code that makes its bearer the first manager; `None` if there has been one.
     /// Waits until the log of staff has been read.
     pub fn first_manager_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
@@ -130,12 +163,45 @@ pub fn start(
     listener: TcpListener,
     tasks: &Tasks,
 ) -> Gateway {
+    let serve = |tasks: &Tasks, live_settings, routes| {
+        serve_once_read(tasks, live_settings, listener, routes);
+    };
+    start_with(settings, deployment, ports, serve, tasks)
+}
+
+/// Starts a gateway without a listener, and returns it with its routes, which a caller in the same
+/// process calls once the settings are read. At the soft stop the engine does not wait for them.
+pub fn start_in_process(
+    settings: Settings,
+    deployment: Arc<DeploymentSettings>,
+    ports: Ports,
+    tasks: &Tasks,
+) -> (Gateway, Router) {
+    let mut in_process = Router::new();
+    let serve = |tasks: &Tasks, _: LiveSettings, routes| {
+        in_process = routes;
+        tasks.spawn("edge", tasks.stop().clone().cancelled_owned());
+    };
+    let gateway = start_with(settings, deployment, ports, serve, tasks);
+    (gateway, in_process)
+}
+
+/// Starts a gateway whose routes are served by `serve`, as tasks of the edge.
+fn start_with(
+    settings: Settings,
+    deployment: Arc<DeploymentSettings>,
+    ports: Ports,
+    serve: impl FnOnce(&Tasks, LiveSettings, Router),
+    tasks: &Tasks,
+) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
     let edge_tasks = tasks.child("door");
     let requests_answered = CancellationToken::new();
 
     let templates = TemplateCache::new(wechat.clone());
-    let code_source: Arc<dyn CodeSource> = Arc::new(wechat);
+    let page_codes = page_codes(&settings, &deployment);
+    let code_source: Arc<dyn CodeSource> =
+        Arc::new(PageCodeSource::new(page_codes.clone(), Arc::new(wechat.clone())));
     let session_ttl = settings.scan_session_ttl;
     let accounts = deployment.sites.values().map(|site| site.facts.account.to_string());
     let pools = Pools::start(&settings.pool, accounts, session_ttl, &code_source, &clock, tasks);
@@ -197,13 +263,17 @@ pub fn start(
         sites: Arc::new(engine.clone()),
         ledger: ledger.clone(),
         clock: clock.clone(),
+        write_version: settings.write_version,
     };
 
+    let private_targets = deployment.account_limits.private_targets.clone();
+    let callback_faults = Arc::new(CallbackFaults::default());
     let state = AppState(Arc::new(AppStateInner {
-        deployment,
+        deployment: deployment.clone(),
         live_settings: live_settings.clone(),
         settings_editor,
         templates,
+        wechat,
         engine: engine.clone(),
         visits: visits.clone(),
         scan_sessions,
@@ -220,13 +290,20 @@ pub fn start(
         dead_letters: dead_letters.clone(),
         dead_letter_handler,
         link_limiter: LinkLimiter::default(),
+        callback_faults: callback_faults.clone(),
+        late_receipts: LateReceipts::default(),
+        forwarder: Forwarder::new(private_targets),
+        page_codes,
         feed,
         board_cache: BoardCache::default(),
         clock,
         settings,
         stop: edge_tasks.stop().clone(),
     }));
-    serve_once_read(&edge_tasks, live_settings.clone(), listener, http::router(state));
+    http::wechat::late_erasures::start(state.clone(), &edge_tasks);
+    receipts::start(state.clone(), &edge_tasks);
+    http::wechat::shared_faults::start(state.clone(), &edge_tasks);
+    serve(&edge_tasks, live_settings.clone(), http::router(state));
     tasks.spawn("closing", async move {
         edge_tasks.wait().await;
         requests_answered.cancel();
@@ -234,12 +311,24 @@ pub fn start(
     Gateway {
         engine,
         live_settings,
+        deployment,
+        callback_faults,
         roster,
         browser_sessions,
         dead_letters,
         visits,
         delivery_status,
     }
+}
+
+/// Returns the codes that lead to pages, for the accounts whose settings say so.
+fn page_codes(settings: &Settings, deployment: &Arc<DeploymentSettings>) -> PageCodes {
+    let deployment = deployment.clone();
+    let is_used_by = move |account: &str| {
+        let account = deployment.accounts.get(account);
+        account.is_some_and(|account| account.replies().codes == CodeKind::Page)
+    };
+    PageCodes::new(settings.public_url.clone(), Arc::new(is_used_by))
 }
 
 /// Serves as soon as the settings are read. Until then connections wait: an answer by the

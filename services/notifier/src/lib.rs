@@ -17,12 +17,15 @@ pub mod planning;
 pub mod webhooks;
 
 mod account_checks;
+mod handlers;
 mod ports;
 mod receipts;
 mod redrive;
 mod settings;
+mod stored_time;
 mod templates;
 
+pub use handlers::Handlers;
 pub use paihao_notice_text::{AccountPolicies, NoticePolicy, render};
 pub use ports::Ports;
 pub use settings::{AccountCheckIntervals, Settings};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Ports {
     /// Message store.
     pub ledger: Arc<dyn Ledger>,
-    /// Cache for ticket orders, attempt leases, send windows and the sent index.
+    /// Cache for planned orders, send windows and the sent index.
     pub cache: Arc<dyn Cache>,
     /// WeChat API client that obtains access tokens by itself.
     pub wechat: AccountClient,

@@ -4,9 +4,10 @@
 //! retried with growing delays until its message is known. After ten minutes it belongs to another
 //! program's message, or to one that cannot be identified.
 
-use crate::delivery::outcome_log;
 use crate::delivery::sent_index::{self, ReceiptMatch, SentMessage};
+use crate::delivery::ticket_log;
 use crate::ports::{Ports, StoreError};
+use crate::stored_time;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::outcome::NoticeReceipt;
 use paihao_contracts::receipt::Receipt;
@@ -25,7 +26,12 @@ const MATCH_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Creates the worker of the receipt queue.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
     let ledger = ports.ledger.clone();
-    Worker::new(ledger, Source::Queue(RECEIPTS), MAX_IN_FLIGHT, ReceiptHandler { ports })
+    Worker::new(ledger, Source::Queue(RECEIPTS), MAX_IN_FLIGHT, handler(ports))
+}
+
+/// Creates the handler of the receipt queue.
+pub(crate) fn handler(ports: Ports) -> impl Handler<Message = Receipt> {
+    ReceiptHandler { ports }
 }
 
 struct ReceiptHandler {
@@ -35,11 +41,16 @@ struct ReceiptHandler {
 impl Handler for ReceiptHandler {
     type Message = Receipt;
 
-    async fn handle(&self, receipt: Receipt, _: &Delivery) -> Result<Disposition, NewerForm> {
-        let age = self.ports.clock.now_ms().saturating_sub(receipt.received_at);
+    async fn handle(
+        &self,
+        receipt: Receipt,
+        delivery: &Delivery,
+    ) -> Result<Disposition, NewerForm> {
+        let age =
+            stored_time::age(receipt.received_at, self.ports.clock.now_ms(), delivery.attempt);
         match match_to_notice(&self.ports, &receipt).await {
             Ok(true) => Ok(Disposition::Ack),
-            Ok(false) if age >= MATCH_TIMEOUT.as_millis() as i64 => {
+            Ok(false) if age >= MATCH_TIMEOUT => {
                 count_receipt(&receipt, "unmatched");
                 Ok(Disposition::Ack)
             }
@@ -54,8 +65,7 @@ impl Handler for ReceiptHandler {
 }
 
 /// Returns the delay before the next match: the age of the receipt, from 1 s to 120 s.
-fn retry_delay(age_ms: i64) -> Duration {
-    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
+fn retry_delay(age: Duration) -> Duration {
     age.clamp(Duration::from_secs(1), Duration::from_secs(120))
 }
 
@@ -77,7 +87,7 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Store
         at: receipt.created_s.saturating_mul(1000),
     };
     // A retry after a failure below records it twice, which does not change the result.
-    outcome_log::record_receipt(&*ports.ledger, account, record)
+    ticket_log::record_receipt(&*ports.ledger, account, record)
         .await
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let name = receipt.receipt.name();

@@ -4,16 +4,16 @@
 //! outcome. It keeps its place in the order of its ticket, so a later notice supersedes it, and it
 //! is stale after its validity. A notice is requeued only if WeChat certainly does not have it.
 
-use crate::delivery::outcome_log;
-use crate::delivery::ticket_order;
+use crate::delivery::planned_order;
+use crate::delivery::takeover::{self, FormerRecords};
+use crate::delivery::ticket_log::TicketLog;
 use crate::ports::{Ports, StoreError, read_stored};
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
 use paihao_contracts::envelope::{self, MalformedForm, NewerForm, ReadError};
-use paihao_contracts::notice::{DeliveryOutcome, Notice};
-use paihao_contracts::outcome::OutcomeRecord;
-use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHOOKS};
+use paihao_contracts::notice::Notice;
+use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, REDRIVER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::worker::Source;
@@ -120,28 +120,21 @@ async fn requeue_notice(
     newest: u32,
 ) -> Result<(), StoreError> {
     let Some(notice) = read_stored::<Notice>(&dead_letter.payload)? else { return Ok(()) };
-    let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
-    let newest_record = ports.ledger.last(&OUTCOMES, &subject).await?;
-    let record = match newest_record {
-        Some(last) => read_stored::<OutcomeRecord>(&last.entry.payload)?,
-        None => None,
-    };
-    let is_undelivered = match &record {
-        Some(OutcomeRecord::Ended(ended)) => matches!(
-            ended.outcome,
-            DeliveryOutcome::Refused { .. }
-                | DeliveryOutcome::Unrenderable { .. }
-                | DeliveryOutcome::GaveUp { .. }
-        ),
-        _ => false,
+    let log = TicketLog::load(ports.ledger.clone(), &notice).await?;
+    let is_undelivered = match log.end_of(&notice).await? {
+        Some(ended) => ended.dead_letter.is_some(),
+        None => {
+            let records = takeover::load(ports, &notice, false).await?;
+            matches!(records, FormerRecords::Ended(Some(_)))
+        }
     };
     if !is_undelivered {
         tracing::warn!(key = notice.key, "not redriving a notice that WeChat may have");
         return Ok(());
     }
     let notice = Notice { key, ..notice };
-    if ticket_order::is_ordered(&notice) {
-        ticket_order::register_redriven(&*ports.cache, &notice, newest).await?;
+    if planned_order::is_ordered(&notice) {
+        planned_order::register_redriven(&*ports.cache, &notice, newest).await?;
     }
     let payload = serde_json::to_vec(&notice).expect("string keys only");
     let entry = Entry { payload: payload.into(), ..dead_letter };

@@ -1,10 +1,14 @@
 //! Command line of the program: the roles and the operator's commands.
 
+use crate::account::{self, AccountOptions};
+use crate::backup::{self, BackupOptions, MoveOptions, RestoreArguments};
 use crate::config::{Config, DEFAULTS, ResolvedConfig, Role};
 use crate::demo::{self, DemoOptions};
 use crate::doctor::{self, DoctorOptions};
+use crate::menu::{self, MenuOptions};
 use crate::reload::{self, ConfigSource};
 use crate::settings::{self, SettingsOptions};
+use crate::site::{self, SiteOptions};
 use crate::{compose, health, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
@@ -46,8 +50,20 @@ enum Command {
     /// Exports the settings of a running gateway to one file, or imports a file.
     #[command(visible_alias = "book")]
     Settings(SettingsOptions),
+    /// Pushes an account's menu to WeChat, shows or deletes the one that is there.
+    Menu(MenuOptions),
+    /// Hands tickets and staff over to the account to which theirs has migrated.
+    Account(AccountOptions),
+    /// Repairs a site of a running gateway.
+    Site(SiteOptions),
     /// Checks every account and the stores before opening day, with advice for each finding.
     Doctor(DoctorOptions),
+    /// Writes a backup of the ledger to a file, also while processes use it.
+    Backup(BackupOptions),
+    /// Restores a backup into the configured ledger, which is to be empty.
+    Restore(RestoreArguments),
+    /// Moves the ledger of stopped processes to the store of another configuration.
+    Move(MoveOptions),
     /// Checks readiness at the admin port of a process on this machine; for container checks.
     Health {
         /// The admin port's address; the configuration's unless given.
@@ -117,10 +133,28 @@ pub fn main(
                 .map(|_| println!("the configuration is fine")),
         ),
         Command::Settings(options) => block_on(settings::run(options)),
+        Command::Menu(options) => block_on(menu::run(options)),
+        Command::Account(options) => block_on(account::run(options)),
+        Command::Site(options) => block_on(site::run(options)),
         Command::Doctor(options) => match config() {
             Ok(config) => block_on(doctor::run(config, options)),
             Err(error) => exit_of(Err(error)),
         },
+        Command::Backup(options) => match config() {
+            Ok(config) => block_on(backup::back_up(config.ledger, options)),
+            Err(error) => exit_of(Err(error)),
+        },
+        Command::Restore(options) => match config() {
+            Ok(config) => block_on(backup::restore(config.ledger, options)),
+            Err(error) => exit_of(Err(error)),
+        },
+        Command::Move(options) => {
+            let target = ConfigSource { file: Some(options.to.clone()), ..source.clone() };
+            match config().and_then(|config| Ok((config, target.read()?))) {
+                Ok((from, to)) => block_on(backup::move_to(from.ledger, to.ledger, options)),
+                Err(error) => exit_of(Err(error)),
+            }
+        }
         Command::Health { admin: Some(admin) } => block_on(health::check_ready(admin)),
         Command::Health { admin: None } => match config().and_then(|c| c.resolve(Role::All)) {
             Ok(resolved) => block_on(health::check_ready(resolved.admin_listen)),
@@ -197,8 +231,7 @@ async fn start(
             }
         });
     }
-    let reloadable = (started.token, started.notifier);
-    reload::watch(source, role, reloadable, resolved.token.reload_interval, tasks);
+    reload::watch(source, role, started, resolved.token.reload_interval, tasks);
     Ok(Some(ports))
 }
 

@@ -1,11 +1,14 @@
 //! Wiring of the services of a role, in the order in which they depend on each other.
 
+use crate::backlog;
 use crate::config::{ResolvedConfig, Role};
 use crate::ports::Ports;
+use crate::storage;
 use anyhow::Context;
 use futures::FutureExt;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_chassis::admin::{Admin, ReadinessCheck};
+use paihao_chassis::clock::Clock;
 use paihao_chassis::{CancellationToken, Tasks, http, metrics};
 use paihao_gateway::Gateway;
 use paihao_ledger::Ledger;
@@ -106,7 +109,14 @@ pub fn start_with_listeners(
     let mut admin_port = Admin::new(draining)
         .metrics(recorder)
         .dependency("ledger", ledger_check(ports))
-        .dependency("cache", cache_check(ports));
+        .dependency("cache", cache_check(ports))
+        .check("clock", clock_check(ports));
+    if notifier.is_some() {
+        let (ledger, clock) = (ports.ledger.clone(), ports.clock.clone());
+        admin_port = admin_port.report("/backlog", backlog::report(ledger.clone(), clock.clone()));
+        let watching = backlog::watch(ledger, clock, tasks.stop().clone());
+        tasks.spawn("backlog", watching);
+    }
     if let Some(gateway) = &gateway {
         let engine = gateway.engine.clone();
         let live_settings = gateway.live_settings.clone();
@@ -128,11 +138,13 @@ pub fn start_with_listeners(
             .check("lines", boxed_check(caught_up))
             .check("newer_gateway", boxed_check(newer_gateway))
             .dependency("newer_notifier", boxed_check(newer_notifier))
-            .merge(paihao_gateway::http::api::digest_routes(gateway.engine.clone()));
+            .merge(paihao_gateway::http::api::digest_routes(gateway.engine.clone()))
+            .merge(gateway.callback_fault_routes());
     }
     tasks.spawn_vital("ledger", until_ledger_lost(ports.ledger.clone(), tasks.stop().clone()));
-    let watching = admin_port.clone().watch_dependencies(tasks.stop().clone());
-    tasks.spawn("dependencies", watching);
+    tasks.spawn("storage", storage::watch(ports.ledger.clone(), tasks.stop().clone()));
+    tasks.spawn_vital("clock", ports.clock.clone().run(tasks.stop().clone()));
+    tasks.spawn("checks", admin_port.clone().watch(tasks.stop().clone()));
     http::serve(tasks, "admin", admin, admin_port.router());
     Ok(RunningServices { gateway, token, notifier })
 }
@@ -235,6 +247,11 @@ fn cache_check(ports: &Ports) -> ReadinessCheck {
         let cache = cache.clone();
         async move { cache.check().await.map_err(|error| error.to_string()) }
     })
+}
+
+fn clock_check(ports: &Ports) -> ReadinessCheck {
+    let clock = ports.clock.clone();
+    boxed_check(move || std::future::ready(clock.check()))
 }
 
 fn boxed_check<F>(check: impl Fn() -> F + Send + Sync + 'static) -> ReadinessCheck

@@ -1,8 +1,9 @@
 //! Demo of a sample hall with a simulated WeChat, in one process on this machine: `paihao demo`.
 
 use crate::config::{Config, ResolvedConfig, Role};
+use crate::gateway_client::GatewayOptions;
 use crate::ports::Ports;
-use crate::{compose, simulator};
+use crate::{compose, menu, simulator};
 use anyhow::Context;
 use clap::Args;
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, entropy, telemetry};
@@ -10,9 +11,13 @@ use paihao_domain::{Act, Actor, Command, CommandId, CounterId};
 use paihao_gateway::Gateway;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 const DEMO_CONFIG: &str = include_str!("demo.toml");
+
+/// Wait between two attempts to push the menu, while the first access token is fetched.
+const MENU_RETRY_DELAY: Duration = Duration::from_millis(300);
 
 /// Options of `paihao demo`.
 #[derive(Debug, Clone, Args)]
@@ -92,6 +97,12 @@ async fn start(
     gateway.live_settings.until_caught_up().await;
     gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;
+    let client = GatewayOptions::new(pages.parse()?, key.clone());
+    let pushing = push_menus(client, resolved.settings.accounts.keys().cloned().collect());
+    let stop = tasks.stop().clone();
+    tasks.spawn("menus", async move {
+        let _ = stop.run_until_cancelled(pushing).await;
+    });
     let first = gateway.first_manager_code().await;
     let greeting = greeting(&pages, &sim, &key, &file, is_reused, first.as_deref());
     Ok(Demo { resolved, greeting })
@@ -159,11 +170,21 @@ async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
                 fingerprint: 0,
                 actor: Actor::Manager("demo".into()),
                 act: Act::OpenCounter(counter),
+                day: None,
             };
             gateway.engine.submit(&site.facts.id, command).await?;
         }
     }
     Ok(())
+}
+
+/// Pushes the menu of each account to the simulator, which keeps nothing over a restart.
+async fn push_menus(client: GatewayOptions, accounts: Vec<String>) {
+    for account in accounts {
+        while !menu::push(&client, &account).await {
+            tokio::time::sleep(MENU_RETRY_DELAY).await;
+        }
+    }
 }
 
 fn greeting(

@@ -1,21 +1,31 @@
 //! Composition root of the program: the only crate that picks adapters and joins the services.
 //!
 //! In reading order: [`config`] is every setting; [`ports`] opens the stores; [`compose`] starts
-//! the services on them; [`reload`] applies changes of the configuration while they run; [`demo`]
-//! and [`simulator`] serve first looks and tests; [`doctor`] checks a deployment; [`settings`] and
-//! [`health`] are commands that call a running process; [`cli`] parses the command line.
+//! the services on them; `storage` watches their size and
+//! `backlog` what waits in them; [`reload`] applies changes of the
+//! configuration while they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`]
+//! checks a deployment; [`backup`] copies its ledger; [`settings`], [`menu`], [`account`], [`site`]
+//! and [`health`] are commands that call a running process; [`cli`] parses the command line.
 
+mod backlog;
+mod clock_references;
 pub mod compose;
 pub mod config;
 pub mod ports;
 pub mod reload;
 
+pub mod account;
+pub mod backup;
 pub mod demo;
 pub mod doctor;
+mod gateway_client;
 pub mod health;
+pub mod menu;
 mod plain_http;
 pub mod settings;
 pub mod simulator;
+pub mod site;
+mod storage;
 
 pub mod cli;
 

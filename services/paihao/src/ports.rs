@@ -1,17 +1,21 @@
 //! Opening of the stores; the only module that knows the adapters of ledger and cache.
 
+use crate::clock_references;
 use crate::config::{Cache as CacheConfig, CacheKind, Config, Ledger as LedgerConfig, LedgerKind};
 use anyhow::Context;
 use bytes::Bytes;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_cache_redis::{RedisCache, RedisOptions};
 use paihao_chassis::backoff::Backoff;
+use paihao_chassis::checked_clock::CheckedClock;
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_contracts::streams::{HISTORY, LEDGER_MARKER_TTL, Log, ledger_marker_key};
 use paihao_ledger::Ledger;
-use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions};
-use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use paihao_ledger::backup::{BackupSource, RestoreTarget};
+use paihao_ledger_nats::{ConnectError, NatsBackup, NatsLedger, NatsOptions, NatsRestore};
+use paihao_ledger_sqlite::{SqliteBackup, SqliteLedger, SqliteOptions, SqliteRestore};
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,18 +24,26 @@ use std::time::Duration;
 pub struct Ports {
     /// Logs and work queues.
     pub ledger: Arc<dyn Ledger>,
-    /// Access tokens, scan sessions and claims.
+    /// Access tokens, scan sessions and send windows.
     pub cache: Arc<dyn Cache>,
-    /// Source of the time.
-    pub clock: Arc<dyn Clock>,
+    /// Source of the time: this machine's clock, compared with the stores'.
+    pub clock: Arc<CheckedClock>,
 }
 
 impl Ports {
     /// Opens the stores that the configuration names. Retries until their servers can be reached.
     pub async fn open(config: &Config) -> anyhow::Result<Ports> {
         let cache = open_cache(&config.cache)?;
-        let ledger = open_ledger(&config.ledger, &*cache).await?;
-        Ok(Ports { ledger, cache, clock: Arc::new(SystemClock) })
+        let opened = Arc::default();
+        let references = clock_references::of(config, &opened, &cache)?;
+        let max_skew = Duration::from_secs(config.clock.max_skew_seconds);
+        let clock = CheckedClock::new(Arc::new(SystemClock), max_skew, references);
+        let clock = Arc::new(clock);
+        let ledger = open_ledger(&config.ledger, &*cache, &clock).await?;
+        let ledger = opened.get_or_init(|| ledger).clone();
+        // Nothing is decided by a clock that has not been compared.
+        clock.compare_all().await;
+        Ok(Ports { ledger, cache, clock })
     }
 
     /// Waits until what was given back to the ledger has reached it, for at most 2 s.
@@ -43,15 +55,25 @@ impl Ports {
     }
 }
 
-async fn open_ledger(config: &LedgerConfig, cache: &dyn Cache) -> anyhow::Result<Arc<dyn Ledger>> {
+async fn open_ledger(
+    config: &LedgerConfig,
+    cache: &dyn Cache,
+    clock: &Arc<CheckedClock>,
+) -> anyhow::Result<Arc<dyn Ledger>> {
     match config.kind {
         LedgerKind::Sqlite => {
             if let Some(folder) = config.file.parent().filter(|f| !f.as_os_str().is_empty()) {
                 std::fs::create_dir_all(folder)
                     .with_context(|| format!("cannot make the folder {}", folder.display()))?;
             }
-            let usual = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
-            let options = SqliteOptions { retention_overrides: vec![history_log(config)], ..usual };
+            let dates = clock.clone();
+            let ages = clock.clone();
+            let options = SqliteOptions {
+                retention_overrides: vec![history_log(config)],
+                max_bytes: limit_bytes(config.max_file_mb),
+                age_clock: Arc::new(move || ages.confirmed_ms()),
+                ..SqliteOptions::new(Arc::new(move || dates.now_ms()))
+            };
             let ledger = SqliteLedger::open(&config.file, options)
                 .with_context(|| format!("cannot open the ledger {}", config.file.display()))?;
             Ok(Arc::new(ledger))
@@ -72,6 +94,33 @@ async fn open_ledger(config: &LedgerConfig, cache: &dyn Cache) -> anyhow::Result
     }
 }
 
+/// Opens the configured ledger to back it up, also while processes use it.
+pub(crate) async fn backup_source(config: &LedgerConfig) -> anyhow::Result<Box<dyn BackupSource>> {
+    Ok(match config.kind {
+        LedgerKind::Sqlite => Box::new(SqliteBackup::open(&config.file)?),
+        LedgerKind::Nats => Box::new(NatsBackup::connect(nats_options(config)).await?),
+    })
+}
+
+/// Returns the configured ledger, which is to be empty, as the target of a restore.
+pub(crate) fn restore_target(
+    config: &LedgerConfig,
+    discard_partial: bool,
+) -> Box<dyn RestoreTarget> {
+    match config.kind {
+        LedgerKind::Sqlite => Box::new(SqliteRestore::new(&config.file)),
+        LedgerKind::Nats => {
+            let now_ms = || SystemClock.now_ms();
+            Box::new(NatsRestore::new(nats_options(config), discard_partial, now_ms))
+        }
+    }
+}
+
+/// Bytes of a limit of the configuration; `None` for 0.
+pub(crate) fn limit_bytes(megabytes: u64) -> Option<u64> {
+    (megabytes > 0).then(|| megabytes.saturating_mul(1 << 20))
+}
+
 /// Log of the history with the retention of the configuration.
 fn history_log(config: &LedgerConfig) -> Log {
     let retention = Duration::from_secs(u64::from(config.history_days) * 24 * 3600);
@@ -85,12 +134,19 @@ pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
         namespace: config.namespace.clone(),
         replicas: config.replicas,
         retention_overrides: vec![history_log(config)],
+        max_bytes: max_stream_bytes(config),
         user: (!config.user.is_empty()).then(|| config.user.clone()),
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
         timeout: Duration::from_millis(config.timeout_ms),
         begin_empty: config.begin_empty,
         ..NatsOptions::default()
     }
+}
+
+/// Limits of the streams by the names of their logs and queues.
+fn max_stream_bytes(config: &LedgerConfig) -> BTreeMap<String, u64> {
+    let limits = config.max_stream_mb.iter();
+    limits.filter_map(|(name, mb)| Some((name.clone(), limit_bytes(*mb)?))).collect()
 }
 
 /// Connection options for Redis; `None` if the cache is in memory.

@@ -1,13 +1,13 @@
 //! Reload of the configuration, on SIGHUP and at an interval.
 //!
-//! A running process takes up the credentials of the token service and the keys of its server. On
-//! SIGHUP a notifier also checks its accounts' templates.
+//! A running process takes up the credentials of the token service, the keys of its server, and the
+//! modes, tokens and keys of a gateway's callbacks. On SIGHUP a notifier also checks its accounts'
+//! templates.
 
-use crate::compose::TokenServices;
+use crate::compose::RunningServices;
 use crate::config::{Config, Role};
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigError;
-use paihao_notifier::Notifier;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,19 +28,20 @@ impl ConfigSource {
 }
 
 /// Starts the task that reloads. `interval` is the time between two reloads without SIGHUP; `None`
-/// is never. Without a token service only SIGHUP counts.
+/// is never. With a notifier alone only SIGHUP counts.
 pub fn watch(
     source: ConfigSource,
     role: Role,
-    (token, notifier): (Option<TokenServices>, Option<Notifier>),
+    services: RunningServices,
     interval: Option<Duration>,
     tasks: &Tasks,
 ) {
-    let interval = interval.filter(|_| token.is_some());
+    let is_reloadable = services.token.is_some() || services.gateway.is_some();
+    let interval = interval.filter(|_| is_reloadable);
     let stop = tasks.stop().clone();
     tasks.spawn("reload", async move {
         let mut hangups = HangupSignals::listen();
-        let mut reloading = ConfigReloader { source, role, token, notifier, last_error: None };
+        let mut reloading = ConfigReloader { source, role, services, last_error: None };
         loop {
             let requested = tokio::select! {
                 () = hangups.next() => true,
@@ -62,23 +63,23 @@ async fn sleep_or_forever(interval: Option<Duration>) {
 struct ConfigReloader {
     source: ConfigSource,
     role: Role,
-    token: Option<TokenServices>,
-    notifier: Option<Notifier>,
+    services: RunningServices,
     /// Error of the last reload, so that the same error is logged once.
     last_error: Option<String>,
 }
 
 impl ConfigReloader {
     async fn reload(&mut self, requested: bool) {
-        if let Some(notifier) = self.notifier.as_ref().filter(|_| requested) {
+        let RunningServices { gateway, token, notifier } = &self.services;
+        if let Some(notifier) = notifier.as_ref().filter(|_| requested) {
             notifier.check_bindings();
         }
-        let Some(token) = &self.token else {
+        if gateway.is_none() && token.is_none() {
             tracing::info!(
                 "nothing to reload: this role reads its configuration at its start only"
             );
             return;
-        };
+        }
         let resolved = self.source.read().and_then(|config| config.resolve(self.role));
         let resolved = match resolved {
             Ok(resolved) => resolved,
@@ -94,11 +95,17 @@ impl ConfigReloader {
             }
         };
         self.last_error = None;
-        let changes = token.service.reload(resolved.accounts).await;
-        if let (Some(server), Some((_, settings))) = (&token.server, resolved.token.server) {
-            server.set(settings);
+        let mut is_changed = false;
+        if let Some(token) = token {
+            is_changed |= !token.service.reload(resolved.accounts).await.is_empty();
+            if let (Some(server), Some((_, settings))) = (&token.server, resolved.token.server) {
+                server.set(settings);
+            }
         }
-        if requested && changes.is_empty() {
+        if let Some(gateway) = gateway {
+            is_changed |= gateway.reload(&resolved.settings) > 0;
+        }
+        if requested && !is_changed {
             tracing::info!("configuration reloaded: no account changed");
         }
     }

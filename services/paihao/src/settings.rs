@@ -3,28 +3,21 @@
 //! It uses the API in every deployment. So a change is checked against the tickets that wait, is
 //! logged with a name, and reaches every replica. It needs a running gateway.
 
-use anyhow::{Context, bail};
+use crate::gateway_client::{GatewayOptions, print_problem, send_request};
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use paihao_chassis::Exit;
 use paihao_gateway::settings::export;
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// Timeout of a request; an import checks the settings of every site.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Exports the settings of a running gateway to one file, or imports a file. See
 /// docs/guide/settings.md.
 #[derive(Args)]
 pub struct SettingsOptions {
-    /// Address of a gateway.
-    #[arg(long, env = "PAIHAO_GATEWAY", default_value = "http://127.0.0.1:8080")]
-    gateway: Url,
-    /// A manager's key for every site.
-    #[arg(long, env = "PAIHAO_KEY", hide_env_values = true)]
-    key: String,
+    #[command(flatten)]
+    gateway: GatewayOptions,
     #[command(subcommand)]
     command: SettingsCommand,
 }
@@ -69,37 +62,8 @@ pub async fn run(options: SettingsOptions) -> Exit {
 }
 
 impl SettingsOptions {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "asks a gateway of the owner's, and must not share a client with WeChat's tokens"
-    )]
     fn request(&self, method: Method, query: &str) -> anyhow::Result<RequestBuilder> {
-        // reqwest uses the process's provider. It does not matter if another crate has installed
-        // one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client =
-            Client::builder().timeout(REQUEST_TIMEOUT).build().context("no HTTP client")?;
-        let mut url = self.gateway.join("api/v1/book").context("--gateway is no address")?;
-        url.set_query(Some(query));
-        Ok(client.request(method, url).bearer_auth(&self.key))
-    }
-}
-
-/// Sends a request. The inner error is the problem document of a refusal.
-async fn send_request(request: RequestBuilder) -> anyhow::Result<Result<String, Value>> {
-    let response = request
-        .send()
-        .await
-        .map_err(reqwest::Error::without_url)
-        .context("the gateway cannot be reached: is it running, and --gateway right?")?;
-    let status = response.status();
-    let text = response.text().await.context("the response broke off")?;
-    if status == StatusCode::OK {
-        return Ok(Ok(text));
-    }
-    match serde_json::from_str(&text) {
-        Ok(problem) => Ok(Err(problem)),
-        Err(_) => bail!("the gateway answered {status}: is this a gateway of paihao?"),
+        self.gateway.request(method, "api/v1/book", query)
     }
 }
 
@@ -166,29 +130,4 @@ fn format_changes(result: &Value, dry_run: bool) -> String {
         (_, false) => "changed, and in force",
     };
     format!("{lines}{summary}\n")
-}
-
-/// Prints a refusal with each problem, its key and advice.
-fn print_problem(problem: &Value) -> Exit {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    eprintln!(
-        "{} / {} ({})",
-        text(&problem["title"]),
-        text(&problem["title_en"]),
-        text(&problem["code"])
-    );
-    match problem["problems"].as_array().filter(|problems| !problems.is_empty()) {
-        Some(problems) => {
-            for problem in problems {
-                eprintln!("  {}: {}", text(&problem["key"]), text(&problem["what"]));
-                if let Some(advice) = problem["advice"].as_str().filter(|advice| !advice.is_empty())
-                {
-                    eprintln!("    → {advice}");
-                }
-            }
-        }
-        None if !text(&problem["detail"]).is_empty() => eprintln!("  {}", text(&problem["detail"])),
-        None => {}
-    }
-    Exit::BadConfiguration
 }

@@ -26,6 +26,7 @@ pub fn build_simulator(
     framed_address: Option<String>,
 ) -> Simulator {
     let gateway = gateway.trim_end_matches('/');
+    let open_platform = Some(config.sim.open_platform.clone()).filter(|name| !name.is_empty());
     let accounts = config.accounts.iter().map(|(name, account)| SimAccount {
         appid: account.appid.clone(),
         secret: account.secret.expose().to_owned(),
@@ -38,6 +39,7 @@ pub fn build_simulator(
         aes_key: account.aes_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default(),
         callback_urls: vec![format!("{gateway}/wechat/{name}")],
         name: first_site_name(config, name),
+        open_platform: open_platform.clone(),
         ..SimAccount::default()
     });
     let accounts: Vec<_> = accounts.collect();

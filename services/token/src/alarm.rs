@@ -43,7 +43,7 @@ impl Alarm {
         }
         self.last_failure = Some((reason, Instant::now()));
         match (error, error.class()) {
-            (_, FailureClass::RetryLater(_)) => {
+            (_, FailureClass::RetryLater(_) | FailureClass::Unknown(_)) => {
                 tracing::warn!(account, %error, "cannot fetch a token, retrying")
             }
             (CallError::Refused(refusal), _) => {
@@ -52,7 +52,8 @@ impl Alarm {
             }
             (_, _) => tracing::error!(account, %error, "cannot fetch a token"),
         }
-        let alarm = !matches!(error.class(), FailureClass::RetryLater(_));
+        let alarm =
+            !matches!(error.class(), FailureClass::RetryLater(_) | FailureClass::Unknown(_));
         self.raised.clone().into_iter().filter(|known| *known != EVERY_TOKEN_REFUSED).for_each(
             |known| {
                 if known != reason {

@@ -132,7 +132,7 @@ impl KeeperState {
             .as_ref()
             .zip(stored)
             .is_some_and(|(refused, stored)| fingerprint(&stored.token) == refused.fingerprint);
-        let is_recent = |at: &i64| now_ms - at < HOUR_MS;
+        let is_recent = |at: &i64| (now_ms - at).abs() < HOUR_MS;
         refused
             && match self.policy.channel {
                 Channel::Stable => self.forced_within_day(now_ms, stored).iter().any(is_recent),
@@ -158,7 +158,12 @@ impl KeeperState {
         let force = self.policy.channel == Channel::Stable
             && refused.is_some_and(|refused| refused.confirmed);
         let refresh_at = match stored {
-            Some(stored) if refused.is_none() && !self.credentials_unverified => {
+            // One that a clock in the future dated ends before its record says.
+            Some(stored)
+                if refused.is_none()
+                    && !self.credentials_unverified
+                    && stored.fetched_at_ms - now_ms < 5 * MINUTE_MS =>
+            {
                 self.refresh_at(stored)
             }
             _ => i64::MIN,
@@ -201,8 +206,10 @@ impl KeeperState {
             |base: i64, cap: i64| base.saturating_mul(1 << self.failures.min(20)).min(cap);
         let wait = match error.class() {
             FailureClass::RetryLater(None) => exponential(SECOND_MS, MINUTE_MS),
-            FailureClass::RetryLater(Some(minimum)) => exponential(SECOND_MS, MINUTE_MS)
-                .max(i64::try_from(minimum.as_millis()).unwrap_or(HOUR_MS)),
+            FailureClass::RetryLater(Some(minimum)) | FailureClass::Unknown(minimum) => {
+                exponential(SECOND_MS, MINUTE_MS)
+                    .max(i64::try_from(minimum.as_millis()).unwrap_or(HOUR_MS))
+            }
             FailureClass::InvalidToken
             | FailureClass::Recipient
             | FailureClass::Configuration
@@ -218,7 +225,8 @@ impl KeeperState {
     pub fn forced_within_day(&self, now_ms: i64, stored: Option<&TokenRecord>) -> Vec<i64> {
         let known = stored.map_or(&[][..], |stored| &stored.forced_at_ms);
         let mut all: Vec<i64> = known.iter().chain(&self.forced_at_ms).copied().collect();
-        all.retain(|at| now_ms - at < DAY_MS);
+        // A time in the future was written by a wrong clock.
+        all.retain(|at| (now_ms - at).abs() < DAY_MS);
         all.sort_unstable();
         all.dedup();
         all

@@ -10,6 +10,9 @@ use paihao_contracts::token::TokenRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Longest time for which a token is stored, whatever clock dated it.
+const MAX_TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+
 /// Token store of one account.
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -99,6 +102,7 @@ impl Store {
     ) -> Result<WriteOutcome, StoreError> {
         let left = record.expires_at_ms - self.clock.now_ms();
         let ttl = Duration::from_millis(u64::try_from(left).unwrap_or(0).max(1_000));
+        let ttl = ttl.min(MAX_TOKEN_TTL);
         let new = Bytes::from(record.encode());
         loop {
             if current.fence > record.fence {

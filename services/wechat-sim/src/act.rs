@@ -1,4 +1,4 @@
-//! Actions of customers: scan, follow, unfollow, write, press a menu entry.
+//! Actions of customers: scan, follow, unfollow, write, tap a choice, press a menu entry.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::wall_ms;
+use crate::migration::{Migration, migrated_openid};
 use crate::payload::Payload;
 use crate::people::{ChatContent, Refusal};
 use crate::push::{Push, PushOverrides, PushRecord, push};
@@ -57,11 +58,14 @@ pub struct ActionOutcome {
     pub pushes: Vec<Arc<PushRecord>>,
     /// Text reply that was shown in the chat.
     pub reply: Option<String>,
+    /// Address that the phone opens: of a menu entry that leads to a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens: Option<String>,
 }
 
 impl ActionOutcome {
     fn without_event(scan_result: ScanResult) -> Self {
-        Self { scan_result: Some(scan_result), pushes: Vec::new(), reply: None }
+        Self { scan_result: Some(scan_result), pushes: Vec::new(), reply: None, opens: None }
     }
 }
 
@@ -161,12 +165,14 @@ pub(crate) async fn unfollow(
         .await
 }
 
-/// Lets a customer write to the account; `None` if they do not follow it.
+/// Lets a customer write to the account, or tap a choice inside a message, which sends its text
+/// with the id of the choice; `None` if they do not follow the account.
 pub(crate) async fn send_text(
     world: &SharedState,
     account: &AccountState,
     openid: &str,
     text: &str,
+    chosen: Option<&str>,
     routing: Routing,
 ) -> Option<ActionOutcome> {
     let now = world.clock.now_ms();
@@ -177,15 +183,19 @@ pub(crate) async fn send_text(
             return None;
         }
         people.get_or_insert(account.index, openid).send_limits.open_window(
-            Trigger::Message,
+            if chosen.is_some() { Trigger::Menu } else { Trigger::Message },
             windows,
             now,
         );
     }
     world.append_chat_line(account, openid, ChatContent::Sent { text: text.to_owned() });
     let body = payload_head(account, openid, "text")
-        .text("Content", text)
+        .customer_text("Content", text, world.behaviour.lock().splits_cdata)
         .number("MsgId", world.new_msgid());
+    let body = match chosen {
+        Some(id) => body.text("bizmsgmenuid", id),
+        None => body,
+    };
     Some(push_event(world, account, openid, "text", body.finish(), routing, true).await)
 }
 
@@ -212,6 +222,73 @@ pub(crate) async fn click(
     }
     let body = payload_head(account, openid, "event").text("Event", "CLICK").text("EventKey", key);
     Some(push_event(world, account, openid, "CLICK", body.finish(), routing, true).await)
+}
+
+/// Reason why a menu entry cannot be pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PressError {
+    /// The customer does not follow the account, so no menu is shown.
+    NotFollowing,
+    /// The account's menu has no such entry.
+    NoSuchEntry,
+    /// The phones do not play entries of this type.
+    NotPlayed,
+}
+
+/// Lets a customer press the button at a place of the menu, or an entry below it.
+pub(crate) async fn press(
+    world: &SharedState,
+    account: &AccountState,
+    openid: &str,
+    (button, entry): (usize, Option<usize>),
+    routing: Routing,
+) -> Result<ActionOutcome, PressError> {
+    let follows = |person: &crate::people::Person| person.follows;
+    if !world.people.lock().get(account.index, openid).is_some_and(follows) {
+        return Err(PressError::NotFollowing);
+    }
+    let (menu_id, pressed) = {
+        let menu = account.menu.lock();
+        let menu = menu.as_ref().ok_or(PressError::NoSuchEntry)?;
+        (menu.id, menu.find(button, entry).ok_or(PressError::NoSuchEntry)?.clone())
+    };
+    let (event, key, opens) = match (pressed.kind.as_deref(), pressed.key) {
+        (Some("click"), Some(key)) => {
+            let outcome = click(world, account, openid, &key, routing).await;
+            return outcome.ok_or(PressError::NotFollowing);
+        }
+        (Some("view"), _) => ("VIEW", pressed.url.clone(), pressed.url),
+        (Some("miniprogram"), _) => ("view_miniprogram", pressed.pagepath, None),
+        _ => return Err(PressError::NotPlayed),
+    };
+    let body = payload_head(account, openid, "event")
+        .text("Event", event)
+        .text("EventKey", &key.unwrap_or_default())
+        .number("MenuId", menu_id);
+    let outcome = push_event(world, account, openid, event, body.finish(), routing, false).await;
+    Ok(ActionOutcome { opens, ..outcome })
+}
+
+/// Moves the followers of an account to another, where each has a new openid. Returns the former
+/// and the new openids. No event tells it, as none does at WeChat.
+pub(crate) fn migrate(
+    world: &SharedState,
+    from: &AccountState,
+    to: &AccountState,
+) -> Vec<(String, String)> {
+    let now = world.clock.now_ms();
+    let mut people = world.people.lock();
+    let mut openids = Vec::new();
+    for former in people.followers(from.index) {
+        let new = migrated_openid(&to.config.appid, &former);
+        people.get_or_insert(from.index, &former).follows = false;
+        let person = people.get_or_insert(to.index, &new);
+        (person.follows, person.since) = (true, Some((now, None)));
+        openids.push((former.to_string(), new));
+    }
+    let told = openids.iter().cloned().collect();
+    world.migrations.lock().push(Migration::new(from.index, to.index, now, told));
+    openids
 }
 
 /// Pushes a body unchanged, for tests of malformed input.
@@ -270,11 +347,7 @@ async fn push_event(
         } else if let Some(ReplyOutcome::Other { msg_type }) =
             accepted_push.map(|pushed| &pushed.answer)
         {
-            world.append_chat_line(
-                account,
-                openid,
-                ChatContent::Reply { text: format!("[{msg_type}]") },
-            );
+            world.append_chat_line(account, openid, other_reply(msg_type));
         } else if accepted_push.is_none()
             && let Some(ReplyOutcome::UserSawError { reason }) =
                 pushes.first().map(|push| &push.answer)
@@ -284,7 +357,18 @@ async fn push_event(
             world.append_chat_line(account, openid, ChatContent::Failure { text, reason });
         }
     }
-    ActionOutcome { scan_result: None, pushes, reply: reply.filter(|_| visible) }
+    let reply = reply.filter(|_| visible);
+    ActionOutcome { scan_result: None, pushes, reply, opens: None }
+}
+
+/// Line of a reply that is no text. The customer sees nothing of a handover to the account's staff,
+/// so that a line of the simulator's own tells it.
+fn other_reply(msg_type: &str) -> ChatContent {
+    if msg_type == "transfer_customer_service" {
+        grey_line("已转接人工客服")
+    } else {
+        ChatContent::Reply { text: format!("[{msg_type}]") }
+    }
 }
 
 /// Pushes all requested copies concurrently, each as a task that finishes even if the caller stops

@@ -15,12 +15,15 @@ pub(crate) struct BehaviourChange {
     repeats: Option<u32>,
     stamps: Option<RepeatStamps>,
     on_http_error: Option<OnHttpError>,
+    mark_fail_after: Option<u32>,
+    splits_cdata: Option<bool>,
     latency_ms: Option<u64>,
     duplicate: Option<OnDuplicate>,
     force_kills_former: Option<bool>,
     classic_kills_former: Option<bool>,
     token_life_ms: Option<u64>,
     address_listed: Option<bool>,
+    menu_permitted: Option<bool>,
     throttle: Option<ThrottleChange>,
     windows: Option<WindowPolicy>,
     date_off_s: Option<i64>,
@@ -56,12 +59,15 @@ impl BehaviourChange {
         set(&mut to.repeats, self.repeats);
         set(&mut to.stamps, self.stamps);
         set(&mut to.on_http_error, self.on_http_error);
+        set(&mut to.mark_fail_after, self.mark_fail_after);
+        set(&mut to.splits_cdata, self.splits_cdata);
         set(&mut to.latency, self.latency_ms.map(Duration::from_millis));
         set(&mut to.duplicate, self.duplicate);
         set(&mut to.force_kills_former, self.force_kills_former);
         set(&mut to.classic_kills_former, self.classic_kills_former);
         set(&mut to.token_life, self.token_life_ms.map(Duration::from_millis));
         set(&mut to.address_listed, self.address_listed);
+        set(&mut to.menu_permitted, self.menu_permitted);
         set(&mut to.windows, self.windows);
         set(&mut to.date_off_s, self.date_off_s);
         set(&mut to.dirty, self.dirty);

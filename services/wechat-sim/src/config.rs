@@ -62,6 +62,9 @@ pub struct SimAccount {
     pub mode: PushMode,
     /// EncodingAESKey, for the two modes that seal.
     pub aes_key: String,
+    /// Open platform (开放平台) that the account belongs to: people have a `unionid` there, the
+    /// same at all of its accounts. `None` for an account of no platform.
+    pub open_platform: Option<String>,
     /// Callbacks of the account; several are used in turn. They may be set later with
     /// [`Simulator::set_callback_urls`](crate::Simulator::set_callback_urls).
     pub callback_urls: Vec<String>,
@@ -77,6 +80,7 @@ impl Default for SimAccount {
             callback_token: "simulated".into(),
             mode: PushMode::Plain,
             aes_key: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into(),
+            open_platform: None,
             callback_urls: Vec::new(),
         }
     }
@@ -106,6 +110,12 @@ pub struct Behaviour {
     pub stamps: RepeatStamps,
     /// Reaction to an HTTP status other than 2xx.
     pub on_http_error: OnHttpError,
+    /// Failed pushes in a row after which WeChat pushes nothing to the account for a minute
+    /// (MarkFail); 0 for never. WeChat's own number is not published.
+    pub mark_fail_after: u32,
+    /// True if `]]>` in a customer's own words is split over two CDATA sections, so that the body
+    /// is XML. WeChat was seen to pass it on as it is.
+    pub splits_cdata: bool,
     /// Delay of every API response.
     pub latency: Duration,
     /// Answer to a second template message with the same `client_msg_id`.
@@ -119,6 +129,9 @@ pub struct Behaviour {
     pub token_life: Duration,
     /// True if the caller's address is on the account's IP allow list; if not, calls get 40164.
     pub address_listed: bool,
+    /// True if accounts may make a menu by the API, as verified ones may; if not, calls about it
+    /// get 48001.
+    pub menu_permitted: bool,
     /// Throttle of template messages to one customer; `None` for no limit.
     pub throttle: Option<Throttle>,
     /// Combination of several open send windows.
@@ -139,12 +152,15 @@ impl Default for Behaviour {
             repeats: 2,
             stamps: RepeatStamps::Renew,
             on_http_error: OnHttpError::Repeat,
+            mark_fail_after: 0,
+            splits_cdata: false,
             latency: Duration::ZERO,
             duplicate: OnDuplicate::FirstMsgid,
             force_kills_former: false,
             classic_kills_former: false,
             token_life: Duration::from_secs(7_200),
             address_listed: true,
+            menu_permitted: true,
             throttle: None,
             windows: WindowPolicy::AddUp,
             date_off_s: 0,
@@ -266,6 +282,8 @@ pub struct Quotas {
     pub subscriptions_per_day: u64,
     /// Calls of `user/info` a day.
     pub users_per_day: u64,
+    /// Calls of `user/get` a day.
+    pub user_lists_per_day: u64,
     /// Calls with an access token a minute, of all kinds together; one more is refused with 45011.
     pub calls_per_minute: u64,
     /// Resets of the quotas a month.
@@ -285,6 +303,7 @@ impl Default for Quotas {
             texts_per_day: 500_000,
             subscriptions_per_day: 1_000_000,
             users_per_day: 500_000,
+            user_lists_per_day: 500,
             calls_per_minute: 1_000_000,
             clears_per_month: 10,
         }
@@ -303,6 +322,7 @@ impl Quotas {
             texts_per_day: u64::MAX,
             subscriptions_per_day: u64::MAX,
             users_per_day: u64::MAX,
+            user_lists_per_day: u64::MAX,
             calls_per_minute: u64::MAX,
             ..Self::default()
         }
@@ -320,6 +340,8 @@ pub struct RetentionLimits {
     pub codes: usize,
     /// Pushes with their deliveries.
     pub pushes: usize,
+    /// Uploaded pictures.
+    pub pictures: usize,
     /// `client_msg_id`s within their ten minutes.
     pub client_msg_ids: usize,
     /// Receipts waiting to be pushed.
@@ -333,6 +355,7 @@ impl Default for RetentionLimits {
             people: 200_000,
             codes: 20_000,
             pushes: 10_000,
+            pictures: 100,
             client_msg_ids: 2_000_000,
             receipts: 100_000,
         }

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::act::{self, ActionOutcome, Routing};
+use crate::act::{self, ActionOutcome, PressError, Routing};
 use crate::behaviour::BehaviourChange;
 use crate::faults::Fault;
 use crate::hostile::{self, HostileReport};
@@ -36,9 +36,12 @@ pub(crate) fn routes() -> Router<SharedState> {
         .route("/sim/api/unfollow", post(unfollow))
         .route("/sim/api/text", post(text))
         .route("/sim/api/click", post(click))
+        .route("/sim/api/menu", get(menu))
+        .route("/sim/api/press", post(press))
         .route("/sim/api/push", post(push_raw))
         .route("/sim/api/hostile", post(run_hostile))
         .route("/sim/api/people", get(people).post(set_person))
+        .route("/sim/api/migrate", post(migrate))
         .route("/sim/api/chat", get(chat))
         .route("/sim/api/messages", get(messages))
         .route("/sim/api/pushes", get(pushes))
@@ -84,7 +87,10 @@ struct CustomerAction {
     url: Option<String>,
     ticket: Option<String>,
     text: Option<String>,
+    chosen: Option<String>,
     key: Option<String>,
+    button: Option<usize>,
+    entry: Option<usize>,
     refuses: Option<Refusal>,
     follows: Option<bool>,
     #[serde(flatten)]
@@ -182,7 +188,8 @@ async fn text(
 ) -> Result<Json<ActionOutcome>, ControlError> {
     let account = account(&world, act.appid.as_deref())?;
     let text = act.text.ok_or_else(|| control_error(StatusCode::BAD_REQUEST, "text is missing"))?;
-    let sent = act::send_text(&world, account, &act.openid, &text, act.routing).await;
+    let chosen = act.chosen.as_deref();
+    let sent = act::send_text(&world, account, &act.openid, &text, chosen, act.routing).await;
     sent.map(Json).ok_or_else(|| control_error(StatusCode::CONFLICT, "only a follower can write"))
 }
 
@@ -195,6 +202,41 @@ async fn click(
     let sent = act::click(&world, account, &act.openid, &key, act.routing).await;
     sent.map(Json)
         .ok_or_else(|| control_error(StatusCode::CONFLICT, "only a follower sees the menu"))
+}
+
+/// Query of an account's menu.
+#[derive(Deserialize)]
+struct MenuQuery {
+    appid: Option<String>,
+}
+
+async fn menu(
+    State(world): State<SharedState>,
+    Query(query): Query<MenuQuery>,
+) -> Result<Json<Value>, ControlError> {
+    let account = account(&world, query.appid.as_deref())?;
+    let menu = account.menu.lock();
+    let buttons = menu.as_ref().map(|menu| &menu.buttons[..]).unwrap_or_default();
+    Ok(Json(json!({ "appid": account.config.appid, "buttons": buttons })))
+}
+
+async fn press(
+    State(world): State<SharedState>,
+    Json(act): Json<CustomerAction>,
+) -> Result<Json<ActionOutcome>, ControlError> {
+    let account = account(&world, act.appid.as_deref())?;
+    let button =
+        act.button.ok_or_else(|| control_error(StatusCode::BAD_REQUEST, "button is missing"))?;
+    let pressed = act::press(&world, account, &act.openid, (button, act.entry), act.routing).await;
+    pressed.map(Json).map_err(|error| match error {
+        PressError::NotFollowing => {
+            control_error(StatusCode::CONFLICT, "only a follower sees the menu")
+        }
+        PressError::NoSuchEntry => control_error(StatusCode::NOT_FOUND, "no such entry"),
+        PressError::NotPlayed => {
+            control_error(StatusCode::CONFLICT, "entries of this type are not played")
+        }
+    })
 }
 
 #[derive(Deserialize)]
@@ -249,6 +291,23 @@ async fn set_person(
     person.refuses = act.refuses.unwrap_or(person.refuses);
     person.follows = act.follows.unwrap_or(person.follows);
     Ok(Json(json!({ "follows": person.follows, "refuses": person.refuses })))
+}
+
+#[derive(Deserialize)]
+struct MigrateRequest {
+    from: String,
+    to: String,
+}
+
+async fn migrate(
+    State(world): State<SharedState>,
+    Json(request): Json<MigrateRequest>,
+) -> Result<Json<Value>, ControlError> {
+    let from = account(&world, Some(&request.from))?;
+    let to = account(&world, Some(&request.to))?;
+    let people = act::migrate(&world, from, to);
+    let people = people.iter().map(|(from, to)| json!({ "from": from, "to": to }));
+    Ok(Json(json!({ "people": people.collect::<Vec<_>>() })))
 }
 
 async fn chat(State(world): State<SharedState>, Query(query): Query<ListQuery>) -> Json<Value> {

@@ -21,13 +21,9 @@
 //!
 //! # Routes
 //!
-//! WeChat's API: `/cgi-bin/token`, `/cgi-bin/stable_token`, `/cgi-bin/qrcode/create`,
-//! `/cgi-bin/showqrcode`, `/cgi-bin/message/template/send`, `/cgi-bin/message/custom/send` (text),
-//! `/cgi-bin/message/subscribe/bizsend`, `/cgi-bin/user/info`,
-//! `/cgi-bin/template/get_all_private_template`, `/cgi-bin/ticket/getticket`,
-//! `/cgi-bin/getcallbackip`, `/cgi-bin/openapi/quota/get`, `/cgi-bin/clear_quota` and its `/v2`,
-//! `/sns/oauth2/access_token`, and the page `/connect/oauth2/authorize`, whose visitor is
-//! `sim_openid` of its query (`sim_preview=1` for an openid that belongs to no customer).
+//! WeChat's API, with and without `/cgi-bin`: `docs/reference/wechat-calls.md` lists every call and
+//! what is done with it. The visitor of the page `/connect/oauth2/authorize` is `sim_openid` of its
+//! query (`sim_preview=1` for an openid that belongs to no customer).
 //!
 //! `GET /` (also `/phones`): the customers' phones. `?scan=<content of a code>` preselects a code.
 //!
@@ -62,10 +58,14 @@ mod sign;
 mod codes;
 mod dedup;
 mod faults;
+mod media;
+mod menu;
+mod migration;
 mod people;
 mod quota;
 mod send_limits;
 mod stats;
+mod tags;
 mod templates;
 mod tokens;
 mod visits;
@@ -82,7 +82,7 @@ mod random;
 mod receipts;
 mod world;
 
-pub use act::{ActionOutcome, PersonState, Routing, ScanResult};
+pub use act::{ActionOutcome, PersonState, PressError, Routing, ScanResult};
 pub use codes::Code;
 pub use config::{
     Behaviour, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus, RepeatStamps,
@@ -91,7 +91,7 @@ pub use config::{
 pub use crypt::{SealOverrides, seal, unseal};
 pub use faults::{Effect, Fault};
 pub use hostile::{HostileCase, HostileReport};
-pub use people::{AcceptedMessage, ChatContent, ChatLine, Refusal};
+pub use people::{AcceptedMessage, ChatContent, ChatLine, MiniProgramPage, Refusal};
 pub use push::{Delivery, PushOverrides, PushRecord};
 pub use reply::{ReplyOutcome, SERVICE_ERROR_TEXT};
 pub use send_limits::{Throttle, Trigger, WindowPolicy};

@@ -22,6 +22,15 @@ impl Payload {
         self
     }
 
+    /// Adds the customer's own words. `]]>` in them ends the section early unless it is split.
+    pub(crate) fn customer_text(mut self, name: &str, value: &str, split: bool) -> Self {
+        if split {
+            return self.text(name, value);
+        }
+        writeln!(self.0, "<{name}><![CDATA[{value}]]></{name}>").expect("a string takes all");
+        self
+    }
+
     pub(crate) fn number(mut self, name: &str, value: u64) -> Self {
         writeln!(self.0, "<{name}>{value}</{name}>").expect("a string takes all");
         self
@@ -67,8 +76,15 @@ mod tests {
     }
 
     #[test]
-    fn text_cannot_leave_its_cdata() {
-        let made = Payload::new("gh_a", "o", 1, "text").text("Content", "a]]>b").finish();
-        assert!(made.contains("<Content><![CDATA[a]]]]><![CDATA[>b]]></Content>"));
+    fn text_leaves_its_cdata_only_as_a_customers_own_words() {
+        let head = || Payload::new("gh_a", "o", 1, "text");
+        for split in [
+            head().text("Content", "a]]>b").finish(),
+            head().customer_text("Content", "a]]>b", true).finish(),
+        ] {
+            assert!(split.contains("<Content><![CDATA[a]]]]><![CDATA[>b]]></Content>"));
+        }
+        let raw = head().customer_text("Content", "a]]>b", false).finish();
+        assert!(raw.contains("<Content><![CDATA[a]]>b]]></Content>"));
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
+use sha1::{Digest as _, Sha1};
 
+use crate::config::SimAccount;
 use crate::send_limits::SendLimits;
 
 /// Refusal of an account's messages by a customer.
@@ -18,6 +20,16 @@ pub enum Refusal {
     AtOnce,
     /// The API call is accepted, and the receipt says `failed:user block`.
     InReceipt,
+}
+
+/// Page of a mini program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MiniProgramPage {
+    /// AppID of the mini program.
+    pub appid: String,
+    /// Path of the page, with its query.
+    #[serde(default)]
+    pub pagepath: String,
 }
 
 /// Accepted template message, stored once for each `client_msg_id`.
@@ -36,6 +48,9 @@ pub struct AcceptedMessage {
     pub client_msg_id: Option<String>,
     /// Address that a tap on the card opens.
     pub url: Option<String>,
+    /// Page of a mini program that a tap opens instead, where the phone can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub miniprogram: Option<MiniProgramPage>,
     /// Values of the fields by key.
     pub data: BTreeMap<String, String>,
     /// Time of acceptance in Unix milliseconds.
@@ -114,6 +129,10 @@ pub(crate) struct Person {
     pub(crate) refuses: Refusal,
     /// Time of the follow in Unix milliseconds, and the scene of the code that led to it.
     pub(crate) since: Option<(u64, Option<String>)>,
+    /// Note of the account about the customer.
+    pub(crate) remark: String,
+    /// Ids of the account's tags that the customer has.
+    pub(crate) tags: Vec<u32>,
     pub(crate) send_limits: SendLimits,
     pub(crate) lines: VecDeque<Arc<ChatLine>>,
 }
@@ -195,11 +214,43 @@ impl People {
         lines
     }
 
+    /// Openids of an account's followers, in the order in which they came.
+    pub(crate) fn followers(&self, account: usize) -> Vec<Arc<str>> {
+        self.selected(account, |person| person.follows)
+    }
+
+    /// Openids of the customers with a tag.
+    pub(crate) fn tagged(&self, account: usize, tag: u32) -> Vec<Arc<str>> {
+        self.selected(account, |person| person.tags.contains(&tag))
+    }
+
+    fn selected(&self, account: usize, is_wanted: impl Fn(&Person) -> bool) -> Vec<Arc<str>> {
+        let of_account = self.arrivals.iter().filter(|(index, _)| *index == account);
+        let wanted = of_account
+            .filter(|(_, openid)| self.of_account[account].get(openid).is_some_and(&is_wanted));
+        wanted.map(|(_, openid)| openid.clone()).collect()
+    }
+
+    /// Takes a tag from everybody.
+    pub(crate) fn untag_all(&mut self, account: usize, tag: u32) {
+        for person in self.of_account[account].values_mut() {
+            person.tags.retain(|other| *other != tag);
+        }
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = (usize, &str, &Person)> {
         self.of_account.iter().enumerate().flat_map(|(account, people)| {
             people.iter().map(move |(openid, person)| (account, openid.as_ref(), person))
         })
     }
+}
+
+/// Id of a customer at all accounts of the open platform that the account belongs to; `None` if it
+/// belongs to none.
+pub(crate) fn unionid(account: &SimAccount, openid: &str) -> Option<String> {
+    let platform = account.open_platform.as_ref()?;
+    let digest = Sha1::new().chain_update(platform).chain_update(openid).finalize();
+    Some(format!("oU{}", &hex::encode(digest)[..26]))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ macro_rules! scripts {
 const PAGE: &str = include_str!("assets/phones.html");
 const STYLE: PageAsset =
     PageAsset("phones.css", "text/css; charset=utf-8", include_str!("assets/phones.css"));
-const SCRIPTS: [PageAsset; 8] = scripts!(
+const SCRIPTS: [PageAsset; 9] = scripts!(
     "phones.js",
     "phone.js",
     "chat.js",
@@ -35,6 +35,7 @@ const SCRIPTS: [PageAsset; 8] = scripts!(
     "dom.js",
     "http.js",
     "language.js",
+    "menu.js",
     "words.js"
 );
 

@@ -18,6 +18,9 @@ use crate::world::{AccountState, SharedState};
 /// Limit of bytes that are read of an answer's body.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
+/// Length of the pause after failed pushes.
+const PAUSE_MS: u64 = 60 * 1000;
+
 /// Event or message to be pushed.
 #[derive(Debug, Clone)]
 pub(crate) struct Push {
@@ -85,8 +88,18 @@ pub struct Delivery {
     pub status: Option<u16>,
     /// Body of the answer.
     pub body: String,
+    /// Header `paihao-ignored`: the cause for which paihao did not act on a signed push.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<String>,
     /// Reason for a missing answer.
     pub problem: Option<String>,
+}
+
+/// Answer to a request.
+struct ReceivedAnswer {
+    status: u16,
+    ignored: Option<String>,
+    body: String,
 }
 
 /// Query values and body of one delivery, or of all deliveries of a push.
@@ -145,36 +158,79 @@ pub(crate) fn sealed_body(mode: PushMode, original_id: &str, plain: &str, encryp
     }
 }
 
+/// Failed pushes to an account, and the pause that they lead to (MarkFail).
+#[derive(Debug, Default)]
+pub(crate) struct PushPause {
+    failed_in_a_row: u32,
+    ends_at: u64,
+}
+
+impl PushPause {
+    fn is_on(&self, now: u64) -> bool {
+        now < self.ends_at
+    }
+
+    /// Counts a push that was made; `limit` failed ones in a row begin a pause, 0 never does.
+    fn count(&mut self, has_failed: bool, limit: u32, now: u64) {
+        self.failed_in_a_row = if has_failed { self.failed_in_a_row + 1 } else { 0 };
+        if limit > 0 && self.failed_in_a_row >= limit {
+            *self = Self { failed_in_a_row: 0, ends_at: now + PAUSE_MS };
+        }
+    }
+}
+
 /// Pushes until there is an answer or all repeats are used up.
 pub(crate) async fn push(world: SharedState, push: Push) -> Arc<PushRecord> {
-    let account = &world.accounts[push.account];
+    let mut account = world.accounts[push.account].config.clone();
+    // The answer is read as in the mode of the push.
+    account.mode = push.forged.mode.unwrap_or(account.mode);
     let behaviour = *world.behaviour.lock();
-    let mut stamp = SignedDelivery::new(&account.config, &push.forged, &push.body);
+    let pause = &world.accounts[push.account].push_pause;
+    if pause.lock().is_on(world.clock.now_ms()) {
+        world.stats.update(|stats| stats.pushes_withheld += 1);
+        let reason = "pushes to the account are stopped for a minute".into();
+        return record(&world, push, Vec::new(), ReplyOutcome::UserSawError { reason });
+    }
+    let mut stamp = SignedDelivery::new(&account, &push.forged, &push.body);
     let mut deliveries = Vec::new();
     let mut answer = ReplyOutcome::UserSawError { reason: "no callback address is set".into() };
     for (attempt, url) in push.urls.iter().cycle().take(behaviour.repeats as usize + 1).enumerate()
     {
         if attempt > 0 && behaviour.stamps == RepeatStamps::Renew {
-            stamp = SignedDelivery::new(&account.config, &push.forged, &push.body);
+            stamp = SignedDelivery::new(&account, &push.forged, &push.body);
         }
         let query = stamp.query(&push.openid);
         let delivery = deliver(&world, Method::POST, &stamp.body, url, query, behaviour.cut).await;
         let (outcome, is_repeated) =
-            classify_answer(&delivery, &push.openid, account, behaviour.on_http_error);
+            classify_answer(&delivery, &push.openid, &account, behaviour.on_http_error);
         deliveries.push(delivery);
         answer = outcome;
         if !is_repeated {
             break;
         }
     }
+    let has_failed = matches!(answer, ReplyOutcome::UserSawError { .. });
+    if !deliveries.is_empty() {
+        let now = world.clock.now_ms();
+        pause.lock().count(has_failed, behaviour.mark_fail_after, now);
+    }
     world.stats.update(|stats| {
         stats.pushes += 1;
         stats.deliveries += deliveries.len() as u64;
-        stats.pushes_failed += u64::from(matches!(answer, ReplyOutcome::UserSawError { .. }));
+        stats.pushes_failed += u64::from(has_failed);
     });
+    record(&world, push, deliveries, answer)
+}
+
+fn record(
+    world: &SharedState,
+    push: Push,
+    deliveries: Vec<Delivery>,
+    answer: ReplyOutcome,
+) -> Arc<PushRecord> {
     world.record_push(PushRecord {
         id: world.new_push_id(),
-        appid: account.config.appid.clone(),
+        appid: world.accounts[push.account].config.appid.clone(),
         openid: push.openid,
         event: push.event,
         sent: push.body.to_string(),
@@ -205,16 +261,18 @@ pub(crate) async fn deliver(
         result = tokio::time::timeout(cut, send_and_read(request)) => result,
         () = world.stop.cancelled() => Ok(Err("the simulator is stopping".into())),
     };
-    let (status, body, problem) = match result {
-        Ok(Ok((status, body))) => (Some(status), body, None),
-        Ok(Err(problem)) => (None, String::new(), Some(problem)),
-        Err(_) => (None, String::new(), Some("cut: no complete answer in time".into())),
+    let (answer, problem) = match result {
+        Ok(Ok(answer)) => (Some(answer), None),
+        Ok(Err(problem)) => (None, Some(problem)),
+        Err(_) => (None, Some("cut: no complete answer in time".into())),
     };
     let took_ms = started.elapsed().as_millis() as u64;
-    Delivery { url: url.to_owned(), query, at, took_ms, status, body, problem }
+    let status = answer.as_ref().map(|answer| answer.status);
+    let (body, ignored) = answer.map(|answer| (answer.body, answer.ignored)).unwrap_or_default();
+    Delivery { url: url.to_owned(), query, at, took_ms, status, body, ignored, problem }
 }
 
-async fn send_and_read(request: reqwest::RequestBuilder) -> Result<(u16, String), String> {
+async fn send_and_read(request: reqwest::RequestBuilder) -> Result<ReceivedAnswer, String> {
     // The address carries the signature, so the error is reported without it.
     let text = |error: reqwest::Error| match error {
         error if error.is_connect() => "connection refused".to_owned(),
@@ -227,20 +285,25 @@ async fn send_and_read(request: reqwest::RequestBuilder) -> Result<(u16, String)
     {
         body.extend_from_slice(&chunk);
     }
-    Ok((response.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
+    let ignored = response.headers().get("paihao-ignored");
+    Ok(ReceivedAnswer {
+        status: response.status().as_u16(),
+        ignored: ignored.and_then(|code| code.to_str().ok()).map(str::to_owned),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
 }
 
 /// Classifies an answer; the second value tells if the push is repeated.
 fn classify_answer(
     delivery: &Delivery,
     openid: &str,
-    account: &AccountState,
+    account: &SimAccount,
     on_http_error: OnHttpError,
 ) -> (ReplyOutcome, bool) {
     let error = |reason: String| ReplyOutcome::UserSawError { reason };
     match (delivery.status, &delivery.problem) {
         (Some(200..=299), _) => {
-            (ReplyOutcome::classify(delivery.body.as_bytes(), openid, &account.config), false)
+            (ReplyOutcome::classify(delivery.body.as_bytes(), openid, account), false)
         }
         (Some(status), _) => {
             (error(format!("HTTP {status}")), on_http_error == OnHttpError::Repeat)
@@ -269,9 +332,9 @@ pub(crate) async fn verify(
     match tokio::time::timeout(cut, send_and_read(request)).await {
         Err(_) => Err("no answer in time".into()),
         Ok(Err(problem)) => Err(problem),
-        Ok(Ok((200, body))) if body == echostr => Ok(()),
-        Ok(Ok((200, _))) => Err("the answer is not the echostr".into()),
-        Ok(Ok((status, _))) => Err(format!("HTTP {status}")),
+        Ok(Ok(answer)) if answer.status == 200 && answer.body == echostr => Ok(()),
+        Ok(Ok(ReceivedAnswer { status: 200, .. })) => Err("the answer is not the echostr".into()),
+        Ok(Ok(ReceivedAnswer { status, .. })) => Err(format!("HTTP {status}")),
     }
 }
 

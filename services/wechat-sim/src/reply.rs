@@ -13,6 +13,10 @@ use crate::sign::msg_signature;
 /// Sentence that a customer reads if the account answers wrongly or not at all.
 pub const SERVICE_ERROR_TEXT: &str = "该公众号提供的服务出现故障，请稍后再试";
 
+/// Longest text in bytes that a customer reads, in a reply or a customer-service message. It is not
+/// published; several people measured it.
+pub(crate) const MAX_TEXT_BYTES: usize = 2047;
+
 /// Classified answer to a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -75,6 +79,7 @@ impl ReplyOutcome {
         match field("MsgType") {
             "" => error("no MsgType"),
             "text" if field("Content").is_empty() => error("empty Content"),
+            "text" if field("Content").len() > MAX_TEXT_BYTES => error("Content is too long"),
             "text" => Self::Text { content: field("Content").to_owned() },
             other => Self::Other { msg_type: other.to_owned() },
         }
@@ -250,6 +255,9 @@ mod tests {
         assert_eq!(split.text(), Some("a]]>b"));
         let escaped = read(&reply("text", "<Content>a &lt;b&gt; &#x53f7;</Content>"));
         assert_eq!(escaped.text(), Some("a <b> 号"));
+        let longest = "号".repeat(682) + "1";
+        let longest_reply = reply("text", &format!("<Content><![CDATA[{longest}]]></Content>"));
+        assert_eq!(read(&longest_reply).text(), Some(&*longest));
         let image = read(&reply("image", "<Image><MediaId><![CDATA[x]]></MediaId></Image>"));
         assert_eq!(image, ReplyOutcome::Other { msg_type: "image".into() });
     }
@@ -262,6 +270,7 @@ mod tests {
             "SUCCESS!".to_owned(),
             reply("text", "<Content></Content>"),
             reply("text", ""),
+            reply("text", &format!("<Content>{}</Content>", "号".repeat(683))),
             text.replace("oA", "oX"),
             text.replace("gh_b", "gh_x"),
             text.replace("12345678", "today"),

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::act::{self, ActionOutcome, PersonState, Routing, person_states};
+use crate::act::{self, ActionOutcome, PersonState, PressError, Routing, person_states};
 use crate::api;
 use crate::codes::Code;
 use crate::config::{Behaviour, SimConfig};
@@ -17,6 +17,7 @@ use crate::control;
 use crate::faults::Fault;
 use crate::hostile::{self, HostileReport};
 use crate::listener::{PeerConnection, RefusableListener};
+use crate::menu::{Menu, parse_buttons};
 use crate::people::{AcceptedMessage, ChatContent, ChatLine, Refusal};
 use crate::phones;
 use crate::push::{PushOverrides, PushRecord, verify};
@@ -161,10 +162,56 @@ impl Simulator {
         text: &str,
         routing: Routing,
     ) -> Option<ActionOutcome> {
-        act::send_text(&self.world, self.account(appid), openid, text, routing).await
+        act::send_text(&self.world, self.account(appid), openid, text, None, routing).await
     }
 
-    /// Lets a customer press a menu entry; `None` if they do not follow.
+    /// Lets a customer tap a choice inside a message: its text is sent, with its id. `None` if they
+    /// do not follow.
+    pub async fn choose(
+        &self,
+        appid: Option<&str>,
+        openid: &str,
+        text: &str,
+        id: &str,
+        routing: Routing,
+    ) -> Option<ActionOutcome> {
+        act::send_text(&self.world, self.account(appid), openid, text, Some(id), routing).await
+    }
+
+    /// Lets a customer press the button at a place of the menu, or an entry below it.
+    ///
+    /// # Errors
+    /// There is no such entry, or the customer does not see the menu.
+    pub async fn press(
+        &self,
+        appid: Option<&str>,
+        openid: &str,
+        place: (usize, Option<usize>),
+        routing: Routing,
+    ) -> Result<ActionOutcome, PressError> {
+        act::press(&self.world, self.account(appid), openid, place, routing).await
+    }
+
+    /// Returns the menu of an account as `menu/create` takes it, or null if it has none.
+    pub fn menu(&self, appid: Option<&str>) -> serde_json::Value {
+        let menu = self.account(appid).menu.lock();
+        menu.as_ref()
+            .map_or(serde_json::Value::Null, |menu| serde_json::json!({ "button": menu.buttons }))
+    }
+
+    /// Makes a menu, as another system of the account does; null deletes it.
+    ///
+    /// # Panics
+    /// WeChat would refuse the menu.
+    pub fn set_menu(&self, appid: Option<&str>, menu: &serde_json::Value) {
+        let menu = (!menu.is_null()).then(|| {
+            let buttons = parse_buttons(menu.to_string().as_bytes());
+            Menu { id: 1, buttons: buttons.expect("a menu that WeChat takes") }
+        });
+        self.world.set_menu(self.account(appid), menu);
+    }
+
+    /// Lets a customer send the push of a menu entry with this key; `None` if they do not follow.
     pub async fn click(
         &self,
         appid: Option<&str>,
@@ -205,6 +252,12 @@ impl Simulator {
         let mut people = self.world.people.lock();
         let person = people.get_or_insert(index, openid);
         (person.follows, person.refuses) = (follows, refuses);
+    }
+
+    /// Moves the followers of one account to another (账号迁移), and returns the former and the new
+    /// openid of each.
+    pub fn migrate(&self, from: &str, to: &str) -> Vec<(String, String)> {
+        act::migrate(&self.world, self.account(Some(from)), self.account(Some(to)))
     }
 
     /// Records that a customer agrees to `times` more subscription notices of a template.

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::api::calls::CALLS;
+
 /// Counts since the start of the simulator.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Calls of the API by path; unknown paths count as `other`.
+    /// Calls of the API by path; those of no call of WeChat count as `other`.
     pub calls: BTreeMap<String, u64>,
     /// Responses of `token` that carried a token.
     pub classic_fetches: u64,
@@ -38,6 +40,8 @@ pub struct Stats {
     pub deliveries: u64,
     /// Pushes whose answer makes the customer see an error.
     pub pushes_failed: u64,
+    /// Pushes that were not made because too many before them had failed.
+    pub pushes_withheld: u64,
     /// Receipts that could not be pushed because too many were waiting.
     pub receipts_dropped: u64,
     /// Calls in which a fault was injected.
@@ -55,29 +59,9 @@ impl Stats {
 #[derive(Debug, Default)]
 pub(crate) struct Counters(Mutex<Stats>);
 
-/// Paths that are counted by name.
-pub(crate) const COUNTED_PATHS: [&str; 16] = [
-    "/cgi-bin/token",
-    "/cgi-bin/stable_token",
-    "/cgi-bin/qrcode/create",
-    "/cgi-bin/showqrcode",
-    "/cgi-bin/message/template/send",
-    "/cgi-bin/user/info",
-    "/cgi-bin/template/get_all_private_template",
-    "/cgi-bin/getcallbackip",
-    "/cgi-bin/message/custom/send",
-    "/cgi-bin/message/subscribe/bizsend",
-    "/cgi-bin/ticket/getticket",
-    "/cgi-bin/clear_quota",
-    "/cgi-bin/clear_quota/v2",
-    "/cgi-bin/openapi/quota/get",
-    "/sns/oauth2/access_token",
-    "/connect/oauth2/authorize",
-];
-
 impl Counters {
     pub(crate) fn count_call(&self, path: &str) {
-        let path = if COUNTED_PATHS.contains(&path) { path } else { "other" };
+        let path = if CALLS.contains_key(path) { path } else { "other" };
         let mut stats = self.0.lock();
         match stats.calls.get_mut(path) {
             Some(calls) => *calls += 1,

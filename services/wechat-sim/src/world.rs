@@ -15,11 +15,14 @@ use crate::codes::Codes;
 use crate::config::{Behaviour, SimAccount, SimConfig};
 use crate::dedup::MessageDedup;
 use crate::faults::Faults;
+use crate::media::Media;
+use crate::menu::Menu;
+use crate::migration::Migration;
 use crate::people::{ChatContent, People};
-use crate::push::Push;
-use crate::push::PushRecord;
+use crate::push::{Push, PushPause, PushRecord};
 use crate::quota::CallCounter;
 use crate::stats::Counters;
+use crate::tags::Tags;
 use crate::tokens::{TokenStatus, Tokens};
 use crate::visits::PageVisits;
 
@@ -39,6 +42,9 @@ pub(crate) struct AccountState {
     pub(crate) secret: Mutex<String>,
     /// Ticket with which web pages sign, and its end in Unix milliseconds.
     pub(crate) jsapi_ticket: Mutex<Option<(String, u64)>>,
+    pub(crate) menu: Mutex<Option<Menu>>,
+    pub(crate) tags: Mutex<Tags>,
+    pub(crate) push_pause: Mutex<PushPause>,
     urls: RwLock<Vec<String>>,
     next_url: AtomicUsize,
 }
@@ -84,6 +90,8 @@ pub(crate) struct SimulatorState {
     pub(crate) people: Mutex<People>,
     pub(crate) dedup: Mutex<MessageDedup>,
     pub(crate) page_visits: Mutex<PageVisits>,
+    pub(crate) media: Mutex<Media>,
+    pub(crate) migrations: Mutex<Vec<Migration>>,
     pub(crate) pushes: Mutex<VecDeque<Arc<PushRecord>>>,
     pub(crate) stats: Counters,
     pub(crate) faults: Faults,
@@ -107,6 +115,9 @@ impl SimulatorState {
             quota: Mutex::default(),
             secret: Mutex::new(config.secret.clone()),
             jsapi_ticket: Mutex::default(),
+            menu: Mutex::default(),
+            tags: Mutex::default(),
+            push_pause: Mutex::default(),
             next_url: AtomicUsize::new(0),
         };
         let retention = config.retention;
@@ -122,6 +133,8 @@ impl SimulatorState {
             )),
             dedup: Mutex::new(MessageDedup::new(retention.client_msg_ids)),
             page_visits: Mutex::default(),
+            media: Mutex::new(Media::new(retention.pictures)),
+            migrations: Mutex::default(),
             pushes: Mutex::default(),
             stats: Counters::default(),
             faults: Faults::default(),
@@ -218,6 +231,14 @@ impl SimulatorState {
             "line",
             || serde_json::json!({ "appid": account.config.appid, "openid": openid, "line": *line }),
         );
+    }
+
+    /// Replaces or deletes the menu of an account, and shows it on the open pages.
+    pub(crate) fn set_menu(&self, account: &AccountState, menu: Option<Menu>) {
+        let buttons = menu.as_ref().map(|menu| menu.buttons.clone()).unwrap_or_default();
+        *account.menu.lock() = menu;
+        let appid = &account.config.appid;
+        self.publish("menu", || serde_json::json!({ "appid": appid, "buttons": buttons }));
     }
 
     /// Sends an event to the open pages, if there are any.

@@ -35,8 +35,7 @@ impl RedisCache {
     pub async fn inspect(&self) -> Result<RedisServerInfo, Unavailable> {
         let info: InfoDict = self.connection.run(Retry::Yes, Request::Command(cmd("INFO"))).await?;
         let field = |key: &str| info.get::<String>(key).unwrap_or_default();
-        let (seconds, micros): (i64, i64) =
-            self.connection.run(Retry::Yes, Request::Command(cmd("TIME"))).await?;
+        let time_ms = self.server_time().await?;
         // A managed Redis may not have this command.
         let get_save = cmd("CONFIG").arg("GET").arg("save").take();
         let save: Option<Vec<String>> =
@@ -52,8 +51,17 @@ impl RedisCache {
             write_failed: failed("rdb_last_bgsave_status") || failed("aof_last_write_status"),
             max_memory: info.get("maxmemory").unwrap_or(0),
             eviction_policy: field("maxmemory_policy"),
-            time_ms: seconds * 1000 + micros / 1000,
+            time_ms,
         })
+    }
+}
+
+impl RedisCache {
+    /// Returns the time of the server, in Unix milliseconds.
+    pub(crate) async fn server_time(&self) -> Result<i64, Unavailable> {
+        let (seconds, micros): (i64, i64) =
+            self.connection.run(Retry::Yes, Request::Command(cmd("TIME"))).await?;
+        Ok(seconds * 1000 + micros / 1000)
     }
 }
 

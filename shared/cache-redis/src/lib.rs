@@ -183,6 +183,10 @@ impl Cache for RedisCache {
         self.connection.run(Retry::Yes, Request::Script(call)).await
     }
 
+    async fn time(&self) -> Result<Option<i64>, Unavailable> {
+        self.server_time().await.map(Some)
+    }
+
     async fn check(&self) -> Result<(), Unavailable> {
         let pong: String = self.connection.run(Retry::Yes, Request::Command(cmd("PING"))).await?;
         match pong.as_str() {

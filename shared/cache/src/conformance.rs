@@ -4,6 +4,8 @@
 //! late, but never early by more than a clock tick. So a value that must still exist has a lifetime
 //! of an hour, and one that must be gone is polled until it is.
 
+pub mod layer;
+
 use crate::{Cache, CasOutcome, Lease};
 use bytes::Bytes;
 use futures::future::join_all;
@@ -36,6 +38,7 @@ pub async fn run(cache: Arc<dyn Cache>, run: &str) {
     suite.leases_and_values_do_not_mix().await;
     suite.races_have_one_winner().await;
     suite.no_update_is_lost().await;
+    suite.time_goes_on().await;
 }
 
 struct Suite {
@@ -48,6 +51,20 @@ fn bytes(text: &str) -> Bytes {
 }
 
 impl Suite {
+    /// A clock of its own goes on as this machine's does, which may show another time.
+    async fn time_goes_on(&self) {
+        let Some(first) = self.cache.time().await.expect("time") else {
+            assert_eq!(self.cache.time().await.expect("time"), None);
+            return;
+        };
+        let begun = Instant::now();
+        sleep(Duration::from_millis(300)).await;
+        let second = self.cache.time().await.expect("time").expect("it has a clock");
+        let passed = begun.elapsed().as_millis() as i64;
+        assert!((250..=passed + 1000).contains(&(second - first)), "{first} {second} {passed}");
+        assert!(first > 1_700_000_000_000, "{first} is no time in milliseconds");
+    }
+
     fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.run)
     }

@@ -85,6 +85,12 @@ pub trait Cache: Send + Sync + 'static {
     /// Releases the lease, if it is still held.
     async fn release(&self, lease: &Lease) -> Result<(), Unavailable>;
 
+    /// Returns the time of the cache's own clock in Unix milliseconds, at some moment between
+    /// request and response. `None` if it has no clock but this machine's.
+    async fn time(&self) -> Result<Option<i64>, Unavailable> {
+        Ok(None)
+    }
+
     /// Checks that the cache answers, for readiness.
     async fn check(&self) -> Result<(), Unavailable>;
 }

@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use futures::future::{BoxFuture, join_all};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,11 @@ use tokio_util::sync::CancellationToken;
 /// Check of one dependency of the process; the error is a sentence for the operator.
 pub type ReadinessCheck = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// Time between two checks of the dependencies for the metric.
-const DEPENDENCY_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// Reader of a state of the process, as JSON; the error is a sentence for the operator.
+pub type Report = Arc<dyn Fn() -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+
+/// Time between two runs of the checks for the metrics.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Timeout of one check unless [`Admin::check_timeout`] sets another.
 const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -101,6 +105,16 @@ impl Admin {
         self
     }
 
+    /// Serves a report as JSON under this path; 503 with `{"error": …}` if it cannot be read.
+    #[must_use]
+    pub fn report(self, path: &str, read: Report) -> Admin {
+        let answer = async move || match read().await {
+            Ok(report) => (StatusCode::OK, Json(report)),
+            Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error }))),
+        };
+        self.merge(Router::new().route(path, get(answer)))
+    }
+
     /// Adds further routes.
     #[must_use]
     pub fn merge(mut self, routes: Router) -> Admin {
@@ -119,12 +133,11 @@ impl Admin {
             .merge(extra)
     }
 
-    /// Checks the dependencies again and again until `stop`, for the metric: nobody may ask for
-    /// `/ready`.
-    pub async fn watch_dependencies(self, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(DEPENDENCY_CHECK_INTERVAL);
+    /// Runs the checks again and again until `stop`, for the metrics: nobody may ask for `/ready`.
+    pub async fn watch(self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(CHECK_INTERVAL);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            join_all(self.checks.iter().filter(|c| c.is_dependency).map(|c| self.run(c))).await;
+            self.readiness().await;
         }
     }
 
@@ -146,8 +159,10 @@ impl Admin {
             results.any(|(check, result)| check.is_dependency == dependency && result.is_err())
         };
         let stopping = self.draining.is_cancelled();
+        let ready = !stopping && !failed(false);
+        ::metrics::gauge!("paihao_ready").set(f64::from(u8::from(ready)));
         Readiness {
-            ready: !stopping && !failed(false),
+            ready,
             degraded: failed(true),
             stopping,
             checks: self

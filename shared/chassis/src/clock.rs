@@ -15,6 +15,66 @@ pub trait Clock: Send + Sync + 'static {
     fn adjustments(&self) -> Option<watch::Receiver<i64>> {
         None
     }
+
+    /// Time of day, with what is known of its truth. A clock that is compared with nothing counts
+    /// as confirmed.
+    fn read(&self) -> ClockReading {
+        ClockReading { now_ms: self.now_ms(), trust: ClockTrust::Confirmed }
+    }
+}
+
+/// Time of day, with what is known of its truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockReading {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub now_ms: i64,
+    /// Basis of that time.
+    pub trust: ClockTrust,
+}
+
+/// Basis of a time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockTrust {
+    /// This machine's clock; another clock agrees with it.
+    Confirmed,
+    /// The other clock, since this machine's differs from it.
+    Corrected(ClockSkew),
+    /// This machine's clock; nothing contradicts it, and nothing confirms it.
+    Plausible,
+    /// The time that has passed on this machine since a plausible one, since its clock has jumped,
+    /// or shows a time before the newest entry of the store.
+    Extrapolated(ClockSkew),
+    /// This machine's clock; it has not been compared with anything yet.
+    Unchecked,
+}
+
+/// Difference of this machine's clock from another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSkew {
+    /// Name of the other time.
+    pub reference: &'static str,
+    /// Milliseconds by which this machine's clock is ahead; negative if it is behind.
+    pub ahead_ms: i64,
+}
+
+impl ClockTrust {
+    /// Returns whether changes that time alone brings about may be proposed.
+    pub fn may_propose(self) -> bool {
+        matches!(self, ClockTrust::Confirmed | ClockTrust::Plausible)
+    }
+
+    /// Returns whether another clock stands behind the time.
+    pub fn is_confirmed(self) -> bool {
+        matches!(self, ClockTrust::Confirmed | ClockTrust::Corrected(_))
+    }
+
+    /// Returns the skew of a clock that differs by more than is allowed.
+    pub fn skew(self) -> Option<ClockSkew> {
+        match self {
+            ClockTrust::Corrected(skew) | ClockTrust::Extrapolated(skew) => Some(skew),
+            ClockTrust::Confirmed | ClockTrust::Plausible | ClockTrust::Unchecked => None,
+        }
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
@@ -24,6 +84,10 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn adjustments(&self) -> Option<watch::Receiver<i64>> {
         (**self).adjustments()
+    }
+
+    fn read(&self) -> ClockReading {
+        (**self).read()
     }
 }
 

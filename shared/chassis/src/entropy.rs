@@ -31,6 +31,12 @@ pub fn token(n: usize) -> String {
     URL_SAFE_NO_PAD.encode(&out[..n])
 }
 
+/// Returns true if the text has the form of [`token`]`(n)`.
+pub fn is_token(text: &str, n: usize) -> bool {
+    text.len() == (n * 4).div_ceil(3)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
 /// Varies a duration evenly by up to `share` of it (0 to 1) in both directions, so that replicas
 /// that started together do not act together.
 pub fn jitter(duration: Duration, share: f64) -> Duration {

@@ -4,10 +4,12 @@
 //! All other crates take time and randomness from here and start their tasks here, so that a test
 //! controls all three.
 
+pub mod checked_clock;
 pub mod clock;
 pub mod entropy;
 
 pub mod backoff;
+pub mod blocking;
 pub mod lifecycle;
 pub mod tasks;
 

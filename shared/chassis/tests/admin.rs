@@ -54,6 +54,26 @@ fn hanging_check() -> ReadinessCheck {
 }
 
 #[tokio::test]
+async fn a_report_is_read_anew_and_a_failure_is_said() {
+    let tasks = Tasks::new();
+    let reads = Arc::new(AtomicU32::new(0));
+    let read = move || match reads.fetch_add(1, Ordering::SeqCst) {
+        2 => std::future::ready(Err("the ledger is away".to_owned())).boxed(),
+        read => std::future::ready(Ok(serde_json::json!({ "read": read }))).boxed(),
+    };
+    let admin = Admin::new(tasks.stop()).report("/backlog", Arc::new(read));
+    let at = spawn_server(&tasks, admin.router()).await;
+    for expected in [r#"{"read":0}"#, r#"{"read":1}"#] {
+        let answer = get_text(at, "/backlog").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.ends_with(expected), "{answer}");
+    }
+    let answer = get_text(at, "/backlog").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.ends_with(r#"{"error":"the ledger is away"}"#), "{answer}");
+}
+
+#[tokio::test]
 async fn ready_says_which_check_fails() {
     let tasks = Tasks::new();
     let admin = Admin::new(tasks.stop()).check_timeout(Duration::from_millis(50));
@@ -103,7 +123,7 @@ async fn a_process_without_a_store_that_all_share_is_degraded_and_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dependencies_are_measured_although_nobody_asks() {
+async fn the_checks_are_measured_although_nobody_asks() {
     let tasks = Tasks::new();
     let checks = Arc::new(AtomicU32::new(0));
     let counted = checks.clone();
@@ -112,7 +132,7 @@ async fn dependencies_are_measured_although_nobody_asks() {
         std::future::ready(Ok(())).boxed()
     });
     let admin = Admin::new(tasks.stop()).dependency("ledger", check);
-    tasks.spawn("dependencies", admin.watch_dependencies(tasks.stop().clone()));
+    tasks.spawn("checks", admin.watch(tasks.stop().clone()));
     tokio::time::sleep(Duration::from_secs(25)).await;
     assert_eq!(checks.load(Ordering::SeqCst), 3, "at once, and every ten seconds");
     tasks.stop_and_wait().await;

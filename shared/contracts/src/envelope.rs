@@ -146,7 +146,7 @@ pub struct WriteVersion(u32);
 
 impl WriteVersion {
     /// Newest generation that this program knows.
-    pub const NEWEST: WriteVersion = WriteVersion(1);
+    pub const NEWEST: WriteVersion = WriteVersion(2);
 
     /// Returns the generation that the operator allows, or the newest that this program knows.
     pub fn clamped(allowed: u32) -> WriteVersion {
@@ -179,21 +179,25 @@ macro_rules! forms {
 }
 
 forms! {
+    crate::callback_faults::CallbackFaultCounts, "callback faults", 1;
     crate::commit::Commit, "commit", crate::commit::COMMIT_VERSION;
     crate::dead_letter::DeadLetterResolution, "dead letter resolution", 1;
     crate::login::AuthorizationGrant, "authorization grant", 1;
+    crate::migrating_members::MigratingMembers, "migrating members", 1;
     crate::notice::Notice, "notice", 1;
     crate::outcome::OutcomeRecord, "outcome record", 1;
     crate::receipt::Receipt, "receipt", 1;
     crate::send_window::SendWindow, "send window", 1;
     crate::session::ScanSession, "scan session", 1;
-    crate::settings_log::SettingsEntry, "settings entry", 1;
+    crate::settings_log::SettingsEntry, "settings entry", crate::settings_log::SETTINGS_VERSION;
     crate::snapshot::Snapshot, "site snapshot", crate::snapshot::SNAPSHOT_VERSION;
-    crate::snapshot::SnapshotFloor, "snapshot floor", crate::snapshot::SNAPSHOT_VERSION;
-    crate::staff::StaffEntry, "roster entry", 1;
+    crate::snapshot::SnapshotFloor, "snapshot floor", 1;
+    crate::staff::StaffEntry, "roster entry", crate::staff::STAFF_VERSION;
     crate::staff::StaffSession, "browser session", 1;
+    crate::ticket_record::TicketRecord, "ticket record", 1;
     crate::token::RefusedToken, "refused token", 1;
     crate::token::TokenRecord, "access token", 1;
+    crate::unfollowed::Unfollowed, "unfollowed people", 1;
     crate::visit::HistoryEntry, "visit entry", crate::visit::HISTORY_VERSION;
     crate::webhook::WebhookMessage, "webhook message", 1;
 }

@@ -8,9 +8,12 @@
 pub mod envelope;
 pub mod streams;
 
+pub mod callback_faults;
 pub mod commit;
 pub mod dead_letter;
 pub mod login;
+pub mod menu;
+pub mod migrating_members;
 pub mod notice;
 pub mod outcome;
 pub mod public_event;
@@ -22,7 +25,9 @@ pub mod settings_log;
 pub mod snapshot;
 pub mod staff;
 pub mod ticket_link;
+pub mod ticket_record;
 pub mod token;
+pub mod unfollowed;
 pub mod validation_error;
 pub mod visit;
 pub mod webhook;

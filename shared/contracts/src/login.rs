@@ -1,5 +1,6 @@
 //! Content of an authorization code: kept in the cache until another site exchanges it for a token.
 
+use crate::session::UnionId;
 use serde::{Deserialize, Serialize};
 
 /// The grant behind an authorization code.
@@ -23,4 +24,7 @@ pub struct AuthorizationGrant {
     pub member: Option<String>,
     /// Time of the confirmation, in Unix milliseconds.
     pub at: i64,
+    /// The person's unionid, for a client that is told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<UnionId>,
 }

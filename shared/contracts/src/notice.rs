@@ -1,6 +1,8 @@
 //! A notice to a person through WeChat, and its outcome.
 
-use crate::commit::{Number, QuotedWait, ReturnCause};
+use crate::commit::{
+    HoldNotice, Number, QueueEnd, QuotedWait, RemovalNotice, ReturnCause, ReturnDetail,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -56,6 +58,11 @@ impl Notice {
     pub fn ticket_prefix(&self) -> &str {
         self.key.rsplit_once('/').map_or(&*self.key, |(ticket, _)| ticket)
     }
+
+    /// The last part of the key, which tells the notices of one ticket apart: `called#1`.
+    pub fn name(&self) -> &str {
+        self.key.rsplit_once('/').map_or(&*self.key, |(_, name)| name)
+    }
 }
 
 /// Content of a notice.
@@ -105,6 +112,9 @@ pub enum NoticeContent {
         /// Quoted wait.
         #[serde(rename = "told")]
         quoted: QuotedWait,
+        /// What older programs do not know of it.
+        #[serde(flatten)]
+        detail: ReturnDetail,
     },
     /// The wait is longer than quoted.
     Slipped {
@@ -112,14 +122,24 @@ pub enum NoticeContent {
         #[serde(rename = "told")]
         quoted: QuotedWait,
     },
-    /// Calls are suspended (暂停叫号).
+    /// Nobody is called (暂停叫号), or staff hold the ticket.
     Halted {
         /// Quoted wait.
         #[serde(rename = "told")]
         quoted: QuotedWait,
+        /// Hold by staff, if it is not the queue that calls nobody.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        hold: Option<HoldNotice>,
     },
-    /// The queue is closed for today (今日已结束).
-    QueueClosed,
+    /// The queue was closed or cleared, or staff removed the ticket.
+    QueueClosed {
+        /// How the queue ended; absent if it has ended for today.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        end: Option<QueueEnd>,
+        /// Removal of the ticket alone.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        removed: Option<RemovalNotice>,
+    },
 }
 
 impl NoticeContent {

@@ -98,6 +98,10 @@ pub enum PublicEventKind {
         #[serde(flatten)]
         ticket: EventTicket,
     },
+    HolderMigrated {
+        #[serde(flatten)]
+        ticket: EventTicket,
+    },
     TicketMoved {
         #[serde(flatten)]
         ticket: EventTicket,
@@ -116,7 +120,7 @@ pub enum PublicEventKind {
 
 impl PublicEventKind {
     /// Names of all types, for filters.
-    pub const TYPES: [&str; 13] = [
+    pub const TYPES: [&str; 14] = [
         "day_opened",
         "counter_opened",
         "counter_closed",
@@ -130,6 +134,7 @@ impl PublicEventKind {
         "ticket_moved",
         "counter_paused",
         "queue_set",
+        "holder_migrated",
     ];
 
     /// Name of the type in the JSON form.
@@ -148,6 +153,7 @@ impl PublicEventKind {
             PublicEventKind::TicketMoved { .. } => 10,
             PublicEventKind::CounterPaused { .. } => 11,
             PublicEventKind::QueueSet { .. } => 12,
+            PublicEventKind::HolderMigrated { .. } => 13,
         };
         PublicEventKind::TYPES[at]
     }
@@ -291,6 +297,9 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
         Event::HolderForgotten { ticket } => {
             PublicEventKind::HolderForgotten { ticket: event_ticket(ticket) }
         }
+        Event::HolderMigrated { ticket, .. } => {
+            PublicEventKind::HolderMigrated { ticket: event_ticket(ticket) }
+        }
         Event::CounterPaused { counter } => {
             PublicEventKind::CounterPaused { counter: counter.clone() }
         }
@@ -328,6 +337,7 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
         }
         // Sums of events that are published one by one, and internal events.
         Event::DayClosed { .. }
+        | Event::DayReset { .. }
         | Event::QueueCleared { .. }
         | Event::QueueBatchNotified { .. }
         | Event::QueueBatchCleared { .. }

@@ -1,5 +1,6 @@
 //! A scan session: a browser shows a code and waits for the result of its scan.
 
+use crate::commit::{QueueState, TicketStatus};
 use crate::staff::Member;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,9 @@ pub enum ScanProgress {
         member: Option<String>,
         /// Time of the approval, in Unix milliseconds.
         at: i64,
+        /// The person's unionid, for a client that is told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unionid: Option<UnionId>,
     },
     /// Declined.
     Declined {
@@ -79,6 +83,36 @@ pub enum ScanProgress {
     },
 }
 
+impl ScanProgress {
+    /// True if a unionid is in it, which is kept no longer than the login goes on.
+    pub fn has_unionid(&self) -> bool {
+        matches!(self, ScanProgress::Approved { unionid: Some(_), .. })
+    }
+}
+
+/// Id of a person at all accounts of one open platform. Prints as `***`, since it is personal data.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnionId(String);
+
+impl UnionId {
+    /// Wraps a unionid from WeChat.
+    pub fn new(unionid: &str) -> UnionId {
+        UnionId(unionid.to_owned())
+    }
+
+    /// The unionid itself, for the client that is told it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for UnionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UnionId(***)")
+    }
+}
+
 /// The ticket that the browser shows after a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -91,6 +125,15 @@ pub struct SessionTicket {
     pub ahead: u32,
     /// Quoted range in minutes, from and to.
     pub minutes: Option<(u32, u32)>,
+    /// State of the ticket; absent if it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TicketStatus>,
+    /// State of its queue; absent if it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_state: Option<QueueState>,
+    /// Id of the counter to which it is called, or at which it is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter: Option<String>,
 }
 
 /// Login that a browser waits for.

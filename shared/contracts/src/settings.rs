@@ -4,9 +4,16 @@
 //!
 //! Every field is written, so that a later change of a default leaves existing sites unchanged.
 
+use crate::menu::MenuButton;
 use crate::notice::Channel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Longest name of a site, queue or counter in characters, which a screen across a hall can show.
+pub const MAX_NAME_CHARS: usize = 40;
+
+/// Longest prefix of a queue's numbers, in letters.
+pub const MAX_PREFIX_CHARS: usize = 3;
 
 /// Schema transform that makes fields with a default optional, so that one schema serves reading
 /// and writing: the program always writes them.
@@ -91,6 +98,10 @@ setup!(
         let_pass: u32 = "two",
         let_pass_minutes: u32 = "half_an_hour",
         near: u32 = "three",
+        // Absent unless set, so that a program of before the field reads such a queue.
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        order: Option<u32>,
         #[serde(default)]
         #[serde(skip_serializing_if = "Option::is_none")]
         announcement: Option<AnnouncementSetup>,
@@ -115,6 +126,13 @@ setup!(
         name: String,
         queues: Vec<String>,
         auto_next: bool = "no",
+        // Absent without a plan, so that a program of before the field reads such a counter.
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        shifts: Vec<String>,
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        order: Option<u32>,
     }
 );
 
@@ -140,8 +158,21 @@ setup!(
         #[serde(default)]
         failure: Option<String>,
         keywords: BTreeMap<String, KeywordAction> = "queueing",
+        #[serde(skip_serializing_if = "is_yes")]
+        usual_words: bool = "yes",
         #[serde(default)]
         menu: BTreeMap<String, KeywordAction>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default)]
+        buttons: Vec<MenuButton>,
+        #[serde(skip_serializing_if = "CodeKind::is_wechat")]
+        codes: CodeKind = "wechat_codes",
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        customer_service: Option<CustomerServiceSetup>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default)]
+        forward: Vec<ForwardSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         channels: Option<Vec<Channel>>,
@@ -158,11 +189,35 @@ setup!(
 );
 
 setup!(
+    /// Handing of messages on to human customer service.
+    CustomerServiceSetup {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        kf_account: Option<String>,
+    }
+);
+
+setup!(
+    /// Another system of the owner's, which gets pushes that are not of this system.
+    ForwardSetup {
+        name: String,
+        url: String,
+        pushes: Vec<PushClass>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default)]
+        begins: Vec<String>,
+    }
+);
+
+setup!(
     /// Texts, templates and channels of an account for one kind of notice.
     NoticeSetup {
         template_id: String = "empty_text",
         #[serde(default)]
         fields: BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        miniprogram: Option<MiniProgramSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         text: Option<String>,
@@ -177,7 +232,22 @@ setup!(
 
 setup!(
     /// A template with the contents of its fields.
-    TemplateSetup { template_id: String, fields: BTreeMap<String, String> }
+    TemplateSetup {
+        template_id: String,
+        fields: BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        miniprogram: Option<MiniProgramSetup>,
+    }
+);
+
+setup!(
+    /// Page of a mini program that a tap on a notice opens, where the phone can.
+    MiniProgramSetup {
+        appid: String,
+        #[serde(default)]
+        pagepath: String,
+    }
 );
 
 macro_rules! choice {
@@ -193,9 +263,34 @@ macro_rules! choice {
     };
 }
 
+/// Action of a keyword or a menu entry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum KeywordAction {
+    /// Replies with the state of the person's tickets.
+    MyTicket,
+    /// Gives the person's tickets up.
+    Leave,
+    /// Lets others go first, with the place kept (暂离).
+    LetPass,
+    /// Returns from letting others go first, or after having been missed.
+    Return,
+    /// Takes a number; asks for the queue if there are several.
+    Take,
+    /// Takes a number of this queue: `SITE/QUEUE`.
+    Queue(String),
+    /// Replies with this text.
+    Text(String),
+}
+
 choice!(
-    /// Action of a keyword or a menu entry.
-    KeywordAction { MyTicket, Leave }
+    /// Codes of kiosks and posters.
+    CodeKind { Wechat, Page }
+);
+choice!(
+    /// Pushes that are forwarded to another system.
+    PushClass { Scenes, Keys, Texts, Messages, Events, Everything }
 );
 choice!(
     /// Rule for the order of calls in a queue.
@@ -210,13 +305,69 @@ choice!(
     TransferPlacement { Front, Arrival, Tail }
 );
 
+impl CodeKind {
+    fn is_wechat(&self) -> bool {
+        *self == CodeKind::Wechat
+    }
+}
+
+impl KeywordAction {
+    fn is_of_version_1(&self) -> bool {
+        matches!(self, KeywordAction::MyTicket | KeywordAction::Leave)
+    }
+}
+
+impl SiteSetup {
+    /// Returns the oldest version of the settings log that expresses these settings.
+    pub fn form_version(&self) -> u32 {
+        let is_of_version_1 = self.queues.values().all(|queue| queue.order.is_none())
+            && self.counters.values().all(CounterSetup::is_of_version_1);
+        if is_of_version_1 { 1 } else { 2 }
+    }
+}
+
+impl CounterSetup {
+    fn is_of_version_1(&self) -> bool {
+        self.shifts.is_empty() && self.order.is_none()
+    }
+}
+
+impl NoticeSetup {
+    fn is_of_version_1(&self) -> bool {
+        let subscription = self.subscription.as_ref();
+        self.miniprogram.is_none()
+            && subscription.is_none_or(|template| template.miniprogram.is_none())
+    }
+}
+
+impl AccountSetup {
+    /// Returns the oldest version of the settings log that expresses these settings.
+    pub fn form_version(&self) -> u32 {
+        let mut actions = self.keywords.values().chain(self.menu.values());
+        let mut notices = [&self.called, &self.missed, &self.progress].into_iter().flatten();
+        let is_of_version_1 = actions.all(KeywordAction::is_of_version_1)
+            && notices.all(NoticeSetup::is_of_version_1)
+            && self.usual_words
+            && self.buttons.is_empty()
+            && self.codes.is_wechat()
+            && self.customer_service.is_none()
+            && self.forward.is_empty();
+        if is_of_version_1 { 1 } else { 2 }
+    }
+}
+
 impl Default for AccountSetup {
     fn default() -> Self {
         AccountSetup {
             greeting: None,
             failure: None,
             keywords: queueing(),
+            usual_words: true,
             menu: BTreeMap::new(),
+            buttons: Vec::new(),
+            codes: CodeKind::Wechat,
+            customer_service: None,
+            forward: Vec::new(),
             channels: None,
             called: None,
             missed: None,
@@ -232,6 +383,14 @@ fn empty_text() -> String {
 /// Default keywords: the text that asks for the state of one's tickets.
 pub fn queueing() -> BTreeMap<String, KeywordAction> {
     [("排队".to_owned(), KeywordAction::MyTicket)].into()
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+fn wechat_codes() -> CodeKind {
+    CodeKind::Wechat
 }
 
 fn shanghai() -> String {

@@ -3,10 +3,17 @@
 use crate::settings::{AccountSetup, SiteSetup};
 use serde::{Deserialize, Serialize};
 
-/// An entry of the settings log, version 1.
+/// Newest version of the entries. Version 2 has accounts and sites with settings that version 1
+/// does not know.
+pub const SETTINGS_VERSION: u32 = 2;
+
+/// Generation of stored forms that version 2 of the entries belongs to.
+pub const SETTINGS_GENERATION: u32 = 2;
+
+/// An entry of the settings log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsEntry {
-    /// Always 1: another form gets another number.
+    /// The oldest version that expresses the event.
     pub v: u32,
     /// Time of the event, in Unix milliseconds.
     pub at: i64,
@@ -89,7 +96,28 @@ pub struct PermanentCode {
     pub qr_url: String,
 }
 
+impl SettingsEvent {
+    /// Returns the oldest version that expresses the event.
+    pub fn version(&self) -> u32 {
+        match self {
+            SettingsEvent::AccountSet { setup, .. } => setup.form_version(),
+            SettingsEvent::SiteSet { setup, .. } => setup.form_version(),
+            _ => 1,
+        }
+    }
+}
+
 impl SettingsEntry {
+    /// Creates an entry under the oldest version that can express its content.
+    pub fn new(at: i64, event: SettingsEvent) -> SettingsEntry {
+        SettingsEntry { v: event.version(), at, event }
+    }
+
+    /// Returns the generation of forms that the entry belongs to.
+    pub fn generation(&self) -> u32 {
+        if self.v > 1 { SETTINGS_GENERATION } else { 1 }
+    }
+
     /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")

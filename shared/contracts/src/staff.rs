@@ -3,10 +3,19 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// An entry of the roster log, version 1.
+/// Newest version of an entry of the roster log. Version 1 had no migration of an account.
+pub const STAFF_VERSION: u32 = 2;
+
+/// Generation of forms from which the migration of a member is written.
+pub const MEMBER_MIGRATION_GENERATION: u32 = 2;
+
+/// Version of an entry without the migration of an account.
+const FIRST_VERSION: u32 = 1;
+
+/// An entry of the roster log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaffEntry {
-    /// Always 1: another form gets another number.
+    /// Version that a reader has to know, at most [`STAFF_VERSION`] of the writer.
     pub v: u32,
     /// Time of the event, in Unix milliseconds.
     pub at: i64,
@@ -59,6 +68,13 @@ pub enum StaffEvent {
         sites: Option<BTreeSet<String>>,
         /// New counters.
         counters: BTreeSet<String>,
+    },
+    /// A member has another openid, since the account by which they log in migrated.
+    Migrated {
+        /// Id of the member.
+        id: String,
+        /// Hash of the new account and openid under the deployment's secret.
+        person: String,
     },
     /// A member was removed.
     Removed {
@@ -118,6 +134,15 @@ pub struct ApiKey {
 }
 
 impl StaffEntry {
+    /// Creates an entry under the oldest version that can express its event.
+    pub fn new(at: i64, by: &str, event: StaffEvent) -> StaffEntry {
+        let v = match event {
+            StaffEvent::Migrated { .. } => STAFF_VERSION,
+            _ => FIRST_VERSION,
+        };
+        StaffEntry { v, at, by: by.to_owned(), event }
+    }
+
     /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")

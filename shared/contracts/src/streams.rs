@@ -82,17 +82,19 @@ pub const STAFF: Log = Log::permanent("staff");
 pub const STAFF_SESSIONS: Log =
     Log::kept_for("staff-sessions", Duration::from_secs(31 * 24 * 3600));
 
-/// Outcomes of notices: announced attempts, the one outcome, and WeChat's receipts. Subject:
-/// account, hash of the notice key.
+/// Outcomes of notices. Subject of announced attempts and of the one outcome: account, hash of the
+/// ticket. Subject of WeChat's receipts, and of attempts and outcomes that former versions
+/// recorded: account, hash of the notice key.
 pub const OUTCOMES: Log = Log::kept_for("outcomes", Duration::from_secs(72 * 3600));
 
 /// Records of visits that have ended, without persons. Subject: account, site. A store may be
 /// configured to keep them for longer or shorter than these 400 days.
 pub const HISTORY: Log = Log::kept_for("history", Duration::from_secs(400 * 24 * 3600));
 
-/// Failed work with its reason. Subject: the work queue or log that it came from. A dead letter
-/// holds its source, with a person's openid, and so is kept no longer than the ledger. Handling
-/// records have the subject `handled`, position of the letter.
+/// Failed work with its reason. Subject: the work queue or log that it came from; of a notice that
+/// has an outcome also the hash of its key, so that there is one letter. A dead letter holds its
+/// source, with a person's openid, and so is kept no longer than the ledger. Handling records have
+/// the subject `handled`, position of the letter.
 pub const DEAD_LETTERS: Log = Log { name: "dead-letters", ..LEDGER };
 
 /// Notices to be sent to WeChat. Key: key of the notice.
@@ -108,6 +110,10 @@ pub const RECEIPTS: WorkQueue = WorkQueue { name: "receipts", ack_wait: Duration
 /// Events to be sent to the owner's other systems. Key: the webhook, id of the event.
 pub const WEBHOOKS: WorkQueue = WorkQueue { name: "webhooks", ack_wait: Duration::from_secs(30) };
 
+/// People who no longer follow and are still to be erased from the cache. Key: the account,
+/// pseudonym of the person, time.
+pub const ERASURES: WorkQueue = WorkQueue { name: "erasures", ack_wait: Duration::from_secs(30) };
+
 /// Consumer of the notifier that plans notices from commits.
 pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(30) };
 
@@ -121,28 +127,29 @@ pub const VISIT_WRITER: Consumer =
 /// Consumer of the notifier that retries dead letters on request.
 pub const REDRIVER: Consumer = Consumer { name: "redriver", ack_wait: Duration::from_secs(30) };
 
+/// Consumer of the gateway that finds people who no longer follow, in WeChat's refusals.
+pub const UNFOLLOW_FINDER: Consumer =
+    Consumer { name: "unfollow-finder", ack_wait: Duration::from_secs(30) };
+
 /// All logs, for their creation at startup.
 pub const LOGS: [Log; 8] =
     [LEDGER, SNAPSHOTS, SETTINGS, STAFF, STAFF_SESSIONS, OUTCOMES, HISTORY, DEAD_LETTERS];
 
 /// All shared consumers, with their logs.
-pub const CONSUMERS: [(Log, Consumer); 4] = [
+pub const CONSUMERS: [(Log, Consumer); 5] = [
     (LEDGER, PLANNER),
     (LEDGER, WEBHOOK_PLANNER),
     (LEDGER, VISIT_WRITER),
     (DEAD_LETTERS, REDRIVER),
+    (OUTCOMES, UNFOLLOW_FINDER),
 ];
 
 /// All work queues, for their creation at startup.
-pub const WORK_QUEUES: [WorkQueue; 4] = [NOTICES, REFUSED_TOKENS, RECEIPTS, WEBHOOKS];
+pub const WORK_QUEUES: [WorkQueue; 5] = [NOTICES, REFUSED_TOKENS, RECEIPTS, WEBHOOKS, ERASURES];
 
-/// Lifetime of the lease on a notice in the cache: longer than WeChat remembers a `client_msg_id`
-/// (10 minutes) and longer than a notice is valid.
-pub const ATTEMPT_LEASE_TTL: Duration = HOUR;
-
-/// Lifetime of a ticket's newest notice ordinal in the cache: longer than any notice of a business
+/// Lifetime of a ticket's newest planned notice in the cache: longer than any notice of a business
 /// day is valid.
-pub const TICKET_ORDER_TTL: Duration = Duration::from_secs(24 * 3600);
+pub const PLANNED_ORDER_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// Lifetime of the index of messages sent to a person in the cache: longer than the wait for a
 /// receipt.
@@ -196,19 +203,30 @@ pub fn webhook_replay_key(request_hash: &str) -> String {
     format!("webhook-replay/{request_hash}")
 }
 
-/// Cache key of the lease on a notice.
-pub fn attempt_lease_key(notice_key: &str) -> String {
+/// Cache key of the lease on a notice, which former versions took.
+pub fn former_lease_key(notice_key: &str) -> String {
     format!("claim/{notice_key}")
 }
 
-/// Cache key of the newest notice ordinal of a ticket, by the common prefix of its notices' keys.
-pub fn ticket_order_key(ticket_prefix: &str) -> String {
+/// Cache key of the newest planned notice of a ticket, by the common prefix of its notices' keys.
+/// Former versions kept the order of the ticket there.
+pub fn planned_order_key(ticket_prefix: &str) -> String {
     format!("thread/{ticket_prefix}")
 }
 
 /// Cache key of an open send window, by tag of the person.
 pub fn send_window_key(account: &str, person: &str, window: &str) -> String {
     format!("allowance/{account}/{person}/{window}")
+}
+
+/// Cache key of the people of an account who are to be erased once the ledger is back.
+pub fn erasures_key(account: &str) -> String {
+    format!("erasures/{account}")
+}
+
+/// Cache key of the faults of an account's callbacks, counted over all gateways.
+pub fn callback_faults_key(account: &str) -> String {
+    format!("callback-faults/{account}")
 }
 
 /// Cache key of the messages that were sent to a person lately, by tag of the person.

@@ -63,14 +63,28 @@ table! {
         "name a queue, or leave out auto_next";
     PREFIX_TWICE = "prefix_twice", "两个业务用了同一个字头，会发出相同的号", "two queues of one prefix give out the same numbers",
         "give each queue its own";
-    HOURS_OVERLAP = "hours_overlap", "取号时间有重叠", "opening hours of one business day overlap",
+    HOURS_OVERLAP = "hours_overlap", "一天里的时间有重叠", "hours of one business day overlap",
         "let each end before the next begins";
-    CUT_OVER_WITHIN_HOURS = "cut_over_within_hours", "换日时间落在取号时间里，营业日会在中途结束", "the business day ends within the opening hours",
+    CUT_OVER_WITHIN_HOURS = "cut_over_within_hours", "换日时间落在这段时间里，营业日会在中途结束", "the business day ends within these hours",
         "choose another day_starts_at, or let the hours end by then";
-    BAD_HOURS = "bad_hours", "取号时间看不懂，或者自相矛盾", "the opening hours cannot be read, or contradict each other",
+    BAD_HOURS = "bad_hours", "时间看不懂，或者自相矛盾", "the hours cannot be read, or contradict each other",
         "use lines like \"mon-fri 09:00-12:00 13:30-17:30\" or \"2027-02-06..2027-02-12 closed\"";
     NO_TEMPLATE = "no_template", "要用模板消息通知，但没有绑定模板", "a notice goes by template, and there is no template",
         "set the template's id, or take \"template\" out of the channels";
+    ALTERED_FIELD = "altered_field", "模板的这个字段会改掉号码或窗口名", "a field of a template would alter a number or a counter's name",
+        "use a field of a type that shows it whole, such as character_string or thing";
+    TEXT_TOO_LONG = "text_too_long", "文字最长时超过微信允许的 2047 字节", "at its longest the text has more than the 2,047 bytes that WeChat takes",
+        "say it in fewer words";
     NO_SUBSCRIPTION = "no_subscription", "要用订阅通知，但没有绑定模板", "a notice goes by subscription, and there is no template",
         "add it, or take \"subscription\" out of the channels";
+    WORD_TWICE = "word_twice", "两个关键词在比较时相同", "two words are the same as they are compared",
+        "keep one: blanks, punctuation, width and case do not count, so the word is there twice";
+    USUAL_WORD = "usual_word", "这是系统自带的词，不能改成文字回复", "the word has a usual action, and would only get a text",
+        "choose another word, give it an action, or set usual_words = false and name the words that you want";
+    FORWARD_TWICE = "forward_twice", "两个转发目标同名", "two targets of forwarding have one name",
+        "give each its own, which stands in logs and metrics";
+    BAD_FORWARD = "bad_forward", "转发地址不可用", "pushes cannot be forwarded to this address",
+        "use https://…; a private address, or one without https, has to be in gateway.forward_private";
+    CODES_WITHOUT_ADDRESS = "codes_without_address", "没有公开地址，页面码无处可指", "codes that lead to pages need the public address",
+        "set gateway.public, or use codes = \"wechat\"";
 }

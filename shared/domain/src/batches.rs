@@ -9,7 +9,7 @@ use crate::model::remainder::Remainder;
 use crate::model::rules::Rules;
 use crate::model::site::Site;
 use crate::model::time::DecisionInput;
-use crate::protocol::command::{Act, Command};
+use crate::protocol::command::{Act, Command, QueueState};
 
 /// Command that must be decided before any other. A business day ends and begins as a whole, so the
 /// first command of a new day waits for it.
@@ -29,8 +29,15 @@ pub(crate) fn continuation_commands<'a>(
         let clear = line.uncleared.as_ref().map(|remainder| {
             batch_command(remainder, "sweep", queue, Act::ContinueClearQueue(queue.clone()))
         });
+        // Two states may be set at one time.
+        let verb = match site.queue_state(rules, queue) {
+            QueueState::Halted => "tell",
+            QueueState::Closed => "tell-closed",
+            QueueState::Open => "tell-open",
+            QueueState::Paused => "tell-paused",
+        };
         let notify = line.unnotified.as_ref().map(|remainder| {
-            batch_command(remainder, "tell", queue, Act::ContinueNotifyQueue(queue.clone()))
+            batch_command(remainder, verb, queue, Act::ContinueNotifyQueue(queue.clone()))
         });
         clear.into_iter().chain(notify)
     })

@@ -5,7 +5,7 @@ use crate::model::remainder::MAX_BATCH_TICKETS;
 use crate::model::rules::Rules;
 use crate::model::site::{Counter, CounterState, Site};
 use crate::model::ticket::{CloseReason, Ticket, TicketState};
-use crate::model::time::{DecisionInput, OpeningStatus};
+use crate::model::time::{Day, DecisionInput, OpeningStatus};
 use crate::protocol::event::Event;
 use crate::visit_records;
 use std::collections::BTreeMap;
@@ -17,6 +17,12 @@ pub(crate) struct DayCloseBatch {
     /// The same number after this batch.
     pub(crate) left_after: u32,
     pub(crate) events: Vec<Event>,
+}
+
+/// Returns `true` if the day would go on by more than one, by a clock that nothing confirms.
+pub(crate) fn is_unconfirmed(site: &Site, now: &DecisionInput) -> bool {
+    let is_far = |day: Day| now.day().0.saturating_sub(day.0) > 1;
+    !now.confirmed && site.day.is_some_and(is_far)
 }
 
 /// Next batch of the end of a day; `None` if the rest fits into the first decision of the new day.
@@ -36,7 +42,7 @@ pub(crate) fn next_batch(site: &Site, rules: &Rules, now: &DecisionInput) -> Opt
             events,
         });
     }
-    if site.day? >= now.day() {
+    if site.day? >= now.day() || is_unconfirmed(site, now) {
         return None;
     }
     let (carried, void) = partition_carried_over(site, rules);

@@ -21,6 +21,7 @@ mod estimate;
 
 mod evolve;
 mod forecasts;
+mod line_simulation;
 mod parts;
 mod position_history;
 mod visit_records;
@@ -36,10 +37,9 @@ mod timers;
 pub use batches::day_close_command;
 pub use decide::{DecisionResult, UndoOption, decide};
 pub use estimate::{
-    Accuracy, AccuracyScore, AheadBand, CallOrder, ClosingRisk, DisplayedRange, Estimate,
-    EstimatePhrase, Forecast, ForecastInput, ForecastMethod, ForecastModel, LiveCounter,
-    MAX_SIMULATED_CALLS, MIN_LENGTHEN_DELAY_MS, ModelSnapshot, Observation, ObservationEnd,
-    SimulatedCall, is_near, is_slipped,
+    Accuracy, AccuracyScore, AheadBand, ClosingRisk, DisplayedRange, Estimate, EstimatePhrase,
+    Forecast, ForecastInput, ForecastMethod, ForecastModel, LiveCounter, MIN_LENGTHEN_DELAY_MS,
+    Observation, ObservationEnd, is_near, is_slipped,
 };
 pub use model::actor::{Actor, ActorRef, ApiScope, Role};
 pub use model::ids::{
@@ -47,8 +47,8 @@ pub use model::ids::{
 };
 pub use model::line::{Line, Overtake};
 pub use model::notification::{
-    MAX_TEMPLATES_PER_TICKET, NotificationHistory, NotificationKind, NotificationTrigger,
-    ReturnCause,
+    MAX_PROGRESS_TEMPLATES, MAX_TEMPLATES_PER_TICKET, NotificationHistory, NotificationKind,
+    NotificationTrigger, QueueEnd, ReturnCause,
 };
 pub use model::position_changes::{PositionChange, PositionChangeCause, TicketPositionChange};
 pub use model::quoted_wait::QuotedWait;
@@ -59,10 +59,12 @@ pub use model::rules::{
     CallPolicy, CounterRules, MISSED_LANE_CLASS, MissedPolicy, MissedRules, ORDINARY_CLASS,
     Placement, QueueRules, Rules,
 };
-pub use model::site::{Counter, CounterState, QueueAvailability, RecentCall, Site};
+pub use model::site::{Counter, CounterState, QueueAvailability, RecentCall, Site, SpentDays};
+pub use model::standing::{StandingState, TicketStanding};
 pub use model::ticket::{
     CloseReason, Hold, HoldKind, Marks, Ticket, TicketCounts, TicketState, TicketStatus, UndoPoint,
 };
+pub use model::ticket_act::TicketAct;
 pub use model::time::{BusinessDay, Day, DecisionInput, Interval, OpeningStatus, Timestamp};
 pub use model::visit::{VisitOutcome, VisitRecord};
 pub use model::visit_progress::{ForecastBasis, OvertakeCounts, VisitProgress};

@@ -1,10 +1,13 @@
 //! Choice of the next ticket for a counter: a pure function of its lines and the owner's policy.
+//!
+//! The same choice is made for a call and for a forecast that runs the lines forward.
 
 use crate::model::ids::{QueueId, TicketId};
 use crate::model::line::Line;
 use crate::model::rank::Rank;
 use crate::model::rules::{CallPolicy, CounterRules, MISSED_LANE_CLASS, QueueRules, Rules};
 use crate::model::site::Site;
+use std::ops::Range;
 
 /// Next ticket for a counter, and the effects of the choice on others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +19,53 @@ pub(crate) struct NextTicket {
     pub(crate) next_interleave_step: Option<u32>,
 }
 
+/// Line as the choice sees it.
+pub(crate) trait CallableLine {
+    /// First position of each class, best class first.
+    fn lane_heads(&self) -> impl Iterator<Item = (Rank, TicketId)> + '_;
+    /// Number of waiting tickets in these classes.
+    fn len_of_classes(&self, classes: Range<u8>) -> usize;
+    /// Number of times that tickets of a better class that came later were called before this
+    /// position. Counting stops at `max`.
+    fn count_passes(&self, rank: Rank, ticket: TicketId, max: u32) -> u32;
+    /// Step of the interleaving.
+    fn interleave_step(&self) -> u32;
+}
+
+/// Chosen ticket; `K` names lines.
+pub(crate) struct Choice<K> {
+    pub(crate) line: K,
+    pub(crate) rank: Rank,
+    pub(crate) ticket: TicketId,
+    /// Lines in which an earlier ticket of a lower class is passed over.
+    pub(crate) passed_over: Vec<K>,
+    pub(crate) next_interleave_step: Option<u32>,
+}
+
 /// Ticket that could be next.
-struct Candidate {
+struct Candidate<K> {
+    line: K,
     rank: Rank,
     ticket: TicketId,
     next_interleave_step: Option<u32>,
+}
+
+impl CallableLine for Line {
+    fn lane_heads(&self) -> impl Iterator<Item = (Rank, TicketId)> + '_ {
+        Line::lane_heads(self)
+    }
+
+    fn len_of_classes(&self, classes: Range<u8>) -> usize {
+        Line::len_of_classes(self, classes)
+    }
+
+    fn count_passes(&self, rank: Rank, ticket: TicketId, max: u32) -> u32 {
+        Line::count_passes(self, rank, ticket, max)
+    }
+
+    fn interleave_step(&self) -> u32 {
+        self.interleave_step
+    }
 }
 
 /// Next ticket for a counter; `None` if no ticket waits that it may call.
@@ -29,28 +74,40 @@ pub(crate) fn next_ticket(
     rules: &Rules,
     counter: &CounterRules,
 ) -> Option<NextTicket> {
-    let lines = || callable_lines(site, rules, counter);
+    let chosen = choose(|| callable_lines(site, rules, counter))?;
+    Some(NextTicket {
+        ticket: chosen.ticket,
+        passed_over: chosen.passed_over.into_iter().cloned().collect(),
+        next_interleave_step: chosen.next_interleave_step,
+    })
+}
+
+/// Chooses the next ticket from some lines; `None` if nobody waits in them.
+pub(crate) fn choose<'a, K, L, I>(lines: impl Fn() -> I) -> Option<Choice<K>>
+where
+    K: Copy,
+    L: CallableLine + 'a,
+    I: Iterator<Item = (K, &'a QueueRules, &'a L)>,
+{
     // Tickets that were passed over as often as allowed go first; among them, the earliest arrival.
-    let starving = lines().flat_map(|(_, queue_rules, line)| starved_candidates(queue_rules, line));
+    let starving =
+        lines().flat_map(|(key, queue_rules, line)| starved_candidates(key, queue_rules, line));
     let first = starving.min_by_key(|candidate| (ignoring_class(candidate.rank), candidate.ticket));
     let candidates =
-        || lines().filter_map(|(_, queue_rules, line)| queue_candidate(queue_rules, line));
+        || lines().filter_map(|(key, queue_rules, line)| queue_candidate(key, queue_rules, line));
     let chosen = match first {
         Some(starving) => starving,
         None => candidates().min_by_key(|candidate| (candidate.rank, candidate.ticket))?,
     };
+    let Candidate { line, rank, ticket, next_interleave_step } = chosen;
     let passed_lines = lines().filter(|(_, _, line)| {
-        line.lane_heads().any(|(head, ticket)| {
-            let earlier =
-                (ignoring_class(head), ticket) < (ignoring_class(chosen.rank), chosen.ticket);
-            head.class > chosen.rank.class && earlier
+        line.lane_heads().any(|(head, waiting)| {
+            let earlier = (ignoring_class(head), waiting) < (ignoring_class(rank), ticket);
+            head.class > rank.class && earlier
         })
     });
-    Some(NextTicket {
-        ticket: chosen.ticket,
-        passed_over: passed_lines.map(|(id, _, _)| id.clone()).collect(),
-        next_interleave_step: chosen.next_interleave_step,
-    })
+    let passed_over = passed_lines.map(|(key, _, _)| key).collect();
+    Some(Choice { line, rank, ticket, passed_over, next_interleave_step })
 }
 
 fn ignoring_class(rank: Rank) -> Rank {
@@ -71,21 +128,34 @@ fn callable_lines<'a>(
 }
 
 /// First tickets of lanes that were passed over as often as allowed.
-fn starved_candidates(queue_rules: &QueueRules, line: &Line) -> impl Iterator<Item = Candidate> {
+fn starved_candidates<'a, K: Copy + 'a>(
+    key: K,
+    queue_rules: &QueueRules,
+    line: &'a impl CallableLine,
+) -> impl Iterator<Item = Candidate<K>> + 'a {
     let bound = queue_rules.max_passes;
     let strict = queue_rules.policy == CallPolicy::Strict;
     let heads = line.lane_heads().filter(move |(rank, ticket)| {
         strict && (bound == 0 || line.count_passes(*rank, *ticket, bound) >= bound)
     });
-    heads.map(|(rank, ticket)| Candidate { rank, ticket, next_interleave_step: None })
+    heads.map(move |(rank, ticket)| Candidate {
+        line: key,
+        rank,
+        ticket,
+        next_interleave_step: None,
+    })
 }
 
 /// Ticket that a queue offers by its policy.
-fn queue_candidate(queue_rules: &QueueRules, line: &Line) -> Option<Candidate> {
+fn queue_candidate<K>(
+    key: K,
+    queue_rules: &QueueRules,
+    line: &impl CallableLine,
+) -> Option<Candidate<K>> {
     match queue_rules.policy {
         CallPolicy::Strict => {
             let (rank, ticket) = line.lane_heads().next()?;
-            Some(Candidate { rank, ticket, next_interleave_step: None })
+            Some(Candidate { line: key, rank, ticket, next_interleave_step: None })
         }
         CallPolicy::Interleave { first, second, missed_lane } => {
             let first_other = queue_rules.class + 1;
@@ -96,8 +166,8 @@ fn queue_candidate(queue_rules: &QueueRules, line: &Line) -> Option<Candidate> {
             let first = if more { second.min(first) } else { first };
             let cycle = [first, second, u32::from(missed_lane)];
             let length: u32 = cycle.iter().sum();
-            (0..length.max(1)).find_map(|step| {
-                let step_in_cycle = (line.interleave_step + step) % length.max(1);
+            let (rank, ticket, next_step) = (0..length.max(1)).find_map(|step| {
+                let step_in_cycle = (line.interleave_step() + step) % length.max(1);
                 let lane = if step_in_cycle < cycle[0] {
                     0
                 } else if step_in_cycle < cycle[0] + cycle[1] {
@@ -107,12 +177,9 @@ fn queue_candidate(queue_rules: &QueueRules, line: &Line) -> Option<Candidate> {
                 };
                 let (rank, ticket) =
                     line.lane_heads().find(|(rank, _)| lanes[lane].contains(&rank.class))?;
-                Some(Candidate {
-                    rank,
-                    ticket,
-                    next_interleave_step: Some((step_in_cycle + 1) % length.max(1)),
-                })
-            })
+                Some((rank, ticket, (step_in_cycle + 1) % length.max(1)))
+            })?;
+            Some(Candidate { line: key, rank, ticket, next_interleave_step: Some(next_step) })
         }
     }
 }

@@ -3,19 +3,26 @@
 //! The holders that an event concerns are notified by it. Of the others, only the few at the front
 //! of the changed lines are examined, so that the cost does not grow with the line.
 
-use crate::estimate::ForecastInput;
+mod slips;
+
+use crate::forecasts::QueueForecasts;
+use crate::model::actor::Role;
 use crate::model::ids::{CounterId, QueueId, TicketId};
-use crate::model::lane::SlipThreshold;
-use crate::model::notification::{NotificationKind, NotificationTrigger, ReturnCause};
+use crate::model::notification::{NotificationKind, NotificationTrigger, QueueEnd, ReturnCause};
 use crate::model::quoted_wait::QuotedWait;
 use crate::model::remainder::Remainder;
 use crate::model::rules::{QueueRules, Rules};
 use crate::model::site::Site;
-use crate::model::ticket::{CloseReason, Ticket, TicketState};
-use crate::model::time::{DecisionInput, MINUTE_MS, Timestamp};
+use crate::model::ticket::{CloseReason, Hold, HoldKind, Ticket, TicketState};
+use crate::model::time::{DecisionInput, Timestamp};
 use crate::protocol::command::QueueState;
 use crate::protocol::event::Event;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub(crate) use slips::{
+    has_long_wait, last_slip_check, next_slip_check, slip_notifications, slipped_tickets,
+};
 
 /// Largest number ahead for which a holder can ask for the "near" notice.
 pub const MAX_NOTIFY_AHEAD: u32 = 20;
@@ -32,43 +39,24 @@ const JOIN_GRACE_MS: i64 = 60_000;
 /// Minutes a customer below which a "next" notice would come together with the call.
 const NEXT_MIN_SERVICE_MINUTES: u32 = 8;
 
-/// Shortest delay between a call and the notice of a recall: one minute.
-const MIN_RECALL_NOTICE_DELAY_MS: i64 = 60_000;
-
 /// Validity of notices about the state of a line, in minutes.
 const PROGRESS_VALID_MINUTES: u32 = 10;
 
-/// Validity of the notice that a queue has closed, in minutes.
-const CLOSED_VALID_MINUTES: u32 = 60;
+/// Validity of notices about what was done with a ticket or a queue, in minutes.
+const ACT_VALID_MINUTES: u32 = 60;
 
-/// Shortest wait, in minutes, for which a notice of a longer wait is sent.
-const LONG_WAIT_MINUTES: u32 = 45;
-
-/// Interval between two checks for longer waits: five minutes.
-const SLIP_CHECK_INTERVAL_MS: i64 = 5 * MINUTE_MS;
-
-/// Number ahead from which a wait never shrinks with more ahead: all belong to one band and a long
-/// line.
-const MONOTONIC_FROM_AHEAD: u32 = 15;
-
-/// Largest number of notices of a longer wait in one decision.
-const MAX_SLIPPED_PER_COMMAND: usize = 200;
-
-/// Notifications for the holders of tickets that follow from these events. `after` is the site
-/// after them.
+/// Notifications for the holders of tickets that follow from these events of an actor with this
+/// role. `before` is the site before them, and `after` the site after them.
 pub(crate) fn triggered_by(
+    before: &Site,
     after: &Site,
     rules: &Rules,
     now: &DecisionInput,
+    by: Role,
     events: &[Event],
 ) -> Vec<Event> {
-    let mut builder = NotificationBuilder {
-        site: after,
-        rules,
-        now,
-        notified: BTreeSet::new(),
-        events: Vec::new(),
-    };
+    let mut builder =
+        NotificationBuilder { before, by, ..NotificationBuilder::new(after, rules, now) };
     events.iter().for_each(|event| builder.add_for_event(event));
     for queue in affected_queues(after, rules, events) {
         builder.add_approaching(queue);
@@ -76,90 +64,8 @@ pub(crate) fn triggered_by(
     builder.events
 }
 
-/// Input of the last check for longer waits. Between two checks only events make a wait longer, not
-/// time.
-pub(crate) fn last_slip_check(now: &DecisionInput) -> DecisionInput {
-    DecisionInput {
-        at: Timestamp(now.at.0.div_euclid(SLIP_CHECK_INTERVAL_MS) * SLIP_CHECK_INTERVAL_MS),
-        ..now.clone()
-    }
-}
-
-/// Time of the next check for longer waits.
-pub(crate) fn next_slip_check(now: &DecisionInput) -> Timestamp {
-    last_slip_check(now).at.plus_ms(SLIP_CHECK_INTERVAL_MS)
-}
-
-/// Notifications for holders in a queue whose wait has become much longer than quoted.
-pub(crate) fn slip_notifications(
-    site: &Site,
-    rules: &Rules,
-    now: &DecisionInput,
-    queue: &QueueId,
-) -> Vec<Event> {
-    let mut builder =
-        NotificationBuilder { site, rules, now, notified: BTreeSet::new(), events: Vec::new() };
-    for (id, ahead) in
-        slipped_tickets(site, rules, now, queue).into_iter().take(MAX_SLIPPED_PER_COMMAND)
-    {
-        let Some(ticket) = site.ticket(id) else { continue };
-        let quote = site.quote_at(rules, ticket, ahead, now);
-        builder.add(ticket, NotificationKind::Slipped(quote), progress_valid_until(now.at));
-    }
-    builder.events
-}
-
-/// Tickets for `slip_notifications`, with the number ahead of each. Stretches of the line in which
-/// no threshold can be exceeded are skipped, so that the check costs little when no notice is due.
-pub(crate) fn slipped_tickets(
-    site: &Site,
-    rules: &Rules,
-    now: &DecisionInput,
-    queue: &QueueId,
-) -> Vec<(TicketId, u32)> {
-    let check = last_slip_check(now);
-    let (Some(line), Some(input)) =
-        (site.lines.get(queue), site.forecast_input(rules, queue, 0, &check))
-    else {
-        return Vec::new();
-    };
-    let estimate_at = |ahead| {
-        let forecast = check.model.forecast(&ForecastInput { ahead, ..input.clone() });
-        forecast.map(|forecast| forecast.to_estimate())
-    };
-    let mut candidates = line.slip_candidates(|threshold, first, last| {
-        // The quote is this range, or a shorter one where it was just shortened.
-        first < MONOTONIC_FROM_AHEAD && first < last
-            || estimate_at(last).is_some_and(|wait| threshold.is_exceeded(check.at, wait.low))
-    });
-    candidates.retain(|(id, ahead)| {
-        let Some(ticket) = site.ticket(*id) else { return false };
-        let quote = estimate_at(*ahead).map(|wait| ticket.progress.steady_range(wait, check.at));
-        let threshold = SlipThreshold::for_ticket(ticket);
-        quote
-            .zip(threshold)
-            .is_some_and(|(wait, threshold)| threshold.is_exceeded(check.at, wait.low))
-    });
-    candidates
-}
-
-/// Returns `true` if any wait is long enough for a notice of a longer wait.
-pub(crate) fn has_long_wait(
-    site: &Site,
-    rules: &Rules,
-    queue: &QueueId,
-    now: &DecisionInput,
-) -> bool {
-    let Some(line) = site.lines.get(queue).filter(|line| line.has_slip_candidates()) else {
-        return false;
-    };
-    let last = line.len() as u32 - 1;
-    site.estimate(rules, queue, last, &last_slip_check(now))
-        .is_some_and(|wait| wait.low >= LONG_WAIT_MINUTES)
-}
-
-/// Notifications for the next batch of holders whose queue was halted or closed, if they are still
-/// there.
+/// Notifications for the next batch of holders whose queue was halted, closed or opened again, if
+/// they are still there.
 pub(crate) fn queue_state_notifications(
     site: &Site,
     rules: &Rules,
@@ -168,20 +74,13 @@ pub(crate) fn queue_state_notifications(
     rest: &Remainder,
 ) -> Vec<Event> {
     let state = site.queue_state(rules, queue);
-    let mut builder =
-        NotificationBuilder { site, rules, now, notified: BTreeSet::new(), events: Vec::new() };
-    for ticket in rest.next_batch().filter_map(|id| site.ticket(id)) {
+    let mut builder = NotificationBuilder::new(site, rules, now);
+    let batch = rest.next_batch().filter_map(|id| site.ticket(id)).filter(|ticket| {
         let is_in_queue = matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. });
-        if is_in_queue && ticket.queue == *queue {
-            builder.add_queue_state_for(ticket.id, site.ahead(ticket), state);
-        }
-    }
+        is_in_queue && ticket.queue == *queue
+    });
+    builder.add_queue_states(queue, state, batch.map(|ticket| (ticket.id, site.ahead(ticket))));
     builder.events
-}
-
-/// Returns `true` if a recall since the call was notified before.
-fn recall_already_notified(ticket: &Ticket, round: u32) -> bool {
-    ticket.notifications.last_call > ticket.counts.calls - (round - 1)
 }
 
 fn progress_valid_until(at: Timestamp) -> Timestamp {
@@ -201,7 +100,8 @@ fn affected_queues<'a>(
             | Event::TicketShown { .. }
             | Event::TicketRecalled { .. }
             | Event::NotificationTriggered(_)
-            | Event::HolderForgotten { .. } => {}
+            | Event::HolderForgotten { .. }
+            | Event::HolderMigrated { .. } => {}
             Event::CounterOpened { counter, .. } => {
                 queues.extend(rules.counters.get(counter).into_iter().flat_map(|c| &c.queues));
             }
@@ -216,15 +116,30 @@ fn affected_queues<'a>(
 }
 
 struct NotificationBuilder<'a> {
+    before: &'a Site,
     site: &'a Site,
     rules: &'a Rules,
     now: &'a DecisionInput,
+    by: Role,
     /// Tickets notified by this decision.
     notified: BTreeSet<TicketId>,
     events: Vec<Event>,
 }
 
-impl NotificationBuilder<'_> {
+impl<'a> NotificationBuilder<'a> {
+    /// Builder for what the system decides by itself.
+    fn new(site: &'a Site, rules: &'a Rules, now: &'a DecisionInput) -> NotificationBuilder<'a> {
+        NotificationBuilder {
+            before: site,
+            site,
+            rules,
+            now,
+            by: Role::System,
+            notified: BTreeSet::new(),
+            events: Vec::new(),
+        }
+    }
+
     /// Adds the notification that an event means for its own ticket.
     fn add_for_event(&mut self, event: &Event) {
         if let Event::QueueSet { queue, state, unnotified } = event {
@@ -233,85 +148,186 @@ impl NotificationBuilder<'_> {
         let site = self.site;
         let Some(ticket) = event.ticket().and_then(|id| site.ticket(id)) else { return };
         let at = self.now.at;
+        let valid = at.plus_minutes(ACT_VALID_MINUTES);
         match event {
             Event::TicketTaken { quoted, .. } => {
                 self.add(ticket, NotificationKind::Joined(*quoted), progress_valid_until(at));
             }
             Event::TicketCalled { counter, call, deadline, .. } => {
-                let kind = NotificationKind::Called {
-                    counter_name: self.counter_name(counter),
-                    call: *call,
-                };
+                let counter_name = self.counter_name(counter);
+                let kind = NotificationKind::Called { counter_name, call: *call };
                 self.add(ticket, kind, *deadline);
             }
-            Event::TicketRecalled { counter, call, round, deadline, .. } => {
-                let since = match &ticket.state {
-                    TicketState::Called { at: first, .. } => at.since_ms(*first),
-                    _ => 0,
-                };
+            Event::TicketRecalled { counter, call, deadline, .. } => {
                 let counter_name = self.counter_name(counter);
-                if since >= MIN_RECALL_NOTICE_DELAY_MS && !recall_already_notified(ticket, *round) {
-                    let kind = NotificationKind::Recalled { counter_name, call: *call };
-                    self.add(ticket, kind, *deadline);
+                let kind = NotificationKind::Recalled { counter_name, call: *call };
+                self.add(ticket, kind, *deadline);
+            }
+            Event::TicketMissed { until, .. } => self.add_missed(ticket, *until),
+            Event::TicketReturned { .. } => self.add_returned(ticket, ReturnCause::Return, None),
+            Event::TicketTransferred { .. } => {
+                self.add_returned(ticket, ReturnCause::Transfer, None);
+            }
+            // A holder who was never notified of the call needs no correction.
+            Event::TicketPutBack { .. } => {
+                if ticket.notifications.last_call == ticket.counts.calls {
+                    self.add_returned(ticket, ReturnCause::PutBack, None);
                 }
             }
-            Event::TicketMissed { until, .. } => {
-                let rules = self.rules.queues.get(&ticket.queue);
-                let places = until.and(rules).and_then(|r| r.places_back(ticket.counts.misses));
-                let valid = until.unwrap_or_else(|| at.plus_minutes(CLOSED_VALID_MINUTES));
-                self.add(ticket, NotificationKind::Missed { until: *until, places }, valid);
+            Event::TicketPrioritised { reason, .. } => {
+                self.add_returned(ticket, ReturnCause::Prioritised, Some(reason.clone()));
             }
-            Event::TicketReturned { .. } => self.add_returned(ticket, ReturnCause::Return),
-            Event::TicketTransferred { .. } => self.add_returned(ticket, ReturnCause::Transfer),
-            // A holder who was never notified of the call needs no correction.
-            Event::TicketPutBack { .. }
-                if ticket.notifications.last_call == ticket.counts.calls =>
-            {
-                self.add_returned(ticket, ReturnCause::PutBack);
+            Event::TicketHeld { hold, .. } => self.add_held(ticket, hold),
+            Event::TicketResumed { .. } => {
+                if !self.is_own_hold_over(ticket) {
+                    self.add_returned(ticket, ReturnCause::Resumed, None);
+                }
             }
-            Event::TicketClosed { reason: CloseReason::QueueCleared, .. } => {
-                let valid = at.plus_minutes(CLOSED_VALID_MINUTES);
-                self.add(ticket, NotificationKind::QueueClosed, valid);
+            // Staff begin a service with the holder before them, but for one that was interrupted.
+            Event::TicketStarted { .. } => {
+                if self.hold_before(ticket).is_some() {
+                    self.add_returned(ticket, ReturnCause::Resumed, None);
+                }
             }
-            _ => {}
+            Event::TicketRestored { .. } => match ticket.state {
+                TicketState::Missed { until, .. } => self.add_missed(ticket, until),
+                _ => self.add_returned(ticket, ReturnCause::Restored, None),
+            },
+            Event::TicketClosed { reason, note, .. } => match reason {
+                CloseReason::QueueCleared => {
+                    let kind = NotificationKind::QueueClosed(QueueEnd::Cleared);
+                    self.add(ticket, kind, valid);
+                }
+                CloseReason::ByStaff | CloseReason::Duplicate => {
+                    self.add(ticket, NotificationKind::Removed { reason: note.clone() }, valid);
+                }
+                // The holder did it, or was told of the time before.
+                CloseReason::ByCustomer | CloseReason::Expired | CloseReason::DayClosed => {}
+            },
+            // Seen by the holder at the counter, or nothing that changes the ticket.
+            Event::TicketFinished { .. }
+            | Event::HolderMigrated { .. }
+            | Event::TicketShown { .. }
+            | Event::TicketCarried { .. }
+            | Event::TicketMarked { .. }
+            | Event::HolderForgotten { .. }
+            | Event::NotificationTriggered(_)
+            | Event::DayClosed { .. }
+            | Event::DayOpened { .. }
+            | Event::DayReset { .. }
+            | Event::CounterOpened { .. }
+            | Event::CounterPaused { .. }
+            | Event::CounterClosed { .. }
+            | Event::QueueSet { .. }
+            | Event::QueueBatchNotified { .. }
+            | Event::QueueCleared { .. }
+            | Event::QueueBatchCleared { .. } => {}
         }
     }
 
-    fn add_returned(&mut self, ticket: &Ticket, cause: ReturnCause) {
-        let quote = self.site.current_quote(self.rules, ticket, self.now);
-        let kind = NotificationKind::Returned { cause, quoted: quote };
-        self.add(ticket, kind, progress_valid_until(self.now.at));
+    fn add_missed(&mut self, ticket: &Ticket, until: Option<Timestamp>) {
+        let rules = self.rules.queues.get(&ticket.queue);
+        let places = until.and(rules).and_then(|r| r.places_back(ticket.counts.misses));
+        let valid = until.unwrap_or_else(|| self.now.at.plus_minutes(ACT_VALID_MINUTES));
+        self.add(ticket, NotificationKind::Missed { until, places }, valid);
     }
 
-    /// Adds notifications for the holders in a line that was halted or closed, without those of the
-    /// following batches.
+    fn add_returned(&mut self, ticket: &Ticket, cause: ReturnCause, reason: Option<Arc<str>>) {
+        let quoted = self.site.current_quote(self.rules, ticket, self.now);
+        let counter_name = ticket.at_counter().map(|counter| self.counter_name(counter));
+        let valid = match ticket.state {
+            TicketState::Called { deadline, .. } => deadline,
+            _ => progress_valid_until(self.now.at),
+        };
+        self.add(ticket, NotificationKind::Returned { cause, quoted, reason, counter_name }, valid);
+    }
+
+    /// Adds the notification of a hold, unless the holder lets others pass.
+    fn add_held(&mut self, ticket: &Ticket, hold: &Hold) {
+        let suspended = match hold.kind {
+            HoldKind::LetPass => return,
+            HoldKind::Staff => false,
+            HoldKind::Suspended => true,
+        };
+        let quoted = self.site.current_quote(self.rules, ticket, self.now);
+        let (reason, until) = (hold.reason.clone(), hold.until);
+        let valid = until.unwrap_or_else(|| self.now.at.plus_minutes(ACT_VALID_MINUTES));
+        self.add(ticket, NotificationKind::Held { suspended, reason, until, quoted }, valid);
+    }
+
+    /// Hold of the ticket before the decision.
+    fn hold_before(&self, ticket: &Ticket) -> Option<&'a Hold> {
+        match &self.before.ticket(ticket.id)?.state {
+            TicketState::Held { hold, .. } => Some(hold),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the ticket is back from letting others pass when its holder had said, or
+    /// by its holder.
+    fn is_own_hold_over(&self, ticket: &Ticket) -> bool {
+        let Some(hold) = self.hold_before(ticket) else { return false };
+        let calls = self.site.lines.get(&ticket.queue).map_or(0, |line| line.calls);
+        let is_time =
+            self.by == Role::System && hold.until.is_some_and(|until| until <= self.now.at);
+        let is_count = hold.after_calls.is_some_and(|limit| calls >= limit);
+        self.by == Role::Customer || hold.kind == HoldKind::LetPass && (is_time || is_count)
+    }
+
+    /// Adds notifications for the holders in a line that was halted, closed or opened again,
+    /// without those of the following batches.
     fn add_queue_state(&mut self, queue: &QueueId, state: QueueState, unnotified: u32) {
         let site = self.site;
-        let is_notified = matches!(state, QueueState::Halted | QueueState::Closed);
-        let Some(line) = site.lines.get(queue).filter(|_| is_notified) else { return };
+        let Some(line) = site.lines.get(queue) else { return };
         let mut batch: Vec<_> = line.notification_targets().collect();
         batch.truncate(batch.len().saturating_sub(unnotified as usize));
-        for (id, ahead) in batch {
-            self.add_queue_state_for(id, ahead, state);
+        self.add_queue_states(queue, state, batch);
+    }
+
+    /// Adds notifications of a queue's state for tickets, with the number ahead of each.
+    fn add_queue_states(
+        &mut self,
+        queue: &QueueId,
+        state: QueueState,
+        tickets: impl IntoIterator<Item = (TicketId, u32)>,
+    ) {
+        let mut forecasts = QueueForecasts::new(self.site, self.rules, queue, self.now);
+        for (id, ahead) in tickets {
+            let Some(ticket) = self.site.ticket(id) else { continue };
+            let quoted = match forecasts.as_mut() {
+                Some(forecasts) if ticket.notifications.told_stop.is_some() => {
+                    forecasts.quote(ticket, ticket.rank, ahead)
+                }
+                _ => QuotedWait::without_estimate(ahead),
+            };
+            self.add_queue_state_for(ticket, quoted, state);
         }
     }
 
-    /// Adds the notification of a queue's state for one ticket.
-    fn add_queue_state_for(&mut self, id: TicketId, ahead: u32, state: QueueState) {
-        let (Some(ticket), at) = (self.site.ticket(id), self.now.at) else { return };
+    /// Adds the notification of a queue's state for one ticket, unless its holder knows of it.
+    fn add_queue_state_for(&mut self, ticket: &Ticket, quoted: QuotedWait, state: QueueState) {
+        let at = self.now.at;
+        let told = ticket.notifications.told_stop;
         match state {
-            QueueState::Halted => {
-                let quote = QuotedWait::without_estimate(ahead);
-                self.add(ticket, NotificationKind::Halted(quote), progress_valid_until(at));
+            QueueState::Halted if told != Some(state) => {
+                self.add(ticket, NotificationKind::Halted(quoted), progress_valid_until(at));
             }
-            QueueState::Closed => {
-                self.add(
-                    ticket,
-                    NotificationKind::QueueClosed,
-                    at.plus_minutes(CLOSED_VALID_MINUTES),
-                );
+            QueueState::Closed if told != Some(state) => {
+                let is_over = self.now.is_over_today(&ticket.queue);
+                let end = if is_over { QueueEnd::ForToday } else { QueueEnd::Closed };
+                let valid = at.plus_minutes(ACT_VALID_MINUTES);
+                self.add(ticket, NotificationKind::QueueClosed(end), valid);
             }
-            QueueState::Open | QueueState::Paused => {}
+            QueueState::Open | QueueState::Paused if told.is_some() => {
+                let kind = NotificationKind::Returned {
+                    cause: ReturnCause::Reopened,
+                    quoted,
+                    reason: None,
+                    counter_name: None,
+                };
+                self.add(ticket, kind, progress_valid_until(at));
+            }
+            QueueState::Open | QueueState::Paused | QueueState::Halted | QueueState::Closed => {}
         }
     }
 
@@ -325,10 +341,15 @@ impl NotificationBuilder<'_> {
         if !site.is_calling(self.rules, queue) {
             return;
         }
+        let Some(mut forecasts) = QueueForecasts::new(site, self.rules, queue, self.now) else {
+            return;
+        };
         for (ahead, id) in line.waiting().take(MAX_TICKETS_CHECKED).enumerate() {
-            let Some(ticket) = site.ticket(id) else { continue };
+            let Some(ticket) = site.ticket(id).filter(|ticket| ticket.person.is_some()) else {
+                continue;
+            };
             let ahead = ahead as u32;
-            let quote = site.quote_at(self.rules, ticket, ahead, self.now);
+            let quote = forecasts.quote(ticket, ticket.rank, ahead);
             let is_due_soon = quote.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
             // No ticket further back is nearer.
             if !is_due_soon && ahead > MAX_NOTIFY_AHEAD.max(rules.near) {
@@ -368,10 +389,10 @@ impl NotificationBuilder<'_> {
     }
 
     fn just_joined(&self, ticket: &Ticket) -> bool {
-        self.now.at.since_ms(ticket.taken_at) < JOIN_GRACE_MS
+        !self.now.at.is_after(ticket.taken_at, JOIN_GRACE_MS)
     }
 
-    fn counter_name(&self, counter: &CounterId) -> std::sync::Arc<str> {
+    fn counter_name(&self, counter: &CounterId) -> Arc<str> {
         self.rules.counters.get(counter).map_or_else(|| counter.shared(), |c| c.name.clone())
     }
 
@@ -380,7 +401,9 @@ impl NotificationBuilder<'_> {
     fn add(&mut self, ticket: &Ticket, kind: NotificationKind, valid_until: Timestamp) {
         let Some(person) = &ticket.person else { return };
         let at = self.now.at;
-        if !ticket.notifications.allows(&kind, at) || !self.notified.insert(ticket.id) {
+        let own = self.by == Role::Customer
+            && matches!(kind, NotificationKind::Returned { cause: ReturnCause::Return, .. });
+        if !ticket.notifications.allows(&kind, own, at) || !self.notified.insert(ticket.id) {
             return;
         }
         let rules = self.rules.queues.get(&ticket.queue);
@@ -392,7 +415,7 @@ impl NotificationBuilder<'_> {
         };
         self.events.push(Event::NotificationTriggered(NotificationTrigger {
             ticket: ticket.id,
-            day: self.site.day.unwrap_or(self.now.day()),
+            day: self.site.notice_day().unwrap_or(self.now.day()),
             person: person.clone(),
             // The reply to the scan shows the ticket itself.
             key: ticket.key.filter(|_| !matches!(kind, NotificationKind::Joined(_))),

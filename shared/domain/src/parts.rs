@@ -9,7 +9,7 @@ use crate::model::position_changes::PositionChange;
 use crate::model::rank::Rank;
 use crate::model::recent_commands::RecordedAnswer;
 use crate::model::remainder::Remainder;
-use crate::model::site::{CounterState, RecentCall, Site};
+use crate::model::site::{CounterState, RecentCall, Site, SpentDays};
 use crate::model::ticket::Ticket;
 use crate::model::time::{Day, Timestamp};
 use crate::protocol::command::QueueState;
@@ -34,6 +34,8 @@ pub struct SiteParts {
     pub last_arrival: Option<Timestamp>,
     /// Tickets of the day before that are still to be carried over.
     pub pending_carry_over: Vec<Arc<Ticket>>,
+    /// Days whose ids are used up.
+    pub spent_days: Option<SpentDays>,
 }
 
 /// Parts of the line of one queue.
@@ -99,6 +101,7 @@ impl Site {
             recent_commands: commands.map(|(id, answer)| (id, answer.clone())).collect(),
             last_arrival: self.last_arrival,
             pending_carry_over: self.pending_carry_over.iter().cloned().collect(),
+            spent_days: self.spent_days,
         }
     }
 
@@ -110,6 +113,8 @@ impl Site {
             recent_calls: parts.recent_calls.into_iter().collect(),
             recent_commands: parts.recent_commands.into_iter().collect(),
             pending_carry_over: parts.pending_carry_over.into_iter().collect(),
+            last_ticket: parts.spent_days.map_or(0, |spent| spent.last_ticket.0),
+            spent_days: parts.spent_days,
             ..Site::default()
         };
         for CounterParts { counter, state, login, calls } in parts.counters {

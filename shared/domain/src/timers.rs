@@ -4,6 +4,7 @@
 //! several equal proposals takes effect.
 
 use crate::batches::{continuation_commands, day_close_command};
+use crate::day_rollover;
 use crate::model::ids::{CounterId, QueueId};
 use crate::model::line::Line;
 use crate::model::rules::Rules;
@@ -17,6 +18,9 @@ use crate::protocol::command::{Act, Command, CounterTicket};
 /// Commands that are due at a site now.
 pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Command> {
     let Some(day) = site.day else { return Vec::new() };
+    if day_rollover::is_unconfirmed(site, now) {
+        return Vec::new();
+    }
     if let Some(command) = day_close_command(site, rules, now) {
         return vec![command];
     }
@@ -30,6 +34,7 @@ pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Comm
     let passed = site.deadlines.iter().take_while(|(deadline, _)| *deadline <= now.at);
     let expired =
         passed.filter_map(|(deadline, id)| deadline_command(rules, site.ticket(*id)?, *deadline));
+    let expired = expired.map(|command| command.on_day(site.day));
     let next = auto_call_counters(site, rules).map(|(counter, calls)| {
         let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
         Command::by_system(&text, Act::CallNext(counter.clone()))
@@ -42,6 +47,9 @@ pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Comm
 /// if nothing falls due with time.
 pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Timestamp> {
     let day = site.day?;
+    if day_rollover::is_unconfirmed(site, now) {
+        return None;
+    }
     if day_close_command(site, rules, now).is_some()
         || continuation_commands(site, rules).next().is_some()
     {

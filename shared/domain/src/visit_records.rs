@@ -41,8 +41,10 @@ pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp)
             let Some(ticket) = site.ticket(*ticket) else { return };
             let serving_ms = match &ticket.state {
                 TicketState::Serving { since, at: begun, .. } => {
-                    let approach_ms = begun.since_ms(*since) + ticket.progress.approach_ms;
-                    slot_ms.map(|slot| (slot - approach_ms).max(0))
+                    // A service that began as it ended was not started by anybody: the call is the
+                    // only beginning that is known.
+                    let approach_ms = if *begun < at { begun.since_ms(*since) } else { 0 };
+                    slot_ms.map(|slot| (slot - approach_ms - ticket.progress.approach_ms).max(0))
                 }
                 _ => None,
             };

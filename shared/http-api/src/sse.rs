@@ -1,5 +1,7 @@
 //! Server-sent events from a watched value.
 
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt, stream};
 use std::convert::Infallible;
@@ -19,13 +21,19 @@ const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// Interval of renderings without a change: opening hours and waits change without an event.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Header that has nginx, and proxies like it, pass events on as they come. By default they collect
+/// a response until it is some kilobytes long.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
 /// A response that sends the events until the stream or the process ends.
 pub fn event_stream<S: Stream<Item = Event> + Send + 'static>(
     events: S,
     stop: &CancellationToken,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send + use<S>> {
-    let events = paihao_chassis::http::until_stop(events, stop).map(Ok);
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEPALIVE_INTERVAL))
+) -> impl IntoResponse + use<S> {
+    let events = paihao_chassis::http::until_stop(events, stop).map(Ok::<_, Infallible>);
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEPALIVE_INTERVAL));
+    ([UNBUFFERED], events)
 }
 
 /// A value that can be streamed: its position becomes the id of an event.

@@ -6,7 +6,7 @@ use crate::streams::{StreamKind, Streams};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::stream::{LastRawMessageError, LastRawMessageErrorKind};
+use async_nats::jetstream::stream::{LastRawMessageError, LastRawMessageErrorKind, Stream};
 use bytes::Bytes;
 use paihao_contracts::streams::Log;
 use paihao_ledger::{
@@ -142,18 +142,18 @@ pub(crate) async fn last(
 ) -> Result<Option<StoredEntry>, Unavailable> {
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;
-    let full_subject = streams.namespace().log_subject(log, subject);
-    let name = streams.name(kind);
+    let full_subject = &streams.namespace().log_subject(log, subject);
+    let name = &streams.name(kind);
     // The request goes to the stream's leader: a replica may lag behind this process's own appends.
-    let read = connection.with_timeout(async {
-        let stream =
-            connection.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
-        found(stream.get_last_raw_message_by_subject(&full_subject).await)
-    });
-    Ok(read.await??.map(|message| StoredEntry {
+    let read = || {
+        read_message(connection, name, async |stream| {
+            stream.get_last_raw_message_by_subject(full_subject).await
+        })
+    };
+    Ok(streams.confirmed(kind, read).await?.map(|message| StoredEntry {
         position: Position(message.sequence),
         subject: subject.clone(),
-        at_ms: message::unix_millis(message.time),
+        at_ms: message::appended_at(Some(&message.headers), message.time),
         entry: message::entry(Some(&message.headers), message.payload),
     }))
 }
@@ -169,47 +169,69 @@ pub(crate) async fn get(
     }
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;
-    let name = streams.name(kind);
-    let read = connection.with_timeout(async {
-        let stream =
-            connection.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
-        found(stream.get_raw_message(position.0).await)
-    });
-    Ok(read.await??.and_then(|message| {
+    let name = &streams.name(kind);
+    let read =
+        || read_message(connection, name, async |stream| stream.get_raw_message(position.0).await);
+    // What is there stays as it is; only its absence is a claim about the present.
+    let message = match read().await? {
+        Some(message) => Some(message),
+        None => streams.confirmed(kind, read).await?,
+    };
+    Ok(message.and_then(|message| {
         Some(StoredEntry {
             position: Position(message.sequence),
             subject: streams.namespace().parse_subject(log, &message.subject)?,
-            at_ms: message::unix_millis(message.time),
+            at_ms: message::appended_at(Some(&message.headers), message.time),
             entry: message::entry(Some(&message.headers), message.payload),
         })
     }))
 }
 
-/// Returns the message that a read found, if any.
-fn found<M>(read: Result<M, LastRawMessageError>) -> Result<Option<M>, Unavailable> {
-    match read {
-        Ok(message) => Ok(Some(message)),
-        Err(error) => match error.kind() {
-            LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            LastRawMessageErrorKind::JetStream(response)
-                if [ErrorCode::STREAM_NOT_FOUND, ErrorCode::NO_MESSAGE_FOUND]
-                    .contains(&response.error_code()) =>
-            {
-                Ok(None)
-            }
-            _ => Err(unavailable(&error)),
-        },
-    }
+/// Reads a message of a stream from its leader, if it is there.
+pub(crate) async fn read_message<M>(
+    connection: &Connection,
+    stream: &str,
+    read: impl AsyncFnOnce(Stream<()>) -> Result<M, LastRawMessageError>,
+) -> Result<Option<M>, Unavailable> {
+    let call = async {
+        let stream = connection.jetstream().get_stream_no_info(stream).await;
+        match read(stream.map_err(|e| unavailable(&e))?).await {
+            Ok(message) => Ok(Some(message)),
+            Err(error) => match error.kind() {
+                LastRawMessageErrorKind::NoMessageFound => Ok(None),
+                LastRawMessageErrorKind::JetStream(response)
+                    if [ErrorCode::STREAM_NOT_FOUND, ErrorCode::NO_MESSAGE_FOUND]
+                        .contains(&response.error_code()) =>
+                {
+                    Ok(None)
+                }
+                _ => Err(unavailable(&error)),
+            },
+        }
+    };
+    connection.with_timeout(call).await?
 }
 
 pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unavailable> {
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;
-    let info = streams.info(&streams.name(kind)).await?;
+    let info = streams.confirmed_info(kind).await?.filter(|info| info.state.messages > 0);
     // An empty stream reports the sequence of its last, removed entry; no follower will ever
     // receive that.
-    let head = info.filter(|info| info.state.messages > 0).map(|info| info.state.last_sequence);
-    Ok(Position(head.unwrap_or(0)))
+    let Some(info) = info else { return Ok(Position::START) };
+    if info.state.deleted_count.unwrap_or(0) == 0 {
+        return Ok(Position(info.state.last_sequence));
+    }
+    // A restore leaves positions behind the last entry out.
+    let connection = streams.connection();
+    let (name, subjects) = (&streams.name(kind), &streams.namespace().log_wildcard(log));
+    let read = || {
+        read_message(connection, name, async |stream| {
+            stream.get_last_raw_message_by_subject(subjects).await
+        })
+    };
+    let last = streams.confirmed(kind, read).await?;
+    Ok(last.map_or(Position::START, |message| Position(message.sequence)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::options::{ConnectError, MIN_SERVER_VERSION, NatsOptions};
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State as ClientState;
-use async_nats::jetstream;
+use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{
     Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, Request, Subscriber,
 };
@@ -11,9 +11,12 @@ use bytes::Bytes;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::entropy;
 use paihao_ledger::Unavailable;
+use parking_lot::Mutex;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// First delay after a failure.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -42,6 +45,10 @@ pub(crate) struct Connection {
     jetstream: jetstream::Context,
     state: watch::Receiver<ConnectionState>,
     timeout: Duration,
+    /// True if there are other servers.
+    has_alternatives: bool,
+    /// Time of the last change to another server.
+    changed_at: Mutex<Option<Instant>>,
 }
 
 impl Connection {
@@ -90,18 +97,21 @@ impl Connection {
         }
         let jetstream =
             jetstream::ContextBuilder::new().timeout(options.timeout).build(client.clone());
-        let connection = Connection { client, jetstream, state, timeout: options.timeout };
+        let connection = Connection {
+            client,
+            jetstream,
+            state,
+            timeout: options.timeout,
+            has_alternatives: servers.len() > 1,
+            changed_at: Mutex::default(),
+        };
         connection.require_jetstream().await?;
         Ok(connection)
     }
 
-    /// Only the presence of an error matters: the rest of the response differs between versions.
     async fn require_jetstream(&self) -> Result<(), ConnectError> {
         match self.request("$JS.API.INFO".to_owned(), HeaderMap::new(), Bytes::new()).await {
-            Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer.payload) {
-                Ok(answer) if answer.get("error").is_none() => Ok(()),
-                _ => Err(ConnectError::NoJetStream),
-            },
+            Ok(answer) => judge_account_info(&answer.payload),
             Err(CallError::NoResponders) => Err(ConnectError::NoJetStream),
             Err(CallError::Unavailable(Unavailable(reason))) => {
                 Err(ConnectError::Unreachable(reason))
@@ -159,6 +169,7 @@ impl Connection {
             Ok(Some(result)) => Ok(result),
             Ok(None) => Err(Unavailable("the connection has been closed".to_owned())),
             Err(_) if self.state.borrow().connected => {
+                self.change_server().await;
                 Err(Unavailable(format!("no response from NATS within {:?}", self.timeout)))
             }
             Err(_) => Err(Unavailable("no connection to NATS".to_owned())),
@@ -179,6 +190,26 @@ impl Connection {
             RequestErrorKind::NoResponders => CallError::NoResponders,
             _ => CallError::Unavailable(Unavailable("the call to NATS failed".to_owned())),
         })
+    }
+
+    /// Leaves a server that did not answer a call, if there are others: one that has lost them
+    /// keeps its clients and answers their pings. At most once in the time of a call.
+    async fn change_server(&self) {
+        if !self.has_alternatives {
+            return;
+        }
+        let is_due = {
+            let mut changed_at = self.changed_at.lock();
+            let is_due = changed_at.is_none_or(|at| at.elapsed() >= self.timeout);
+            if is_due {
+                *changed_at = Some(Instant::now());
+            }
+            is_due
+        };
+        if is_due {
+            tracing::warn!("the NATS server does not answer, connecting anew");
+            let _ = self.client.force_reconnect().await;
+        }
     }
 
     pub(crate) async fn subscribe(&self, subject: String) -> Result<Subscriber, Unavailable> {
@@ -256,9 +287,43 @@ pub(crate) fn parse_version(text: &str) -> Option<(u64, u64, u64)> {
     Some((version.major, version.minor, version.patch))
 }
 
+/// Judges the answer to a request for the account's information. Only an error matters: the rest
+/// of the answer differs between versions.
+fn judge_account_info(answer: &[u8]) -> Result<(), ConnectError> {
+    let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
+        return Err(ConnectError::NoJetStream);
+    };
+    let Some(error) = answer.get("error") else { return Ok(()) };
+    let is_off = [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT]
+        .iter()
+        .any(|code| error["err_code"] == code.0);
+    // "Not now": servers of a cluster that have not met yet, or elect.
+    if error["code"] == 503 && !is_off {
+        return Err(ConnectError::Unreachable("JetStream has no leader yet".to_owned()));
+    }
+    Err(ConnectError::NoJetStream)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_without_a_leader_are_asked_again_and_servers_without_jetstream_are_not() {
+        let judge = |answer: &str| judge_account_info(answer.as_bytes());
+        let error = |code: u64, err_code: u64| {
+            format!(r#"{{"type":"x","error":{{"code":{code},"err_code":{err_code}}}}}"#)
+        };
+        assert_eq!(judge(r#"{"type":"x","memory":0,"streams":3}"#), Ok(()));
+        // A cluster whose servers have not met, and a server that starts.
+        for err_code in [10008, 10023] {
+            let judged = judge(&error(503, err_code));
+            assert!(matches!(judged, Err(ConnectError::Unreachable(_))), "{judged:?}");
+        }
+        for off in [&*error(503, 10076), &error(503, 10039), &error(400, 10003), "", "+OK"] {
+            assert_eq!(judge(off), Err(ConnectError::NoJetStream), "{off}");
+        }
+    }
 
     #[test]
     fn versions_are_read_and_compared() {

@@ -172,10 +172,17 @@ impl DeliveryStream {
             ..pull::Config::default()
         };
         let stream = streams.name(self.source.kind());
-        let created = connection
-            .with_timeout(connection.jetstream().create_consumer_on_stream(config, stream))
-            .await?;
-        created.map_err(|error| unavailable(&error))?;
+        let jetstream = connection.jetstream();
+        let created =
+            connection.with_timeout(jetstream.create_consumer_on_stream(config, &stream)).await?;
+        if let Err(error) = created {
+            // A restored one begins elsewhere than at the first entry.
+            let name = self.source.consumer_name();
+            let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(name, &stream);
+            if connection.with_timeout(found).await?.is_err() {
+                return Err(unavailable(&error));
+            }
+        }
         self.prepared = true;
         Ok(())
     }
@@ -266,7 +273,7 @@ impl DeliveryStream {
         let recorded = StoredEntry {
             position: Position(sequence),
             subject,
-            at_ms: message::unix_millis(published),
+            at_ms: message::appended_at(headers, published),
             entry: message::entry(headers, message.payload.clone()),
         };
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();

@@ -161,7 +161,7 @@ impl Follower {
         };
         // Read after the consumer was created: had the stream been replaced in between, the
         // consumer would have been removed with it and stay silent.
-        let Some(info) = self.streams.info(&name).await? else {
+        let Some(mut info) = self.streams.info(&name).await? else {
             self.streams.ensure(kind).await?;
             return Err(Unavailable("the stream has just gone".to_owned()));
         };
@@ -170,6 +170,9 @@ impl Follower {
         // moment ago may know less than was read from the one before it.
         let known = self.stream_created.replace(created);
         let is_another = known.is_some_and(|previous| previous != created);
+        if self.after > info.state.last_sequence {
+            info = self.streams.confirmed_info(kind).await?.unwrap_or(info);
+        }
         let is_behind = !is_another && self.after > info.state.last_sequence;
         if is_behind && known.is_some() {
             let since = *self.behind_since.get_or_insert_with(Instant::now);
@@ -268,8 +271,8 @@ impl Session {
             return SessionEvent::Broken("a message is missing");
         }
         self.received += 1;
-        let (position, at_ms) =
-            (Position(info.stream_sequence), message::unix_millis(info.published));
+        let position = Position(info.stream_sequence);
+        let published = info.published;
         let Some(subject) = subject else {
             tracing::warn!(
                 log = log.name,
@@ -279,6 +282,7 @@ impl Session {
             return SessionEvent::Ignored;
         };
         let message = message.message;
+        let at_ms = message::appended_at(message.headers.as_ref(), published);
         let entry = message::entry(message.headers.as_ref(), message.payload);
         SessionEvent::Entry(StoredEntry { position, subject, at_ms, entry })
     }

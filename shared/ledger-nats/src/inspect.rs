@@ -5,12 +5,13 @@ use crate::ledger::all_streams;
 use crate::naming::Namespace;
 use crate::options::{
     ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SYNC_SERVER_VERSION, NatsOptions,
-    UNFIT_SERVER_VERSIONS,
+    UNFIT_SERVER_VERSIONS, UnfitVersions,
 };
+use crate::server_time;
 use crate::streams::{StreamKind, max_messages_per_subject};
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use paihao_ledger::Unavailable;
+use paihao_ledger::{StoreTime, Unavailable};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct ServerInfo {
     pub streams: Vec<StreamInfo>,
     /// Missing streams; the first start creates them.
     pub missing: Vec<String>,
+    /// Time of the server, in Unix milliseconds; `None` if it does not tell.
+    pub time_ms: Option<i64>,
 }
 
 /// Facts about one stream.
@@ -43,11 +46,23 @@ pub struct StreamInfo {
     pub retention_matches: bool,
     /// Number of replicas.
     pub replicas: usize,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Size from which nothing more is taken; `None` for no limit.
+    pub limit_bytes: Option<u64>,
+    /// True if it drops the oldest entries instead of refusing new ones when it is full.
+    pub drops_old: bool,
 }
 
 #[derive(Deserialize)]
 struct StreamInfoResponse {
     config: Option<StreamConfig>,
+    state: Option<StreamState>,
+}
+
+#[derive(Deserialize)]
+struct StreamState {
+    bytes: u64,
 }
 
 /// Durations are nanoseconds on the wire.
@@ -62,6 +77,18 @@ struct StreamConfig {
     max_msgs_per_subject: i64,
     #[serde(default)]
     num_replicas: usize,
+    /// No limit is -1.
+    #[serde(default)]
+    max_bytes: i64,
+    #[serde(default)]
+    discard: String,
+}
+
+/// What a server of this version is known to lose.
+pub fn loss_by(version: &str) -> Option<&'static str> {
+    let version = parse_version(version)?;
+    let is_unfit = |range: &&UnfitVersions| (range.first..=range.last).contains(&version);
+    UNFIT_SERVER_VERSIONS.iter().find(is_unfit).map(|range| range.loss)
 }
 
 /// Inspects the servers of these options. A server that is unfit altogether is an error.
@@ -70,16 +97,15 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
     let connection = Connection::connect(options).await?;
     let version = connection.server_version();
     let parsed = parse_version(&version);
-    let unfit = UNFIT_SERVER_VERSIONS
-        .iter()
-        .find(|range| parsed.is_some_and(|version| (range.first..=range.last).contains(&version)));
+    let unfit = loss_by(&version);
     let mut server = ServerInfo {
         version,
         untested: parsed.is_some_and(|version| version > MAX_TESTED_SERVER_VERSION),
-        unfit: unfit.map(|range| range.loss),
+        unfit,
         can_sync: parsed.is_some_and(|version| version >= MIN_SYNC_SERVER_VERSION),
         streams: Vec::new(),
         missing: Vec::new(),
+        time_ms: None,
     };
     for kind in all_streams() {
         let name = namespace.stream_name(kind.name());
@@ -91,9 +117,16 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
                 return Err(ConnectError::Unreachable(reason));
             }
         };
+        if let Some(StoreTime::Now(now_ms)) = server_time::read(&response.payload) {
+            server.time_ms = Some(now_ms);
+        }
         let parsed = serde_json::from_slice::<StreamInfoResponse>(&response.payload).ok();
+        let bytes = parsed.as_ref().and_then(|response| Some(response.state.as_ref()?.bytes));
         match parsed.and_then(|response| response.config) {
-            Some(config) => server.streams.push(config.to_info(name, kind, options)),
+            Some(config) => {
+                let info = config.to_info(name, kind, options, bytes.unwrap_or(0));
+                server.streams.push(info);
+            }
             None => server.missing.push(name),
         }
     }
@@ -101,7 +134,13 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
 }
 
 impl StreamConfig {
-    fn to_info(&self, name: String, kind: StreamKind, options: &NatsOptions) -> StreamInfo {
+    fn to_info(
+        &self,
+        name: String,
+        kind: StreamKind,
+        options: &NatsOptions,
+        bytes: u64,
+    ) -> StreamInfo {
         let retention_matches = match kind {
             StreamKind::Log(log) => {
                 let retention = options.with_retention(log).retention;
@@ -117,6 +156,9 @@ impl StreamConfig {
             on_disk: self.storage == "file",
             retention_matches,
             replicas: self.num_replicas.max(1),
+            bytes,
+            limit_bytes: u64::try_from(self.max_bytes).ok().filter(|limit| *limit > 0),
+            drops_old: self.discard != "new",
         }
     }
 }

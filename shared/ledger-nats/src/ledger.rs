@@ -8,13 +8,14 @@ use crate::follow::follow;
 use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
+use crate::server_time;
 use crate::streams::{StreamKind, Streams};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use paihao_contracts::streams::{Consumer, LOGS, Log, WORK_QUEUES, WorkQueue};
+use paihao_contracts::streams::{Consumer, LEDGER, LOGS, Log, WORK_QUEUES, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
-    StoredEntry, Subject, Unavailable,
+    QueueBacklog, StoreTime, StoreUsage, StoredEntry, Subject, Unavailable,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ impl NatsLedger {
         let namespace = Namespace::new(&options.namespace)?;
         let connection = Arc::new(Connection::connect(&options).await?);
         let streams = Arc::new(Streams::new(Arc::clone(&connection), namespace, options.clone()));
+        streams.require_restored().await?;
         if !options.begin_empty {
             streams.require_ledger(options.must_exist).await?;
         }
@@ -138,11 +140,24 @@ impl Ledger for NatsLedger {
         deliveries(self.context.clone(), Source::Queue(*queue), in_flight).await
     }
 
+    async fn time(&self) -> Result<StoreTime, Unavailable> {
+        let LedgerContext { connection, streams, .. } = &self.context;
+        server_time::fetch(connection, &streams.name(StreamKind::Log(LEDGER))).await
+    }
+
     async fn check(&self) -> Result<(), Unavailable> {
         for kind in all_streams() {
             self.context.streams.check(kind).await?;
         }
         Ok(())
+    }
+
+    async fn usage(&self) -> Result<Vec<StoreUsage>, Unavailable> {
+        Ok(self.context.streams.usage().await?)
+    }
+
+    async fn backlog(&self, queue: &WorkQueue) -> Result<QueueBacklog, Unavailable> {
+        Ok(self.context.streams.backlog(*queue).await?)
     }
 
     async fn close(&self) {

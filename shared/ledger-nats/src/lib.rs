@@ -7,27 +7,35 @@
 //! timeout, and followers and workers wait and then continue.
 //!
 //! Supported servers: [`MIN_SERVER_VERSION`] to [`MAX_TESTED_SERVER_VERSION`]; the whole suite of
-//! the port runs against both. Durability of an acknowledged entry in a power cut depends on the
-//! server: three replicas, or `sync_interval: always` in its configuration.
+//! the port runs against both, and against three servers with replicated streams. An acknowledged
+//! entry survives a power cut if the server has `sync_interval: always` in its configuration, also
+//! with three replicas. Reads by which somebody decides are confirmed by a quorum of the replicas.
 
 mod ledger;
 mod options;
 
 mod connection;
+mod quorum;
 mod streams;
 
 mod append;
 mod follow;
+mod server_time;
 
 mod abandoned;
 mod consumer;
 mod pull_request;
 
+mod backup_source;
 mod inspect;
+mod restore_target;
 
 mod message;
 mod naming;
 
-pub use inspect::{ServerInfo, StreamInfo, inspect};
+pub use backup_source::NatsBackup;
+pub use restore_target::NatsRestore;
+
+pub use inspect::{ServerInfo, StreamInfo, inspect, loss_by};
 pub use ledger::NatsLedger;
 pub use options::{ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SERVER_VERSION, NatsOptions};

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Header with the delay of a message's first delivery, in milliseconds after it was enqueued.
 const DELAY_HEADER: &str = "Paihao-Delay";
 
+/// Header with the time of the first append of a restored entry, in Unix milliseconds.
+const APPENDED_AT_HEADER: &str = "Paihao-At";
+
 /// Headers of the entry, without those that have a meaning to the server or to this crate.
 pub(crate) fn headers(entry: &Entry) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -41,6 +44,20 @@ pub(crate) fn delay(headers: Option<&HeaderMap>) -> Option<Duration> {
     Some(Duration::from_millis(millis))
 }
 
+pub(crate) fn set_appended_at(headers: &mut HeaderMap, at_ms: i64) {
+    headers.insert(APPENDED_AT_HEADER, at_ms.to_string().as_str());
+}
+
+/// Time of the append in Unix milliseconds: that of the header, or that of the server.
+pub(crate) fn appended_at(
+    headers: Option<&HeaderMap>,
+    stored: async_nats::datetime::DateTime,
+) -> i64 {
+    let restored =
+        headers.and_then(|headers| headers.get(APPENDED_AT_HEADER)?.as_str().parse().ok());
+    restored.unwrap_or_else(|| unix_millis(stored))
+}
+
 pub(crate) fn entry(headers: Option<&HeaderMap>, payload: Bytes) -> Entry {
     let mut read: Vec<(String, String)> = headers
         .into_iter()
@@ -56,7 +73,9 @@ pub(crate) fn entry(headers: Option<&HeaderMap>, payload: Bytes) -> Entry {
 
 fn is_entry_header(name: &str) -> bool {
     let is_nats = name.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case("nats-"));
-    !is_nats && !name.eq_ignore_ascii_case(DELAY_HEADER)
+    let is_ours =
+        [DELAY_HEADER, APPENDED_AT_HEADER].iter().any(|own| name.eq_ignore_ascii_case(own));
+    !is_nats && !is_ours
 }
 
 /// Time at which a message was stored, in Unix milliseconds.

@@ -27,6 +27,16 @@ impl Namespace {
         format!("{}_{}", self.0, name).replace('-', "_").to_ascii_uppercase()
     }
 
+    /// Name of the stream that is there while a restore is being made.
+    pub(crate) fn restore_marker(&self) -> String {
+        self.stream_name("restore")
+    }
+
+    /// The one subject of the marker of a restore.
+    pub(crate) fn restore_subject(&self) -> String {
+        format!("{}.restore", self.0)
+    }
+
     /// Pattern of all subjects of a log.
     pub(crate) fn log_wildcard(&self, log: &Log) -> String {
         format!("{}.{}.>", self.0, log.name)

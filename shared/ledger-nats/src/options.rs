@@ -2,6 +2,7 @@
 
 use paihao_contracts::streams::Log;
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,11 +10,13 @@ use std::time::Duration;
 /// The oldest server that passes the suite; an older one is refused.
 pub const MIN_SERVER_VERSION: (u64, u64, u64) = (2, 9, 10);
 
-/// Versions that lose data. A server of one of them is not refused, and the doctor says so.
+/// Versions that lose data. A server of one of them is not refused, and the doctor says so. The
+/// streams are lost when processes are killed
+/// (<https://github.com/nats-io/nats-server/issues/6888>).
 pub const UNFIT_SERVER_VERSIONS: [UnfitVersions; 1] = [UnfitVersions {
     first: (2, 10, 20),
     last: (2, 10, 22),
-    loss: "streams can be lost at a restart; fixed in 2.10.23",
+    loss: "streams can be lost when a server is killed; fixed in 2.10.23",
 }];
 
 /// Range of server versions, both ends included, with what they lose.
@@ -45,6 +48,9 @@ pub struct NatsOptions {
     pub replicas: usize,
     /// Logs with another retention than their own.
     pub retention_overrides: Vec<Log>,
+    /// Size in bytes from which a stream takes nothing more, by the name of its log or queue. A
+    /// stream that is not named has no limit.
+    pub max_bytes: BTreeMap<String, u64>,
     /// Credentials file as `nsc` writes it.
     pub credentials: Option<PathBuf>,
     /// User name, if the servers require one.
@@ -92,6 +98,7 @@ impl Default for NatsOptions {
             namespace: "paihao".to_owned(),
             replicas: 1,
             retention_overrides: Vec::new(),
+            max_bytes: BTreeMap::new(),
             credentials: None,
             user: None,
             password: None,
@@ -137,6 +144,14 @@ pub enum ConnectError {
     Lost {
         /// Name of the stream.
         stream: String,
+    },
+    /// A restore has not come to its end.
+    #[error(
+        "a restore into the namespace {namespace} has not come to its end: wait for it, or repeat it with --discard-partial"
+    )]
+    Restoring {
+        /// Namespace of the options.
+        namespace: String,
     },
     /// A stream cannot be created.
     #[error("the NATS server does not create the stream {stream}: {reason}")]

@@ -2,18 +2,24 @@
 
 use crate::connection::{Connection, unavailable};
 use crate::ledger::all_streams;
+use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
+use crate::quorum::Quorum;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
-use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use paihao_contracts::streams::{Keep, LEDGER, Log, WorkQueue};
-use paihao_ledger::Unavailable;
+use paihao_ledger::{QueueBacklog, StoreUsage, Unavailable};
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Time of a confirmation above which servers may have been frozen, or have elected a leader.
+const PROMPT_CONFIRMATION: Duration = Duration::from_millis(200);
 
 /// Time for which the server remembers the key of a message.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
@@ -41,12 +47,22 @@ pub(crate) fn max_messages_per_subject(log: &Log) -> i64 {
     }
 }
 
+/// The configuration without the limit of its size, if it has one.
+fn without_limit(config: &Config) -> Option<Config> {
+    (config.max_bytes > 0).then(|| Config { max_bytes: -1, ..config.clone() })
+}
+
+fn warn_unlimited(stream: &str, reason: &str) {
+    tracing::warn!(stream, reason, "NATS has no room for the limit of a stream, using none");
+}
+
 pub(crate) struct Streams {
     connection: Arc<Connection>,
     namespace: Namespace,
     options: NatsOptions,
     known: Mutex<HashSet<&'static str>>,
     ensure_lock: tokio::sync::Mutex<()>,
+    quorums: Mutex<HashMap<&'static str, Arc<Quorum>>>,
     /// Number of streams that were lost and recreated.
     recreations: watch::Sender<u64>,
     /// Name of a stream that was there and is gone.
@@ -91,9 +107,14 @@ impl Streams {
             options,
             known: Mutex::default(),
             ensure_lock: tokio::sync::Mutex::default(),
+            quorums: Mutex::default(),
             recreations: watch::Sender::new(0),
             lost: watch::Sender::new(None),
         }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     pub(crate) fn namespace(&self) -> &Namespace {
@@ -139,6 +160,14 @@ impl Streams {
             });
         }
         StreamError::Unavailable(Unavailable(format!("the stream {stream} is gone")))
+    }
+
+    /// Refuses a namespace into which a restore is still being made, or was broken off.
+    pub(crate) async fn require_restored(&self) -> Result<(), ConnectError> {
+        match self.info(&self.namespace.restore_marker()).await? {
+            None => Ok(()),
+            Some(_) => Err(ConnectError::Restoring { namespace: self.options.namespace.clone() }),
+        }
     }
 
     /// Refuses a deployment whose ledger is missing although it was there: `must_exist` says so, or
@@ -191,6 +220,73 @@ impl Streams {
         Ok(())
     }
 
+    /// Notes that the stream is there.
+    pub(crate) fn set_known(&self, kind: StreamKind) {
+        self.known.lock().insert(kind.name());
+    }
+
+    /// Creates the marker that keeps processes away while a restore is being made.
+    pub(crate) async fn create_marker(&self) -> Result<(), StreamError> {
+        let marker = Config {
+            name: self.namespace.restore_marker(),
+            subjects: vec![self.namespace.restore_subject()],
+            storage: StorageType::File,
+            num_replicas: self.options.replicas.max(1),
+            ..Config::default()
+        };
+        self.create_exactly(marker).await
+    }
+
+    /// Removes the marker of a restore, which is complete.
+    pub(crate) async fn delete_marker(&self) -> Result<(), StreamError> {
+        self.delete(self.namespace.restore_marker()).await
+    }
+
+    /// Removes all streams of a restore that was broken off, and its marker last.
+    pub(crate) async fn delete_all(&self) -> Result<(), StreamError> {
+        for kind in all_streams() {
+            self.delete(self.name(kind)).await?;
+            self.known.lock().remove(kind.name());
+        }
+        self.delete_marker().await
+    }
+
+    async fn delete(&self, name: String) -> Result<(), StreamError> {
+        let deleted =
+            self.connection.with_timeout(self.connection.jetstream().delete_stream(&name)).await;
+        let deleted = deleted.map_err(StreamError::Unavailable)?;
+        match deleted {
+            Err(error) if self.info(&name).await?.is_some() => {
+                Err(StreamError::Unavailable(unavailable(&error)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes all messages of a subject on the server.
+    pub(crate) async fn purge_subject(
+        &self,
+        kind: StreamKind,
+        subject: &str,
+    ) -> Result<(), StreamError> {
+        let name = self.name(kind);
+        let jetstream = self.connection.jetstream();
+        let purged = self.connection.with_timeout(async {
+            let stream = jetstream.get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
+            stream.purge().filter(subject).await.map_err(|e| unavailable(&e))
+        });
+        purged.await.and_then(|purged| purged).map(drop).map_err(StreamError::Unavailable)
+    }
+
+    /// As [`Streams::info`], with every entry that was acknowledged before the call.
+    pub(crate) async fn confirmed_info(
+        &self,
+        kind: StreamKind,
+    ) -> Result<Option<Info>, Unavailable> {
+        let name = &self.name(kind);
+        self.confirmed(kind, || async move { Ok(self.info(name).await?) }).await
+    }
+
     /// The server's information on a stream, `None` if it does not exist.
     pub(crate) async fn info(&self, name: &str) -> Result<Option<Info>, StreamError> {
         let found_stream =
@@ -208,7 +304,55 @@ impl Streams {
         }
     }
 
+    /// Runs a read whose result includes every entry that was acknowledged before the call, by
+    /// whichever server. Fails where only a minority of the servers can be reached.
+    pub(crate) async fn confirmed<T, R>(
+        &self,
+        kind: StreamKind,
+        read: impl Fn() -> R,
+    ) -> Result<T, Unavailable>
+    where
+        R: Future<Output = Result<T, Unavailable>>,
+    {
+        if self.options.replicas <= 1 {
+            return read().await;
+        }
+        let quorum = Arc::clone(self.quorums.lock().entry(kind.name()).or_default());
+        let stream = self.name(kind);
+        let state = self.connection.state();
+        let confirmed_read = async {
+            loop {
+                let connection = state.borrow().connect_count;
+                let begun = Instant::now();
+                quorum.confirm(&self.connection, &stream).await?;
+                // The leader may just have changed: the one before hears of it after its clients.
+                if begun.elapsed() > PROMPT_CONFIRMATION {
+                    quorum.confirm(&self.connection, &stream).await?;
+                }
+                let result = read().await?;
+                // Another server may have answered than the one that was confirmed.
+                if state.borrow().connect_count == connection {
+                    return Ok(result);
+                }
+            }
+        };
+        self.connection.with_timeout(confirmed_read).await?
+    }
+
+    /// Creates a stream. A server without room for the limit of its size gets it without one, since
+    /// the server reserves as much.
     async fn create(&self, expected: Config) -> Result<(), StreamError> {
+        let unlimited = without_limit(&expected);
+        match self.create_exactly(expected).await {
+            Err(StreamError::Refused { stream, reason }) if unlimited.is_some() => {
+                warn_unlimited(&stream, &reason);
+                self.create_exactly(unlimited.unwrap_or_default()).await
+            }
+            created => created,
+        }
+    }
+
+    async fn create_exactly(&self, expected: Config) -> Result<(), StreamError> {
         let stream = expected.name.clone();
         let created =
             self.connection.with_timeout(self.connection.jetstream().create_stream(expected)).await;
@@ -245,9 +389,12 @@ impl Streams {
                 config.num_replicas.max(1),
                 // Without a limit it is -1; an older server leaves it out.
                 config.max_messages_per_subject.max(0),
+                config.discard == DiscardPolicy::New,
             )
         };
-        if configured(&found.config) == configured(&expected) {
+        // Without a limit of ours an operator's is kept.
+        let is_limited = expected.max_bytes <= 0 || found.config.max_bytes == expected.max_bytes;
+        if configured(&found.config) == configured(&expected) && is_limited {
             return Ok(());
         }
         let changed = Config {
@@ -256,14 +403,63 @@ impl Streams {
             duplicate_window: expected.duplicate_window,
             num_replicas: expected.num_replicas,
             max_messages_per_subject: expected.max_messages_per_subject,
+            discard: expected.discard,
+            max_bytes: match expected.max_bytes {
+                limit @ 1.. => limit,
+                _ => found.config.max_bytes,
+            },
             ..found.config
         };
+        let unlimited = Config { max_bytes: found.config.max_bytes, ..changed.clone() };
+        match self.update_exactly(changed).await {
+            // The server reserves the limit, and has not as much room.
+            Err(StreamError::Refused { reason, .. }) if !is_limited => {
+                warn_unlimited(&stream, &reason);
+                self.update_exactly(unlimited).await
+            }
+            updated => updated,
+        }
+    }
+
+    async fn update_exactly(&self, changed: Config) -> Result<(), StreamError> {
+        let stream = changed.name.clone();
         let updated =
             self.connection.with_timeout(self.connection.jetstream().update_stream(changed)).await;
         match updated.map_err(StreamError::Unavailable)? {
             Ok(_) => Ok(()),
             Err(error) => Err(StreamError::Refused { stream, reason: error.to_string() }),
         }
+    }
+
+    fn max_bytes(&self, kind: StreamKind) -> Option<i64> {
+        let limit = *self.options.max_bytes.get(kind.name())?;
+        Some(i64::try_from(limit).unwrap_or(i64::MAX))
+    }
+
+    /// Sizes of all streams, with their limits.
+    pub(crate) async fn usage(&self) -> Result<Vec<StoreUsage>, StreamError> {
+        let mut usage = Vec::new();
+        for kind in all_streams() {
+            let name = self.name(kind);
+            let Some(info) = self.info(&name).await? else { return Err(self.missing(name)) };
+            usage.push(StoreUsage {
+                name: kind.name().to_owned(),
+                bytes: info.state.bytes,
+                limit_bytes: u64::try_from(info.config.max_bytes).ok().filter(|limit| *limit > 0),
+            });
+        }
+        Ok(usage)
+    }
+
+    /// Number of messages of a queue, which a worker's acknowledgement removes, and the oldest's
+    /// time.
+    pub(crate) async fn backlog(&self, queue: WorkQueue) -> Result<QueueBacklog, StreamError> {
+        let name = self.name(StreamKind::Queue(queue));
+        let state = self.info(&name).await?.map(|info| info.state);
+        Ok(state.filter(|state| state.messages > 0).map_or(QueueBacklog::default(), |state| {
+            let oldest_at_ms = Some(message::unix_millis(state.first_timestamp));
+            QueueBacklog { messages: state.messages, oldest_at_ms }
+        }))
     }
 
     fn max_age(&self, log: Log) -> Option<Duration> {
@@ -276,6 +472,9 @@ impl Streams {
             storage: StorageType::File,
             num_replicas: self.options.replicas.max(1),
             duplicate_window: DUPLICATE_WINDOW,
+            // A full stream refuses what is new, and never drops what it has confirmed.
+            discard: DiscardPolicy::New,
+            max_bytes: self.max_bytes(kind).unwrap_or(-1),
             ..Config::default()
         };
         match kind {

@@ -1,7 +1,7 @@
 //! Delivery stream of one worker, and the acknowledgement of each delivery.
 
 use crate::file::LedgerFile;
-use crate::messages::ClaimedBatch;
+use crate::messages::{ClaimTimes, ClaimedBatch};
 use crate::{consumer_state, messages};
 use async_trait::async_trait;
 use futures::stream::{StreamExt, unfold};
@@ -42,13 +42,13 @@ impl Source {
         &self,
         connection: &Connection,
         limit: usize,
-        now_ms: i64,
+        times: ClaimTimes,
     ) -> rusqlite::Result<ClaimedBatch> {
         match self {
             Source::Consumer(log, consumer) => {
-                consumer_state::claim(connection, log, consumer, limit, now_ms)
+                consumer_state::claim(connection, log, consumer, limit, times)
             }
-            Source::Queue(queue) => messages::claim(connection, queue, limit, now_ms),
+            Source::Queue(queue) => messages::claim(connection, queue, limit, times.now_ms),
         }
     }
 
@@ -127,9 +127,9 @@ impl DeliveryStream {
         let (reply, replied) = oneshot::channel();
         let file = Arc::clone(&self.file);
         let source = self.source;
-        let clock = self.file.clock.clone();
+        let times = Arc::clone(&self.file);
         self.file.writer.submit(
-            move |connection| source.claim(connection, limit, clock()),
+            move |connection| source.claim(connection, limit, times.claim_times()),
             move |outcome| {
                 // The worker may have been dropped during the write.
                 if let Err(Ok(ClaimedBatch { claimed, .. })) = reply.send(outcome) {
@@ -235,8 +235,7 @@ impl Acknowledge for AckHandle {
                     messages::ack(connection, delivery.position)
                 }
                 (Disposition::RetryAfter(delay), source) => {
-                    let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-                    let due_ms = clock().saturating_add(delay_ms);
+                    let due_ms = messages::due_ms(clock(), delay);
                     source.reschedule(connection, delivery, delivery.attempt, due_ms, false)
                 }
                 (Disposition::DeadLetter(reason), Source::Consumer(log, consumer)) => {

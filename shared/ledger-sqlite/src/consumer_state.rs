@@ -1,7 +1,7 @@
 //! SQL statements of shared consumers: claims and acknowledgements.
 
 use crate::entries;
-use crate::messages::ClaimedBatch;
+use crate::messages::{ClaimTimes, ClaimedBatch, last_due_ms};
 use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{ExpectedPosition, Position, Subject};
@@ -13,21 +13,23 @@ pub(crate) fn claim(
     log: &Log,
     consumer: &Consumer,
     limit: usize,
-    now_ms: i64,
+    ClaimTimes { now_ms, expiry_ms }: ClaimTimes,
 ) -> rusqlite::Result<ClaimedBatch> {
     let due_ms = now_ms.saturating_add(consumer.ack_wait.as_millis() as i64);
     let mut claimed = Vec::new();
     let redeliveries: Vec<(u64, u64)> = connection
         .prepare_cached(
             "SELECT position, attempt FROM handed
-             WHERE log = ?1 AND consumer = ?2 AND due_ms <= ?3 ORDER BY due_ms, position LIMIT ?4",
+             WHERE log = ?1 AND consumer = ?2 AND (due_ms <= ?3 OR due_ms > ?5)
+             ORDER BY due_ms, position LIMIT ?4",
         )?
-        .query_map(params![log.name, consumer.name, now_ms, limit as i64], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
+        .query_map(
+            params![log.name, consumer.name, now_ms, limit as i64, last_due_ms(now_ms)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
         .collect::<rusqlite::Result<_>>()?;
     for (position, attempt) in redeliveries {
-        match entries::get(connection, log, Position(position), now_ms)? {
+        match entries::get(connection, log, Position(position), expiry_ms)? {
             Some(recorded) => {
                 connection
                     .prepare_cached(
@@ -47,7 +49,7 @@ pub(crate) fn claim(
         .optional()?
         .unwrap_or(0);
     let new =
-        entries::page_after(connection, log, Position(cursor), limit - claimed.len(), now_ms)?;
+        entries::page_after(connection, log, Position(cursor), limit - claimed.len(), expiry_ms)?;
     if let Some(newest) = new.last() {
         connection
             .prepare_cached(
@@ -109,7 +111,8 @@ pub(crate) fn dead_letter(
     reason: &str,
     now_ms: i64,
 ) -> rusqlite::Result<()> {
-    if let Some(recorded) = entries::get(connection, log, position, now_ms)? {
+    // One that has just expired is a letter all the same.
+    if let Some(recorded) = entries::get(connection, log, position, i64::MIN)? {
         let dead_letter =
             Cause::for_log_entry(log.name, &recorded, reason).to_dead_letter(&recorded.entry);
         append_dead_letter(connection, log.name, &dead_letter, now_ms)?;
@@ -131,6 +134,7 @@ pub(crate) fn append_dead_letter(
             ExpectedPosition::Any,
             dead_letter,
             now_ms,
+            i64::MIN,
         )?;
     }
     Ok(())

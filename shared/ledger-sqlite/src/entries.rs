@@ -13,14 +13,16 @@ pub(crate) fn retention_cutoff_ms(log: &Log, now_ms: i64) -> i64 {
     }
 }
 
-/// Appends if the expectation holds; otherwise returns the position found.
+/// Appends if the expectation holds; otherwise returns the position found. Entries up to
+/// `expired_ms` count as absent.
 pub(crate) fn append(
     connection: &Connection,
     log: &Log,
     subject: &Subject,
     expect: ExpectedPosition,
     entry: &Entry,
-    now_ms: i64,
+    at_ms: i64,
+    expired_ms: i64,
 ) -> rusqlite::Result<Result<Position, Option<Position>>> {
     if expect != ExpectedPosition::Any {
         let found = connection
@@ -30,7 +32,7 @@ pub(crate) fn append(
             )?
             .query_row(params![log.name, subject.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?
-            .filter(|&(_, at_ms): &(u64, i64)| at_ms > retention_cutoff_ms(log, now_ms))
+            .filter(|&(_, at_ms): &(u64, i64)| at_ms > expired_ms)
             .map(|(position, _)| Position(position));
         let holds = match expect {
             ExpectedPosition::At(position) => found == Some(position),
@@ -48,7 +50,7 @@ pub(crate) fn append(
         .execute(params![
             log.name,
             subject.as_str(),
-            now_ms,
+            at_ms,
             write_headers(entry),
             entry.payload.as_ref()
         ])?;
@@ -99,6 +101,14 @@ pub(crate) fn largest_position(connection: &Connection) -> rusqlite::Result<Posi
         .query_row([], |row| row.get(0))
         .optional()?;
     Ok(Position(largest.unwrap_or(0)))
+}
+
+/// Time of the newest entry of any log.
+pub(crate) fn newest_time(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT at_ms FROM entries ORDER BY position DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
 }
 
 /// Returns the entry at a position.

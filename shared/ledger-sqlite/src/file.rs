@@ -1,6 +1,7 @@
 //! Shared state of an open file: writer, reader and change notifier.
 
-use crate::open::ClockFn;
+use crate::messages::ClaimTimes;
+use crate::open::{AgeClockFn, ClockFn};
 use crate::reader::Reader;
 use crate::wake::ChangeNotifier;
 use crate::writer::Writer;
@@ -17,10 +18,13 @@ pub(crate) struct LedgerFile {
     pub(crate) reader: Arc<Reader>,
     pub(crate) changes: ChangeNotifier,
     pub(crate) clock: ClockFn,
+    pub(crate) age_clock: AgeClockFn,
     /// The logs in use, for the removal of expired entries.
     pub(crate) logs: Mutex<HashMap<&'static str, Log>>,
     /// Logs with another retention than their own.
     pub(crate) retention_overrides: Vec<Log>,
+    /// Size from which nothing more is appended or enqueued.
+    pub(crate) max_bytes: Option<u64>,
 }
 
 /// Time between two looks for a file that was removed under the process.
@@ -41,6 +45,16 @@ impl LedgerFile {
                 }
             }
         }
+    }
+
+    /// Time by which entries have expired; one before all of them while nothing confirms the time.
+    pub(crate) fn expiry_time_ms(&self) -> i64 {
+        (self.age_clock)().unwrap_or(i64::MIN)
+    }
+
+    /// Times of a claim made now.
+    pub(crate) fn claim_times(&self) -> ClaimTimes {
+        ClaimTimes { now_ms: (self.clock)(), expiry_ms: self.expiry_time_ms() }
     }
 
     /// Registers the log for retention, and returns it with the retention in force.

@@ -57,7 +57,7 @@ impl Follower {
             self.changes.borrow_and_update();
             let log = self.log;
             let after = self.after;
-            let now_ms = (self.file.clock)();
+            let now_ms = self.file.expiry_time_ms();
             let subject = self.subject.clone();
             let page = self.file.reader.read(move |connection| match &subject {
                 Some(subject) => {

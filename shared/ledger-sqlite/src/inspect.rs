@@ -1,7 +1,9 @@
 //! Read-only inspection of the file, for an operator before the first start. It works while a
 //! process uses the file.
 
+use crate::entries;
 use crate::open::{APPLICATION_ID, MIGRATIONS, OpenError};
+use crate::writer_bounds::used_bytes;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +13,10 @@ use std::time::Duration;
 pub struct FileInfo {
     /// Size in bytes.
     pub bytes: u64,
+    /// Size without what is free for further entries.
+    pub used_bytes: u64,
+    /// Time of the newest entry, in Unix milliseconds; `None` if there is none.
+    pub newest_ms: Option<i64>,
 }
 
 /// Checks that the file can be written as a ledger; `None` if it does not exist yet.
@@ -21,15 +27,19 @@ pub fn inspect(path: &Path) -> Result<Option<FileInfo>, OpenError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(error.to_string())),
     };
-    let read_versions = || -> rusqlite::Result<(i64, i64)> {
+    let read_facts = || -> rusqlite::Result<(i64, i64, FileInfo)> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // A writer of ours finishes within milliseconds.
         connection.busy_timeout(Duration::from_secs(2))?;
         connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
         let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get(0));
-        Ok((pragma("application_id")?, pragma("user_version")?))
+        let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+        let is_ours = application == APPLICATION_ID && version > 0;
+        let newest_ms = if is_ours { entries::newest_time(&connection)? } else { None };
+        let used_bytes = used_bytes(&connection)?;
+        Ok((application, version, FileInfo { bytes, used_bytes, newest_ms }))
     };
-    let (application, found) = match read_versions() {
+    let (application, found, info) = match read_facts() {
         Ok(versions) => versions,
         Err(rusqlite::Error::SqliteFailure(e, _))
             if e.code == rusqlite::ErrorCode::NotADatabase =>
@@ -40,11 +50,11 @@ pub fn inspect(path: &Path) -> Result<Option<FileInfo>, OpenError> {
     };
     let supported = MIGRATIONS.len() as i64;
     match application {
-        _ if bytes == 0 => Ok(Some(FileInfo { bytes })),
+        _ if bytes == 0 => Ok(Some(info)),
         APPLICATION_ID if found > supported => {
             Err(OpenError::NewerVersion { path: path.to_owned(), found, supported })
         }
-        APPLICATION_ID => Ok(Some(FileInfo { bytes })),
+        APPLICATION_ID => Ok(Some(info)),
         _ => Err(OpenError::NotALedger(path.to_owned())),
     }
 }

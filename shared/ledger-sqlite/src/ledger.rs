@@ -1,20 +1,23 @@
 //! Implementation of the ledger port on a SQLite file.
 
 use crate::consumer::{Source, deliveries};
+use crate::entries::{self, retention_cutoff_ms};
 use crate::file::LedgerFile;
 use crate::follow::follow;
+use crate::messages;
 use crate::open::{OpenError, SqliteOptions, open};
-use crate::reader::Reader;
+use crate::reader::{Reader, ReaderGate};
 use crate::retention::{remove_expired, run_retention};
+use crate::usage;
 use crate::wake::ChangeNotifier;
 use crate::writer::Writer;
-use crate::{entries, messages};
+use crate::writer_bounds::WriterBounds;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, LOGS, Log, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
-    StoredEntry, Subject, Unavailable,
+    QueueBacklog, StoreTime, StoreUsage, StoredEntry, Subject, Unavailable,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -35,17 +38,21 @@ impl SqliteLedger {
     /// Opens the file, creating or migrating it if necessary. Must be called on a runtime.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        let writer = Writer::start(open(path)?);
+        let gate = ReaderGate::default();
+        let bounds = WriterBounds::new(path, options.max_bytes, gate.clone());
+        let writer = Writer::start(open(path)?, bounds);
         let logs =
             LOGS.iter().chain(&options.retention_overrides).map(|log| (log.name, *log)).collect();
         let file = Arc::new(LedgerFile {
             path: path.to_owned(),
             writer,
-            reader: Arc::new(Reader::new(path.to_owned())),
+            reader: Arc::new(Reader::new(path.to_owned(), gate)),
             changes: ChangeNotifier::default(),
             clock: options.clock,
+            age_clock: options.age_clock,
             logs: Mutex::new(logs),
             retention_overrides: options.retention_overrides,
+            max_bytes: options.max_bytes,
         });
         #[expect(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
         let retention =
@@ -88,9 +95,13 @@ impl Ledger for SqliteLedger {
         let log = self.file.register_log(log);
         let subject = subject.clone();
         let file = Arc::clone(&self.file);
-        let clock = self.file.clock.clone();
-        let appended = self.file.writer.run_then(
-            move |connection| entries::append(connection, &log, &subject, expect, &entry, clock()),
+        let times = Arc::clone(&self.file);
+        let appended = self.file.writer.grow_then(
+            move |connection| {
+                let expired_ms = retention_cutoff_ms(&log, times.expiry_time_ms());
+                let at_ms = (times.clock)();
+                entries::append(connection, &log, &subject, expect, &entry, at_ms, expired_ms)
+            },
             move |appended| {
                 if appended.is_ok() {
                     file.changes.notify(log.name);
@@ -103,7 +114,7 @@ impl Ledger for SqliteLedger {
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
         let log = self.file.with_retention(log);
         let subject = subject.clone();
-        let now_ms = (self.file.clock)();
+        let now_ms = self.file.expiry_time_ms();
         self.file
             .reader
             .read(move |connection| entries::last(connection, &log, &subject, now_ms))
@@ -112,7 +123,7 @@ impl Ledger for SqliteLedger {
 
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
         let log = self.file.with_retention(log);
-        let now_ms = (self.file.clock)();
+        let now_ms = self.file.expiry_time_ms();
         self.file.reader.read(move |connection| entries::head(connection, &log, now_ms)).await
     }
 
@@ -137,7 +148,7 @@ impl Ledger for SqliteLedger {
 
     async fn get(&self, log: &Log, position: Position) -> Result<Option<StoredEntry>, Unavailable> {
         let log = self.file.with_retention(log);
-        let now_ms = (self.file.clock)();
+        let now_ms = self.file.expiry_time_ms();
         self.file
             .reader
             .read(move |connection| entries::get(connection, &log, position, now_ms))
@@ -172,7 +183,7 @@ impl Ledger for SqliteLedger {
         let key = key.to_owned();
         let file = Arc::clone(&self.file);
         let clock = self.file.clock.clone();
-        let enqueued = self.file.writer.run_then(
+        let enqueued = self.file.writer.grow_then(
             move |connection| messages::enqueue(connection, &queue, &key, &entry, delay, clock()),
             move |_| file.changes.notify(queue.name),
         );
@@ -187,11 +198,25 @@ impl Ledger for SqliteLedger {
         Ok(deliveries(Arc::clone(&self.file), Source::Queue(*queue), in_flight))
     }
 
+    async fn time(&self) -> Result<StoreTime, Unavailable> {
+        let newest = self.file.reader.read(entries::newest_time).await?;
+        Ok(StoreTime::AtLeast(newest.unwrap_or(0)))
+    }
+
     async fn check(&self) -> Result<(), Unavailable> {
         self.file
             .writer
             .run(|connection| connection.query_row("SELECT 1 FROM sqlite_schema", [], |_| Ok(())))
             .await
+    }
+
+    async fn usage(&self) -> Result<Vec<StoreUsage>, Unavailable> {
+        usage::read(&self.file).await
+    }
+
+    async fn backlog(&self, queue: &WorkQueue) -> Result<QueueBacklog, Unavailable> {
+        let queue = *queue;
+        self.file.reader.read(move |connection| messages::backlog(connection, &queue)).await
     }
 
     async fn until_lost(&self) -> String {

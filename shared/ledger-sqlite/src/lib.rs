@@ -19,9 +19,16 @@ mod follow;
 
 mod reader;
 mod retention;
+mod usage;
 mod wake;
 mod writer;
+mod writer_bounds;
 
+mod backup_source;
+mod restore_target;
+
+pub use backup_source::SqliteBackup;
 pub use inspect::{FileInfo, inspect};
 pub use ledger::SqliteLedger;
 pub use open::{OpenError, SqliteOptions};
+pub use restore_target::SqliteRestore;

@@ -3,13 +3,36 @@
 use crate::consumer_state::append_dead_letter;
 use crate::entries::{read_entry, write_headers};
 use paihao_contracts::streams::WorkQueue;
+use paihao_ledger::backup::QueuedMessage;
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{EnqueueOutcome, Entry, Position, StoredEntry, Subject};
+use paihao_ledger::{EnqueueOutcome, Entry, Position, QueueBacklog, StoredEntry, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
 /// Time for which a key is remembered.
 pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// Longest delay of a delivery. A due time that lies further ahead was written by a wrong clock,
+/// and counts as past.
+const MAX_DELAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Times of a claim, in Unix milliseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct ClaimTimes {
+    pub(crate) now_ms: i64,
+    /// Time by which entries have expired.
+    pub(crate) expiry_ms: i64,
+}
+
+/// Latest due time that is believed.
+pub(crate) fn last_due_ms(now_ms: i64) -> i64 {
+    now_ms.saturating_add(MAX_DELAY.as_millis() as i64)
+}
+
+/// Due time of a delivery after a delay.
+pub(crate) fn due_ms(now_ms: i64, delay: Duration) -> i64 {
+    now_ms.saturating_add(delay.min(MAX_DELAY).as_millis() as i64)
+}
 
 /// Claimed items, each with the number of its attempt.
 pub(crate) struct ClaimedBatch {
@@ -30,13 +53,16 @@ pub(crate) fn enqueue(
         .prepare_cached("SELECT at_ms FROM keys WHERE queue = ?1 AND key = ?2")?
         .query_row([queue.name, key], |row| row.get::<_, i64>(0))
         .optional()?;
-    if remembered.is_some_and(|at_ms| at_ms > duplicate_cutoff_ms(now_ms)) {
+    // A key from the future was written by a wrong clock.
+    let latest_ms = now_ms.saturating_add(DUPLICATE_WINDOW.as_millis() as i64);
+    let window = duplicate_cutoff_ms(now_ms) + 1..=latest_ms;
+    if remembered.is_some_and(|at_ms| window.contains(&at_ms)) {
         return Ok(EnqueueOutcome::Duplicate);
     }
     connection
         .prepare_cached("INSERT OR REPLACE INTO keys (queue, key, at_ms) VALUES (?1, ?2, ?3)")?
         .execute(params![queue.name, key, now_ms])?;
-    let due_ms = now_ms.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+    let due_ms = due_ms(now_ms, delay);
     connection
         .prepare_cached(
             "INSERT INTO messages (queue, key, at_ms, attempt, due_ms, held, headers, payload)
@@ -53,6 +79,18 @@ pub(crate) fn enqueue(
     Ok(EnqueueOutcome::New)
 }
 
+/// Counts the messages that are not acknowledged, and finds the oldest.
+pub(crate) fn backlog(
+    connection: &Connection,
+    queue: &WorkQueue,
+) -> rusqlite::Result<QueueBacklog> {
+    connection
+        .prepare_cached("SELECT count(*), min(at_ms) FROM messages WHERE queue = ?1")?
+        .query_row([queue.name], |row| {
+            Ok(QueueBacklog { messages: row.get(0)?, oldest_at_ms: row.get(1)? })
+        })
+}
+
 /// Claims up to `limit` due messages, and returns the due time of the next.
 pub(crate) fn claim(
     connection: &Connection,
@@ -63,9 +101,9 @@ pub(crate) fn claim(
     let claimed: Vec<(StoredEntry, u64)> = connection
         .prepare_cached(
             "SELECT id, attempt, at_ms, headers, payload FROM messages
-             WHERE queue = ?1 AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3",
+             WHERE queue = ?1 AND (due_ms <= ?2 OR due_ms > ?4) ORDER BY due_ms, id LIMIT ?3",
         )?
-        .query_map(params![queue.name, now_ms, limit as i64], |row| {
+        .query_map(params![queue.name, now_ms, limit as i64, last_due_ms(now_ms)], |row| {
             let recorded = StoredEntry {
                 position: Position(row.get(0)?),
                 subject: queue_subject(queue)?,
@@ -151,4 +189,54 @@ fn duplicate_cutoff_ms(now_ms: i64) -> i64 {
 
 fn queue_subject(queue: &WorkQueue) -> rusqlite::Result<Subject> {
     Subject::new(&[queue.name]).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
+}
+
+/// Returns the next messages of a queue after an id, for a backup.
+pub(crate) fn queued_after(
+    connection: &Connection,
+    queue: &WorkQueue,
+    after: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<QueuedMessage>> {
+    connection
+        .prepare_cached(
+            "SELECT id, key, at_ms, due_ms, held, attempt, headers, payload FROM messages
+             WHERE queue = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+        )?
+        .query_map(params![queue.name, after, limit as i64], |row| {
+            let (due_ms, held): (i64, bool) = (row.get(3)?, row.get(4)?);
+            Ok(QueuedMessage {
+                place: row.get(0)?,
+                key: row.get(1)?,
+                at_ms: row.get(2)?,
+                // The worker that holds it will not be there.
+                due_ms: if held { 0 } else { due_ms },
+                attempt: row.get(5)?,
+                entry: read_entry(row, 6)?,
+            })
+        })?
+        .collect()
+}
+
+/// Adds a message of a backup.
+pub(crate) fn insert_restored(
+    connection: &Connection,
+    queue: &WorkQueue,
+    message: &QueuedMessage,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO messages (queue, key, at_ms, attempt, due_ms, held, headers, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+        )?
+        .execute(params![
+            queue.name,
+            message.key,
+            message.at_ms,
+            message.attempt,
+            message.due_ms,
+            write_headers(&message.entry),
+            message.entry.payload.as_ref()
+        ])?;
+    Ok(())
 }

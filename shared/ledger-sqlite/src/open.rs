@@ -11,28 +11,39 @@ use std::time::Duration;
 /// Clock that returns Unix milliseconds.
 pub(crate) type ClockFn = Arc<dyn Fn() -> i64 + Send + Sync>;
 
+/// Clock by which entries expire.
+pub(crate) type AgeClockFn = Arc<dyn Fn() -> Option<i64> + Send + Sync>;
+
 /// Options of a ledger in a file.
 #[derive(Clone)]
 pub struct SqliteOptions {
-    /// Clock in Unix milliseconds, for the times of entries, due times and expiry.
+    /// Clock in Unix milliseconds, for the times of entries and due times.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Time in Unix milliseconds by which entries expire. `None` while nothing confirms the time:
+    /// then nothing expires.
+    pub age_clock: Arc<dyn Fn() -> Option<i64> + Send + Sync>,
     /// Largest accepted entry in bytes, payload and headers.
     pub max_entry_bytes: usize,
     /// Logs with another retention than their own.
     pub retention_overrides: Vec<Log>,
     /// Interval at which expired entries are removed from the file.
     pub retention_interval: Duration,
+    /// Size of the file from which nothing more is appended or enqueued; `None` for no limit.
+    pub max_bytes: Option<u64>,
 }
 
 impl SqliteOptions {
     /// Default options: entries up to 1 MiB as on an unconfigured NATS server, removal once a
     /// minute.
     pub fn new(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
+        let age_clock = clock.clone();
         SqliteOptions {
             clock,
+            age_clock: Arc::new(move || Some(age_clock())),
             max_entry_bytes: 1 << 20,
             retention_overrides: Vec::new(),
             retention_interval: Duration::from_secs(60),
+            max_bytes: None,
         }
     }
 }
@@ -113,12 +124,33 @@ pub(crate) fn open(path: &Path) -> Result<LockedConnection, OpenError> {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+             PRAGMA journal_size_limit = 4194304;
              UPDATE handed SET due_ms = 0, held = 0 WHERE held = 1;
              UPDATE messages SET due_ms = 0, held = 0 WHERE held = 1;",
         )
         .map_err(|e| unusable(e.to_string()))?;
+    require_durable(&connection).map_err(unusable)?;
     lock.set_len(1).map_err(|e| unusable(e.to_string()))?;
     Ok(LockedConnection { connection, lock })
+}
+
+/// Reads back how the connection commits: where a file system cannot do it, SQLite goes on in
+/// another way without an error.
+fn require_durable(connection: &Connection) -> Result<(), String> {
+    const FULL: i64 = 2;
+    let journal: String = connection
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(|e| e.to_string())?;
+    let synchronous: i64 = connection
+        .pragma_query_value(None, "synchronous", |row| row.get(0))
+        .map_err(|e| e.to_string())?;
+    if journal == "wal" && synchronous >= FULL {
+        Ok(())
+    } else {
+        Err(format!(
+            "the file system does not let SQLite write durably (journal_mode is {journal}, synchronous is {synchronous}): use a local disk"
+        ))
+    }
 }
 
 /// Opens another connection to a file that is locked already.
@@ -129,7 +161,7 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+pub(crate) fn lock_path(path: &Path) -> PathBuf {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
     lock_path.into()
@@ -137,7 +169,7 @@ fn lock_path(path: &Path) -> PathBuf {
 
 /// Locks a file beside the ledger, instead of the ledger itself: the process loses its locks on
 /// that when any of its connections to the file is closed.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     let unusable =
         |e: std::io::Error| OpenError::Unusable { path: path.to_owned(), reason: e.to_string() };
     let file = File::options()
@@ -153,7 +185,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let unusable =
         |e: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), reason: e.to_string() };
     let pragma = |connection: &Connection, name: &str| {
@@ -188,4 +220,32 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
             .map_err(unusable)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_cannot_commit_durably_is_refused() {
+        // In memory there is no write-ahead log, and SQLite answers the request for one without an
+        // error.
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").unwrap();
+        let reason = require_durable(&connection).unwrap_err();
+        assert!(reason.contains("journal_mode is memory"), "{reason}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(&folder.path().join("ledger.db")).unwrap();
+        require_durable(&opened.connection).unwrap();
+        for (pragma, refused) in [("synchronous = NORMAL", true), ("synchronous = EXTRA", false)] {
+            opened.connection.execute_batch(&format!("PRAGMA {pragma}")).unwrap();
+            assert_eq!(require_durable(&opened.connection).is_err(), refused, "{pragma}");
+        }
+        opened
+            .connection
+            .execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE")
+            .unwrap();
+        assert!(require_durable(&opened.connection).is_err());
+    }
 }

@@ -1,8 +1,10 @@
-//! Readers concurrent to the writer, on a small pool of connections.
+//! Readers concurrent to the writer, on a small pool of connections. A reader holds a view of the
+//! file for one short query. The gate lets the writer come between them: readers that overlap
+//! without a pause would keep the write-ahead log from ever beginning anew.
 
 use crate::open::connect;
 use paihao_ledger::Unavailable;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,13 +13,25 @@ use std::sync::Arc;
 pub(crate) struct Reader {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    gate: Arc<RwLock<()>>,
+}
+
+/// Gate of the readers, for the writer. Whoever waits at it goes before later readers.
+#[derive(Clone, Default)]
+pub(crate) struct ReaderGate(Arc<RwLock<()>>);
+
+impl ReaderGate {
+    /// Waits until the queries under way have ended, and holds later ones back.
+    pub(crate) fn shut(&self) -> RwLockWriteGuard<'_, ()> {
+        self.0.write()
+    }
 }
 
 const MAX_IDLE_CONNECTIONS: usize = 8;
 
 impl Reader {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Reader { path, idle: Mutex::new(Vec::new()) }
+    pub(crate) fn new(path: PathBuf, gate: ReaderGate) -> Self {
+        Reader { path, idle: Mutex::new(Vec::new()), gate: gate.0 }
     }
 
     pub(crate) async fn read<T: Send + 'static>(
@@ -26,6 +40,7 @@ impl Reader {
     ) -> Result<T, Unavailable> {
         let reader = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
+            let _passed = reader.gate.read();
             let idle = reader.idle.lock().pop();
             let connection = match idle {
                 Some(connection) => connection,

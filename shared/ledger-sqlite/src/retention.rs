@@ -33,7 +33,8 @@ pub(crate) async fn run_retention(file: Weak<LedgerFile>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let Some(file) = file.upgrade() else { return };
-        if let Err(error) = remove_expired(&file, (file.clock)()).await {
+        let Some(now_ms) = (file.age_clock)() else { continue };
+        if let Err(error) = remove_expired(&file, now_ms).await {
             tracing::warn!(%error, "cannot remove expired entries, retrying later");
         }
     }

@@ -1,15 +1,16 @@
 //! Single writer, which gathers pending operations, commits them in one transaction, and answers
 //! afterwards.
 
-use crate::open::{BUSY_TIMEOUT, LockedConnection};
+use crate::open::LockedConnection;
+use crate::writer_bounds::WriterBounds;
 use paihao_ledger::Unavailable;
 use rusqlite::{Connection, TransactionBehavior};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Operation inside the transaction; the returned completion is called when the transaction has
-/// ended.
-type Operation = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Completion> + Send>;
+/// ended. It learns whether the file is full.
+type Operation =
+    Box<dyn FnOnce(&Connection, Option<Unavailable>) -> rusqlite::Result<Completion> + Send>;
 type Completion = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
 
 enum Message {
@@ -26,10 +27,10 @@ pub(crate) struct Writer(mpsc::UnboundedSender<Message>);
 
 impl Writer {
     /// Starts the writer. It ends when every handle to it is dropped, and releases the file's lock.
-    pub(crate) fn start(opened: LockedConnection) -> Writer {
+    pub(crate) fn start(opened: LockedConnection, bounds: WriterBounds) -> Writer {
         let (sender, receiver) = mpsc::unbounded_channel();
         #[expect(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
-        tokio::spawn(run(opened, receiver));
+        tokio::spawn(run(opened, bounds, receiver));
         Writer(sender)
     }
 
@@ -48,8 +49,26 @@ impl Writer {
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Unavailable> {
+        self.reply_then(false, operation, then).await
+    }
+
+    /// As [`Writer::run_then`], for an operation that adds to the file: refused while it is full.
+    pub(crate) async fn grow_then<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.reply_then(true, operation, then).await
+    }
+
+    async fn reply_then<T: Send + 'static>(
+        &self,
+        grows: bool,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Unavailable> {
         let (reply, replied) = oneshot::channel();
-        self.submit(operation, move |outcome| {
+        self.send(grows, operation, move |outcome| {
             if let Ok(value) = &outcome {
                 then(value);
             }
@@ -65,16 +84,29 @@ impl Writer {
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         after: impl FnOnce(Result<T, Unavailable>) + Send + 'static,
     ) {
-        let operation: Operation = Box::new(move |connection| {
+        self.send(false, operation, after);
+    }
+
+    fn send<T: Send + 'static>(
+        &self,
+        grows: bool,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        after: impl FnOnce(Result<T, Unavailable>) + Send + 'static,
+    ) {
+        let run: Operation = Box::new(move |connection, full| {
+            if let Some(full) = full.filter(|_| grows) {
+                let after: Completion = Box::new(move |_| after(Err(full)));
+                return Ok(after);
+            }
             let value = operation(connection)?;
             let after: Completion = Box::new(move |committed| after(committed.map(|()| value)));
             Ok(after)
         });
-        let _ = self.0.send(Message::Run(operation));
+        let _ = self.0.send(Message::Run(run));
     }
 
-    /// Folds the write-ahead log into the file and truncates it, unless a reader uses it at the
-    /// moment; then the next call does.
+    /// Folds the write-ahead log into the file and truncates it, unless another program reads it at
+    /// the moment; then the next call does.
     pub(crate) async fn checkpoint(&self) {
         let (reply, replied) = oneshot::channel();
         if self.0.send(Message::Checkpoint(reply)).is_ok() {
@@ -100,7 +132,11 @@ fn closed_error() -> Unavailable {
     Unavailable("the file has been closed or cannot be written".to_owned())
 }
 
-async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Message>) {
+async fn run(
+    opened: LockedConnection,
+    mut bounds: WriterBounds,
+    mut receiver: mpsc::UnboundedReceiver<Message>,
+) {
     let LockedConnection { mut connection, lock } = opened;
     let mut messages = Vec::new();
     let mut closing = None;
@@ -119,16 +155,19 @@ async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Mes
         // On a thread for blocking work: a paused clock stands still while one is busy.
         let committed = tokio::task::spawn_blocking(move || {
             if !operations.is_empty() {
-                commit(&mut connection, operations);
+                let committed = commit(&mut connection, &bounds, operations);
+                bounds.note_commit(&connection, committed);
             }
             if checkpoint_requested {
-                checkpoint(&connection);
+                bounds.fold(&connection);
+            } else {
+                bounds.fold_large_wal(&connection);
             }
-            connection
+            (connection, bounds)
         });
         match committed.await {
             Ok(returned) => {
-                connection = returned;
+                (connection, bounds) = returned;
                 for reply in checkpoints {
                     let _ = reply.send(());
                 }
@@ -147,32 +186,25 @@ async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Mes
     }
 }
 
-/// Does not wait for readers: all writers would wait too.
-fn checkpoint(connection: &Connection) {
-    let truncated = connection
-        .busy_timeout(Duration::ZERO)
-        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .and(connection.busy_timeout(BUSY_TIMEOUT));
-    if let Err(error) = truncated {
-        tracing::debug!(%error, "cannot truncate the write-ahead log, retrying later");
-    }
-}
-
-fn commit(connection: &mut Connection, operations: Vec<Operation>) {
+fn commit(
+    connection: &mut Connection,
+    bounds: &WriterBounds,
+    operations: Vec<Operation>,
+) -> Result<(), Unavailable> {
     let mut completions = Vec::with_capacity(operations.len());
     let committed = (|| {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let full = bounds.full(&transaction);
         for operation in operations {
-            completions.push(operation(&transaction)?);
+            completions.push(operation(&transaction, full.clone())?);
         }
         transaction.commit()
     })();
     // On failure the operations not yet run are dropped, and their callers receive an error.
-    let outcome = committed.map_err(|error| {
-        tracing::error!(%error, "cannot write the ledger's file");
-        Unavailable(format!("the file cannot be written: {error}"))
-    });
+    let outcome =
+        committed.map_err(|error| Unavailable(format!("the file cannot be written: {error}")));
     for completion in completions {
         completion(outcome.clone());
     }
+    outcome
 }

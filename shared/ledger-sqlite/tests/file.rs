@@ -319,3 +319,60 @@ async fn a_hard_kill_loses_nothing() {
         ledger.close().await;
     }
 }
+
+/// Nothing tells whether the years have passed: the clock may be wrong.
+#[tokio::test(start_paused = true)]
+async fn nothing_expires_while_nothing_confirms_the_time() {
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let confirmed = Arc::new(AtomicI64::new(0));
+    let age_clock = confirmed.clone();
+    let options = SqliteOptions {
+        age_clock: Arc::new(move || {
+            let at_ms = age_clock.load(Ordering::SeqCst);
+            (at_ms > 0).then_some(at_ms)
+        }),
+        retention_interval: Duration::from_secs(60),
+        ..clock.options()
+    };
+    let ledger = SqliteLedger::open(dir.path().join("ledger.db"), options).unwrap();
+    let first = append_payload(&ledger, &LEDGER, "1").await;
+    let wrote_at = clock.now();
+    for error_ms in [4 * 24 * HOUR_MS, -8 * 24 * HOUR_MS, 400 * 24 * HOUR_MS] {
+        clock.advance(error_ms);
+        tokio::time::sleep(Duration::from_secs(180)).await;
+        assert_eq!(ledger.last(&LEDGER, &subject()).await.unwrap().unwrap().position, first);
+        assert_eq!(ledger.head(&LEDGER).await.unwrap(), first);
+        assert!(ledger.get(&LEDGER, first).await.unwrap().is_some());
+    }
+    confirmed.store(wrote_at + 71 * HOUR_MS, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(180)).await;
+    assert!(ledger.get(&LEDGER, first).await.unwrap().is_some());
+    confirmed.store(wrote_at + 73 * HOUR_MS, Ordering::SeqCst);
+    assert!(ledger.get(&LEDGER, first).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_due_time_that_a_wrong_clock_wrote() {
+    for error_ms in [25 * HOUR_MS, 4 * 24 * HOUR_MS, 400 * 24 * HOUR_MS] {
+        let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+        let ledger = open(&dir, &clock);
+        clock.advance(error_ms);
+        append_payload(&ledger, &LEDGER, "entry").await;
+        let message = Entry::new("message");
+        ledger.enqueue(&NOTICES, "key", message.clone(), Duration::ZERO).await.unwrap();
+        let mut consumer = ledger.consume(&LEDGER, &PLANNER, 1).await.unwrap();
+        let mut queue = ledger.consume_queue(&NOTICES, 1).await.unwrap();
+        for deliveries in [&mut consumer, &mut queue] {
+            let delivery = deliveries.next().await.unwrap();
+            delivery.retry_after(Duration::from_secs(60)).await.unwrap();
+        }
+        // The clock is set right.
+        clock.advance(-error_ms);
+        for deliveries in [&mut consumer, &mut queue] {
+            let again = tokio::time::timeout(Duration::from_secs(60), deliveries.next()).await;
+            again.expect("delivered at once").unwrap().ack().await.unwrap();
+        }
+        let enqueued = ledger.enqueue(&NOTICES, "key", message, Duration::ZERO).await.unwrap();
+        assert_eq!(enqueued, EnqueueOutcome::New, "{error_ms}");
+    }
+}

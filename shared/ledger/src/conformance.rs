@@ -12,6 +12,7 @@ pub mod newest;
 
 pub mod held_log;
 pub mod layer;
+pub mod next_release;
 pub mod routed_ledger;
 
 pub mod consume;
@@ -19,15 +20,23 @@ pub mod queue;
 
 use crate::{Deliveries, Delivery, Entry, Ledger, LogItem, Position, StoredEntry, Subject};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use paihao_contracts::streams::Log;
 use std::time::Duration;
 
-/// Generates a test for every case, as the module describes.
+/// Generates a test for every case, as the module describes, or a test `every_case_in_turn`, for a
+/// store that takes long to start.
 #[macro_export]
 macro_rules! ledger_conformance {
     ($make:ident) => {
-        $crate::ledger_conformance! { @cases $make
+        $crate::ledger_conformance! { @all cases $make }
+    };
+    ($make:ident in turn) => {
+        $crate::ledger_conformance! { @all in_turn $make }
+    };
+    (@all $form:ident $make:ident) => {
+        $crate::ledger_conformance! { @$form $make
             append: [
                 expects_an_empty_subject_then_a_position,
                 a_conflict_carries_what_was_found,
@@ -44,6 +53,7 @@ macro_rules! ledger_conformance {
                 refuses_what_is_too_large,
                 entries_age_out,
                 answers_a_check,
+                dates_entries_by_its_time,
             ]
             follow: [
                 from_the_start_and_on,
@@ -91,6 +101,7 @@ macro_rules! ledger_conformance {
                 extending_keeps_it,
                 shared_among_workers,
                 queues_do_not_share,
+                the_backlog_is_all_that_is_not_acknowledged,
             ]
         }
     };
@@ -103,6 +114,26 @@ macro_rules! ledger_conformance {
             })*
         })*
     };
+    (@in_turn $make:ident $($theme:ident: [$($case:ident),* $(,)?])*) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn every_case_in_turn() {
+            $($({
+                println!("{}::{}", stringify!($theme), stringify!($case));
+                let case = || async {
+                    let (ledger, _guard) = $make().await;
+                    $crate::conformance::$theme::$case(ledger).await;
+                };
+                $crate::conformance::boxed(case).await;
+            })*)*
+        }
+    };
+}
+
+/// Makes the future of a case outside its caller's stack, where all cases together are too large.
+pub fn boxed<C: Future<Output = ()> + Send + 'static>(
+    case: impl FnOnce() -> C,
+) -> BoxFuture<'static, ()> {
+    Box::pin(case())
 }
 
 /// Longest wait for an event that must occur.

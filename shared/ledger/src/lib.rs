@@ -10,6 +10,9 @@ mod delivery;
 
 pub mod dead_letter;
 
+#[cfg(feature = "backup")]
+pub mod backup;
+
 #[cfg(feature = "runners")]
 mod newer;
 #[cfg(feature = "runners")]
@@ -31,6 +34,8 @@ pub use worker::{Handler, Message, Worker};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+#[cfg(feature = "runners")]
+use paihao_chassis::checked_clock::ReferenceTime;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
 
@@ -96,6 +101,47 @@ pub enum EnqueueOutcome {
     New,
     /// A message with this key was enqueued within the last two minutes. This one was dropped.
     Duplicate,
+}
+
+/// Size of a part of a store: of a file, a log or a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUsage {
+    /// Name of the part: `file`, `write-ahead-log`, or that of the log or the queue.
+    pub name: String,
+    /// Size in bytes, without what is free for further entries.
+    pub bytes: u64,
+    /// Size from which nothing more is taken; `None` for no limit.
+    pub limit_bytes: Option<u64>,
+}
+
+/// Work that waits in a queue: everything that no worker has acknowledged, what is being worked on
+/// and what waits for another try included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueBacklog {
+    /// Number of messages.
+    pub messages: u64,
+    /// Time at which the oldest of them was enqueued, in Unix milliseconds by the store's time.
+    pub oldest_at_ms: Option<i64>,
+}
+
+/// Time that a store tells, in Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreTime {
+    /// Time of the store's own clock, at some moment between request and response.
+    Now(i64),
+    /// Time of an entry: the store has no clock of its own, and that much has passed. 0 without an
+    /// entry.
+    AtLeast(i64),
+}
+
+#[cfg(feature = "runners")]
+impl From<StoreTime> for ReferenceTime {
+    fn from(time: StoreTime) -> ReferenceTime {
+        match time {
+            StoreTime::Now(now_ms) => ReferenceTime::Now(now_ms),
+            StoreTime::AtLeast(at_ms) => ReferenceTime::AtLeast(at_ms),
+        }
+    }
 }
 
 /// Message store. Every method may be called from many tasks at once.
@@ -183,6 +229,11 @@ pub trait Ledger: Send + Sync + 'static {
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable>;
 
+    /// Returns the time by which the store dates its entries, to compare this machine's clock with.
+    async fn time(&self) -> Result<StoreTime, Unavailable> {
+        Ok(StoreTime::AtLeast(0))
+    }
+
     /// Checks that the store answers and has everything it needs. Changes nothing. The readiness
     /// probe calls this.
     async fn check(&self) -> Result<(), Unavailable>;
@@ -190,6 +241,16 @@ pub trait Ledger: Send + Sync + 'static {
     /// Waits until the deliveries that were given back before the call have reached the store, so
     /// that other workers get them at once when this process ends.
     async fn close(&self) {}
+
+    /// Returns the size of each part of the store, with its limit. Changes nothing.
+    async fn usage(&self) -> Result<Vec<StoreUsage>, Unavailable> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the backlog of a work queue. Changes nothing.
+    async fn backlog(&self, _queue: &WorkQueue) -> Result<QueueBacklog, Unavailable> {
+        Ok(QueueBacklog::default())
+    }
 
     /// Waits until a part of the store is missing that had been there, and returns its name. The
     /// process should stop: it must not go on with an empty ledger.

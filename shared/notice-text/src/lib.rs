@@ -4,15 +4,19 @@
 //!   the texts of a site;
 //! - [`render`]: rendering of a notice, with placeholders replaced;
 //! - [`sample`]: sample notice of each kind, for previews and checks;
-//! - [`check`]: faults of texts and templates.
+//! - [`words`]: words that people write, and the action of each;
+//! - [`check`]: faults of texts, words and templates.
 //!
 //! The notifier sends these texts and the gateway previews them, so both show the same.
 
+mod exact;
 mod field_text;
+mod length;
 pub mod policy;
 pub mod render;
 
 pub mod check;
 pub mod sample;
+pub mod words;
 
 pub use policy::{AccountPolicies, NoticePolicy};

@@ -2,7 +2,9 @@
 
 use crate::render::{Binding, CALLED_TEXT, MISSED_TEXT, PROGRESS_TEXT};
 use paihao_contracts::notice::Channel;
-use paihao_contracts::settings::{AccountSetup, NoticeSetup, TemplateSetup, Wording};
+use paihao_contracts::settings::{
+    AccountSetup, MiniProgramSetup, NoticeSetup, TemplateSetup, Wording,
+};
 use paihao_wechat::Api;
 use std::collections::BTreeMap;
 
@@ -31,15 +33,6 @@ impl NoticePolicy {
             Channel::Template => self.template.is_some(),
             Channel::Subscription => self.subscription.is_some(),
         })
-    }
-
-    /// True if an attempt has to be announced in the ledger. That is so if, after a loss of the
-    /// cache, another channel or the same one could be tried a second time.
-    pub fn needs_announcement(&self, channel: Channel) -> bool {
-        !channel.is_idempotent()
-            || self
-                .usable_channels()
-                .any(|other| other != channel && other != Channel::PassiveReply)
     }
 
     /// APIs of WeChat that the policy uses.
@@ -97,11 +90,14 @@ pub fn sends_customer_service_texts(setup: &AccountSetup) -> bool {
 
 fn notice_policy(account: &AccountSetup, notice: Option<&NoticeSetup>, text: &str) -> NoticePolicy {
     let with_template = notice.filter(|notice| !notice.template_id.is_empty());
-    let template =
-        with_template.map(|notice| template_binding(&notice.template_id, &notice.fields));
+    let template = with_template.map(|notice| {
+        template_binding(&notice.template_id, &notice.fields, notice.miniprogram.as_ref())
+    });
     let subscription_setup = notice.and_then(|notice| notice.subscription.as_ref());
-    let subscription = subscription_setup
-        .map(|TemplateSetup { template_id, fields }| template_binding(template_id, fields));
+    let subscription =
+        subscription_setup.map(|TemplateSetup { template_id, fields, miniprogram }| {
+            template_binding(template_id, fields, miniprogram.as_ref())
+        });
     let listed =
         notice.and_then(|notice| notice.channels.clone()).or_else(|| account.channels.clone());
     let channels = listed.unwrap_or_else(|| {
@@ -112,7 +108,14 @@ fn notice_policy(account: &AccountSetup, notice: Option<&NoticeSetup>, text: &st
     NoticePolicy { channels, template, subscription, text }
 }
 
-fn template_binding(template_id: &str, fields: &BTreeMap<String, String>) -> Binding {
-    let fields = fields.clone().into_iter().collect();
-    Binding { template_id: template_id.to_owned(), fields }
+fn template_binding(
+    template_id: &str,
+    fields: &BTreeMap<String, String>,
+    mini_program: Option<&MiniProgramSetup>,
+) -> Binding {
+    Binding {
+        template_id: template_id.to_owned(),
+        fields: fields.clone().into_iter().collect(),
+        mini_program: mini_program.cloned(),
+    }
 }

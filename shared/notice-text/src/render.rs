@@ -1,12 +1,16 @@
 //! Rendering of a notice with the texts of an account: a pure function.
 
+use crate::exact;
 use crate::field_text;
 use crate::policy::NoticePolicy;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use paihao_contracts::notice::{Notice, NoticeContent};
+use paihao_contracts::settings::MiniProgramSetup;
 use paihao_wechat::template::{fit, list::check_texts};
-use paihao_wechat::{OpenId, SubscriptionNotice, TemplateMessage};
+use paihao_wechat::text::fit_text;
+use paihao_wechat::{MiniProgramPage, OpenId, SubscriptionNotice, TemplateMessage};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 /// A template with the contents of its fields.
@@ -16,7 +20,12 @@ pub struct Binding {
     pub template_id: String,
     /// Field key (`thing1`) and text, in which the [`PLACEHOLDERS`] are replaced.
     pub fields: Vec<(String, String)>,
+    /// Page of a mini program that a tap opens, with [`LINK`] replaced in its path.
+    pub mini_program: Option<MiniProgramSetup>,
 }
+
+/// Placeholder in the path of a mini program's page: the address of the ticket, percent-encoded.
+pub const LINK: &str = "{link}";
 
 /// Names of the placeholders: site, queue, number, counter, time of the event, people ahead, upper
 /// bound of the wait, end of the time for a return, places lost by it, and summary of the change.
@@ -42,8 +51,8 @@ pub const MISSED_TEXT: &str = "【{site}】{number} {news}";
 /// Default customer-service text about the progress.
 pub const PROGRESS_TEXT: &str = "【{site}】{number} {news}，前面 {ahead}";
 
-/// Bytes of a customer-service text that WeChat reliably accepts.
-const MAX_TEXT_BYTES: usize = 2048;
+/// Default customer-service text about a ticket that has no place in the line.
+const NO_PLACE_TEXT: &str = MISSED_TEXT;
 
 /// Reasons for which a notice cannot be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +81,7 @@ pub fn template(notice: &Notice, policy: &NoticePolicy) -> Result<TemplateMessag
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
         url: notice.link.as_deref().map(str::to_owned),
+        mini_program: binding.mini_program.as_ref().map(|page| mini_program_page(notice, page)),
         client_msg_id: Some(client_msg_id(notice)),
         fields: render_fields(notice, binding)?,
     })
@@ -87,8 +97,15 @@ pub fn subscription(
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
         page: None,
+        mini_program: binding.mini_program.as_ref().map(|page| mini_program_page(notice, page)),
         fields: render_fields(notice, binding)?,
     })
+}
+
+fn mini_program_page(notice: &Notice, page: &MiniProgramSetup) -> MiniProgramPage {
+    let link = notice.link.as_deref().unwrap_or_default();
+    let link = utf8_percent_encode(link, NON_ALPHANUMERIC).to_string();
+    MiniProgramPage { appid: page.appid.clone(), path: page.pagepath.replace(LINK, &link) }
 }
 
 /// Renders the customer-service text.
@@ -96,11 +113,15 @@ pub fn text(notice: &Notice, policy: &NoticePolicy) -> Result<String, Unrenderab
     if policy.text.is_empty() {
         return Err(unbound_error(notice));
     }
-    let mut text = fill_placeholders(&policy.text, &placeholder_values(notice));
+    let has_place = field_text::quoted_wait(&notice.content).is_some();
+    let wording = match &*policy.text {
+        PROGRESS_TEXT if !has_place => NO_PLACE_TEXT,
+        wording => wording,
+    };
+    let text = fill_placeholders(wording, &placeholder_values(notice));
     let anchor = |address| format!("\n<a href=\"{address}\">查看进度 · Follow your number</a>");
     let link = notice.link.as_ref().map(anchor).unwrap_or_default();
-    while text.len() + link.len() > MAX_TEXT_BYTES && text.pop().is_some() {}
-    Ok(text + &link)
+    Ok(fit_text(&(text + &link)).into_owned())
 }
 
 fn unbound_error(notice: &Notice) -> Unrenderable {
@@ -116,10 +137,16 @@ fn render_fields(
     let fields: Vec<_> = fields
         .map(|(key, wording)| (key.clone(), fit(key, &fill_placeholders(wording, &values))))
         .collect();
-    match check_texts(&fields).first() {
-        Some(fault) => Err(Unrenderable::InvalidText(kind(notice), fault.to_string())),
-        None => Ok(fields),
+    if let Some(fault) = check_texts(&fields).first() {
+        return Err(Unrenderable::InvalidText(kind(notice), fault.to_string()));
     }
+    for ((key, shown), (_, wording)) in fields.iter().zip(&binding.fields) {
+        if let Some(name) = exact::untrue(wording, shown, notice) {
+            let fault = format!("{key} would not show {name} as it is");
+            return Err(Unrenderable::InvalidText(kind(notice), fault));
+        }
+    }
+    Ok(fields)
 }
 
 /// Renders the text of a template's field.
@@ -127,13 +154,24 @@ pub(crate) fn field_text(key: &str, wording: &str, notice: &Notice) -> String {
     fit(key, &fill_placeholders(wording, &placeholder_values(notice)))
 }
 
+/// Name of the counter to which a notice asks its holder.
+pub(crate) fn counter_name(content: &NoticeContent) -> Option<&str> {
+    match content {
+        NoticeContent::Called { counter_name, .. }
+        | NoticeContent::Recalled { counter_name, .. } => Some(counter_name),
+        NoticeContent::Returned { detail, .. } => detail.counter_name.as_deref(),
+        NoticeContent::Near { .. }
+        | NoticeContent::Next { .. }
+        | NoticeContent::Missed { .. }
+        | NoticeContent::Slipped { .. }
+        | NoticeContent::Halted { .. }
+        | NoticeContent::QueueClosed { .. } => None,
+    }
+}
+
 /// Values of the placeholders.
 pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10] {
-    let counter = match &notice.content {
-        NoticeContent::Called { counter_name, .. }
-        | NoticeContent::Recalled { counter_name, .. } => counter_name,
-        _ => "—",
-    };
+    let counter = counter_name(&notice.content).unwrap_or("—");
     [
         ("{site}", notice.site_name.to_string()),
         ("{queue}", notice.queue_name.to_string()),
@@ -170,7 +208,10 @@ pub(crate) fn local_time(notice: &Notice, at: i64, format: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::commit::{Number, QuotedWait, ReturnCause};
+    use paihao_contracts::commit::{
+        HoldNotice, NewReturnCause, Number, QueueEnd, QuotedWait, RemovalNotice, ReturnCause,
+        ReturnDetail,
+    };
 
     fn notice() -> Notice {
         Notice {
@@ -199,7 +240,7 @@ mod tests {
             field("thing3", "请到{counter}"),
             field("time4", "{time}"),
         ];
-        let binding = Binding { template_id: "T".into(), fields };
+        let binding = Binding { template_id: "T".into(), fields, mini_program: None };
         let text = "【{site}】请 {number} 到 {counter}（{queue}）".into();
         let template = Some(binding.clone());
         let subscription = Some(binding);
@@ -215,11 +256,30 @@ mod tests {
             field("short_thing3", "{wait}"),
             field("character_string4", "{number}"),
         ];
-        let bound = Some(Binding { template_id: "T".into(), fields });
+        let bound = Some(Binding { template_id: "T".into(), fields, mini_program: None });
         let policy = NoticePolicy { template: bound, ..policy() };
         let quoted = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
         let counter_name: std::sync::Arc<str> = "3号窗口".into();
         let until = Some(1_767_581_400_000);
+        let returned = |cause, because| {
+            let detail = ReturnDetail { because, ..ReturnDetail::default() };
+            NoticeContent::Returned { cause, quoted, detail }
+        };
+        let at_counter = |because| {
+            let (because, counter_name) = (Some(because), Some(counter_name.clone()));
+            let detail = ReturnDetail { because, counter_name, reason: None };
+            let quoted = QuotedWait { ahead: 0, minutes: None, cold: false };
+            NoticeContent::Returned { cause: ReturnCause::Return, quoted, detail }
+        };
+        let held = |suspended, until| NoticeContent::Halted {
+            quoted: QuotedWait { minutes: None, ..quoted },
+            hold: Some(HoldNotice { suspended, reason: "去补材料".into(), until }),
+        };
+        let closed = |end, removed: Option<&str>| {
+            let reason = |reason: &str| (!reason.is_empty()).then(|| reason.into());
+            let removed = removed.map(|text| RemovalNotice { reason: reason(text) });
+            NoticeContent::QueueClosed { end, removed }
+        };
         for (content, news, ahead, wait) in [
             (NoticeContent::Near { quoted }, "即将叫号，请做好准备", "3人", "25分内"),
             (
@@ -228,7 +288,12 @@ mod tests {
                 "0人",
                 "—",
             ),
-            (NoticeContent::Recalled { counter_name, call: 2 }, "再次叫号，请到3号窗口", "—", "—"),
+            (
+                NoticeContent::Recalled { counter_name: counter_name.clone(), call: 2 },
+                "再次叫号，请到3号窗口",
+                "—",
+                "—",
+            ),
             (
                 NoticeContent::Missed { until, places: Some(3) },
                 "已过号，10:50前可顺延3位",
@@ -237,24 +302,35 @@ mod tests {
             ),
             (NoticeContent::Missed { until, places: None }, "已过号，10:50前可重新排队", "—", "—"),
             (NoticeContent::Missed { until: None, places: None }, "已过号，号码作废", "—", "—"),
+            (returned(ReturnCause::Return, None), "已重新排队", "3人", "25分内"),
+            (returned(ReturnCause::Transfer, None), "已转到户籍", "3人", "25分内"),
+            (returned(ReturnCause::PutBack, None), "叫号更正，请继续等候", "3人", "25分内"),
             (
-                NoticeContent::Returned { cause: ReturnCause::Return, quoted },
-                "已重新排队",
+                returned(ReturnCause::Return, Some(NewReturnCause::Resumed)),
+                "已恢复排队",
                 "3人",
                 "25分内",
             ),
             (
-                NoticeContent::Returned { cause: ReturnCause::Transfer, quoted },
-                "已转到户籍",
+                returned(ReturnCause::Return, Some(NewReturnCause::Restored)),
+                "号码已恢复",
                 "3人",
                 "25分内",
             ),
             (
-                NoticeContent::Returned { cause: ReturnCause::PutBack, quoted },
-                "叫号更正，请继续等候",
+                returned(ReturnCause::Return, Some(NewReturnCause::Prioritised)),
+                "优先级已调整",
                 "3人",
                 "25分内",
             ),
+            (
+                returned(ReturnCause::Return, Some(NewReturnCause::Reopened)),
+                "恢复叫号，请留意",
+                "3人",
+                "25分内",
+            ),
+            (at_counter(NewReturnCause::Restored), "号码恢复，请到3号窗口", "—", "—"),
+            (at_counter(NewReturnCause::Resumed), "继续办理，请到3号窗口", "—", "—"),
             (
                 NoticeContent::Slipped {
                     quoted: QuotedWait { ahead: 9, minutes: Some((65, 90)), cold: false },
@@ -263,13 +339,40 @@ mod tests {
                 "9人",
                 ">60分",
             ),
-            (NoticeContent::Halted { quoted }, "暂停叫号，号码保留", "3人", "25分内"),
-            (NoticeContent::QueueClosed, "今日已结束", "—", "—"),
+            (
+                NoticeContent::Halted {
+                    quoted: QuotedWait { minutes: None, ..quoted },
+                    hold: None,
+                },
+                "暂停叫号，号码保留",
+                "3人",
+                "—",
+            ),
+            (held(false, None), "已暂时离队，号码保留：去补材料", "3人", "—"),
+            (held(true, None), "已暂停办理：去补材料", "3人", "—"),
+            (held(false, until), "10:50恢复排队：去补材料", "3人", "—"),
+            (closed(None, None), "今日已结束", "—", "—"),
+            (closed(Some(QueueEnd::Closed), None), "已停止办理，号码保留", "—", "—"),
+            (closed(Some(QueueEnd::Cleared), None), "队伍已清空，号码作废", "—", "—"),
+            (closed(None, Some("重复取号")), "号码已被取消：重复取号", "—", "—"),
+            (closed(None, Some("")), "号码已被取消", "—", "—"),
         ] {
             let message = template(&Notice { content, ..notice() }, &policy).unwrap();
             let values: Vec<_> = message.fields.iter().map(|(_, value)| value.as_str()).collect();
             assert_eq!(values[..3], [news, ahead, wait]);
         }
+    }
+
+    #[test]
+    fn nobody_is_ahead_of_a_ticket_that_has_no_place() {
+        let progress = NoticePolicy { text: PROGRESS_TEXT.into(), ..policy() };
+        let said = |content| text(&Notice { content, ..notice() }, &progress).unwrap();
+        let ended =
+            said(NoticeContent::QueueClosed { end: Some(QueueEnd::Cleared), removed: None });
+        assert!(ended.ends_with("A012 队伍已清空，号码作废"), "{ended}");
+        let quoted = QuotedWait { ahead: 3, minutes: None, cold: false };
+        let halted = said(NoticeContent::Halted { quoted, hold: None });
+        assert!(halted.ends_with("A012 暂停叫号，号码保留，前面 3人"), "{halted}");
     }
 
     #[test]
@@ -323,6 +426,7 @@ mod tests {
         let long = NoticePolicy { text: "好".repeat(700), ..policy() };
         let long_text = super::text(&notice(), &long).unwrap();
         assert_eq!(long_text.len(), 2046, "cut on a character");
+        assert!(long_text.ends_with('…'));
     }
 
     #[test]
@@ -335,8 +439,38 @@ mod tests {
         for policy in [policy(), long] {
             let text = super::text(&linked, &policy).unwrap();
             assert!(text.contains(&format!("\n<a href=\"{link}\">")) && text.ends_with("</a>"));
-            assert!(text.len() <= MAX_TEXT_BYTES);
+            assert!(text.len() <= paihao_wechat::text::MAX_TEXT_BYTES);
         }
+    }
+
+    #[test]
+    fn a_mini_program_is_opened_and_told_the_link() {
+        let page = |pagepath: &str| {
+            let mini_program = MiniProgramSetup { appid: "wx1".into(), pagepath: pagepath.into() };
+            let bind = |binding: Option<Binding>| {
+                binding.map(|it| Binding { mini_program: Some(mini_program.clone()), ..it })
+            };
+            let usual = policy();
+            NoticePolicy {
+                template: bind(usual.template),
+                subscription: bind(usual.subscription),
+                ..usual
+            }
+        };
+        let link: std::sync::Arc<str> = "https://q.example/t/1?k=2".into();
+        let linked = Notice { link: Some(link.clone()), ..notice() };
+        let path = |notice: &Notice, policy: &NoticePolicy| {
+            let message = template(notice, policy).unwrap();
+            let subscribed = subscription(notice, policy).unwrap();
+            assert_eq!(message.url.as_deref(), notice.link.as_deref(), "for phones without it");
+            assert_eq!(message.mini_program, subscribed.mini_program);
+            message.mini_program.unwrap().path
+        };
+        let encoded = "https%3A%2F%2Fq%2Eexample%2Ft%2F1%3Fk%3D2";
+        assert_eq!(path(&linked, &page("web?url={link}")), format!("web?url={encoded}"));
+        assert_eq!(path(&notice(), &page("web?url={link}")), "web?url=");
+        assert_eq!(path(&linked, &page("")), "");
+        assert_eq!(template(&linked, &policy()).unwrap().mini_program, None);
     }
 
     #[test]

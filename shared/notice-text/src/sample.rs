@@ -1,11 +1,14 @@
 //! Sample notices of each kind, for previews and for checks of their length.
 
-use paihao_contracts::commit::{Number, QuotedWait, ReturnCause};
+use paihao_contracts::commit::{
+    HoldNotice, NewReturnCause, Number, QueueEnd, QuotedWait, RemovalNotice, ReturnCause,
+    ReturnDetail,
+};
 use paihao_contracts::notice::{Notice, NoticeContent};
 use std::sync::Arc;
 
 /// Kinds of notice that a site may override, by name of the trigger, with the account's kind.
-pub const SITE_NOTICE_KINDS: [(&str, &str); 9] = [
+pub const SITE_NOTICE_KINDS: [(&str, &str); 13] = [
     ("near", "progress"),
     ("next", "progress"),
     ("called", "called"),
@@ -15,6 +18,10 @@ pub const SITE_NOTICE_KINDS: [(&str, &str); 9] = [
     ("slipped", "progress"),
     ("halted", "progress"),
     ("queue_closed", "progress"),
+    ("reopened", "progress"),
+    ("held", "progress"),
+    ("removed", "progress"),
+    ("cleared", "progress"),
 ];
 
 /// The account's kind for a kind of trigger.
@@ -30,10 +37,19 @@ pub fn site_kind(notice: &Notice) -> &'static str {
         NoticeContent::Called { .. } => "called",
         NoticeContent::Recalled { .. } => "recalled",
         NoticeContent::Missed { .. } => "missed",
-        NoticeContent::Returned { .. } => "returned",
+        NoticeContent::Returned { detail, .. } => match detail.because {
+            Some(NewReturnCause::Reopened) => "reopened",
+            Some(
+                NewReturnCause::Resumed | NewReturnCause::Restored | NewReturnCause::Prioritised,
+            )
+            | None => "returned",
+        },
         NoticeContent::Slipped { .. } => "slipped",
-        NoticeContent::Halted { .. } => "halted",
-        NoticeContent::QueueClosed => "queue_closed",
+        NoticeContent::Halted { hold: None, .. } => "halted",
+        NoticeContent::Halted { hold: Some(_), .. } => "held",
+        NoticeContent::QueueClosed { removed: Some(_), .. } => "removed",
+        NoticeContent::QueueClosed { end: Some(QueueEnd::Cleared), removed: None } => "cleared",
+        NoticeContent::QueueClosed { .. } => "queue_closed",
     }
 }
 
@@ -58,9 +74,24 @@ pub struct SampleContext {
     pub at: i64,
 }
 
+/// Names of a usual length.
+pub(crate) fn usual_context() -> SampleContext {
+    SampleContext {
+        account: "shop".into(),
+        site: "hall".into(),
+        site_name: "城南大厅".into(),
+        zone: "Asia/Shanghai".into(),
+        queue_name: "存取款".into(),
+        prefix: "A".into(),
+        counter_name: "3号窗口".into(),
+        at: 1_795_384_474_775,
+    }
+}
+
 /// Returns a notice of this kind; `None` for an unknown kind.
 pub fn notice(kind: &str, context: &SampleContext) -> Option<Notice> {
     let quoted = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
+    let without_minutes = QuotedWait { minutes: None, ..quoted };
     let counter_name = || context.counter_name.clone();
     let content = match kind {
         "near" => NoticeContent::Near { quoted },
@@ -72,12 +103,28 @@ pub fn notice(kind: &str, context: &SampleContext) -> Option<Notice> {
         "missed" => {
             NoticeContent::Missed { until: Some(context.at + 30 * 60_000), places: Some(3) }
         }
-        "returned" => NoticeContent::Returned { cause: ReturnCause::Return, quoted },
+        "returned" | "reopened" => NoticeContent::Returned {
+            cause: ReturnCause::Return,
+            quoted,
+            detail: ReturnDetail {
+                because: (kind == "reopened").then_some(NewReturnCause::Reopened),
+                ..ReturnDetail::default()
+            },
+        },
         "slipped" => NoticeContent::Slipped {
             quoted: QuotedWait { ahead: 9, minutes: Some((35, 50)), cold: false },
         },
-        "halted" => NoticeContent::Halted { quoted },
-        "queue_closed" => NoticeContent::QueueClosed,
+        "halted" => NoticeContent::Halted { quoted: without_minutes, hold: None },
+        "held" => NoticeContent::Halted {
+            quoted: without_minutes,
+            hold: Some(HoldNotice { suspended: false, reason: "去补材料".into(), until: None }),
+        },
+        "queue_closed" => NoticeContent::QueueClosed { end: None, removed: None },
+        "cleared" => NoticeContent::QueueClosed { end: Some(QueueEnd::Cleared), removed: None },
+        "removed" => NoticeContent::QueueClosed {
+            end: None,
+            removed: Some(RemovalNotice { reason: Some("重复取号".into()) }),
+        },
         _ => return None,
     };
     Some(Notice {

@@ -5,7 +5,9 @@ use crate::api::Api;
 use crate::client::Client;
 use crate::codes::FailureClass;
 use crate::error::CallError;
+use crate::menu::{Menu, ShownMenu};
 use crate::message::SubscriptionNotice;
+use crate::migration::{ChangedOpenId, FollowerPage};
 use crate::qr::{Picture, QrCode, QrRequest};
 use crate::quota::Quota;
 use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
@@ -56,6 +58,14 @@ impl AccountClientError {
             AccountClientError::Token(_) => FailureClass::RetryLater(None),
             AccountClientError::Throttled(busy) => FailureClass::RetryLater(Some(busy.retry_after)),
             AccountClientError::Call(error) => error.class(),
+        }
+    }
+
+    /// Return code with which WeChat refused the call.
+    pub fn code(&self) -> Option<i64> {
+        match self {
+            AccountClientError::Call(CallError::Refused(refusal)) => Some(refusal.code),
+            _ => None,
         }
     }
 
@@ -144,6 +154,30 @@ impl AccountClient {
         self.with_token(account, Api::ListTemplates, call).await
     }
 
+    /// `menu/create` for this account.
+    pub async fn create_menu(&self, account: &str, menu: &Menu) -> Result<(), AccountClientError> {
+        let call = |token| async move { self.client.create_menu(&token, menu).await };
+        self.with_token(account, Api::CreateMenu, call).await
+    }
+
+    /// `menu/get` for this account; `None` if it has no menu of the API.
+    pub async fn get_menu(&self, account: &str) -> Result<Option<Menu>, AccountClientError> {
+        let call = |token| async move { self.client.get_menu(&token).await };
+        self.with_token(account, Api::GetMenu, call).await
+    }
+
+    /// `menu/delete` for this account.
+    pub async fn delete_menu(&self, account: &str) -> Result<(), AccountClientError> {
+        let call = |token| async move { self.client.delete_menu(&token).await };
+        self.with_token(account, Api::DeleteMenu, call).await
+    }
+
+    /// `get_current_selfmenu_info` for this account.
+    pub async fn shown_menu(&self, account: &str) -> Result<ShownMenu, AccountClientError> {
+        let call = |token| async move { self.client.shown_menu(&token).await };
+        self.with_token(account, Api::ShownMenu, call).await
+    }
+
     /// `user/info` for this account.
     pub async fn user_info(
         &self,
@@ -152,6 +186,27 @@ impl AccountClient {
     ) -> Result<UserInfo, AccountClientError> {
         let call = |token| async move { self.client.user_info(&token, openid).await };
         self.with_token(account, Api::UserInfo, call).await
+    }
+
+    /// `user/get` for this account: the followers behind `after`.
+    pub async fn followers(
+        &self,
+        account: &str,
+        after: Option<&OpenId>,
+    ) -> Result<FollowerPage, AccountClientError> {
+        let call = |token| async move { self.client.followers(&token, after).await };
+        self.with_token(account, Api::Followers, call).await
+    }
+
+    /// `changeopenid` for this account, to which the account `from` migrated.
+    pub async fn change_openids(
+        &self,
+        account: &str,
+        from: &str,
+        openids: &[OpenId],
+    ) -> Result<Vec<ChangedOpenId>, AccountClientError> {
+        let call = |token| async move { self.client.change_openids(&token, from, openids).await };
+        self.with_token(account, Api::ChangeOpenIds, call).await
     }
 
     /// `getcallbackip` for this account.

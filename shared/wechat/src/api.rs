@@ -21,8 +21,20 @@ pub enum Api {
     SendText,
     /// Returns the profile of a person.
     UserInfo,
+    /// Lists the account's followers.
+    Followers,
+    /// Tells the new openids after the migration of an account.
+    ChangeOpenIds,
     /// Exchanges the code of a web page for an openid.
     ExchangeCode,
+    /// Replaces the account's menu.
+    CreateMenu,
+    /// Returns the menu that the API made.
+    GetMenu,
+    /// Deletes the account's menu.
+    DeleteMenu,
+    /// Returns the menu that people see, also one that the console made.
+    ShownMenu,
     /// Lists the addresses from which callbacks come.
     CallbackAddresses,
     /// Returns the quota of an API and its usage.
@@ -35,7 +47,7 @@ pub enum Api {
 
 impl Api {
     /// All APIs.
-    pub const ALL: [Api; 14] = [
+    pub const ALL: [Api; 20] = [
         Api::StableToken,
         Api::ClassicToken,
         Api::CreateQr,
@@ -45,7 +57,13 @@ impl Api {
         Api::SendSubscription,
         Api::SendText,
         Api::UserInfo,
+        Api::Followers,
+        Api::ChangeOpenIds,
         Api::ExchangeCode,
+        Api::CreateMenu,
+        Api::GetMenu,
+        Api::DeleteMenu,
+        Api::ShownMenu,
         Api::CallbackAddresses,
         Api::GetQuota,
         Api::ClearQuota,
@@ -64,7 +82,13 @@ impl Api {
             Api::SendSubscription => "subscription_send",
             Api::SendText => "service_text",
             Api::UserInfo => "user_info",
+            Api::Followers => "followers",
+            Api::ChangeOpenIds => "change_openids",
             Api::ExchangeCode => "code_exchange",
+            Api::CreateMenu => "menu_create",
+            Api::GetMenu => "menu_get",
+            Api::DeleteMenu => "menu_delete",
+            Api::ShownMenu => "menu_shown",
             Api::CallbackAddresses => "callback_addresses",
             Api::GetQuota => "quota_get",
             Api::ClearQuota => "quota_clear",
@@ -84,7 +108,13 @@ impl Api {
             Api::SendSubscription => "/cgi-bin/message/subscribe/bizsend",
             Api::SendText => "/cgi-bin/message/custom/send",
             Api::UserInfo => "/cgi-bin/user/info",
+            Api::Followers => "/cgi-bin/user/get",
+            Api::ChangeOpenIds => "/cgi-bin/changeopenid",
             Api::ExchangeCode => "/sns/oauth2/access_token",
+            Api::CreateMenu => "/cgi-bin/menu/create",
+            Api::GetMenu => "/cgi-bin/menu/get",
+            Api::DeleteMenu => "/cgi-bin/menu/delete",
+            Api::ShownMenu => "/cgi-bin/get_current_selfmenu_info",
             Api::CallbackAddresses => "/cgi-bin/getcallbackip",
             Api::GetQuota => "/cgi-bin/openapi/quota/get",
             Api::ClearQuota => "/cgi-bin/clear_quota",

@@ -6,19 +6,17 @@ use crate::error::CallError;
 use crate::hosts::HostSelector;
 use crate::json::{self, garbled_response, redact};
 use crate::qr::Picture;
-use bytes::{Bytes, BytesMut};
+use crate::transport::{HttpTransport, Transport, TransportError, TransportResponse, root_cause};
 use parking_lot::Mutex;
-use reqwest::{RequestBuilder, Response, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
-
-/// Largest response that is read: pictures are some 30 KiB, JSON far less.
-const MAX_RESPONSE_BYTES: usize = 2 << 20;
 
 /// Base URLs of WeChat. The defaults are the real ones; a simulator serves both under one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +31,24 @@ impl Default for Endpoints {
     fn default() -> Self {
         let url = |text| Url::parse(text).expect("written here and valid");
         Endpoints { api: url("https://api.weixin.qq.com/"), mp: url("https://mp.weixin.qq.com/") }
+    }
+}
+
+/// Address of an HTTP proxy. It may hold a password, and is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyAddress(Url);
+
+impl ProxyAddress {
+    /// Parses `http://host:port/`; `None` if the text is no such address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        (url.scheme() == "http" && url.has_host()).then_some(Self(url))
+    }
+}
+
+impl fmt::Debug for ProxyAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProxyAddress").finish_non_exhaustive()
     }
 }
 
@@ -53,6 +69,9 @@ pub struct ClientOptions {
     pub total_timeout: Duration,
     /// Idle connections kept per host; 64 by default.
     pub max_idle_per_host: usize,
+    /// HTTP proxy that every call goes through; none by default. Calls by HTTPS pass it in a
+    /// tunnel, in which it sees the host only.
+    pub proxy: Option<ProxyAddress>,
 }
 
 impl Default for ClientOptions {
@@ -64,6 +83,7 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(2),
             total_timeout: Duration::from_secs(5),
             max_idle_per_host: 64,
+            proxy: None,
         }
     }
 }
@@ -71,14 +91,14 @@ impl Default for ClientOptions {
 /// Error on building the client: most likely this machine has no root certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTPS client cannot be built (are the system's CA certificates installed?): {0}")]
-pub struct ClientBuildError(String);
+pub struct ClientBuildError(pub(crate) String);
 
 /// Client for WeChat over one pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 
 struct ClientInner {
-    http: reqwest::Client,
+    transport: Arc<dyn Transport>,
     /// Bases of the API, the preferred one first.
     api_hosts: Vec<Url>,
     mp: Url,
@@ -99,30 +119,40 @@ pub(crate) struct ApiRequest<'a> {
 }
 
 impl Client {
-    /// Creates a client; build one per process. It follows no redirects and ignores proxy
-    /// variables: a token in a URL must reach WeChat only.
+    /// Creates a client; build one per process. It follows no redirects, and takes no proxy but the
+    /// one of its options: no variable of the environment leads a token elsewhere.
     #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
     pub fn new(options: ClientOptions) -> Result<Self, ClientBuildError> {
         // reqwest uses the process's provider. It does no harm if another crate has installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let failed = |error: reqwest::Error| ClientBuildError(root_cause(&error.without_url()));
+        let builder = reqwest::Client::builder().no_proxy();
+        let builder = match &options.proxy {
+            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy.0.clone()).map_err(failed)?),
+            None => builder,
+        };
+        let http = builder
             .redirect(redirect::Policy::none())
-            .no_proxy()
             .referer(false)
             .connect_timeout(options.connect_timeout)
             .timeout(options.total_timeout)
             .pool_max_idle_per_host(options.max_idle_per_host)
             .build()
-            .map_err(|error| ClientBuildError(root_cause(&error.without_url())))?;
+            .map_err(failed)?;
+        Ok(Client::over(Arc::new(HttpTransport(http)), options))
+    }
+
+    /// Creates a client over another transport, which takes the place of WeChat in a simulation.
+    pub fn over(transport: Arc<dyn Transport>, options: ClientOptions) -> Client {
         let apis: Vec<Url> = [options.endpoints.api].into_iter().chain(options.fallbacks).collect();
-        Ok(Client(Arc::new(ClientInner {
-            http,
+        Client(Arc::new(ClientInner {
+            transport,
             hosts: Mutex::new(HostSelector::new(apis.len(), options.failback_interval)),
             api_hosts: apis,
             mp: options.endpoints.mp,
             started: Instant::now(),
             total_timeout: options.total_timeout,
-        })))
+        }))
     }
 
     /// Makes a call and parses its JSON. It tries the next host only if no connection could be
@@ -133,14 +163,23 @@ impl Client {
     ) -> Result<T, CallError> {
         let answer = async {
             let response = self.send_with_failover(&request).await?;
-            let body = read_body(response, request.secrets).await?;
-            json::parse_response(&body, request.scope, request.secrets)
+            json::parse_response(&response.body, request.scope, request.secrets)
         };
         with_metrics(request.api, answer).await
     }
 
-    pub(crate) fn http(&self) -> &reqwest::Client {
-        &self.0.http
+    /// Sends one request. `secrets` must not occur in any error.
+    pub(crate) async fn exchange(
+        &self,
+        request: Request,
+        secrets: &[&str],
+    ) -> Result<TransportResponse, CallError> {
+        let response = self.0.transport.exchange(request).await;
+        response.map_err(|error| match error {
+            TransportError::Unreachable(reason) => CallError::Unreachable(redact(&reason, secrets)),
+            TransportError::TimedOut => CallError::TimedOut,
+            TransportError::Broken(reason) => garbled_response(reason),
+        })
     }
 
     /// The preferred base of the API.
@@ -148,7 +187,10 @@ impl Client {
         &self.0.api_hosts[0]
     }
 
-    async fn send_with_failover(&self, request: &ApiRequest<'_>) -> Result<Response, CallError> {
+    async fn send_with_failover(
+        &self,
+        request: &ApiRequest<'_>,
+    ) -> Result<TransportResponse, CallError> {
         let inner = &*self.0;
         let started = Instant::now();
         let route = inner.hosts.lock().route(inner.started.elapsed());
@@ -158,8 +200,9 @@ impl Client {
             if index > 0 && remaining < Duration::from_millis(100) {
                 break;
             }
-            let attempt = inner.build_request(*host, request).timeout(remaining);
-            match attempt.send().await.map_err(|error| transport_error(error, request.secrets)) {
+            let mut attempt = inner.build_request(*host, request);
+            *attempt.timeout_mut() = Some(remaining);
+            match self.exchange(attempt, request.secrets).await {
                 Err(error @ CallError::Unreachable(_)) => unreachable = Some(error),
                 answer => {
                     let now = inner.started.elapsed();
@@ -181,16 +224,11 @@ impl Client {
         let mut url = api_url(&self.0.mp, api);
         url.set_query(Some(query));
         let answer = async {
-            let response =
-                self.0.http.get(url).send().await.map_err(|error| transport_error(error, &[]))?;
-            let status = response.status();
-            let content_type = response
-                .headers()
-                .get(reqwest::header::CONTENT_TYPE)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-                .to_owned();
-            let bytes = read_body(response, &[]).await?;
+            let request = Request::new(Method::GET, url);
+            let TransportResponse { status, headers, body: bytes } =
+                self.exchange(request, &[]).await?;
+            let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let content_type = content_type.unwrap_or_default().to_owned();
             if status.is_success() && content_type.starts_with("image/") {
                 return Ok(Picture { content_type, bytes });
             }
@@ -204,15 +242,16 @@ impl Client {
 }
 
 impl ClientInner {
-    fn build_request(&self, host: usize, request: &ApiRequest<'_>) -> RequestBuilder {
+    fn build_request(&self, host: usize, request: &ApiRequest<'_>) -> Request {
         let mut url = api_url(&self.api_hosts[host], request.api);
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(request.query);
         }
-        match &request.body {
-            Some(body) => self.http.post(url).json(body),
-            None => self.http.get(url),
-        }
+        let Some(body) = &request.body else { return Request::new(Method::GET, url) };
+        let mut post = Request::new(Method::POST, url);
+        post.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *post.body_mut() = Some(body.to_string().into());
+        post
     }
 }
 
@@ -237,38 +276,4 @@ async fn with_metrics<T>(
     metrics::histogram!("paihao_wechat_call_seconds", "api" => api)
         .record(started.elapsed().as_secs_f64());
     answer
-}
-
-async fn read_body(mut response: Response, secrets: &[&str]) -> Result<Bytes, CallError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|error| transport_error(error, secrets))?
-    {
-        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-            return Err(garbled_response("longer than any answer"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// Converts an error of reqwest's, which prints addresses, into ours, which does not.
-pub(crate) fn transport_error(error: reqwest::Error, secrets: &[&str]) -> CallError {
-    let error = error.without_url();
-    if error.is_connect() {
-        CallError::Unreachable(redact(&root_cause(&error), secrets))
-    } else if error.is_timeout() {
-        CallError::TimedOut
-    } else {
-        garbled_response("the connection broke before the answer was complete")
-    }
-}
-
-/// Last message in an error's chain: the cause; the others only name the failed operation.
-fn root_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

@@ -5,7 +5,8 @@
 //!
 //! In reading order: [`codes`] is the table of return codes; [`Client`] makes calls; [`traffic`]
 //! limits them; [`AccountClient`] combines client, tokens and limits; [`template`] knows the rules
-//! of a template's fields; [`callback`] reads pushes, and [`probe`] sends them for a test.
+//! of a template's fields; [`callback`] reads pushes, [`forward`] passes them on to other systems,
+//! and [`probe`] sends them for a test.
 
 mod secret;
 
@@ -18,12 +19,17 @@ mod json;
 mod client;
 mod hosts;
 
+pub mod menu;
 mod message;
+pub mod migration;
 mod qr;
 mod quota;
 pub mod template;
+pub mod text;
 mod token;
 mod user;
+
+mod transport;
 
 pub mod traffic;
 
@@ -31,18 +37,21 @@ mod account_client;
 
 pub mod callback;
 
+pub mod forward;
+
 pub mod probe;
 
 pub use account_client::{AccountClient, AccountClientError, TokenSource, TokenUnavailable};
 pub use api::Api;
-pub use client::{Client, ClientBuildError, ClientOptions, Endpoints};
+pub use client::{Client, ClientBuildError, ClientOptions, Endpoints, ProxyAddress};
 pub use codes::FailureClass;
 pub use error::{CallError, Refusal};
 pub use message::SubscriptionNotice;
 pub use qr::{Picture, QrCode, QrRequest};
 pub use quota::{Quota, RateLimit};
-pub use secret::{AccessToken, AppId, AppSecret, CallbackToken, OpenId, fingerprint};
-pub use template::{MessageId, TemplateMessage};
+pub use secret::{AccessToken, AppId, AppSecret, CallbackToken, OpenId, UnionId, fingerprint};
+pub use template::{MessageId, MiniProgramPage, TemplateMessage};
 pub use token::IssuedToken;
 pub use traffic::CallPriority;
+pub use transport::{Transport, TransportError, TransportResponse};
 pub use user::{UserInfo, WebVisitor};

@@ -6,7 +6,8 @@ use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::quota::EmptyResponse;
 use crate::secret::{AccessToken, OpenId};
-use crate::template::fields_json;
+use crate::template::{MiniProgramPage, fields_json};
+use crate::text::fit_text;
 use serde_json::json;
 use std::fmt;
 
@@ -19,6 +20,8 @@ pub struct SubscriptionNotice {
     pub template_id: String,
     /// URL that a tap opens.
     pub page: Option<String>,
+    /// Page of a mini program that a tap opens instead, where the phone can.
+    pub mini_program: Option<MiniProgramPage>,
     /// Field (`thing2`) and text, exactly the fields of the template.
     pub fields: Vec<(String, String)>,
 }
@@ -47,6 +50,9 @@ impl Client {
         if let Some(page) = &notice.page {
             body["page"] = page.as_str().into();
         }
+        if let Some(page) = &notice.mini_program {
+            body["miniprogram"] = page.body();
+        }
         let answer: Result<EmptyResponse, _> = self
             .call(ApiRequest {
                 api: Api::SendSubscription,
@@ -59,8 +65,9 @@ impl Client {
         answer.map(drop)
     }
 
-    /// `message/custom/send` with a text. WeChat accepts it only for a limited time after an action
-    /// of the person: 45015 and 45047 report its end. It has no id and is never safe to repeat.
+    /// `message/custom/send` with a text, cut to what WeChat takes. WeChat accepts it only for a
+    /// limited time after an action of the person: 45015 and 45047 report its end. It has no id and
+    /// is never safe to repeat.
     pub async fn send_text(
         &self,
         token: &AccessToken,
@@ -70,7 +77,7 @@ impl Client {
         let body = json!({
             "touser": to.expose(),
             "msgtype": "text",
-            "text": { "content": text },
+            "text": { "content": fit_text(text) },
         });
         let answer: Result<EmptyResponse, _> = self
             .call(ApiRequest {

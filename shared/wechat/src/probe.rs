@@ -2,12 +2,12 @@
 //! operators.
 
 use crate::api::Api;
-use crate::callback::{Mode, Protection, encrypt, msg_signature, signature};
-use crate::client::{Client, api_url, transport_error};
+use crate::callback::{CallbackQuery, Mode, Protection, encrypt, msg_signature, signature};
+use crate::client::{Client, api_url};
 use crate::error::CallError;
 use crate::secret::CallbackToken;
-use reqwest::RequestBuilder;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, PRAGMA, USER_AGENT};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue, PRAGMA, USER_AGENT};
+use reqwest::{Method, Request};
 use std::time::Duration;
 use url::Url;
 
@@ -16,6 +16,11 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sender of the push: an openid of nobody.
 const PROBE_OPENID: &str = "oPaihaoDoctor000000000000000";
+
+/// True for a callback that names nobody as its sender, as a probe does. No signature covers that.
+pub fn is_probe(query: &CallbackQuery) -> bool {
+    query.openid.as_ref().is_some_and(|openid| openid.expose() == PROBE_OPENID)
+}
 
 /// Values that make one probe differ from the next.
 #[derive(Debug, Clone, Copy)]
@@ -65,9 +70,10 @@ impl Client {
             ("echostr", &*echo),
             ("timestamp", &*timestamp),
             ("nonce", &*nonce),
+            ("openid", PROBE_OPENID),
         ];
-        let request = self.http().get(with_query(address, &query));
-        send_probe(request, |body| body == echo.as_bytes()).await
+        let request = Request::new(Method::GET, with_query(address, &query));
+        self.send_probe(request, |body| body == echo.as_bytes()).await
     }
 
     /// Pushes an unknown event in the account's mode, which changes nothing: the expected response
@@ -110,17 +116,39 @@ impl Client {
             }
         };
         let query: Vec<_> = query.iter().map(|(name, value)| (*name, &**value)).collect();
-        let request =
-            self.http().post(with_query(address, &query)).header(CONTENT_TYPE, "text/xml");
-        send_probe(request.body(body), |body| body.is_empty() || body == b"success").await
+        let mut request = Request::new(Method::POST, with_query(address, &query));
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        *request.body_mut() = Some(body.into());
+        self.send_probe(request, |body| body.is_empty() || body == b"success").await
     }
 
     /// The `Date` header of WeChat's API, unchanged; `None` if there is none.
     pub async fn server_date(&self) -> Result<Option<String>, CallError> {
-        let request = self.http().get(api_url(self.api_base(), Api::CallbackAddresses));
-        let response = request.send().await.map_err(|error| transport_error(error, &[]))?;
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let url = api_url(self.api_base(), Api::CallbackAddresses);
+        let response = self.exchange(Request::new(Method::GET, url), &[]).await?;
+        let date = response.headers.get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.map(str::to_owned))
+    }
+
+    /// Sends a request with the headers of WeChat's own requests.
+    async fn send_probe(
+        &self,
+        mut request: Request,
+        is_expected: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), ProbeError> {
+        *request.timeout_mut() = Some(PROBE_TIMEOUT);
+        for (name, value) in [(USER_AGENT, "Mozilla/4.0"), (ACCEPT, "*/*"), (PRAGMA, "no-cache")] {
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        let response = self.exchange(request, &[]).await.map_err(ProbeError::NoResponse)?;
+        let ignored = response.headers.get(IGNORED).and_then(|code| code.to_str().ok());
+        let ignored = ignored.filter(|code| is_code(code)).map(str::to_owned);
+        let (status, body) = (response.status.as_u16(), response.body);
+        match ignored {
+            Some(code) => Err(ProbeError::UnexpectedResponse { status, code }),
+            None if status == 200 && is_expected(&body) => Ok(()),
+            None => Err(ProbeError::UnexpectedResponse { status, code: problem_code(&body) }),
+        }
     }
 }
 
@@ -136,31 +164,8 @@ fn with_query(address: &Url, query: &[(&str, &str)]) -> Url {
     url
 }
 
-/// Sends a request with the headers of WeChat's own requests.
-async fn send_probe(
-    request: RequestBuilder,
-    is_expected: impl Fn(&[u8]) -> bool,
-) -> Result<(), ProbeError> {
-    let no_response = |error| ProbeError::NoResponse(transport_error(error, &[]));
-    let request = request
-        .timeout(PROBE_TIMEOUT)
-        .header(USER_AGENT, "Mozilla/4.0")
-        .header(ACCEPT, "*/*")
-        .header(PRAGMA, "no-cache");
-    let mut response = request.send().await.map_err(no_response)?;
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_response)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > 64 << 10 {
-            break;
-        }
-    }
-    if status.as_u16() == 200 && is_expected(&body) {
-        return Ok(());
-    }
-    Err(ProbeError::UnexpectedResponse { status: status.as_u16(), code: problem_code(&body) })
-}
+/// Header in which a gateway of ours says why it did not act on a push: a code.
+const IGNORED: &str = "paihao-ignored";
 
 /// Code of a refusal of ours. The rest of the response is not repeated.
 fn problem_code(body: &[u8]) -> String {
@@ -169,16 +174,17 @@ fn problem_code(body: &[u8]) -> String {
         code: String,
     }
     let code = serde_json::from_slice::<Problem>(body).map(|problem| problem.code);
-    let is_code = |code: &String| {
-        code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-    };
-    code.ok().filter(is_code).unwrap_or_default()
+    code.ok().filter(|code| is_code(code)).unwrap_or_default()
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::callback::{AesKey, CallbackQuery, MessageKind};
+    use crate::callback::{AesKey, MessageKind};
     use crate::client::ClientOptions;
     use crate::secret::AppId;
     use axum::Router;

@@ -55,6 +55,14 @@ impl QrRequest {
         QrRequest { action, scene, expiry }
     }
 
+    /// Requested scene; `None` if it is a number.
+    pub fn scene_str(&self) -> Option<&str> {
+        match &self.scene {
+            Scene::Text(text) => Some(text),
+            Scene::Id(_) => None,
+        }
+    }
+
     /// Requested lifetime; `None` for a permanent code.
     pub fn expiry(&self) -> Option<Duration> {
         self.expiry

@@ -92,6 +92,14 @@ impl CallbackToken {
     }
 }
 
+impl PartialEq for CallbackToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for CallbackToken {}
+
 impl fmt::Debug for CallbackToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CallbackToken(***)")
@@ -134,6 +142,29 @@ impl fmt::Debug for OpenId {
     }
 }
 
+/// Unionid: a person at all accounts of one open platform. Prints as `***`, as personal data does.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnionId(String);
+
+impl UnionId {
+    /// Wraps a unionid from WeChat.
+    pub fn new(unionid: impl Into<String>) -> Self {
+        UnionId(unionid.into())
+    }
+
+    /// The unionid itself, for the one who was promised it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UnionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UnionId(***)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,13 +173,16 @@ mod tests {
     fn nothing_secret_prints() {
         let token = AccessToken::new("43_verysecret");
         let all = format!(
-            "{token:?} {:?} {:?} {:?} {:#?}",
+            "{token:?} {:?} {:?} {:?} {:?} {:#?}",
             AppSecret::new("appsecretvalue"),
             CallbackToken::new("callbacktokenvalue"),
             OpenId::new("oPersonalData"),
+            UnionId::new("oUnitedData"),
             token,
         );
-        for secret in ["verysecret", "appsecretvalue", "callbacktokenvalue", "oPersonalData"] {
+        for secret in
+            ["verysecret", "appsecretvalue", "callbacktokenvalue", "oPersonalData", "oUnitedData"]
+        {
             assert!(!all.contains(secret), "{all}");
         }
         assert!(all.contains(&token.fingerprint()));

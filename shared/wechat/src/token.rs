@@ -4,6 +4,7 @@ use crate::api::Api;
 use crate::client::{ApiRequest, Client};
 use crate::codes::CodeScope;
 use crate::error::CallError;
+use crate::json::garbled_response;
 use crate::secret::{AccessToken, AppId, AppSecret};
 use serde::Deserialize;
 use std::time::Duration;
@@ -23,12 +24,21 @@ struct TokenResponse {
     expires_in: u64,
 }
 
-impl From<TokenResponse> for IssuedToken {
-    fn from(answer: TokenResponse) -> Self {
-        IssuedToken {
+impl TryFrom<TokenResponse> for IssuedToken {
+    type Error = CallError;
+
+    /// An empty token, or one that has ended, is none: whoever keeps a former one keeps it.
+    fn try_from(answer: TokenResponse) -> Result<Self, CallError> {
+        if answer.access_token.expose().trim().is_empty() {
+            return Err(garbled_response("the access_token is empty"));
+        }
+        if answer.expires_in == 0 {
+            return Err(garbled_response("the access_token has no lifetime"));
+        }
+        Ok(IssuedToken {
             token: answer.access_token,
             expires_in: Duration::from_secs(answer.expires_in),
-        }
+        })
     }
 }
 
@@ -56,7 +66,7 @@ impl Client {
                 secrets: &[secret.expose()],
             })
             .await?;
-        Ok(answer.into())
+        answer.try_into()
     }
 
     /// `token`, the classic channel: every call issues a new token, and the former one expires five
@@ -79,6 +89,6 @@ impl Client {
                 secrets: &[secret.expose()],
             })
             .await?;
-        Ok(answer.into())
+        answer.try_into()
     }
 }

@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::client::{ApiRequest, Client};
 use crate::codes::CodeScope;
 use crate::error::CallError;
-use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
+use crate::secret::{AccessToken, AppId, AppSecret, OpenId, UnionId};
 use serde::Deserialize;
 
 /// A person as one account knows them. WeChat no longer provides names and pictures.
@@ -22,6 +22,8 @@ pub struct UserInfo {
     pub scene: Option<String>,
     /// Their language: `zh_CN`.
     pub language: Option<String>,
+    /// Their id at all accounts of the open platform that the account belongs to, if it does.
+    pub unionid: Option<UnionId>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +34,7 @@ struct UserInfoResponse {
     subscribe_scene: Option<String>,
     qr_scene_str: Option<String>,
     language: Option<String>,
+    unionid: Option<String>,
 }
 
 /// A person who opened a web page.
@@ -81,6 +84,7 @@ impl Client {
             subscribe_scene: non_empty(response.subscribe_scene),
             scene: non_empty(response.qr_scene_str),
             language: non_empty(response.language),
+            unionid: non_empty(response.unionid).map(UnionId::new),
         })
     }
 

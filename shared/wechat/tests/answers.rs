@@ -4,10 +4,12 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use paihao_wechat::menu::{Button, Menu};
+use paihao_wechat::migration::{ChangedOpenId, FollowerPage};
 use paihao_wechat::template::list::check_binding;
 use paihao_wechat::{
     AccessToken, Api, AppId, AppSecret, CallError, Client, ClientOptions, Endpoints, FailureClass,
-    OpenId, QrRequest, RateLimit, SubscriptionNotice, TemplateMessage,
+    MiniProgramPage, OpenId, QrRequest, RateLimit, SubscriptionNotice, TemplateMessage, UnionId,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -97,6 +99,7 @@ async fn a_template_messages_number_is_read_to_its_last_digit() {
         to: OpenId::new("oA"),
         template_id: "T".into(),
         url: None,
+        mini_program: None,
         client_msg_id: None,
         fields: vec![("thing1".into(), "☺".into())],
     };
@@ -122,16 +125,83 @@ async fn the_accounts_templates() {
 }
 
 #[tokio::test]
+async fn the_menu() {
+    let wechat = FakeWeChat::start().await;
+    let text = |text: &str| Some(text.to_owned());
+    let take = Button {
+        name: "取号".into(),
+        kind: text("click"),
+        key: text("paihao.take"),
+        ..Button::default()
+    };
+    let page = Button {
+        name: "官网".into(),
+        kind: text("view"),
+        url: text("https://hall.example/"),
+        ..Button::default()
+    };
+    let mini_program = Button {
+        name: "小程序".into(),
+        kind: text("miniprogram"),
+        url: text("https://hall.example/old"),
+        appid: text("wx0123456789abcdef"),
+        pagepath: text("pages/index"),
+        ..Button::default()
+    };
+    let entries = vec![page, mini_program];
+    let heading = Button { name: "我的排队".into(), entries, ..Button::default() };
+    let menu = Menu { buttons: vec![take.clone(), heading] };
+
+    wechat.respond_with("done").create_menu(&token(), &menu).await.unwrap();
+    let body = json!({"button": [
+        {"type": "click", "name": "取号", "key": "paihao.take"},
+        {"name": "我的排队", "sub_button": [
+            {"type": "view", "name": "官网", "url": "https://hall.example/"},
+            {"type": "miniprogram", "name": "小程序", "url": "https://hall.example/old",
+             "appid": "wx0123456789abcdef", "pagepath": "pages/index"},
+        ]},
+    ]});
+    let path = "/cgi-bin/menu/create?access_token=43_token";
+    assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
+    let refused = wechat.respond_with("refused_menu").create_menu(&token(), &menu).await;
+    let CallError::Refused(refusal) = refused.unwrap_err() else { panic!() };
+    assert_eq!((refusal.name, refusal.class), ("menu_name_size", FailureClass::Configuration));
+
+    let read = wechat.respond_with("menu_get").get_menu(&token()).await.unwrap();
+    assert_eq!(read, Some(menu), "what was pushed is read as it was pushed");
+    let path = "/cgi-bin/menu/get?access_token=43_token";
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+    assert_eq!(wechat.respond_with("no_menu").get_menu(&token()).await.unwrap(), None);
+
+    let shown = wechat.respond_with("menu_shown").shown_menu(&token()).await.unwrap();
+    let path = "/cgi-bin/get_current_selfmenu_info?access_token=43_token";
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+    assert!(shown.is_open);
+    assert_eq!(shown.menu.buttons[0], take);
+    let [address, news] = &shown.menu.buttons[1].entries[..] else { panic!("{shown:?}") };
+    assert_eq!((address.kind.as_deref(), news.name.as_str()), (Some("text"), "图文"));
+    assert_eq!(address.value.as_deref(), Some("城南路 1 号"));
+    let closed = wechat.respond_with("menu_closed").shown_menu(&token()).await.unwrap();
+    assert!(!closed.is_open && closed.menu.buttons.is_empty());
+
+    wechat.respond_with("done").delete_menu(&token()).await.unwrap();
+    let path = "/cgi-bin/menu/delete?access_token=43_token";
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+}
+
+#[tokio::test]
 async fn a_subscription_notice_and_a_text() {
     let wechat = FakeWeChat::start().await;
     let notice = SubscriptionNotice {
         to: OpenId::new("oA"),
         template_id: "S".into(),
         page: Some("https://hall.example/t/1".into()),
+        mini_program: Some(MiniProgramPage { appid: "wx2".into(), path: String::new() }),
         fields: vec![("thing1".into(), "东区".into())],
     };
     wechat.respond_with("done").send_subscription(&token(), &notice).await.unwrap();
     let body = json!({"touser": "oA", "template_id": "S", "page": "https://hall.example/t/1",
+        "miniprogram": {"appid": "wx2"},
         "data": {"thing1": {"value": "东区"}}});
     let path = "/cgi-bin/message/subscribe/bizsend?access_token=43_token";
     assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
@@ -156,9 +226,14 @@ async fn a_person_and_a_visitor_of_a_page() {
     );
     assert_eq!(user.scene.as_deref(), Some("q/hall"));
     assert_eq!(user.subscribe_scene.as_deref(), Some("ADD_SCENE_QR_CODE"));
+    assert_eq!(user.unionid, None, "the account belongs to no open platform");
     let path =
         "/cgi-bin/user/info?access_token=43_token&openid=o6_bmjrPTlm6_2sgVt7hMZOPfL2M&lang=zh_CN";
     assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+    let united =
+        wechat.respond_with("user_info_unionid").user_info(&token(), &openid).await.unwrap();
+    assert_eq!(united.unionid.as_ref().map(UnionId::expose), Some("o6_bmasdasdsad6_2sgVt7hMZOPfL"));
+    assert!(!format!("{united:?}").contains("o6_bma"), "{united:?}");
     let stranger =
         wechat.respond_with("user_info_stranger").user_info(&token(), &openid).await.unwrap();
     assert_eq!((stranger.follows, stranger.followed_at_s, stranger.language), (false, None, None));
@@ -173,6 +248,46 @@ async fn a_person_and_a_visitor_of_a_page() {
     let preview =
         wechat.respond_with("code_exchange_preview").exchange_code(&app, &secret, "C").await;
     assert!(preview.unwrap().preview, "an openid that is nobody's");
+}
+
+#[tokio::test]
+async fn the_people_of_an_account_that_migrates() {
+    let wechat = FakeWeChat::start().await;
+    let openids = |names: &[&str]| names.iter().map(|name| OpenId::new(*name)).collect::<Vec<_>>();
+    let page = wechat.respond_with("followers").followers(&token(), None).await.unwrap();
+    assert_eq!(
+        (&page.openids, page.next.as_ref()),
+        (&openids(&["oOld1", "oOld2"]), page.openids.last())
+    );
+    let path = "/cgi-bin/user/get?access_token=43_token&next_openid=";
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+    let page = wechat.respond_with("followers_end").followers(&token(), page.next.as_ref()).await;
+    assert_eq!(page.unwrap(), FollowerPage { openids: Vec::new(), next: None });
+    let path = "/cgi-bin/user/get?access_token=43_token&next_openid=oOld2";
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+
+    let former = openids(&["oOld1", "oOld2"]);
+    let changed = wechat
+        .respond_with("change_openids")
+        .change_openids(&token(), "wx2", &former)
+        .await
+        .unwrap();
+    let expected = |former: &str, new: Option<&str>| ChangedOpenId {
+        former: OpenId::new(former),
+        new: new.map(OpenId::new),
+    };
+    assert_eq!(changed, [expected("oOld1", Some("oNew1")), expected("oOld2", None)]);
+    let path = "/cgi-bin/changeopenid?access_token=43_token";
+    let body = json!({"from_appid": "wx2", "openid_list": ["oOld1", "oOld2"]});
+    assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
+
+    let refused = wechat
+        .respond_with("refused_migration")
+        .change_openids(&token(), "wx2", &former)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.class(), FailureClass::Configuration);
+    assert!(!format!("{refused} {refused:?}").contains("oOld1"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -228,7 +343,7 @@ async fn refusals_are_known_by_their_code_and_keep_what_an_operator_needs() {
             FailureClass::Permanent,
             "response out of time limit or subscription is canceled",
         ),
-        ("unheard_of", FailureClass::RetryLater(Some(Duration::from_secs(30))), "something new"),
+        ("unheard_of", FailureClass::Unknown(Duration::from_secs(30)), "something new"),
     ] {
         let result = wechat.respond_with(file).send_text(&token(), &OpenId::new("oA"), "x").await;
         let Err(CallError::Refused(refusal)) = result else { panic!("{file}: {result:?}") };

@@ -133,11 +133,6 @@ fn every_attack_is_refused_with_its_own_reason() {
         ),
         ("deep", push_body(&deep), XmlError::TooDeep),
         ("many", push_body(&"<a/>".repeat(600)), XmlError::TooManyElements),
-        (
-            "twice",
-            push_body("<FromUserName>o2</FromUserName><MsgType>event</MsgType>"),
-            XmlError::DuplicateField("FromUserName"),
-        ),
         ("empty", String::new(), XmlError::Malformed),
         ("text", "success".into(), XmlError::Malformed),
         ("json", "{\"MsgType\":\"event\"}".into(), XmlError::Malformed),
@@ -146,7 +141,6 @@ fn every_attack_is_refused_with_its_own_reason() {
         ("tail", format!("{body}tail"), XmlError::Malformed),
         ("unclosed", body.replace("</xml>", ""), XmlError::Malformed),
         ("crossed", push_body("<a><b></a></b>"), XmlError::Malformed),
-        ("nested field", event_body("SCAN", "]]><Ticket>t</Ticket><![CDATA["), XmlError::Malformed),
         ("no sender", body.replace("FromUserName", "From"), XmlError::MissingField("FromUserName")),
         (
             "empty sender",
@@ -155,17 +149,68 @@ fn every_attack_is_refused_with_its_own_reason() {
         ),
         ("no type", push_body(""), XmlError::MissingField("MsgType")),
         ("no event", push_body("<MsgType>event</MsgType>"), XmlError::MissingField("Event")),
-        ("no time", body.replace("1670592443", "soon"), XmlError::NotANumber("CreateTime")),
-        (
-            "huge time",
-            body.replace("1670592443", "99999999999999999999"),
-            XmlError::NotANumber("CreateTime"),
-        ),
     ] {
         assert_eq!(parse_body(&body).err(), Some(expected), "{description}");
     }
     assert_eq!(parse(body.as_bytes(), body.len() - 1).err(), Some(XmlError::TooLarge));
     assert!(parse(body.as_bytes(), body.len()).is_ok());
+}
+
+#[test]
+fn what_is_odd_is_taken_and_decides_nothing() {
+    let body = event_body("SCAN", "1");
+    let scan = parse_body(&body).unwrap();
+    let huge = "99999999999999999999";
+    for (description, odd) in [
+        ("a field twice: the first counts", body.replace("</xml>", "<EventKey>2</EventKey></xml>")),
+        ("another sender behind", body.replace("</xml>", "<FromUserName>o2</FromUserName></xml>")),
+        (
+            "an element in a field",
+            body.replace("]]></EventKey>", "]]><Ticket>t</Ticket></EventKey>"),
+        ),
+        (
+            "a key in a foreign element",
+            body.replace("</xml>", "<A><EventKey>2</EventKey></A></xml>"),
+        ),
+        ("a number that is none", body.replace("</xml>", "<MenuId>x</MenuId></xml>")),
+    ] {
+        assert_eq!(parse_body(&odd).unwrap().kind, scan.kind, "{description}");
+        assert_eq!(parse_body(&odd).unwrap().from_user, scan.from_user, "{description}");
+    }
+    for time in ["soon", "", huge] {
+        let odd = parse_body(&body.replace("1670592443", time)).unwrap();
+        assert_eq!((odd.create_time, odd.kind), (0, scan.kind.clone()), "{time}");
+    }
+    let text =
+        push_body(&format!("<MsgType>text</MsgType><Content>1</Content><MsgId>{huge}</MsgId>"));
+    let text = parse_body(&text).unwrap();
+    assert!(matches!(&text.kind, MessageKind::Text { content, id: None, .. } if content == "1"));
+}
+
+#[test]
+fn what_a_person_writes_is_text_and_nothing_else() {
+    let sender = parse_body(&push_body("<MsgType>text</MsgType>")).unwrap().from_user;
+    for written in [
+        "<status><![CDATA[ok]]></status>",
+        "a]]>b",
+        "]]></Content><FromUserName><![CDATA[oVictim]]></FromUserName><Content><![CDATA[",
+        "]]></Content><MsgType>event</MsgType><Event>unsubscribe</Event><Content><![CDATA[",
+        "]]></Content></xml>",
+        "<!DOCTYPE x>",
+        "]]><!DOCTYPE x><![CDATA[",
+        "]]>&x;<![CDATA[",
+        "<Content><![CDATA[x]]></Content>",
+        "\u{1}\u{b}\u{1f} control",
+        "排队 & <br>",
+    ] {
+        let body = push_body(&format!(
+            "<MsgType><![CDATA[text]]></MsgType><Content><![CDATA[{written}]]></Content><MsgId>1</MsgId>"
+        ));
+        let message = parse_body(&body).unwrap();
+        assert_eq!(message.from_user, sender, "{written}");
+        let MessageKind::Text { content, id, .. } = message.kind else { panic!("{written}") };
+        assert_eq!((&*content, id), (written, Some(1)));
+    }
 }
 
 #[test]

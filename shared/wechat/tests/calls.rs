@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_wechat::{
     AccessToken, AccountClient, AccountClientError, AppId, AppSecret, CallError, Client,
-    ClientOptions, Endpoints, FailureClass, OpenId, QrRequest, TemplateMessage, TokenSource,
-    TokenUnavailable,
+    ClientOptions, Endpoints, FailureClass, MiniProgramPage, OpenId, QrRequest, TemplateMessage,
+    TokenSource, TokenUnavailable,
 };
 use std::collections::VecDeque;
 use std::error::Error;
@@ -106,6 +106,7 @@ fn message() -> TemplateMessage {
         to: OpenId::new(OPENID),
         template_id: "TID".into(),
         url: Some("https://hall.example/t/1".into()),
+        mini_program: Some(MiniProgramPage { appid: "wx2".into(), path: "web?t=1".into() }),
         client_msg_id: Some("abc".into()),
         fields: vec![
             ("character_string1".into(), "A012".into()),
@@ -206,7 +207,7 @@ async fn a_template_message_is_sent_and_its_number_read_in_full() {
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let expected = serde_json::json!({
         "touser": OPENID, "template_id": "TID", "url": "https://hall.example/t/1",
-        "client_msg_id": "abc",
+        "miniprogram": {"appid": "wx2", "pagepath": "web?t=1"}, "client_msg_id": "abc",
         "data": {"character_string1": {"value": "A012"}, "thing2": {"value": "3号窗口"}},
     });
     assert_eq!(body, expected);
@@ -337,6 +338,27 @@ async fn a_refused_token_is_reported_and_the_call_repeated_once() {
         .map(|seen| seen.1.rsplit('=').next().unwrap().to_owned())
         .collect();
     assert_eq!(used, ["1_token", "2_token"]);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_token_or_a_lifetime_is_no_token() {
+    let (wechat, client) = FakeWeChat::start().await;
+    let (app, secret) = (AppId("wx1".to_owned()), AppSecret::new("secret"));
+    for answer in [
+        r#"{"access_token":"","expires_in":7200}"#,
+        r#"{"access_token":" ","expires_in":7200}"#,
+        r#"{"access_token":"t","expires_in":0}"#,
+        r#"{"expires_in":7200}"#,
+        "{}",
+    ] {
+        wechat.enqueue(FakeResponse::Json(answer));
+        let stable = client.stable_token(&app, &secret, false).await.unwrap_err();
+        wechat.enqueue(FakeResponse::Json(answer));
+        let classic = client.classic_token(&app, &secret).await.unwrap_err();
+        for error in [stable, classic] {
+            assert!(matches!(error, CallError::Garbled(_)), "{answer}: {error}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Tests of the three modes: WeChat's published examples, and everything that must be refused.
 
 use paihao_wechat::callback::{
-    AesKey, CallbackError, CallbackQuery, MessageKind, Mode, Protection, XmlError, decrypt,
-    encrypt, msg_signature, signature,
+    AesKey, CallbackError, CallbackQuery, FormerMode, MessageKind, Mode, Protection, XmlError,
+    decrypt, encrypt, msg_signature, signature,
 };
 use paihao_wechat::{AppId, CallbackToken};
 
@@ -169,14 +169,14 @@ fn the_query_does_not_choose_the_mode() {
     let msg = "&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fa";
     for mode in [Mode::Compatible, Mode::Secure] {
         for (description, query, body, expected) in [
-            ("plain, plain query", query(""), plain, CallbackError::MissingSignature),
+            ("plain, plain query", query(""), plain, CallbackError::NotEncrypted),
             ("plain, aes query", query(AES_QUERY), plain, CallbackError::NotEncrypted),
-            ("aes, plain query", query(""), &secure_body(), CallbackError::MissingSignature),
+            ("aes, plain query", query(""), &secure_body(), CallbackError::NotEncrypted),
             (
                 "aes, raw query",
                 query("&encrypt_type=raw"),
                 &secure_body(),
-                CallbackError::MissingSignature,
+                CallbackError::NotEncrypted,
             ),
         ] {
             assert_eq!(open_error(mode, &query, body), Some(expected), "{mode:?}: {description}");
@@ -189,7 +189,6 @@ fn the_query_does_not_choose_the_mode() {
     for (query, body) in [
         (query(AES_QUERY), plain.to_owned()),
         (query(""), secure_body()),
-        (query(""), contradictory_body()),
         (query("&encrypt_type=raw"), secure_body()),
         (query("&encrypt_type=AES"), plain.to_owned()),
         (query("&encrypt_type="), plain.to_owned()),
@@ -199,6 +198,14 @@ fn the_query_does_not_choose_the_mode() {
             Some(CallbackError::Encrypted),
             "{query:?}"
         );
+    }
+    // The console has changed to compatible mode, and the configuration not yet: the plain part is
+    // what an account in plain mode would have been sent.
+    for query in [query(AES_QUERY), query("")] {
+        let protection = protection(Mode::Plain);
+        let body = contradictory_body();
+        let opened = protection.open(&query, body.as_bytes(), MAX_BODY_BYTES).unwrap();
+        assert!(opened.reply_encryptor.is_none());
     }
 }
 
@@ -278,17 +285,16 @@ fn every_decryption_fault_gives_the_same_error() {
         ("{\"json\":1}", XmlError::Malformed),
         ("<!DOCTYPE x><xml/>", XmlError::Doctype),
         ("<xml></xml>", XmlError::MissingField("MsgType")),
-        (
-            "<xml><MsgType>event</MsgType><MsgType>text</MsgType></xml>",
-            XmlError::DuplicateField("MsgType"),
-        ),
     ] {
         let (query, body) = signed_callback(&encrypt(&key, &app, [7; 16], inside.as_bytes()));
         assert_eq!(open_error(Mode::Secure, &query, &body), Some(CallbackError::Xml(expected)));
     }
-    let doubled = body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
-    let expected = Some(CallbackError::Xml(XmlError::DuplicateField("Encrypt")));
+    // Of two encrypted parts the first counts, which the signature has to cover.
+    let doubled = body.replacen("<xml>", "<xml><Encrypt>x</Encrypt>", 1);
+    let expected = Some(CallbackError::WrongSignature);
     assert_eq!(open_error(Mode::Secure, &query, &doubled), expected);
+    let doubled = body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
+    assert_eq!(open_error(Mode::Secure, &query, &doubled), None);
 }
 
 #[test]
@@ -305,6 +311,7 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
     let app = AppId("wx2c2769f8efd9abc2".into());
     let changing = Protection {
         mode: Mode::Secure,
+        former_mode: None,
         app: app.clone(),
         token: CallbackToken::new(new.0),
         former_token: Some(CallbackToken::new(old.0)),
@@ -345,6 +352,70 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
         let both_new = (token_name, key_name) == new;
         assert_eq!(finished.open(&query, body.as_bytes(), MAX_BODY_BYTES).is_ok(), both_new);
     }
+}
+
+/// What is opened in a mode, of a push as WeChat sends it in another one: the text of the message,
+/// and whether the reply is encrypted.
+#[test]
+fn during_a_change_of_mode_a_push_of_either_form_counts_until_the_time_and_no_longer() {
+    use Mode::{Compatible, Plain, Secure};
+    let plain_body = VECTORS[2].message.to_owned();
+    let both = plain_body.replace("</xml>", &format!("{}</xml>", encrypted()));
+    let forms = [
+        (Plain, "", plain_body),
+        (Compatible, AES_QUERY, both),
+        (Secure, AES_QUERY, secure_body()),
+    ];
+    let sent_at = 1_409_735_669;
+    for (mode, former) in [Plain, Compatible, Secure]
+        .into_iter()
+        .flat_map(|mode| [Plain, Compatible, Secure].map(|former| (mode, former)))
+    {
+        for (form, more, body) in &forms {
+            let opened = |until_s| {
+                let former_mode = Some(FormerMode { mode: former, until_s });
+                let changing = Protection { former_mode, ..protection(mode) };
+                let opened = changing.open(&query(more), body.as_bytes(), MAX_BODY_BYTES);
+                opened.map(|opened| opened.reply_encryptor.is_some())
+            };
+            let unchanged = protection(mode);
+            let alone = unchanged.open(&query(more), body.as_bytes(), MAX_BODY_BYTES);
+            let alone = alone.map(|opened| opened.reply_encryptor.is_some());
+            let at = format!("{mode:?} after {former:?}, a push of {form:?}");
+            assert_eq!(opened(sent_at - 1), alone, "{at}, too late");
+            let in_time = opened(sent_at);
+            if *form == former {
+                assert_eq!(in_time, Ok(former == Secure), "{at}: the former mode's reply");
+            } else {
+                assert_eq!(in_time, alone, "{at}");
+            }
+            if *form == mode || *form == former {
+                assert!(in_time.is_ok(), "{at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_former_mode_opens_nothing_that_is_not_signed_as_that_mode_demands() {
+    let former_mode = Some(FormerMode { mode: Mode::Plain, until_s: i64::MAX });
+    let changing = Protection { former_mode, ..protection(Mode::Secure) };
+    let unsigned = CallbackQuery { signature: "0".repeat(40), ..query("") };
+    let plain = VECTORS[2].message;
+    assert_eq!(
+        changing.open(&unsigned, plain.as_bytes(), MAX_BODY_BYTES).err(),
+        Some(CallbackError::WrongSignature)
+    );
+    let wrongly_sealed = query("&encrypt_type=aes&msg_signature=0");
+    assert_eq!(
+        changing.open(&wrongly_sealed, secure_body().as_bytes(), MAX_BODY_BYTES).err(),
+        Some(CallbackError::WrongSignature)
+    );
+    // The part beside the seal is not believed, as without a former mode.
+    let opened =
+        changing.open(&query(AES_QUERY), contradictory_body().as_bytes(), MAX_BODY_BYTES).unwrap();
+    let MessageKind::Text { content, .. } = opened.message.kind else { panic!("a text") };
+    assert_eq!(content, "abcdteT");
 }
 
 #[test]

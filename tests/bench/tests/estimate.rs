@@ -51,4 +51,15 @@ fn the_short_form_is_no_worse_than_recorded() {
         let wait = of(&setting["wait"]["seen"]) / of(&setting["wait"]["table"]);
         assert!((0.85..1.15).contains(&wait), "{setting}");
     }
+    let halls = figures["halls"].as_array().unwrap();
+    let of = |hall: &str, figure: &str| {
+        let hall = halls.iter().find(|h| h["hall"] == hall).unwrap();
+        hall[figure].as_f64().unwrap()
+    };
+    for hall in ["F", "G", "H", "I", "J", "K"] {
+        assert!(of(hall, "error") < of(hall, "closed_form_error"), "{hall}");
+        // A promise in words is rounded outward.
+        assert!(of(hall, "told_coverage") > of(hall, "coverage"), "{hall}");
+    }
+    assert!(of("J", "error") < of("K", "error"), "the shifts are of use");
 }

@@ -146,7 +146,14 @@ fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
     }
     list("replay").iter().for_each(|one| more(&one["restore_seconds"]["least"]));
     assert!(list("replay").iter().all(|one| one["events"].as_u64().unwrap() >= 5_000));
-    for part in ["The domain alone", "Through the ledger", "One hot site", "Replay at start"] {
+    assert_eq!(waiting("snapshots"), [20, 200, 20, 200]);
+    for one in list("snapshots") {
+        more(&one["entry_us"]["least"]);
+        assert!(one["bytes"].as_u64().unwrap() > 20 * 100, "{one}");
+    }
+    let parts =
+        ["The domain alone", "Through the ledger", "One hot site", "Replay at start", "Snapshots"];
+    for part in parts {
         assert!(report.contains(part), "no {part:?} in\n{report}");
     }
 }

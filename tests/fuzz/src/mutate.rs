@@ -1,7 +1,7 @@
 //! Deterministic mutation of an input: the same seed gives the same changes.
 
 /// Words that the codec knows or that attackers use.
-const DICTIONARY: [&[u8]; 40] = [
+const DICTIONARY: [&[u8]; 43] = [
     b"<xml>",
     b"</xml>",
     b"<![CDATA[",
@@ -42,6 +42,9 @@ const DICTIONARY: [&[u8]; 40] = [
     b"====",
     b"\xff\xfe\x00",
     b"99999999999999999999",
+    b" was-plain",
+    b" was-compatible",
+    b" was-secure",
 ];
 
 /// Length to which inputs are truncated after a mutation, in bytes. Repetition may exceed it.

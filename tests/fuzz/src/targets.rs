@@ -5,7 +5,7 @@
 //! codec.
 
 use paihao_wechat::callback::{
-    AesKey, CallbackError, CallbackQuery, Message, Mode, Protection, decrypt, parse,
+    AesKey, CallbackError, CallbackQuery, FormerMode, Message, Mode, Protection, decrypt, parse,
 };
 use paihao_wechat::{AppId, CallbackToken};
 use std::sync::LazyLock;
@@ -17,6 +17,9 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 const TOKEN: &str = "spamtest";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const APP: &str = "wx2c2769f8efd9abc2";
+
+/// Time until which a former mode is accepted, in Unix seconds: that of the published example.
+const FORMER_MODE_UNTIL_S: i64 = 1_409_735_669;
 
 /// Part of the codec to test.
 pub struct Target {
@@ -121,8 +124,8 @@ fn sealed(input: &[u8]) -> Result<String, String> {
     compare_decryption(&seal(KEY, APP, [7; 16], message, &warp))
 }
 
-/// Opens a whole callback: a line with the mode and with `anew` if it is to be signed after the
-/// mutation, a line with the query, and the body.
+/// Opens a whole callback: a line with the mode, with `was-MODE` while the mode is being changed
+/// and with `anew` if it is to be signed after the mutation; a line with the query; and the body.
 fn callback(input: &[u8]) -> Result<String, String> {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -130,13 +133,13 @@ fn callback(input: &[u8]) -> Result<String, String> {
     let address = line();
     let body = line();
     let mode_text = String::from_utf8_lossy(mode_line);
-    let mode = match mode_text.split(' ').next() {
-        Some("plain") => Mode::Plain,
-        Some("compatible") => Mode::Compatible,
-        _ => Mode::Secure,
-    };
+    let mode = mode_named(mode_text.split(' ').next().unwrap_or_default());
+    let former_mode = mode_text.split(' ').find_map(|word| word.strip_prefix("was-"));
+    let former_mode =
+        former_mode.map(|name| FormerMode { mode: mode_named(name), until_s: FORMER_MODE_UNTIL_S });
     let protection = Protection {
         mode,
+        former_mode,
         aes_key: Some(key().clone()),
         ..Protection::plain(app().clone(), CallbackToken::new(TOKEN))
     };
@@ -150,14 +153,24 @@ fn callback(input: &[u8]) -> Result<String, String> {
         query.msg_signature = Some(msg_signature(TOKEN, &query.timestamp, &query.nonce, &encrypt));
     }
     let signed = signature(TOKEN, &query.timestamp, &query.nonce) == query.signature;
+    let in_time = query.timestamp.parse().is_ok_and(|at: i64| at <= FORMER_MODE_UNTIL_S);
+    let former = former_mode.map(|former| former.mode).filter(|_| in_time);
+    let may_be =
+        |wanted: &[Mode]| wanted.contains(&mode) || former.is_some_and(|f| wanted.contains(&f));
     match protection.open(&query, body, MAX_BODY_BYTES) {
         Ok(_) if !signed => Err("accepted without a signature".into()),
-        Ok(opened) if mode != Mode::Plain && !anew && !is_published_example(&opened.message) => {
+        Ok(opened)
+            if !may_be(&[Mode::Plain]) && !anew && !is_published_example(&opened.message) =>
+        {
             Err("accepted what was never sealed".into())
         }
         Ok(opened) => {
             check_invariants(&opened.message, body)?;
-            if (mode == Mode::Secure) != opened.reply_encryptor.is_some() {
+            let may_be_so = match &opened.reply_encryptor {
+                Some(_) => may_be(&[Mode::Secure]),
+                None => may_be(&[Mode::Plain, Mode::Compatible]),
+            };
+            if !may_be_so {
                 return Err("the reply would be in another mode".into());
             }
             if let Some(seal) = opened.reply_encryptor {
@@ -167,10 +180,22 @@ fn callback(input: &[u8]) -> Result<String, String> {
                     return Err("the reply cannot be opened".into());
                 }
             }
-            Ok(format!("{mode:?} {anew} {}", opened.message.kind.name()))
+            let kind = opened.message.kind.name();
+            match former {
+                None => Ok(format!("{mode:?} {anew} {kind}")),
+                Some(former) => Ok(format!("{mode:?}, formerly {former:?}, {anew} {kind}")),
+            }
         }
         Err(CallbackError::Xml(error)) => Ok(format!("{mode:?} {anew} {error}")),
         Err(error) => Ok(format!("{mode:?} {error}")),
+    }
+}
+
+fn mode_named(name: &str) -> Mode {
+    match name {
+        "plain" => Mode::Plain,
+        "compatible" => Mode::Compatible,
+        _ => Mode::Secure,
     }
 }
 

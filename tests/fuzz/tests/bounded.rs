@@ -21,6 +21,10 @@ fn nothing_that_is_thrown_at_the_codec_makes_it_panic_grow_or_take_what_it_must_
         let answers = &summary.distinct_outcomes;
         assert!(answers.iter().any(|answer| answer.starts_with(accepted)), "{answers:?}");
         assert!(answers.len() > 3, "{}: the corpus reaches little: {answers:?}", target.name);
+        if target.name == "callback" {
+            let moving = answers.iter().filter(|answer| answer.contains("formerly")).count();
+            assert!(moving > 3, "{answers:?}");
+        }
     }
     harness_sees_what_is_wrong();
 }

@@ -8,22 +8,34 @@
 #![expect(clippy::disallowed_methods, reason = "waits in real time, whatever a test's clock does")]
 
 mod browser;
+mod clock_offset;
 mod nats;
+mod nats_cluster;
 mod redis;
 
+mod power;
+mod preload;
 mod proxy;
 mod wait;
 
 mod ports;
 mod process;
 mod program;
+mod syncs;
 mod tools;
 
 pub use browser::ChromeDriver;
-pub use nats::{NatsServer, NatsSetup};
+pub use clock_offset::ClockOffset;
+pub use nats::{NatsServer, NatsSetup, SavedData};
+pub use nats_cluster::NatsCluster;
 pub use ports::free_port;
+pub use power::{PowerCut, SyncedFiles};
 pub use program::Program;
 pub use proxy::Proxy;
 pub use redis::RedisServer;
-pub use tools::{nats_server, nats_server_oldest, redis_server};
+pub use syncs::count_syncs;
+pub use tools::{
+    blackbox_exporter, kubectl, kubernetes_validate, nats_server, nats_server_oldest, nginx,
+    prometheus, promtool, python, redis_server,
+};
 pub use wait::wait_until;

@@ -4,7 +4,7 @@ use crate::process::Process;
 use crate::wait::wait_blocking;
 use crate::{free_port, tools};
 use parking_lot::Mutex;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -100,6 +100,23 @@ impl NatsServer {
         self.port
     }
 
+    /// Name of the server, by which others of its cluster know it.
+    pub fn name(&self) -> String {
+        format!("t{}", self.port)
+    }
+
+    /// Body of a page of the monitoring; `None` if its status is not 200.
+    pub fn monitor(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.monitor_port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).ok()?;
+        let (head, body) = response.split_once("\r\n\r\n")?;
+        head.split(' ').nth(1).filter(|status| *status == "200")?;
+        Some(body.to_owned())
+    }
+
     /// Kills the server with SIGKILL. Its data directory stays.
     pub fn kill(&self) {
         self.running.lock().take();
@@ -114,6 +131,33 @@ impl NatsServer {
         let jetstream = self.setup.jetstream;
         assert!(is_up(&mut process, self.port, jetstream), "{}", log(self.dir.path()));
         *running = Some(process);
+    }
+
+    /// Stops the server with SIGTERM and restarts it on the same port with the same data.
+    pub fn restart_softly(&self) {
+        if let Some(process) = self.running.lock().as_mut() {
+            process.terminate();
+            process.wait();
+        }
+        self.restart();
+    }
+
+    /// Copies the data as it is on the disk at this moment, as a snapshot of the disk does.
+    pub fn save_data(&self) -> SavedData {
+        let copy = tempfile::Builder::new().prefix("nats-saved-").tempdir().expect("a directory");
+        let running = self.running.lock();
+        running.iter().for_each(Process::freeze);
+        copy_folder(&self.dir.path().join("data"), copy.path()).expect("the data can be copied");
+        running.iter().for_each(Process::thaw);
+        SavedData(copy)
+    }
+
+    /// Replaces the data by an older copy. To be called between [`kill`](Self::kill) and
+    /// [`restart`](Self::restart).
+    pub fn put_back(&self, saved: &SavedData) {
+        self.lose_data();
+        let data = self.dir.path().join("data");
+        copy_folder(saved.0.path(), &data).expect("the data can be copied");
     }
 
     /// Deletes the data. To be called between [`kill`](Self::kill) and [`restart`](Self::restart).
@@ -136,6 +180,23 @@ impl NatsServer {
     pub fn pid(&self) -> Option<u32> {
         self.running.lock().as_ref().map(Process::id)
     }
+}
+
+/// Copy of a server's data, from [`NatsServer::save_data`].
+pub struct SavedData(TempDir);
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 fn config_file(setup: &NatsSetup, port: u16, monitor_port: u16, dir: &Path) -> String {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 pub struct Program {
     binary: PathBuf,
     arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
     folder: TempDir,
     process: Option<Process>,
 }
@@ -18,6 +19,16 @@ impl Program {
     /// Starts `binary` with these arguments, in which `{dir}` stands for its folder. `files` (name
     /// and text) are written to the folder first. The process inherits no environment but PATH.
     pub fn start(binary: impl AsRef<Path>, arguments: &[&str], files: &[(&str, &str)]) -> Program {
+        Program::start_with(binary, arguments, files, Vec::new())
+    }
+
+    /// Starts `binary` as [`Program::start`] does, with these variables in its environment too.
+    pub fn start_with(
+        binary: impl AsRef<Path>,
+        arguments: &[&str],
+        files: &[(&str, &str)],
+        environment: Vec<(OsString, OsString)>,
+    ) -> Program {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let dir = folder.path().to_str().expect("temporary folders have plain names").to_owned();
         for (name, text) in files {
@@ -27,7 +38,7 @@ impl Program {
         let arguments = arguments.iter().map(|argument| argument.replace("{dir}", &dir).into());
         let arguments = arguments.collect();
         let binary = binary.as_ref().to_owned();
-        let mut program = Program { binary, arguments, folder, process: None };
+        let mut program = Program { binary, arguments, environment, folder, process: None };
         program.restart();
         program
     }
@@ -43,6 +54,7 @@ impl Program {
         let mut command = Command::new(&self.binary);
         command.args(&self.arguments).current_dir(self.folder.path()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.envs(self.environment.iter().cloned());
         // The guardian gets a folder that does not exist, because the program's own outlives a
         // kill.
         let scratch = self.folder.path().join("nothing");
@@ -55,6 +67,16 @@ impl Program {
         let mut process = self.process.take()?;
         process.terminate();
         process.wait()
+    }
+
+    /// Stops the process with SIGSTOP: it keeps its connections and does not answer.
+    pub fn freeze(&self) {
+        self.process.as_ref().expect("a running program").freeze();
+    }
+
+    /// Continues the process with SIGCONT.
+    pub fn thaw(&self) {
+        self.process.as_ref().expect("a running program").thaw();
     }
 
     /// Waits for the process to end by itself and returns its exit code.

@@ -1,9 +1,10 @@
-//! TCP proxy that can be cut, to simulate failures of the network.
+//! TCP proxy that can be cut or stalled, to simulate failures of the network.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
@@ -16,8 +17,17 @@ pub struct Proxy {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// Treatment of what comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Forwarding,
+    /// Nothing passes, and no connection ends.
+    Stalled,
+    Cut,
+}
+
 struct ProxyState {
-    forwarding: watch::Sender<bool>,
+    flow: watch::Sender<Flow>,
     attempts: AtomicUsize,
     open_connections: AtomicUsize,
 }
@@ -26,7 +36,7 @@ impl Proxy {
     /// Starts a proxy in front of a loopback port.
     pub fn start(target_port: u16) -> Self {
         let shared = Arc::new(ProxyState {
-            forwarding: watch::Sender::new(true),
+            flow: watch::Sender::new(Flow::Forwarding),
             attempts: AtomicUsize::new(0),
             open_connections: AtomicUsize::new(0),
         });
@@ -59,16 +69,23 @@ impl Proxy {
     /// are accepted and closed at once, so that they can be counted; to have them refused, kill the
     /// server behind the proxy.
     pub fn cut(&self) {
-        self.shared.forwarding.send_replace(false);
+        self.shared.flow.send_replace(Flow::Cut);
         let all_closed = crate::wait::wait_blocking(Duration::from_secs(5), || {
             self.shared.open_connections.load(Ordering::SeqCst) == 0
         });
         assert!(all_closed, "connections survive the cut");
     }
 
+    /// Lets nothing pass and keeps every connection open, as a network that loses all packets. New
+    /// connections are accepted and get no answer. What was sent arrives after
+    /// [`restore`](Self::restore).
+    pub fn stall(&self) {
+        self.shared.flow.send_replace(Flow::Stalled);
+    }
+
     /// Forwards connections again.
     pub fn restore(&self) {
-        self.shared.forwarding.send_replace(true);
+        self.shared.flow.send_replace(Flow::Forwarding);
     }
 
     /// Number of connections so far, closed ones included.
@@ -97,28 +114,55 @@ async fn accept(listener: std::net::TcpListener, target_port: u16, shared: Arc<P
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         shared.attempts.fetch_add(1, Ordering::SeqCst);
-        let is_forwarding = shared.forwarding.subscribe();
-        if *is_forwarding.borrow() {
+        let flow = shared.flow.subscribe();
+        if *flow.borrow() != Flow::Cut {
             shared.open_connections.fetch_add(1, Ordering::SeqCst);
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
-                forward(client, target, is_forwarding).await;
+                forward(client, target, flow).await;
                 shared.open_connections.fetch_sub(1, Ordering::SeqCst);
             });
         }
     }
 }
 
-async fn forward(
-    mut client: TcpStream,
-    target: SocketAddr,
-    mut is_forwarding: watch::Receiver<bool>,
-) {
-    let Ok(mut server) = TcpStream::connect(target).await else { return };
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+async fn forward(mut client: TcpStream, target: SocketAddr, flow: watch::Receiver<Flow>) {
+    let mut state = flow.clone();
+    let forwarding = async {
+        until_passing(&mut flow.clone()).await;
+        let Ok(mut server) = TcpStream::connect(target).await else { return };
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
+        let (client_reader, client_writer) = client.split();
+        let (server_reader, server_writer) = server.split();
+        tokio::join!(
+            pump(client_reader, server_writer, flow.clone()),
+            pump(server_reader, client_writer, flow.clone()),
+        );
+    };
     tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-        _ = is_forwarding.wait_for(|is_forwarding| !is_forwarding) => {}
+        () = forwarding => {}
+        _ = state.wait_for(|flow| *flow == Flow::Cut) => {}
+    }
+}
+
+async fn until_passing(flow: &mut watch::Receiver<Flow>) {
+    let _ = flow.wait_for(|flow| *flow != Flow::Stalled).await;
+}
+
+/// Copies one direction until its end.
+async fn pump(
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+    mut flow: watch::Receiver<Flow>,
+) {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = reader.read(&mut buffer).await.unwrap_or(0);
+        until_passing(&mut flow).await;
+        if read == 0 || writer.write_all(&buffer[..read]).await.is_err() {
+            let _ = writer.shutdown().await;
+            return;
+        }
     }
 }
 
@@ -127,10 +171,10 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
 
-    #[test]
-    fn forwards_until_cut_and_again_when_mended() {
+    /// Server that returns each byte.
+    fn start_echo() -> u16 {
         let echo = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let proxy = Proxy::start(echo.local_addr().unwrap().port());
+        let port = echo.local_addr().unwrap().port();
         std::thread::spawn(move || {
             for stream in echo.incoming() {
                 let mut stream = stream.unwrap();
@@ -140,12 +184,17 @@ mod tests {
                 });
             }
         });
-        let exchange = |stream: &mut std::net::TcpStream, byte: u8| {
-            let mut back = [0];
-            stream.write_all(&[byte]).is_ok()
-                && stream.read_exact(&mut back).is_ok()
-                && back == [byte]
-        };
+        port
+    }
+
+    fn exchange(stream: &mut std::net::TcpStream, byte: u8) -> bool {
+        let mut back = [0];
+        stream.write_all(&[byte]).is_ok() && stream.read_exact(&mut back).is_ok() && back == [byte]
+    }
+
+    #[test]
+    fn forwards_until_cut_and_again_when_mended() {
+        let proxy = Proxy::start(start_echo());
         let connect = || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
 
         let mut first = connect();
@@ -156,5 +205,27 @@ mod tests {
         proxy.restore();
         assert!(exchange(&mut connect(), 10));
         assert_eq!(proxy.attempts(), 3);
+    }
+    #[test]
+    fn keeps_what_was_sent_while_stalled() {
+        let proxy = Proxy::start(start_echo());
+        let connect = || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
+        let mut old = connect();
+        assert!(exchange(&mut old, 1));
+        proxy.stall();
+        let mut new = connect();
+        for stream in [&mut old, &mut new] {
+            stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            stream.write_all(&[2]).unwrap();
+            let error = stream.read_exact(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "it stays open");
+        }
+        proxy.restore();
+        for mut stream in [old, new] {
+            stream.set_read_timeout(None).unwrap();
+            let mut back = [0];
+            stream.read_exact(&mut back).unwrap();
+            assert_eq!(back, [2]);
+        }
     }
 }

@@ -7,8 +7,8 @@ use super::ticket::{
 };
 use super::values::{
     basis_from_stored, basis_to_stored, close_reason_from_stored, close_reason_to_stored,
-    key_from_stored, key_to_stored, mirrored_enum, number_from_stored, number_to_stored,
-    quoted_wait_from_stored, quoted_wait_to_stored,
+    key_from_stored, key_to_stored, number_from_stored, number_to_stored, queue_state_from_stored,
+    queue_state_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
 };
 use super::visit::{visit_from_stored, visit_to_stored};
 use paihao_contracts::commit as c;
@@ -21,6 +21,7 @@ pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
             c::Event::DayClosed { day: day.0, voided: *voided, carried: *carried }
         }
         E::DayOpened { day, carrying } => c::Event::DayOpened { day: day.0, carrying: *carrying },
+        E::DayReset { from, day } => c::Event::DayReset { from: from.0, day: day.0 },
         E::CounterOpened { counter, login } => {
             c::Event::CounterOpened { counter: counter.shared(), login: login.clone() }
         }
@@ -143,6 +144,9 @@ pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
             c::Event::TicketMarked { ticket: ticket.0, mark: mark_to_stored(*mark) }
         }
         E::HolderForgotten { ticket } => c::Event::HolderForgotten { ticket: ticket.0 },
+        E::HolderMigrated { ticket, person } => {
+            c::Event::HolderMigrated { ticket: ticket.0, person: person.shared() }
+        }
         E::NotificationTriggered(trigger) => {
             c::Event::NotificationTriggered(notification_to_stored(trigger))
         }
@@ -157,6 +161,7 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
             d::Event::DayClosed { day: d::Day(day), voided, carried }
         }
         E::DayOpened { day, carrying } => d::Event::DayOpened { day: d::Day(day), carrying },
+        E::DayReset { from, day } => d::Event::DayReset { from: d::Day(from), day: d::Day(day) },
         E::CounterOpened { counter, login } => {
             d::Event::CounterOpened { counter: counter.into(), login }
         }
@@ -276,17 +281,14 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
             d::Event::TicketMarked { ticket: id(ticket), mark: mark_from_stored(mark) }
         }
         E::HolderForgotten { ticket } => d::Event::HolderForgotten { ticket: id(ticket) },
+        E::HolderMigrated { ticket, person } => {
+            d::Event::HolderMigrated { ticket: id(ticket), person: person.into() }
+        }
         E::NotificationTriggered(trigger) => {
             d::Event::NotificationTriggered(notification_from_stored(trigger))
         }
     }
 }
-
-mirrored_enum!(
-    queue_state_to_stored,
-    queue_state_from_stored,
-    QueueState { Open, Paused, Halted, Closed }
-);
 
 fn mark_to_stored(mark: d::Mark) -> c::Mark {
     match mark {

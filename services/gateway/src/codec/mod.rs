@@ -4,6 +4,7 @@ mod event;
 mod notification;
 mod outcome;
 pub(crate) mod snapshot;
+mod standing;
 mod ticket;
 mod values;
 mod visit;
@@ -97,10 +98,12 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    const FIXTURES: [&str; 3] = [
+    const FIXTURES: [&str; 5] = [
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v1.jsonl"),
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v2.jsonl"),
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v3.jsonl"),
+        include_str!("../../../../shared/contracts/tests/fixtures/commit-v4.jsonl"),
+        include_str!("../../../../shared/contracts/tests/fixtures/commit-v5.jsonl"),
     ];
 
     /// The fixtures hold every kind of event and outcome of every version.

@@ -1,9 +1,12 @@
 //! Conversion of outcomes to their stored form and back.
 
-use super::event::{queue_state_from_stored, queue_state_to_stored};
+use super::standing::{
+    former_holding, former_standing, holding_status_to_stored, standing_from_stored,
+    standing_to_stored, wait_or_none,
+};
 use super::values::{
-    number_from_stored, number_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
-    ticket_status_from_stored, ticket_status_to_stored,
+    number_from_stored, number_to_stored, queue_state_from_stored, queue_state_to_stored,
+    quoted_wait_to_stored, ticket_status_to_stored,
 };
 use paihao_contracts::commit as c;
 use paihao_domain as d;
@@ -11,17 +14,16 @@ use paihao_domain as d;
 pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
     use d::Outcome as O;
     match outcome {
-        O::Holding { ticket, number, queue, quoted, called_to, new, state } => {
-            c::Outcome::Holding {
-                ticket: ticket.0,
-                number: number_to_stored(number),
-                queue: queue.shared(),
-                quoted: quoted_wait_to_stored(quoted),
-                called_to: called_to.as_ref().map(|id| id.shared()),
-                new: *new,
-                state: ticket_status_to_stored(*state),
-            }
-        }
+        O::Holding { ticket, number, queue, new, standing } => c::Outcome::Holding {
+            ticket: ticket.0,
+            number: number_to_stored(number),
+            queue: queue.shared(),
+            quoted: quoted_wait_to_stored(&wait_or_none(standing)),
+            called_to: standing.counter().map(|id| id.shared()),
+            new: *new,
+            state: holding_status_to_stored(standing),
+            standing: standing_to_stored(standing, false),
+        },
         O::Called { ticket, number, queue, counter, deadline } => c::Outcome::Called {
             ticket: ticket.0,
             number: number_to_stored(number),
@@ -42,12 +44,13 @@ pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
         O::Left { ticket, number } => {
             c::Outcome::Left { ticket: ticket.0, number: number_to_stored(number) }
         }
-        O::TicketChanged { ticket, number, queue, state, ahead } => c::Outcome::TicketChanged {
+        O::TicketChanged { ticket, number, queue, standing } => c::Outcome::TicketChanged {
             ticket: ticket.0,
             number: number_to_stored(number),
             queue: queue.shared(),
-            state: ticket_status_to_stored(*state),
-            ahead: *ahead,
+            state: ticket_status_to_stored(standing.status()),
+            ahead: standing.ahead(),
+            standing: standing_to_stored(standing, true),
         },
         O::Forgotten => c::Outcome::Forgotten,
         O::CounterOpen(counter) => c::Outcome::CounterOpen { counter: counter.shared() },
@@ -68,15 +71,17 @@ pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
 pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
     use c::Outcome as O;
     match outcome {
-        O::Holding { ticket, number, queue, quoted, called_to, new, state } => {
+        O::Holding { ticket, number, queue, quoted, called_to, new, state, standing } => {
+            let (state, standing) = match standing {
+                Some(standing) => (state, standing),
+                None => former_holding(state, called_to),
+            };
             d::Outcome::Holding {
                 ticket: d::TicketId(ticket),
                 number: number_from_stored(number),
                 queue: queue.into(),
-                quoted: quoted_wait_from_stored(quoted),
-                called_to: called_to.map(Into::into),
                 new,
-                state: ticket_status_from_stored(state),
+                standing: standing_from_stored(state, quoted, standing),
             }
         }
         O::Called { ticket, number, queue, counter, deadline } => d::Outcome::Called {
@@ -99,13 +104,16 @@ pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
         O::Left { ticket, number } => {
             d::Outcome::Left { ticket: d::TicketId(ticket), number: number_from_stored(number) }
         }
-        O::TicketChanged { ticket, number, queue, state, ahead } => d::Outcome::TicketChanged {
-            ticket: d::TicketId(ticket),
-            number: number_from_stored(number),
-            queue: queue.into(),
-            state: ticket_status_from_stored(state),
-            ahead,
-        },
+        O::TicketChanged { ticket, number, queue, state, ahead, standing } => {
+            let standing = standing.unwrap_or_else(|| former_standing(None));
+            let wait = c::QuotedWait { ahead, minutes: standing.minutes, cold: standing.cold };
+            d::Outcome::TicketChanged {
+                ticket: d::TicketId(ticket),
+                number: number_from_stored(number),
+                queue: queue.into(),
+                standing: standing_from_stored(state, wait, standing),
+            }
+        }
         O::Forgotten => d::Outcome::Forgotten,
         O::CounterOpen { counter } => d::Outcome::CounterOpen(counter.into()),
         O::CounterPaused { counter } => d::Outcome::CounterPaused(counter.into()),

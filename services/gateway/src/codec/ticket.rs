@@ -3,8 +3,8 @@
 use super::values::{
     basis_from_stored, basis_to_stored, close_reason_from_stored, close_reason_to_stored,
     counts_from_stored, counts_to_stored, hold_kind_from_stored, hold_kind_to_stored,
-    key_from_stored, key_to_stored, number_from_stored, number_to_stored, quoted_wait_from_stored,
-    quoted_wait_to_stored,
+    key_from_stored, key_to_stored, number_from_stored, number_to_stored, queue_state_from_stored,
+    queue_state_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
 };
 use super::visit::{visit_progress_from_stored, visit_progress_to_stored};
 use paihao_contracts::commit as c;
@@ -49,6 +49,7 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
         number: number_to_stored(&ticket.number),
         queue: ticket.queue.shared(),
         person: ticket.person.as_ref().map(|id| id.shared()),
+        former_person: ticket.former_person.as_ref().map(|id| id.shared()),
         taken_at: ticket.taken_at.0,
         arrived: ticket.arrived.0,
         rank: rank_to_stored(&ticket.rank),
@@ -68,6 +69,7 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
                 notifications.count_by_kind.to_vec()
             },
             last_call: notifications.last_call,
+            told_stop: notifications.told_stop.map(queue_state_to_stored),
         },
         progress: visit_progress_to_stored(&ticket.progress),
         worked_ms: ticket.worked_ms,
@@ -82,6 +84,7 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
         last_template_at: ticket.notifications.last_template_at.map(d::Timestamp),
         expected_turn_at: ticket.notifications.expected_turn_at.map(d::Timestamp),
         last_call: ticket.notifications.last_call,
+        told_stop: ticket.notifications.told_stop.map(queue_state_from_stored),
         ..d::NotificationHistory::default()
     };
     for (count, stored) in
@@ -95,6 +98,7 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
         number: number_from_stored(ticket.number),
         queue: ticket.queue.into(),
         person: ticket.person.map(Into::into),
+        former_person: ticket.former_person.map(Into::into),
         taken_at: d::Timestamp(ticket.taken_at),
         arrived: d::Timestamp(ticket.arrived),
         rank: rank_from_stored(ticket.rank),
@@ -130,9 +134,11 @@ fn ticket_state_to_stored(state: &d::TicketState) -> c::TicketState {
             c::TicketState::Missed { at: at.0, until: until.map(|until| until.0) }
         }
         S::Done { at } => c::TicketState::Done { at: at.0 },
-        S::Closed { at, reason } => {
-            c::TicketState::Closed { at: at.0, reason: close_reason_to_stored(*reason) }
-        }
+        S::Closed { at, reason, note } => c::TicketState::Closed {
+            at: at.0,
+            reason: close_reason_to_stored(*reason),
+            note: note.clone(),
+        },
     }
 }
 
@@ -159,8 +165,10 @@ fn ticket_state_from_stored(state: c::TicketState) -> d::TicketState {
             d::TicketState::Missed { at: at(missed), until: until.map(at) }
         }
         S::Done { at: done } => d::TicketState::Done { at: at(done) },
-        S::Closed { at: closed, reason } => {
-            d::TicketState::Closed { at: at(closed), reason: close_reason_from_stored(reason) }
-        }
+        S::Closed { at: closed, reason, note } => d::TicketState::Closed {
+            at: at(closed),
+            reason: close_reason_from_stored(reason),
+            note,
+        },
     }
 }

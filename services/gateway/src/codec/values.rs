@@ -21,7 +21,6 @@ macro_rules! mirrored_enum {
         }
     };
 }
-pub(super) use mirrored_enum;
 
 mirrored_enum!(
     close_reason_to_stored,
@@ -32,6 +31,11 @@ mirrored_enum!(
     ticket_status_to_stored,
     ticket_status_from_stored,
     TicketStatus { Waiting, Called, Serving, Held, Missed, Done, Closed }
+);
+mirrored_enum!(
+    queue_state_to_stored,
+    queue_state_from_stored,
+    QueueState { Open, Paused, Halted, Closed }
 );
 mirrored_enum!(hold_kind_to_stored, hold_kind_from_stored, HoldKind { LetPass, Staff, Suspended });
 

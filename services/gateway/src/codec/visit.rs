@@ -82,6 +82,7 @@ pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitP
         missed_ms: progress.missed_ms,
         overtaken: overtaken_to_stored(progress.overtaken),
         displayed: progress.displayed.map(|displayed| (displayed.range.low, displayed.range.high)),
+        displayed_ahead: progress.displayed.and_then(|displayed| displayed.ahead),
         shortened_at: progress
             .displayed
             .and_then(|displayed| displayed.shortened_at)
@@ -101,6 +102,10 @@ pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitPr
         overtaken: overtaken_from_stored(stored.overtaken),
         // An event does not carry it: the line that the ticket enters counts anew.
         overtakes_counted: 0,
-        displayed: range.map(|range| d::DisplayedRange { range, shortened_at }),
+        displayed: range.map(|range| d::DisplayedRange {
+            range,
+            ahead: stored.displayed_ahead,
+            shortened_at,
+        }),
     }
 }

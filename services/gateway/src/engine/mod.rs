@@ -29,7 +29,7 @@ use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::LEDGER;
-use paihao_domain::{Command, DecisionInput};
+use paihao_domain::{Command, CommandId, DecisionInput};
 use paihao_ledger::projection::{Follow, Follower};
 use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
@@ -129,6 +129,12 @@ impl Engine {
         self.handles().get(site).map(|handle| handle.replica.now())
     }
 
+    /// Returns whether this replica knows that a command was decided within the last minutes.
+    pub fn has_decided(&self, site: &str, command: &CommandId) -> bool {
+        let snapshot = self.snapshot(site);
+        snapshot.is_some_and(|snapshot| snapshot.site.recorded_answer(command).is_some())
+    }
+
     /// Returns the state of a site with every entry that is in the ledger at the call. A refusal
     /// that rests on an older snapshot may be outdated.
     pub async fn latest_snapshot(&self, site: &str) -> Result<SiteSnapshot, SubmitError> {
@@ -145,6 +151,13 @@ impl Engine {
             snapshot.map(|snapshot| snapshot.clone()).map_err(|_| SubmitError::Unavailable)
         };
         tokio::time::timeout(SUBMIT_TIMEOUT, read).await.unwrap_or(Err(SubmitError::Unavailable))
+    }
+
+    /// Waits until this replica has every entry that is in the ledger at the call, of all sites.
+    /// What it does not know then, nobody had said.
+    pub async fn until_current(&self) -> Result<(), SubmitError> {
+        let current = self.follower.until_head(&*self.registry.ledger, &LEDGER, SUBMIT_TIMEOUT);
+        current.await.map_err(|_| SubmitError::Unavailable)
     }
 
     /// Watches a site: wakes when its state or its settings change.

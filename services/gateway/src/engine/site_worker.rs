@@ -7,11 +7,11 @@ use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
 use crate::site::SiteSettings;
 use paihao_chassis::backoff::Backoff;
-use paihao_chassis::clock::Clock;
+use paihao_chassis::clock::{Clock, ClockReading, ClockTrust};
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
-    Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
+    Act, Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
     Timestamp, day_close_command, decide, due_commands, next_due_at,
 };
 use paihao_ledger::{AppendError, ExpectedPosition, Follower, Ledger, Position, Subject};
@@ -38,6 +38,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Longest time between two runs of the timers, since the machine's clock may be set and the
 /// machine may sleep.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Time between two looks at a clock that is not to be trusted.
+const CLOCK_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Longest wait for the replica to read the entry that a conflict named.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -191,11 +194,12 @@ impl SiteWorker {
         }
     }
 
-    fn decision_input(&self, settings: &SiteSettings) -> DecisionInput {
+    fn decision_input(&self, settings: &SiteSettings, reading: ClockReading) -> DecisionInput {
         settings
             .calendar
-            .at(self.clock.now_ms())
+            .at(reading.now_ms)
             .with_model(self.forecasts.model(&settings.subject))
+            .with_confirmation(reading.trust.is_confirmed())
     }
 
     /// Decides the commands that are due, and returns the time until the next one, as far as this
@@ -204,10 +208,14 @@ impl SiteWorker {
         let had_due_commands = self.decide_due().await;
         let snapshot = self.replica.now();
         let settings = self.settings.now();
+        let reading = self.clock.read();
         if snapshot.unreadable {
             return POLL_INTERVAL;
         }
-        let now = self.decision_input(&settings);
+        if !reading.trust.may_propose() {
+            return CLOCK_POLL_INTERVAL;
+        }
+        let now = self.decision_input(&settings, reading);
         match next_due_at(&snapshot.site, &settings.rules, &now) {
             // It is still due: the rules refuse it for now, or the ledger is unavailable.
             Some(next) if next <= now.at && had_due_commands => RETRY_DELAY,
@@ -220,12 +228,13 @@ impl SiteWorker {
     /// Decides the commands that are due by time alone. Returns whether there were any.
     async fn decide_due(&self) -> bool {
         let snapshot = self.replica.now();
-        if snapshot.unreadable {
+        let reading = self.clock.read();
+        if snapshot.unreadable || !reading.trust.may_propose() {
             return false;
         }
         let settings = self.settings.now();
         let mut due =
-            due_commands(&snapshot.site, &settings.rules, &self.decision_input(&settings));
+            due_commands(&snapshot.site, &settings.rules, &self.decision_input(&settings, reading));
         due.truncate(MAX_BATCH_COMMANDS);
         let (batch, replies): (Vec<_>, Vec<_>) = due
             .into_iter()
@@ -264,17 +273,29 @@ impl SiteWorker {
                 return reject_all(batch, SubmitError::Unreadable);
             }
             let settings = self.settings.now();
-            let day_close =
-                day_close_command(&snapshot.site, &settings.rules, &self.decision_input(&settings));
+            let reading = self.clock.read();
+            if reading.trust == ClockTrust::Unchecked {
+                return reject_all(batch, SubmitError::Unavailable);
+            }
+            // Whoever forces the day on vouches for the clock.
+            let vouched = |request: &PendingCommand| {
+                matches!(request.command.act, Act::ResetDay { force: true })
+                    && request.command.actor.is_manager()
+            };
+            let now = self.decision_input(&settings, reading);
+            let now =
+                now.with_confirmation(reading.trust.is_confirmed() || batch.iter().any(vouched));
+            let day_close = day_close_command(&snapshot.site, &settings.rules, &now);
             let count = batch.len().min(max_commands);
             let decided = match &day_close {
                 Some(command) => {
-                    self.decide_batch(&settings, &snapshot, std::slice::from_ref(command))
+                    self.decide_batch(&settings, &snapshot, std::slice::from_ref(command), &now)
                 }
                 None => self.decide_batch(
                     &settings,
                     &snapshot,
                     batch[..count].iter().map(|request| &request.command),
+                    &now,
                 ),
             };
             if decided.decisions.is_empty() {
@@ -328,12 +349,12 @@ impl SiteWorker {
         settings: &SiteSettings,
         snapshot: &SiteSnapshot,
         commands: impl IntoIterator<Item = &'a Command>,
+        now: &DecisionInput,
     ) -> DecidedBatch {
-        let now = self.decision_input(settings);
         let mut site = snapshot.site.clone();
         let mut decisions = Vec::new();
         let results = commands.into_iter().map(|command| {
-            match decide(&site, &settings.rules, command, &now)? {
+            match decide(&site, &settings.rules, command, now)? {
                 DecisionResult::AlreadyDecided(recorded) => {
                     Ok(CommandOutcome { outcome: recorded.outcome, at: recorded.at })
                 }

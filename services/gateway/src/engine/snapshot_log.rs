@@ -7,6 +7,7 @@ use super::view::SiteSnapshot;
 use crate::codec::{DecodeError, snapshot as form};
 use async_trait::async_trait;
 use futures::StreamExt;
+use paihao_chassis::blocking;
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::streams::{LEDGER, SNAPSHOT_FLOOR, SNAPSHOTS};
 use paihao_ledger::projection::Restore;
@@ -120,8 +121,7 @@ impl SnapshotRestorer {
     /// Restores a site. Returns `false` if its snapshot cannot be decoded.
     async fn restore_site(&self, stored: StoredEntry) -> bool {
         let StoredEntry { position, subject, entry, .. } = stored;
-        let decoding = tokio::task::spawn_blocking(move || form::decode(&entry.payload));
-        let decoded = decoding.await.expect("decoding does not panic, and nobody aborts it");
+        let decoded = blocking::run(move || form::decode(&entry.payload)).await;
         let site = self.replica.site(&subject);
         match decoded {
             Ok(parts) => {
@@ -230,11 +230,11 @@ async fn append_snapshot(
     expect: ExpectedPosition,
 ) -> Result<(Position, usize), AppendError> {
     let (facts, snapshot) = (facts.clone(), snapshot.clone());
-    let encoding = tokio::task::spawn_blocking(move || {
+    let encoding = blocking::run(move || {
         let SiteSnapshot { site, position, previous_day, .. } = &snapshot;
         form::encode(&facts, *position, site, previous_day.as_deref())
     });
-    let entry: Entry = encoding.await.expect("encoding does not panic, and nobody aborts it");
+    let entry: Entry = encoding.await;
     let bytes = entry.payload.len();
     Ok((ledger.append(&SNAPSHOTS, subject, expect, entry).await?, bytes))
 }

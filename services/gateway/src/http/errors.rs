@@ -1,7 +1,7 @@
 //! Refusals for the errors of the parts below the HTTP edge.
 
 use crate::engine::SubmitError;
-use crate::http::refusals::{self, Problem};
+use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::identity::error::IdentityError;
 use crate::identity::oauth::authorize::InvalidRequest;
 use crate::identity::oauth::code::RedeemError;
@@ -10,6 +10,8 @@ use crate::projections::dead_letters::handling::HandleError;
 use crate::projections::visits::log_reader::VisitsError;
 use crate::settings::update::UpdateError;
 use paihao_domain::Refusal;
+use paihao_wechat::codes::UNKNOWN;
+use paihao_wechat::{AccountClientError, CallError, FailureClass};
 
 impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Problem {
@@ -75,6 +77,7 @@ impl From<UpdateError> for Problem {
             UpdateError::MalformedId => refusals::malformed(error.to_string()),
             UpdateError::LedgerUnavailable => Problem::new(&refusals::LEDGER_UNAVAILABLE),
             UpdateError::NewerVersion => Problem::new(&refusals::NEWER_LEDGER),
+            UpdateError::FormsHeldBack => Problem::new(&refusals::FORMS_HELD_BACK),
             UpdateError::RequestIdReused => Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED),
             UpdateError::RevisionNeeded => Problem::new(&refusals::REVISION_NEEDED),
             UpdateError::RevisionChanged => Problem::new(&refusals::REVISION_CHANGED),
@@ -125,10 +128,27 @@ impl From<SubmitError> for Problem {
                 Refusal::OutOfRange(_) => &refusals::OUT_OF_RANGE,
                 // The site worker turns the day before it decides anything else.
                 Refusal::DayRollover => &refusals::LEDGER_UNAVAILABLE,
+                Refusal::DayTurned => &refusals::DAY_TURNED,
+                Refusal::DayUnconfirmed => &refusals::DAY_UNCONFIRMED,
                 Refusal::NotDue => &refusals::NOT_DUE,
                 Refusal::CommandIdReused => &refusals::IDEMPOTENCY_KEY_REUSED,
             },
         };
         Problem::new(kind).with_detail(error.to_string())
+    }
+}
+
+/// Problem of a call that WeChat refused, with its code and advice, or did not answer.
+pub(crate) fn wechat_problem(error: AccountClientError, refused: &'static ProblemKind) -> Problem {
+    let refusal = match &error {
+        AccountClientError::Call(CallError::Refused(refusal)) => Some(refusal),
+        _ => None,
+    };
+    let will_pass = |class| matches!(class, FailureClass::RetryLater(_));
+    match refusal {
+        Some(refusal) if refusal.name == UNKNOWN.name || !will_pass(refusal.class) => {
+            Problem::new(refused).with_detail(format!("{refusal} → {}", refusal.advice()))
+        }
+        _ => Problem::new(&refusals::WECHAT_UNAVAILABLE).with_detail(error.to_string()),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::http::refusals::{self, Problem};
 use axum::http::HeaderMap;
+use paihao_chassis::entropy;
 use paihao_domain::CommandId;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +14,14 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
     Ok(Some(key.ok_or(&refusals::MALFORMED_IDEMPOTENCY_KEY)?))
+}
+
+/// Command id of a request: derived from its sender and the key, or random without a key.
+pub(crate) fn command_id(sender: &str, key: Option<&str>) -> CommandId {
+    match key {
+        Some(key) => derived_command_id(format!("{sender}\0{key}")),
+        None => CommandId(entropy::bytes()),
+    }
 }
 
 /// Command id derived from a text that identifies the command: equal at every replica.

@@ -36,6 +36,7 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("member", "The id of a member of staff"),
     ("number", "The ticket's number, like A017"),
     ("queue", "The queue's id"),
+    ("scene", "The scene in a code that leads to a page"),
     ("session", "The id of a session of the principal, or `current`"),
     ("site", "The site's id"),
     ("uuid", "The scan session's uuid"),

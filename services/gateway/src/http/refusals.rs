@@ -20,18 +20,8 @@ problem_kinds! {
         "The callback was not signed with the account's token. Nothing was read or changed.";
     STALE_CALLBACK = "stale_callback", FORBIDDEN, "时间戳超出允许范围", "The timestamp is outside the window",
         "The signed timestamp is further from this machine's clock than callback_window_seconds; an old callback was replayed, or a clock is wrong.";
-    ENCRYPTED_CALLBACK = "encrypted_callback", BAD_REQUEST, "此公众号配置为明文模式", "This account is configured for plain mode",
-        "The callback says that it is encrypted, the account's configuration says plain. The configuration decides.";
-    PLAIN_CALLBACK = "plain_callback", BAD_REQUEST, "此公众号配置为加密模式", "This account is configured for encrypted callbacks",
-        "The callback has no Encrypt element, the account's configuration says compatible or secure. The configuration decides.";
-    UNDECIPHERABLE_CALLBACK = "undecipherable_callback", BAD_REQUEST, "无法解密", "It cannot be deciphered",
-        "The callback is signed with the account's token but cannot be opened with its keys: aes_key or appid differ from WeChat's console, or it was sealed for somebody else. Which of them is not told.";
-    SLOW_BODY = "slow_body", REQUEST_TIMEOUT, "内容没有及时到达", "The body did not arrive in time",
-        "The callback's body took longer than the 4.5 seconds within which a callback is answered.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "内容太大", "The body is too large",
         "The body has more bytes than this address takes.";
-    MALFORMED_XML = "malformed_xml", BAD_REQUEST, "XML 无法读取", "The XML cannot be read",
-        "The callback's body is truncated, nested too deeply, has a DOCTYPE or is not WeChat's XML at all. Nothing was changed.";
     UNKNOWN_PATH = "unknown_path", NOT_FOUND, "没有这个地址", "There is no such address",
         "Nothing is at this path; docs/reference/api.md and openapi.json say what there is.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "请求方法不对", "The method is wrong",
@@ -162,6 +152,16 @@ problem_kinds! {
         "People are in the queue, or the counter is open; the detail says which. Clear or close it first.";
     UNKNOWN_WORDING = "unknown_wording", NOT_FOUND, "没有这种自定义文字", "There are no such words",
         "The site has no words of its own for this kind of notice.";
+    MENU_NOT_SET = "menu_not_set", CONFLICT, "还没有设置菜单", "No menu is set",
+        "There is nothing to push: set the account's menu first, on the manager's page or through the API.";
+    MENU_REFUSED = "menu_refused", UNPROCESSABLE_ENTITY, "微信拒绝了这次菜单操作", "WeChat refused this about the menu",
+        "The detail has WeChat's code and what to do.";
+    MENU_NOT_PERMITTED = "menu_not_permitted", CONFLICT, "这个公众号不能用接口做菜单，要先认证：没有菜单时，顾客扫码、发关键词或打开页面取号", "This account may not make a menu by the API, which takes verification: without a menu people scan a code, write a word or open a page",
+        "WeChat refused the call about the menu with 48001. Numbers are taken without a menu, too (docs/guide/without-codes.md).";
+    MIGRATION_REFUSED = "migration_refused", UNPROCESSABLE_ENTITY, "微信拒绝了这次迁移操作", "WeChat refused this about the migration",
+        "The detail has WeChat's code and what to do. 63178 and 63183: no migration led from the named account to this one, or more than fifteen days ago.";
+    WRONG_SEAL = "wrong_seal", UNPROCESSABLE_ENTITY, "这个文件不完整，或不是这套系统写的", "This file is not whole, or another system wrote it",
+        "The list of members is encrypted for the deployment that wrote it. Prepare the migration again, or invite the members.";
     CURSOR_GONE = "cursor_gone", GONE, "这个位置之后的事件已不完整", "Events after this cursor may be missing",
         "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
     PAST_GONE = "past_gone", GONE, "这个时间的记录已不完整", "What is kept no longer tells of this time",
@@ -180,6 +180,12 @@ problem_kinds! {
         "The page of one ticket asked for more than 20 acts in a minute, or is open more than 8 times.";
     TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
         "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
+    DAY_TURNED = "day_turned", CONFLICT, "营业日刚刚更替，请刷新后再试", "The business day has just turned, please look again",
+        "Between finding the ticket and deciding about it another business day began, on which the number may be somebody else's. Nothing was done.";
+    DAY_UNCONFIRMED = "day_unconfirmed", SERVICE_UNAVAILABLE, "时钟未经确认，暂不进入新的营业日", "The clock is not confirmed, so no new day is begun",
+        "By this machine's clock more than one business day has passed at the site, and no other clock confirms it. A manager can vouch for it (`paihao site reset-day --force`).";
+    FORMS_HELD_BACK = "forms_held_back", CONFLICT, "所需的存储格式还没有启用", "The stored form that this needs is not allowed yet",
+        "What was asked for is stored in a form that an older program cannot read. Once every process is updated, raise ledger.write_version to 2.";
     LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",
         "The ledger did not take the command within four seconds. Repeat with the same Idempotency-Key: if it was written after all, the answer is the first one's.";
     NEWER_LEDGER = "newer_ledger", SERVICE_UNAVAILABLE, "程序版本太旧", "This program is too old",
@@ -189,7 +195,11 @@ problem_kinds! {
     DOOR_CODE_PENDING = "door_code_pending", SERVICE_UNAVAILABLE, "门口码正在生成，请稍后刷新", "The door code is being made, please reload soon",
         "Another request is just having the permanent code made, or WeChat refused it a few seconds ago.";
     WECHAT_UNAVAILABLE = "wechat_unavailable", SERVICE_UNAVAILABLE, "微信暂时没有响应", "WeChat does not answer right now",
-        "WeChat refused or did not answer the call that makes the code; the log says why.";
+        "WeChat refused or did not answer the call that this needs; the detail or the log says why.";
+    CODES_NOT_PERMITTED = "codes_not_permitted", CONFLICT, "这个公众号不能生成带参数的二维码：请在管理页把二维码改为本系统的页面码，顾客也可以发消息或扫页面取号", "This account may not make codes: set its codes to pages of this system, and numbers are taken there or by a message",
+        "WeChat refused the call that makes the code with 48001: only verified service accounts may make codes. With codes = \"page\" everything works without (docs/guide/without-codes.md).";
+    CODES_USED_UP = "codes_used_up", CONFLICT, "这个公众号的永久二维码已用完", "The account has all the permanent codes that WeChat makes",
+        "WeChat refused with 45029: an account has 100,000 permanent codes, ever. The codes that there are keep working; with codes = \"page\" new ones are made here.";
 }
 
 /// Problem details of the gateway.

@@ -5,6 +5,7 @@ use crate::http::csp::Origin;
 use crate::http::rate_limit::RateLimitSettings;
 use crate::identity::login::settings::LoginSettings;
 use crate::scan::codes::pool::PoolSettings;
+use paihao_contracts::envelope::WriteVersion;
 use std::time::Duration;
 
 /// Settings of a gateway, from the configuration.
@@ -31,4 +32,6 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Limits on requests from one address.
     pub limits: RateLimitSettings,
+    /// Newest generation of stored forms that may be written.
+    pub write_version: WriteVersion,
 }

@@ -9,6 +9,9 @@ use crate::http::rate_limit::RateLimiter;
 use crate::http::refusals::{self, ProblemKind};
 use crate::http::settings::Settings;
 use crate::http::template_cache::TemplateCache;
+use crate::http::wechat::fault::CallbackFaults;
+use crate::http::wechat::forwarder::Forwarder;
+use crate::http::wechat::late_receipts::LateReceipts;
 use crate::identity::browser_sessions::BrowserSessions;
 use crate::identity::roster_log::RosterLog;
 use crate::projections::dead_letters::DeadLetterProjection;
@@ -17,6 +20,7 @@ use crate::projections::delivery_status::DeliveryStatusProjection;
 use crate::projections::feed::Feed;
 use crate::projections::visits::VisitProjection;
 use crate::scan::codes::CodeSource;
+use crate::scan::codes::page::PageCodes;
 use crate::scan::codes::permanent::PermanentCodes;
 use crate::scan::codes::usage::QrUsageReader;
 use crate::scan::sessions::ScanSessions;
@@ -29,6 +33,7 @@ use paihao_chassis::clock::Clock;
 use paihao_http_api::ApiState;
 use paihao_http_api::sse::Positioned;
 use paihao_ledger::Ledger;
+use paihao_wechat::AccountClient;
 use std::ops::Deref;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +48,7 @@ pub(crate) struct AppStateInner {
     pub(crate) live_settings: LiveSettings,
     pub(crate) settings_editor: SettingsEditor,
     pub(crate) templates: TemplateCache,
+    pub(crate) wechat: AccountClient,
     pub(crate) engine: Engine,
     pub(crate) visits: VisitProjection,
     pub(crate) scan_sessions: Arc<ScanSessions>,
@@ -58,6 +64,10 @@ pub(crate) struct AppStateInner {
     pub(crate) dead_letters: DeadLetterProjection,
     pub(crate) dead_letter_handler: DeadLetterHandler,
     pub(crate) link_limiter: LinkLimiter,
+    pub(crate) callback_faults: Arc<CallbackFaults>,
+    pub(crate) late_receipts: LateReceipts,
+    pub(crate) forwarder: Forwarder,
+    pub(crate) page_codes: PageCodes,
     pub(crate) feed: Feed,
     pub(crate) point_in_time: PointInTimeReader,
     pub(crate) board_cache: BoardCache,

@@ -1,13 +1,19 @@
 //! Links to tickets: parsed from a path and made for a ticket.
 
-use crate::engine::SiteSnapshot;
+use crate::engine::{SiteSnapshot, SubmitError};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
+use axum::http::StatusCode;
 use paihao_contracts::ticket_link::{TicketKey, TicketLink};
 use paihao_domain::{DecisionInput, Outcome, Site, Ticket, TicketId};
 use std::sync::Arc;
+use std::time::Duration;
 use subtle::ConstantTimeEq;
+use tokio::time::timeout;
+
+/// Longest wait of a page for the newest state; it shows the one that is known instead.
+const SHOW_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Ticket that a link opened, for its holder.
 pub(crate) struct HeldTicket {
@@ -51,6 +57,27 @@ impl SiteTicketLink {
         self.resolve_in(state, snapshot)
     }
 
+    /// Finds the ticket in the newest state of the ledger. Nothing is refused on an older one.
+    pub(crate) async fn resolve_newest(&self, state: &AppState) -> Result<HeldTicket, Problem> {
+        let snapshot = match state.engine.latest_snapshot(&self.site).await {
+            Err(SubmitError::UnknownSite) => return Err(unknown_link()),
+            snapshot => snapshot?,
+        };
+        self.resolve_in(state, snapshot)
+    }
+
+    /// Finds the ticket in the newest state, or, while the ledger does not answer, shows the one
+    /// that this replica has.
+    pub(crate) async fn resolve_to_show(&self, state: &AppState) -> Result<HeldTicket, Problem> {
+        match timeout(SHOW_TIMEOUT, self.resolve_newest(state)).await {
+            Ok(Err(problem)) if problem.kind().status == StatusCode::SERVICE_UNAVAILABLE => {
+                self.resolve(state).map_err(|_| problem)
+            }
+            Ok(resolved) => resolved,
+            Err(_) => self.resolve(state).map_err(|_| Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+        }
+    }
+
     /// Finds the ticket in a snapshot of its site.
     pub(crate) fn resolve_in(
         &self,
@@ -84,7 +111,9 @@ impl SiteTicketLink {
 
 /// Path of the page of the ticket in an outcome, if it has one.
 pub(crate) fn ticket_path(state: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
-    let Outcome::Holding { ticket, .. } = outcome else { return None };
+    let (Outcome::Holding { ticket, .. } | Outcome::TicketChanged { ticket, .. }) = outcome else {
+        return None;
+    };
     let snapshot = state.engine.snapshot(site)?;
     let settings = state.engine.settings(site)?;
     // The day may have ended before a repeated scan.

@@ -7,23 +7,28 @@
 use super::error::IdentityError;
 use super::roster::Roster;
 use super::roster_log::RosterLog;
+use super::session_cache::SessionCache;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::staff::{SessionHolder, StaffSession};
 use paihao_contracts::streams::STAFF_SESSIONS;
 use paihao_ledger::projection::Follow;
-use paihao_ledger::{Entry, ExpectedPosition, Ledger, Position, Projection, StoredEntry, Subject};
+use paihao_ledger::{
+    Entry, ExpectedPosition, Follower, Ledger, Position, Projection, StoredEntry, Subject,
+};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
 /// Number of times that use is recorded within the idle timeout.
 const REFRESHES_PER_IDLE_TIMEOUT: u32 = 8;
+
+/// Longest wait for the sessions that other replicas have begun.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Number of random characters of a cookie; the rest is their MAC.
 const COOKIE_RANDOM_CHARS: usize = 22;
@@ -44,18 +49,11 @@ pub(crate) struct BrowserSessions {
     clock: Arc<dyn Clock>,
     tasks: Tasks,
     lifetime: SessionLifetime,
-    sessions: Mutex<HashMap<String, CachedSession>>,
+    sessions: Mutex<SessionCache>,
     changed: watch::Sender<u64>,
+    follower: OnceLock<Follower<()>>,
     /// Form of an entry that a newer program wrote.
     newer: Mutex<Option<NewerForm>>,
-}
-
-struct CachedSession {
-    session: StaffSession,
-    /// Position of the newest entry of the session.
-    position: Position,
-    /// True while a use of the session is being recorded.
-    is_refreshing: bool,
 }
 
 /// Sessions to end.
@@ -82,11 +80,13 @@ impl BrowserSessions {
             lifetime,
             sessions: Mutex::default(),
             changed: watch::Sender::default(),
+            follower: OnceLock::new(),
             newer: Mutex::default(),
         });
         let stop = sessions.tasks.stop().clone();
         let follow = Follow::new(sessions.ledger.clone(), STAFF_SESSIONS, stop);
-        let (_, following) = follow.start(SessionProjection(sessions.clone()));
+        let (follower, following) = follow.start(SessionProjection(sessions.clone()));
+        let _ = sessions.follower.set(follower);
         sessions.tasks.spawn("browser-sessions", following);
         sessions
     }
@@ -159,18 +159,30 @@ impl BrowserSessions {
         self.sessions.lock().get(id).is_some_and(|cached| self.is_valid(&cached.session))
     }
 
-    /// Returns the sessions of a holder, newest first.
-    pub(crate) fn list_for(&self, holder: &SessionHolder) -> Vec<(String, StaffSession)> {
+    /// Returns all sessions of a holder, newest first.
+    pub(crate) async fn list_for(
+        &self,
+        holder: &SessionHolder,
+    ) -> Result<Vec<(String, StaffSession)>, IdentityError> {
+        self.until_current().await?;
         let sessions = self.sessions.lock();
-        let of_holder = sessions.iter().filter(|(_, cached)| cached.session.holder == *holder);
-        let valid = of_holder.filter(|(_, cached)| self.is_valid(&cached.session));
-        let mut listed: Vec<_> =
-            valid.map(|(id, cached)| (id.clone(), cached.session.clone())).collect();
+        let of_holder = sessions.iter().filter(|(_, session)| session.holder == *holder);
+        let valid = of_holder.filter(|(_, session)| self.is_valid(session));
+        let mut listed: Vec<_> = valid.map(|(id, session)| (id.clone(), session.clone())).collect();
         listed.sort_by_key(|(_, session)| std::cmp::Reverse(session.begun_at));
-        listed
+        Ok(listed)
     }
 
-    /// Ends sessions of a holder, and returns their number.
+    /// Waits until this replica knows every session that has begun before the call, at any replica.
+    async fn until_current(&self) -> Result<(), IdentityError> {
+        let Some(follower) = self.follower.get() else {
+            return Err(IdentityError::LedgerUnavailable);
+        };
+        let current = follower.until_head(&*self.ledger, &STAFF_SESSIONS, CATCH_UP_TIMEOUT);
+        current.await.map_err(|_| IdentityError::LedgerUnavailable)
+    }
+
+    /// Ends sessions of a holder, those of other replicas included, and returns their number.
     pub(crate) async fn end(
         &self,
         holder: &SessionHolder,
@@ -181,7 +193,7 @@ impl BrowserSessions {
             SessionSelection::AllExcept(excluded) => id != excluded,
         };
         let selected: Vec<_> =
-            self.list_for(holder).into_iter().filter(|(id, _)| is_selected(id)).collect();
+            self.list_for(holder).await?.into_iter().filter(|(id, _)| is_selected(id)).collect();
         for (id, session) in &selected {
             let ended = StaffSession { ended_at: Some(self.clock.now_ms()), ..session.clone() };
             let position = self.append(id, ExpectedPosition::Any, &ended).await?;
@@ -207,7 +219,8 @@ impl BrowserSessions {
 
     fn is_valid(&self, session: &StaffSession) -> bool {
         let now = self.clock.now_ms();
-        let within = |since: i64, span: Duration| now - since < ms(span);
+        // A time far in the future was written by a wrong clock, and lengthens no session.
+        let within = |since: i64, span: Duration| (now - since).abs() < ms(span);
         session.ended_at.is_none()
             && within(session.begun_at, self.lifetime.max_age)
             && within(session.seen_at, self.lifetime.idle_timeout)
@@ -256,20 +269,9 @@ impl BrowserSessions {
     }
 
     fn apply(&self, id: String, session: StaffSession, position: Position) {
-        let mut cache = self.sessions.lock();
-        let cached = cache.entry(id).or_insert_with(|| CachedSession {
-            session: session.clone(),
-            position: Position::START,
-            is_refreshing: false,
-        });
-        if cached.position < position {
-            // The follower may apply an entry before its writer does.
-            *cached = CachedSession { session, position, is_refreshing: false };
-        }
-        let now = self.clock.now_ms();
         // A session past its maximum age never becomes valid again.
-        cache.retain(|_, cached| now - cached.session.begun_at < ms(self.lifetime.max_age));
-        drop(cache);
+        let oldest = self.clock.now_ms() - ms(self.lifetime.max_age);
+        self.sessions.lock().insert(id, session, position, oldest);
         self.changed.send_modify(|count| *count += 1);
     }
 }

@@ -7,6 +7,8 @@ pub(crate) mod browser_sessions;
 pub(crate) mod error;
 pub(crate) mod roster;
 pub(crate) mod roster_log;
+pub(crate) mod sealed_members;
+mod session_cache;
 
 pub mod login;
 pub(crate) mod oauth;

@@ -66,6 +66,11 @@ impl Roster {
                     *member = Member { role, sites, counters, ..member.clone() };
                 }
             }
+            StaffEvent::Migrated { id, person } => {
+                if let Some(MemberEntry { person_hash, .. }) = self.members.get_mut(&id) {
+                    *person_hash = person;
+                }
+            }
             StaffEvent::Removed { id } => drop(self.members.remove(&id)),
             StaffEvent::KeyMade { key } => {
                 self.issued_key_ids.insert(key.id.clone());
@@ -89,6 +94,11 @@ impl Roster {
     pub(crate) fn member_by_person_hash(&self, person: &str) -> Option<&Member> {
         let mut members = self.members.values();
         members.find(|entry| entry.person_hash == person).map(|entry| &entry.member)
+    }
+
+    /// Returns the hash of a member's WeChat identity.
+    pub(crate) fn person_hash_of(&self, id: &str) -> Option<&str> {
+        self.members.get(id).map(|entry| &*entry.person_hash)
     }
 
     /// Returns whether an invitation has been used.
@@ -134,6 +144,15 @@ impl Roster {
     /// Computes a hash of several parts under the deployment's secret: 32 hex digits. The purpose
     /// separates hashes of different kinds.
     pub(crate) fn tag(&self, purpose: &str, parts: &[&str]) -> Option<String> {
+        Some(hex::encode(&self.mac(purpose, parts)?[..16]))
+    }
+
+    /// Derives a key from the deployment's secret, which encrypts for this purpose alone.
+    pub(crate) fn encryption_key(&self, purpose: &str) -> Option<[u8; 32]> {
+        self.mac(purpose, &[])
+    }
+
+    fn mac(&self, purpose: &str, parts: &[&str]) -> Option<[u8; 32]> {
         let secret = self.secret.as_ref()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
             .expect("HMAC takes keys of any length");
@@ -142,7 +161,7 @@ impl Roster {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        Some(hex::encode(&mac.finalize().into_bytes()[..16]))
+        Some(mac.finalize().into_bytes().into())
     }
 
     /// Computes the hash of a person, who is an openid at an account.
@@ -211,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn whoever_migrated_is_known_by_the_new_hash_alone() {
+        let mut roster = roster_after(4);
+        let migrated = include_str!("../../../../shared/contracts/tests/fixtures/staff-v2.jsonl");
+        roster.apply(&envelope::decode(migrated.as_bytes()).unwrap());
+        let (former, new) =
+            ("799119a90202799119a90202799119a9", "999119a90202799119a90202799119a9");
+        assert!(roster.member_by_person_hash(former).is_none());
+        let member = roster.member_by_person_hash(new).unwrap();
+        assert_eq!((&*member.id, member.role), ("m_0a1b2c3d", StaffRole::Manager));
+        assert_eq!(roster.person_hash_of("m_0a1b2c3d"), Some(new));
+    }
+
+    #[test]
     fn a_programs_key_is_known_by_its_hash_until_it_is_revoked() {
         assert_eq!(roster_after(8).find_key("abc").unwrap().id, "k_0a1b2c3d");
         assert!(roster_after(8).find_key("abd").is_none());
@@ -225,7 +257,7 @@ mod tests {
         assert_ne!(tag("shop", "oAnn"), tag("shopo", "Ann"));
         let mut other = Roster::default();
         let event = StaffEvent::SecretMade { secret: "another".into() };
-        other.apply(&StaffEntry { v: 1, at: 0, by: "system".into(), event });
+        other.apply(&StaffEntry::new(0, "system", event));
         assert_ne!(other.person_hash("shop", "oAnn"), roster_after(1).person_hash("shop", "oAnn"));
     }
 }

@@ -129,8 +129,7 @@ impl RosterLog {
                 return Err(IdentityError::NewerVersion.into());
             }
             let Some(event) = decide(&view.roster)? else { return Ok(view.roster) };
-            let staff_entry =
-                StaffEntry { v: 1, at: self.clock.now_ms(), by: by.to_owned(), event };
+            let staff_entry = StaffEntry::new(self.clock.now_ms(), by, event);
             let expect = match position {
                 Position::START => ExpectedPosition::Empty,
                 position => ExpectedPosition::At(position),

@@ -3,10 +3,11 @@
 use super::browser_sessions::{BrowserSessions, SessionLifetime, SessionSelection};
 use super::error::IdentityError;
 use super::roster_log::RosterLog;
-use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_chassis::{CancellationToken, Tasks};
 use paihao_contracts::staff::{Member, SessionHolder, StaffEvent, StaffRole};
 use paihao_contracts::streams::{STAFF, STAFF_SESSIONS};
+use paihao_ledger::conformance::held_log::HeldLog;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::sync::Arc;
@@ -49,10 +50,12 @@ impl Fixture {
 
     fn start_replica(&self) -> (Arc<RosterLog>, Arc<BrowserSessions>) {
         let clock = Arc::new(self.clock.clone());
-        (
-            RosterLog::start(self.ledger.clone(), clock.clone(), &self.tasks),
-            BrowserSessions::start(self.ledger.clone(), clock, LIFETIME, &self.tasks),
-        )
+        let roster_log = RosterLog::start(self.ledger.clone(), clock, &self.tasks);
+        (roster_log, self.start_sessions(self.ledger.clone()))
+    }
+
+    fn start_sessions(&self, ledger: Arc<dyn Ledger>) -> Arc<BrowserSessions> {
+        BrowserSessions::start(ledger, Arc::new(self.clock.clone()), LIFETIME, &self.tasks)
     }
 }
 
@@ -121,6 +124,11 @@ async fn a_session_is_good_at_any_replica_at_once_and_over_at_all_of_them() {
     fixture.tasks.abort();
 }
 
+async fn seen_since(sessions: &BrowserSessions, id: &str, at: i64) -> bool {
+    let listed = sessions.list_for(&holder()).await.unwrap();
+    listed.iter().any(|(one, session)| one == id && session.seen_at >= at)
+}
+
 #[tokio::test]
 async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
     let fixture = Fixture::new();
@@ -136,7 +144,7 @@ async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
         // The use is recorded in the background: any replica may be asked next.
         let mut changes = here.changes();
         let now = fixture.clock.now_ms();
-        while here.list_for(&holder()).iter().all(|(one, s)| *one != id || s.seen_at < now) {
+        while !seen_since(&here, &id, now).await {
             changes.changed().await.unwrap();
         }
     }
@@ -177,7 +185,7 @@ async fn a_roster_with_an_entry_of_a_newer_program_says_so_and_is_not_changed() 
     let (roster_log, _) = fixture.start_replica();
     roster_log.loaded().await.unwrap();
     assert_eq!(roster_log.newer(), None);
-    let newer = Entry::new(&br#"{"v":2,"event":"gilded"}"#[..]);
+    let newer = Entry::new(&br#"{"v":99,"event":"gilded"}"#[..]);
     let subject = Subject::new(&["staff"]).unwrap();
     let mut changes = roster_log.changes();
     fixture.ledger.append(&STAFF, &subject, ExpectedPosition::Any, newer).await.unwrap();
@@ -186,5 +194,57 @@ async fn a_roster_with_an_entry_of_a_newer_program_says_so_and_is_not_changed() 
     }
     let changed = roster_log.update("boss", |_| Ok::<_, IdentityError>(Some(joined_event("m_2"))));
     assert!(matches!(changed.await, Err(IdentityError::NewerVersion)));
+    fixture.tasks.abort();
+}
+
+#[tokio::test]
+async fn a_replica_that_has_not_read_all_sessions_waits_before_it_lists_or_ends_them() {
+    let fixture = Fixture::new();
+    let (roster_log, here) = fixture.start_replica();
+    let released = CancellationToken::new();
+    let held = HeldLog::new(fixture.ledger.clone(), &STAFF_SESSIONS, released.clone());
+    let late = fixture.start_sessions(Arc::new(held));
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        let cookie = here.create(&roster_log, holder(), String::new(), String::new());
+        let (id, _) = here
+            .find(&roster_log.loaded().await.unwrap(), &cookie.await.unwrap())
+            .await
+            .unwrap()
+            .unwrap();
+        begun.push(id);
+    }
+    let release = async {
+        tokio::task::yield_now().await;
+        released.cancel();
+    };
+    let holder = holder();
+    let (listed, ()) = futures::join!(late.list_for(&holder), release);
+    assert_eq!(listed.unwrap().len(), 3);
+
+    // Each of these knows nothing when it is asked.
+    let selections = [
+        (SessionSelection::Only(&begun[0]), 1),
+        (SessionSelection::AllExcept(&begun[1]), 1),
+        (SessionSelection::AllExcept(""), 1),
+    ];
+    for (selection, ended) in selections {
+        let late = fixture.start_sessions(fixture.ledger.clone());
+        assert_eq!(late.end(&holder, selection).await.unwrap(), ended);
+    }
+    assert!(late.list_for(&holder).await.unwrap().is_empty());
+    fixture.tasks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_cannot_read_all_sessions_says_so() {
+    let fixture = Fixture::new();
+    let (roster_log, here) = fixture.start_replica();
+    here.create(&roster_log, holder(), String::new(), String::new()).await.unwrap();
+    let never = CancellationToken::new();
+    let held = HeldLog::new(fixture.ledger.clone(), &STAFF_SESSIONS, never);
+    let late = fixture.start_sessions(Arc::new(held));
+    let ended = late.end(&holder(), SessionSelection::AllExcept("")).await;
+    assert!(matches!(ended, Err(IdentityError::LedgerUnavailable)), "{ended:?}");
     fixture.tasks.abort();
 }

@@ -16,10 +16,13 @@ pub enum Scene {
     Session(String),
 }
 
+/// Random bytes in the scene of a session.
+const SESSION_TOKEN_BYTES: usize = 16;
+
 impl Scene {
     /// Generates the scene of a session: 128 random bits.
     pub fn new_session() -> String {
-        format!("s_{}", entropy::token(16))
+        format!("s_{}", entropy::token(SESSION_TOKEN_BYTES))
     }
 
     /// Returns the scene of a queue's permanent code.
@@ -29,8 +32,9 @@ impl Scene {
 
     /// Parses a scene; `None` if this system did not make it.
     pub fn parse(scene: &str) -> Option<Scene> {
-        if scene.starts_with("s_") {
-            return Some(Scene::Session(scene.to_owned()));
+        if let Some(token) = scene.strip_prefix("s_") {
+            let is_ours = entropy::is_token(token, SESSION_TOKEN_BYTES);
+            return is_ours.then(|| Scene::Session(scene.to_owned()));
         }
         let (site, queue) = scene.strip_prefix("q_")?.split_once('_')?;
         Some(Scene::Queue { site: site.to_owned(), queue: queue.to_owned() })
@@ -60,5 +64,10 @@ mod tests {
         assert_eq!(Scene::parse("110"), None);
         assert_eq!(Scene::parse("q_hall"), None);
         assert_eq!(Scene::parse("last_trade_no_1"), None);
+        assert_eq!(Scene::parse("s_summer"), None);
+        let ours = Scene::new_session();
+        assert_eq!(Scene::parse(&ours), Some(Scene::Session(ours.clone())));
+        assert_eq!(Scene::parse(&format!("{ours}x")), None);
+        assert_eq!(Scene::parse(&format!("{}.", &ours[..ours.len() - 1])), None);
     }
 }

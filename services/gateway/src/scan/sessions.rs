@@ -10,10 +10,11 @@ use crate::scan::scene::Scene;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::clock::Clock;
+use paihao_contracts::commit;
 use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
 use paihao_contracts::streams;
-use paihao_domain::{Decision, Event, Outcome};
+use paihao_domain::{Decision, Event, Outcome, QueueState, TicketStatus};
 use paihao_wechat::{AccountClientError, CallPriority, Picture, QrRequest};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -143,12 +144,18 @@ impl ScanSessions {
         Ok(self.code_source.picture(&session.qr_ticket).await?)
     }
 
+    /// Time until the session expires; no longer than a new one lasts, whatever clock wrote it.
+    fn remaining(&self, session: &ScanSession, now_ms: i64) -> Duration {
+        let remaining_ms = session.expires_at.saturating_sub(now_ms).max(0) as u64;
+        Duration::from_millis(remaining_ms).min(self.session_ttl)
+    }
+
     /// Stores the progress of a session, for browsers that come back later.
     pub async fn store_progress(&self, uuid: Uuid, mut session: ScanSession, outcome: &Outcome) {
         let Some(ticket) = session_ticket(outcome) else { return };
         session.progress = ScanProgress::Ticket(ticket);
-        let remaining_ms = (session.expires_at - self.clock.now_ms()).max(0) as u64;
-        let ttl = Duration::from_millis(remaining_ms) + EXPIRED_SESSION_RETENTION;
+        let remaining = self.remaining(&session, self.clock.now_ms());
+        let ttl = remaining + EXPIRED_SESSION_RETENTION;
         let key = streams::scan_session_key(&uuid.to_string());
         if let Err(error) = self.cache.put(&key, encode(&session), ttl).await {
             tracing::warn!(%error, "cannot store the progress of a scan session");
@@ -174,8 +181,10 @@ impl ScanSessions {
             }
             let Some(progress) = next(&mut session) else { return Ok(before) };
             session.progress = progress;
-            let remaining = Duration::from_millis((session.expires_at - now).unsigned_abs());
-            let ttl = remaining + EXPIRED_SESSION_RETENTION;
+            // Personal data is not kept to tell that it has expired.
+            let is_personal = session.progress.has_unionid();
+            let retention = if is_personal { Duration::ZERO } else { EXPIRED_SESSION_RETENTION };
+            let ttl = self.remaining(&session, now) + retention;
             match self.cache.compare_and_set(&key, Some(&current), encode(&session), ttl).await? {
                 CasOutcome::Swapped => return Ok(session),
                 CasOutcome::Mismatch(newer) => stored = newer,
@@ -226,13 +235,33 @@ impl Drop for ProgressWatch {
     }
 }
 
+/// Ticket of an outcome, as the browser shows it.
 fn session_ticket(outcome: &Outcome) -> Option<SessionTicket> {
-    let Outcome::Holding { number, queue, quoted, .. } = outcome else { return None };
+    let Outcome::Holding { number, queue, standing, .. } = outcome else { return None };
+    let estimate = standing.wait.and_then(|wait| wait.estimate);
+    let state = match standing.status() {
+        TicketStatus::Waiting => None,
+        TicketStatus::Called => Some(commit::TicketStatus::Called),
+        TicketStatus::Serving => Some(commit::TicketStatus::Serving),
+        TicketStatus::Held => Some(commit::TicketStatus::Held),
+        TicketStatus::Missed => Some(commit::TicketStatus::Missed),
+        TicketStatus::Done => Some(commit::TicketStatus::Done),
+        TicketStatus::Closed => Some(commit::TicketStatus::Closed),
+    };
+    let queue_state = match standing.queue_state {
+        QueueState::Open => None,
+        QueueState::Paused => Some(commit::QueueState::Paused),
+        QueueState::Halted => Some(commit::QueueState::Halted),
+        QueueState::Closed => Some(commit::QueueState::Closed),
+    };
     Some(SessionTicket {
         number: number.to_string(),
         queue: queue.as_str().to_owned(),
-        ahead: quoted.ahead,
-        minutes: quoted.estimate.map(|estimate| (estimate.low, estimate.high)),
+        ahead: standing.ahead(),
+        minutes: estimate.map(|estimate| (estimate.low, estimate.high)),
+        state,
+        queue_state,
+        counter: standing.counter().map(|counter| counter.as_str().to_owned()),
     })
 }
 

@@ -173,6 +173,10 @@ mod tests {
     const SERVES_CASH: &str = "queues = [\"cash\"]";
     const SECOND_QUEUE: &str = "[sites.hall.queues.loan]\nname = \"贷款\"\n";
 
+    fn planned(shifts: &str) -> String {
+        format!("{SERVES_CASH}\nshifts = [\"{shifts}\"]")
+    }
+
     #[test]
     fn each_contradiction_is_refused_by_its_code_where_it_stands_and_nothing_else_is() {
         assert_eq!(problems_with("", "", ""), []);
@@ -273,6 +277,9 @@ mod tests {
             ),
             ("dates = [\"2027-02-06 22:00-05:00\"]", "", "", "cut_over_within_hours", "dates"),
             ("", "hours = [\"noday 09:00-12:00\"]", "", "bad_hours", "queues.cash.hours"),
+            ("", "", &planned("noday 09:00-12:00"), "bad_hours", "counters.1.shifts"),
+            ("", "", &planned("09:00-12:00 11:00-13:00"), "hours_overlap", "counters.1.shifts"),
+            ("", "", &planned("18:00-05:00"), "cut_over_within_hours", "counters.1.shifts"),
         ] {
             let problems = problems_with(site, queue, counter);
             let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
@@ -294,6 +301,7 @@ mod tests {
             ("day_starts_at = 0", "hours = [\"18:00-24:00\"]", ""),
             ("", "hours = [\"18:00-04:00\", \"2027-02-06 04:00-03:00\"]", ""),
             ("", "hours = [\"09:00-12:00 12:00-17:00\"]", SERVES_CASH),
+            ("", "hours = [\"09:00-12:00\"]", &planned("08:00-12:00 13:00-17:00")),
         ] {
             assert_eq!(problems_with(site, queue, counter), [], "{site} {queue} {counter}");
         }

@@ -103,6 +103,8 @@ pub struct SettingsDocuments {
     pub sites: BTreeMap<String, Arc<SettingsDocument<SiteSetup>>>,
     /// Accounts, by name.
     pub accounts: BTreeMap<String, Arc<SettingsDocument<AccountSetup>>>,
+    /// Last name of every queue that a site has or has had, by site and queue.
+    queue_names: BTreeMap<String, BTreeMap<String, String>>,
     /// Changes, oldest first.
     pub changes: Vec<Arc<SettingsChange>>,
     /// Position of the newest applied entry.
@@ -123,16 +125,46 @@ impl SettingsDocuments {
             };
             base.iter().map(|(id, setup)| (id.clone(), Arc::new(document(setup)))).collect()
         }
-        SettingsDocuments {
+        let mut documents = SettingsDocuments {
             sites: configured(&base.sites),
             accounts: configured(&base.accounts),
             ..SettingsDocuments::default()
+        };
+        for (id, setup) in &base.sites {
+            documents.note_queue_names(id, setup);
         }
+        documents
+    }
+
+    /// Returns the last name of a queue that a site has or has had.
+    pub fn queue_name(&self, site: &str, queue: &str) -> Option<&str> {
+        self.queue_names.get(site)?.get(queue).map(String::as_str)
+    }
+
+    fn note_queue_names(&mut self, site: &str, setup: &SiteSetup) {
+        let names = self.queue_names.entry(site.to_owned()).or_default();
+        names.extend(setup.queues.iter().map(|(id, queue)| (id.clone(), queue.name.clone())));
     }
 
     /// Returns a site that is not retired.
     pub fn site(&self, id: &str) -> Option<&SiteSetup> {
         self.sites.get(id)?.setup.as_ref()
+    }
+
+    /// Returns the sites of an account that are not retired, by id.
+    pub fn sites_of(&self, account: &str) -> BTreeMap<&str, &SiteSetup> {
+        let sites = self.sites.iter();
+        let setups = sites.filter_map(|(id, document)| Some((&**id, document.setup.as_ref()?)));
+        setups.filter(|(_, setup)| setup.account == account).collect()
+    }
+
+    /// Puts sites in the place of those of the same ids, as they will be.
+    pub fn expect_sites(&mut self, sites: &BTreeMap<String, SiteSetup>) {
+        for (id, setup) in sites {
+            let revision = self.revision(DocumentKind::Site, id);
+            let document = SettingsDocument { setup: Some(setup.clone()), revision };
+            self.sites.insert(id.clone(), Arc::new(document));
+        }
     }
 
     /// Returns the position of the newest entry of a document; [`Position::START`] if it has none.
@@ -168,6 +200,7 @@ impl SettingsDocuments {
         let revision = stored.position;
         let (of, id, by, idempotency, (did, changed)) = match event {
             SettingsEvent::SiteSet { site, by, setup, idempotency } => {
+                self.note_queue_names(&site, &setup);
                 let change = replace_document(&mut self.sites, &site, Some(*setup), revision);
                 (DocumentKind::Site, site, by, idempotency, change)
             }
@@ -251,6 +284,7 @@ fn collect_differences(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paihao_ledger::Entry;
     use serde_json::json;
 
     #[test]
@@ -262,5 +296,40 @@ mod tests {
         assert_eq!(keys, ["queues.x.minutes", "queues.y", "queues.z"]);
         assert_eq!((&differences[0].before, &differences[0].after), (&json!(5), &json!(6)));
         assert_eq!(differences[1].after, Value::Null);
+    }
+
+    fn stored(position: u64, queues: Value) -> StoredEntry {
+        let setup = json!({"account": "shop", "name": "大厅", "queues": queues, "counters": {}});
+        let event = SettingsEvent::SiteSet {
+            site: "hall".to_owned(),
+            by: "boss".to_owned(),
+            setup: serde_json::from_value(setup).unwrap(),
+            idempotency: None,
+        };
+        let payload = serde_json::to_vec(&SettingsEntry::new(0, event)).unwrap();
+        StoredEntry {
+            position: Position(position),
+            subject: DocumentKind::Site.subject("hall").unwrap(),
+            at_ms: 0,
+            entry: Entry::new(payload),
+        }
+    }
+
+    #[test]
+    fn a_removed_queue_keeps_its_last_name() {
+        let queue = |name: &str| json!({"name": name, "prefix": "A"});
+        let mut documents = SettingsDocuments::default();
+        for (position, queues) in [
+            json!({"cash": queue("取款"), "loan": queue("贷款")}),
+            json!({"cash": queue("存取款")}),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            documents.apply(&stored(position as u64 + 1, queues)).unwrap();
+        }
+        assert_eq!(documents.queue_name("hall", "loan"), Some("贷款"));
+        assert_eq!(documents.queue_name("hall", "cash"), Some("存取款"));
+        assert_eq!(documents.queue_name("hall", "other"), None);
     }
 }

@@ -81,14 +81,16 @@ mod tests {
 
     #[test]
     fn the_manuals_example_is_sound() {
-        use crate::settings::validate;
+        use crate::settings::{AccountLimits, validate};
         use paihao_chassis::config::ConfigProblems;
         let manual = include_str!("../../../../docs/guide/settings.md");
         let example = manual.split("```toml").nth(1).unwrap().split("```").next().unwrap();
         let file = parse(example, true).unwrap();
         let mut problems = ConfigProblems::new();
         for (id, account) in &file.accounts {
-            paihao_notice_text::check::account(&format!("accounts.{id}"), account, &mut problems);
+            let limits = AccountLimits::default();
+            let key = format!("accounts.{id}");
+            validate::validate_account(&key, account, &limits, &mut problems);
         }
         for (id, site) in &file.sites {
             validate::validate_site(

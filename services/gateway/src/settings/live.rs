@@ -142,7 +142,7 @@ impl SettingsProjection {
             let mut problems = ConfigProblems::new();
             let accounts = self.deployment.accounts.keys();
             let key = format!("sites.{id}");
-            match validate::validate_site(&key, id, setup, accounts, &mut problems) {
+            match validate::stored_site(&key, id, setup, accounts, &mut problems) {
                 Some(site) => {
                     resolved.insert(id.clone(), (document.revision, Arc::new(site)));
                 }

@@ -2,26 +2,33 @@
 //!
 //! - [`validate`]: conversion of a site's document to its settings, or to all of its errors;
 //! - [`documents`]: the newest document of every site and account, and its changes;
+//! - [`menu`]: the menu of an account;
 //! - [`live`]: the documents and sites, kept current while a gateway runs.
 
 mod conflicts;
 pub mod documents;
 pub mod export;
 pub mod live;
+pub mod menu;
 pub(crate) mod update;
 pub mod validate;
 
 pub use crate::site::{Announcement, SiteSettings, calendar};
 
-use paihao_contracts::settings::{AccountSetup, KeywordAction};
+use paihao_contracts::settings::{
+    AccountSetup, CodeKind, CustomerServiceSetup, ForwardSetup, KeywordAction, PushClass,
+};
 use paihao_domain::{Actor, ApiScope, CounterId};
 use paihao_notice_text::policy::sends_customer_service_texts;
+use paihao_notice_text::words::WordTable;
 use paihao_wechat::callback::Protection;
+use paihao_wechat::forward::PrivateTargets;
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+use url::Url;
 
 /// Reply to a person who follows an account without scanning, unless the owner sets another text.
 pub const DEFAULT_GREETING: &str =
@@ -40,15 +47,30 @@ pub struct DeploymentSettings {
     pub configured: documents::ConfiguredDocuments,
     /// Types of event that each site's webhooks receive, by site and id.
     pub webhooks: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// Facts of the process that the settings of accounts are checked against.
+    pub account_limits: AccountLimits,
+}
+
+/// Facts of the process that the settings of accounts are checked against.
+#[derive(Debug, Clone, Default)]
+pub struct AccountLimits {
+    /// Private networks to which pushes may be forwarded.
+    pub private_targets: PrivateTargets,
+    /// True if the public address of this system is known.
+    pub has_public_address: bool,
 }
 
 /// Official Account, as far as the gateway needs it.
 #[derive(Debug)]
 pub struct AccountSettings {
-    /// Keys that WeChat's callbacks are checked with.
-    pub protection: Protection,
+    protection: RwLock<Arc<Protection>>,
     replies: RwLock<Arc<AccountReplies>>,
 }
+
+/// Error for credentials of another appid, which only a restart takes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another appid is another account")]
+pub struct OtherAppid;
 
 /// Replies of an account, as they are set now.
 #[derive(Debug)]
@@ -57,19 +79,70 @@ pub struct AccountReplies {
     pub greeting: String,
     /// Reply when a request could not be carried out; nothing if empty, the default text if `None`.
     pub failure: Option<String>,
-    /// Actions by the texts that people write, without white space around them.
-    pub keywords: BTreeMap<String, KeywordAction>,
-    /// Actions by the keys of the account's menu.
+    /// Actions by the texts that people write.
+    pub words: WordTable,
+    /// Actions by the keys of a menu that another system made.
     pub menu: BTreeMap<String, KeywordAction>,
+    /// Texts of the account's own menu, by the digests in their keys.
+    pub menu_texts: BTreeMap<String, String>,
     /// True if the account sends customer-service texts, so that the events that permit them are
     /// worth noting.
     pub sends_texts: bool,
+    /// Codes of its kiosks and posters.
+    pub codes: CodeKind,
+    /// Human customer service, if messages that nothing answers are handed on to it.
+    pub customer_service: Option<CustomerServiceSetup>,
+    /// Other systems, the first that takes a push gets it.
+    pub forward: Vec<ForwardTarget>,
+}
+
+/// Other system that gets pushes which are not of this system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardTarget {
+    /// Name, for logs and metrics.
+    pub name: String,
+    /// Address; it may hold a key, and is not logged.
+    pub url: Url,
+    classes: Vec<PushClass>,
+    begins: Vec<String>,
+}
+
+impl ForwardTarget {
+    /// Returns whether it gets the pushes of a class, with this scene, key or text if it has one.
+    pub fn takes(&self, class: PushClass, text: Option<&str>) -> bool {
+        let takes_class =
+            self.classes.iter().any(|own| *own == class || *own == PushClass::Everything);
+        let begins = || text.is_some_and(|text| self.begins.iter().any(|b| text.starts_with(b)));
+        takes_class && (self.begins.is_empty() || begins())
+    }
 }
 
 impl AccountSettings {
     /// Creates an account with these settings.
     pub fn new(protection: Protection, setup: &AccountSetup) -> AccountSettings {
-        AccountSettings { protection, replies: RwLock::new(Arc::new(account_replies(setup))) }
+        AccountSettings {
+            protection: RwLock::new(Arc::new(protection)),
+            replies: RwLock::new(Arc::new(account_replies(setup))),
+        }
+    }
+
+    /// Returns what WeChat's callbacks are checked with now.
+    pub fn protection(&self) -> Arc<Protection> {
+        self.protection.read().clone()
+    }
+
+    /// Replaces what callbacks are checked with. Returns whether that is a change. An account stays
+    /// the one of its appid, which codes and people belong to.
+    pub fn reload(&self, protection: &Protection) -> Result<bool, OtherAppid> {
+        let mut current = self.protection.write();
+        if current.app != protection.app {
+            return Err(OtherAppid);
+        }
+        let is_change = **current != *protection;
+        if is_change {
+            *current = Arc::new(protection.clone());
+        }
+        Ok(is_change)
     }
 
     /// Returns the replies as they are now.
@@ -84,13 +157,25 @@ impl AccountSettings {
 }
 
 fn account_replies(setup: &AccountSetup) -> AccountReplies {
-    let keywords = setup.keywords.iter().map(|(word, action)| (word.trim().to_owned(), *action));
+    // A document that a former configuration allowed may hold an address that is none.
+    let target = |target: &ForwardSetup| {
+        Some(ForwardTarget {
+            name: target.name.clone(),
+            url: target.url.parse().ok()?,
+            classes: target.pushes.clone(),
+            begins: target.begins.clone(),
+        })
+    };
     AccountReplies {
         greeting: setup.greeting.clone().unwrap_or_else(|| DEFAULT_GREETING.to_owned()),
         failure: setup.failure.clone(),
-        keywords: keywords.collect(),
+        words: WordTable::new(setup),
         menu: setup.menu.clone(),
+        menu_texts: menu::texts(&setup.buttons),
         sends_texts: sends_customer_service_texts(setup),
+        codes: setup.codes,
+        customer_service: setup.customer_service.clone(),
+        forward: setup.forward.iter().filter_map(target).collect(),
     }
 }
 

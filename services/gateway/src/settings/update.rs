@@ -3,10 +3,11 @@
 
 use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differences, to_json};
 use super::live::LiveSettings;
-use super::{DeploymentSettings, validate};
+use super::{DeploymentSettings, menu, validate};
 use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::config::{ConfigError, ConfigProblems};
+use paihao_contracts::envelope::WriteVersion;
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
@@ -69,6 +70,9 @@ pub(crate) enum UpdateError {
     /// A newer program wrote the document.
     #[error("a newer program wrote what this one cannot read")]
     NewerVersion,
+    /// An older program cannot read the document, and the operator does not allow it yet.
+    #[error("the stored form is not allowed yet")]
+    FormsHeldBack,
     /// The Idempotency-Key came before with another request.
     #[error("the request id was used for another request")]
     RequestIdReused,
@@ -110,6 +114,8 @@ pub(crate) struct SettingsEditor {
     pub(crate) sites: Arc<dyn CurrentSites>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Newest generation of stored forms that may be written.
+    pub(crate) write_version: WriteVersion,
 }
 
 impl SettingsEditor {
@@ -179,26 +185,17 @@ impl SettingsEditor {
             dry_run: request.dry_run,
             changed: changed.clone(),
         };
-        if request.dry_run || before == after {
+        if before == after {
             return Ok(result(revision));
         }
-        let by = request.author.clone();
-        let idempotency = request.idempotency.clone();
-        let event = match update {
-            DocumentUpdate::Site(Some(setup)) => SettingsEvent::SiteSet {
-                site: id.to_owned(),
-                by,
-                setup: Box::new(setup),
-                idempotency,
-            },
-            DocumentUpdate::Site(None) => {
-                SettingsEvent::SiteRetired { site: id.to_owned(), by, idempotency }
-            }
-            DocumentUpdate::Account(setup) => {
-                SettingsEvent::AccountSet { account: id.to_owned(), by, setup, idempotency }
-            }
-        };
-        let entry = SettingsEntry { v: 1, at: self.clock.now_ms(), event };
+        let event = settings_event(id, update, request);
+        let entry = SettingsEntry::new(self.clock.now_ms(), event);
+        if !self.write_version.allows(entry.generation()) {
+            return Err(UpdateError::FormsHeldBack);
+        }
+        if request.dry_run {
+            return Ok(result(revision));
+        }
         let expect = match revision {
             Position::START => ExpectedPosition::Empty,
             position => ExpectedPosition::At(position),
@@ -231,7 +228,17 @@ impl SettingsEditor {
                 if !self.deployment.accounts.contains_key(id) {
                     validate::refuse_unknown(&key, "account", id, accounts, &mut problems);
                 }
-                paihao_notice_text::check::account(&key, account, &mut problems);
+                let limits = &self.deployment.account_limits;
+                validate::validate_account(&key, account, limits, &mut problems);
+                let sites = documents.sites_of(id);
+                menu::check::check(
+                    &format!("{key}.buttons"),
+                    &account.buttons,
+                    &sites,
+                    &mut problems,
+                );
+                let sites = sites.into_iter();
+                paihao_notice_text::check::exactness(&key, account, sites, &mut problems);
                 None
             }
             DocumentUpdate::Site(Some(site)) => {
@@ -243,6 +250,12 @@ impl SettingsEditor {
                         "make a site of another id: its line and its codes are its account's";
                     let message = "a site keeps its account";
                     problems.add(&format!("{key}.account"), message, advice);
+                }
+                let account = documents.accounts.get(&site.account);
+                if let Some(setup) = account.and_then(|document| document.setup.as_ref()) {
+                    let key = format!("accounts.{}", site.account);
+                    let site = [(id, site)];
+                    paihao_notice_text::check::exactness(&key, setup, site, &mut problems);
                 }
                 validate::validate_site(
                     &key,
@@ -286,6 +299,22 @@ impl SettingsEditor {
                 let detail = format!("the counter {} is open", counter.as_str());
                 Err(UpdateError::InUse(detail))
             }
+        }
+    }
+}
+
+/// Event that gives a document its new content.
+fn settings_event(id: &str, update: DocumentUpdate, request: &UpdateRequest) -> SettingsEvent {
+    let id = id.to_owned();
+    let by = request.author.clone();
+    let idempotency = request.idempotency.clone();
+    match update {
+        DocumentUpdate::Site(Some(setup)) => {
+            SettingsEvent::SiteSet { site: id, by, setup: Box::new(setup), idempotency }
+        }
+        DocumentUpdate::Site(None) => SettingsEvent::SiteRetired { site: id, by, idempotency },
+        DocumentUpdate::Account(setup) => {
+            SettingsEvent::AccountSet { account: id, by, setup, idempotency }
         }
     }
 }

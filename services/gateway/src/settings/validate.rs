@@ -1,26 +1,26 @@
-//! Validation of sites: conversion of a document to the rules and the calendar, or to all of its
-//! errors.
+//! Validation of accounts and sites: conversion of a document to the rules and the calendar, or to
+//! all of its errors.
 //!
 //! Documents of the configuration, of the API and of files are all checked here.
 
-use super::conflicts;
+use super::{AccountLimits, conflicts};
 use crate::site::calendar::{Calendar, DateHours, WeekHours};
 use crate::site::{Announcement, SiteSettings};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::settings::{
-    CallPolicy, MissedNumberPolicy, QueueSetup, SiteSetup, TransferPlacement,
+    AccountSetup, CallPolicy, CodeKind, MAX_NAME_CHARS, MAX_PREFIX_CHARS, MissedNumberPolicy,
+    QueueSetup, SiteSetup, TransferPlacement,
 };
+use paihao_contracts::validation_error;
 use paihao_domain::{
     CounterId, CounterRules, MAX_NOTIFY_AHEAD, MISSED_LANE_CLASS, MissedPolicy, MissedRules,
     Placement, QueueId, QueueRules, Rules,
 };
 use paihao_ledger::Subject;
-use std::collections::BTreeMap;
-
-/// Longest name in characters, which a screen across a hall can show.
-const MAX_NAME_CHARS: usize = 40;
+use paihao_wechat::forward::TargetError;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Validates a site; `at` is its key, and `accounts` are the known accounts. Returns `None` if
 /// there are errors, which are added to the problems.
@@ -31,13 +31,75 @@ pub fn validate_site<'a>(
     accounts: impl IntoIterator<Item = &'a String>,
     problems: &mut ConfigProblems,
 ) -> Option<SiteSettings> {
+    settings_without_problems(problems, |problems| {
+        let settings = build_site(at, id, site, accounts, problems);
+        paihao_notice_text::check::wording(&format!("{at}.wording"), site, problems);
+        settings
+    })
+}
+
+/// Converts a stored site, whose texts an older or newer program may have checked otherwise: they
+/// are cut where they are sent. Errors as in [`validate_site`].
+pub fn stored_site<'a>(
+    at: &str,
+    id: &str,
+    site: &SiteSetup,
+    accounts: impl IntoIterator<Item = &'a String>,
+    problems: &mut ConfigProblems,
+) -> Option<SiteSettings> {
+    settings_without_problems(problems, |problems| build_site(at, id, site, accounts, problems))
+}
+
+/// Returns what is built if that adds no problem.
+fn settings_without_problems(
+    problems: &mut ConfigProblems,
+    build: impl FnOnce(&mut ConfigProblems) -> Option<SiteSettings>,
+) -> Option<SiteSettings> {
     let mut site_problems = ConfigProblems::new();
-    let settings = build_site(at, id, site, accounts, &mut site_problems);
+    let settings = build(&mut site_problems);
     match site_problems.into_result() {
         Ok(()) => settings,
         Err(error) => {
             error.problems().iter().cloned().for_each(|problem| problems.push(problem));
             None
+        }
+    }
+}
+
+/// Validates the settings of an account; `at` is its key.
+pub fn validate_account(
+    at: &str,
+    setup: &AccountSetup,
+    limits: &AccountLimits,
+    problems: &mut ConfigProblems,
+) {
+    paihao_notice_text::check::account(at, setup, problems);
+    if setup.codes == CodeKind::Page && !limits.has_public_address {
+        let kind = &validation_error::CODES_WITHOUT_ADDRESS;
+        problems.add_with_code(kind.code, &format!("{at}.codes"), kind.message(), kind.advice);
+    }
+    let mut names = BTreeSet::new();
+    for (i, target) in setup.forward.iter().enumerate() {
+        let at = format!("{at}.forward.{i}");
+        check_id(&format!("{at}.name"), &target.name, problems);
+        if !names.insert(&target.name) {
+            let kind = &validation_error::FORWARD_TWICE;
+            problems.add_with_code(kind.code, &format!("{at}.name"), kind.message(), kind.advice);
+        }
+        let checked = target.url.parse().map_err(|_| TargetError::Malformed);
+        if let Err(error) = checked.and_then(|url| limits.private_targets.check(&url)) {
+            // The message does not quote the address: it may hold a key.
+            let kind = &validation_error::BAD_FORWARD;
+            let message = format!("{}: {error}", kind.message());
+            problems.add_with_code(kind.code, &format!("{at}.url"), message, kind.advice);
+        }
+        if target.pushes.is_empty() {
+            let advice = "name classes of pushes, or \"everything\"";
+            problems.add(&format!("{at}.pushes"), "it would get nothing", advice);
+        }
+        if target.begins.iter().any(String::is_empty) {
+            let advice = "leave begins out for all of them";
+            problems.add(&format!("{at}.begins"), "an empty beginning is any", advice);
         }
     }
 }
@@ -66,14 +128,19 @@ fn build_site<'a>(
     });
     let rules = site_rules(at, site, problems);
     conflicts::check_site(at, site, problems);
-    let hours = opening_hours(at, site, problems);
+    let day_starts_at = site.day_starts_at;
+    let queues = site.queues.iter().map(|(name, queue)| (name, &queue.hours));
+    let hours = parse_hours(&format!("{at}.queues"), "hours", day_starts_at, queues, problems);
+    let planned = site.counters.iter().filter(|(_, counter)| !counter.shifts.is_empty());
+    let counters = planned.map(|(name, counter)| (name, &counter.shifts));
+    let shifts =
+        parse_hours(&format!("{at}.counters"), "shifts", day_starts_at, counters, problems);
     let dates = DateHours::parse(site.dates.iter().map(String::as_str))
         .and_then(|dates| dates.check_within_days(site.day_starts_at).map(|()| dates));
     let dates = dates.unwrap_or_else(|error| {
         conflicts::report_hours_error(&format!("{at}.dates"), &error, problems);
         DateHours::default()
     });
-    paihao_notice_text::check::wording(&format!("{at}.wording"), &site.wording, problems);
     let facts = SiteFacts {
         account: site.account.as_str().into(),
         id: name.into(),
@@ -82,13 +149,31 @@ fn build_site<'a>(
     };
     let subject = Subject::new(&[&site.account, name]).ok()?;
     let calendar = Calendar::new(zone.ok()?, site.day_starts_at);
-    let calendar = calendar.with_hours(hours).with_dates(dates);
+    let hours = hours.into_iter().map(|(name, hours)| (QueueId::new(name), hours)).collect();
+    let shifts = shifts.into_iter().map(|(name, shifts)| (CounterId::new(name), shifts)).collect();
+    let calendar = calendar.with_hours(hours).with_dates(dates).with_shifts(shifts);
     let joined_wording = site.wording.get("joined").and_then(|wording| wording.text.as_deref());
+    let queues = site.queues.iter().map(|(name, queue)| (queue.order, QueueId::new(name)));
+    let counters = site.counters.iter();
+    let counters = counters.map(|(name, counter)| (counter.order, CounterId::new(name)));
     Some(SiteSettings {
+        queues: listed(queues),
+        counters: listed(counters),
         announcements: announcements(at, site, problems),
         joined_reply: joined_wording.map(Into::into),
         ..SiteSettings::new(facts, subject, rules, calendar)
     })
+}
+
+/// Returns ids in the order in which they are listed: those that the owner has placed, and then
+/// the others, by the id.
+fn listed<Id: Ord>(ids: impl Iterator<Item = (Option<u32>, Id)>) -> Vec<Id> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_by(|(left, left_id), (right, right_id)| {
+        let place = |order: &Option<u32>| order.map_or(u64::from(u32::MAX) + 1, u64::from);
+        place(left).cmp(&place(right)).then_with(|| left_id.cmp(right_id))
+    });
+    ids.into_iter().map(|(_, id)| id).collect()
 }
 
 /// Checks an id, which is part of addresses, QR codes and subjects.
@@ -100,7 +185,8 @@ pub fn check_id(key: &str, name: &str, problems: &mut ConfigProblems) {
     }
 }
 
-fn check_name(key: &str, name: &str, problems: &mut ConfigProblems) {
+/// Checks a name that people read.
+pub fn check_name(key: &str, name: &str, problems: &mut ConfigProblems) {
     let length = name.chars().count();
     if name.trim().is_empty() || length > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         let message = format!("{length} characters are no name that people can read");
@@ -134,7 +220,7 @@ fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rule
         check_name(&format!("{key}.name"), &queue.name, problems);
         let has_letters_only =
             queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
-        if queue.prefix.is_empty() || queue.prefix.len() > 3 || !has_letters_only {
+        if queue.prefix.is_empty() || queue.prefix.len() > MAX_PREFIX_CHARS || !has_letters_only {
             let message = format!("{:?} does not read well in front of a number", queue.prefix);
             let advice = "use one to three letters A to Z, but neither I nor O";
             problems.add(&format!("{key}.prefix"), message, advice);
@@ -230,24 +316,23 @@ fn check_ranges(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
     }
 }
 
-/// Parses the opening hours of a site's queues.
-fn opening_hours(
+/// Parses the opening hours of queues, or the shifts of counters: the lines of each by its name,
+/// which stand at `at`, the name and `field`.
+fn parse_hours<'a>(
     at: &str,
-    site: &SiteSetup,
+    field: &str,
+    day_starts_at: i8,
+    lines: impl Iterator<Item = (&'a String, &'a Vec<String>)>,
     problems: &mut ConfigProblems,
-) -> BTreeMap<QueueId, WeekHours> {
+) -> BTreeMap<&'a str, WeekHours> {
     let mut hours = BTreeMap::new();
-    for (name, queue) in &site.queues {
-        let week = WeekHours::parse(queue.hours.iter().map(String::as_str))
-            .and_then(|week| week.check_within_days(site.day_starts_at).map(|()| week));
+    for (name, lines) in lines {
+        let week = WeekHours::parse(lines.iter().map(String::as_str))
+            .and_then(|week| week.check_within_days(day_starts_at).map(|()| week));
         match week {
-            Ok(week) => drop(hours.insert(QueueId::new(name), week)),
+            Ok(week) => drop(hours.insert(name.as_str(), week)),
             Err(error) => {
-                conflicts::report_hours_error(
-                    &format!("{at}.queues.{name}.hours"),
-                    &error,
-                    problems,
-                );
+                conflicts::report_hours_error(&format!("{at}.{name}.{field}"), &error, problems);
             }
         }
     }
@@ -284,4 +369,17 @@ fn announcements(
         announcements.insert(QueueId::new(name), announcement);
     }
     announcements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_place_comes_after_what_has_one() {
+        let ids = [(None, "10"), (Some(2), "c"), (None, "9"), (Some(1), "d"), (Some(2), "b")];
+        let ids = ids.map(|(order, id)| (order, QueueId::new(id)));
+        let listed: Vec<_> = listed(ids.into_iter()).iter().map(|id| id.shared()).collect();
+        assert_eq!(listed, ["d", "b", "c", "9", "10"].map(Into::into));
+    }
 }

@@ -1,4 +1,4 @@
-//! Calendar of a site: its business days and opening hours as instants.
+//! Calendar of a site: its business days, opening hours and shifts as instants.
 //!
 //! The rules of the domain know no time zones: they get each day as the instants between which it
 //! lasts and its queues are open.
@@ -6,7 +6,7 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, ToSpan};
-use paihao_domain::{BusinessDay, Day, DecisionInput, Interval, QueueId, Timestamp};
+use paihao_domain::{BusinessDay, CounterId, Day, DecisionInput, Interval, QueueId, Timestamp};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub struct Calendar {
     day_starts_at: i8,
     hours: BTreeMap<QueueId, WeekHours>,
     dates: DateHours,
+    shifts: BTreeMap<CounterId, WeekHours>,
     /// Cache of the last computed business day, which every decision needs.
     cached_day: Mutex<Option<Arc<BusinessDay>>>,
 }
@@ -60,6 +61,7 @@ impl Calendar {
             day_starts_at,
             hours: BTreeMap::new(),
             dates: DateHours::default(),
+            shifts: BTreeMap::new(),
             cached_day: Mutex::default(),
         }
     }
@@ -75,6 +77,12 @@ impl Calendar {
     #[must_use]
     pub fn with_dates(self, dates: DateHours) -> Self {
         Calendar { dates, ..self }
+    }
+
+    /// Returns the calendar with planned shifts of some counters.
+    #[must_use]
+    pub fn with_shifts(self, shifts: BTreeMap<CounterId, WeekHours>) -> Self {
+        Calendar { shifts, ..self }
     }
 
     /// Returns the time zone.
@@ -95,6 +103,13 @@ impl Calendar {
         DecisionInput::new(at, today)
     }
 
+    /// Returns the decision input at the start of the business day after that of `now`. Decisions
+    /// are made on the cached day, which this leaves there.
+    pub fn next_day(&self, now: &DecisionInput) -> DecisionInput {
+        let at = now.today.interval.to;
+        DecisionInput::new(at, Arc::new(self.business_day(at.0)))
+    }
+
     fn business_day(&self, unix_ms: i64) -> BusinessDay {
         let instant = Instant::from_millisecond(unix_ms).unwrap_or(Instant::UNIX_EPOCH);
         let mut date = instant.to_zoned(self.zone.clone()).date();
@@ -105,13 +120,26 @@ impl Calendar {
         }
         let to = self.day_start(date.tomorrow().unwrap_or(date));
         let interval = Interval { from, to };
-        let hours = self.hours.iter().filter_map(|(queue, hours)| {
-            let special = hours.dates.hours_on(date).or_else(|| self.dates.hours_on(date));
+        let on_date = |hours: &WeekHours, dates: &DateHours| {
+            let special = hours.dates.hours_on(date).or_else(|| dates.hours_on(date));
             let weekday = date.weekday().to_monday_zero_offset() as usize;
-            let intervals = special.or_else(|| hours.week.as_ref().map(|week| &week[weekday]))?;
-            Some((queue.clone(), self.open_intervals(intervals, date, interval)))
+            let usual = hours.week.as_ref().map(|week| &week[weekday]);
+            Some(self.open_intervals(special.or(usual)?, date, interval))
+        };
+        let hours = self
+            .hours
+            .iter()
+            .filter_map(|(queue, hours)| Some((queue.clone(), on_date(hours, &self.dates)?)));
+        // The holidays of the queues say nothing of the staff.
+        let shifts = self.shifts.iter().filter_map(|(counter, shifts)| {
+            Some((counter.clone(), on_date(shifts, &DateHours::default())?))
         });
-        BusinessDay { day: Day(days_since_1970(date)), interval, hours: hours.collect() }
+        BusinessDay {
+            day: Day(days_since_1970(date)),
+            interval,
+            hours: hours.collect(),
+            shifts: shifts.collect(),
+        }
     }
 
     /// Returns the instant at which the business day of a date begins.
@@ -132,6 +160,9 @@ impl Calendar {
     fn open_intervals(&self, hours: &Hours, date: Date, day: Interval) -> Vec<Interval> {
         let next = |date: Date| date.checked_add(1.day()).unwrap_or(date);
         let intervals = hours.iter().map(|(from, to)| {
+            if from == to {
+                return day;
+            }
             let begins = if from.hour() < self.day_starts_at { next(date) } else { date };
             let ends = if to <= from { next(begins) } else { begins };
             Interval {
@@ -259,6 +290,12 @@ impl DateHours {
 
 fn check_within_day(hours: &Hours, day: &str, day_starts_at: i8) -> Result<(), HoursError> {
     const DAY: i32 = 24 * 60;
+    // The whole day has neither a beginning nor an end in it.
+    if let [(from, to)] = hours[..]
+        && from == to
+    {
+        return Ok(());
+    }
     let minute = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
     let begins = i32::from(day_starts_at) * 60;
     // Minutes since the business day began.
@@ -286,6 +323,9 @@ fn sort_and_check(intervals: &mut Hours, day: &str) -> Result<(), HoursError> {
     if overlap { Err(HoursError::Overlap(format!("hours of {day} overlap"))) } else { Ok(()) }
 }
 
+/// Interval that is the whole business day.
+const WHOLE_DAY: &str = "00:00-24:00";
+
 /// Parses days of the week: `mon`, `mon-fri`, `sat-mon`.
 fn parse_days(word: &str) -> Result<Vec<usize>, HoursError> {
     let day = |name: &str| {
@@ -301,7 +341,8 @@ fn parse_days(word: &str) -> Result<Vec<usize>, HoursError> {
     Ok((0..count).map(|step| (first + step) % 7).collect())
 }
 
-/// Parses an interval: `09:00-12:00`; `24:00` is midnight.
+/// Parses an interval: `09:00-12:00`; `24:00` is midnight. `00:00-24:00` is the whole business day,
+/// whenever that begins: from and to are equal.
 fn parse_interval(word: &str) -> Result<(Time, Time), HoursError> {
     let malformed =
         || HoursError::Malformed(format!("{word:?} is not from when to when, as in 09:00-17:30"));
@@ -311,152 +352,10 @@ fn parse_interval(word: &str) -> Result<(Time, Time), HoursError> {
     };
     let (from, to) = word.split_once('-').ok_or_else(malformed)?;
     match (time(from)?, time(to)?) {
-        (from, to) if from == to => Err(malformed()),
+        (from, to) if from == to && word != WHOLE_DAY => Err(malformed()),
         interval => Ok(interval),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ms(instant: &str) -> i64 {
-        instant.parse::<Instant>().unwrap().as_millisecond()
-    }
-
-    fn calendar(zone: &str, starts: i8, lines: &[&str]) -> Calendar {
-        let week = WeekHours::parse(lines.iter().copied()).unwrap();
-        let hours = BTreeMap::from([(QueueId::new("a"), week)]);
-        Calendar::new(TimeZone::get(zone).unwrap(), starts).with_hours(hours)
-    }
-
-    fn day(zone: &str, instant: &str) -> i32 {
-        calendar(zone, 4, &[]).at(ms(instant)).day().0
-    }
-
-    /// Opening hours of the business day of an instant.
-    fn open_hours(calendar: &Calendar, instant: &str) -> Vec<(String, String)> {
-        let text = |at: Timestamp| Instant::from_millisecond(at.0).unwrap().to_string();
-        let today = calendar.at(ms(instant)).today;
-        today.hours[&QueueId::new("a")].iter().map(|i| (text(i.from), text(i.to))).collect()
-    }
-
-    #[test]
-    fn a_date_has_hours_of_its_own_and_a_queues_own_date_goes_before_the_sites() {
-        let read = |lines: &[&str]| WeekHours::parse(lines.iter().copied()).unwrap();
-        let hours = BTreeMap::from([
-            (QueueId::new("a"), read(&["mon-fri 09:00-17:00", "2026-12-31 10:00-11:00"])),
-            (QueueId::new("b"), read(&[])),
-        ]);
-        let dates = DateHours::parse(["2026-12-30..2027-01-02 closed"]).unwrap();
-        let zone = TimeZone::get("Asia/Shanghai").unwrap();
-        let calendar = Calendar::new(zone, 4).with_hours(hours).with_dates(dates);
-        let intervals = |date: &str, queue: &str| {
-            let today = calendar.at(ms(&format!("{date}T04:00:00Z"))).today;
-            today.hours.get(&QueueId::new(queue)).map(Vec::len)
-        };
-        // A Tuesday, and then a holiday.
-        assert_eq!((intervals("2026-12-29", "a"), intervals("2026-12-29", "b")), (Some(1), None));
-        assert_eq!(
-            (intervals("2026-12-30", "a"), intervals("2026-12-30", "b")),
-            (Some(0), Some(0))
-        );
-        let long = open_hours(&calendar, "2026-12-31T04:00:00Z");
-        assert_eq!(long, [("2026-12-31T02:00:00Z".to_owned(), "2026-12-31T03:00:00Z".to_owned())]);
-        assert_eq!(
-            (intervals("2027-01-03", "a"), intervals("2027-01-03", "b")),
-            (Some(0), None),
-            "a Sunday"
-        );
-        for bad in [
-            "2027-02-30 closed",
-            "2027-02-12..2027-02-06 closed",
-            "2027-02-06",
-            "2027-02-06 shut",
-            "2027-02-06 09:00-12:00 11:00-13:00",
-        ] {
-            assert!(DateHours::parse([bad]).is_err(), "{bad}");
-        }
-        assert!(DateHours::parse(["2027-02-06 closed", "2027-02-01..2027-02-28 closed"]).is_err());
-    }
-
-    #[test]
-    fn the_day_begins_at_the_sites_own_hour() {
-        // 03:59 and 04:00 on 2 January in Shanghai.
-        let before = day("Asia/Shanghai", "2026-01-01T19:59:59Z");
-        let after = day("Asia/Shanghai", "2026-01-01T20:00:00Z");
-        assert_eq!(after, before + 1);
-        // Midnight UTC changes nothing there.
-        assert_eq!(day("Asia/Shanghai", "2026-01-02T00:00:00Z"), after);
-    }
-
-    #[test]
-    fn days_of_twenty_three_and_twenty_five_hours_are_one_day_each() {
-        // Clocks in Berlin went forward on 29 March 2026 and go back on 25 October.
-        for (before, on, hours) in
-            [("2026-03-28", "2026-03-29", 23), ("2026-10-24", "2026-10-25", 25)]
-        {
-            let noon = |date: &str| format!("{date}T10:00:00Z");
-            assert_eq!(day("Europe/Berlin", &noon(on)) - day("Europe/Berlin", &noon(before)), 1);
-            // The night before the change belongs to the day before.
-            let lasts = calendar("Europe/Berlin", 4, &[]).at(ms(&noon(before))).today.interval;
-            assert_eq!(lasts.to.since_ms(lasts.from), hours * 3_600_000);
-        }
-    }
-
-    #[test]
-    fn a_cut_over_in_the_hour_that_is_left_out_is_an_hour_later() {
-        let calendar = calendar("Europe/Berlin", 2, &[]);
-        let lasts = calendar.at(ms("2026-03-29T10:00:00Z")).today.interval;
-        assert_eq!(lasts.from.0, ms("2026-03-29T01:00:00Z"), "03:00 summer time");
-        assert_eq!(calendar.at(ms("2026-03-29T00:59:59Z")).today.interval.to, lasts.from);
-    }
-
-    #[test]
-    fn hours_are_local_before_and_after_the_clocks_change() {
-        let calendar = calendar("Europe/Berlin", 4, &["09:00-17:30"]);
-        assert_eq!(
-            open_hours(&calendar, "2026-03-28T10:00:00Z"),
-            [("2026-03-28T08:00:00Z".to_owned(), "2026-03-28T16:30:00Z".to_owned())]
-        );
-        assert_eq!(
-            open_hours(&calendar, "2026-03-30T10:00:00Z"),
-            [("2026-03-30T07:00:00Z".to_owned(), "2026-03-30T15:30:00Z".to_owned())]
-        );
-    }
-
-    #[test]
-    fn hours_over_midnight_are_of_the_evening_they_begin_in() {
-        let lines = ["fri 18:00-02:00", "sat 20:00-24:00"];
-        let calendar = calendar("Asia/Shanghai", 4, &lines);
-        let friday = [("2026-11-20T10:00:00Z".to_owned(), "2026-11-20T18:00:00Z".to_owned())];
-        // Friday noon, and Saturday at one in the night.
-        assert_eq!(open_hours(&calendar, "2026-11-20T04:00:00Z"), friday);
-        assert_eq!(open_hours(&calendar, "2026-11-20T17:00:00Z"), friday);
-        assert_eq!(
-            open_hours(&calendar, "2026-11-21T04:00:00Z"),
-            [("2026-11-21T12:00:00Z".to_owned(), "2026-11-21T16:00:00Z".to_owned())]
-        );
-        assert_eq!(open_hours(&calendar, "2026-11-22T04:00:00Z"), []);
-    }
-
-    #[test]
-    fn what_begins_before_the_cut_over_hour_is_of_the_night_after() {
-        let calendar = calendar("Asia/Shanghai", 4, &["fri 01:00-05:00"]);
-        // It ends with the day.
-        assert_eq!(
-            open_hours(&calendar, "2026-11-20T04:00:00Z"),
-            [("2026-11-20T17:00:00Z".to_owned(), "2026-11-20T20:00:00Z".to_owned())]
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_said_so() {
-        for line in
-            ["mon", "mon 9-17", "noday 09:00-17:00", "09:00-09:00", "mon 09:00-12:00 11:00-13:00"]
-        {
-            assert!(WeekHours::parse([line]).is_err(), "{line}");
-        }
-        assert!(WeekHours::parse(["sat-mon 10:00-12:00", "tue 22:00-02:00"]).is_ok());
-    }
-}
+mod tests;

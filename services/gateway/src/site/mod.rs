@@ -4,7 +4,7 @@ pub mod calendar;
 
 use calendar::Calendar;
 use paihao_contracts::commit::SiteFacts;
-use paihao_domain::{CounterId, QueueId, Rules};
+use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
 use paihao_ledger::Subject;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +20,10 @@ pub struct SiteSettings {
     pub subject: Subject,
     /// Queues and counters.
     pub rules: Rules,
+    /// Queues in the order in which they are listed.
+    pub queues: Vec<QueueId>,
+    /// Counters in the order in which they are listed.
+    pub counters: Vec<CounterId>,
     /// Business days and opening hours.
     pub calendar: Calendar,
     /// Sentences for calls on boards, of queues that have their own.
@@ -29,15 +33,33 @@ pub struct SiteSettings {
 }
 
 impl SiteSettings {
-    /// Creates a site with the default sentences and replies.
+    /// Creates a site with the default order, sentences and replies.
     pub fn new(
         facts: SiteFacts,
         subject: Subject,
         rules: Rules,
         calendar: Calendar,
     ) -> SiteSettings {
-        let announcements = BTreeMap::new();
-        SiteSettings { facts, subject, rules, calendar, announcements, joined_reply: None }
+        SiteSettings {
+            queues: rules.queues.keys().cloned().collect(),
+            counters: rules.counters.keys().cloned().collect(),
+            facts,
+            subject,
+            rules,
+            calendar,
+            announcements: BTreeMap::new(),
+            joined_reply: None,
+        }
+    }
+
+    /// Queues with their rules, in the order in which they are listed.
+    pub fn queue_rules(&self) -> impl Iterator<Item = (&QueueId, &QueueRules)> {
+        self.queues.iter().map(|queue| (queue, &self.rules.queues[queue]))
+    }
+
+    /// Counters with their rules, in the order in which they are listed.
+    pub fn counter_rules(&self) -> impl Iterator<Item = (&CounterId, &CounterRules)> {
+        self.counters.iter().map(|counter| (counter, &self.rules.counters[counter]))
     }
 
     /// Name of a counter, or nothing if the site has no such counter now.

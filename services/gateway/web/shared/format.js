@@ -1,5 +1,5 @@
 // Times, ranges of minutes and counts as they are written on pages.
-/** @import { QueueView } from './types' */
+/** @import { Hours, QueueView, Values } from './types' */
 import { serverNow } from './http.js';
 import { textElement } from './language.js';
 
@@ -11,7 +11,11 @@ const timeFormat = timeZone =>
     hourCycle: 'h23',
     timeZone,
   });
+/** @param {string} [timeZone] */
+const monthDayFormat = timeZone =>
+  new Intl.DateTimeFormat('en-GB', { month: '2-digit', day: '2-digit', timeZone });
 let format = timeFormat();
+let dayFormat = monthDayFormat();
 /** @type {string | undefined} */
 let formatZone;
 
@@ -23,7 +27,7 @@ export function useTimeZone({ zone }) {
   if (formatZone === zone) return;
   formatZone = zone;
   try {
-    format = timeFormat(zone);
+    [format, dayFormat] = [timeFormat(zone), monthDayFormat(zone)];
   } catch {
     /* a browser that does not know the zone */
   }
@@ -32,18 +36,32 @@ export function useTimeZone({ zone }) {
 /** Hours and minutes of a moment in milliseconds. */
 export const formatTime = (at = serverNow()) => format.format(at);
 
-/** @param {number} number */
-const twoDigits = number => String(number).padStart(2, '0');
-
 /**
- * Day and minute of a moment by this machine's clock, the same in both languages.
+ * Day and minute of a moment in the site's time zone, the same in both languages.
  * @param {number} at
  */
 export function formatDateTime(at) {
-  const date = new Date(at);
-  const day = `${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
-  return `${day} ${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
+  const parts = Object.fromEntries(
+    dayFormat.formatToParts(at).map(({ type, value }) => [type, value]),
+  );
+  return `${parts.month}-${parts.day} ${formatTime(at)}`;
 }
+
+/**
+ * Opening hours of a queue, today and tomorrow.
+ * @param {Hours} hours
+ */
+export function hoursElement(hours) {
+  const [today, tomorrow] = [hours.today, hours.tomorrow].map(intervals =>
+    intervals.map(([from, to]) => `${formatTime(from)}–${endOfDay(formatTime(to))}`).join(' '),
+  );
+  if (today && tomorrow) return textElement('hours', { today, tomorrow });
+  if (today) return textElement('hours.today', { today });
+  return tomorrow ? textElement('hours.tomorrow', { tomorrow }) : textElement('hours.none');
+}
+
+/** @param {string} time the end of an interval */
+const endOfDay = time => (time === '00:00' ? '24:00' : time);
 
 /**
  * The number of people who wait in a queue, and the wait now where the server knows it.
@@ -58,9 +76,10 @@ export function waitingElements({ waiting_count: count, minutes }) {
  * A range of minutes in the words under a key.
  * @param {string} key
  * @param {[number, number]} range
+ * @param {Values} [values] that the words have beside it
  */
-export function minutesElement(key, [low, high]) {
-  if (high <= 5) return textElement(`${key}.short`);
-  if (low >= 60) return textElement(`${key}.long`);
-  return textElement(key, { low, high });
+export function minutesElement(key, [low, high], values) {
+  if (high <= 5) return textElement(`${key}.short`, values);
+  if (low >= 60) return textElement(`${key}.long`, values);
+  return textElement(key, { ...values, low, high });
 }

@@ -43,11 +43,22 @@ export interface SiteView {
   calls: CallView[];
 }
 
+/** Opening hours on two business days, each an interval in milliseconds; none if it is closed. */
+export interface Hours {
+  today: [number, number][];
+  tomorrow: [number, number][];
+}
+
 export interface QueueView {
   id: string;
+  /** Of a queue that gives no numbers now. */
+  hours?: Hours;
   name: string;
   open?: boolean;
+  /** For those who would join it: open, full, closing, paused, halted, out_of_hours or closed. */
+  state: string;
   waiting_count: number;
+  missed_count: number;
   minutes?: MinuteRange | null;
   waiting: { number: string }[];
   announcement?: { zh?: string; en?: string };
@@ -80,6 +91,13 @@ export interface TicketView {
   site_name: string;
   queue_name: string;
   queue_state: string;
+  /** Time zone of the site. */
+  zone: string;
+  hours?: Hours;
+  /** Who began the hold: let_pass, staff or suspended. */
+  hold?: string;
+  /** Words of staff about the hold or the end. */
+  reason?: string;
   counter_name?: string;
   /** People ahead. */
   ahead: number;
@@ -119,12 +137,10 @@ export interface ConsoleView {
 }
 
 export interface ConsoleQueueView extends QueueView {
-  state: string;
   /** As a manager set it: open, paused, halted or closed. */
   set: string;
   taken: number;
   held_count: number;
-  missed_count: number;
 }
 
 export interface ConsoleCounterView {
@@ -147,13 +163,15 @@ export interface ConsoleTicketView {
   recall_from?: number;
   put_back_until?: number;
   /** The wait that was quoted to its holder. */
-  told?: { minutes: MinuteRange; by: number } | null;
+  told?: { minutes: MinuteRange; by?: number } | null;
   class?: number;
   misses: number;
   arrived?: boolean;
   party?: number;
   wechat: boolean;
-  message?: { fate: string } | null;
+  message?: { notice: string; fate: string } | null;
+  /** Commands that may be sent now. */
+  may: string[];
   hold?: { why: string; reason?: string } | null;
 }
 

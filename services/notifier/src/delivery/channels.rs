@@ -82,8 +82,6 @@ pub const GAVE_UP: &str = "gave_up";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_notice_text::NoticePolicy;
-    use paihao_notice_text::render::Binding;
 
     fn attempt(
         channel: Channel,
@@ -92,32 +90,6 @@ mod tests {
         detail: Option<&str>,
     ) -> ChannelAttempt {
         ChannelAttempt { channel, reason: reason.into(), code, detail: detail.map(Into::into) }
-    }
-
-    fn policy(channels: &[Channel]) -> NoticePolicy {
-        let binding = Binding { template_id: "T".into(), fields: vec![] };
-        NoticePolicy {
-            channels: channels.into(),
-            template: Some(binding),
-            subscription: None,
-            text: "到您了".into(),
-        }
-    }
-
-    #[test]
-    fn an_attempt_is_announced_if_it_could_be_duplicated() {
-        use Channel::{CustomerService, PassiveReply, Subscription, Template};
-        assert!(
-            !policy(&[Template]).needs_announcement(Template),
-            "WeChat itself drops a second one"
-        );
-        assert!(!policy(&[PassiveReply, Template]).needs_announcement(Template));
-        assert!(
-            !policy(&[Template, Subscription]).needs_announcement(Template),
-            "it is not set up"
-        );
-        assert!(policy(&[Template, CustomerService]).needs_announcement(Template));
-        assert!(policy(&[CustomerService]).needs_announcement(CustomerService));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Classification of attempt results: a pure function.
 
-use crate::delivery::attempt_lease::AttemptLease;
 use crate::delivery::channels::GAVE_UP;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
+use paihao_contracts::ticket_record::OpenNotice;
 use paihao_wechat::{AccountClientError, CallError, FailureClass, MessageId};
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub const ERRCODE_WINDOW_USED_UP: i64 = 45047;
 /// Input to the classification of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// Lease of the attempt.
-    pub lease: &'a AttemptLease,
+    /// State of the notice during the attempt.
+    pub open: &'a OpenNotice,
     /// Channel of the attempt.
     pub channel: Channel,
     /// True if an earlier attempt through the same channel had no response.
@@ -74,6 +74,10 @@ pub fn classify(
         FailureClass::RetryLater(wait) => retry_or_give_up(attempt, now, wait, &error),
         // The token was refused twice in a row. The token service may soon have a valid one.
         FailureClass::InvalidToken => retry_or_give_up(attempt, now, None, &error),
+        // Without another channel a few useless calls are better than a lost notice.
+        FailureClass::Unknown(wait) if attempt.was_unsure || !attempt.has_other_channels => {
+            retry_or_give_up(attempt, now, Some(wait), &error)
+        }
         // The person has it: from the attempt without a response, or from an identical message.
         _ if code == ERRCODE_DUPLICATE && attempt.was_unsure => {
             AttemptResult::Ended(DeliveryOutcome::Sent { message_id: 0 })
@@ -86,9 +90,8 @@ pub fn classify(
             AttemptResult::Ended(DeliveryOutcome::Unknown { last_error: error.to_string() })
         }
         class => {
-            let is_reported =
-                matches!(class, FailureClass::Permanent | FailureClass::Configuration)
-                    && ![ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP].contains(&code);
+            let is_reported = class != FailureClass::Recipient
+                && ![ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP].contains(&code);
             let detail = is_reported.then(|| error.to_string());
             AttemptResult::NextChannel(ChannelAttempt {
                 channel: attempt.channel,
@@ -114,11 +117,11 @@ fn retry_or_give_up(
     error: &AccountClientError,
 ) -> AttemptResult {
     let unsure = attempt.was_unsure || error.may_have_happened();
-    let after = wait.unwrap_or_default().max(retry_delay(attempt.lease.attempts));
+    let after = wait.unwrap_or_default().max(retry_delay(attempt.open.attempts));
     let next_attempt_at = now + after.as_millis() as i64;
     let last_error = error.to_string();
-    let retries_exhausted =
-        next_attempt_at - attempt.lease.first_attempt_at >= RETRY_WINDOW.as_millis() as i64;
+    let retries_exhausted = next_attempt_at.saturating_sub(attempt.open.first_attempt_at)
+        >= RETRY_WINDOW.as_millis() as i64;
     let too_late = retries_exhausted || next_attempt_at >= attempt.valid_until;
     if too_late && !unsure && attempt.has_other_channels {
         let reason = GAVE_UP.to_owned();
@@ -155,19 +158,12 @@ fn retry_delay(attempts: u32) -> Duration {
 mod tests {
     use super::*;
     use paihao_wechat::Refusal;
+    use paihao_wechat::codes::{CodeScope, RETURN_CODES, lookup};
 
     const FAR_FUTURE_MS: i64 = 3_600_000;
 
-    fn lease(attempts: u32) -> AttemptLease {
-        AttemptLease {
-            first_attempt_at: 0,
-            attempts,
-            held_until: 20_000,
-            unsure: true,
-            last_error: String::new(),
-            channel: Some(Channel::Template),
-            earlier_attempts: vec![],
-        }
+    fn open(attempts: u32) -> OpenNotice {
+        OpenNotice { attempts, channel: Some(Channel::Template), ..OpenNotice::default() }
     }
 
     fn refusal(code: i64, class: FailureClass) -> Result<MessageId, AccountClientError> {
@@ -186,7 +182,7 @@ mod tests {
         result: Result<MessageId, AccountClientError>,
     ) -> AttemptResult {
         let attempt = Attempt {
-            lease: &lease(attempts),
+            open: &open(attempts),
             channel: Channel::Template,
             was_unsure: false,
             valid_until: FAR_FUTURE_MS,
@@ -200,9 +196,9 @@ mod tests {
         now: i64,
         result: Result<MessageId, AccountClientError>,
     ) -> AttemptResult {
-        let lease = lease(1);
+        let open = open(1);
         let mut attempt = Attempt {
-            lease: &lease,
+            open: &open,
             channel: Channel::Template,
             was_unsure: false,
             valid_until: FAR_FUTURE_MS,
@@ -240,6 +236,70 @@ mod tests {
                 (Some(code), is_reported),
                 "{code}"
             );
+        }
+    }
+
+    #[test]
+    fn every_code_leads_to_the_next_channel_or_may_be_asked_again_later() {
+        let unknown = [50999, 9_001_001, 45999, -1000].map(|code| (code, CodeScope::Call));
+        let listed = RETURN_CODES.iter().map(|row| (row.code, row.scope));
+        let channels = [Channel::Template, Channel::CustomerService, Channel::Subscription];
+        for (code, scope) in listed.chain(unknown) {
+            let row = lookup(code, scope);
+            for channel in channels {
+                let with = |has_other_channels| {
+                    let change = |attempt: &mut Attempt<'_>| {
+                        attempt.channel = channel;
+                        attempt.has_other_channels = has_other_channels;
+                    };
+                    classify_first_attempt(change, 0, refusal(code, row.class))
+                };
+                let at = format!("{code} {channel:?}");
+                let (others, alone) = (with(true), with(false));
+                let retries = |result: &AttemptResult, least: Duration| {
+                    matches!(
+                        result, AttemptResult::Retry { unsure: false, after, .. } if *after >= least
+                    )
+                };
+                let goes_on = |result: &AttemptResult| {
+                    matches!(
+                        result, AttemptResult::NextChannel(tried)
+                            if tried.code == Some(code) && tried.channel == channel
+                    )
+                };
+                match row.class {
+                    _ if code == ERRCODE_DUPLICATE => assert!(
+                        matches!(others, AttemptResult::Ended(DeliveryOutcome::Refused { .. })),
+                        "{at}: {others:?}"
+                    ),
+                    FailureClass::RetryLater(Some(wait)) if wait >= RETRY_WINDOW => assert!(
+                        matches!(&others, AttemptResult::NextChannel(tried) if tried.reason == GAVE_UP)
+                            && matches!(
+                                alone,
+                                AttemptResult::Ended(DeliveryOutcome::GaveUp { .. })
+                            ),
+                        "{at}: {others:?}, {alone:?}"
+                    ),
+                    FailureClass::RetryLater(wait) => {
+                        let wait = wait.unwrap_or_default();
+                        assert!(
+                            retries(&others, wait) && retries(&alone, wait),
+                            "{at}: {others:?}"
+                        );
+                    }
+                    FailureClass::InvalidToken => {
+                        assert!(retries(&others, Duration::ZERO), "{at}: {others:?}");
+                    }
+                    FailureClass::Unknown(wait) => {
+                        assert!(goes_on(&others) && retries(&alone, wait), "{at}: {others:?}");
+                    }
+                    FailureClass::Recipient
+                    | FailureClass::Configuration
+                    | FailureClass::Permanent => {
+                        assert!(goes_on(&others) && goes_on(&alone), "{at}: {others:?}");
+                    }
+                }
+            }
         }
     }
 

@@ -95,15 +95,21 @@ pub(crate) async fn mark_accepted(
     }
 }
 
-/// Removes a refused message from the sent index, since no receipt will arrive.
+/// Removes a refused message from the sent index, since no receipt will arrive. If this update is
+/// lost, a receipt of another message may stay unmatched.
 pub(crate) async fn forget_message(
     cache: &dyn Cache,
     notice: &Notice,
     person_key: &str,
     channel: Channel,
-) -> Result<(), StoreError> {
+) {
     if channel == Channel::CustomerService {
-        return Ok(());
+        return;
     }
-    sent_index::update(cache, &notice.account, person_key, (&notice.key, channel), |_| None).await
+    let entry = (&*notice.key, channel);
+    if let Err(error) =
+        sent_index::update(cache, &notice.account, person_key, entry, |_| None).await
+    {
+        tracing::debug!(key = notice.key, ?error, "cannot remove a refused message from the index");
+    }
 }

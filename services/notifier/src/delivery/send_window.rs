@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// Open window with its stored form, for a later compare-and-set.
 pub(crate) struct OpenWindow {
+    kind: SendWindowKind,
     cache_key: String,
     stored: Bytes,
     window: SendWindow,
@@ -24,12 +25,12 @@ pub(crate) async fn find_open(
     person_key: &str,
     now: i64,
 ) -> Result<Option<OpenWindow>, StoreError> {
-    for window in SendWindowKind::ALL {
-        let cache_key = streams::send_window_key(account, person_key, window.name());
+    for kind in SendWindowKind::ALL {
+        let cache_key = streams::send_window_key(account, person_key, kind.name());
         let Some(stored) = cache.get(&cache_key).await? else { continue };
         let decoded: Option<SendWindow> = read_stored(&stored)?;
         if let Some(window) = decoded.filter(|window| window.remaining > 0 && window.until > now) {
-            return Ok(Some(OpenWindow { cache_key, stored, window }));
+            return Ok(Some(OpenWindow { kind, cache_key, stored, window }));
         }
     }
     Ok(None)
@@ -41,9 +42,10 @@ pub(crate) async fn consume_one(
     open: &OpenWindow,
     now: i64,
 ) -> Result<(), Unavailable> {
-    let OpenWindow { cache_key, stored, window } = open;
+    let OpenWindow { kind, cache_key, stored, window } = open;
     let updated = SendWindow { remaining: window.remaining - 1, ..window.clone() };
-    let ttl = Duration::from_millis(u64::try_from(window.until - now).unwrap_or(0).max(1));
+    let left = u64::try_from(window.until.saturating_sub(now)).unwrap_or(0).max(1);
+    let ttl = Duration::from_millis(left).min(kind.duration());
     let new = Bytes::from(serde_json::to_vec(&updated).expect("string keys only"));
     // After a mismatch the person has just acted again, and the newer window stays.
     cache.compare_and_set(cache_key, Some(stored), new, ttl).await.map(drop)

@@ -1,29 +1,28 @@
 //! Delivery worker: consumes the notice queue and brings each notice to its one outcome.
 
 use crate::delivery::account_permits::AccountPermits;
-use crate::delivery::attempt_lease::{self, ATTEMPT_TIMEOUT, AcquireResult, AttemptLease};
 use crate::delivery::channels::{self, skipped_attempt};
-use crate::delivery::classify::{
-    Attempt, AttemptResult, ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP, RETRY_WINDOW, classify,
-    gave_up_outcome,
-};
-use crate::delivery::finish::{self, EndRecorded, NoticeRef};
-use crate::delivery::outcome_log::{self, OutcomeLogState};
+use crate::delivery::classify::{RETRY_WINDOW, gave_up_outcome};
+use crate::delivery::finish::{self, NoticeEnd, NoticeRef};
+use crate::delivery::planned_order::{self, PlannedOrder};
 use crate::delivery::send::{self, OutboundMessage};
 use crate::delivery::send_window;
-use crate::delivery::ticket_order::{self, OrderStatus};
+use crate::delivery::takeover::{self, FORMER_LEASE_DURATION, FormerRecords};
+use crate::delivery::ticket_log::{TicketLog, Written};
+use crate::delivery::ticket_state::{self, CLAIM_DURATION, QUESTION_DURATION};
 use crate::ports::{Ports, StoreError};
 use crate::settings::Settings;
+use crate::stored_time::time_left;
 use crate::templates::TemplatesReceiver;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
-use paihao_contracts::outcome::AttemptAnnounced;
+use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::streams::NOTICES;
+use paihao_contracts::ticket_record::{Claim, OpenNotice};
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Disposition, Handler, Worker};
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Worker};
 use paihao_notice_text::NoticePolicy;
 use paihao_notice_text::render::{self, Unrenderable};
-use paihao_wechat::{AccountClientError, CallError};
 use std::time::Duration;
 
 /// Delay after the ledger or the cache did not answer.
@@ -32,8 +31,8 @@ const STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Delay while all permits of the account are in use.
 const PERMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Delay while another notice of the same ticket is being sent.
-const TURN_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Delay while another notice of the same ticket is being sent, or after another worker was first.
+pub(super) const TURN_RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Most notices in progress at once, over all accounts.
 const MAX_IN_FLIGHT: usize = 4096;
@@ -46,61 +45,58 @@ pub(crate) fn worker(
 ) -> Worker<impl Handler> {
     let in_flight =
         settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MAX_IN_FLIGHT);
-    let permits = AccountPermits::new(settings.in_flight);
     let ledger = ports.ledger.clone();
-    let sender = DeliveryWorker { permits, public_url: settings.public_url, templates, ports };
-    Worker::new(ledger, Source::Queue(NOTICES), in_flight, sender)
+    let handler = handler(&settings, templates, ports);
+    Worker::new(ledger, Source::Queue(NOTICES), in_flight, handler)
 }
 
-struct DeliveryWorker {
+/// Creates the handler of the notice queue.
+pub(crate) fn handler(
+    settings: &Settings,
+    templates: TemplatesReceiver,
+    ports: Ports,
+) -> impl Handler<Message = Notice> + use<> {
+    let permits = AccountPermits::new(settings.in_flight);
+    DeliveryWorker { permits, public_url: settings.public_url.clone(), templates, ports }
+}
+
+pub(super) struct DeliveryWorker {
     /// Base URL of links in messages.
     public_url: Option<String>,
     templates: TemplatesReceiver,
-    ports: Ports,
+    pub(super) ports: Ports,
     permits: AccountPermits,
 }
 
-/// Notice with its policy and person key.
-struct SendTask<'a> {
-    notice: &'a Notice,
-    policy: NoticePolicy,
+/// Notice with what its delivery needs.
+pub(super) struct SendTask<'a> {
+    pub(super) notice: &'a Notice,
+    /// Message of the work queue, for a dead letter.
+    entry: &'a Entry,
+    pub(super) policy: NoticePolicy,
     /// Pseudonym of the person in cache keys.
-    person_key: String,
+    pub(super) person_key: String,
 }
 
 /// Channel and message of an attempt.
-struct SelectedChannel {
-    channel: Channel,
-    message: OutboundMessage,
+pub(super) struct SelectedChannel {
+    pub(super) channel: Channel,
+    pub(super) message: OutboundMessage,
     /// Channels tried or skipped before it.
-    earlier_attempts: Vec<ChannelAttempt>,
+    pub(super) earlier_attempts: Vec<ChannelAttempt>,
 }
 
 /// Next step for a delivery.
-enum NextStep {
-    /// The notice has ended and its outcome is recorded.
+pub(super) enum NextStep {
+    /// The notice has ended. Its outcome is recorded, and its dead letter stands if it needs one.
     Ack,
     /// The notice is retried after this delay.
     RetryAfter(Duration),
-    /// The notice has ended and an operator has to act on its dead letter.
+    /// The ledger has no room for what is to be recorded, for this reason.
     DeadLetter(String),
 }
 
-impl From<EndRecorded> for NextStep {
-    fn from(recorded: EndRecorded) -> NextStep {
-        match recorded {
-            EndRecorded::Stored => NextStep::Ack,
-            EndRecorded::Rejected(reason) => NextStep::DeadLetter(reason),
-        }
-    }
-}
-
 impl SendTask<'_> {
-    fn notice_ref(&self) -> NoticeRef<'_> {
-        let Notice { account, key, at, .. } = self.notice;
-        NoticeRef { account, key, at: *at }
-    }
-
     /// Returns true if the passive reply already contained the notice, so that the order is
     /// settled.
     fn sent_in_reply(&self) -> bool {
@@ -121,12 +117,12 @@ impl From<NextStep> for Disposition {
 impl Handler for DeliveryWorker {
     type Message = Notice;
 
-    async fn handle(&self, notice: Notice, _: &Delivery) -> Result<Disposition, NewerForm> {
+    async fn handle(&self, notice: Notice, delivery: &Delivery) -> Result<Disposition, NewerForm> {
         let notice = self.with_absolute_link(notice);
         let Some(_permit) = self.permits.try_acquire(&notice.account) else {
             return Ok(Disposition::RetryAfter(PERMIT_RETRY_DELAY));
         };
-        match self.advance(&notice).await {
+        match self.advance(&notice, &delivery.message.entry).await {
             Ok(next) => Ok(next.into()),
             Err(StoreError::Newer(newer)) => Err(newer),
             Err(StoreError::Unavailable(error)) => {
@@ -146,196 +142,124 @@ impl DeliveryWorker {
     }
 
     /// Advances a notice as far as possible now, by one attempt at most.
-    async fn advance(&self, notice: &Notice) -> Result<NextStep, StoreError> {
+    async fn advance(&self, notice: &Notice, entry: &Entry) -> Result<NextStep, StoreError> {
         let ports = &self.ports;
-        let task = SendTask {
-            notice,
-            policy: self.templates.now().policy(notice)?,
-            person_key: send::person_key(notice),
-        };
-        // The order is read first: the log and the lease read later can only be newer.
-        let order = if ticket_order::is_ordered(notice) {
-            Some(ticket_order::load(&*ports.cache, notice).await?)
+        let policy = self.templates.now().policy(notice)?;
+        let task = SendTask { notice, entry, policy, person_key: send::person_key(notice) };
+        // The hint is read first: the log read later can only be newer.
+        let planned = if planned_order::is_ordered(notice) {
+            planned_order::load(&*ports.cache, notice).await?
         } else {
-            None
+            PlannedOrder::of_unordered()
         };
-        let Some((log_state, previous)) = finish::load_progress(ports, task.notice_ref()).await?
-        else {
-            return Ok(NextStep::Ack);
-        };
+        let mut log = TicketLog::load(ports.ledger.clone(), notice).await?;
+        if let Some(ended) = log.end_of(notice).await? {
+            return self.conclude(&task, ended.dead_letter).await;
+        }
         let now = ports.clock.now_ms();
-        if let Some(lease) = &previous {
-            if lease.held_until > now {
-                return Ok(NextStep::RetryAfter(Duration::from_millis(
-                    (lease.held_until - now) as u64,
-                )));
-            }
-            let last_error = || lease.last_error.clone();
-            let required = lease.required_channel().filter(|_| lease.unsure);
-            if required.is_some_and(|channel| !channel.is_idempotent()) {
-                return self
-                    .end_notice(
-                        &task,
-                        DeliveryOutcome::Unknown { last_error: last_error() },
-                        Some(lease),
-                    )
-                    .await;
-            }
-            if now - lease.first_attempt_at >= RETRY_WINDOW.as_millis() as i64 {
-                return self
-                    .end_notice(&task, gave_up_outcome(lease.unsure, last_error()), Some(lease))
-                    .await;
+        let mut open = ticket_state::open(log.state(), notice.name()).cloned();
+        let mut former_until = planned.former_turn_until;
+        if open.is_none() {
+            match takeover::load(ports, notice, planned.former).await? {
+                FormerRecords::Absent => {}
+                FormerRecords::Ended(dead_letter) => {
+                    return self.conclude(&task, dead_letter).await;
+                }
+                FormerRecords::Attempts(attempts, held_until) => {
+                    former_until = former_until.max(held_until);
+                    // An end that no clock comes to is that of an attempt which may be under way.
+                    let unsure = attempts.unsure || held_until > now;
+                    open = Some(OpenNotice { unsure, ..attempts });
+                }
             }
         }
-        match order.map(|order| order.status_of(notice.order, now)) {
-            Some(OrderStatus::Busy(remaining)) => {
-                return Ok(NextStep::RetryAfter(remaining.min(TURN_RETRY_DELAY)));
-            }
-            Some(OrderStatus::Superseded) if !task.sent_in_reply() => {
-                return Ok(finish::supersede(ports, task.notice_ref(), previous.as_ref())
-                    .await?
-                    .into());
-            }
-            _ => {}
+        if let Some(left) = time_left(former_until, now, FORMER_LEASE_DURATION) {
+            return Ok(NextStep::RetryAfter(left));
         }
-        if notice.valid_until <= now && previous.as_ref().is_none_or(|lease| !lease.unsure) {
-            return self.end_notice(&task, DeliveryOutcome::Stale, previous.as_ref()).await;
+        let is_superseded = notice.order < log.state().newest.max(planned.newest)
+            && planned_order::is_ordered(notice)
+            && !task.sent_in_reply();
+        if let Some((claimed, claim)) = ticket_state::claimed(log.state())
+            && (claimed.name == notice.name() || !is_superseded)
+        {
+            let is_own = claimed.name == notice.name();
+            let is_repeated = is_own && !is_superseded && is_idempotent(claimed);
+            let (claimed, claim) = (claimed.clone(), claim.clone());
+            if let Some(left) = time_left(claim.until, now, CLAIM_DURATION) {
+                let wait = if is_own { left } else { left.min(TURN_RETRY_DELAY) };
+                return Ok(NextStep::RetryAfter(wait));
+            }
+            // Without another attempt the notice ends in doubt. A worker that lives and has not
+            // used its claim withdraws it before.
+            if !is_repeated && !claim.questioned {
+                return question(notice, &mut log, &claimed, &claim, now).await;
+            }
+        }
+        let unsure = open.as_ref().is_some_and(ticket_state::may_be_sent);
+        if let Some(open) = &open {
+            let last_error = open.last_error.clone();
+            if unsure && !is_idempotent(open) {
+                return self
+                    .end(&task, &mut log, DeliveryOutcome::Unknown { last_error }, open)
+                    .await;
+            }
+            if now.saturating_sub(open.first_attempt_at) >= RETRY_WINDOW.as_millis() as i64 {
+                let outcome = gave_up_outcome(unsure, last_error);
+                return self.end(&task, &mut log, outcome, open).await;
+            }
+        }
+        if is_superseded {
+            return self.record_end(&task, &mut log, NoticeEnd::superseded(open.as_ref())).await;
+        }
+        if notice.valid_until <= now && !unsure {
+            let end = NoticeEnd::without_attempt(DeliveryOutcome::Stale, open.as_ref());
+            return self.record_end(&task, &mut log, end).await;
         }
         let mut earlier_attempts =
-            previous.as_ref().map_or_else(Vec::new, |lease| lease.earlier_attempts.clone());
-        let required = previous.as_ref().and_then(AttemptLease::required_channel);
-        let (channel, message) =
-            match self.select_channel(&task, required, &mut earlier_attempts, now).await? {
-                Some(selected) => selected,
-                None => {
-                    return self
-                        .conclude_undeliverable(&task, previous.as_ref(), earlier_attempts)
-                        .await;
-                }
-            };
+            open.as_ref().map_or_else(Vec::new, |open| open.earlier_attempts.clone());
+        let required = open.as_ref().and_then(|open| open.channel);
+        let selected = self.select_channel(&task, required, &mut earlier_attempts, now).await?;
+        let Some((channel, message)) = selected else {
+            let end = undeliverable(&task, open.as_ref(), earlier_attempts);
+            return self.record_end(&task, &mut log, end).await;
+        };
         if matches!(message, OutboundMessage::AlreadySent) {
-            return self
-                .record_outcome(&task, DeliveryOutcome::Replied, 0, Some(channel), earlier_attempts)
-                .await;
+            let end = NoticeEnd {
+                outcome: DeliveryOutcome::Replied,
+                attempts: 0,
+                channel: Some(channel),
+                earlier_attempts,
+                dead_letter: None,
+            };
+            return self.record_end(&task, &mut log, end).await;
+        }
+        if !self.supersede_earlier(notice, &mut log).await? {
+            return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY));
         }
         let selected = SelectedChannel { channel, message, earlier_attempts };
-        if !ticket_order::is_ordered(notice) {
-            return self.attempt(&task, &log_state, previous, selected, now).await;
-        }
-        let (turn, earlier) = match ticket_order::acquire_turn(&*ports.cache, notice, now).await? {
-            Ok(acquired) => acquired,
-            // The next delivery finds it superseded and ends it.
-            Err(OrderStatus::Superseded) => return Ok(NextStep::RetryAfter(Duration::ZERO)),
-            Err(_) => return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
-        };
-        let attempt = async {
-            if finish::supersede_all(ports, &notice.account, &earlier, now).await? {
-                self.attempt(&task, &log_state, previous, selected, now).await
-            } else {
-                Ok(NextStep::RetryAfter(TURN_RETRY_DELAY))
-            }
-        };
-        let next = attempt.await;
-        let ended = matches!(next, Ok(NextStep::Ack | NextStep::DeadLetter(_)));
-        ticket_order::release_turn(&*ports.cache, notice, turn, ended).await;
-        next
+        self.attempt(&task, &mut log, open, selected, now).await
     }
 
-    /// Makes one attempt, unless another worker is making one.
-    async fn attempt(
+    /// Ends the earlier notices of the ticket that were attempted. Returns `false` if another
+    /// worker has written meanwhile.
+    async fn supersede_earlier(
         &self,
-        task: &SendTask<'_>,
-        log_state: &OutcomeLogState,
-        previous: Option<AttemptLease>,
-        SelectedChannel { channel, message, earlier_attempts }: SelectedChannel,
-        now: i64,
-    ) -> Result<NextStep, StoreError> {
-        let Ports { ledger, cache, clock, .. } = &self.ports;
-        let notice = task.notice;
-        let was_unsure = previous.as_ref().is_some_and(|lease| lease.unsure);
-        send::register_message(&**cache, notice, &task.person_key, &message, now).await?;
-        let acquisition = attempt_lease::acquire(
-            &**cache,
-            &notice.key,
-            previous.as_ref(),
-            (channel, &earlier_attempts),
-            now,
-        );
-        let lease = match acquisition.await? {
-            AcquireResult::Acquired(lease) => lease,
-            AcquireResult::Held(wait) => return Ok(NextStep::RetryAfter(wait)),
-        };
-        if task.policy.needs_announcement(channel) && !log_state.is_announced(channel) {
-            let announcement = AttemptAnnounced {
-                v: 1,
-                key: notice.key.clone(),
-                channel,
-                at: now,
-                earlier_attempts: earlier_attempts.clone(),
-            };
-            let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
-            let announced =
-                outcome_log::announce_attempt(&**ledger, &subject, log_state, announcement).await;
-            if !matches!(announced, Ok(true)) {
-                // Nothing was sent. If another worker wrote, it continues with a lease that was
-                // lost.
-                let last_error = "the attempt could not be announced".to_owned();
-                attempt_lease::release(&**cache, &notice.key, &lease, was_unsure, last_error)
-                    .await?;
-                announced?;
-                return Ok(NextStep::RetryAfter(STORE_RETRY_DELAY));
+        notice: &Notice,
+        log: &mut TicketLog,
+    ) -> Result<bool, StoreError> {
+        for earlier in log.state().open.clone() {
+            let OpenNotice { name, order, at, .. } = &earlier;
+            if *order >= notice.order {
+                continue;
+            }
+            let key = format!("{}/{name}", notice.ticket_prefix());
+            let earlier_ref = NoticeRef { key: &key, name, order: *order, at: *at };
+            let end = NoticeEnd::superseded(Some(&earlier));
+            if finish::record_end(&self.ports, log, earlier_ref, &end).await? != Written::Yes {
+                return Ok(false);
             }
         }
-        // The stores were so slow that lease and turn could expire during the attempt.
-        if lease.held_until - clock.now_ms() < ATTEMPT_TIMEOUT.as_millis() as i64 {
-            let last_error = "the stores were too slow".to_owned();
-            attempt_lease::release(&**cache, &notice.key, &lease, was_unsure, last_error).await?;
-            return Ok(NextStep::RetryAfter(Duration::ZERO));
-        }
-        let wechat = self.ports.wechat.with_priority(channels::priority(notice));
-        let sending = send::send(&wechat, notice, &message);
-        let result = tokio::time::timeout(ATTEMPT_TIMEOUT, sending)
-            .await
-            .unwrap_or(Err(AccountClientError::Call(CallError::TimedOut)));
-        let is_left = |other: &Channel| {
-            *other != channel && !earlier_attempts.iter().any(|t| t.channel == *other)
-        };
-        let attempt = Attempt {
-            lease: &lease,
-            channel,
-            was_unsure,
-            valid_until: notice.valid_until,
-            has_other_channels: task.policy.usable_channels().any(|other| is_left(&other)),
-        };
-        let attempt_result = classify(attempt, clock.now_ms(), result);
-        self.update_send_window(task, &message, &attempt_result).await;
-        match attempt_result {
-            AttemptResult::Ended(outcome) => {
-                let accepted = match outcome {
-                    DeliveryOutcome::Sent { message_id } => Some(message_id),
-                    _ => None,
-                };
-                let next = self
-                    .record_outcome(task, outcome, lease.attempts, Some(channel), earlier_attempts)
-                    .await?;
-                if let Some(id) = accepted {
-                    send::mark_accepted(&**cache, notice, &task.person_key, channel, id).await;
-                }
-                Ok(next)
-            }
-            AttemptResult::NextChannel(refused) => {
-                count_channel_refusal(notice, &refused);
-                send::forget_message(&**cache, notice, &task.person_key, channel).await?;
-                attempt_lease::release_for_next_channel(&**cache, &notice.key, &lease, refused)
-                    .await?;
-                Ok(NextStep::RetryAfter(Duration::ZERO))
-            }
-            AttemptResult::Retry { after, unsure, last_error } => {
-                tracing::debug!(key = notice.key, last_error, "retrying a notice");
-                attempt_lease::release(&**cache, &notice.key, &lease, unsure, last_error).await?;
-                Ok(NextStep::RetryAfter(after))
-            }
-        }
+        Ok(true)
     }
 
     /// Selects the next channel and its message. Channels that cannot be used are added to
@@ -385,89 +309,91 @@ impl DeliveryWorker {
         Ok(None)
     }
 
-    /// Updates the send windows after an attempt. A wrong state costs one API call.
-    async fn update_send_window(
+    /// Ends a notice without another attempt.
+    async fn end(
         &self,
         task: &SendTask<'_>,
-        message: &OutboundMessage,
-        attempt_result: &AttemptResult,
-    ) {
-        let OutboundMessage::Text(_, open) = message else { return };
-        let cache = &*self.ports.cache;
-        let account = &task.notice.account;
-        let updated = match attempt_result {
-            AttemptResult::Ended(_) => {
-                send_window::consume_one(cache, open, self.ports.clock.now_ms()).await
-            }
-            AttemptResult::NextChannel(ChannelAttempt {
-                code: Some(ERRCODE_NO_OPEN_WINDOW | ERRCODE_WINDOW_USED_UP),
-                ..
-            }) => send_window::close_all(cache, account, &task.person_key).await,
-            _ => Ok(()),
-        };
-        if let Err(error) = updated {
-            tracing::debug!(%error, "cannot update a send window");
+        log: &mut TicketLog,
+        outcome: DeliveryOutcome,
+        open: &OpenNotice,
+    ) -> Result<NextStep, StoreError> {
+        self.record_end(task, log, NoticeEnd::without_attempt(outcome, Some(open))).await
+    }
+
+    async fn record_end(
+        &self,
+        task: &SendTask<'_>,
+        log: &mut TicketLog,
+        end: NoticeEnd,
+    ) -> Result<NextStep, StoreError> {
+        match finish::record_end(&self.ports, log, task.notice.into(), &end).await? {
+            Written::Yes => self.conclude(task, end.dead_letter).await,
+            Written::Outrun => Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
+            Written::TooLarge(reason) => Ok(NextStep::DeadLetter(reason)),
         }
     }
 
-    async fn conclude_undeliverable(
+    /// Lets go of a notice that has ended, once its dead letter stands if it needs one.
+    pub(super) async fn conclude(
         &self,
         task: &SendTask<'_>,
-        lease: Option<&AttemptLease>,
-        earlier_attempts: Vec<ChannelAttempt>,
+        dead_letter: Option<String>,
     ) -> Result<NextStep, StoreError> {
-        let SendTask { notice, .. } = task;
-        let attempts = lease.map_or(0, |lease| lease.attempts);
-        let kind = render::kind(notice);
-        let (outcome, dead_letter_reason) = match lease.filter(|lease| lease.unsure) {
-            // The channel of the unanswered attempt is no longer configured.
-            Some(lease) => {
-                (DeliveryOutcome::Unknown { last_error: lease.last_error.clone() }, None)
-            }
-            None => channels::undelivered_outcome(kind, &notice.account, &earlier_attempts),
-        };
-        let next = self.record_outcome(task, outcome, attempts, None, earlier_attempts).await?;
-        Ok(match (next, dead_letter_reason) {
-            (NextStep::Ack, Some(reason)) => {
-                tracing::error!(key = notice.key, reason, "no channel can send a notice");
-                NextStep::DeadLetter(reason)
-            }
-            (next, _) => next,
-        })
-    }
-
-    /// Ends a notice without another attempt.
-    async fn end_notice(
-        &self,
-        task: &SendTask<'_>,
-        outcome: DeliveryOutcome,
-        lease: Option<&AttemptLease>,
-    ) -> Result<NextStep, StoreError> {
-        Ok(finish::end_notice(&self.ports, task.notice_ref(), outcome, lease).await?.into())
-    }
-
-    async fn record_outcome(
-        &self,
-        task: &SendTask<'_>,
-        outcome: DeliveryOutcome,
-        attempts: u32,
-        channel: Option<Channel>,
-        earlier_attempts: Vec<ChannelAttempt>,
-    ) -> Result<NextStep, StoreError> {
-        let recording = finish::record_outcome(
-            &self.ports,
-            task.notice_ref(),
-            outcome,
-            attempts,
-            channel,
-            earlier_attempts,
-        );
-        Ok(recording.await?.into())
+        let Some(reason) = dead_letter else { return Ok(NextStep::Ack) };
+        let ledger = &*self.ports.ledger;
+        let is_buried = finish::bury(ledger, task.notice, task.entry, &reason).await?;
+        Ok(if is_buried { NextStep::Ack } else { NextStep::DeadLetter(reason) })
     }
 }
 
+/// Questions the expired claim of a worker that is dead or does not reach the log.
+async fn question(
+    notice: &Notice,
+    log: &mut TicketLog,
+    claimed: &OpenNotice,
+    claim: &Claim,
+    now: i64,
+) -> Result<NextStep, StoreError> {
+    let questioned = ticket_state::questioned(claimed, now);
+    let key = format!("{}/{}", notice.ticket_prefix(), claimed.name);
+    let channel = claimed.channel.unwrap_or(Channel::Template);
+    let at = claim.until.min(now).saturating_sub(CLAIM_DURATION.as_millis() as i64);
+    let earlier_attempts = claimed.earlier_attempts.clone();
+    let record = ticket_state::announcement(key, channel, at, earlier_attempts);
+    let state = ticket_state::replace_open(log.state(), &claimed.name, Some(questioned));
+    Ok(match log.append(OutcomeRecord::Attempt(record), state).await? {
+        Written::Yes => NextStep::RetryAfter(QUESTION_DURATION),
+        Written::Outrun => NextStep::RetryAfter(TURN_RETRY_DELAY),
+        Written::TooLarge(reason) => NextStep::DeadLetter(reason),
+    })
+}
+
+/// Returns true if WeChat drops a second message of the notice through the channel of its attempt.
+fn is_idempotent(open: &OpenNotice) -> bool {
+    open.channel.is_none_or(Channel::is_idempotent)
+}
+
+/// Returns the end of a notice that no channel is left for.
+fn undeliverable(
+    task: &SendTask<'_>,
+    open: Option<&OpenNotice>,
+    earlier_attempts: Vec<ChannelAttempt>,
+) -> NoticeEnd {
+    let notice = task.notice;
+    let (outcome, dead_letter) = match open.filter(|open| ticket_state::may_be_sent(open)) {
+        // The channel of the unanswered attempt is no longer configured.
+        Some(open) => (DeliveryOutcome::Unknown { last_error: open.last_error.clone() }, None),
+        None => {
+            let kind = render::kind(notice);
+            channels::undelivered_outcome(kind, &notice.account, &earlier_attempts)
+        }
+    };
+    let attempts = open.map_or(0, |open| open.attempts);
+    NoticeEnd { outcome, attempts, channel: None, earlier_attempts, dead_letter }
+}
+
 /// Counts and logs a channel that did not accept a notice. A configuration mistake is an error.
-fn count_channel_refusal(notice: &Notice, attempt: &ChannelAttempt) {
+pub(super) fn count_channel_refusal(notice: &Notice, attempt: &ChannelAttempt) {
     let channel = attempt.channel.name();
     let reason = attempt.reason.clone();
     match &attempt.detail {

@@ -31,12 +31,16 @@ fn notice_content(kind: &NotificationKind) -> Option<NoticeContent> {
         NotificationKind::Missed { until, places } => {
             NoticeContent::Missed { until: *until, places: *places }
         }
-        NotificationKind::Returned { cause, quoted } => {
-            NoticeContent::Returned { cause: *cause, quoted: *quoted }
+        NotificationKind::Returned { cause, quoted, detail } => {
+            NoticeContent::Returned { cause: *cause, quoted: *quoted, detail: detail.clone() }
         }
         NotificationKind::Slipped { quoted } => NoticeContent::Slipped { quoted: *quoted },
-        NotificationKind::Halted { quoted } => NoticeContent::Halted { quoted: *quoted },
-        NotificationKind::QueueClosed => NoticeContent::QueueClosed,
+        NotificationKind::Halted { quoted, hold } => {
+            NoticeContent::Halted { quoted: *quoted, hold: hold.clone() }
+        }
+        NotificationKind::QueueClosed { end, removed } => {
+            NoticeContent::QueueClosed { end: *end, removed: removed.clone() }
+        }
     })
 }
 

@@ -1,6 +1,6 @@
 //! Planner: consumes commits and puts their notices on the work queue.
 
-use crate::delivery::ticket_order;
+use crate::delivery::planned_order;
 use crate::planning::plan::plan;
 use crate::ports::StoreError;
 use paihao_cache::Cache;
@@ -20,8 +20,16 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Creates the worker of the planner's consumer.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
-    let planner = Planner { ledger: ledger.clone(), cache };
+    let planner = handler(ledger.clone(), cache);
     Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), MAX_IN_FLIGHT, planner)
+}
+
+/// Creates the handler of the planner's consumer.
+pub(crate) fn handler(
+    ledger: Arc<dyn Ledger>,
+    cache: Arc<dyn Cache>,
+) -> impl Handler<Message = Commit> {
+    Planner { ledger, cache }
 }
 
 struct Planner {
@@ -51,8 +59,8 @@ async fn enqueue_notices(
     commit: &Commit,
 ) -> Result<(), StoreError> {
     let notices = plan(commit);
-    for notice in notices.iter().filter(|notice| ticket_order::is_ordered(notice)) {
-        ticket_order::register(cache, notice).await?;
+    for notice in notices.iter().filter(|notice| planned_order::is_ordered(notice)) {
+        planned_order::register_planned(cache, notice).await?;
     }
     for notice in notices {
         let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));

@@ -21,7 +21,8 @@ pub use settings::{Settings, WebhookEndpoint, is_allowed_url};
 
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
-use paihao_ledger::Ledger;
+use paihao_contracts::webhook::WebhookMessage;
+use paihao_ledger::{Handler, Ledger};
 use std::sync::Arc;
 
 /// Starts the planner and the sender, unless no webhook is configured. After the soft stop no
@@ -41,4 +42,12 @@ pub fn start(
         .start("webhook-planner", tasks);
     sender::worker(settings, client, ledger, clock).start("webhook-sender", tasks);
     Ok(())
+}
+
+/// Creates the handler of the webhook queue without its queue, which a test plays.
+pub fn sender(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+) -> Result<impl Handler<Message = WebhookMessage>, BuildError> {
+    Ok(sender::handler(Arc::new(settings), client::Client::new()?, clock))
 }

@@ -5,6 +5,7 @@ use super::client::{Client, PostError};
 use super::settings::{Settings, WebhookEndpoint};
 use super::{retry, signature};
 use crate::delivery::account_permits::AccountPermits;
+use crate::stored_time;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
 use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm};
@@ -34,9 +35,18 @@ pub(super) fn worker(
 ) -> Worker<impl Handler> {
     // One more than the webhooks' permits together, to find out that all are in use.
     let in_flight = (settings.in_flight * settings.endpoints.len() + 1).min(MAX_IN_FLIGHT);
-    let permits = AccountPermits::new(settings.in_flight);
-    let sender = WebhookSender { settings, client, clock, permits };
+    let sender = handler(settings, client, clock);
     Worker::new(ledger, Source::Queue(WEBHOOKS), in_flight, sender)
+}
+
+/// Creates the handler of the webhook queue.
+pub(super) fn handler(
+    settings: Arc<Settings>,
+    client: Client,
+    clock: Arc<dyn Clock>,
+) -> impl Handler<Message = WebhookMessage> {
+    let permits = AccountPermits::new(settings.in_flight);
+    WebhookSender { settings, client, clock, permits }
 }
 
 struct WebhookSender {
@@ -52,9 +62,9 @@ impl Handler for WebhookSender {
     async fn handle(
         &self,
         message: WebhookMessage,
-        _: &Delivery,
+        delivery: &Delivery,
     ) -> Result<Disposition, NewerForm> {
-        let age = elapsed_since(message.since, self.clock.now_ms());
+        let age = stored_time::age(message.since, self.clock.now_ms(), delivery.attempt);
         let Some(_permit) = self.permits.try_acquire(&message.hook) else {
             let delay = entropy::jitter(retry::permit_retry_delay(age), 0.2);
             return Ok(Disposition::RetryAfter(delay));
@@ -68,10 +78,10 @@ impl Handler for WebhookSender {
         let id = message.event.id;
         let (result, disposition) = match (sent, retry::retry_delay(age)) {
             (Ok(()), _) => {
-                let age = elapsed_since(message.event.at, self.clock.now_ms());
                 if !message.event.replay {
+                    let age_ms = self.clock.now_ms().saturating_sub(message.event.at).max(0);
                     metrics::histogram!("paihao_webhooks_age_seconds", "hook" => hook.clone())
-                        .record(age.as_secs_f64());
+                        .record(age_ms as f64 / 1000.0);
                 }
                 ("sent", Disposition::Ack)
             }
@@ -129,8 +139,4 @@ fn has_unknown_type(payload: &[u8]) -> bool {
     }
     envelope::decode::<TypedMessage>(payload)
         .is_ok_and(|message| !PublicEventKind::TYPES.contains(&&*message.event.name))
-}
-
-fn elapsed_since(then_ms: i64, now_ms: i64) -> Duration {
-    Duration::from_millis((now_ms - then_ms).max(0) as u64)
 }

@@ -28,7 +28,7 @@ async fn two_notifiers_send_each_notice_once_however_often_it_is_planned() {
         assert_eq!(env.wechat.messages(&open_id(i)).len(), 1);
     }
     env.tasks.stop_and_wait().await;
-    assert_eq!(env.log_len(&OUTCOMES).await, 100);
+    assert_eq!(env.log_len(&OUTCOMES).await, 200, "an announcement and a result for each");
     assert_eq!(env.wechat.stats().messages_accepted, 100);
     assert_eq!(env.wechat.stats().messages_repeated, 0, "WeChat dropped a duplicate");
 }

@@ -4,11 +4,16 @@ mod support;
 
 mod account_checks;
 mod channels;
+mod clocks;
 mod delivery;
+mod faults;
 mod isolation;
 mod newer;
 mod order;
 mod receipts;
 mod redrive;
+mod stored_instants;
 mod templates;
+mod ticket_log;
+mod update;
 mod webhooks;

@@ -9,9 +9,9 @@ use paihao_contracts::notice::Channel;
 use paihao_contracts::receipt::{Receipt, ReceiptStatus};
 use paihao_contracts::send_window::SendWindowKind;
 use paihao_contracts::streams::{
-    CONSUMERS, Consumer, DEAD_LETTERS, HISTORY, LEDGER, Log, NOTICES, OUTCOMES, PLANNER, RECEIPTS,
-    REDRIVER, REFUSED_TOKENS, SETTINGS, WEBHOOKS, WORK_QUEUES, WorkQueue, attempt_lease_key,
-    sent_index_key, ticket_order_key,
+    CONSUMERS, Consumer, DEAD_LETTERS, ERASURES, HISTORY, LEDGER, Log, NOTICES, OUTCOMES, PLANNER,
+    RECEIPTS, REDRIVER, REFUSED_TOKENS, SETTINGS, UNFOLLOW_FINDER, WEBHOOKS, WORK_QUEUES,
+    WorkQueue, former_lease_key, planned_order_key, sent_index_key,
 };
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
@@ -133,8 +133,8 @@ async fn every_message_of_a_newer_program_waits_for_one_that_reads_it() {
     ];
     let [.., (_, webhooks)] = &mut queued;
     webhooks.push(UNKNOWN_TYPE.to_owned());
-    // The token service has the other one, and a test of its own.
-    assert_eq!(WORK_QUEUES.len(), queued.len() + [REFUSED_TOKENS].len());
+    // The token service and the gateways have the others.
+    assert_eq!(WORK_QUEUES.len(), queued.len() + [REFUSED_TOKENS, ERASURES].len());
     for (queue, payloads) in &queued {
         for (index, payload) in payloads.iter().enumerate() {
             let (key, entry) = (format!("newer/{index}"), Entry::new(payload.clone()));
@@ -143,6 +143,7 @@ async fn every_message_of_a_newer_program_waits_for_one_that_reads_it() {
     }
     let mut sources: Vec<_> = CONSUMERS
         .into_iter()
+        .filter(|(_, consumer)| *consumer != UNFOLLOW_FINDER)
         .map(|(log, consumer)| {
             let payloads = if log == LEDGER { &commits } else { &resolutions };
             (Source::Consumer(log, consumer), consumer.name, payloads.clone())
@@ -210,8 +211,8 @@ async fn a_message_waits_for_a_newer_program_that_reads_what_belongs_to_it() {
         let hash = Sha256::digest(notice_key(1).as_bytes());
         append(env, &OUTCOMES, &["shop", &hex::encode(&hash[..16])], Entry::new(WONDERS)).await;
     };
-    let lease = async |env: &TestEnv| put(env, &attempt_lease_key(&notice_key(1))).await;
-    let order = async |env: &TestEnv| put(env, &ticket_order_key("hall/20780/1")).await;
+    let lease = async |env: &TestEnv| put(env, &former_lease_key(&notice_key(1))).await;
+    let order = async |env: &TestEnv| put(env, &planned_order_key("hall/20780/1")).await;
     let window = async |env: &TestEnv| put(env, &window_key(1, SendWindowKind::Tap)).await;
     let index = async |env: &TestEnv| put(env, &sent_index_key("shop", &person_tag(1))).await;
     let account = async |env: &TestEnv| {

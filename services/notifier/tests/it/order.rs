@@ -1,11 +1,18 @@
 //! Tests of the order of a ticket: notices arrive in order, and superseded ones are not sent.
 
 use crate::support::{
-    TEMPLATE_SEND_PATH, TestEnv, notice_key_for_call, open_id, policy_for, wait_until,
+    TEMPLATE_SEND_PATH, TestEnv, deliver, delivery, notice_key_for_call, open_id, policy_for,
+    wait_until,
 };
+use paihao_cache::MemoryCache;
 use paihao_contracts::notice::Channel::{CustomerService, Template};
-use paihao_contracts::notice::DeliveryOutcome;
+use paihao_contracts::notice::{DeliveryOutcome, Notice};
+use paihao_contracts::send_window::SendWindowKind;
+use paihao_ledger::{Disposition, Handler};
+use paihao_notifier::Handlers;
+use paihao_notifier::planning::plan::plan;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use wechat_sim::{Effect, Fault, SimTemplate};
 
@@ -146,6 +153,50 @@ async fn the_order_survives_a_loss_of_the_cache() {
     env.append_commit("shop", vec![env.call_event(2, 2)]).await;
     env.wait_until_ended(4).await;
     assert_eq!(delivered_calls(&env, 2), [1, 2]);
+}
+
+#[tokio::test]
+async fn an_attempt_on_its_way_is_not_overtaken_when_the_cache_is_lost() {
+    for channel in [Template, CustomerService] {
+        let mut env = TestEnv::new().await;
+        env.add_followers(1..2);
+        env.person_writes(1).await;
+        let path =
+            if channel == Template { TEMPLATE_SEND_PATH } else { crate::support::CUSTOM_SEND_PATH };
+        env.wechat.add_fault(matching_call(Fault::new(path, Effect::Delay { ms: 1_000 }), 1));
+        let handlers = env.handlers(policy_for(&[channel]), 8);
+        let first = planned(&env, &handlers, 1).await;
+        let worker = handlers.delivery(env.ports(env.ledger.clone()));
+        let mut sending = Box::pin(deliver(&worker, &first));
+        let requested = async || env.wechat.stats().calls.get(path).is_some_and(|calls| *calls > 0);
+        tokio::select! {
+            disposition = &mut sending => panic!("{disposition:?} before the answer"),
+            () = wait_until("WeChat has the first request", requested) => {}
+        }
+        env.cache = Arc::new(MemoryCache::default());
+        env.open_window(1, SendWindowKind::Message).await;
+        let second = planned(&env, &handlers, 2).await;
+        let other = handlers.delivery(env.ports(env.ledger.clone()));
+        let waits = deliver(&other, &second).await;
+        assert!(matches!(waits, Disposition::RetryAfter(_)), "{channel:?}: {waits:?}");
+        assert_eq!(env.wechat.stats().calls[path], 1, "{channel:?}: nothing is sent meanwhile");
+        assert_eq!(sending.await, Disposition::Ack);
+        assert_eq!(deliver(&other, &second).await, Disposition::Ack);
+        assert_eq!(env.wechat.stats().calls[path], 2);
+        let ends = env.ended_outcomes().await;
+        let in_order: Vec<_> = ends.iter().map(|ended| &*ended.key).collect();
+        assert_eq!(in_order, [1, 2].map(|call| notice_key_for_call(1, call)));
+        assert!(ends.iter().all(|e| matches!(e.outcome, DeliveryOutcome::Sent { .. })), "{ends:?}");
+    }
+}
+
+/// Plans the notice of the n-th call of the first ticket.
+async fn planned(env: &TestEnv, handlers: &Handlers, call: u32) -> Notice {
+    let commit = env.commit("shop", vec![env.call_event(1, call)]);
+    let planner = handlers.planner(&env.ports(env.ledger.clone()));
+    let message = delivery("shop", serde_json::to_vec(&commit).unwrap());
+    assert_eq!(planner.handle(commit.clone(), &message).await.unwrap(), Disposition::Ack);
+    plan(&commit).remove(0)
 }
 
 #[tokio::test]

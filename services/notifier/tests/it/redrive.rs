@@ -6,7 +6,7 @@ use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
 use paihao_contracts::notice::DeliveryOutcome;
-use paihao_contracts::streams::{DEAD_LETTERS, Log, OUTCOMES};
+use paihao_contracts::streams::{DEAD_LETTERS, Log};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
 use std::time::Duration;
@@ -108,6 +108,6 @@ async fn a_notice_that_wechat_may_have_is_never_redriven() {
     request_redrive(&env, &dead_letter, 1, 1).await;
     env.wait_for_outcomes(2).await;
     env.tasks.stop_and_wait().await;
-    assert_eq!(env.log_len(&OUTCOMES).await, 2);
+    assert_eq!(env.ended_outcomes().await.len(), 2);
     assert_eq!(env.wechat.messages(&open_id(1)).len(), 1);
 }

@@ -15,11 +15,14 @@ use paihao_contracts::outcome::{NoticeState, OutcomeRecord};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, send_window_key};
-use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
+use paihao_ledger::{
+    Acknowledge, Delivery, Disposition, Entry, ExpectedPosition, Handler, Ledger, LogItem,
+    Position, StoredEntry, Subject, Unavailable,
+};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_notifier::NoticePolicy;
 use paihao_notifier::render::Binding;
-use paihao_notifier::{AccountCheckIntervals, Notifier, Ports, Settings, start};
+use paihao_notifier::{AccountCheckIntervals, Handlers, Notifier, Ports, Settings, start};
 use paihao_wechat::traffic::{CallLimiter, Limits};
 use paihao_wechat::{
     AccessToken, AccountClient, AppId, AppSecret, Client, ClientOptions, Endpoints, OpenId,
@@ -90,7 +93,7 @@ pub fn binding(template: &str) -> Binding {
         ("time4", "{time}"),
     ];
     let fields = fields.map(|(key, wording)| (key.into(), wording.into())).into();
-    Binding { template_id: template.into(), fields }
+    Binding { template_id: template.into(), fields, mini_program: None }
 }
 
 /// Policy that sends calls through these channels, all of which are configured.
@@ -154,33 +157,42 @@ impl TestEnv {
         policy: NoticePolicy,
         in_flight: usize,
     ) -> Notifier {
+        start(settings(policy, in_flight), self.ports(ledger), &self.tasks)
+    }
+
+    /// Returns the ports of a notifier over a view of the ledger.
+    pub fn ports(&self, ledger: Arc<dyn Ledger>) -> Ports {
+        let client = self.wechat_client();
+        let wechat = AccountClient::new(client.clone(), Arc::new(DirectTokenSource(client)));
+        Ports {
+            ledger,
+            cache: self.cache.clone(),
+            wechat: wechat.with_limiter(self.call_limiter.clone()),
+            clock: Arc::new(self.clock.clone()),
+        }
+    }
+
+    /// Returns the handlers of a notifier without their queues.
+    pub fn handlers(&self, policy: NoticePolicy, in_flight: usize) -> Handlers {
+        Handlers::start(settings(policy, in_flight), self.ledger.clone(), &self.tasks)
+    }
+
+    /// Returns a client of the simulated WeChat.
+    pub fn wechat_client(&self) -> Client {
         let endpoint = |url: String| url.parse().unwrap();
-        let client = Client::new(ClientOptions {
+        Client::new(ClientOptions {
             endpoints: Endpoints {
                 api: endpoint(self.wechat.base_url()),
                 mp: endpoint(self.wechat.base_url()),
             },
             ..ClientOptions::default()
         })
-        .unwrap();
-        let wechat = AccountClient::new(client.clone(), Arc::new(DirectTokenSource(client)));
-        let ports = Ports {
-            ledger,
-            cache: self.cache.clone(),
-            wechat: wechat.with_limiter(self.call_limiter.clone()),
-            clock: Arc::new(self.clock.clone()),
-        };
-        let with_policy =
-            |account: &str| (account.to_owned(), BTreeMap::from([("called", policy.clone())]));
-        let accounts = ACCOUNTS.map(with_policy).into();
-        let public_url = Some("https://queue.example".to_owned());
-        let wording = BTreeMap::new();
-        let account_checks = AccountCheckIntervals::default();
-        start(
-            Settings { in_flight, accounts, wording, account_checks, public_url },
-            ports,
-            &self.tasks,
-        )
+        .unwrap()
+    }
+
+    /// Returns an access token of the first account.
+    pub async fn access_token(&self, client: &Client) -> AccessToken {
+        DirectTokenSource(client.clone()).current("shop").await.unwrap()
     }
 
     /// Appends a commit of the first account in which these people are called once each.
@@ -214,6 +226,13 @@ impl TestEnv {
 
     /// Appends a commit of an account.
     pub async fn append_commit(&self, account: &str, events: Vec<Event>) {
+        let entry = Entry::new(serde_json::to_vec(&self.commit(account, events)).unwrap());
+        let subject = Subject::new(&[account, "hall"]).unwrap();
+        self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
+    }
+
+    /// Builds a commit of an account.
+    pub fn commit(&self, account: &str, events: Vec<Event>) -> Commit {
         let at = self.clock.now_ms();
         let decision = Decision {
             command: "00".repeat(16),
@@ -229,10 +248,7 @@ impl TestEnv {
             name: "大厅".into(),
             zone: "Asia/Shanghai".into(),
         };
-        let commit = Commit { v: 1, site, decisions: vec![decision] };
-        let entry = Entry::new(serde_json::to_vec(&commit).unwrap());
-        let subject = Subject::new(&[account, "hall"]).unwrap();
-        self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
+        Commit { v: 1, site, decisions: vec![decision] }
     }
 
     /// Enqueues the notice of a call without a commit, after `change`.
@@ -358,6 +374,49 @@ impl TestEnv {
             position = recorded.position;
         }
         count
+    }
+}
+
+/// Acknowledgement that goes nowhere: the caller sees the disposition itself.
+struct Unheard;
+
+#[async_trait]
+impl Acknowledge for Unheard {
+    async fn settle(&self, _: Disposition) -> Result<(), Unavailable> {
+        Ok(())
+    }
+    async fn extend(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+    fn abandon(&self) {}
+}
+
+/// Builds a delivery of a queue that the test plays.
+pub fn delivery(subject: &str, payload: Vec<u8>) -> Delivery {
+    let message = StoredEntry {
+        position: Position(1),
+        subject: Subject::new(&[subject]).unwrap(),
+        at_ms: START_MS,
+        entry: Entry::new(payload),
+    };
+    Delivery::new(message, 1, Box::new(Unheard))
+}
+
+/// Hands a notice to a worker, as a queue does.
+pub async fn deliver(worker: &impl Handler<Message = Notice>, notice: &Notice) -> Disposition {
+    let delivery = delivery("notices", serde_json::to_vec(notice).unwrap());
+    worker.handle(notice.clone(), &delivery).await.unwrap()
+}
+
+pub fn settings(policy: NoticePolicy, in_flight: usize) -> Settings {
+    let with_policy =
+        |account: &str| (account.to_owned(), BTreeMap::from([("called", policy.clone())]));
+    Settings {
+        in_flight,
+        accounts: ACCOUNTS.map(with_policy).into(),
+        wording: BTreeMap::new(),
+        account_checks: AccountCheckIntervals::default(),
+        public_url: Some("https://queue.example".to_owned()),
     }
 }
 

@@ -32,7 +32,7 @@ async fn a_notice_waits_for_its_template_at_a_start() {
     let account = "shop".to_owned();
     let event =
         SettingsEvent::AccountSet { account, by: "boss".to_owned(), setup, idempotency: None };
-    let entry = Entry::new(SettingsEntry { v: 1, at: 0, event }.encode());
+    let entry = Entry::new(SettingsEntry::new(0, event).encode());
     let subject = Subject::new(&["account", "shop"]).unwrap();
     env.ledger.append(&SETTINGS, &subject, ExpectedPosition::Any, entry).await.unwrap();
 

@@ -239,7 +239,7 @@ async fn a_failed_message_is_resent_unchanged_but_for_its_time() {
     env.append_commit(1).await;
     let mut previous = receiver.next().await;
     for _ in 0..2 {
-        let resent = env.next_after_steps(&mut receiver, Duration::from_secs(1)).await;
+        let resent = env.next_after_steps(&mut receiver, Duration::from_secs(3)).await;
         assert_eq!((&resent.id, &resent.body), (&previous.id, &previous.body));
         assert!(
             resent.signed_at() - previous.signed_at() >= 3,

@@ -1,23 +1,41 @@
 //! Check of an account's section: protection of its callbacks, and its replies.
 
-use super::{Account, Mode};
+use super::{Account, Config, Mode, credentials};
+use jiff::Timestamp;
 use paihao_chassis::config::{ConfigProblems, SecretText};
-use paihao_gateway::settings::AccountSettings;
-use paihao_wechat::callback::{self, AesKey, Protection};
+use paihao_gateway::settings::validate::validate_account;
+use paihao_gateway::settings::{AccountLimits, AccountSettings};
+use paihao_wechat::callback::{self, AesKey, FormerMode, Protection};
+use paihao_wechat::forward::PrivateTargets;
 use paihao_wechat::{AppId, CallbackToken};
+
+impl Config {
+    /// Facts of the process that the settings of accounts are checked against.
+    pub(super) fn account_limits(&self, problems: &mut ConfigProblems) -> AccountLimits {
+        let networks = self.gateway.forward_private.iter().map(String::as_str);
+        let private_targets = PrivateTargets::parse(networks).unwrap_or_else(|error| {
+            let advice = "use something like [\"10.0.0.0/8\"]";
+            problems.add("gateway.forward_private", error.to_string(), advice);
+            PrivateTargets::default()
+        });
+        let has_public_address = self.gateway.public_url().is_some();
+        AccountLimits { private_targets, has_public_address }
+    }
+}
 
 /// Converts an account's section for the gateway. `at` is its path in the file, for messages.
 pub(super) fn account_settings(
     at: &str,
     account: &Account,
+    limits: &AccountLimits,
     problems: &mut ConfigProblems,
 ) -> AccountSettings {
-    let mode = match account.mode {
-        Mode::Plain => callback::Mode::Plain,
-        Mode::Compatible => callback::Mode::Compatible,
-        Mode::Secure => callback::Mode::Secure,
-    };
-    if mode != callback::Mode::Plain && account.aes_key.is_none() {
+    credentials::check(at, account, problems);
+    let mode = callback_mode(account.mode);
+    let former_mode = former_mode(at, account, problems);
+    let encrypts = |mode| mode != callback::Mode::Plain;
+    let is_encrypted = encrypts(mode) || former_mode.is_some_and(|former| encrypts(former.mode));
+    if is_encrypted && account.aes_key.is_none() {
         let description = "this mode encrypts, and there is no key";
         let advice = "set it to the EncodingAESKey in WeChat's console";
         problems.add(&format!("{at}.aes_key"), description, advice);
@@ -43,6 +61,7 @@ pub(super) fn account_settings(
     };
     let protection = Protection {
         mode,
+        former_mode,
         app: AppId(account.appid.clone()),
         token: current_token,
         former_token,
@@ -50,8 +69,45 @@ pub(super) fn account_settings(
         former_aes_key: key("former_aes_key", &account.former_aes_key),
     };
     let setup = account.setup();
-    paihao_notice_text::check::account(at, &setup, problems);
+    validate_account(at, &setup, limits, problems);
     AccountSettings::new(protection, &setup)
+}
+
+fn callback_mode(mode: Mode) -> callback::Mode {
+    match mode {
+        Mode::Plain => callback::Mode::Plain,
+        Mode::Compatible => callback::Mode::Compatible,
+        Mode::Secure => callback::Mode::Secure,
+    }
+}
+
+/// Mode that is accepted beside the present one for a time.
+fn former_mode(at: &str, account: &Account, problems: &mut ConfigProblems) -> Option<FormerMode> {
+    let key = format!("{at}.former_mode");
+    let until = format!("{at}.former_mode_until");
+    let (former, time) = match (account.former_mode, &account.former_mode_until) {
+        (None, None) => return None,
+        (Some(former), Some(time)) => (former, time),
+        (Some(_), None) => {
+            let advice = "set it to the time at which the change is complete";
+            problems.add(&until, "the former mode is accepted for a time only", advice);
+            return None;
+        }
+        (None, Some(_)) => {
+            problems.add(&key, "there is a time, and no former mode", "set it, or leave both out");
+            return None;
+        }
+    };
+    if former == account.mode {
+        let advice = "set it to the mode before the change, or leave it out";
+        problems.add(&key, "it is the present mode", advice);
+    }
+    let Ok(time) = time.parse::<Timestamp>() else {
+        let description = format!("{time:?} is not a time with its zone");
+        problems.add(&until, description, "use one like 2026-12-01T18:00:00+08:00");
+        return None;
+    };
+    Some(FormerMode { mode: callback_mode(former), until_s: time.as_second() })
 }
 
 #[cfg(test)]
@@ -84,6 +140,28 @@ mod tests {
     }
 
     #[test]
+    fn a_former_mode_has_an_end_and_the_key_that_it_needs() {
+        let key = "aes_key = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG'\n";
+        let until = "former_mode_until = '2026-12-01T18:00:00+08:00'\n";
+        let modes = ["plain", "compatible", "secure"];
+        for (mode, former) in modes.iter().flat_map(|mode| modes.map(|former| (*mode, former))) {
+            let change = format!("mode = '{mode}'\nformer_mode = '{former}'\n");
+            let problems = problems_of(&format!("{change}{key}{until}"));
+            assert_eq!(problems.is_empty(), mode != former, "{mode} {former}: {problems}");
+            let without_key = problems_of(&format!("{change}{until}"));
+            let plain = mode == "plain" && former == "plain";
+            assert_eq!(without_key.contains("shop.aes_key"), !plain, "{without_key}");
+            let endless = problems_of(&format!("{change}{key}"));
+            assert!(endless.contains("shop.former_mode_until"), "{endless}");
+        }
+        assert!(problems_of(until).contains("shop.former_mode"));
+        for time in ["", "tomorrow", "2026-12-01", "2026-12-01T18:00:00"] {
+            let lines = format!("former_mode = 'secure'\n{key}former_mode_until = '{time}'\n");
+            assert!(problems_of(&lines).contains("former_mode_until"), "{time:?}");
+        }
+    }
+
+    #[test]
     fn former_secrets_are_checked_like_the_new_ones_and_none_is_quoted() {
         let all = problems_of(
             "former_callback_token = '!!secret!!'\naes_key = 'shortsecret'\nformer_aes_key = 'secrettoo'\n",
@@ -92,6 +170,37 @@ mod tests {
             assert!(all.contains(&format!("accounts.shop.{key}")), "{all}");
         }
         assert!(!all.contains("secret"), "{all}");
+    }
+
+    #[test]
+    fn another_system_is_reached_over_https_or_in_a_network_that_is_named() {
+        let target = |url: &str| {
+            format!("[[accounts.shop.forward]]\nname = 'crm'\nurl = '{url}'\npushes = ['texts']\n")
+        };
+        assert_eq!(problems_of(&target("https://crm.example.com/wx?key=s3cret")), "");
+        for url in ["http://crm.example.com/?key=s3cret", "https://10.0.0.1/?key=s3cret", "s3cret"]
+        {
+            let refused = problems_of(&target(url));
+            assert!(refused.contains("accounts.shop.forward.0.url"), "{refused}");
+            assert!(!refused.contains("s3cret"), "{refused}");
+        }
+        let allowed = "[gateway]\nforward_private = ['10.0.0.0/8', '127.0.0.1']\n";
+        for url in ["http://10.0.0.1/", "http://127.0.0.1:8000/wx", "http://crm:8000/"] {
+            assert_eq!(problems_of(&format!("{}{allowed}", target(url))), "", "{url}");
+        }
+        let twice = target("https://a.example.com/") + &target("https://b.example.com/");
+        assert!(problems_of(&twice).contains("accounts.shop.forward.1.name"));
+        let none = target("https://a.example.com/").replace("'texts'", "");
+        assert!(problems_of(&none).contains("accounts.shop.forward.0.pushes"));
+        assert!(problems_of("[gateway]\nforward_private = ['10.0.0']").contains("forward_private"));
+    }
+
+    #[test]
+    fn codes_that_lead_to_pages_need_the_public_address() {
+        let codes = "codes = 'page'\n";
+        assert!(problems_of(codes).contains("accounts.shop.codes"));
+        let public = "[gateway]\npublic = 'https://queue.example.com'\n";
+        assert_eq!(problems_of(&format!("{codes}{public}")), "");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Checks of the sections `[wechat]` and `[token]`: calls to WeChat, and the token service.
 
+use super::credentials::check_key;
 use super::{AccountLimits, Config, Limit as LimitConfig, LimitChange};
 use paihao_chassis::config::ConfigProblems;
 use paihao_token::server::{ServerKey, ServerSettings};
 use paihao_wechat::traffic::{BreakerRules, Limit, Limits};
-use paihao_wechat::{Api, ClientOptions, Endpoints};
+use paihao_wechat::{Api, ClientOptions, Endpoints, ProxyAddress};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,14 +35,27 @@ impl Config {
         let api = apis.next().expect("splitting always gives one part");
         let fallbacks = apis.collect();
         let mp = url("wechat.mp", &self.wechat.mp);
+        let proxy = self.proxy(problems);
         ClientOptions {
             endpoints: Endpoints { api, mp },
             fallbacks,
             failback_interval: Duration::from_secs(self.wechat.look_back_seconds),
             connect_timeout: Duration::from_millis(self.wechat.connect_timeout_ms),
             total_timeout: Duration::from_millis(self.wechat.total_timeout_ms),
+            proxy,
             ..ClientOptions::default()
         }
+    }
+
+    fn proxy(&self, problems: &mut ConfigProblems) -> Option<ProxyAddress> {
+        let text = self.wechat.proxy.as_ref()?.expose().trim();
+        let proxy = ProxyAddress::parse(text);
+        if proxy.is_none() {
+            // The address may hold a password.
+            let advice = "use an address like http://proxy.example:3128";
+            problems.add("wechat.proxy", "that is no address of an HTTP proxy", advice);
+        }
+        proxy
     }
 
     pub(super) fn call_limits(&self, problems: &mut ConfigProblems) -> Limits {
@@ -122,6 +136,7 @@ impl Config {
         let server = &self.token.server;
         for (name, key) in &server.keys {
             let at = format!("token.server.keys.{name}");
+            check_key(&format!("{at}.key"), &key.key, problems);
             if key.key.expose().len() < 24 {
                 let advice = "use 24 or more random ones: it opens everything the account can do";
                 problems.add(&format!("{at}.key"), "fewer than 24 characters", advice);
@@ -241,6 +256,19 @@ mod tests {
         assert!(resolved.wechat_client.fallbacks.is_empty(), "a test calls the real WeChat never");
         let message = check("[wechat]\napi = 'https://a/,b'").err().unwrap();
         assert!(message.contains("wechat.api"), "{message}");
+    }
+
+    #[test]
+    fn a_proxy_is_an_http_address_and_its_password_is_not_printed() {
+        assert_eq!(check("").unwrap().wechat_client.proxy, None);
+        let good = "[wechat]\nproxy = 'http://user:secret@10.0.0.8:3128'";
+        let resolved = check(good).unwrap();
+        assert!(resolved.wechat_client.proxy.is_some());
+        assert!(!format!("{:?}", resolved.wechat_client).contains("secret"));
+        for bad in ["socks5://a:1", "https://a:1", "10.0.0.8:3128", "http://:secret@"] {
+            let message = check(&format!("[wechat]\nproxy = '{bad}'")).err().unwrap();
+            assert!(message.contains("wechat.proxy") && !message.contains("secret"), "{message}");
+        }
     }
 
     #[test]

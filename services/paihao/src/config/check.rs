@@ -6,13 +6,17 @@ use super::{account, staff};
 use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::telemetry;
 use paihao_contracts::envelope::WriteVersion;
+use paihao_contracts::streams::{LOGS, WORK_QUEUES};
 use paihao_gateway::http::csp::{InvalidOrigin, Origin};
 use paihao_gateway::http::rate_limit::RateLimitSettings;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
+use paihao_gateway::settings::menu;
 use paihao_gateway::settings::validate::{self, check_id};
+use paihao_notice_text::check::MAX_PUBLIC_URL_BYTES;
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,8 +133,20 @@ impl Config {
         if self.ledger.write_version == 0 {
             problems.add("ledger.write_version", "0 is no generation", "the oldest is 1");
         }
+        if !(2..=60).contains(&self.clock.max_skew_seconds) {
+            problems.add(
+                "clock.max_skew_seconds",
+                format!("{} seconds", self.clock.max_skew_seconds),
+                "use 2 to 60: less is not measured, and more lets replicas disagree",
+            );
+        }
         if self.ledger.history_days == 0 {
             problems.add("ledger.history_days", "0 days", "keep it for a day at least");
+        }
+        let parts = || LOGS.map(|log| log.name).into_iter().chain(WORK_QUEUES.map(|q| q.name));
+        for name in self.ledger.max_stream_mb.keys().filter(|name| !parts().any(|p| p == **name)) {
+            let advice = format!("use {}", parts().collect::<Vec<_>>().join(", "));
+            problems.add("ledger.max_stream_mb", format!("no log or queue {name:?}"), advice);
         }
         if ![1, 3, 5].contains(&self.ledger.replicas) {
             let description = format!("{} copies", self.ledger.replicas);
@@ -168,6 +184,11 @@ impl Config {
                 "use something like https://queue.example.com",
             );
         }
+        if public.len() > MAX_PUBLIC_URL_BYTES {
+            let description = format!("{} bytes, which every link to a ticket has", public.len());
+            let advice = format!("use an address of at most {MAX_PUBLIC_URL_BYTES}");
+            problems.add("gateway.public", description, advice);
+        }
         let phones = self.gateway.phones.trim_end_matches('/');
         paihao_gateway::Settings {
             max_callback_clock_skew: Duration::from_secs(self.gateway.callback_window_seconds),
@@ -183,6 +204,7 @@ impl Config {
                 codes_per_minute: self.gateway.limits.codes_per_minute,
                 looks_per_minute: self.gateway.limits.looks_per_minute,
             },
+            write_version: WriteVersion::clamped(self.ledger.write_version),
         }
     }
 
@@ -239,13 +261,15 @@ impl Config {
     }
 
     fn initial_settings(&self, problems: &mut ConfigProblems) -> DeploymentSettings {
-        let mut settings = DeploymentSettings::default();
+        let limits = self.account_limits(problems);
+        let mut settings =
+            DeploymentSettings { account_limits: limits.clone(), ..DeploymentSettings::default() };
+        self.check_appids(problems);
         for (name, account) in &self.accounts {
             let at = format!("accounts.{name}");
             check_id(&at, name, problems);
-            settings
-                .accounts
-                .insert(name.clone(), account::account_settings(&at, account, problems));
+            let account = account::account_settings(&at, account, &limits, problems);
+            settings.accounts.insert(name.clone(), account);
         }
         for (name, site) in &self.sites {
             let at = format!("sites.{name}");
@@ -258,7 +282,13 @@ impl Config {
             settings.configured.sites.insert(name.clone(), site);
         }
         for (name, account) in &self.accounts {
-            settings.configured.accounts.insert(name.clone(), account.setup());
+            let setup = account.setup();
+            let sites = settings.configured.sites.iter().map(|(id, site)| (&**id, site));
+            let sites: BTreeMap<_, _> = sites.filter(|(_, site)| site.account == *name).collect();
+            let at = format!("accounts.{name}");
+            menu::check::check(&format!("{at}.buttons"), &account.buttons, &sites, problems);
+            paihao_notice_text::check::exactness(&at, &setup, sites, problems);
+            settings.configured.accounts.insert(name.clone(), setup);
         }
         for (name, staff) in &self.staff {
             settings.staff_keys.push(staff::staff_key(name, staff, &self.sites, problems));
@@ -363,6 +393,25 @@ mod tests {
         assert!(problems(|t| t + "[gateway.pool]\nkeep_seconds = 9", Role::All).contains("keep_"));
         let off = all.replace("5000", "0");
         assert_eq!(problems(|text| text + &off, Role::All), "");
+    }
+
+    #[test]
+    fn a_menu_that_could_not_be_pushed_is_refused() {
+        let with = |buttons: &str| {
+            let menu = format!("callback_token = 'token1'\nbuttons = [{buttons}]");
+            problems(|text| text.replace("callback_token = 'token1'", &menu), Role::All)
+        };
+        let take = "{ name = '取号', action = { take = { site = 'hall', queue = 'cash' } } }";
+        assert_eq!(with(take), "");
+        for (buttons, key) in [
+            (take.replace("cash", "cahs"), "buttons.0.action.take.queue"),
+            (take.replace("hall", "hal"), "buttons.0.action.take.site"),
+            (take.replace("取号", "六个汉字太长"), "buttons.0.name"),
+            ([take; 4].join(", "), "accounts.shop.buttons"),
+        ] {
+            let message = with(&buttons);
+            assert!(message.contains(key), "{key} is missing in:\n{message}");
+        }
     }
 
     #[test]

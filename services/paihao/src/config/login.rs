@@ -4,7 +4,7 @@ use super::{Config, LoginClient};
 use paihao_chassis::config::ConfigProblems;
 use paihao_gateway::http::client_ip::TrustedProxies;
 use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient};
-use paihao_gateway::settings::validate::{check_id, refuse_unknown};
+use paihao_gateway::settings::validate::{check_id, check_name, refuse_unknown};
 use std::time::Duration;
 use url::Url;
 
@@ -53,6 +53,7 @@ impl Config {
     ) -> OAuthClient {
         let at = format!("login.clients.{name}");
         check_id(&at, name, problems);
+        check_name(&format!("{at}.name"), &client.name, problems);
         if self.gateway.public.is_empty() {
             let description = "a token says who issued it, and that is not known";
             problems.add(
@@ -91,6 +92,7 @@ impl Config {
             },
             confirm: client.confirm,
             staff_only: client.staff_only,
+            unionid: client.unionid,
         }
     }
 

@@ -6,6 +6,7 @@
 mod account;
 mod calls;
 mod check;
+mod credentials;
 mod login;
 mod notices;
 mod staff;
@@ -15,9 +16,11 @@ pub use calls::ResolvedTokenConfig;
 pub use check::{ResolvedConfig, Role};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
+use paihao_contracts::menu::MenuButton;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::settings::{
-    self, AccountSetup, CounterSetup, KeywordAction, NoticeSetup, QueueSetup, SiteSetup, Wording,
+    self, AccountSetup, CodeKind, CounterSetup, CustomerServiceSetup, ForwardSetup, KeywordAction,
+    NoticeSetup, QueueSetup, SiteSetup, Wording,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +45,7 @@ pub struct Config {
     pub token: Token,
     pub notifier: Notifier,
     pub login: Login,
+    pub clock: Clock,
     pub log: Log,
     pub stop: Stop,
     pub accounts: BTreeMap<String, Account>,
@@ -71,6 +75,7 @@ section!(Gateway {
     phones: String,
     board_framed_by: Vec<String>,
     trusted_proxies: Vec<String>,
+    forward_private: Vec<String>,
     pool: Pool,
     limits: GatewayLimits,
 });
@@ -87,6 +92,8 @@ section!(Ledger {
     user: String,
     password: Option<SecretText> = "Option::default",
     history_days: u16,
+    max_file_mb: u64,
+    max_stream_mb: BTreeMap<String, u64>,
     begin_empty: bool,
     write_version: u32,
     timeout_ms: u64,
@@ -102,6 +109,7 @@ section!(Cache {
 section!(WeChat {
     api: String,
     mp: String,
+    proxy: Option<SecretText> = "Option::default",
     look_back_seconds: u64,
     connect_timeout_ms: u64,
     total_timeout_ms: u64,
@@ -162,8 +170,9 @@ section!(Login {
 });
 section!(LoginClient {
     name: String, redirects: Vec<String>, account: String = "String::default",
-    confirm: bool = "yes", staff_only: bool = "bool::default",
+    confirm: bool = "yes", staff_only: bool = "bool::default", unionid: bool = "bool::default",
 });
+section!(Clock { max_skew_seconds: u64 });
 section!(Log { format: LogFormat, filter: String });
 section!(Stop { lame_duck_seconds: u64, soft_limit_seconds: u64 });
 section!(Account {
@@ -172,13 +181,20 @@ section!(Account {
     callback_token: SecretText,
     token_channel: TokenChannel = "stable",
     mode: Mode = "plain",
+    former_mode: Option<Mode> = "Option::default",
+    former_mode_until: Option<String> = "Option::default",
     aes_key: Option<SecretText> = "Option::default",
     former_callback_token: Option<SecretText> = "Option::default",
     former_aes_key: Option<SecretText> = "Option::default",
     greeting: String = "greeting",
     failure: Option<String> = "Option::default",
     keywords: BTreeMap<String, KeywordAction> = "settings::queueing",
+    usual_words: bool = "yes",
+    codes: CodeKind = "wechat_codes",
+    customer_service: Option<CustomerServiceSetup> = "Option::default",
+    forward: Vec<ForwardSetup> = "Vec::new",
     menu: BTreeMap<String, KeywordAction> = "BTreeMap::new",
+    buttons: Vec<MenuButton> = "Vec::new",
     channels: Option<Vec<Channel>> = "Option::default",
     called: Option<NoticeSetup> = "Option::default",
     missed: Option<NoticeSetup> = "Option::default",
@@ -209,7 +225,7 @@ section!(Staff {
     role: StaffRole = "manager",
     counters: Vec<String> = "Vec::new",
 });
-section!(Sim { listen: String, gateway: String });
+section!(Sim { listen: String, gateway: String, open_platform: String });
 
 /// Adapter of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -279,6 +295,10 @@ fn greeting() -> String {
     paihao_gateway::settings::DEFAULT_GREETING.into()
 }
 
+fn wechat_codes() -> CodeKind {
+    CodeKind::Wechat
+}
+
 fn shanghai() -> String {
     "Asia/Shanghai".into()
 }
@@ -319,7 +339,12 @@ impl Account {
             greeting: Some(self.greeting.clone()),
             failure: self.failure.clone(),
             keywords: self.keywords.clone(),
+            usual_words: self.usual_words,
+            codes: self.codes,
+            customer_service: self.customer_service.clone(),
+            forward: self.forward.clone(),
             menu: self.menu.clone(),
+            buttons: self.buttons.clone(),
             channels: self.channels.clone(),
             called: self.called.clone(),
             missed: self.missed.clone(),

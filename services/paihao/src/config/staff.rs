@@ -1,5 +1,6 @@
 //! Check of the keys of the staff API.
 
+use super::credentials::check_key;
 use super::{Site, Staff, StaffRole};
 use paihao_chassis::config::ConfigProblems;
 use paihao_domain::CounterId;
@@ -15,6 +16,7 @@ pub(super) fn staff_key(
     problems: &mut ConfigProblems,
 ) -> StaffKey {
     let at = format!("staff.{name}");
+    check_key(&format!("{at}.key"), &staff.key, problems);
     if staff.key.expose().len() < 16 {
         let advice = "use 16 or more random ones";
         problems.add(&format!("{at}.key"), "fewer than 16 characters", advice);

@@ -5,13 +5,15 @@
 //! classic channel is never called, because each of its responses invalidates the token in use.
 
 use super::report::Finding;
-use super::wechat_refusals::refusal_finding;
-use super::{ProbeContext, finding, findings, notices, with_timeout};
+use super::wechat_refusals::{FORBIDDEN_API, refusal_finding};
+use super::{ProbeContext, finding, findings, menu, notices, with_timeout};
 use crate::config::{Account, Config, ResolvedConfig, TokenChannel};
 use paihao_contracts::envelope;
+use paihao_contracts::settings::CodeKind;
 use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
-use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, FailureClass};
+use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, FailureClass, QrRequest};
+use std::time::Duration;
 
 /// Calls with a daily quota that the configuration limits too.
 const QUOTA_APIS: [Api; 5] =
@@ -25,12 +27,16 @@ pub(super) async fn check(
 ) -> Vec<Finding> {
     let account = &config.accounts[name];
     let (mut findings, token) = check_credentials(name, account, context).await;
-    let (notices, quotas) = futures::join!(
+    let (notices, menu, quotas, codes) = futures::join!(
         with_timeout(name, notices::check(resolved, name, token.as_ref(), context)),
-        with_timeout(name, check_quotas(name, account, resolved, token.as_ref(), context))
+        with_timeout(name, menu::check(name, account, token.as_ref(), context)),
+        with_timeout(name, check_quotas(name, account, resolved, token.as_ref(), context)),
+        with_timeout(name, check_codes(name, account, token.as_ref(), context))
     );
     findings.extend(notices);
+    findings.extend(menu);
     findings.extend(quotas);
+    findings.extend(codes);
     findings
 }
 
@@ -95,6 +101,28 @@ async fn cached_token(
     }
     let finding = finding(name, findings::TOKEN_KEPT, format!("{remaining_s} s left"));
     Some((finding, Some(AccessToken::new(record.token))))
+}
+
+/// Checks that the account may make codes, by making one that expires after a minute: nothing else
+/// tells. Other failures are those of the other calls.
+async fn check_codes(
+    name: &str,
+    account: &Account,
+    token: Option<&AccessToken>,
+    context: &ProbeContext,
+) -> Vec<Finding> {
+    if account.codes == CodeKind::Page {
+        return vec![Finding::new(name, findings::CODES_BY_PAGE)];
+    }
+    let Some(token) = token else { return Vec::new() };
+    let request = QrRequest::temporary_str("paihao_doctor", Duration::from_secs(60));
+    match context.client.create_qr(token, &request).await {
+        Ok(_) => vec![Finding::new(name, findings::CODES_OK)],
+        Err(CallError::Refused(refusal)) if refusal.code == FORBIDDEN_API => {
+            vec![finding(name, findings::CODES_NOT_PERMITTED, refusal.to_string())]
+        }
+        Err(_) => Vec::new(),
+    }
 }
 
 async fn fetch_stable_token(

@@ -3,8 +3,9 @@
 use super::report::Finding;
 use super::{ProbeContext, finding, findings};
 use crate::config::{Config, ResolvedConfig};
+use jiff::Timestamp;
 use paihao_chassis::entropy;
-use paihao_wechat::callback::Mode;
+use paihao_wechat::callback::{Mode, Protection};
 use paihao_wechat::probe::{ProbeError, ProbeStamp};
 use std::net::{IpAddr, SocketAddr};
 use url::{Host, Url};
@@ -16,7 +17,7 @@ pub(super) async fn check(
     context: &ProbeContext,
 ) -> Vec<Finding> {
     let Some(account) = resolved.settings.accounts.get(name) else { return Vec::new() };
-    let protection = &account.protection;
+    let protection = &*account.protection();
     let mut findings = Vec::new();
     let inside = config.gateway.public.is_empty();
     let base = if inside {
@@ -57,7 +58,29 @@ pub(super) async fn check(
             Err(error) => push_finding(name, &error),
         },
     );
+    findings.extend(check_former_mode(name, &address, protection, context).await);
     findings
+}
+
+/// Pushes in the mode before a change, which is accepted for a time.
+async fn check_former_mode(
+    name: &str,
+    address: &Url,
+    protection: &Protection,
+    context: &ProbeContext,
+) -> Option<Finding> {
+    let former = protection.former_mode?;
+    let until = Timestamp::from_second(former.until_s).map(|until| until.to_string());
+    let detail = format!("{:?}, {}", former.mode, until.unwrap_or_default()).to_lowercase();
+    if context.now_ms().div_euclid(1000) > former.until_s {
+        return Some(finding(name, findings::FORMER_MODE_OVER, detail));
+    }
+    let former = Protection { mode: former.mode, ..protection.clone() };
+    let pushed = context.client.push_callback(address, &former, probe_stamp(context)).await;
+    Some(match pushed {
+        Ok(()) => finding(name, findings::FORMER_MODE_ACCEPTED, detail),
+        Err(error) => push_finding(name, &error),
+    })
 }
 
 fn probe_stamp(context: &ProbeContext) -> ProbeStamp {
@@ -115,8 +138,7 @@ fn verification_finding(name: &str, address: &Url, error: &ProbeError) -> Findin
 fn push_finding(name: &str, error: &ProbeError) -> Finding {
     let kind = match error {
         ProbeError::UnexpectedResponse { code, .. } => match code.as_str() {
-            // A mode that encrypts checks msg_signature first, which a plain push lacks.
-            "encrypted_callback" | "plain_callback" | "bad_callback_query" => findings::MODE_WRONG,
+            "encrypted_callback" | "plain_callback" => findings::MODE_WRONG,
             "undecipherable_callback" => findings::KEY_WRONG,
             _ => findings::PUSH_REFUSED,
         },
@@ -156,7 +178,7 @@ mod tests {
         for (code, kind) in [
             ("encrypted_callback", findings::MODE_WRONG),
             ("plain_callback", findings::MODE_WRONG),
-            ("bad_callback_query", findings::MODE_WRONG),
+            ("bad_callback_query", findings::PUSH_REFUSED),
             ("undecipherable_callback", findings::KEY_WRONG),
             ("malformed_xml", findings::PUSH_REFUSED),
         ] {

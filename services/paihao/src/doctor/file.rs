@@ -1,7 +1,9 @@
 //! Checks of the SQLite ledger's file and of its disk.
 
 use super::report::Finding;
-use super::{finding, findings};
+use super::{ProbeContext, finding, findings};
+use crate::ports::limit_bytes;
+use crate::storage::is_nearly_full;
 use paihao_ledger_sqlite::inspect;
 use std::path::{Path, PathBuf};
 
@@ -9,19 +11,30 @@ const LEDGER: &str = "ledger";
 const LOW_DISK_BYTES: u64 = 1 << 30;
 const FULL_DISK_BYTES: u64 = 100 << 20;
 
-pub(super) async fn sqlite(path: &Path) -> Vec<Finding> {
+pub(super) async fn sqlite(path: &Path, max_file_mb: u64, context: &ProbeContext) -> Vec<Finding> {
     let path = path.to_owned();
-    let checked = tokio::task::spawn_blocking(move || check_file(&path)).await;
+    let times = (context.now_ms(), context.max_skew_ms);
+    let checked = tokio::task::spawn_blocking(move || check_file(&path, max_file_mb, times)).await;
     checked.unwrap_or_else(|_| vec![Finding::new(LEDGER, findings::FILE_UNUSABLE)])
 }
 
-fn check_file(path: &Path) -> Vec<Finding> {
+fn check_file(path: &Path, max_file_mb: u64, (now_ms, max_skew_ms): (i64, i64)) -> Vec<Finding> {
     let folder = nearest_folder(path);
     let mut findings = match inspect(path) {
         Err(error) => vec![finding(LEDGER, findings::FILE_UNUSABLE, error.to_string())],
         Ok(Some(facts)) => {
             let detail = format!("{}, {} KiB", path.display(), facts.bytes >> 10);
-            vec![finding(LEDGER, findings::FILE_OK, detail)]
+            let mut found = vec![finding(LEDGER, findings::FILE_OK, detail)];
+            if is_nearly_full(facts.used_bytes, limit_bytes(max_file_mb)) {
+                let detail = format!("{} of {max_file_mb} MiB", facts.used_bytes >> 20);
+                found.push(finding(LEDGER, findings::STORE_NEARLY_FULL, detail));
+            }
+            let ahead_ms = facts.newest_ms.map_or(0, |newest| newest.saturating_sub(now_ms));
+            if ahead_ms > max_skew_ms {
+                let detail = format!("{:+.1} s", -(ahead_ms as f64) / 1000.0);
+                found.push(finding(LEDGER, findings::CLOCK_WRONG, detail));
+            }
+            found
         }
         Ok(None) => vec![match try_write(&folder) {
             Ok(()) => finding(LEDGER, findings::FILE_NEW, path.display().to_string()),

@@ -77,6 +77,14 @@ findings! {
         "找出另一个在取 token 的程序，让它改从 paihao 读取（docs/guide/token-server.md）", "find the other program that fetches tokens of this account and let it read paihao's (docs/guide/token-server.md)";
     CALLS_OK = "calls_ok", Ok, "带 access_token 的调用可用，本机 IP 在白名单里", "Calls with the access token work, and this machine's address is on the allow list",
         "", "";
+    CALL_NOT_PERMITTED = "call_not_permitted", Warning, "这个公众号没有所示接口的权限，其他功能照常", "The account may not make the call named here; everything else works",
+        "见 docs/guide/without-codes.md：每项能力没有时怎么办", "see docs/guide/without-codes.md for how to go on without each ability";
+    CODES_OK = "codes_ok", Ok, "可以生成带参数的二维码", "The account may make codes with a scene",
+        "", "";
+    CODES_NOT_PERMITTED = "codes_not_permitted", Bad, "这个公众号不能生成带参数的二维码（只有认证服务号可以），海报和取号机没有码", "The account may not make codes with a scene (only verified service accounts may), so posters and kiosks have none",
+        "设 codes = \"page\"：用页面码、菜单扫码和「取号」一词取号（docs/guide/without-codes.md）", "set codes = \"page\": numbers are taken by codes of pages, by scanning from the menu and by the word 取号 (docs/guide/without-codes.md)";
+    CODES_BY_PAGE = "codes_by_page", Ok, "二维码指向本系统的页面，不需要生成二维码的权限", "Codes lead to pages of this system, and need no permission of WeChat's",
+        "", "";
     TEMPLATES_OK = "templates_ok", Ok, "模板及其字段与微信后台一致", "The template and its fields are those of WeChat's console",
         "", "";
     TEMPLATE_UNBOUND = "template_unbound", Warning, "这种通知没有模板消息，只能走所示的渠道", "This kind of notice has no template message, and goes through the channels named here only",
@@ -87,6 +95,16 @@ findings! {
         "在 accounts.NAME 的这一节里配置 template_id、text 或 subscription，并在 channels 里列出", "set template_id, text or subscription in its section of accounts.NAME, and name it in channels";
     TEMPLATE_FAULT = "template_fault", Bad, "配置的模板与微信后台不一致，消息会被拒绝或丢字段", "A bound template differs from WeChat's console: messages will be refused or lose fields",
         "按微信后台的模板改正 template_id 和 fields", "correct template_id and fields as in WeChat's console";
+    MENU_OK = "menu_ok", Ok, "微信上的菜单与配置一致", "WeChat has the menu of the configuration",
+        "", "";
+    MENU_PRESENT = "menu_present", Ok, "微信上有菜单，配置文件里没有设置", "WeChat has a menu, and the configuration sets none",
+        "", "";
+    MENU_ABSENT = "menu_absent", Warning, "微信上没有菜单：启用服务器配置后，公众号后台的菜单不再显示", "WeChat has no menu: with the server address on, the console's menu is not shown",
+        "在管理页的「菜单」或 accounts.NAME.buttons 里设置，再用 paihao menu push 推送（docs/guide/menu.md）", "set one on the manager's page or as accounts.NAME.buttons, and push it with paihao menu push (docs/guide/menu.md)";
+    MENU_DIFFERS = "menu_differs", Warning, "微信上的菜单与配置文件里的不同", "WeChat has another menu than the configuration",
+        "用 paihao menu show 查看，paihao menu push 推送；若菜单是在管理页上改的，以管理页为准", "look with paihao menu show, and push it with paihao menu push; a menu that was changed on the manager's page is right there";
+    MENU_FORBIDDEN = "menu_forbidden", Warning, "这个公众号不能用接口做菜单", "This account may not make a menu by the API",
+        "需要已认证的公众号；没有菜单时，顾客扫码或发关键词取号", "it has to be a verified account; without a menu people scan a code or write a keyword";
     QUOTA_OK = "quota_ok", Ok, "今天的调用额度够用", "Enough of today's calls is left",
         "", "";
     QUOTA_LOW = "quota_low", Warning, "今天的调用额度所剩不足两成", "Less than a fifth of today's calls is left",
@@ -121,16 +139,22 @@ findings! {
         "在微信后台改用安全模式，并配置 mode 和 aes_key", "choose secure mode in WeChat's console, and set mode and aes_key";
     MODE_WRONG = "mode_wrong", Bad, "网关运行的加解密模式与此配置不同", "The gateway runs in another mode than this configuration's",
         "让网关用同一份配置重启，并与微信后台的消息加解密方式一致", "restart the gateway with this configuration, and make it the mode of WeChat's console";
+    CALLBACKS_REFUSED = "callbacks_refused", Warning, "网关最近拒绝或忽略了这些推送", "The gateway refused or ignored these callbacks lately",
+        "按所示原因处理，见 docs/reference/callbacks.md", "handle the cause named here: docs/reference/callbacks.md";
+    FORMER_MODE_ACCEPTED = "former_mode_accepted", Warning, "更换加解密模式期间，旧模式的推送也被接受", "While the mode is being changed, pushes in the former mode are accepted too",
+        "在微信后台改好、确认推送正常后，去掉 former_mode", "take former_mode out once the console is changed and pushes arrive";
+    FORMER_MODE_OVER = "former_mode_over", Warning, "former_mode_until 已过，旧模式的推送不再被接受", "former_mode_until is past: pushes in the former mode are no longer accepted",
+        "去掉 former_mode 和 former_mode_until；如果还没改完，把时间改晚", "take former_mode and former_mode_until out, or set a later time if the change is not complete";
     KEY_WRONG = "key_wrong", Bad, "网关解不开：aes_key 或 appid 与此配置不同", "The gateway cannot decipher: its aes_key or appid is not this configuration's",
         "让网关用同一份配置重启，并与微信后台的 EncodingAESKey 一致", "restart the gateway with this configuration, and make it the EncodingAESKey of WeChat's console";
     PUSH_REFUSED = "push_refused", Bad, "网关没有接受推送", "The gateway did not accept a push",
         "看网关的日志和 docs/reference/refusals.md", "look at the gateway's log and docs/reference/refusals.md";
     CLOCK_OK = "clock_ok", Ok, "时钟一致", "The clocks agree",
         "", "";
-    CLOCK_OFF = "clock_off", Warning, "时钟相差超过 5 秒", "The clocks are more than 5 seconds apart",
+    CLOCK_OFF = "clock_off", Warning, "时钟相差超过 1 秒", "The clocks are more than a second apart",
         "用 NTP 校时", "set the clock by NTP";
-    CLOCK_WRONG = "clock_wrong", Bad, "时钟相差超过一分钟", "The clocks are more than a minute apart",
-        "用 NTP 校时：差到 gateway.callback_window_seconds 时所有回调都会被拒绝", "set the clock by NTP: at gateway.callback_window_seconds every callback is refused";
+    CLOCK_WRONG = "clock_wrong", Bad, "时钟相差超过 clock.max_skew_seconds", "The clocks are further apart than clock.max_skew_seconds",
+        "用 NTP 校时：在这台机器上 paihao 的进程不会就绪，也不处理到时间的事", "set the clock by NTP: processes of paihao on this machine are not ready, and propose nothing that is due";
     CLOCK_UNKNOWN = "clock_unknown", Warning, "没有问到对方的时间", "The other clock could not be read",
         "过一会再试", "try again later";
     NATS_OK = "nats_ok", Ok, "NATS 可用，版本受支持，JetStream 已打开", "NATS is available, in a supported version, with JetStream on",
@@ -163,6 +187,10 @@ findings! {
         "用本版本启动一次；仍不对就是有人改过，按提示恢复", "start this version once; if it stays, somebody has changed it: restore it";
     STREAM_REPLICAS = "stream_replicas", Warning, "数据流的副本数与配置不同", "A stream has another number of copies than configured",
         "用本配置启动一次，或改正 ledger.replicas", "start once with this configuration, or correct ledger.replicas";
+    STORE_NEARLY_FULL = "store_nearly_full", Warning, "账本的一部分快满了，满了就不再取号", "A part of the ledger is nearly full, and takes no numbers once it is",
+        "清理或扩大磁盘，提高 ledger.max_file_mb 或 ledger.max_stream_mb，然后重启", "make room on the disk, raise ledger.max_file_mb or ledger.max_stream_mb, and restart";
+    STREAM_DROPS_OLD = "stream_drops_old", Bad, "数据流满了会丢旧数据，而不是拒绝新的", "A full stream drops what is old instead of refusing what is new",
+        "用本版本启动一次；仍不对就是有人改过，按提示恢复", "start this version once; if it stays, somebody has changed it: restore it";
     FORMS_NEWEST = "forms_newest", Ok, "写入的是本版本所知的最新存储格式", "The newest stored forms that this version knows are written",
         "", "";
     FORMS_HELD_BACK = "forms_held_back", Warning, "写入的存储格式比本版本所知的旧", "Older stored forms are written than this version knows",
@@ -175,7 +203,7 @@ findings! {
         "检查 cache.url、cache.password 和网络", "look at cache.url, cache.password and the network";
     REDIS_REPLICA = "redis_replica", Bad, "这个 Redis 是只读副本", "This Redis is a replica, which accepts no writes",
         "把 cache.url 指向主库", "point cache.url to the primary";
-    REDIS_NOT_PERSISTENT = "redis_not_persistent", Warning, "Redis 既无 AOF 也无 RDB：重启会丢掉 token、扫码会话和发送认领", "Redis has neither AOF nor RDB on: a restart loses the token, scan sessions and claims",
+    REDIS_NOT_PERSISTENT = "redis_not_persistent", Warning, "Redis 既无 AOF 也无 RDB：重启会丢掉 token、扫码会话和发送窗口", "Redis has neither AOF nor RDB on: a restart loses the token, scan sessions and send windows",
         "打开 appendonly yes（票号不在 Redis 里，不会丢）", "set appendonly yes (tickets are not in Redis and are not lost)";
     REDIS_WRITE_FAILED = "redis_write_failed", Bad, "Redis 上次存盘失败", "Redis could not write its data the last time",
         "看 Redis 的日志，多半是磁盘满了", "look at its log; most likely the disk is full";

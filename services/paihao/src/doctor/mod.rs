@@ -2,16 +2,19 @@
 //!
 //! In reading order: [`findings`] lists every kind of finding; [`report`] renders them; `account`
 //! and `notices` call WeChat, and `wechat_refusals` classifies its refusals; `callback` calls the
-//! gateway as WeChat does; `stores`, `file` and `clock` check the stores, the disk and the time.
+//! gateway as WeChat does, and `callback_faults` reads what it did not act on; `stores`, `file` and
+//! `clock` check the stores, the disk and the time.
 
 pub mod findings;
 pub mod report;
 
 mod account;
+mod menu;
 mod notices;
 mod wechat_refusals;
 
 mod callback;
+mod callback_faults;
 
 mod clock;
 mod file;
@@ -55,11 +58,17 @@ struct ProbeContext {
     /// Cache with the token service's tokens; `None` if it is that process's memory.
     cache: Option<Arc<dyn Cache>>,
     clock: SystemClock,
+    max_skew_ms: i64,
 }
 
 impl ProbeContext {
     fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    /// Compares a time with this machine's clock before and after it was asked for.
+    fn compare_clock(&self, subject: &str, remote: i64, sent: i64, received: i64) -> Finding {
+        clock::compare(subject, remote, (sent, received), self.max_skew_ms)
     }
 }
 
@@ -97,7 +106,8 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         Some(Ok(redis)) => Some(Arc::clone(redis) as Arc<dyn Cache>),
         _ => None,
     };
-    let context = ProbeContext { client, cache, clock: SystemClock };
+    let max_skew_ms = config.clock.max_skew_seconds as i64 * 1000;
+    let context = ProbeContext { client, cache, clock: SystemClock, max_skew_ms };
 
     let selected = |name: &&String| only.is_none_or(|only| only == *name);
     let names: Vec<&String> = config.accounts.keys().filter(selected).collect();
@@ -108,8 +118,13 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     });
     let stores = async {
         let ledger = match config.ledger.kind {
-            LedgerKind::Nats => with_timeout("ledger", stores::nats(&config.ledger)).await,
-            LedgerKind::Sqlite => with_timeout("ledger", file::sqlite(&config.ledger.file)).await,
+            LedgerKind::Nats => {
+                with_timeout("ledger", stores::nats(&config.ledger, &context)).await
+            }
+            LedgerKind::Sqlite => {
+                let (path, max_mb) = (&config.ledger.file, config.ledger.max_file_mb);
+                with_timeout("ledger", file::sqlite(path, max_mb, &context)).await
+            }
         };
         let cache = match &redis {
             None => Vec::new(),
@@ -120,8 +135,9 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         };
         [ledger, cache].concat()
     };
-    let (accounts, time, stores) = futures::join!(
+    let (accounts, faults, time, stores) = futures::join!(
         futures::future::join_all(accounts),
+        with_timeout("gateway", callback_faults::check(&resolved, only, &context)),
         with_timeout("wechat", clock::wechat(&context)),
         stores
     );
@@ -130,6 +146,7 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         let subject = only.unwrap_or("accounts");
         findings.push(Finding::new(subject, findings::NO_ACCOUNT));
     }
+    findings.extend(faults);
     findings.extend(time);
     findings.extend(stores);
     findings.push(write_version(resolved.write_version));

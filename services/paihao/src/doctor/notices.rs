@@ -95,7 +95,8 @@ mod tests {
             content: "地点：{{thing1.DATA}}".into(),
         };
         let bind = |id: &str, key: &str| {
-            Some(Binding { template_id: id.into(), fields: vec![(key.into(), "{site}".into())] })
+            let fields = vec![(key.into(), "{site}".into())];
+            Some(Binding { template_id: id.into(), fields, mini_program: None })
         };
         let usual = [Card, CustomerService, Subscription];
         for (channels, template, subscription, text, expected) in [

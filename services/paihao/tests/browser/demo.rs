@@ -79,6 +79,21 @@ impl Demo {
         page.click("#sign-in .primary").await;
     }
 
+    /// Posts to an address of the API with the printed key. The path begins behind `/api/v1/`.
+    pub async fn post_as_manager(&self, path: &str) {
+        let address = self.printed_address("#key=");
+        let key = address.split("#key=").nth(1).unwrap();
+        let pages = address.split("/console").next().unwrap();
+        let posted = http_client()
+            .post(format!("{pages}/api/v1/{path}"))
+            .bearer_auth(key)
+            .header("idempotency-key", path.replace('/', "-"))
+            .send()
+            .await
+            .expect("an answer");
+        assert!(posted.status().is_success(), "{path}: {}", posted.status());
+    }
+
     /// Opens the console at the first counter.
     pub async fn staff_at_first_counter(&self, browser: &Browser) -> Window {
         self.staff_at(browser, 1).await
@@ -97,6 +112,12 @@ impl Demo {
         staff.wait_for_text("#counter", &format!("{position}号窗口")).await;
         staff
     }
+}
+
+/// Client for requests beside those of the browser.
+pub fn http_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().expect("a client")
 }
 
 /// Reserves two consecutive ports and returns the first. The demo's phones take the next port,

@@ -1,7 +1,7 @@
 //! Tests of login by scanning: this system's pages, and another site that is an OAuth client.
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
-use crate::demo::Demo;
+use crate::demo::{Demo, http_client};
 use crate::members;
 use crate::window::Window;
 use harness::{Program, free_port, wait_until};
@@ -19,10 +19,8 @@ pub struct SimulatedPhones {
 
 impl SimulatedPhones {
     pub fn for_demo(demo: &Demo) -> SimulatedPhones {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         SimulatedPhones {
-            http,
+            http: http_client(),
             sim: demo.printed_address("The phones").trim_end_matches('/').to_owned(),
         }
     }
@@ -55,7 +53,7 @@ impl SimulatedPhones {
 }
 
 /// Content of the code that a page shows.
-async fn code_on_page(page: &Window) -> String {
+pub async fn code_on_page(page: &Window) -> String {
     page.wait_for_picture("#code").await;
     let link = page.run_script("return document.getElementById('phone').href", json!([])).await;
     link.as_str().expect("a link").split("?scan=").nth(1).expect("a code").to_owned()

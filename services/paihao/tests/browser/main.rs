@@ -9,9 +9,11 @@ mod browser;
 mod demo;
 mod window;
 
+mod account;
 mod customer;
 mod dead_letters;
 mod manage;
+mod menu;
 mod newcomer;
 mod phones;
 mod statistics;
@@ -20,6 +22,7 @@ mod console;
 mod counters;
 
 mod board_and_kiosk;
+mod board_layout;
 mod login;
 mod reconnect;
 

@@ -15,14 +15,14 @@ pub async fn open_manage_page(demo: &Demo, browser: &Browser) -> Window {
     page
 }
 
-/// Opens a section by its position in the list, counted from 1.
-pub async fn open_section(page: &Window, position: usize, title: &str) {
-    page.click(&format!("#sections button:nth-child({position})")).await;
+/// Opens a section by its name in the address.
+pub async fn open_section(page: &Window, name: &str, title: &str) {
+    page.click(&format!("#sections [data-section={name}]")).await;
     page.wait_for_text("#place h2", title).await;
 }
 
 /// Sets the text of a control with the events of typing.
-async fn fill_control(page: &Window, css: &str, text: &str) {
+pub async fn fill_control(page: &Window, css: &str, text: &str) {
     page.wait_for_text("#place h2", "").await;
     page.run_script(FILL_SCRIPT, json!([css, text])).await;
 }
@@ -33,7 +33,7 @@ control.value = arguments[1];
 control.dispatchEvent(new Event('input', { bubbles: true }));
 control.dispatchEvent(new Event('change', { bubbles: true }));";
 
-async fn save_section(page: &Window) {
+pub async fn save_section(page: &Window) {
     page.click("#save:enabled").await;
     page.wait_for_text("#said.done", "已保存").await;
 }
@@ -47,16 +47,16 @@ async fn settings_take_effect_on_the_other_pages_at_once() {
     kiosk.wait_for_text("#queues", "社保医保").await;
 
     // A new queue appears at the kiosk without a reload.
-    open_section(&page, 2, "业务").await;
+    open_section(&page, "queues", "业务").await;
     fill_control(&page, ".adding .field:nth-child(1) input", "loan").await;
     fill_control(&page, ".adding .field:nth-child(2) input", "小额贷款").await;
     page.click(".adding button").await;
-    page.wait_for_text(".place .card:nth-last-child(2) h3", "小额贷款").await;
+    page.wait_for_text(".place .card:nth-of-type(2) h3", "小额贷款").await;
     save_section(&page).await;
     kiosk.wait_for_text("#queues", "小额贷款").await;
 
     // An invalid value is reported next to its field while it is typed, and is not saved.
-    open_section(&page, 4, "开放时间").await;
+    open_section(&page, "hours", "开放时间").await;
     fill_control(&page, ".place .card:nth-of-type(2) textarea", "mon 12:00-09:60").await;
     page.wait_for_text(".place .wrong", "is not from when to when").await;
     page.wait_for_text("#said.refused", "设置有误").await;
@@ -64,7 +64,7 @@ async fn settings_take_effect_on_the_other_pages_at_once() {
     page.wait_until_hidden("#bar").await;
 
     // A preview shows the notice as in WeChat.
-    open_section(&page, 5, "通知文字").await;
+    open_section(&page, "words", "通知文字").await;
     page.wait_for_text(".phone-view .message-card", "A012").await;
     fill_control(&page, ".place textarea", "【{site}】{number} 请到 {counter}，带好证件").await;
     page.wait_for_text(".phone-view .bubble", "A012 请到 1号窗口，带好证件").await;
@@ -75,14 +75,14 @@ async fn settings_take_effect_on_the_other_pages_at_once() {
     other.wait_for_text("#place h2", "门店").await;
     fill_control(&other, ".place .fields input", "城北便民服务大厅").await;
     save_section(&other).await;
-    open_section(&page, 1, "门店").await;
+    open_section(&page, "site", "门店").await;
     fill_control(&page, ".place .fields input", "城西便民服务大厅").await;
     page.click("#save:enabled").await;
     page.wait_for_text("#said.refused", "设置已被别人修改").await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     board.wait_for_text("#site", "城北便民服务大厅").await;
 
-    open_section(&other, 9, "修改记录").await;
+    open_section(&other, "history", "修改记录").await;
     other.wait_for_text(".rows", "queues.loan").await;
     other.wait_for_text(".rows", "城北便民服务大厅").await;
     other.wait_for_text(".rows", "demo 修改").await;
@@ -96,19 +96,19 @@ async fn every_section_fits_every_screen_and_is_accessible() {
     let page = open_manage_page(&demo, &browser).await;
     let screens = &[PHONE, DESKTOP];
     take_pictures(&page, "manage-site", screens).await;
-    open_section(&page, 2, "业务").await;
+    open_section(&page, "queues", "业务").await;
     page.click("details summary").await;
     take_pictures(&page, "manage-queues", screens).await;
-    open_section(&page, 4, "开放时间").await;
+    open_section(&page, "hours", "开放时间").await;
     take_pictures(&page, "manage-hours", screens).await;
-    open_section(&page, 5, "通知文字").await;
+    open_section(&page, "words", "通知文字").await;
     page.wait_for_text(".phone-view .message-card", "A012").await;
     take_pictures(&page, "manage-words", screens).await;
-    open_section(&page, 6, "公众号").await;
+    open_section(&page, "account", "公众号").await;
     take_pictures(&page, "manage-account", screens).await;
-    open_section(&page, 7, "门口海报").await;
+    open_section(&page, "posters", "门口海报").await;
     take_pictures(&page, "manage-posters", &[PHONE]).await;
-    open_section(&page, 8, "导出与导入").await;
+    open_section(&page, "file", "导出与导入").await;
     take_pictures(&page, "manage-file", &[PHONE]).await;
     browser.quit(&["status of 401"]).await;
 }

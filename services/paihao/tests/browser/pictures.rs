@@ -12,7 +12,11 @@ use std::path::{Path, PathBuf};
 /// Name, width and height of a screen, in CSS pixels.
 pub type Screen = (&'static str, u32, u32);
 pub const PHONE: Screen = ("phone", 390, 844);
+/// The smallest phone that is in use.
+pub const SMALL_PHONE: Screen = ("small-phone", 320, 568);
 const TABLET: Screen = ("tablet", 1024, 768);
+/// A small notebook.
+pub const NOTEBOOK: Screen = ("notebook", 1366, 768);
 pub const DESKTOP: Screen = ("desk", 1440, 900);
 const WALL: Screen = ("wall", 1920, 1080);
 
@@ -191,7 +195,7 @@ if (!button) return false;
 button.click();
 return true;";
 
-fn picture_folder() -> PathBuf {
+pub fn picture_folder() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("pictures");
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     folder

@@ -8,9 +8,6 @@ use crate::pictures::{PHONE, Screen, take_pictures};
 use crate::window::Window;
 use serde_json::{Value, json};
 
-/// Position of the section in the list.
-const STATISTICS_SECTION: usize = 10;
-
 /// Screens that show the whole section at once.
 const LONG_PHONE: Screen = ("phone", 390, 6400);
 const LONG_DESK: Screen = ("desk", 1440, 4600);
@@ -61,7 +58,7 @@ async fn the_statistics_agree_with_the_acts() {
     post_act(&demo, &page, "counters/1/call-next", json!({})).await;
     post_act(&demo, &page, "counters/1/missed", json!({})).await;
 
-    open_section(&page, STATISTICS_SECTION, "数据").await;
+    open_section(&page, "numbers", "数据").await;
     for (tile, figure) in [("taken", "4"), ("served", "2"), ("left", "1"), ("overtaken", "1")] {
         page.wait_for_text(&format!(".tiles .{tile} dd"), figure).await;
     }
@@ -139,11 +136,11 @@ async fn a_busy_day_fits_every_screen_and_is_accessible() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
-    open_section(&page, STATISTICS_SECTION, "数据").await;
+    open_section(&page, "numbers", "数据").await;
     page.wait_for_text(".people .drawn", "还没有数据").await;
     take_pictures(&page, "manage-numbers-none", &[PHONE]).await;
     page.run_script(BUSY_DAY_SCRIPT, json!([])).await;
-    open_section(&page, STATISTICS_SECTION, "数据").await;
+    open_section(&page, "numbers", "数据").await;
     page.wait_for_text(".tiles .taken dd", "287").await;
     for closed in ["people", "times", "messages"] {
         page.click(&format!(".{closed} summary")).await;

@@ -86,7 +86,8 @@ async fn the_ledgers_file_names_nobody_who_unfollowed_once_the_retention_has_pas
             }
             _ => Actor::Manager("boss".into()),
         };
-        engine.submit("hall", Command { id, fingerprint: 0, actor, act }).await.unwrap()
+        let command = Command { id, fingerprint: 0, actor, act, day: None };
+        engine.submit("hall", command).await.unwrap()
     };
     let take = |name: &str| Act::Take {
         queue: QueueId::new("a"),

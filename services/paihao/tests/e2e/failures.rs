@@ -6,7 +6,7 @@ use harness::wait_until;
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
-use wechat_sim::{Effect, Fault, Routing, SimAccount, TokenInvalidation};
+use wechat_sim::{Effect, Fault, Routing, TokenInvalidation};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -54,8 +54,7 @@ async fn every_outage_ends_without_loss() {
 
     // Redis hangs: permanent codes and counters work, session codes do not, and messages wait.
     cluster.redis.freeze();
-    let permanent_code = format!("q_{}_a", site_id(0));
-    let reply = scan_permanent_code(&cluster, "oCai", &permanent_code).await;
+    let reply = cluster.scan_permanent_code("oCai", &site_id(0)).await;
     assert!(reply.contains("A003"), "{reply}");
     assert!(scan(&cluster, "oDan", &code).await.contains("没有取到号"));
     let url = format!("{}/api/v1/scan-sessions", cluster.gateways[0].url);
@@ -113,19 +112,4 @@ async fn a_trace_spans_the_request_and_the_message() {
     assert!(log(&cluster.gateways[0], "command="), "{}", cluster.gateways[0].program.output());
     let ended = async || cluster.notifiers.iter().any(|process| log(process, "a notice has ended"));
     wait_until("a notifier logs the end in the same trace", WAIT_TIMEOUT, ended).await;
-}
-
-/// Scans a permanent code. Returns the reply.
-async fn scan_permanent_code(cluster: &Cluster, person: &str, scene: &str) -> String {
-    let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let account = SimAccount::default().original_id;
-    let body = format!(
-        "<xml><ToUserName><![CDATA[{account}]]></ToUserName><FromUserName><![CDATA[{person}]]></FromUserName>\
-         <CreateTime>{at}</CreateTime><MsgType><![CDATA[event]]></MsgType><Event><![CDATA[SCAN]]></Event>\
-         <EventKey><![CDATA[{scene}]]></EventKey></xml>"
-    );
-    cluster.wechat.set_person(None, person, true, wechat_sim::Refusal::No);
-    let to = Routing { deliveries: 1, urls: vec![cluster.callback_urls().remove(0)] };
-    let pushes = cluster.wechat.push_raw(None, person, &body, to, Default::default()).await;
-    format!("{:?}", pushes[0].answer)
 }

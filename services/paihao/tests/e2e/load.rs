@@ -1,6 +1,7 @@
-//! Load test: 1000 people at 20 sites, with every callback delivered to two gateways at once.
+//! Load test: 1000 people at 20 sites, with every callback delivered to two gateways at once, on
+//! one NATS server and on three.
 
-use crate::support::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
+use crate::support::cluster::{Cluster, ClusterSetup, STAFF_KEY, log_entries, site_id};
 use crate::support::http::staff_request;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -25,6 +26,23 @@ enum FaultMode {
     /// Kills both gateways, a notifier and both token services, one after the other, and starts
     /// them again.
     KillProcesses,
+    /// Kills the server that leads the ledger, of three, while people scan and while they are
+    /// called, and starts it again.
+    KillLeader,
+}
+
+impl FaultMode {
+    /// Number of NATS servers.
+    fn servers(self) -> usize {
+        if self == FaultMode::KillLeader { 3 } else { 1 }
+    }
+}
+
+/// Kills the server that leads the ledger, and returns it.
+fn kill_leader(cluster: &Cluster) -> usize {
+    let leader = cluster.nats.leader_of("PAIHAO_LEDGER").expect("the ledger has a leader");
+    cluster.nats.servers()[leader].kill();
+    leader
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,8 +55,15 @@ async fn the_same_holds_when_processes_are_killed_in_the_middle() {
     run_load(FaultMode::KillProcesses).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_holds_on_three_servers_when_the_leader_is_killed() {
+    run_load(FaultMode::KillLeader).await;
+}
+
 async fn run_load(faults: FaultMode) {
-    let mut cluster = Cluster::start(SITES).await;
+    let servers = faults.servers();
+    let setup = ClusterSetup { sites: SITES, servers, ..ClusterSetup::default() };
+    let mut cluster = Cluster::start_setup(setup).await;
     let mut codes = Vec::new();
     for i in 0..SITES {
         codes.push(cluster.site_code(i % 2, &site_id(i)).await);
@@ -92,12 +117,20 @@ async fn scan_everybody(
     let mut numbers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut scans = stream::iter((0..PEOPLE).map(scan)).buffer_unordered(48);
     let mut completed = 0;
+    let mut killed = 0;
     while let Some((site, number)) = scans.next().await {
         assert!(
             numbers.entry(site.clone()).or_default().insert(number),
             "a number twice at {site}"
         );
         completed += 1;
+        if faults == FaultMode::KillLeader {
+            match completed {
+                200 => killed = kill_leader(cluster),
+                400 => tokio::task::block_in_place(|| cluster.nats.servers()[killed].restart()),
+                _ => {}
+            }
+        }
         if faults == FaultMode::KillProcesses {
             match completed {
                 200 => cluster.gateways[1].program.kill(),
@@ -182,6 +215,13 @@ async fn call_everybody(
         }
     });
     let kills = async {
+        if faults == FaultMode::KillLeader {
+            let accepted = async || cluster.wechat.stats().messages_accepted >= 100;
+            wait_until("100 messages are accepted", Duration::from_secs(60), accepted).await;
+            let killed = kill_leader(cluster);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            tokio::task::block_in_place(|| cluster.nats.servers()[killed].restart());
+        }
         if faults == FaultMode::KillProcesses {
             let accepted = |n| cluster.wechat.stats().messages_accepted >= n;
             wait_until("100 messages are accepted", Duration::from_secs(60), async || {

@@ -1,7 +1,9 @@
 //! Tests of login by scanning with two gateways: the browser uses one, and WeChat pushes to the
 //! other.
 
-use crate::support::cluster::{Cluster, ProgramProcess};
+mod unionid;
+
+use crate::support::cluster::{Cluster, ClusterSetup, ProgramProcess};
 use crate::support::http::{SseReader, send_json};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,7 +31,9 @@ struct LoginCluster {
 
 impl LoginCluster {
     async fn start() -> LoginCluster {
-        let cluster = Cluster::start(1).await;
+        let open_platform = Some("platform".to_owned());
+        let setup = ClusterSetup { open_platform, ..ClusterSetup::default() };
+        let cluster = Cluster::start_setup(setup).await;
         let mut gateways = Vec::new();
         for _ in 0..2 {
             let port = free_port();
@@ -42,6 +46,10 @@ impl LoginCluster {
                 [login.clients.intranet]
                 name = '内部网'
                 redirects = ['{REDIRECT_URI}']
+                [login.clients.crm]
+                name = '会员系统'
+                redirects = ['{REDIRECT_URI}']
+                unionid = true
                 [login.clients.staff-only]
                 name = '值班表'
                 redirects = ['{REDIRECT_URI}']
@@ -58,6 +66,8 @@ impl LoginCluster {
                 program,
                 admin: format!("http://127.0.0.1:{admin}"),
                 url,
+                paths: Vec::new(),
+                clock: None,
             });
         }
         for gateway in &gateways {
@@ -314,6 +324,11 @@ async fn a_login_cannot_be_redeemed_by_another_browser_or_person() {
     expire_code(&deployment, opened["uuid"].as_str().unwrap()).await;
     assert!(deployment.scan("oAnn", &opened).await.contains("已失效"));
     assert_eq!(browser.redeem(&opened).await.1["code"], "session_expired");
+    let opened = browser.open_login(json!({})).await;
+    deployment.scan("oAnn", &opened).await;
+    expire_code(&deployment, opened["uuid"].as_str().unwrap()).await;
+    let late = deployment.send_text("oAnn", "1").await;
+    assert!(late.contains("没有等待确认的登录"), "{late}");
 
     assert_eq!(manager.me().await.0, 200);
     for gateway in &deployment.gateways {

@@ -9,8 +9,12 @@
 
 mod support;
 
+mod alerts;
+mod backlog;
+mod backup;
 mod bad_input;
 mod callback_modes;
+mod clocks;
 mod demo;
 mod doctor;
 mod erasure;
@@ -20,11 +24,19 @@ mod hostile;
 mod linearizability;
 mod load;
 mod login;
+mod menu;
+mod migration;
+mod mode_changes;
 mod newer;
+mod nginx;
 mod notices;
 mod permanent_codes;
+mod reported;
 mod settings;
 mod shapes;
 mod statistics;
 mod tokens;
+mod two_systems;
 mod webhooks;
+mod wechatpy;
+mod without_codes;

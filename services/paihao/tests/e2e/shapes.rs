@@ -89,7 +89,8 @@ fn commands() -> Vec<(i64, Command)> {
             _ => Actor::Manager("boss".into()),
         };
         // Six minutes apart, so that a day ends in between and the recent commands expire.
-        (START_MS + i as i64 * 360_000, Command { id: CommandId(id), fingerprint: 0, actor, act })
+        let command = Command { id: CommandId(id), fingerprint: 0, actor, act, day: None };
+        (START_MS + i as i64 * 360_000, command)
     });
     commands.collect()
 }

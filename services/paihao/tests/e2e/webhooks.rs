@@ -1,6 +1,6 @@
 //! Test of webhooks: signed delivery of events, and their replay.
 
-use crate::support::gateway::start_program;
+use crate::support::gateway::{HALL, NO_WECHAT, process_configuration, start_program};
 use crate::support::http::{client, send_json, staff_request};
 use harness::{free_port, wait_until};
 use paihao_chassis::config::SecretText;
@@ -63,17 +63,10 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
     let (hook, mut receiver) = start_receiver().await;
     let port = free_port();
     let admin = free_port();
+    let process = process_configuration(port, admin, NO_WECHAT);
     let text = format!(
         "
-        [gateway]
-        listen = '127.0.0.1:{port}'
-        [admin]
-        listen = '127.0.0.1:{admin}'
-        [ledger]
-        file = '{{dir}}/ledger.sqlite'
-        [wechat]
-        api = 'http://127.0.0.1:1/'
-        mp = 'http://127.0.0.1:1/'
+        {process}
         [staff.tests]
         key = '{STAFF_KEY}'
         sites = ['hall']
@@ -81,15 +74,7 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
         appid = 'wx0000000000000000'
         secret = 'secret'
         callback_token = 'token'
-        [sites.hall]
-        account = 'shop'
-        name = '大厅'
-        [sites.hall.queues.a]
-        name = '业务'
-        prefix = 'A'
-        [sites.hall.counters.1]
-        name = '1号窗口'
-        queues = ['a']
+        {HALL}
         [sites.hall.webhooks.crm]
         url = '{hook}'
         secret = '{WEBHOOK_SECRET}'

@@ -4,9 +4,9 @@
 mod queue;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
-use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
+use paihao_cache::conformance::layer::CacheLayer;
+use paihao_cache::{Cache, MemoryCache, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::RuntimeClock;
 use paihao_contracts::envelope;
@@ -237,53 +237,13 @@ impl CuttableCache {
     pub(crate) fn cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
     }
+}
 
-    fn up(&self) -> Result<&MemoryCache, Unavailable> {
+impl CacheLayer for CuttableCache {
+    fn inner(&self) -> Result<Arc<dyn Cache>, Unavailable> {
         if self.cut.load(Ordering::SeqCst) {
             return Err(Unavailable("cut off".into()));
         }
-        Ok(&self.cache)
-    }
-}
-
-#[async_trait]
-impl Cache for CuttableCache {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
-        self.up()?.get(key).await
-    }
-    async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable> {
-        self.up()?.put(key, value, ttl).await
-    }
-    async fn put_if_absent(&self, k: &str, v: Bytes, ttl: Duration) -> Result<bool, Unavailable> {
-        self.up()?.put_if_absent(k, v, ttl).await
-    }
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: Bytes,
-        ttl: Duration,
-    ) -> Result<CasOutcome, Unavailable> {
-        self.up()?.compare_and_set(key, expected, new, ttl).await
-    }
-    async fn remove(&self, key: &str) -> Result<(), Unavailable> {
-        self.up()?.remove(key).await
-    }
-    async fn acquire(
-        &self,
-        name: &str,
-        holder: &str,
-        ttl: Duration,
-    ) -> Result<Option<Lease>, Unavailable> {
-        self.up()?.acquire(name, holder, ttl).await
-    }
-    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
-        self.up()?.renew(lease, ttl).await
-    }
-    async fn release(&self, lease: &Lease) -> Result<(), Unavailable> {
-        self.up()?.release(lease).await
-    }
-    async fn check(&self) -> Result<(), Unavailable> {
-        self.up()?.check().await
+        Ok(self.cache.clone())
     }
 }

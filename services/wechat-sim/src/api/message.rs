@@ -16,6 +16,7 @@ use crate::config::ReceiptStatus;
 use crate::people::{ChatContent, Refusal};
 use crate::push::{Push, PushOverrides};
 use crate::receipts;
+use crate::reply::MAX_TEXT_BYTES;
 use crate::world::{AccountState, SharedState};
 
 #[derive(Deserialize)]
@@ -25,6 +26,7 @@ struct CustomMessageRequest {
     #[serde(default)]
     msgtype: String,
     text: Option<TextContent>,
+    image: Option<MediaContent>,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +34,13 @@ struct TextContent {
     content: String,
 }
 
-/// Accepts a free text while a send window is open.
+#[derive(Deserialize)]
+struct MediaContent {
+    #[serde(default)]
+    media_id: String,
+}
+
+/// Accepts a free text or a picture while a send window is open.
 pub(crate) async fn custom(
     State(world): State<SharedState>,
     Query(query): Parameters,
@@ -50,12 +58,18 @@ pub(crate) async fn custom(
 fn accept_text(world: &SharedState, token: Option<&str>, body: &[u8]) -> Result<(), i64> {
     let account = world.account_of_token(token)?;
     let message: CustomMessageRequest = serde_json::from_slice(body).map_err(|_| 47001)?;
-    let text = match (&*message.msgtype, message.text) {
-        ("text", Some(text)) if !text.content.is_empty() => text.content,
-        ("text", _) => return Err(47001),
+    let now = world.clock.now_ms();
+    let text = match (&*message.msgtype, message.text, message.image) {
+        ("text", Some(text), _) if text.content.is_empty() => return Err(44004),
+        ("text", Some(text), _) if text.content.len() > MAX_TEXT_BYTES => return Err(45002),
+        ("text", Some(text), _) => text.content,
+        ("image", _, Some(image)) => {
+            world.media.lock().find(account.index, &image.media_id, now)?;
+            "[image]".to_owned()
+        }
+        ("text" | "image", ..) => return Err(47001),
         _ => return Err(40008),
     };
-    let now = world.clock.now_ms();
     {
         let mut people = world.people.lock();
         let recipient = people.get(account.index, &message.touser).ok_or(40003)?;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::answers::{json as answer, refusal};
-use crate::api::Parameters;
+use crate::api::{Parameters, menu};
 use crate::config::Quotas;
 use crate::world::{AccountState, SharedState};
 
@@ -21,6 +21,10 @@ fn quota_of_path(path: &str, quotas: &Quotas) -> Option<(&'static str, u64)> {
         "/cgi-bin/message/custom/send" => ("texts", quotas.texts_per_day),
         "/cgi-bin/message/subscribe/bizsend" => ("subscriptions", quotas.subscriptions_per_day),
         "/cgi-bin/user/info" => ("users", quotas.users_per_day),
+        "/cgi-bin/menu/create" => ("menu_creates", menu::WRITES_PER_DAY),
+        "/cgi-bin/menu/get" => ("menu_gets", menu::READS_PER_DAY),
+        "/cgi-bin/menu/delete" => ("menu_deletes", menu::WRITES_PER_DAY),
+        "/cgi-bin/user/get" => ("user-lists", quotas.user_lists_per_day),
         _ => return None,
     })
 }

@@ -13,7 +13,7 @@ use crate::act::payload_head;
 use crate::answers::{json, refusal, refusal_with_text};
 use crate::api::Parameters;
 use crate::config::{OnDuplicate, ReceiptStatus};
-use crate::people::{AcceptedMessage, ChatContent, Refusal};
+use crate::people::{AcceptedMessage, ChatContent, MiniProgramPage, Refusal};
 use crate::push::{Push, PushOverrides};
 use crate::receipts;
 use crate::send_limits::content_hash;
@@ -27,6 +27,7 @@ struct TemplateMessageRequest {
     #[serde(default)]
     template_id: String,
     url: Option<String>,
+    miniprogram: Option<MiniProgramPage>,
     client_msg_id: Option<String>,
     data: BTreeMap<String, Value>,
 }
@@ -134,6 +135,7 @@ fn accept(
         template_id: message.template_id,
         client_msg_id: message.client_msg_id,
         url: message.url,
+        miniprogram: message.miniprogram,
         data,
         arrived_at: now,
     });

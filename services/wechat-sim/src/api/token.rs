@@ -2,7 +2,6 @@
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::http::Method;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
@@ -49,14 +48,7 @@ struct StableTokenRequest {
     force_refresh: bool,
 }
 
-pub(crate) async fn stable(
-    State(world): State<SharedState>,
-    method: Method,
-    body: Bytes,
-) -> Response {
-    if method != Method::POST {
-        return refusal(43002);
-    }
+pub(crate) async fn stable(State(world): State<SharedState>, body: Bytes) -> Response {
     let Ok(token_request) = serde_json::from_slice::<StableTokenRequest>(&body) else {
         return refusal(47001);
     };

@@ -2,14 +2,23 @@
 import { formatTime, createElement } from './dom.js';
 import { textElement, languageOf } from './language.js';
 
+/** Link of a reply: to a page, or a choice, which sends its text in the person's name. */
+function linkElement(href, label, phone) {
+  if (!href.startsWith('weixin:'))
+    return createElement('a', { href, target: '_blank', rel: 'noopener' }, label);
+  const values = new URLSearchParams(href.split('?')[1]);
+  const choose = () => phone.choose(values.get('msgmenucontent'), values.get('msgmenuid'));
+  return createElement('button', { type: 'button', class: 'choice', onclick: choose }, label);
+}
+
 /** Text of a reply; of markup it may hold links only, as in WeChat. */
-function linkedText(text) {
+function linkedText(text, phone) {
   const parts = [];
-  const link = /<a\s+href="(https?:[^"]+)"[^>]*>([^<]*)<\/a>/g;
+  const link = /<a\s+href="((?:https?:|weixin:\/\/bizmsgmenu\?)[^"]+)"[^>]*>([^<]*)<\/a>/g;
   let from = 0;
   for (const found of text.matchAll(link)) {
     parts.push(text.slice(from, found.index));
-    parts.push(createElement('a', { href: found[1], target: '_blank', rel: 'noopener' }, found[2]));
+    parts.push(linkElement(found[1], found[2], phone));
     from = found.index + found[0].length;
   }
   parts.push(text.slice(from));
@@ -50,7 +59,7 @@ export function renderLine(line, phone, account) {
         'div',
         { class: 'row' },
         faceElement(account.name, 'account'),
-        createElement('div', {}, bubbleElement(line.text, linkedText(line.text)), when),
+        createElement('div', {}, bubbleElement(line.text, linkedText(line.text, phone)), when),
       );
     case 'notice':
     case 'card':
@@ -70,6 +79,13 @@ export function renderLine(line, phone, account) {
             ),
           ),
         ),
+        line.message?.miniprogram &&
+          createElement(
+            'small',
+            {},
+            textElement('miniprogram'),
+            ` ${line.message.miniprogram.appid} ${line.message.miniprogram.pagepath}`,
+          ),
         line.message?.url &&
           createElement(
             'a',

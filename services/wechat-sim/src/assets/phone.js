@@ -12,8 +12,10 @@ import {
 } from './codes.js';
 import { setLabel, textElement, leadingTextElement, setText, languageOf } from './language.js';
 import { formatTime, createElement } from './dom.js';
+import { createMenu } from './menu.js';
 
 const NAMES = ['小林', '阿珍', '老周', '小吴', '陈姐', '大刘', '小梅', '老何', '阿强', '小雨'];
+const NO_MENU = [];
 const ALERTING_KINDS = ['reply', 'service', 'notice', 'card', 'failure'];
 
 /** A phone; `hall` holds what all phones share: the account, the chosen code, the current phone. */
@@ -66,6 +68,7 @@ export class Phone {
       textElement('scan'),
     );
     this.pick = createElement('div', { class: 'pick', hidden: true });
+    this.menu = createMenu(name, (button, entry) => this.press(button, entry));
     this.buildSheet();
     this.state = leadingTextElement('stranger');
     this.state.className = 'state';
@@ -92,7 +95,7 @@ export class Phone {
           createElement('div', { class: 'head' }, this.account, this.state, this.leave),
           this.chat,
           this.pick,
-          createElement('div', { class: 'foot' }, this.write, this.scanButton),
+          createElement('div', { class: 'foot' }, this.write, this.menu.element, this.scanButton),
           this.sheet,
         ),
       ),
@@ -205,7 +208,13 @@ export class Phone {
       setLabel(this.input, this.follows ? 'message' : 'muted', {}, attribute);
     }
     this.input.disabled = !this.follows;
+    this.showMenu();
     this.sendButton.disabled = !this.follows;
+  }
+
+  /** Shows the account's menu, to a follower only. */
+  showMenu() {
+    this.menu.show(this.follows ? this.hall.menu : NO_MENU);
   }
 
   showBusy(busy) {
@@ -239,6 +248,16 @@ export class Phone {
     if (!text) return;
     this.input.value = '';
     this.act('text', { appid: this.hall.account.appid, text });
+  }
+
+  /** Presses a button of the menu, or an entry below it. */
+  press(button, entry) {
+    this.act('press', { appid: this.hall.account.appid, button, entry });
+  }
+
+  /** Taps a choice inside a message. */
+  choose(text, chosen) {
+    this.act('text', { appid: this.hall.account.appid, text, chosen });
   }
 
   scan(what) {

@@ -9,6 +9,8 @@ const STORAGE_KEY = 'wechat-sim-phones';
 const phones = [];
 const hall = {
   account: { name: '公众号' },
+  /** Buttons of the account's menu. */
+  menu: [],
   chosen: new URLSearchParams(location.search).get('scan'),
   select(phone) {
     for (const other of phones) other.showCurrent(other === phone);
@@ -31,6 +33,7 @@ function addPhone() {
 
 async function loadAll() {
   hall.account = (await callApi('accounts'))[0];
+  hall.menu = (await callApi(`menu?appid=${hall.account.appid}`)).buttons;
   await loadCodes();
   await Promise.all(phones.map(phone => phone.load()));
   for (const phone of phones) phone.showPick();
@@ -78,6 +81,12 @@ function subscribe() {
     const { openid, line } = JSON.parse(event.data);
     phones.find(phone => phone.openid === openid)?.add(line, true);
   });
+  events.addEventListener('menu', event => {
+    const { appid, buttons } = JSON.parse(event.data);
+    if (appid !== hall.account.appid) return;
+    hall.menu = buttons;
+    for (const phone of phones) phone.showMenu();
+  });
   events.addEventListener('code', event => {
     addCode(JSON.parse(event.data));
     for (const phone of phones) phone.showSheet();
@@ -100,7 +109,10 @@ document.getElementById('add').addEventListener('click', () => {
 });
 document.addEventListener('keydown', event => {
   if (event.key !== 'Escape') return;
-  for (const phone of phones) phone.closeSheet();
+  for (const phone of phones) {
+    phone.closeSheet();
+    phone.menu.close();
+  }
 });
 setInterval(() => {
   for (const phone of phones) phone.tick();

@@ -17,6 +17,7 @@ export const WORDS = {
   'muted': ['扫码即关注', 'Scanning a code follows'],
   'send': ['发送', 'Send'],
   'scan': ['扫一扫', 'Scan'],
+  'menu': ['{name}手机上的菜单', 'The menu on the phone of {name}'],
   'codes': ['扫一扫', 'Scan a code'],
   'no-codes': ['还没有二维码。打开一个取号页面，它就会出现在这里。', 'No code yet: open a kiosk page and it appears here.'],
   'link': ['粘贴二维码里的链接', 'Paste the link of a code'],
@@ -33,6 +34,7 @@ export const WORDS = {
   'life.ever': ['长期有效', 'Lasts for ever'],
   'life.over': ['已过期', 'Expired'],
   'life.left': ['还剩 {left}', '{left} left'],
+  'miniprogram': ['小程序', 'Mini program'],
   'details': ['详情', 'Details'],
   'failed': ['没有成功', 'That did not work'],
 };

@@ -46,6 +46,9 @@ pub struct HostileCase {
     pub status: Option<u16>,
     /// Beginning of the answer's body.
     pub answer: String,
+    /// Header `paihao-ignored`: the cause for which paihao did not act on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<String>,
     /// Reason for a missing answer, or a fault of the answer apart from its status.
     pub problem: Option<String>,
     /// Statuses of a correct server.
@@ -80,7 +83,12 @@ pub(crate) async fn run(
         let expected_statuses = if config.mode == PushMode::Plain { row.plain } else { row.sealed };
         let forgery = (row.forge)(&target);
         let delivery = send(world, &url, &forgery).await;
-        cases.push(case(row.description, forgery, delivery, expected_statuses));
+        let mut case = case(row.description, forgery, delivery, expected_statuses);
+        if case.status == Some(200) && !["", "success"].contains(&case.answer.trim()) {
+            case.problem = Some("the forgery was replied to".to_owned());
+            case.agrees = false;
+        }
+        cases.push(case);
     }
     // This case comes last, so that it also shows that the server still answers.
     cases.push(replay_case(world, account, &url, &text()).await);
@@ -136,6 +144,7 @@ fn case(
         query: forgery.query,
         status: delivery.status,
         answer: excerpt(&delivery.body),
+        ignored: delivery.ignored,
         problem: delivery.problem,
         expected_statuses,
         agrees: delivery.status.is_some_and(|status| expected_statuses.contains(&status)),

@@ -7,5 +7,8 @@ mod control;
 mod fake;
 mod faults;
 mod hostile;
+mod menus;
 mod pushes;
 mod send;
+mod table;
+mod wechatpy;

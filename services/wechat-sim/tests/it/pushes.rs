@@ -277,3 +277,75 @@ async fn the_server_is_verified_by_its_echo() {
         received.query.split('&').map(|pair| pair.split('=').next().unwrap()).collect();
     assert_eq!(names, ["signature", "echostr", "timestamp", "nonce"]);
 }
+
+#[tokio::test]
+async fn a_reply_that_is_too_long_is_shown_as_an_error() {
+    // Longest text by measurement: 2,047 bytes, which is 682 Chinese characters and one byte.
+    let longest: &str = Box::leak(("号".repeat(682) + "1").into_boxed_str());
+    let longer: &str = Box::leak("号".repeat(683).into_boxed_str());
+    let gateway =
+        FakeGateway::new(&[FakeBehaviour::Reply(longest), FakeBehaviour::Reply(longer)]).await;
+    let caller = client_with_gateways(&[&gateway]).await;
+    let outcome = caller.simulator.follow(None, OPENID).await;
+    assert_eq!(outcome.reply.as_deref(), Some(longest));
+    let outcome = caller.simulator.follow(None, OPENID).await;
+    assert_eq!(outcome.reply, None);
+    let shown = caller.simulator.chat(OPENID).pop().unwrap();
+    assert!(
+        matches!(&shown.content, ChatContent::Failure { text, .. } if text == SERVICE_ERROR_TEXT)
+    );
+}
+
+#[tokio::test]
+async fn failed_pushes_stop_all_pushes_for_a_minute_if_so_set() {
+    let failing = [500, 404, 403].map(FakeBehaviour::Status);
+    let script = [&failing[..], &[FakeBehaviour::Body("success")]].concat();
+    let gateway = FakeGateway::new(&script).await;
+    let caller = client_with_gateways(&[&gateway]).await;
+    let wechat = &caller.simulator;
+    wechat.change_behaviour(|behaviour| {
+        (behaviour.mark_fail_after, behaviour.repeats) = (3, 0);
+    });
+    for _ in 0..4 {
+        wechat.follow(None, OPENID).await;
+    }
+    assert_eq!(gateway.received().len(), 3, "the fourth push is not made");
+    let others = wechat.follow(None, "oSomebodyElse").await;
+    assert!(others.pushes[0].deliveries.is_empty(), "nor is anybody else's");
+    assert_eq!(wechat.stats().pushes_withheld, 2);
+    wechat.advance_clock(Duration::from_secs(59));
+    wechat.follow(None, OPENID).await;
+    assert_eq!(gateway.received().len(), 3);
+    wechat.advance_clock(Duration::from_secs(1));
+    let outcome = wechat.follow(None, OPENID).await;
+    assert_eq!(outcome.pushes[0].answer, ReplyOutcome::Success);
+
+    // Failures that are not in a row stop nothing, and by default no failures do.
+    let failing = [FakeBehaviour::Status(500), FakeBehaviour::Status(500), FakeBehaviour::Body("")];
+    let gateway = FakeGateway::new(&[&failing[..], &failing, &failing].concat()).await;
+    wechat.set_callback_urls(None, [&gateway.url]);
+    for _ in 0..9 {
+        wechat.follow(None, OPENID).await;
+    }
+    wechat.change_behaviour(|behaviour| behaviour.mark_fail_after = 0);
+    wechat.set_callback_urls(None, ["http://127.0.0.1:9/wechat"]);
+    for _ in 0..9 {
+        wechat.follow(None, OPENID).await;
+    }
+    assert_eq!(gateway.received().len(), 9);
+    assert_eq!(wechat.stats().pushes_withheld, 3);
+}
+
+#[tokio::test]
+async fn a_customers_own_words_are_passed_on_as_they_are() {
+    let gateway = FakeGateway::new(&[FakeBehaviour::Body("success")]).await;
+    let caller = client_with_gateways(&[&gateway]).await;
+    caller.simulator.follow(None, OPENID).await;
+    let says = || caller.simulator.send_text(None, OPENID, "a]]>\u{1}b", Routing::default());
+    says().await.unwrap();
+    assert!(gateway.received()[1].body.contains("<Content><![CDATA[a]]>\u{1}b]]></Content>"));
+    caller.simulator.change_behaviour(|behaviour| behaviour.splits_cdata = true);
+    says().await.unwrap();
+    let split = "<Content><![CDATA[a]]]]><![CDATA[>\u{1}b]]></Content>";
+    assert!(gateway.received()[2].body.contains(split));
+}

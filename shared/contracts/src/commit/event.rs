@@ -24,6 +24,10 @@ pub enum Event {
         #[serde(skip_serializing_if = "is_zero", default)]
         carrying: u32,
     },
+    DayReset {
+        from: i32,
+        day: i32,
+    },
     CounterOpened {
         counter: Arc<str>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -173,6 +177,10 @@ pub enum Event {
     HolderForgotten {
         ticket: u32,
     },
+    HolderMigrated {
+        ticket: u32,
+        person: Arc<str>,
+    },
     #[serde(rename = "milestone_reached")]
     NotificationTriggered(NotificationTrigger),
 }
@@ -185,6 +193,17 @@ impl Event {
             | Event::QueueSet { unnotified: left, .. }
             | Event::QueueCleared { remaining: left, .. } => *left > 0,
             Event::QueueBatchNotified { .. } | Event::QueueBatchCleared { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// True for an event that tells of the migration of an account.
+    pub(super) fn tells_migration(&self) -> bool {
+        match self {
+            Event::HolderMigrated { .. } => true,
+            Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
+                ticket.former_person.is_some()
+            }
             _ => false,
         }
     }

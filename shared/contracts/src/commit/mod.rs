@@ -8,13 +8,18 @@ mod event;
 mod notification;
 mod outcome;
 mod progress;
+mod standing;
 mod ticket;
 mod visit;
 
 pub use event::{ActorRef, Event, Mark, QueueState};
-pub use notification::{NotificationKind, NotificationTrigger, ReturnCause};
+pub use notification::{
+    HoldNotice, NewReturnCause, NotificationKind, NotificationTrigger, QueueEnd, RemovalNotice,
+    ReturnCause, ReturnDetail,
+};
 pub use outcome::Outcome;
 pub use progress::{ForecastBasis, OvertakeCounts, VisitProgress};
+pub use standing::Standing;
 pub use ticket::{
     CloseReason, Hold, HoldKind, Marks, NotificationHistory, Number, QuotedWait, Rank, Ticket,
     TicketCounts, TicketState, TicketStatus,
@@ -25,9 +30,22 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Newest version this program reads and writes. Version 1 had no return after a miss, no holds, no
-/// transfers and no undo; version 2 had no batches. A program must not decide after a commit of a
-/// newer version than it knows.
-pub const COMMIT_VERSION: u32 = 3;
+/// transfers and no undo; version 2 had no batches; version 3 had no reset of the day; version 4
+/// had no migration of an account. A program must not decide after a commit of a newer version than
+/// it knows.
+pub const COMMIT_VERSION: u32 = 5;
+
+/// Generation of forms from which the reset of a day is written.
+pub const DAY_RESET_GENERATION: u32 = 2;
+
+/// Generation of forms from which the migration of an account is written.
+pub const MIGRATION_GENERATION: u32 = 2;
+
+/// Version of a commit without the migration of an account.
+const DAY_RESET_VERSION: u32 = 4;
+
+/// Version of a commit without a reset of the day.
+const BATCHED_VERSION: u32 = 3;
 
 /// Version of a commit without batches.
 const UNBATCHED_VERSION: u32 = 2;
@@ -47,10 +65,19 @@ impl Commit {
     /// Creates a commit under the oldest version that can express its content.
     pub fn new(site: SiteFacts, decisions: Vec<Decision>) -> Commit {
         let turning = |decision: &Decision| matches!(decision.outcome, Outcome::DayRollover { .. });
-        let pieces = decisions
-            .iter()
-            .any(|decision| turning(decision) || decision.events.iter().any(Event::is_batch_part));
-        Commit { v: if pieces { COMMIT_VERSION } else { UNBATCHED_VERSION }, site, decisions }
+        let has_event = |is_such: fn(&Event) -> bool| {
+            decisions.iter().any(|decision| decision.events.iter().any(is_such))
+        };
+        let v = if has_event(Event::tells_migration) {
+            COMMIT_VERSION
+        } else if has_event(|event| matches!(event, Event::DayReset { .. })) {
+            DAY_RESET_VERSION
+        } else if decisions.iter().any(turning) || has_event(Event::is_batch_part) {
+            BATCHED_VERSION
+        } else {
+            UNBATCHED_VERSION
+        };
+        Commit { v, site, decisions }
     }
 }
 

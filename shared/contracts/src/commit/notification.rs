@@ -73,6 +73,9 @@ pub enum NotificationKind {
         cause: ReturnCause,
         #[serde(rename = "told")]
         quoted: QuotedWait,
+        /// What older programs do not know of it; absent in their entries.
+        #[serde(flatten)]
+        detail: ReturnDetail,
     },
     Slipped {
         #[serde(rename = "told")]
@@ -81,8 +84,62 @@ pub enum NotificationKind {
     Halted {
         #[serde(rename = "told")]
         quoted: QuotedWait,
+        /// Hold by staff, if it is not the queue that calls nobody. To a program that does not know
+        /// it, nobody is called.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        hold: Option<HoldNotice>,
     },
-    QueueClosed,
+    QueueClosed {
+        /// How the queue ended; absent if it has ended for today.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        end: Option<QueueEnd>,
+        /// Removal of the ticket alone. To a program that does not know it, the queue has ended.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        removed: Option<RemovalNotice>,
+    },
+}
+
+/// What a notification of a return holds beside its cause and the wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnDetail {
+    /// Cause that older programs do not know; they read `return` in its place.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub because: Option<NewReturnCause>,
+    /// Reason that staff gave.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Arc<str>>,
+    /// Name of the counter to go to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub counter_name: Option<Arc<str>>,
+}
+
+/// Hold by staff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldNotice {
+    /// True if a service was interrupted.
+    pub suspended: bool,
+    /// Reason that staff gave.
+    pub reason: Arc<str>,
+    /// End of the hold, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<i64>,
+}
+
+/// Removal of a ticket by staff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalNotice {
+    /// Reason that staff gave.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Arc<str>>,
+}
+
+/// Ways in which a queue ends other than for today, which older programs take each of them for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented at the domain's type of the same name")]
+pub enum QueueEnd {
+    Closed,
+    Cleared,
 }
 
 impl NotificationKind {
@@ -98,7 +155,7 @@ impl NotificationKind {
             NotificationKind::Returned { .. } => "returned",
             NotificationKind::Slipped { .. } => "slipped",
             NotificationKind::Halted { .. } => "halted",
-            NotificationKind::QueueClosed => "queue_closed",
+            NotificationKind::QueueClosed { .. } => "queue_closed",
         }
     }
 }
@@ -111,4 +168,15 @@ pub enum ReturnCause {
     Return,
     Transfer,
     PutBack,
+}
+
+/// Causes of a return that programs of before do not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented at the domain's `ReturnCause`")]
+pub enum NewReturnCause {
+    Resumed,
+    Restored,
+    Prioritised,
+    Reopened,
 }

@@ -1,6 +1,7 @@
 //! Stored form of the outcome of a command.
 
 use super::event::QueueState;
+use super::standing::Standing;
 use super::ticket::{Number, QuotedWait, TicketStatus};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -21,6 +22,9 @@ pub enum Outcome {
         new: bool,
         #[serde(skip_serializing_if = "TicketStatus::is_usual", default)]
         state: TicketStatus,
+        /// What else was told; absent in the entries of older programs.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        standing: Option<Standing>,
     },
     Called {
         ticket: u32,
@@ -50,6 +54,9 @@ pub enum Outcome {
         queue: Arc<str>,
         state: TicketStatus,
         ahead: u32,
+        /// What else was told; absent in the entries of older programs.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        standing: Option<Standing>,
     },
     Forgotten,
     CounterOpen {

@@ -48,6 +48,10 @@ pub struct VisitProgress {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "shown")]
     pub displayed: Option<(u32, u32)>,
+    /// Number of people who were ahead then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "shown_ahead")]
+    pub displayed_ahead: Option<u32>,
     /// Time at which the upper bound was last shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortened_at: Option<i64>,

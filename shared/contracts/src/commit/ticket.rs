@@ -1,5 +1,6 @@
 //! Stored form of a whole ticket and of its parts.
 
+use super::event::QueueState;
 use super::is_zero;
 use super::progress::{ForecastBasis, VisitProgress};
 use crate::ticket_link::TicketKey;
@@ -98,6 +99,8 @@ pub struct Ticket {
     pub queue: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub person: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub former_person: Option<Arc<str>>,
     pub taken_at: i64,
     pub arrived: i64,
     pub rank: Rank,
@@ -127,12 +130,37 @@ pub struct Ticket {
 #[allow(missing_docs, reason = "each field is documented at the domain's state of the same name")]
 pub enum TicketState {
     Waiting,
-    Called { counter: Arc<str>, at: i64, call: u32, round: u32, last: i64, deadline: i64 },
-    Serving { counter: Arc<str>, since: i64, at: i64 },
-    Held { at: i64, hold: Hold },
-    Missed { at: i64, until: Option<i64> },
-    Done { at: i64 },
-    Closed { at: i64, reason: CloseReason },
+    Called {
+        counter: Arc<str>,
+        at: i64,
+        call: u32,
+        round: u32,
+        last: i64,
+        deadline: i64,
+    },
+    Serving {
+        counter: Arc<str>,
+        since: i64,
+        at: i64,
+    },
+    Held {
+        at: i64,
+        hold: Hold,
+    },
+    Missed {
+        at: i64,
+        until: Option<i64>,
+    },
+    Done {
+        at: i64,
+    },
+    Closed {
+        at: i64,
+        reason: CloseReason,
+        /// Words of staff; absent in the entries of older programs.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        note: Option<Arc<str>>,
+    },
 }
 
 impl TicketState {
@@ -220,4 +248,6 @@ pub struct NotificationHistory {
     pub count_by_kind: Vec<u32>,
     #[serde(rename = "call")]
     pub last_call: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_stop: Option<QueueState>,
 }

@@ -15,8 +15,15 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Newest version that this program reads and writes. A reader that meets a newer one replays the
-/// ledger instead.
-pub const SNAPSHOT_VERSION: u32 = 1;
+/// ledger instead. Version 1 had no days whose ids are used up; version 2 had no migration of an
+/// account.
+pub const SNAPSHOT_VERSION: u32 = 3;
+
+/// Version of a snapshot without tickets of people whose account migrated.
+const SPENT_DAYS_VERSION: u32 = 2;
+
+/// Version of a floor, and of a snapshot without days whose ids are used up.
+const FIRST_VERSION: u32 = 1;
 
 /// State of one site at a position of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +88,39 @@ pub struct SiteState {
     /// Tickets of the day before that are still to be carried over.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub pending_carry_over: Vec<Ticket>,
+    /// Days whose ids are used up; absent in version 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub spent_days: Option<SpentDays>,
+}
+
+/// Days in the future whose ids of tickets were given out already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentDays {
+    /// Last of the days.
+    pub until: i32,
+    /// Last id of a ticket when the present day began.
+    pub last_ticket: u32,
+}
+
+impl SiteState {
+    /// Oldest version of a snapshot that can express the state.
+    pub fn version(&self) -> u32 {
+        let is_migrated = |ticket: &Ticket| ticket.ticket.former_person.is_some();
+        if self.tickets.iter().chain(&self.pending_carry_over).any(is_migrated) {
+            SNAPSHOT_VERSION
+        } else if self.spent_days.is_some() {
+            SPENT_DAYS_VERSION
+        } else {
+            FIRST_VERSION
+        }
+    }
+}
+
+impl SnapshotFloor {
+    /// Creates the floor at a position.
+    pub fn new(position: u64) -> SnapshotFloor {
+        SnapshotFloor { v: FIRST_VERSION, position }
+    }
 }
 
 /// Business day before the one of the snapshot.

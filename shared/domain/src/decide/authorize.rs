@@ -14,6 +14,7 @@ fn allowed_roles(act: &Act) -> &'static [Role] {
         Act::Take { .. } => &[Customer, Staff, Manager, Api],
         Act::Show { .. } | Act::Withdraw { .. } => &[Customer],
         Act::Forget { .. } => &[Customer, System],
+        Act::MigrateHolder { .. } => &[Manager, Api],
         Act::Leave { .. } => &[Customer, Staff, Manager, Api],
         Act::OpenCounter(_) | Act::BreakCounter(_) | Act::CloseCounter(_) => &[Staff, Manager, Api],
         Act::CallNext(_) => &[Staff, Manager, Api, System],
@@ -33,6 +34,7 @@ fn allowed_roles(act: &Act) -> &'static [Role] {
         Act::Mark { mark: Mark::NotifyAhead(_), .. } => &[Customer],
         Act::SetQueueState { .. } => &[Manager, Api],
         Act::ClearQueue(_) => &[Manager, System],
+        Act::ResetDay { .. } => &[Manager],
     }
 }
 
@@ -84,7 +86,9 @@ impl Decider<'_> {
             Act::ContinueNotifyQueue(queue) | Act::ContinueClearQueue(queue) => {
                 self.queue(queue).map(drop)
             }
-            Act::CloseDay => Ok(()),
+            Act::MigrateHolder { .. } if self.actor.is_manager() => Ok(()),
+            Act::MigrateHolder { .. } => Err(Refusal::NotAllowed(role)),
+            Act::CloseDay | Act::ResetDay { .. } => Ok(()),
         }
     }
 

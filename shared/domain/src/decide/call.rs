@@ -2,7 +2,7 @@
 
 use super::{Decided, Decider, wrong_state};
 use crate::model::ids::{CounterId, QueueId, TicketId};
-use crate::model::rules::CounterRules;
+use crate::model::rules::{CounterRules, QueueRules};
 use crate::model::ticket::{HoldKind, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
 use crate::next_ticket::{NextTicket, next_ticket};
@@ -67,9 +67,25 @@ impl Decider<'_> {
         ticket: TicketId,
         reason: Option<&Arc<str>>,
     ) -> Decided {
-        let rules = self.require_open_counter(counter)?;
+        self.require_open_counter(counter)?;
         self.require_free_counter(counter)?;
         let ticket = self.live_ticket(ticket)?;
+        let preset = self.check_call(counter, ticket)?;
+        let reason = reason.filter(|reason| !reason.trim().is_empty()).cloned().or(preset);
+        let reason = reason.ok_or(Refusal::ReasonNeeded)?;
+        let choice =
+            NextTicket { ticket: ticket.id, passed_over: Vec::new(), next_interleave_step: None };
+        self.call(ticket, counter, Some(reason), choice)
+    }
+
+    /// Requires a free counter that may call a ticket out of order. Returns the preset reason.
+    pub(super) fn check_call(
+        &self,
+        counter: &CounterId,
+        ticket: &Ticket,
+    ) -> Result<Option<Arc<str>>, Refusal> {
+        let rules = self.require_open_counter(counter)?;
+        self.require_free_counter(counter)?;
         let preset = match ticket.state {
             TicketState::Waiting => None,
             TicketState::Missed { .. } => Some(Arc::from(RETURNED_REASON)),
@@ -81,11 +97,7 @@ impl Decider<'_> {
         if !self.site.is_calling(self.rules, &ticket.queue) {
             return Err(self.not_calling_refusal(&ticket.queue));
         }
-        let reason = reason.filter(|reason| !reason.trim().is_empty()).cloned().or(preset);
-        let reason = reason.ok_or(Refusal::ReasonNeeded)?;
-        let choice =
-            NextTicket { ticket: ticket.id, passed_over: Vec::new(), next_interleave_step: None };
-        self.call(ticket, counter, Some(reason), choice)
+        Ok(preset)
     }
 
     fn call(
@@ -129,9 +141,9 @@ impl Decider<'_> {
         ended.map(|held| Event::TicketResumed { ticket: held.id }).collect()
     }
 
-    pub(super) fn recall(&self, served: &CounterTicket) -> Decided {
-        let ticket = self.confirm_counter_ticket(served)?;
-        let TicketState::Called { counter, call, round, last, deadline, .. } = &ticket.state else {
+    /// Requires a called ticket that may be called again now.
+    pub(super) fn check_recall(&self, ticket: &Ticket) -> Result<&QueueRules, Refusal> {
+        let TicketState::Called { round, last, .. } = &ticket.state else {
             return Err(wrong_state(ticket));
         };
         let rules = self.queue(&ticket.queue)?;
@@ -139,10 +151,19 @@ impl Decider<'_> {
             return Err(Refusal::TooOften(ticket.number.clone()));
         }
         let gap = self.now.at.since_ms(*last);
-        if gap < MIN_RECALL_INTERVAL_MS {
+        if !self.now.at.is_after(*last, MIN_RECALL_INTERVAL_MS) {
             let wait_s = ((MIN_RECALL_INTERVAL_MS - gap) / 1000 + 1).clamp(1, 3600);
             return Err(Refusal::TooSoon(wait_s as u32));
         }
+        Ok(rules)
+    }
+
+    pub(super) fn recall(&self, served: &CounterTicket) -> Decided {
+        let ticket = self.confirm_counter_ticket(served)?;
+        let rules = self.check_recall(ticket)?;
+        let TicketState::Called { counter, call, round, deadline, .. } = &ticket.state else {
+            return Err(wrong_state(ticket));
+        };
         let grace = i64::from(rules.grace_seconds) * 1000;
         // The first recall restarts the deadline; later ones do not.
         let deadline = match round {
@@ -160,12 +181,18 @@ impl Decider<'_> {
         Ok((outcome, vec![recalled]))
     }
 
-    pub(super) fn put_back(&self, served: &CounterTicket) -> Decided {
-        let ticket = self.confirm_counter_ticket(served)?;
+    /// Requires a call that can still be taken back.
+    pub(super) fn check_put_back(&self, ticket: &Ticket) -> Result<(), Refusal> {
         let TicketState::Called { at, .. } = &ticket.state else { return Err(wrong_state(ticket)) };
         if self.now.at.since_ms(*at) > PUT_BACK_WINDOW_MS {
             return Err(Refusal::TooLate(ticket.number.clone()));
         }
+        Ok(())
+    }
+
+    pub(super) fn put_back(&self, served: &CounterTicket) -> Decided {
+        let ticket = self.confirm_counter_ticket(served)?;
+        self.check_put_back(ticket)?;
         self.outcome_after(ticket, vec![Event::TicketPutBack { ticket: ticket.id }])
     }
 }

@@ -3,6 +3,7 @@
 use super::{Decided, Decider};
 use crate::day_rollover::DayCloseBatch;
 use crate::protocol::command::Act;
+use crate::protocol::event::Event;
 use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
@@ -20,6 +21,22 @@ impl Decider<'_> {
             Some(day) if day < self.now.day() => {
                 Ok((Outcome::DayOpened(self.now.day()), Vec::new()))
             }
+            _ => Err(Refusal::NotDue),
+        }
+    }
+
+    /// Decides the repair of a site that stands in a wrong day. The decision of a day that is over
+    /// begins with its end, as that of any other command; here somebody has vouched for the clock.
+    pub(super) fn reset_day(&self, force: bool) -> Decided {
+        let today = self.now.day();
+        match self.before.day {
+            Some(from) if from > today && !(self.now.confirmed || force) => {
+                Err(Refusal::DayUnconfirmed)
+            }
+            Some(from) if from > today => {
+                Ok((Outcome::DayOpened(today), vec![Event::DayReset { from, day: today }]))
+            }
+            Some(day) if day < today && force => Ok((Outcome::DayOpened(today), Vec::new())),
             _ => Err(Refusal::NotDue),
         }
     }

@@ -3,6 +3,7 @@
 use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::TicketId;
+use crate::model::rules::QueueRules;
 use crate::model::ticket::{Hold, HoldKind, Ticket, TicketState};
 use crate::protocol::command::LetPassLimit;
 use crate::protocol::event::Event;
@@ -13,18 +14,29 @@ impl Decider<'_> {
     /// Requires a ticket that waits.
     fn waiting_ticket(&self, ticket: TicketId) -> Result<&Ticket, Refusal> {
         let ticket = self.live_ticket(ticket)?;
+        self.check_waiting(ticket).map(|()| ticket)
+    }
+
+    pub(super) fn check_waiting(&self, ticket: &Ticket) -> Result<(), Refusal> {
         match ticket.state {
-            TicketState::Waiting => Ok(ticket),
+            TicketState::Waiting => Ok(()),
             _ => Err(wrong_state(ticket)),
         }
     }
 
-    pub(super) fn let_pass(&self, ticket: TicketId, until: LetPassLimit) -> Decided {
-        let ticket = self.waiting_ticket(ticket)?;
+    /// Requires a ticket that may let others pass once more. Returns the rules of its queue.
+    pub(super) fn check_let_pass(&self, ticket: &Ticket) -> Result<&QueueRules, Refusal> {
+        self.check_waiting(ticket)?;
         let rules = self.queue(&ticket.queue)?;
-        if ticket.counts.let_pass >= rules.let_pass {
+        if ticket.counts.let_pass >= rules.let_pass || rules.let_pass_minutes == 0 {
             return Err(Refusal::TooOften(ticket.number.clone()));
         }
+        Ok(rules)
+    }
+
+    pub(super) fn let_pass(&self, ticket: TicketId, until: LetPassLimit) -> Decided {
+        let ticket = self.waiting_ticket(ticket)?;
+        let rules = self.check_let_pass(ticket)?;
         let max_minutes = rules.let_pass_minutes;
         let (minutes, after_calls) = match until {
             LetPassLimit::Minutes(minutes) if (1..=max_minutes).contains(&minutes) => {
@@ -75,14 +87,22 @@ impl Decider<'_> {
         self.outcome_after(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
     }
 
+    /// Requires a hold that the actor may end. Holders end those that they began.
+    pub(super) fn check_resume(&self, ticket: &Ticket) -> Result<(), Refusal> {
+        let TicketState::Held { hold, .. } = &ticket.state else { return Err(wrong_state(ticket)) };
+        match (self.actor.role(), hold.kind) {
+            (Role::Customer, HoldKind::Staff | HoldKind::Suspended) => Err(wrong_state(ticket)),
+            (Role::System, _) if hold.until.is_none_or(|until| until > self.now.at) => {
+                Err(Refusal::NotDue)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Ends a hold. The place was kept, so the ticket takes it again.
     pub(super) fn resume(&self, ticket: TicketId) -> Decided {
         let ticket = self.live_ticket(ticket)?;
-        let TicketState::Held { hold, .. } = &ticket.state else { return Err(wrong_state(ticket)) };
-        let due = hold.until.is_some_and(|until| until <= self.now.at);
-        if self.actor.role() == Role::System && !due {
-            return Err(Refusal::NotDue);
-        }
+        self.check_resume(ticket)?;
         self.outcome_after(ticket, vec![Event::TicketResumed { ticket: ticket.id }])
     }
 }

@@ -14,12 +14,18 @@ impl Decider<'_> {
         self.site.live_ticket_of(person).ok_or(Refusal::NoTicketHeld)
     }
 
-    /// Closes a ticket. A ticket in service is finished instead, and cannot leave.
+    /// Requires a ticket that can be closed. One in service is finished instead.
+    pub(super) fn check_leave(&self, ticket: &Ticket) -> Result<(), Refusal> {
+        if ticket.is_live() && ticket.status() != TicketStatus::Serving {
+            Ok(())
+        } else {
+            Err(wrong_state(ticket))
+        }
+    }
+
     pub(super) fn leave(&self, ticket: TicketId, reason: Option<&Arc<str>>) -> Decided {
         let ticket = self.live_ticket(ticket)?;
-        if ticket.status() == TicketStatus::Serving {
-            return Err(wrong_state(ticket));
-        }
+        self.check_leave(ticket)?;
         let note = reason.filter(|reason| !reason.trim().is_empty()).cloned();
         let reason = match (self.actor.role(), &note) {
             (Role::Customer, _) => CloseReason::ByCustomer,

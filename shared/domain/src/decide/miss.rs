@@ -76,9 +76,14 @@ impl Decider<'_> {
         }
     }
 
+    /// Requires a missed ticket that may return. Returns its rank after that.
+    pub(super) fn check_return(&self, ticket: &Ticket) -> Result<Rank, Refusal> {
+        self.return_rank(ticket).ok_or_else(|| wrong_state(ticket))?
+    }
+
     pub(super) fn return_to_line(&self, ticket: TicketId) -> Decided {
         let ticket = self.live_ticket(ticket)?;
-        let rank = self.return_rank(ticket).ok_or_else(|| wrong_state(ticket))??;
+        let rank = self.check_return(ticket)?;
         self.outcome_after(ticket, vec![Event::TicketReturned { ticket: ticket.id, rank }])
     }
 

@@ -3,6 +3,7 @@
 mod authorize;
 
 mod leave;
+mod migrate;
 mod take;
 
 mod call;
@@ -13,6 +14,7 @@ mod shift;
 mod undo;
 
 mod permitted;
+mod standing;
 
 mod counters;
 mod day;
@@ -26,7 +28,7 @@ use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::recent_commands::RecordedAnswer;
 use crate::model::rules::{CounterRules, QueueRules, Rules};
 use crate::model::site::{CounterState, Site};
-use crate::model::ticket::Ticket;
+use crate::model::ticket::{Ticket, TicketState};
 use crate::model::time::DecisionInput;
 use crate::notifications;
 use crate::protocol::command::{Act, Command, CounterTicket};
@@ -60,9 +62,17 @@ pub fn decide(
     }
     let actor = &command.actor;
     let by = actor.actor_ref();
+    let vouched = matches!(command.act, Act::ResetDay { force: true });
+    if day_rollover::is_unconfirmed(site, now) && !vouched {
+        return Err(Refusal::DayUnconfirmed);
+    }
+    let now = &now.clone().with_confirmation(now.confirmed || vouched);
     let batch = day_rollover::next_batch(site, rules, now);
     if batch.is_some() && command.act != Act::CloseDay {
         return Err(Refusal::DayRollover);
+    }
+    if command.act.names_ticket() && command.day != site.day {
+        return Err(Refusal::DayTurned);
     }
     // The end of the day and its effects on others notify nobody.
     let is_day_end = batch.is_some();
@@ -80,7 +90,7 @@ pub fn decide(
     let notices = if is_day_end {
         Vec::new()
     } else {
-        notifications::triggered_by(&after, rules, now, &happened)
+        notifications::triggered_by(&today, &after, rules, now, actor.role(), &happened)
     };
     notices.iter().for_each(|event| after.apply_event(event, now.at, Some(&by)));
     events.extend(happened);
@@ -128,6 +138,7 @@ impl Decider<'_> {
             Act::Show { person } => self.show_ticket(self.live_ticket_of(person)?, None),
             Act::Withdraw { person } => self.leave(self.live_ticket_of(person)?.id, None),
             Act::Forget { person } => self.forget(person),
+            Act::MigrateHolder { from, to } => self.migrate_holder(from, to),
             Act::OpenCounter(counter) => self.open_counter(counter),
             Act::BreakCounter(counter) => self.break_counter(counter),
             Act::CloseCounter(counter) => self.close_counter(counter),
@@ -156,6 +167,7 @@ impl Decider<'_> {
             Act::ContinueNotifyQueue(queue) => self.continue_notify_queue(queue),
             Act::ContinueClearQueue(queue) => self.continue_clear_queue(queue),
             Act::CloseDay => self.close_day(),
+            Act::ResetDay { force } => self.reset_day(*force),
             Act::NotifySlipped(queue) => self.notify_slipped(queue),
         }
     }
@@ -175,7 +187,19 @@ impl Decider<'_> {
     /// Requires a ticket that has not ended.
     fn live_ticket(&self, id: TicketId) -> Result<&Ticket, Refusal> {
         let ticket = self.ticket(id)?;
-        if ticket.is_live() { Ok(ticket) } else { Err(Refusal::TicketEnded(ticket.number.clone())) }
+        self.check_live(ticket).map(|()| ticket)
+    }
+
+    fn check_live(&self, ticket: &Ticket) -> Result<(), Refusal> {
+        if ticket.is_live() { Ok(()) } else { Err(Refusal::TicketEnded(ticket.number.clone())) }
+    }
+
+    /// Requires a ticket that is called. Returns its counter.
+    fn check_called<'a>(&self, ticket: &'a Ticket) -> Result<&'a CounterId, Refusal> {
+        match &ticket.state {
+            TicketState::Called { counter, .. } => Ok(counter),
+            _ => Err(wrong_state(ticket)),
+        }
     }
 
     /// Requires a counter that is open.
@@ -228,8 +252,7 @@ impl Decider<'_> {
             ticket: ticket.id,
             number: ticket.number.clone(),
             queue: ticket.queue.clone(),
-            state: ticket.status(),
-            ahead: after.ahead(ticket),
+            standing: after.standing(self.rules, ticket, self.now),
         };
         Ok((outcome, events))
     }

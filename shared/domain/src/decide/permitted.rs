@@ -1,15 +1,17 @@
-//! Acts that are still allowed for a ticket, by the rules of the decisions, for consoles that show
-//! them.
+//! Acts that are allowed for a ticket, by the rules of the decisions, for those who show them.
 
-use super::Decider;
 use super::call::{MIN_RECALL_INTERVAL_MS, PUT_BACK_WINDOW_MS};
 use super::undo::UNDO_WINDOW_MS;
+use super::{Decider, wrong_state};
 use crate::model::actor::Actor;
+use crate::model::ids::CounterId;
 use crate::model::rules::Rules;
 use crate::model::site::Site;
 use crate::model::ticket::{Ticket, TicketState, TicketStatus};
+use crate::model::ticket_act::TicketAct;
 use crate::model::time::{DecisionInput, Timestamp};
-use crate::protocol::command::Act;
+use crate::protocol::command::{Act, CounterTicket, LetPassLimit, Mark};
+use crate::protocol::refusal::Refusal;
 
 /// End of a ticket that may be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,30 @@ pub struct UndoOption {
     pub since: Timestamp,
     /// Time until which this actor may undo it; `None` for the rest of the day.
     pub until: Option<Timestamp>,
+}
+
+/// Acts that are possible in a state, whoever takes them.
+fn acts_of_state(state: &TicketState) -> &'static [TicketAct] {
+    use TicketAct::{
+        Arrive, Call, Finish, Hold, Leave, LetPass, Miss, NotifyAhead, Prioritise, PutBack, Recall,
+        Resume, ResumeAtCounter, Return, SetParty, Start, Suspend, Transfer, Undo,
+    };
+    match state {
+        TicketState::Waiting => {
+            &[LetPass, NotifyAhead, Leave, Arrive, SetParty, Call, Hold, Prioritise]
+        }
+        TicketState::Called { .. } => {
+            &[Leave, Arrive, SetParty, Recall, Start, PutBack, Finish, Miss, Transfer, Prioritise]
+        }
+        TicketState::Serving { .. } => &[Arrive, SetParty, Finish, Suspend, Transfer, Prioritise],
+        TicketState::Held { .. } => &[Resume, Leave, Arrive, SetParty, ResumeAtCounter, Prioritise],
+        TicketState::Missed { until: Some(_), .. } => {
+            &[Return, Leave, Arrive, SetParty, Call, Prioritise, Undo]
+        }
+        TicketState::Missed { until: None, .. }
+        | TicketState::Done { .. }
+        | TicketState::Closed { .. } => &[Undo],
+    }
 }
 
 impl Ticket {
@@ -57,5 +83,128 @@ impl Site {
         let (_, before) = decider.undo_target(ticket.id).ok()?;
         let until = (!actor.is_manager()).then(|| before.at.plus_ms(UNDO_WINDOW_MS));
         Some(UndoOption { to: before.ticket.status(), since: before.at, until })
+    }
+
+    /// Acts that this actor may take with a ticket now, at one of their counters if the act is for
+    /// a counter. A decision allows these, with the details that they need, and no others.
+    pub fn permitted_acts(
+        &self,
+        rules: &Rules,
+        actor: &Actor,
+        ticket: &Ticket,
+        now: &DecisionInput,
+    ) -> Vec<TicketAct> {
+        let decider = Decider { before: self, site: self, rules, now, actor };
+        let acts = acts_of_state(&ticket.state).iter().copied();
+        acts.filter(|act| decider.permits(*act, ticket)).collect()
+    }
+}
+
+impl Decider<'_> {
+    /// Returns `true` if a decision allows the act for a ticket, with some details.
+    fn permits(&self, act: TicketAct, ticket: &Ticket) -> bool {
+        let id = ticket.id;
+        let own_counter = ticket.at_counter();
+        let at_own_counter = |act: fn(CounterTicket) -> Act| {
+            let counter = own_counter.ok_or_else(|| wrong_state(ticket))?.clone();
+            self.authorize(&act(CounterTicket { counter, number: None }))
+        };
+        let at_some_counter = |check: &dyn Fn(&CounterId) -> Result<(), Refusal>| {
+            let mut counters = self.rules.counters.iter();
+            let serving = |queues: &[_]| queues.contains(&ticket.queue);
+            counters.any(|(id, rules)| serving(&rules.queues) && check(id).is_ok())
+        };
+        let reason = || "?".into();
+        let checked = match act {
+            TicketAct::LetPass => {
+                let until = LetPassLimit::OnRequest;
+                let let_pass = Act::LetPass { ticket: id, until };
+                self.authorize(&let_pass).and_then(|()| self.check_let_pass(ticket).map(drop))
+            }
+            TicketAct::Return => {
+                self.authorize(&Act::Return(id)).and_then(|()| self.check_return(ticket).map(drop))
+            }
+            TicketAct::Resume => {
+                self.authorize(&Act::Resume(id)).and_then(|()| self.check_resume(ticket))
+            }
+            TicketAct::NotifyAhead => {
+                let mark = Mark::NotifyAhead(None);
+                let tell_me = Act::Mark { ticket: id, mark };
+                self.authorize(&tell_me).and_then(|()| self.check_mark(ticket, mark))
+            }
+            TicketAct::Arrive => {
+                let mark = Mark::Arrived;
+                let arrive = Act::Mark { ticket: id, mark };
+                self.authorize(&arrive).and_then(|()| self.check_mark(ticket, mark))
+            }
+            TicketAct::SetParty => {
+                let mark = Mark::Party(1);
+                let set_party = Act::Mark { ticket: id, mark };
+                self.authorize(&set_party).and_then(|()| self.check_mark(ticket, mark))
+            }
+            TicketAct::Leave => {
+                let leave = Act::Leave { ticket: id, reason: None };
+                self.authorize(&leave).and_then(|()| self.check_leave(ticket))
+            }
+            TicketAct::Hold => {
+                let hold = Act::Hold { ticket: id, reason: reason(), minutes: None };
+                self.authorize(&hold).and_then(|()| self.check_waiting(ticket))
+            }
+            TicketAct::Prioritise => {
+                let prioritise = Act::Prioritise { ticket: id, class: 0, reason: reason() };
+                self.authorize(&prioritise).and_then(|()| self.check_live(ticket))
+            }
+            TicketAct::Transfer => {
+                let queue = ticket.queue.clone();
+                let transfer = Act::Transfer { ticket: id, queue };
+                let is_open = || {
+                    let mut queues = self.rules.queues.keys();
+                    queues.any(|queue| self.check_transfer(ticket, queue).is_ok())
+                };
+                self.authorize(&transfer)
+                    .and_then(|()| if is_open() { Ok(()) } else { Err(wrong_state(ticket)) })
+            }
+            TicketAct::Undo => {
+                self.authorize(&Act::Undo(id)).and_then(|()| self.undo_target(id).map(drop))
+            }
+            TicketAct::Recall => {
+                at_own_counter(Act::Recall).and_then(|()| self.check_recall(ticket).map(drop))
+            }
+            TicketAct::Start => {
+                at_own_counter(Act::Start).and_then(|()| self.check_called(ticket).map(drop))
+            }
+            TicketAct::PutBack => {
+                at_own_counter(Act::PutBack).and_then(|()| self.check_put_back(ticket))
+            }
+            TicketAct::Finish => at_own_counter(Act::Finish),
+            TicketAct::Miss => {
+                at_own_counter(Act::Miss).and_then(|()| self.check_called(ticket).map(drop))
+            }
+            TicketAct::Suspend => at_own_counter(|served| Act::Suspend {
+                served,
+                reason: "?".into(),
+                affinity: false,
+            })
+            .and_then(|()| self.check_serving(ticket).map(drop)),
+            TicketAct::Call => {
+                let check = |counter: &CounterId| {
+                    let counter = counter.clone();
+                    let call =
+                        Act::CallTicket { counter: counter.clone(), ticket: id, reason: None };
+                    self.authorize(&call)?;
+                    self.check_call(&counter, ticket).map(drop)
+                };
+                return at_some_counter(&check);
+            }
+            TicketAct::ResumeAtCounter => {
+                let check = |counter: &CounterId| {
+                    let resume = Act::ResumeAtCounter { counter: counter.clone(), ticket: id };
+                    self.authorize(&resume)?;
+                    self.check_resume_at_counter(counter, ticket)
+                };
+                return at_some_counter(&check);
+            }
+        };
+        checked.is_ok()
     }
 }

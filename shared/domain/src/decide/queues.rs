@@ -12,15 +12,20 @@ use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
     pub(super) fn set_queue(&self, queue: &QueueId, state: QueueState) -> Decided {
-        let is_notified = matches!(state, QueueState::Halted | QueueState::Closed);
-        let line = self.site.lines.get(queue).filter(|_| is_notified);
+        let line = self.site.lines.get(queue);
+        let is_notified = match state {
+            QueueState::Halted | QueueState::Closed => true,
+            // Those who were told of the stop are told that it is over.
+            QueueState::Open | QueueState::Paused => !self.site.is_calling(self.rules, queue),
+        };
         let unnotified = line
+            .filter(|_| is_notified)
             .map_or(0, |line| line.notification_targets().skip(MAX_BATCH_TICKETS).count() as u32);
         let event = Event::QueueSet { queue: queue.clone(), state, unnotified };
         Ok((Outcome::QueueSet(queue.clone(), state), vec![event]))
     }
 
-    /// Notifies the next batch of the holders who were there when the queue was halted or closed.
+    /// Notifies the next batch of the holders who were there when the queue changed.
     pub(super) fn continue_notify_queue(&self, queue: &QueueId) -> Decided {
         let Some(remainder) = self.site.lines.get(queue).and_then(|line| line.unnotified.as_ref())
         else {

@@ -14,9 +14,7 @@ use std::sync::Arc;
 impl Decider<'_> {
     pub(super) fn start(&self, served: &CounterTicket) -> Decided {
         let ticket = self.confirm_counter_ticket(served)?;
-        let TicketState::Called { counter, .. } = &ticket.state else {
-            return Err(wrong_state(ticket));
-        };
+        let counter = self.check_called(ticket)?;
         self.outcome_after(ticket, vec![self.started_event(ticket, counter)])
     }
 
@@ -49,6 +47,14 @@ impl Decider<'_> {
         visit_records::finished_event(ticket, counter, self.rules, self.now.at, unconfirmed)
     }
 
+    /// Requires a ticket in service. Returns its counter.
+    pub(super) fn check_serving<'a>(&self, ticket: &'a Ticket) -> Result<&'a CounterId, Refusal> {
+        match &ticket.state {
+            TicketState::Serving { counter, .. } => Ok(counter),
+            _ => Err(wrong_state(ticket)),
+        }
+    }
+
     pub(super) fn suspend(
         &self,
         served: &CounterTicket,
@@ -56,9 +62,7 @@ impl Decider<'_> {
         affinity: bool,
     ) -> Decided {
         let ticket = self.confirm_counter_ticket(served)?;
-        let TicketState::Serving { counter, .. } = &ticket.state else {
-            return Err(wrong_state(ticket));
-        };
+        let counter = self.check_serving(ticket)?;
         if reason.trim().is_empty() {
             return Err(Refusal::ReasonNeeded);
         }
@@ -74,9 +78,21 @@ impl Decider<'_> {
     }
 
     pub(super) fn resume_at_counter(&self, counter: &CounterId, ticket: TicketId) -> Decided {
-        let rules = self.require_open_counter(counter)?;
+        self.require_open_counter(counter)?;
         self.require_free_counter(counter)?;
         let ticket = self.live_ticket(ticket)?;
+        self.check_resume_at_counter(counter, ticket)?;
+        self.outcome_after(ticket, vec![self.started_event(ticket, counter)])
+    }
+
+    /// Requires a free counter that may resume an interrupted service.
+    pub(super) fn check_resume_at_counter(
+        &self,
+        counter: &CounterId,
+        ticket: &Ticket,
+    ) -> Result<(), Refusal> {
+        let rules = self.require_open_counter(counter)?;
+        self.require_free_counter(counter)?;
         let hold = match &ticket.state {
             TicketState::Held { hold, .. } if hold.kind == HoldKind::Suspended => hold,
             _ => return Err(wrong_state(ticket)),
@@ -85,6 +101,6 @@ impl Decider<'_> {
         if elsewhere || !rules.queues.contains(&ticket.queue) {
             return Err(Refusal::WrongCounter(counter.clone()));
         }
-        self.outcome_after(ticket, vec![self.started_event(ticket, counter)])
+        Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use super::{Decided, Decider, wrong_state};
 use crate::model::ids::{QueueId, TicketId};
 use crate::model::rank::Rank;
-use crate::model::rules::{MISSED_LANE_CLASS, Placement};
-use crate::model::ticket::TicketState;
+use crate::model::rules::{MISSED_LANE_CLASS, Placement, QueueRules};
+use crate::model::ticket::{Ticket, TicketState};
 use crate::notifications::MAX_NOTIFY_AHEAD;
 use crate::protocol::command::{Mark, QueueState};
 use crate::protocol::event::Event;
@@ -12,8 +12,13 @@ use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Decider<'_> {
-    pub(super) fn transfer(&self, ticket: TicketId, queue: &QueueId) -> Decided {
-        let ticket = self.live_ticket(ticket)?;
+    /// Requires a ticket at a counter, and a queue to which it may be transferred. Returns the
+    /// rules of that queue.
+    pub(super) fn check_transfer(
+        &self,
+        ticket: &Ticket,
+        queue: &QueueId,
+    ) -> Result<&QueueRules, Refusal> {
         if !matches!(ticket.state, TicketState::Called { .. } | TicketState::Serving { .. }) {
             return Err(wrong_state(ticket));
         }
@@ -26,6 +31,12 @@ impl Decider<'_> {
                 _ => Refusal::QueueClosed(queue.clone()),
             });
         }
+        Ok(rules)
+    }
+
+    pub(super) fn transfer(&self, ticket: TicketId, queue: &QueueId) -> Decided {
+        let ticket = self.live_ticket(ticket)?;
+        let rules = self.check_transfer(ticket, queue)?;
         let class = ticket.rank.class;
         let line = self.site.line(queue);
         let end = || line.tail_rank(self.arrival_rank(class, ticket.id));
@@ -57,8 +68,22 @@ impl Decider<'_> {
         )
     }
 
+    /// Requires a ticket about whose holder the fact can be noted. Whoever waits, and can be
+    /// reached, chooses the "near" notice.
+    pub(super) fn check_mark(&self, ticket: &Ticket, mark: Mark) -> Result<(), Refusal> {
+        self.check_live(ticket)?;
+        match mark {
+            Mark::Arrived | Mark::Party(_) => Ok(()),
+            Mark::NotifyAhead(_) if ticket.person.is_none() => {
+                Err(Refusal::NotAllowed(self.actor.role()))
+            }
+            Mark::NotifyAhead(_) => self.check_waiting(ticket),
+        }
+    }
+
     pub(super) fn mark(&self, ticket: TicketId, mark: Mark) -> Decided {
         let ticket = self.live_ticket(ticket)?;
+        self.check_mark(ticket, mark)?;
         match mark {
             Mark::Party(people) if !(1..=99).contains(&people) => {
                 return Err(Refusal::OutOfRange("a party is 1 to 99 people"));

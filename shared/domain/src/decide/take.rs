@@ -7,7 +7,7 @@ use crate::model::quoted_wait::QuotedWait;
 use crate::model::rank::Rank;
 use crate::model::rules::MISSED_LANE_CLASS;
 use crate::model::site::QueueAvailability;
-use crate::model::ticket::{CloseReason, Ticket, TicketState, TicketStatus};
+use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::model::time::Timestamp;
 use crate::model::visit_progress::ForecastBasis;
 use crate::protocol::event::Event;
@@ -40,22 +40,13 @@ impl Decider<'_> {
         if class >= MISSED_LANE_CLASS {
             return Err(Refusal::OutOfRange("a priority class is 0 to 8"));
         }
-        let ticket = TicketId(self.site.last_ticket + 1);
-        let rank = self.arrival_rank(class, ticket);
+        let place = self.site.next_place(class, self.now);
+        let (rank, ticket) = place;
         let serial = self.site.serials.get(&rules.prefix).map_or(1, |last| last + 1);
         let number = Number { prefix: rules.prefix.clone(), serial };
         let ahead = self.site.ahead_at(queue, rank, ticket);
-        let forecast = self.site.forecast(self.rules, queue, ahead, self.now);
+        let forecast = self.site.forecast(self.rules, queue, place, self.now);
         let quote = QuotedWait::from_forecast(ahead, forecast);
-        let outcome = Outcome::Holding {
-            ticket,
-            number: number.clone(),
-            queue: queue.clone(),
-            quoted: quote,
-            called_to: None,
-            new: true,
-            state: TicketStatus::Waiting,
-        };
         events.push(Event::TicketTaken {
             ticket,
             queue: queue.clone(),
@@ -67,6 +58,29 @@ impl Decider<'_> {
             scan_session: scan_session.cloned(),
             key,
         });
+        self.holding(ticket, events, Some(quote), true)
+    }
+
+    /// Outcome with a ticket that its holder is shown after these events, with the wait that was
+    /// quoted in them.
+    fn holding(
+        &self,
+        ticket: TicketId,
+        events: Vec<Event>,
+        wait: Option<QuotedWait>,
+        new: bool,
+    ) -> Decided {
+        let mut after = self.site.clone();
+        let by = self.actor.actor_ref();
+        events.iter().for_each(|event| after.apply_event(event, self.now.at, Some(&by)));
+        let ticket = after.ticket(ticket).ok_or(Refusal::UnknownTicket(ticket))?;
+        let outcome = Outcome::Holding {
+            ticket: ticket.id,
+            number: ticket.number.clone(),
+            queue: ticket.queue.clone(),
+            new,
+            standing: after.standing_with_wait(self.rules, ticket, self.now, wait),
+        };
         Ok((outcome, events))
     }
 
@@ -89,7 +103,7 @@ impl Decider<'_> {
 
     /// Effective arrival now: never before that of a ticket already in a line.
     pub(super) fn effective_arrival(&self) -> Timestamp {
-        self.site.last_arrival.map_or(self.now.at, |last| last.max(self.now.at))
+        self.site.effective_arrival(self.now.at)
     }
 
     /// Rank of a ticket that arrives now.
@@ -103,29 +117,13 @@ impl Decider<'_> {
         scan_session: Option<&ScanSessionRef>,
     ) -> Decided {
         let quote = self.site.current_quote(self.rules, held, self.now);
-        let called_to = match &held.state {
-            TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
-                Some(counter.clone())
-            }
-            _ => None,
-        };
-        let outcome = Outcome::Holding {
+        let shown = Event::TicketShown {
             ticket: held.id,
-            number: held.number.clone(),
-            queue: held.queue.clone(),
             quoted: quote,
-            called_to,
-            new: false,
-            state: held.status(),
+            scan_session: scan_session.cloned(),
         };
-        Ok((
-            outcome,
-            vec![Event::TicketShown {
-                ticket: held.id,
-                quoted: quote,
-                scan_session: scan_session.cloned(),
-            }],
-        ))
+        let has_place = matches!(held.state, TicketState::Waiting | TicketState::Held { .. });
+        self.holding(held.id, vec![shown], has_place.then_some(quote), false)
     }
 
     /// Returns a missed ticket to the line on another scan.
@@ -135,23 +133,13 @@ impl Decider<'_> {
         rank: Rank,
         scan_session: Option<&ScanSessionRef>,
     ) -> Decided {
-        let ahead = self.site.ahead_at(&missed.queue, rank, missed.id);
-        let quote = self.site.quote_at(self.rules, missed, ahead, self.now);
-        let outcome = Outcome::Holding {
-            ticket: missed.id,
-            number: missed.number.clone(),
-            queue: missed.queue.clone(),
-            quoted: quote,
-            called_to: None,
-            new: false,
-            state: TicketStatus::Waiting,
-        };
+        let quote = self.site.quote_at(self.rules, missed, rank, self.now);
         let returned = Event::TicketReturned { ticket: missed.id, rank };
         let shown = Event::TicketShown {
             ticket: missed.id,
             quoted: quote,
             scan_session: scan_session.cloned(),
         };
-        Ok((outcome, vec![returned, shown]))
+        self.holding(missed.id, vec![returned, shown], Some(quote), false)
     }
 }

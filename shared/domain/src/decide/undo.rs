@@ -56,8 +56,12 @@ impl Decider<'_> {
         let was = &before.ticket;
         // The end may have a later time, by the clock of another replica.
         let at = self.now.at.max(before.at);
-        let mut restored =
-            Ticket { notifications: now.notifications, person: now.person.clone(), ..was.clone() };
+        let mut restored = Ticket {
+            notifications: now.notifications,
+            person: now.person.clone(),
+            former_person: now.former_person.clone(),
+            ..was.clone()
+        };
         let rules = self.rules.queues.get(&was.queue);
         let grace = rules.map_or(0, |rules| i64::from(rules.grace_seconds) * 1000);
         let minutes = rules.map_or(0, |rules| rules.missed.minutes);

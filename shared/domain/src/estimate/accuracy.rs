@@ -12,6 +12,7 @@ const ERROR_BUCKET_S: u32 = 15;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccuracyScore {
     count: u64,
+    promised: u64,
     within_bound: u64,
     close_to_median: u64,
     error_s: u64,
@@ -21,11 +22,13 @@ pub struct AccuracyScore {
 }
 
 impl AccuracyScore {
-    /// Adds a wait with its quoted median and upper bound, all in seconds.
-    pub fn add(&mut self, median_s: u32, promise_s: u32, waited_s: u32) {
+    /// Adds a wait with its quoted median and upper bound, all in seconds; `None` if no bound was
+    /// promised.
+    pub fn add(&mut self, median_s: u32, promise_s: Option<u32>, waited_s: u32) {
         let error = median_s.abs_diff(waited_s);
         self.count += 1;
-        self.within_bound += u64::from(waited_s <= promise_s);
+        self.promised += u64::from(promise_s.is_some());
+        self.within_bound += u64::from(promise_s.is_some_and(|promise_s| waited_s <= promise_s));
         self.close_to_median += u64::from(error <= CLOSE_ERROR_S.max(waited_s / 4));
         self.error_s += u64::from(error);
         self.bias_s += i64::from(median_s) - i64::from(waited_s);
@@ -36,6 +39,7 @@ impl AccuracyScore {
     /// Adds another score.
     pub fn merge(&mut self, other: &AccuracyScore) {
         self.count += other.count;
+        self.promised += other.promised;
         self.within_bound += other.within_bound;
         self.close_to_median += other.close_to_median;
         self.error_s += other.error_s;
@@ -51,9 +55,9 @@ impl AccuracyScore {
         self.count
     }
 
-    /// Share of waits within the upper bound; `None` without waits.
+    /// Share of waits within the upper bound, of those with one; `None` without such waits.
     pub fn coverage(&self) -> Option<f64> {
-        self.mean(self.within_bound as f64)
+        (self.promised > 0).then(|| self.within_bound as f64 / self.promised as f64)
     }
 
     /// Share of waits whose median was within five minutes, or within a quarter of the wait.
@@ -99,7 +103,14 @@ pub struct Accuracy {
 
 impl Accuracy {
     /// Adds a wait that began in this hour with this many ahead; see [`AccuracyScore::add`].
-    pub fn add(&mut self, ahead: u32, hour: u8, median_s: u32, promise_s: u32, waited_s: u32) {
+    pub fn add(
+        &mut self,
+        ahead: u32,
+        hour: u8,
+        median_s: u32,
+        promise_s: Option<u32>,
+        waited_s: u32,
+    ) {
         let cell = self.cells.entry((AheadBand::for_ahead(ahead), hour)).or_default();
         cell.add(median_s, promise_s, waited_s);
     }
@@ -159,7 +170,7 @@ mod tests {
         let mut score = AccuracyScore::default();
         // Quoted 10 to 15 minutes; the waits were 10, 16, 18 and 4.
         for waited in [10, 16, 18, 4] {
-            score.add(600, 900, waited * 60);
+            score.add(600, Some(900), waited * 60);
         }
         assert_eq!((score.count(), score.coverage()), (4, Some(0.5)));
         assert_eq!(score.mean_error(), Some(5.0));
@@ -167,18 +178,24 @@ mod tests {
         assert_eq!(score.bias(), Some(-2.0));
         assert_eq!(score.mean_wait(), Some(12.0));
         assert_eq!(score.close_share(), Some(0.25));
-        // A quarter of a long wait is close, too.
-        score.add(60 * 60, 0, 80 * 60);
-        assert_eq!(score.close_share(), Some(0.4));
+        // A quarter of a long wait is close, too, and no bound was promised.
+        score.add(60 * 60, None, 80 * 60);
+        assert_eq!(
+            (score.count(), score.close_share(), score.coverage()),
+            (5, Some(0.4), Some(0.5))
+        );
     }
 
     proptest! {
         #[test]
         fn parts_add_up_to_the_whole(
-            waits in prop::collection::vec((0..30u32, 0..24u8, 0..9_000u32, 0..9_000u32, 0..9_000u32), 0..60),
+            waits in prop::collection::vec(
+                (0..30u32, 0..24u8, 0..9_000u32, prop::option::of(0..9_000u32), 0..9_000u32),
+                0..60,
+            ),
             cut in 0..60usize,
         ) {
-            let accuracy_of = |waits: &[(u32, u8, u32, u32, u32)]| {
+            let accuracy_of = |waits: &[(u32, u8, u32, Option<u32>, u32)]| {
                 let mut all = Accuracy::default();
                 waits.iter().for_each(|t| all.add(t.0, t.1, t.2, t.3, t.4));
                 all

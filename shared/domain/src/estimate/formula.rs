@@ -1,6 +1,7 @@
 //! Closed-form forecast for a line that its counters serve in order, and the calibration of every
 //! forecast.
 
+use super::calibration::Calibrated;
 use super::forecast::{ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 use super::model::{ForecastModel, QueueModel};
 
@@ -81,7 +82,12 @@ pub(super) fn calibrated_forecast(
     method: ForecastMethod,
 ) -> Forecast {
     let predicted = predicted.max(1.0).round();
-    let bounds = queue_model.multipliers(input.ahead).map(|m| (predicted * m).round() as u32);
+    let calibration = queue_model.calibration(method);
+    let kind = match method {
+        ForecastMethod::Simulation => Calibrated::simulation(input.ahead, predicted as u32),
+        ForecastMethod::Formula | ForecastMethod::Immediate => Calibrated::formula(input.ahead),
+    };
+    let bounds = calibration.multipliers(kind).map(|m| (predicted * m).round() as u32);
     let [median_s, p80_s, p90_s] = bounds;
     Forecast {
         predicted_s: predicted as u32,
@@ -89,7 +95,7 @@ pub(super) fn calibrated_forecast(
         p80_s,
         p90_s,
         method,
-        cold: queue_model.is_cold(),
+        cold: calibration.is_cold(),
         closing: ClosingRisk::from_bounds(median_s, p80_s, input.closing_s),
     }
 }
@@ -126,7 +132,8 @@ mod tests {
         let mut model = ForecastModel::default();
         let end = ObservationEnd::Called { waited_s: 600, slot_s: 480, implausible: false };
         for ahead in (0..20).cycle().take(2_000) {
-            let visit = Observation { ahead, predicted_s: Some(600), end };
+            let predicted = Some((ForecastMethod::Formula, 600));
+            let visit = Observation { ahead, predicted, end };
             model.learn(&QueueId::new("a"), &visit);
         }
         model

@@ -2,9 +2,9 @@
 //! promise, and scored against the waits that followed (docs/reference/estimate.md).
 //!
 //! In reading order: a [`ForecastInput`] goes in and a [`Forecast`] comes out; [`ForecastModel`]
-//! holds what was learned. The formula serves one line at its own counters; a [`CallOrder`] is
-//! simulated where lines share them. [`Estimate`] is the quoted range, [`DisplayedRange`] keeps it
-//! steady, and [`Accuracy`] scores the promise.
+//! holds what was learned. The formula serves one line at its own counters; the calls are simulated
+//! where lines share them, classes take turns or counters change by plan. [`Estimate`] is the
+//! quoted range, [`DisplayedRange`] keeps it steady, and [`Accuracy`] scores the promise.
 //!
 //! **Replay of the ledger stays exact.** A quote is decided once, by the replica that decides the
 //! ticket, and stands in the event; it is never computed again from the model. Stored values
@@ -17,6 +17,7 @@ mod forecast;
 mod recent;
 mod slots;
 
+mod calibration;
 mod model;
 
 mod formula;
@@ -30,8 +31,8 @@ mod accuracy;
 
 pub use accuracy::{Accuracy, AccuracyScore};
 pub use forecast::{AheadBand, ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
-pub use model::{ForecastModel, ModelSnapshot, Observation, ObservationEnd};
+pub use model::{ForecastModel, Observation, ObservationEnd};
 pub use quote::{DisplayedRange, Estimate, EstimatePhrase, MIN_LENGTHEN_DELAY_MS};
-pub use simulation::{CallOrder, MAX_SIMULATED_CALLS, SimulatedCall};
+pub(crate) use simulation::{CallOrder, SimulatedCall, SimulatedCounter, Simulation};
 pub(crate) use thresholds::slip_threshold_s;
 pub use thresholds::{is_near, is_slipped};

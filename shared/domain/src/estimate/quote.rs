@@ -17,7 +17,7 @@ const LONG_WAIT_MINUTES: u32 = 60;
 pub struct Estimate {
     /// Lower bound, in whole minutes.
     pub low: u32,
-    /// Upper bound, in whole minutes; never smaller than `low`.
+    /// Upper bound, in whole minutes; larger than `low`.
     pub high: u32,
 }
 
@@ -34,7 +34,7 @@ pub enum EstimatePhrase {
 
 impl Forecast {
     /// Range to quote: from the median to the 80 % bound, rounded outward to the minute, and above
-    /// ten minutes to five minutes.
+    /// ten minutes to five minutes. Where both are the same, the lower bound gives way.
     pub fn to_estimate(&self) -> Estimate {
         let down = |minutes: u32| match minutes {
             0..=MAX_FINE_MINUTES => minutes,
@@ -46,11 +46,19 @@ impl Forecast {
         };
         // Nobody reaches the counter in no time: the shortest promise covers the call itself.
         let high = if self.p80_s == 0 { SHORT_WAIT_MINUTES } else { up(self.p80_s.div_ceil(60)) };
-        Estimate { low: down(self.median_s / 60), high }
+        Estimate { low: down((self.median_s / 60).min(high - 1)), high }
     }
 }
 
 impl Estimate {
+    /// Minutes that the wording promises, at most. `None` where it names no upper bound.
+    pub fn promised_minutes(self) -> Option<u32> {
+        match self.phrase() {
+            EstimatePhrase::LessThan(high) | EstimatePhrase::Between(_, high) => Some(high),
+            EstimatePhrase::MoreThan(_) => None,
+        }
+    }
+
     /// Wording of the range. All waits of five minutes or less share one, and so do all above an
     /// hour.
     pub fn phrase(self) -> EstimatePhrase {
@@ -66,34 +74,43 @@ impl Estimate {
     }
 }
 
-/// Range that a holder sees now.
+/// Range that a holder was told last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DisplayedRange {
     /// Displayed range.
     pub range: Estimate,
+    /// Number of people who were ahead; `None` if a former program did not keep it.
+    pub ahead: Option<u32>,
     /// Time at which its upper bound was last shortened.
     pub shortened_at: Option<Timestamp>,
 }
 
 impl DisplayedRange {
     /// First range displayed.
-    pub fn new(range: Estimate) -> Self {
-        DisplayedRange { range, shortened_at: None }
+    pub fn new(range: Estimate, ahead: u32) -> Self {
+        DisplayedRange { range, ahead: Some(ahead), shortened_at: None }
     }
 
-    /// Range to display, given a fresh estimate. An upper bound that has just been shortened stays
-    /// for two minutes rather than being lengthened again.
+    /// Range to tell, given a fresh estimate with so many ahead. An upper bound that has just been
+    /// shortened stays for two minutes rather than being lengthened again, unless the line grew:
+    /// that is no error of the forecast, and people see it.
+    pub fn steadied(self, fresh: Estimate, ahead: u32, at: Timestamp) -> Estimate {
+        let high = self.range.high;
+        let is_recent =
+            self.shortened_at.is_some_and(|since| !at.is_after(since, MIN_LENGTHEN_DELAY_MS));
+        let grew = self.ahead.is_some_and(|before| ahead > before);
+        if fresh.high <= high || grew || !is_recent {
+            return fresh;
+        }
+        let low = if fresh.low < high { fresh.low } else { self.range.low };
+        Estimate { low, high }
+    }
+
+    /// Range displayed after this one was told, with so many ahead.
     #[must_use]
-    pub fn updated(self, fresh: Estimate, at: Timestamp) -> DisplayedRange {
-        let settled = |since: Timestamp| at.since_ms(since) >= MIN_LENGTHEN_DELAY_MS;
-        if fresh.high < self.range.high {
-            return DisplayedRange { range: fresh, shortened_at: Some(at) };
-        }
-        if fresh.high > self.range.high && !self.shortened_at.is_none_or(settled) {
-            let high = self.range.high;
-            return DisplayedRange { range: Estimate { low: fresh.low.min(high), high }, ..self };
-        }
-        DisplayedRange { range: fresh, ..self }
+    pub fn updated(self, told: Estimate, ahead: u32, at: Timestamp) -> DisplayedRange {
+        let shortened_at = if told.high < self.range.high { Some(at) } else { self.shortened_at };
+        DisplayedRange { range: told, ahead: Some(ahead), shortened_at }
     }
 }
 
@@ -139,49 +156,66 @@ mod tests {
     }
 
     #[test]
-    fn a_shortened_promise_stays_for_two_minutes() {
+    fn the_promise_is_what_the_words_say() {
+        let promised = |low, high| Estimate { low, high }.promised_minutes();
+        assert_eq!((promised(0, 1), promised(3, 5)), (Some(5), Some(5)), "less than five");
+        assert_eq!((promised(1, 6), promised(55, 70)), (Some(6), Some(70)));
+        assert_eq!(promised(60, 70), None, "more than an hour");
+    }
+
+    #[test]
+    fn a_shortened_promise_stays_for_two_minutes_unless_the_line_grew() {
         let range = |low, high| Estimate { low, high };
         let at = |s: i64| Timestamp(s * 1_000);
-        let displayed = DisplayedRange::new(range(15, 25)).updated(range(15, 30), at(0));
-        assert_eq!(displayed.range, range(15, 30), "a rise that follows no fall is shown at once");
-        let shortened = displayed.updated(range(10, 15), at(10));
-        assert_eq!(shortened.range, range(10, 15));
-        let kept = shortened.updated(range(20, 30), at(129));
-        assert_eq!(kept.range, range(15, 15), "nothing longer is shown yet");
-        assert_eq!(kept.updated(range(20, 30), at(130)).range, range(20, 30));
+        let displayed = DisplayedRange::new(range(15, 25), 5);
+        assert_eq!(displayed.steadied(range(15, 30), 5, at(0)), range(15, 30), "no fall before");
+        let shortened = displayed.updated(range(15, 20), 4, at(10));
+        assert_eq!(shortened.steadied(range(25, 40), 4, at(129)), range(15, 20), "not yet");
+        assert_eq!(shortened.steadied(range(18, 40), 3, at(129)), range(18, 20), "not yet");
+        assert_eq!(shortened.steadied(range(25, 40), 4, at(130)), range(25, 40));
+        assert_eq!(shortened.steadied(range(25, 40), 5, at(11)), range(25, 40), "somebody came");
+        let former = DisplayedRange { ahead: None, ..shortened };
+        assert_eq!(former.steadied(range(25, 40), 9, at(11)), range(15, 20), "the line is unknown");
     }
 
     proptest! {
         #[test]
-        fn the_quoted_range_holds_the_bounds_and_little_more(median_s in 0..20_000u32, more in 1..20_000u32) {
+        fn the_quoted_range_holds_the_bounds_and_little_more(
+            median_s in 0..20_000u32,
+            more in prop_oneof![Just(0), 0..20_000u32],
+        ) {
             let p80_s = median_s + more;
             let Estimate { low, high } = estimate_of(median_s, p80_s);
-            prop_assert!(low * 60 <= median_s && p80_s <= high * 60 && low <= high);
-            prop_assert!(median_s < (low + 5) * 60 && (high - 5.min(high)) * 60 < p80_s);
+            prop_assert!(low * 60 <= median_s && p80_s <= high * 60 && low < high);
+            prop_assert!(median_s <= (low + 5) * 60 && (high - 5.min(high)) * 60 < p80_s.max(1));
             for minutes in [low, high] {
                 prop_assert!(minutes <= 10 || minutes % 5 == 0);
             }
         }
 
         #[test]
-        fn no_promise_is_shortened_and_then_lengthened_within_two_minutes(
-            steps in prop::collection::vec((0..90_000i64, 0..12u32, 0..12u32), 1..60),
+        fn no_promise_is_shortened_and_then_lengthened_within_two_minutes_while_the_line_shrinks(
+            steps in prop::collection::vec((0..90_000i64, 0..12u32, 1..12u32, 0..9u32), 1..60),
         ) {
-            let mut displayed = DisplayedRange::new(Estimate { low: 10, high: 30 });
+            let mut displayed = DisplayedRange::new(Estimate { low: 10, high: 30 }, 4);
             let mut now = 0;
             let mut shortened = None;
-            for (ms, low, more) in steps {
+            for (ms, low, more, ahead) in steps {
                 now += ms;
                 let fresh = Estimate { low: 5 * low, high: 5 * (low + more) };
-                let next = displayed.updated(fresh, Timestamp(now));
-                prop_assert!(next.range.low <= next.range.high);
-                if next.range.high < displayed.range.high {
+                let told = displayed.steadied(fresh, ahead, Timestamp(now));
+                prop_assert!(told.low < told.high);
+                let grew = Some(ahead) > displayed.ahead;
+                if told.high < displayed.range.high {
                     shortened = Some(now);
                 }
-                if next.range.high > displayed.range.high {
+                if told.high > displayed.range.high && !grew {
                     prop_assert!(shortened.is_none_or(|at| now - at >= MIN_LENGTHEN_DELAY_MS));
                 }
-                displayed = next;
+                if grew {
+                    prop_assert_eq!(told, fresh);
+                }
+                displayed = displayed.updated(told, ahead, Timestamp(now));
             }
         }
     }

@@ -27,6 +27,7 @@ impl<const LAST: usize> RecentValues<LAST> {
     }
 
     /// Values in order of arrival, oldest first.
+    #[cfg(test)]
     pub(super) fn in_order(&self) -> impl Iterator<Item = u32> + '_ {
         self.by_arrival.iter().copied()
     }

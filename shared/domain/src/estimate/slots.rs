@@ -26,6 +26,7 @@ impl RecentSlots {
         self.squares += square(slot_s);
     }
 
+    #[cfg(test)]
     pub(super) fn in_order(&self) -> impl Iterator<Item = u32> + '_ {
         self.recent.in_order()
     }
@@ -87,6 +88,28 @@ impl<'a> ServiceTime<'a> {
         }
         // Longer than all slots before: only that long slots have long ends is known.
         if count == 0 { self.mean_s / 2.0 } else { remaining / count as f64 }
+    }
+
+    /// Rest, in seconds, that this share of the slots that have lasted so long does not exceed.
+    pub(super) fn remaining_quantile_s(&self, spent_s: u32, share: f64) -> f64 {
+        let spent = f64::from(spent_s);
+        let longer = &self.sorted[self.sorted.partition_point(|slot| *slot <= spent_s)..];
+        let mut longer = longer.iter().map(|slot| f64::from(*slot)).peekable();
+        let mut stand_ins = self.prior_slots.iter().copied().filter(|s| *s > spent).peekable();
+        let count = longer.len() + stand_ins.clone().count();
+        if count == 0 {
+            return self.mean_s * share;
+        }
+        let mut slot = spent;
+        for _ in 0..=((share * count as f64) as usize).min(count - 1) {
+            let learned_is_next = match (longer.peek(), stand_ins.peek()) {
+                (Some(learned), Some(stand_in)) => learned <= stand_in,
+                (learned, _) => learned.is_some(),
+            };
+            let next = if learned_is_next { longer.next() } else { stand_ins.next() };
+            slot = next.unwrap_or(slot);
+        }
+        slot - spent
     }
 }
 

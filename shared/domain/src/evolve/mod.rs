@@ -10,13 +10,11 @@ use crate::model::position_changes::PositionChangeCause;
 use crate::model::quoted_wait::QuotedWait;
 use crate::model::rank::Rank;
 use crate::model::remainder::Remainder;
-use crate::model::site::{CounterState, RecentCall, Site};
-use crate::model::ticket::{
-    CloseReason, HoldKind, Marks, Ticket, TicketCounts, TicketState, UndoPoint,
-};
-use crate::model::time::Timestamp;
+use crate::model::site::{CounterState, RecentCall, Site, SpentDays};
+use crate::model::ticket::{HoldKind, Marks, Ticket, TicketCounts, TicketState, UndoPoint};
+use crate::model::time::{Day, Timestamp};
 use crate::model::visit_progress::VisitProgress;
-use crate::protocol::command::Mark;
+use crate::protocol::command::{Mark, QueueState};
 use crate::protocol::event::{Decision, Event};
 use std::sync::Arc;
 
@@ -43,14 +41,20 @@ impl Site {
                 let passed_count = live.len().saturating_sub(*carrying as usize);
                 let later = live[passed_count..].iter().filter_map(|id| self.ticket(*id));
                 let carrying = later.map(|ticket| Arc::new(self.as_carried_over(ticket))).collect();
+                let last_ticket = TicketId(self.last_ticket);
+                let spent_days = self.spent_days.filter(|spent| spent.until >= *day);
+                let spent_days = spent_days.map(|spent| SpentDays { last_ticket, ..spent });
                 *self = Site {
                     day: Some(*day),
+                    last_ticket: spent_days.map_or(0, |spent| spent.last_ticket.0),
+                    spent_days,
                     pending_carry_over: carrying,
                     // A command that is repeated after the turn of the day was decided before it.
                     recent_commands: std::mem::take(&mut self.recent_commands),
                     ..Site::default()
                 };
             }
+            Event::DayReset { from, day } => self.reset_day(*from, *day, at),
             Event::CounterOpened { counter, login } => {
                 let counter = self.counter_mut(counter);
                 counter.state = CounterState::Open;
@@ -112,7 +116,10 @@ impl Site {
                     let cause = PositionChangeCause::Priority;
                     line.record_overtake(Overtake { behind, before: None, cause });
                 }
-                let new = new_ticket(*ticket, queue, number, person, *rank, *quoted, at);
+                // Whoever joins a halted line sees that.
+                let told_stop = line.state.filter(|state| *state == QueueState::Halted);
+                let mut new = new_ticket(*ticket, queue, number, person, *rank, *quoted, at);
+                new.notifications.told_stop = told_stop;
                 self.insert_ticket(Ticket { basis: *basis, key: *key, ..new });
                 if passes {
                     self.record_position_change(*ticket, None, PositionChangeCause::Priority, at);
@@ -209,6 +216,7 @@ impl Site {
             }
             Event::TicketPutBack { ticket } => {
                 self.update_ticket(*ticket, |ticket| ticket.state = TicketState::Waiting);
+                self.withdraw_calls(*ticket);
                 self.record_reentry(*ticket, None, PositionChangeCause::TakenBack, at);
             }
             Event::TicketFinished { ticket, .. } => {
@@ -255,8 +263,9 @@ impl Site {
                 });
                 self.record_reentry(*ticket, None, PositionChangeCause::Transfer, at);
             }
-            Event::TicketClosed { ticket, reason, .. } => {
-                self.close_ticket(*ticket, *reason, at, by)
+            Event::TicketClosed { ticket, reason, note, visit: _ } => {
+                let state = TicketState::Closed { at, reason: *reason, note: note.clone() };
+                self.end_ticket(*ticket, state, at, by);
             }
             Event::TicketRestored { ticket, .. } => {
                 self.update_ticket(ticket.id, |now| *now = (**ticket).clone());
@@ -275,11 +284,12 @@ impl Site {
                 });
             }
             Event::HolderForgotten { ticket } => {
+                self.update_ticket(*ticket, |ticket| ticket.set_holder(None, None));
+            }
+            Event::HolderMigrated { ticket, person } => {
                 self.update_ticket(*ticket, |ticket| {
-                    ticket.person = None;
-                    if let Some(before) = ticket.undo_point.as_mut().map(Arc::make_mut) {
-                        before.ticket.person = None;
-                    }
+                    let former = ticket.person.take();
+                    ticket.set_holder(Some(person.clone()), former);
                 });
             }
             Event::NotificationTriggered(trigger) => {
@@ -290,6 +300,21 @@ impl Site {
                     }
                 });
             }
+        }
+    }
+
+    /// Leads the site back to a day. The wrong clock wrote the deadlines too: they come as much
+    /// earlier as the newest step of a ticket is ahead.
+    fn reset_day(&mut self, from: Day, day: Day, at: Timestamp) {
+        let last_ticket = self.spent_days.map_or(0, |spent| spent.last_ticket.0);
+        let until = self.spent_days.map_or(from, |spent| spent.until.max(from));
+        self.spent_days = Some(SpentDays { until, last_ticket: TicketId(last_ticket) });
+        self.day = Some(day);
+        let steps = self.tickets().map(|ticket| ticket.last_step());
+        let ahead_ms = steps.max().map_or(0, |newest| newest.since_ms(at)).max(0);
+        let waiting: Vec<_> = self.deadlines.iter().map(|(_, id)| *id).collect();
+        for id in waiting {
+            self.update_ticket(id, |ticket| ticket.advance_deadline(ahead_ms));
         }
     }
 
@@ -310,16 +335,6 @@ impl Site {
             }
             ticket.state = state;
         });
-    }
-
-    fn close_ticket(
-        &mut self,
-        id: TicketId,
-        reason: CloseReason,
-        at: Timestamp,
-        by: Option<&ActorRef>,
-    ) {
-        self.end_ticket(id, TicketState::Closed { at, reason }, at, by);
     }
 
     /// Records that a ticket takes another place than before, and the tickets that it overtook.
@@ -343,8 +358,17 @@ impl Site {
         }
     }
 
+    /// Takes the calls of a ticket that were a mistake off the boards.
+    fn withdraw_calls(&mut self, id: TicketId) {
+        if let Some(number) = self.ticket(id).map(|ticket| ticket.number.clone()) {
+            self.recent_calls.retain(|call| call.number != number);
+        }
+    }
+
     fn add_recent_call(&mut self, called: &Ticket, counter: &CounterId, at: Timestamp, call: u32) {
         let number = called.number.clone();
+        // One row a number: a recall crowds no other off.
+        self.recent_calls.retain(|call| call.number != number);
         let queue = called.queue.clone();
         let recent = RecentCall { number, counter: counter.clone(), queue, at, call };
         self.recent_calls.push_back(recent);
@@ -372,6 +396,7 @@ fn new_ticket(
         number: number.clone(),
         queue: queue.clone(),
         person: person.clone(),
+        former_person: None,
         taken_at: at,
         arrived: rank.arrival,
         rank,

@@ -157,6 +157,11 @@ impl Line {
         self.lanes.values().filter_map(Lane::first)
     }
 
+    /// Last position of each class, best class first.
+    pub(crate) fn lane_tails(&self) -> impl Iterator<Item = (Rank, TicketId)> + '_ {
+        self.lanes.values().filter_map(Lane::last)
+    }
+
     /// Number of waiting tickets in these classes.
     pub(crate) fn len_of_classes(&self, classes: std::ops::Range<u8>) -> usize {
         self.lanes.range(classes).map(|(_, lane)| lane.len()).sum()
@@ -177,6 +182,18 @@ impl Line {
         if lane.is_empty() {
             self.lanes.remove(&rank.class);
         }
+    }
+
+    /// Position with so many waiting tickets ahead.
+    pub(crate) fn position_behind(&self, ahead: u32) -> Option<(Rank, TicketId)> {
+        let mut before = ahead as usize;
+        for lane in self.lanes.values() {
+            match lane.nth(before) {
+                None => before -= lane.len(),
+                found => return found,
+            }
+        }
+        None
     }
 
     /// Number of waiting tickets before this position.
@@ -251,6 +268,10 @@ impl Line {
     /// Number of times that tickets of a better class that came later were called before this
     /// position. Counting stops at `max`.
     pub(crate) fn count_passes(&self, rank: Rank, ticket: TicketId, max: u32) -> u32 {
+        // The usual line has no priorities, and a range of an empty map is not free.
+        if self.priority_passes.is_empty() {
+            return 0;
+        }
         let position = (rank.arrival, rank.sequence, rank.offset, ticket);
         let later =
             self.priority_passes.range(position..).filter(|(_, class)| **class < rank.class);

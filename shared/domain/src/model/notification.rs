@@ -4,6 +4,7 @@ use crate::estimate::Estimate;
 use crate::model::ids::{Number, Person, TicketId, TicketKey};
 use crate::model::quoted_wait::QuotedWait;
 use crate::model::time::{Day, MINUTE_MS, Timestamp};
+use crate::protocol::command::QueueState;
 use std::sync::Arc;
 
 /// Notification for the holder of a ticket, with everything that the message needs.
@@ -65,22 +66,53 @@ pub enum NotificationKind {
         /// Places that the ticket goes back on return, if the queue's rule counts places.
         places: Option<u32>,
     },
-    /// The ticket waits in the line again.
+    /// The ticket waits in the line again, or is as it was before.
     Returned {
         /// Cause of the return.
         cause: ReturnCause,
         /// Wait that is quoted with it.
         quoted: QuotedWait,
+        /// Reason that staff gave.
+        reason: Option<Arc<str>>,
+        /// Name of the counter to which the holder has to go, if to one.
+        counter_name: Option<Arc<str>>,
     },
     /// The wait has become much longer than quoted.
     Slipped(QuotedWait),
     /// The queue calls nobody for now (暂停叫号).
     Halted(QuotedWait),
-    /// The queue has ended for today (今日已结束).
-    QueueClosed,
+    /// Staff took the ticket out of the line for a while, with its place kept (暂离 / 挂起).
+    Held {
+        /// `true` if a service was interrupted.
+        suspended: bool,
+        /// Reason that staff gave.
+        reason: Arc<str>,
+        /// Time at which the ticket resumes by itself.
+        until: Option<Timestamp>,
+        /// People ahead at its own place.
+        quoted: QuotedWait,
+    },
+    /// The queue was closed or cleared.
+    QueueClosed(QueueEnd),
+    /// Staff took the ticket out of the line for good (作废).
+    Removed {
+        /// Reason that staff gave.
+        reason: Option<Arc<str>>,
+    },
 }
 
-/// Causes for which a ticket waits in the line again.
+/// Ways in which a queue ends for those who are in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueEnd {
+    /// It was closed, and may be opened again; the places are kept.
+    Closed,
+    /// It was closed after the last of today's opening hours (今日已结束).
+    ForToday,
+    /// It was cleared: the tickets are void.
+    Cleared,
+}
+
+/// Causes for which a ticket waits in the line again, or is as it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReturnCause {
     /// Return after a miss.
@@ -89,18 +121,27 @@ pub enum ReturnCause {
     Transfer,
     /// Call that was taken back.
     PutBack,
+    /// End of a hold.
+    Resumed,
+    /// End or miss that was taken back.
+    Restored,
+    /// Another priority class.
+    Prioritised,
+    /// The queue, which had been halted or closed, calls again.
+    Reopened,
 }
 
-/// Number of kinds.
+/// Number of names of kinds.
 const KIND_COUNT: usize = 10;
 
-/// Largest number of template messages for one ticket.
-pub const MAX_TEMPLATES_PER_TICKET: u32 = 5;
+/// Number of template messages to one ticket from which it gets no news of its progress: the calls
+/// and the acts of others need the room.
+pub const MAX_PROGRESS_TEMPLATES: u32 = 3;
 
-/// Templates of that budget that are reserved for calls.
-const TEMPLATES_RESERVED_FOR_CALLS: u32 = 2;
+/// Largest number of template messages for one ticket, whatever is done with it.
+pub const MAX_TEMPLATES_PER_TICKET: u32 = 20;
 
-/// Shortest interval between two templates other than calls: one minute.
+/// Shortest interval between a template and one about the progress: one minute.
 const MIN_TEMPLATE_INTERVAL_MS: i64 = 60_000;
 
 /// Shortest interval between any template and a notice of a longer wait: 30 minutes.
@@ -121,10 +162,14 @@ pub struct NotificationHistory {
     pub count_by_kind: [u32; KIND_COUNT],
     /// Ordinal of the last call that the holder was notified of.
     pub last_call: u32,
+    /// State of the queue in which nobody is called, if the holder was told of it and not of its
+    /// end.
+    pub told_stop: Option<QueueState>,
 }
 
 impl NotificationKind {
-    /// Stable name of the kind, used in message keys.
+    /// Stable name of the kind, used in message keys. Kinds that older programs did not know have
+    /// the name of the one that those take them for.
     pub fn name(&self) -> &'static str {
         const NAMES: [&str; KIND_COUNT] = [
             "joined",
@@ -151,8 +196,46 @@ impl NotificationKind {
             NotificationKind::Missed { .. } => 5,
             NotificationKind::Returned { .. } => 6,
             NotificationKind::Slipped(_) => 7,
-            NotificationKind::Halted(_) => 8,
-            NotificationKind::QueueClosed => 9,
+            NotificationKind::Halted(_) | NotificationKind::Held { .. } => 8,
+            NotificationKind::QueueClosed(_) | NotificationKind::Removed { .. } => 9,
+        }
+    }
+
+    /// Name of the kind as staff and holders see it.
+    pub fn shown_name(&self) -> &'static str {
+        match self {
+            NotificationKind::Held { .. } => "held",
+            NotificationKind::Removed { .. } => "removed",
+            NotificationKind::QueueClosed(QueueEnd::Cleared) => "cleared",
+            NotificationKind::Returned { cause: ReturnCause::Reopened, .. } => "reopened",
+            NotificationKind::Joined(_)
+            | NotificationKind::Near(_)
+            | NotificationKind::Next(_)
+            | NotificationKind::Called { .. }
+            | NotificationKind::Recalled { .. }
+            | NotificationKind::Missed { .. }
+            | NotificationKind::Returned { .. }
+            | NotificationKind::Slipped(_)
+            | NotificationKind::Halted(_)
+            | NotificationKind::QueueClosed(QueueEnd::Closed | QueueEnd::ForToday) => self.name(),
+        }
+    }
+
+    /// Returns `true` for news of the progress, which nobody's act on the ticket has brought.
+    fn is_progress(&self) -> bool {
+        match self {
+            NotificationKind::Near(_)
+            | NotificationKind::Next(_)
+            | NotificationKind::Slipped(_) => true,
+            NotificationKind::Joined(_)
+            | NotificationKind::Called { .. }
+            | NotificationKind::Recalled { .. }
+            | NotificationKind::Missed { .. }
+            | NotificationKind::Returned { .. }
+            | NotificationKind::Halted(_)
+            | NotificationKind::Held { .. }
+            | NotificationKind::QueueClosed(_)
+            | NotificationKind::Removed { .. } => false,
         }
     }
 
@@ -169,7 +252,13 @@ impl NotificationKind {
             | NotificationKind::Next(quote)
             | NotificationKind::Returned { quoted: quote, .. }
             | NotificationKind::Slipped(quote) => Some(quote),
-            _ => None,
+            NotificationKind::Called { .. }
+            | NotificationKind::Recalled { .. }
+            | NotificationKind::Missed { .. }
+            | NotificationKind::Halted(_)
+            | NotificationKind::Held { .. }
+            | NotificationKind::QueueClosed(_)
+            | NotificationKind::Removed { .. } => None,
         }
     }
 
@@ -185,31 +274,25 @@ impl NotificationHistory {
         self.count_by_kind[kind.index()]
     }
 
-    /// Returns `true` if the budget and the spacing allow this kind now. A call needs no spacing,
-    /// and the last template of the budget is reserved for it.
-    pub(crate) fn allows(&self, kind: &NotificationKind, at: Timestamp) -> bool {
+    /// Returns `true` if the budget and the spacing allow this kind now. They are for news of the
+    /// progress, and for what the holder has just done and sees (`own`): what others do with the
+    /// ticket is told at once, and always.
+    pub(crate) fn allows(&self, kind: &NotificationKind, own: bool, at: Timestamp) -> bool {
+        if !kind.is_template() {
+            return true;
+        }
         let is_spaced =
-            self.last_template_at.is_none_or(|last| at.since_ms(last) >= MIN_TEMPLATE_INTERVAL_MS);
-        match kind {
-            NotificationKind::Joined(_) => true,
-            NotificationKind::Called { .. } => self.template_count < MAX_TEMPLATES_PER_TICKET,
-            // It corrects a notification of a moment ago.
-            NotificationKind::Returned { cause: ReturnCause::PutBack, .. } => {
-                self.template_count < MAX_TEMPLATES_PER_TICKET - 1
-            }
-            NotificationKind::Recalled { .. } | NotificationKind::Missed { .. } => {
-                is_spaced && self.template_count < MAX_TEMPLATES_PER_TICKET - 1
-            }
-            _ => {
-                is_spaced
-                    && self.template_count < MAX_TEMPLATES_PER_TICKET - TEMPLATES_RESERVED_FOR_CALLS
-            }
+            self.last_template_at.is_none_or(|last| at.is_after(last, MIN_TEMPLATE_INTERVAL_MS));
+        if kind.is_progress() || own {
+            is_spaced && self.template_count < MAX_PROGRESS_TEMPLATES
+        } else {
+            self.template_count < MAX_TEMPLATES_PER_TICKET
         }
     }
 
     /// Earliest time for a notice of a longer wait; `None` if the budget is spent.
     pub(crate) fn slip_allowed_from(&self) -> Option<Timestamp> {
-        let room = self.template_count < MAX_TEMPLATES_PER_TICKET - TEMPLATES_RESERVED_FOR_CALLS;
+        let room = self.template_count < MAX_PROGRESS_TEMPLATES;
         room.then(|| {
             self.last_template_at
                 .map_or(Timestamp(i64::MIN), |last| last.plus_ms(MIN_SLIP_INTERVAL_MS))
@@ -231,6 +314,17 @@ impl NotificationHistory {
             kind
         {
             self.last_call = *call;
+        }
+        match kind {
+            NotificationKind::Halted(_) => self.told_stop = Some(QueueState::Halted),
+            NotificationKind::QueueClosed(QueueEnd::Closed | QueueEnd::ForToday) => {
+                self.told_stop = Some(QueueState::Closed);
+            }
+            NotificationKind::Returned {
+                cause: ReturnCause::Reopened | ReturnCause::Transfer,
+                ..
+            } => self.told_stop = None,
+            _ => {}
         }
     }
 }

@@ -41,7 +41,7 @@ impl RecentCommands {
 
     pub(crate) fn record(&mut self, decision: &Decision) {
         while let Some((at, id)) = self.in_order.front().cloned() {
-            if decision.at.since_ms(at) <= COMMAND_RETENTION_MS {
+            if !decision.at.is_after(at, COMMAND_RETENTION_MS + 1) {
                 break;
             }
             self.in_order.pop_front();

@@ -34,6 +34,19 @@ pub struct Site {
     pub(crate) last_arrival: Option<Timestamp>,
     /// Tickets carried over from the day before that are not among `tickets` yet.
     pub(crate) pending_carry_over: Vector<Arc<Ticket>>,
+    /// Days whose ids are used up.
+    pub(crate) spent_days: Option<SpentDays>,
+}
+
+/// Days in the future whose ids of tickets were given out already, since a wrong clock had led the
+/// site there. Until they are over, ids go on instead of beginning again: with the day they name a
+/// notice, which is sent once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpentDays {
+    /// Last of the days, under which tickets are known until it is over.
+    pub until: Day,
+    /// Last id of a ticket when the present day began.
+    pub last_ticket: TicketId,
 }
 
 /// State of one counter.
@@ -108,6 +121,11 @@ impl Site {
         self.day
     }
 
+    /// Business day under which notices name the tickets; that of the site, except after a reset.
+    pub fn notice_day(&self) -> Option<Day> {
+        self.spent_days.map(|spent| spent.until).or(self.day)
+    }
+
     /// Line of a queue; empty if nothing has happened there.
     pub fn line(&self, queue: &QueueId) -> Line {
         self.lines.get(queue).cloned().unwrap_or_default()
@@ -144,7 +162,7 @@ impl Site {
 
     /// Tickets of today that a person took, first to last.
     pub fn tickets_of<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Ticket> {
-        self.tickets().filter(move |ticket| ticket.person.as_ref() == Some(person))
+        self.tickets().filter(move |ticket| ticket.names(person))
     }
 
     /// Tickets of today, in the order in which they were taken.
@@ -172,6 +190,11 @@ impl Site {
 
     pub(crate) fn ahead_at(&self, queue: &QueueId, rank: Rank, ticket: TicketId) -> u32 {
         self.lines.get(queue).map_or(0, |line| line.count_ahead(rank, ticket)) as u32
+    }
+
+    /// Effective arrival at this time: never before that of a ticket already in a line.
+    pub(crate) fn effective_arrival(&self, at: Timestamp) -> Timestamp {
+        self.last_arrival.map_or(at, |last| last.max(at))
     }
 
     /// State of a queue: the one that staff set, or the one of the owner's rules.

@@ -22,6 +22,8 @@ pub struct Ticket {
     pub queue: QueueId,
     /// Holder; `None` for someone without WeChat.
     pub person: Option<Person>,
+    /// Person whom the ticket named before the account migrated; it is the same one.
+    pub former_person: Option<Person>,
     /// Time at which it was taken.
     pub taken_at: Timestamp,
     /// Effective arrival when it was taken.
@@ -139,6 +141,8 @@ pub enum TicketState {
         at: Timestamp,
         /// Reason of the closing.
         reason: CloseReason,
+        /// Words of staff about it.
+        note: Option<Arc<str>>,
     },
 }
 
@@ -236,9 +240,23 @@ impl Ticket {
         }
     }
 
+    /// Returns `true` if the ticket names this person, by the present openid or by the former.
+    pub fn names(&self, person: &Person) -> bool {
+        [&self.person, &self.former_person].into_iter().flatten().any(|named| named == person)
+    }
+
     /// Returns `true` if the ticket was served or closed.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, TicketState::Done { .. } | TicketState::Closed { .. })
+    }
+
+    /// Sets whom the ticket names, also in the state that undoing restores.
+    pub(crate) fn set_holder(&mut self, person: Option<Person>, former: Option<Person>) {
+        if let Some(before) = self.undo_point.as_mut().map(Arc::make_mut) {
+            before.ticket.person.clone_from(&person);
+            before.ticket.former_person.clone_from(&former);
+        }
+        (self.person, self.former_person) = (person, former);
     }
 
     /// Milliseconds of service that the ticket has had by a time.
@@ -259,6 +277,33 @@ impl Ticket {
                 Some(counter)
             }
             _ => None,
+        }
+    }
+
+    /// Time of the newest step of the ticket.
+    pub(crate) fn last_step(&self) -> Timestamp {
+        let state = match &self.state {
+            TicketState::Waiting => self.taken_at,
+            TicketState::Called { last, .. } => *last,
+            TicketState::Serving { at, .. }
+            | TicketState::Held { at, .. }
+            | TicketState::Missed { at, .. }
+            | TicketState::Done { at }
+            | TicketState::Closed { at, .. } => *at,
+        };
+        state.max(self.taken_at)
+    }
+
+    /// Lets the deadline come earlier.
+    pub(crate) fn advance_deadline(&mut self, ms: i64) {
+        let deadline = match &mut self.state {
+            TicketState::Called { deadline, .. } => Some(deadline),
+            TicketState::Missed { until, .. } => until.as_mut(),
+            TicketState::Held { hold, .. } => hold.until.as_mut(),
+            _ => None,
+        };
+        if let Some(deadline) = deadline {
+            *deadline = deadline.plus_ms(-ms);
         }
     }
 

@@ -2,7 +2,7 @@
 //! clock.
 
 use crate::estimate::ForecastModel;
-use crate::model::ids::QueueId;
+use crate::model::ids::{CounterId, QueueId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,7 +27,17 @@ impl Timestamp {
     pub fn since_ms(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// Returns `true` if at least `ms` have passed since `earlier`. A time in the future was
+    /// written by a wrong clock, and nobody waits for it.
+    pub(crate) fn is_after(self, earlier: Timestamp, ms: i64) -> bool {
+        let since = self.since_ms(earlier);
+        since >= ms || since < -MAX_CLOCK_SKEW_MS
+    }
 }
+
+/// Milliseconds by which the clocks of two replicas may differ.
+pub(crate) const MAX_CLOCK_SKEW_MS: i64 = 5 * MINUTE_MS;
 
 /// Milliseconds in a minute.
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -61,6 +71,8 @@ pub struct BusinessDay {
     pub interval: Interval,
     /// Opening hours of each queue, in order; a queue without an entry is always open.
     pub hours: BTreeMap<QueueId, Vec<Interval>>,
+    /// Planned shifts of each counter, in order; a counter without an entry has no plan.
+    pub shifts: BTreeMap<CounterId, Vec<Interval>>,
 }
 
 /// Input of a decision beside site, rules and command: time, business day and forecast model of the
@@ -74,6 +86,9 @@ pub struct DecisionInput {
     /// Forecast model of the replica at that time. Two replicas may have learned a little more or
     /// less; the wait that was quoted stands in the event.
     pub model: ForecastModel,
+    /// `true` if another clock agrees with the time. Without that a site goes on by one day at
+    /// most.
+    pub confirmed: bool,
 }
 
 /// Opening status of a queue at a time.
@@ -91,15 +106,13 @@ impl DecisionInput {
     /// Input at a time of a day that has neither opening hours nor an end.
     pub fn on_day(day: Day, at: Timestamp) -> DecisionInput {
         let lasts = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
-        DecisionInput::new(
-            at,
-            Arc::new(BusinessDay { day, interval: lasts, hours: BTreeMap::new() }),
-        )
+        let (hours, shifts) = (BTreeMap::new(), BTreeMap::new());
+        DecisionInput::new(at, Arc::new(BusinessDay { day, interval: lasts, hours, shifts }))
     }
 
     /// Input at a time of a day, with an empty forecast model.
     pub fn new(at: Timestamp, today: Arc<BusinessDay>) -> DecisionInput {
-        DecisionInput { at, today, model: ForecastModel::default() }
+        DecisionInput { at, today, model: ForecastModel::default(), confirmed: true }
     }
 
     /// The same input with this forecast model.
@@ -108,9 +121,21 @@ impl DecisionInput {
         DecisionInput { model, ..self }
     }
 
+    /// The same input by a clock that another one agrees with, or not.
+    #[must_use]
+    pub fn with_confirmation(self, confirmed: bool) -> DecisionInput {
+        DecisionInput { confirmed, ..self }
+    }
+
     /// Business day of the decision.
     pub fn day(&self) -> Day {
         self.today.day
+    }
+
+    /// Returns `true` if the queue has opening hours, and those of today are over.
+    pub fn is_over_today(&self, queue: &QueueId) -> bool {
+        let hours = self.today.hours.get(queue);
+        hours.is_some_and(|intervals| intervals.iter().all(|interval| interval.to <= self.at))
     }
 
     /// Opening status of a queue at the time of the decision.

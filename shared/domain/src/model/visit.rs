@@ -29,7 +29,8 @@ pub struct VisitRecord {
     pub ended_at: Timestamp,
     /// Milliseconds for which it kept counters busy; for a final miss, those of the last call.
     pub slot_ms: Option<i64>,
-    /// Milliseconds of service from its beginning, without interruptions.
+    /// Milliseconds of service from its beginning, or from the call if nobody said that it began,
+    /// without interruptions.
     pub serving_ms: Option<i64>,
     /// `true` if the slot is too long to be plausible.
     pub implausible: bool,
@@ -62,6 +63,12 @@ impl VisitRecord {
         Some(self.called_at?.since_ms(self.taken_at).max(0))
     }
 
+    /// Milliseconds of service. A former program recorded 0 if nobody said that it began.
+    pub fn service_ms(&self) -> Option<i64> {
+        let began_at_its_end = self.started_at == Some(self.ended_at);
+        if began_at_its_end { self.slot_ms } else { self.serving_ms }
+    }
+
     /// Wait in seconds, if it is comparable with the quote: the visit had a predicted wait and was
     /// not held, transferred or called out of order.
     pub fn comparable_wait_s(&self) -> Option<u32> {
@@ -85,10 +92,11 @@ impl VisitRecord {
             }
             (None, _) => return None,
         };
-        // The prediction of another method cannot be compared.
-        let basis = self.basis.filter(|basis| ForecastMethod::from_code(basis.method).is_some());
-        let predicted_s = self.comparable_wait_s().and(basis).map(|basis| basis.predicted_s);
-        Some(Observation { ahead, predicted_s, end })
+        // The prediction of an unknown method cannot be compared.
+        let basis = self.comparable_wait_s().and(self.basis);
+        let predicted = basis
+            .and_then(|basis| Some((ForecastMethod::from_code(basis.method)?, basis.predicted_s)));
+        Some(Observation { ahead, predicted, end })
     }
 }
 

@@ -31,16 +31,16 @@ impl VisitProgress {
     /// Records that the holder was quoted a range.
     pub(crate) fn record_quote(&mut self, quote: &QuotedWait, at: Timestamp) {
         if let Some(range) = quote.estimate {
-            self.displayed = Some(
-                self.displayed
-                    .map_or(DisplayedRange::new(range), |displayed| displayed.updated(range, at)),
-            );
+            self.displayed = Some(match self.displayed {
+                Some(displayed) => displayed.updated(range, quote.ahead, at),
+                None => DisplayedRange::new(range, quote.ahead),
+            });
         }
     }
 
-    /// Range to quote now, given a fresh estimate.
-    pub(crate) fn steady_range(&self, fresh: Estimate, at: Timestamp) -> Estimate {
-        self.displayed.map_or(fresh, |displayed| displayed.updated(fresh, at).range)
+    /// Range to quote now, given a fresh estimate with so many ahead.
+    pub(crate) fn steady_range(&self, fresh: Estimate, ahead: u32, at: Timestamp) -> Estimate {
+        self.displayed.map_or(fresh, |displayed| displayed.steadied(fresh, ahead, at))
     }
 }
 

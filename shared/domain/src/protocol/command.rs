@@ -4,6 +4,7 @@ use crate::model::actor::Actor;
 use crate::model::ids::{
     CommandId, CounterId, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
 };
+use crate::model::time::Day;
 use std::sync::Arc;
 
 /// Request to a site, with an id that stays the same when it is delivered again.
@@ -18,6 +19,9 @@ pub struct Command {
     pub actor: Actor,
     /// Requested act.
     pub act: Act,
+    /// Business day of the site on which the sender looked up the ticket that the act names. Ids
+    /// and numbers begin again each day: on another day they may be those of another ticket.
+    pub day: Option<Day>,
 }
 
 impl Command {
@@ -25,7 +29,12 @@ impl Command {
     /// others, so that all replicas propose the same command.
     pub(crate) fn by_system(text: &str, act: Act) -> Command {
         let id = CommandId::derived(text);
-        Command { id, fingerprint: 0, actor: Actor::System, act }
+        Command { id, fingerprint: 0, actor: Actor::System, act, day: None }
+    }
+
+    /// Binds the command to the business day of the site on which its ticket was looked up.
+    pub fn on_day(self, day: Option<Day>) -> Command {
+        Command { day, ..self }
     }
 }
 
@@ -67,6 +76,13 @@ pub enum Act {
     Forget {
         /// Person to forget.
         person: Person,
+    },
+    /// Name a person by the openid at the account to which theirs has migrated.
+    MigrateHolder {
+        /// Person at the former account.
+        from: Person,
+        /// The same person at the new account.
+        to: Person,
     },
     /// Open a counter, or end its break.
     OpenCounter(CounterId),
@@ -173,8 +189,56 @@ pub enum Act {
     ContinueClearQueue(QueueId),
     /// End a business day that is over.
     CloseDay,
+    /// Repair a site whose business day lies in the future, because of a wrong clock.
+    ResetDay {
+        /// `true` if whoever asks vouches for the clock; then a day that is over ends as well,
+        /// however long it has been.
+        force: bool,
+    },
     /// Notify the holders of a queue whose wait has become much longer.
     NotifySlipped(QueueId),
+}
+
+impl Act {
+    /// Returns `true` if the act is for a certain ticket, named by its id or its number.
+    pub fn names_ticket(&self) -> bool {
+        match self {
+            Act::Leave { .. }
+            | Act::CallTicket { .. }
+            | Act::Return(_)
+            | Act::Expire(_)
+            | Act::LetPass { .. }
+            | Act::Hold { .. }
+            | Act::Resume(_)
+            | Act::ResumeAtCounter { .. }
+            | Act::Transfer { .. }
+            | Act::Undo(_)
+            | Act::Prioritise { .. }
+            | Act::Mark { .. } => true,
+            Act::Recall(served)
+            | Act::Start(served)
+            | Act::PutBack(served)
+            | Act::Finish(served)
+            | Act::Miss(served)
+            | Act::Suspend { served, .. } => served.number.is_some(),
+            Act::Take { .. }
+            | Act::Show { .. }
+            | Act::Withdraw { .. }
+            | Act::Forget { .. }
+            | Act::MigrateHolder { .. }
+            | Act::OpenCounter(_)
+            | Act::BreakCounter(_)
+            | Act::CloseCounter(_)
+            | Act::CallNext(_)
+            | Act::SetQueueState { .. }
+            | Act::ClearQueue(_)
+            | Act::ContinueNotifyQueue(_)
+            | Act::ContinueClearQueue(_)
+            | Act::CloseDay
+            | Act::ResetDay { .. }
+            | Act::NotifySlipped(_) => false,
+        }
+    }
 }
 
 /// Limit of letting others pass.

@@ -109,6 +109,14 @@ pub enum Event {
         /// Number of tickets in the batch.
         tickets: u32,
     },
+    /// A site whose business day lay in the future stands in the present one again. Everything else
+    /// stays as it is.
+    DayReset {
+        /// Day in the future.
+        from: Day,
+        /// Present day.
+        day: Day,
+    },
     /// A number was given out.
     TicketTaken {
         /// New ticket.
@@ -277,6 +285,13 @@ pub enum Event {
         /// Ticket of the holder.
         ticket: TicketId,
     },
+    /// The holder of a ticket is known by another openid, since the account of the site migrated.
+    HolderMigrated {
+        /// Ticket of the holder.
+        ticket: TicketId,
+        /// The same person at the new account.
+        person: Person,
+    },
     /// A notification for the holder is due, with everything that the message needs.
     NotificationTriggered(NotificationTrigger),
 }
@@ -314,13 +329,15 @@ impl Event {
             | Event::TicketClosed { ticket, .. }
             | Event::TicketPrioritised { ticket, .. }
             | Event::TicketMarked { ticket, .. }
-            | Event::HolderForgotten { ticket } => Some(*ticket),
+            | Event::HolderForgotten { ticket }
+            | Event::HolderMigrated { ticket, .. } => Some(*ticket),
             Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
                 Some(ticket.id)
             }
             Event::NotificationTriggered(trigger) => Some(trigger.ticket),
             Event::DayClosed { .. }
             | Event::DayOpened { .. }
+            | Event::DayReset { .. }
             | Event::CounterOpened { .. }
             | Event::CounterPaused { .. }
             | Event::CounterClosed { .. }

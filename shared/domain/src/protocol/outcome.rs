@@ -1,8 +1,7 @@
 //! Outcomes of commands: the answers to their callers.
 
 use crate::model::ids::{CounterId, Number, QueueId, TicketId};
-use crate::model::quoted_wait::QuotedWait;
-use crate::model::ticket::TicketStatus;
+use crate::model::standing::TicketStanding;
 use crate::model::time::{Day, Timestamp};
 use crate::protocol::command::QueueState;
 
@@ -17,14 +16,10 @@ pub enum Outcome {
         number: Number,
         /// Queue of the ticket.
         queue: QueueId,
-        /// Wait quoted to the holder.
-        quoted: QuotedWait,
-        /// Counter to which the ticket is called, if it is.
-        called_to: Option<CounterId>,
         /// `true` if the ticket was given out by this command.
         new: bool,
-        /// Status of the ticket.
-        state: TicketStatus,
+        /// Standing of the ticket.
+        standing: TicketStanding,
     },
     /// The ticket was called to the counter.
     Called {
@@ -72,10 +67,8 @@ pub enum Outcome {
         number: Number,
         /// Queue of the ticket.
         queue: QueueId,
-        /// Status of the ticket.
-        state: TicketStatus,
-        /// Number of people ahead, if it waits.
-        ahead: u32,
+        /// Standing of the ticket after it.
+        standing: TicketStanding,
     },
     /// The person is forgotten.
     Forgotten,

@@ -84,6 +84,10 @@ pub enum Refusal {
     NotDue,
     /// The business day is ending, in several decisions; the caller may retry in a moment.
     DayRollover,
+    /// The business day is another than the one on which the caller looked up the ticket.
+    DayTurned,
+    /// The day would go on by more than one, by a clock that nothing confirms.
+    DayUnconfirmed,
     /// The id of the command was used before for another request.
     CommandIdReused,
 }
@@ -128,6 +132,12 @@ impl fmt::Display for Refusal {
             Refusal::OutOfRange(what) => write!(f, "{what}"),
             Refusal::NotDue => write!(f, "this is not due"),
             Refusal::DayRollover => write!(f, "the business day is just ending"),
+            Refusal::DayTurned => {
+                write!(f, "the business day has turned since the ticket was found")
+            }
+            Refusal::DayUnconfirmed => {
+                write!(f, "more than one day has passed, by a clock that nothing confirms")
+            }
             Refusal::CommandIdReused => {
                 write!(f, "this command id was used before for another request")
             }

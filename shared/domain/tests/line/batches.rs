@@ -92,7 +92,7 @@ impl BatchScenario {
             Act::Take { person: Some(person), .. } => Actor::Customer(person.clone()),
             _ => manager(),
         };
-        self.execute(&Command { id, fingerprint: 0, actor, act })
+        self.execute(&Command { id, fingerprint: 0, actor, act, day: self.site.day() })
     }
 
     /// Runs one command that is due; returns `false` if none is.
@@ -167,12 +167,33 @@ fn holders_in_a_halted_line_are_notified_once_in_order_in_as_many_batches_as_nee
 }
 
 #[test]
-fn a_line_that_reopens_before_the_last_batch_sends_no_more_notices() {
+fn a_line_that_reopens_before_the_last_batch_is_told_so_as_far_as_it_was_told_to_wait() {
     let mut scenario = LARGE_LINE.clone();
     scenario.run(set_queue(QueueState::Halted)).unwrap();
-    let sent = scenario.notifications.len();
+    let halted: Vec<_> = scenario.notifications.iter().map(|trigger| trigger.ticket).collect();
     scenario.run(set_queue(QueueState::Open)).unwrap();
-    assert_eq!((scenario.run_until_idle(), scenario.notifications.len()), (0, sent));
+    assert_eq!(scenario.run_until_idle(), 2);
+    let told = &scenario.notifications[halted.len()..];
+    assert!(told.iter().all(|trigger| trigger.kind.shown_name() == "reopened"), "{told:?}");
+    assert_eq!(told.iter().map(|trigger| trigger.ticket).collect::<Vec<_>>(), halted);
+}
+
+#[test]
+fn a_whole_line_that_was_halted_is_told_that_it_goes_on_in_batches() {
+    let mut scenario = LARGE_LINE.clone();
+    let people = scenario.waiting_with_person();
+    scenario.run(set_queue(QueueState::Halted)).unwrap();
+    scenario.run_until_idle();
+    let halted = scenario.notifications.len();
+    scenario.run(set_queue(QueueState::Open)).unwrap();
+    assert_eq!(scenario.run_until_idle(), 2);
+    let told = &scenario.notifications[halted..];
+    assert_eq!(told.iter().map(|trigger| trigger.ticket).collect::<Vec<_>>(), people);
+    // Nobody hears it twice.
+    scenario.run(set_queue(QueueState::Paused)).unwrap();
+    scenario.run(set_queue(QueueState::Open)).unwrap();
+    scenario.run_until_idle();
+    assert_eq!(scenario.notifications.len(), halted + people.len());
 }
 
 #[test]
@@ -203,9 +224,8 @@ fn a_line_that_is_cleared_and_closed_at_once_notifies_each_holder_once() {
     scenario.run_until_idle();
     let closed = scenario.notifications.iter().filter(|m| m.kind.name() == "queue_closed");
     let closed: Vec<_> = closed.map(|trigger| trigger.ticket).collect();
-    // The first batch was notified of the halt just now: a minute lies between two notices.
-    assert_eq!(closed, people[MAX_BATCH_TICKETS * 4 / 5..]);
-    assert_eq!(scenario.notifications.len(), people.len());
+    assert_eq!(closed, people, "that the tickets are void is told at once");
+    assert_eq!(scenario.notifications.len(), people.len() + MAX_BATCH_TICKETS * 4 / 5);
     assert!(scenario.waiting().is_empty());
 }
 
@@ -260,9 +280,9 @@ fn a_line_that_goes_on_over_the_night_is_carried_whole_before_anybody_joins() {
         scenario.site.tickets().find(|ticket| ticket.status() == TicketStatus::Called).unwrap();
     assert_eq!(busy.id, line[0]);
     let outcome = scenario.run(take("early", "a")).unwrap();
-    let Outcome::Holding { number, quoted: quote, .. } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Holding { number, standing, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(number.serial as usize, line.len() + 1);
-    assert_eq!(quote.ahead as usize, line.len() - 1);
+    assert_eq!(standing.ahead() as usize, line.len() - 1);
 }
 
 /// Random act that may come between two batches.
@@ -293,7 +313,7 @@ proptest! {
         let mut scenario = LARGE_LINE.clone();
         let present: BTreeSet<_> = scenario.waiting().into_iter().collect();
         let people: BTreeSet<_> = scenario.waiting_with_person().into_iter().collect();
-        let kind = if clears { "queue_closed" } else { "halted" };
+        let kind = if clears { "cleared" } else { "halted" };
         scenario.run(if clears { Act::ClearQueue(queue_a()) } else { set_queue(QueueState::Halted) }).unwrap();
         let start = scenario.now.at;
         for act in between {
@@ -303,7 +323,7 @@ proptest! {
             }
         }
         scenario.run_until_idle();
-        let sent: Vec<_> = scenario.notifications.iter().filter(|m| m.kind.name() == kind).collect();
+        let sent: Vec<_> = scenario.notifications.iter().filter(|m| m.kind.shown_name() == kind).collect();
         let notified: BTreeSet<_> = sent.iter().map(|trigger| trigger.ticket).collect();
         prop_assert_eq!(notified.len(), sent.len(), "nobody is notified twice");
         prop_assert!(notified.is_subset(&people), "only holders who were there are notified");

@@ -1,6 +1,6 @@
 //! Tests of calls and of the tickets called.
 
-use crate::fixture::{call, finish, given, miss, open, take};
+use crate::fixture::{SiteFixture, call, finish, given, miss, open, served, take};
 use paihao_domain::{
     Act, CounterId, CounterTicket, Event, NotificationKind, QueueId, Refusal, TicketId, TicketState,
 };
@@ -108,4 +108,28 @@ fn the_board_remembers_the_last_twenty_calls_newest_first() {
     let board: Vec<_> = fixture.site.recent_calls().map(|call| call.number.to_string()).collect();
     assert_eq!(board.len(), 20);
     assert_eq!((board[0].as_str(), board[19].as_str()), ("A022", "A003"));
+}
+
+fn board(fixture: &SiteFixture) -> Vec<(String, u32)> {
+    let calls = fixture.site.recent_calls();
+    calls.map(|call| (call.number.to_string(), call.call)).collect()
+}
+
+#[test]
+fn a_recall_takes_the_place_of_the_call_on_the_board() {
+    let mut fixture =
+        given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), finish("1"), call("1")]);
+    fixture.when(Act::Recall(served("1"))).then();
+    assert_eq!(board(&fixture), [("A002".to_owned(), 2), ("A001".to_owned(), 1)]);
+}
+
+#[test]
+fn a_call_that_was_a_mistake_leaves_the_board() {
+    let mut fixture =
+        given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), finish("1"), call("1")]);
+    fixture.when(Act::PutBack(served("1"))).then();
+    assert_eq!(board(&fixture), [("A001".to_owned(), 1)]);
+    // Called anew, it is on the board again.
+    fixture.when(call("1")).then();
+    assert_eq!(board(&fixture), [("A002".to_owned(), 2), ("A001".to_owned(), 1)]);
 }

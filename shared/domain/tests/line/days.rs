@@ -58,6 +58,7 @@ fn a_day_needs_nothing_from_before() {
         fingerprint: 0,
         actor: crate::fixture::customer("ben"),
         act: take("ben", "a"),
+        day: None,
     };
     // But for the commands of the last minutes, which may still be repeated.
     lived.advance_ms(COMMAND_RETENTION_MS);
@@ -78,8 +79,9 @@ fn carrying_rules() -> Rules {
 fn a_command_that_is_repeated_after_the_turn_of_the_day_is_decided_once() {
     let acts = [open("1"), take("ann", "a"), take("ben", "a")];
     let mut fixture = given_with_rules(carrying_rules(), acts);
+    let id = CommandId([7; 16]);
     let request =
-        Command { id: CommandId([7; 16]), fingerprint: 0, actor: manager(), act: call("1") };
+        Command { id, fingerprint: 0, actor: manager(), act: call("1"), day: fixture.site.day() };
     let first = fixture.when_command(request.clone()).0.unwrap();
     fixture.start_day(20_001);
     // Before anything has opened the new day, and after something has.
@@ -171,6 +173,11 @@ fn day_until(day: i32, at: Timestamp, to: Timestamp) -> DecisionInput {
     let interval = Interval { from: Timestamp(i64::MIN), to };
     DecisionInput::new(
         at,
-        Arc::new(BusinessDay { day: Day(day), interval, hours: BTreeMap::new() }),
+        Arc::new(BusinessDay {
+            day: Day(day),
+            interval,
+            hours: BTreeMap::new(),
+            shifts: BTreeMap::new(),
+        }),
     )
 }

@@ -62,6 +62,17 @@ pub fn given_with_rules(rules: Rules, acts: impl IntoIterator<Item = Act>) -> Si
 }
 
 impl SiteFixture {
+    /// Copy of the site, its rules and its time.
+    pub fn copy(&self) -> SiteFixture {
+        let SiteFixture { site, rules, now, commands } = self;
+        SiteFixture {
+            site: site.clone(),
+            rules: rules.clone(),
+            now: now.clone(),
+            commands: *commands,
+        }
+    }
+
     /// Runs an act a minute later, as its usual actor.
     pub fn when(&mut self, act: Act) -> CommandResult {
         let actor = self.default_actor(&act);
@@ -85,7 +96,8 @@ impl SiteFixture {
         self.commands += 1;
         let mut id = [0; 16];
         id[8..].copy_from_slice(&self.commands.to_be_bytes());
-        self.execute(Command { id: CommandId(id), fingerprint: 0, actor, act })
+        let day = self.site.day();
+        self.execute(Command { id: CommandId(id), fingerprint: 0, actor, act, day })
     }
 
     /// Usual actor of an act: the customer whom it concerns, or the manager.
@@ -134,7 +146,8 @@ impl SiteFixture {
             .collect()
     }
 
-    fn execute(&mut self, command: Command) -> CommandResult {
+    /// Runs a command at the same time.
+    pub fn execute(&mut self, command: Command) -> CommandResult {
         let answer = decide(&self.site, &self.rules, &command, &self.now);
         CommandResult(answer.map(|answer| match answer {
             DecisionResult::Decided(decision, after) => {
@@ -190,7 +203,7 @@ impl CommandResult {
     #[track_caller]
     pub fn then_holding(self) -> (String, u32) {
         match self.then() {
-            Outcome::Holding { number, quoted: quote, .. } => (number.to_string(), quote.ahead),
+            Outcome::Holding { number, standing, .. } => (number.to_string(), standing.ahead()),
             other => panic!("not a ticket: {other:?}"),
         }
     }

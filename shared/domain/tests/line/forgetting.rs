@@ -23,10 +23,8 @@ fn forget(name: &str) -> Act {
 fn a_holder_who_asks_gets_the_state_of_their_ticket() {
     let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
     assert_eq!(fixture.when(show("ben")).then_holding(), ("A002".into(), 0));
-    let Outcome::Holding { called_to, new, .. } = fixture.when(show("ann")).then() else {
-        panic!()
-    };
-    assert_eq!((called_to, new), (Some(CounterId::new("1")), false));
+    let Outcome::Holding { standing, new, .. } = fixture.when(show("ann")).then() else { panic!() };
+    assert_eq!((standing.counter(), new), (Some(&CounterId::new("1")), false));
     assert_eq!(fixture.when(show("cai")).then_refused(), Refusal::NoTicketHeld);
     fixture.when(finish("1"));
     assert_eq!(fixture.when(show("ann")).then_refused(), Refusal::NoTicketHeld);

@@ -6,13 +6,16 @@ mod calling;
 mod counters;
 mod days;
 mod forgetting;
+mod migrating;
 mod repeats;
 mod taking;
 
 mod order;
 mod transitions;
 
+mod estimates;
 mod visits;
+mod wrong_clocks;
 
 mod batches;
 mod histories;

@@ -107,6 +107,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => person().prop_map(|person| Act::Show { person }),
         1 => person().prop_map(|person| Act::Withdraw { person }),
         1 => person().prop_map(|person| Act::Forget { person }),
+        2 => (person(), person()).prop_map(|(from, to)| Act::MigrateHolder { from, to }),
         20 => counter_act(),
         16 => ticket_act(),
         2 => (queue(), state).prop_map(|(queue, state)| Act::SetQueueState { queue, state }),
@@ -170,7 +171,10 @@ pub(super) fn input_at_step(i: usize, clock_skew_ms: i64) -> DecisionInput {
     let at = |ms: i64| Timestamp(1_000_000_000 + ms);
     let interval = Interval { from: at(day * 1_600_000), to: at((day + 1) * 1_600_000) };
     let day = Day(20_000 + day as i32);
-    DecisionInput::new(at(since), Arc::new(BusinessDay { day, interval, hours: BTreeMap::new() }))
+    DecisionInput::new(
+        at(since),
+        Arc::new(BusinessDay { day, interval, hours: BTreeMap::new(), shifts: BTreeMap::new() }),
+    )
 }
 
 /// Runs the steps as several gateways would. Each decides on a view that may lag, and on a conflict
@@ -201,6 +205,7 @@ pub(super) fn run_steps_through(
             fingerprint: 0,
             actor: step.actor.clone(),
             act: step.act.clone(),
+            day: sites.last().unwrap().day(),
         };
         let now = input_at_step(i, step.clock_skew_ms);
         let proposed = due_commands(sites.last().unwrap(), rules, &now);

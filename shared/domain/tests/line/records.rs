@@ -18,6 +18,7 @@ pub(super) fn close_remaining_days(rules: &Rules, site: &mut Site, ledger: &mut 
             fingerprint: 0,
             actor: Actor::System,
             act: Act::CloseDay,
+            day: None,
         };
         let answer = decide(site, &rules, &command, &input_at_step(step, 0));
         if let Ok(DecisionResult::Decided(decision, after)) = answer {

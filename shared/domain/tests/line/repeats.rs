@@ -8,7 +8,8 @@ use paihao_domain::{
 
 fn command(id: u8, act: Act) -> Command {
     let fixture = given([]);
-    Command { id: CommandId([id; 16]), fingerprint: 1, actor: fixture.default_actor(&act), act }
+    let actor = fixture.default_actor(&act);
+    Command { id: CommandId([id; 16]), fingerprint: 1, actor, act, day: None }
 }
 
 #[test]
@@ -22,7 +23,7 @@ fn a_repeat_is_answered_like_the_first_time_and_changes_nothing() {
     let (repeated, events) = fixture.when_command(request).0.unwrap();
     // Two were ahead at the first answer, and the repeat quotes the same.
     assert_eq!(repeated, first.0);
-    assert!(matches!(repeated, Outcome::Holding { quoted: quote, .. } if quote.ahead == 2));
+    assert!(matches!(repeated, Outcome::Holding { standing, .. } if standing.ahead() == 2));
     assert!(events.is_empty());
     assert_eq!(fixture.site, before);
 }

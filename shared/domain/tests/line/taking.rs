@@ -31,10 +31,10 @@ fn a_holder_who_asks_again_is_shown_the_same_ticket() {
 #[test]
 fn a_called_holder_who_asks_again_gets_the_counter() {
     let mut fixture = given([open("1"), take("ann", "a"), call("1")]);
-    let Outcome::Holding { called_to, new, .. } = fixture.when(take("ann", "a")).then() else {
+    let Outcome::Holding { standing, new, .. } = fixture.when(take("ann", "a")).then() else {
         panic!()
     };
-    assert_eq!((called_to.unwrap().as_str(), new), ("1", false));
+    assert_eq!((standing.counter().unwrap().as_str(), new), ("1", false));
 }
 
 #[test]
@@ -88,7 +88,9 @@ fn a_closed_or_unknown_queue_gives_no_number() {
 fn the_wait_is_quoted_only_while_a_counter_is_open() {
     let mut fixture = given([take("ann", "a")]);
     let estimate = |outcome| match outcome {
-        Outcome::Holding { quoted: quote, .. } => quote.estimate.map(|e| (e.low, e.high)),
+        Outcome::Holding { standing, .. } => {
+            standing.wait.and_then(|wait| wait.estimate).map(|e| (e.low, e.high))
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(estimate(fixture.when(take("ben", "a")).then()), None);

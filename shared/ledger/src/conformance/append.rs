@@ -1,7 +1,8 @@
 //! Cases of appending: preconditions, conflicts, and stored entries.
 
 use super::*;
-use crate::{AppendError, ExpectedPosition};
+use crate::{AppendError, ExpectedPosition, StoreTime};
+use paihao_contracts::streams::LEDGER;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -284,4 +285,21 @@ pub async fn an_entry_is_found_by_its_position(ledger: Arc<dyn Ledger>) {
         }
     })
     .await;
+}
+
+/// The store tells the time by which it dates the entries of the ledger, or at least that of the
+/// newest of them.
+pub async fn dates_entries_by_its_time(ledger: Arc<dyn Ledger>) {
+    let told = async || match ledger.time().await.unwrap() {
+        StoreTime::Now(at_ms) => (at_ms, true),
+        StoreTime::AtLeast(at_ms) => (at_ms, false),
+    };
+    let (before, _) = told().await;
+    for text in ["1", "2", "3"] {
+        append_any(&*ledger, &LEDGER, "a", text).await;
+        let newest = ledger.last(&LEDGER, &subject("a")).await.unwrap().unwrap();
+        let (after, is_clock) = told().await;
+        assert!(before <= newest.at_ms && newest.at_ms <= after, "{before} {newest:?} {after}");
+        assert!(is_clock || newest.at_ms == after, "{newest:?} {after}");
+    }
 }

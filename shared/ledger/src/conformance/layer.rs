@@ -2,7 +2,7 @@
 
 use crate::{
     AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
-    StoredEntry, Subject, Unavailable,
+    QueueBacklog, StoreTime, StoredEntry, Subject, Unavailable,
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -44,6 +44,17 @@ pub trait LedgerLayer: Send + Sync + 'static {
         after: Position,
     ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         self.inner().follow(log, after).await
+    }
+
+    /// Stands for [`Ledger::enqueue`].
+    async fn enqueue(
+        &self,
+        queue: &WorkQueue,
+        key: &str,
+        entry: Entry,
+        delay: Duration,
+    ) -> Result<EnqueueOutcome, Unavailable> {
+        self.inner().enqueue(queue, key, entry, delay).await
     }
 }
 
@@ -91,7 +102,7 @@ impl<L: LedgerLayer> Ledger for L {
         entry: Entry,
         delay: Duration,
     ) -> Result<EnqueueOutcome, Unavailable> {
-        self.inner().enqueue(queue, key, entry, delay).await
+        LedgerLayer::enqueue(self, queue, key, entry, delay).await
     }
 
     async fn consume_queue(
@@ -102,12 +113,20 @@ impl<L: LedgerLayer> Ledger for L {
         self.inner().consume_queue(queue, in_flight).await
     }
 
+    async fn time(&self) -> Result<StoreTime, Unavailable> {
+        self.inner().time().await
+    }
+
     async fn check(&self) -> Result<(), Unavailable> {
         self.inner().check().await
     }
 
     async fn close(&self) {
         self.inner().close().await;
+    }
+
+    async fn backlog(&self, queue: &WorkQueue) -> Result<QueueBacklog, Unavailable> {
+        self.inner().backlog(queue).await
     }
 
     async fn until_lost(&self) -> String {

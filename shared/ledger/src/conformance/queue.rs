@@ -1,8 +1,8 @@
 //! Cases of work queues: each message goes to one worker and stays until it is acknowledged.
 
 use super::*;
-use crate::EnqueueOutcome;
 use crate::dead_letter::Cause;
+use crate::{EnqueueOutcome, QueueBacklog};
 use paihao_contracts::streams::WorkQueue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -247,4 +247,40 @@ pub async fn queues_do_not_share(ledger: Arc<dyn Ledger>) {
     assert_eq!(payload_text(&one.message), "there");
     one.ack().await.unwrap();
     assert_pending("another queue's work", worker.next()).await;
+}
+
+/// The backlog counts what waits, what is delayed and what is being worked on, and names the
+/// oldest.
+pub async fn the_backlog_is_all_that_is_not_acknowledged(ledger: Arc<dyn Ledger>) {
+    let backlog = async || ledger.backlog(&QUEUE).await.unwrap();
+    assert_eq!(backlog().await, QueueBacklog::default(), "nobody enqueued or joined");
+    enqueue_new(&*ledger, "first").await;
+    let oldest = backlog().await.oldest_at_ms;
+    assert!(oldest.is_some_and(|at_ms| at_ms > 0), "{oldest:?}");
+    // The two times differ, whatever the store's resolution.
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    enqueue_new(&*ledger, "second").await;
+    let later = Duration::from_secs(3600);
+    ledger.enqueue(&QUEUE, "delayed", Entry::new("x"), later).await.unwrap();
+    assert_eq!(backlog().await, QueueBacklog { messages: 3, oldest_at_ms: oldest });
+
+    let mut worker = ledger.consume_queue(&QUEUE, 2).await.unwrap();
+    let first = next_delivery(&mut worker).await;
+    assert_eq!(payload_text(&first.message), "first");
+    assert_eq!(backlog().await, QueueBacklog { messages: 3, oldest_at_ms: oldest });
+    first.ack().await.unwrap();
+    let second = next_delivery(&mut worker).await;
+    second.retry_after(Duration::from_secs(60)).await.unwrap();
+    // A replicated store may take out after the answer what was acknowledged.
+    with_timeout("one waits for another try, one for its first", async {
+        loop {
+            let rest = backlog().await;
+            if rest.messages == 2 && rest.oldest_at_ms > oldest {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(ledger.backlog(&SHORT_ACK_QUEUE).await.unwrap(), QueueBacklog::default());
 }

@@ -121,6 +121,22 @@ impl<V: Clone> Follower<V> {
         let _ = self.0.clone().wait_for(|progress| progress.caught_up).await;
     }
 
+    /// Waits until every entry is applied that the log has at the call, and returns the state at
+    /// that moment. It has to be the log that is followed.
+    pub async fn until_head(
+        &self,
+        ledger: &dyn Ledger,
+        log: &Log,
+        limit: Duration,
+    ) -> Result<V, NotReached> {
+        let reached = async {
+            let head = ledger.head(log).await.map_err(|_| NotReached)?;
+            self.until_caught_up().await;
+            self.until(head, limit).await
+        };
+        timeout(limit, reached).await.unwrap_or(Err(NotReached))
+    }
+
     /// Waits until the entry at this position is applied and returns the state at that moment.
     pub async fn until(&self, position: Position, limit: Duration) -> Result<V, NotReached> {
         let mut progress = self.0.clone();

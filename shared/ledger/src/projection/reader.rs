@@ -5,8 +5,8 @@ use crate::newer::NewerForms;
 use crate::{Ledger, LogItem, Position, StoredEntry, TRUNCATION_GRACE, Unavailable};
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, Peekable, Stream, StreamExt};
-use paihao_chassis::CancellationToken;
 use paihao_chassis::backoff::Backoff;
+use paihao_chassis::{CancellationToken, blocking};
 use paihao_contracts::envelope::{NewerForm, ReadError};
 use paihao_contracts::streams::Log;
 use std::pin::{Pin, pin};
@@ -335,7 +335,7 @@ fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<LogIt
     })
 }
 
-/// Decodes a chunk on a blocking thread. `None` marks a restart of the log.
+/// Decodes a chunk on another thread. `None` marks a restart of the log.
 async fn decode_chunk<D: Send + 'static>(
     chunk: Vec<LogItem>,
     decode: Decoder<D>,
@@ -344,6 +344,5 @@ async fn decode_chunk<D: Send + 'static>(
         LogItem::Entry(recorded) => Some((Applied::from_entry(&recorded), decode(recorded))),
         LogItem::Restarted => None,
     };
-    let decoding = tokio::task::spawn_blocking(move || chunk.into_iter().map(decode).collect());
-    decoding.await.expect("decoding does not panic, and nobody aborts it")
+    blocking::run(move || chunk.into_iter().map(decode).collect()).await
 }

@@ -34,7 +34,7 @@ const PADDING_BLOCK_BYTES: usize = 32;
 const HEADER_BYTES: usize = 20;
 
 /// Key decoded from the EncodingAESKey of WeChat's console. Prints as `***`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AesKey([u8; 32]);
 
 /// Error for a text that is not an EncodingAESKey.

@@ -14,6 +14,7 @@ mod parse;
 mod xml;
 
 mod event;
+mod free_text;
 mod message;
 
 mod reply;
@@ -25,9 +26,11 @@ pub use event::{
 };
 pub use message::{Message, MessageKind};
 pub use parse::{XmlError, parse};
-pub use protection::{CallbackError, Mode, Protection, ReplyEncryptor, VerifiedCallback};
+pub use protection::{
+    CallbackError, FormerMode, Mode, Protection, ReplyEncryptor, VerifiedCallback,
+};
 pub use query::{CallbackQuery, QueryError};
-pub use reply::{Article, MAX_ARTICLES, news_reply, text_reply};
+pub use reply::{Article, MAX_ARTICLES, news_reply, text_reply, transfer_reply};
 pub use signature::{
     DEFAULT_TIMESTAMP_WINDOW, msg_signature, signature, skew_s, verify, within_window,
 };

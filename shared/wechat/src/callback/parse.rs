@@ -4,6 +4,7 @@ use super::event::{
     AuthorizationChange, Event, GeoLocation, SubscriptionChoice, SubscriptionDelivery,
     TemplateDeliveryResult,
 };
+use super::free_text::escape_free_texts;
 use super::message::{Message, MessageKind, identity};
 use super::xml::{Fields, NestedFields, parse_fields};
 use crate::secret::OpenId;
@@ -33,15 +34,9 @@ pub enum XmlError {
     /// Not well-formed, truncated, or without the root `<xml>`.
     #[error("not the XML of a callback")]
     Malformed,
-    /// A field occurs twice.
-    #[error("{0} occurs twice")]
-    DuplicateField(&'static str),
     /// A mandatory field is missing or empty.
     #[error("{0} is missing")]
     MissingField(&'static str),
-    /// A numeric field is not a number.
-    #[error("{0} is not a number")]
-    NotANumber(&'static str),
 }
 
 /// Parses the plain XML of a callback of at most `largest` bytes. Invalid UTF-8 is replaced: it
@@ -55,7 +50,7 @@ pub(super) fn read_fields(body: &[u8], largest: usize) -> Result<Fields, XmlErro
     if body.len() > largest {
         return Err(XmlError::TooLarge);
     }
-    parse_fields(&String::from_utf8_lossy(body))
+    parse_fields(&escape_free_texts(&String::from_utf8_lossy(body)))
 }
 
 /// Converts the fields into a message.
@@ -66,14 +61,13 @@ pub(super) fn message_from_fields(fields: &Fields) -> Result<Message, XmlError> 
     };
     let kind = match required("MsgType")?.to_ascii_lowercase().as_str() {
         "event" => MessageKind::Event(event_from_fields(required("Event")?, fields)),
-        other => user_message_kind(other, fields)?,
+        other => user_message_kind(other, fields),
     };
     Ok(Message {
         to_user: required("ToUserName")?.to_owned(),
         from_user: OpenId::new(required("FromUserName")?),
-        create_time: required("CreateTime")?
-            .parse()
-            .map_err(|_| XmlError::NotANumber("CreateTime"))?,
+        // It dates replies and receipts; the push itself is told from others by its text.
+        create_time: parse_number(fields.get("CreateTime")).unwrap_or_default(),
         kind,
         identity: identity([
             fields.get("ToUserName"),
@@ -90,13 +84,10 @@ pub(super) fn message_from_fields(fields: &Fields) -> Result<Message, XmlError> 
 }
 
 /// Converts a message that a person sent.
-fn user_message_kind(kind: &str, fields: &Fields) -> Result<MessageKind, XmlError> {
+fn user_message_kind(kind: &str, fields: &Fields) -> MessageKind {
     let text = |name| text_field(fields, name);
-    let id = match fields.get("MsgId") {
-        None | Some("") => None,
-        Some(text) => Some(text.parse().map_err(|_| XmlError::NotANumber("MsgId"))?),
-    };
-    Ok(match kind {
+    let id = parse_number(fields.get("MsgId"));
+    match kind {
         "text" => MessageKind::Text {
             content: fields.raw("Content").unwrap_or_default().to_owned(),
             chosen: non_empty(fields.get("bizmsgmenuid")),
@@ -138,7 +129,7 @@ fn user_message_kind(kind: &str, fields: &Fields) -> Result<MessageKind, XmlErro
             id,
         },
         other => MessageKind::Other(other.to_owned()),
-    })
+    }
 }
 
 /// Converts an event. A scene may itself begin with `qrscene_`, and a follow after a payment

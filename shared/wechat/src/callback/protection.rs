@@ -7,12 +7,14 @@ use super::parse::{XmlError, message_from_fields, read_fields};
 use super::query::CallbackQuery;
 use super::reply::cdata;
 use super::signature::{constant_time_eq, msg_signature, verify};
+use super::xml::Fields;
 use crate::secret::{AppId, CallbackToken};
 
 /// Encryption mode in WeChat's console (消息加解密方式).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// 明文模式: bodies are plain, and only the query is signed.
+    /// 明文模式: bodies are plain, and only the query is signed. Of a body with both forms, as WeChat
+    /// sends while the console says otherwise, the plain one is used.
     #[default]
     Plain,
     /// 兼容模式: bodies carry both forms; only the encrypted one, which is signed, is used. Replies are
@@ -22,12 +24,23 @@ pub enum Mode {
     Secure,
 }
 
-/// Keys and mode of one account's callbacks. During a change in the console the former token and
-/// the former key are valid too.
-#[derive(Debug, Clone)]
+/// Mode before a change in the console. Until a time it is accepted beside the present one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormerMode {
+    /// The mode.
+    pub mode: Mode,
+    /// Latest time of a push, in Unix seconds, that may still have its form.
+    pub until_s: i64,
+}
+
+/// Keys and mode of one account's callbacks. During a change in the console the former token, key
+/// and mode are valid too.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protection {
     /// The mode.
     pub mode: Mode,
+    /// Mode before the last change.
+    pub former_mode: Option<FormerMode>,
     /// Appid of the account, contained in everything encrypted for it.
     pub app: AppId,
     /// Current token.
@@ -40,15 +53,12 @@ pub struct Protection {
     pub former_aes_key: Option<AesKey>,
 }
 
-/// Reasons to refuse a callback. Error messages never quote it.
+/// Reasons not to act on a callback. Error messages never quote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackError {
     /// A signature is wrong.
     #[error("the signature is wrong")]
     WrongSignature,
-    /// The signature over the encrypted body is missing.
-    #[error("msg_signature is missing")]
-    MissingSignature,
     /// The body is encrypted, and the account is in plain mode.
     #[error("it is encrypted")]
     Encrypted,
@@ -85,6 +95,7 @@ impl Protection {
     pub fn plain(app: AppId, token: CallbackToken) -> Self {
         Protection {
             mode: Mode::Plain,
+            former_mode: None,
             app,
             token,
             former_token: None,
@@ -111,14 +122,14 @@ impl Protection {
         if !self.verify(query) {
             return Err(CallbackError::WrongSignature);
         }
-        match self.mode {
+        match self.mode_of(query, body, largest) {
             Mode::Plain => {
-                let encrypted = |kind: &str| !kind.eq_ignore_ascii_case("raw");
-                if query.encrypt_type.as_deref().is_some_and(encrypted) {
-                    return Err(CallbackError::Encrypted);
-                }
                 let fields = read_fields(body, largest)?;
-                if fields.get("Encrypt").is_some() {
+                let says_so = |kind: &str| !kind.eq_ignore_ascii_case("raw");
+                let is_sealed = fields.get("Encrypt").is_some();
+                // A push of compatible mode has both parts.
+                let has_both = is_sealed && fields.get("MsgType").is_some();
+                if (is_sealed || query.encrypt_type.as_deref().is_some_and(says_so)) && !has_both {
                     return Err(CallbackError::Encrypted);
                 }
                 Ok(VerifiedCallback {
@@ -126,17 +137,29 @@ impl Protection {
                     reply_encryptor: None,
                 })
             }
-            Mode::Compatible | Mode::Secure => self.decipher(query, body, largest),
+            mode @ (Mode::Compatible | Mode::Secure) => self.decipher(mode, query, body, largest),
         }
+    }
+
+    /// Mode in which a push is opened: the present one, or the former one for a push of its form
+    /// and time.
+    fn mode_of(&self, query: &CallbackQuery, body: &[u8], largest: usize) -> Mode {
+        let is_former = |former: &FormerMode| {
+            let in_time = query.timestamp.parse().is_ok_and(|at: i64| at <= former.until_s);
+            in_time && read_fields(body, largest).is_ok_and(|fields| form(&fields) == former.mode)
+        };
+        self.former_mode.filter(is_former).map_or(self.mode, |former| former.mode)
     }
 
     fn decipher(
         &self,
+        mode: Mode,
         query: &CallbackQuery,
         body: &[u8],
         largest: usize,
     ) -> Result<VerifiedCallback<'_>, CallbackError> {
-        let signature = query.msg_signature.as_deref().ok_or(CallbackError::MissingSignature)?;
+        // WeChat signs every body that it encrypts.
+        let signature = query.msg_signature.as_deref().ok_or(CallbackError::NotEncrypted)?;
         let fields = read_fields(body, largest)?;
         let encrypted = fields.get("Encrypt").ok_or(CallbackError::NotEncrypted)?;
         let signs = |token: &&CallbackToken| {
@@ -152,10 +175,7 @@ impl Protection {
             self.accepted_keys().find_map(opened).ok_or(CallbackError::Undecipherable)?;
         let seal = ReplyEncryptor { token, key, app };
         let message = message_from_fields(&read_fields(&text, largest)?)?;
-        Ok(VerifiedCallback {
-            message,
-            reply_encryptor: (self.mode == Mode::Secure).then_some(seal),
-        })
+        Ok(VerifiedCallback { message, reply_encryptor: (mode == Mode::Secure).then_some(seal) })
     }
 
     fn accepted_tokens(&self) -> impl Iterator<Item = &CallbackToken> {
@@ -164,6 +184,15 @@ impl Protection {
 
     fn accepted_keys(&self) -> impl Iterator<Item = &AesKey> {
         self.aes_key.iter().chain(&self.former_aes_key)
+    }
+}
+
+/// Mode whose pushes have this form.
+fn form(fields: &Fields) -> Mode {
+    match (fields.get("Encrypt").is_some(), fields.get("MsgType").is_some()) {
+        (false, _) => Mode::Plain,
+        (true, true) => Mode::Compatible,
+        (true, false) => Mode::Secure,
     }
 }
 

@@ -4,14 +4,29 @@
 //! account's original id.
 
 use crate::secret::OpenId;
+use crate::text::fit_text;
 
 /// WeChat's limit on articles; a reply to a text or a scan shows only one.
 pub const MAX_ARTICLES: usize = 8;
 
-/// Builds a text reply. WeChat treats an empty text as an error: answer `success` instead.
+/// Builds a text reply, cut to what WeChat takes. WeChat treats an empty text as an error: answer
+/// `success` instead.
 pub fn text_reply(to: &OpenId, from: &str, create_time: i64, text: &str) -> String {
-    let content = format!("<Content>{}</Content>", cdata(text));
+    let content = format!("<Content>{}</Content>", cdata(&fit_text(text)));
     reply_xml(to, from, create_time, "text", &content)
+}
+
+/// Builds the reply that hands a message on to human customer service: to one of its accounts, or
+/// to whoever is free.
+pub fn transfer_reply(
+    to: &OpenId,
+    from: &str,
+    create_time: i64,
+    kf_account: Option<&str>,
+) -> String {
+    let account = kf_account
+        .map(|account| format!("<TransInfo><KfAccount>{}</KfAccount></TransInfo>", cdata(account)));
+    reply_xml(to, from, create_time, "transfer_customer_service", &account.unwrap_or_default())
 }
 
 /// An entry of a news reply (图文).

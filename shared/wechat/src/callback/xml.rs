@@ -155,8 +155,8 @@ struct ParserState {
     depth: usize,
     elements: usize,
     root_closed: bool,
-    /// The known field that is open.
-    text_target: Option<TextTarget>,
+    /// The known field that is open, and its depth: the text of elements inside it is not its own.
+    text_target: Option<(TextTarget, usize)>,
     /// Index of the open element of [`NESTED_ELEMENTS`].
     nested_element: Option<usize>,
     /// Number of `List`s begun in it, and true while one is open.
@@ -164,8 +164,8 @@ struct ParserState {
     in_list: bool,
 }
 
-/// Reads a document whose root is `<xml>`. Unknown elements are skipped. A known one that occurs
-/// twice is refused: an attacker could choose which of the two counts.
+/// Reads a document whose root is `<xml>`. Unknown elements are skipped. Of a known one that occurs
+/// twice, the first counts: WeChat writes who and when before what somebody else has written.
 pub(super) fn parse_fields(text: &str) -> Result<Fields, XmlError> {
     let mut reader = Reader::from_str(text);
     let mut fields =
@@ -222,20 +222,16 @@ fn open_element(state: &mut ParserState, fields: &mut Fields, name: &str) -> Res
     if state.depth == 0 && (state.root_closed || name != "xml") {
         return Err(XmlError::Malformed);
     }
-    if state.text_target.is_some() {
-        return Err(XmlError::Malformed);
-    }
     state.depth += 1;
     if state.depth > MAX_DEPTH {
         return Err(XmlError::TooDeep);
     }
     match (state.depth, state.nested_element) {
         (2, _) => {
-            if let Some(index) = KNOWN_FIELDS.iter().position(|field| *field == name) {
-                if fields.top_level[index].replace(String::new()).is_some() {
-                    return Err(XmlError::DuplicateField(KNOWN_FIELDS[index]));
-                }
-                state.text_target = Some(TextTarget::TopLevel(index));
+            let known = KNOWN_FIELDS.iter().position(|field| *field == name);
+            if let Some(index) = known.filter(|index| fields.top_level[*index].is_none()) {
+                fields.top_level[index] = Some(String::new());
+                state.text_target = Some((TextTarget::TopLevel(index), state.depth));
             }
             state.nested_element = NESTED_ELEMENTS.iter().position(|(field, _)| *field == name);
             state.list_count = 0;
@@ -267,12 +263,12 @@ fn begin_nested_field(
             name,
             text: String::new(),
         });
-        state.text_target = Some(TextTarget::Nested);
+        state.text_target = Some((TextTarget::Nested, state.depth));
     }
 }
 
 fn close_element(state: &mut ParserState) {
-    state.text_target = None;
+    state.text_target = state.text_target.filter(|(_, depth)| *depth < state.depth);
     match state.depth {
         3 => state.in_list = false,
         2 => state.nested_element = None,
@@ -285,7 +281,7 @@ fn close_element(state: &mut ParserState) {
 /// Appends text to the open field. Text between elements is ignored; outside the root it is not
 /// well-formed XML.
 fn append_text(state: &ParserState, fields: &mut Fields, text: &str) -> Result<(), XmlError> {
-    match state.text_target {
+    match state.text_target.filter(|(_, depth)| *depth == state.depth).map(|(target, _)| target) {
         Some(TextTarget::TopLevel(index)) => {
             fields.top_level[index].get_or_insert_default().push_str(text)
         }

@@ -1,6 +1,6 @@
 //! Documentation page of the return codes.
 
-use super::{CodeScope, FailureClass, RETURN_CODES, ReturnCode, UNKNOWN};
+use super::{CodeScope, FailureClass, RETURN_CODES, ReturnCode, UNKNOWN, UNKNOWN_LATER};
 use std::fmt::Write;
 
 const PAGE_HEADER: &str = "\
@@ -20,6 +20,7 @@ Codes decide, sentences never do: WeChat changes them. An answer without `errcod
 | user | stops sending to this person |
 | ours | stops, and says so in the log and the metrics until somebody acts |
 | never | gives this very call up; others go on |
+| unknown | a notice goes to its next channel at once; what has no other way is tried again after the wait |
 
 A call that paihao itself holds back (a limit, a used-up budget, an open circuit) means *later*.
 Where a code means different things to different calls, *with* says to which:
@@ -36,6 +37,7 @@ pub fn markdown_page() -> String {
     for row in RETURN_CODES {
         push_row(&mut page, &row.code.to_string(), row);
     }
+    push_row(&mut page, "any other below 0 or from 45000 to 45999", &UNKNOWN_LATER);
     push_row(&mut page, "any other", &UNKNOWN);
     page
 }
@@ -54,6 +56,7 @@ fn push_row(page: &mut String, code: &str, row: &ReturnCode) {
         FailureClass::Recipient => "user".to_owned(),
         FailureClass::Configuration => "ours".to_owned(),
         FailureClass::Permanent => "never".to_owned(),
+        FailureClass::Unknown(wait) => format!("unknown, after {} s", wait.as_secs()),
     };
     // Writing into a String cannot fail.
     let _ = writeln!(page, "| {code} | {scope} | `{}` | {meaning} | {} |", row.name, row.advice);

@@ -28,11 +28,38 @@ pub struct TemplateMessage {
     pub template_id: String,
     /// URL that a tap opens.
     pub url: Option<String>,
+    /// Page of a mini program that a tap opens instead, where the phone can.
+    pub mini_program: Option<MiniProgramPage>,
     /// Deduplication id: WeChat sends one message per person and id within 10 minutes. At most 32
     /// ASCII characters.
     pub client_msg_id: Option<String>,
     /// Field (`thing2`) and text, exactly the fields of the template.
     pub fields: Vec<(String, String)>,
+}
+
+/// Page of a mini program that is bound to the account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MiniProgramPage {
+    /// AppID of the mini program.
+    pub appid: String,
+    /// Path of the page, with its query; empty for the first page.
+    pub path: String,
+}
+
+impl fmt::Debug for MiniProgramPage {
+    /// Prints the mini program without the path, whose query is personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MiniProgramPage").field("appid", &self.appid).finish_non_exhaustive()
+    }
+}
+
+impl MiniProgramPage {
+    pub(crate) fn body(&self) -> Value {
+        if self.path.is_empty() {
+            return json!({ "appid": self.appid });
+        }
+        json!({ "appid": self.appid, "pagepath": self.path })
+    }
 }
 
 impl fmt::Debug for TemplateMessage {
@@ -54,6 +81,9 @@ impl TemplateMessage {
         });
         if let Some(url) = &self.url {
             body["url"] = url.as_str().into();
+        }
+        if let Some(page) = &self.mini_program {
+            body["miniprogram"] = page.body();
         }
         if let Some(id) = &self.client_msg_id {
             body["client_msg_id"] = id.as_str().into();

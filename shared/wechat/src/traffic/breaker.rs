@@ -1,5 +1,5 @@
-//! Circuit breaker for calls to WeChat. After failures in a row it rejects all calls for a while,
-//! then lets one through as a probe.
+//! Circuit breaker for calls. After failures in a row it rejects all calls for a while, then lets
+//! one through as a probe.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Default for BreakerRules {
 
 /// State of a circuit breaker. Pure: the caller passes the time since a fixed start.
 #[derive(Debug)]
-pub(crate) struct Breaker {
+pub struct Breaker {
     rules: BreakerRules,
     circuit: CircuitState,
 }
@@ -45,12 +45,13 @@ enum CircuitState {
 }
 
 impl Breaker {
-    pub(crate) fn new(rules: BreakerRules) -> Self {
+    /// Creates a closed breaker.
+    pub fn new(rules: BreakerRules) -> Self {
         Breaker { rules, circuit: CircuitState::Closed { failures: 0 } }
     }
 
     /// Time until a call is permitted; zero means now.
-    pub(crate) fn retry_in(&self, now: Duration) -> Duration {
+    pub fn retry_in(&self, now: Duration) -> Duration {
         match self.circuit {
             CircuitState::Closed { .. } => Duration::ZERO,
             CircuitState::Open { until, .. } => until.saturating_sub(now),
@@ -61,7 +62,7 @@ impl Breaker {
 
     /// Starts a call for which [`Breaker::retry_in`] was zero. Returns true if the call is the
     /// probe.
-    pub(crate) fn start_call(&mut self) -> bool {
+    pub fn start_call(&mut self) -> bool {
         let CircuitState::Open { times, .. } = self.circuit else { return false };
         self.circuit = CircuitState::HalfOpen { times };
         true
@@ -69,7 +70,7 @@ impl Breaker {
 
     /// Records the end of a call; `probe` is the result of [`Breaker::start_call`]. Calls that
     /// began before the circuit opened have no effect.
-    pub(crate) fn finish_call(&mut self, now: Duration, probe: bool, succeeded: bool) {
+    pub fn finish_call(&mut self, now: Duration, probe: bool, succeeded: bool) {
         self.circuit = match self.circuit {
             CircuitState::Closed { .. } if succeeded => CircuitState::Closed { failures: 0 },
             CircuitState::Closed { failures } => {
@@ -89,14 +90,14 @@ impl Breaker {
     }
 
     /// Records that the probe was cancelled: another call may probe.
-    pub(crate) fn abandon_probe(&mut self, now: Duration) {
+    pub fn abandon_probe(&mut self, now: Duration) {
         if let CircuitState::HalfOpen { times } = self.circuit {
             self.circuit = CircuitState::Open { until: now, times };
         }
     }
 
     /// Value for a gauge: 0 closed, 1 half open, 2 open.
-    pub(crate) fn gauge_value(&self) -> f64 {
+    pub fn gauge_value(&self) -> f64 {
         match self.circuit {
             CircuitState::Closed { .. } => 0.0,
             CircuitState::HalfOpen { .. } => 1.0,

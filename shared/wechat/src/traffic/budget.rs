@@ -53,8 +53,9 @@ impl DailyBudget {
     ) -> Result<(), (Duration, BudgetRefusal)> {
         self.roll_day(now_ms);
         let midnight = (self.day + 1) * DAY_MS - BEIJING_OFFSET_MS;
+        // A day at most, should the clock have been set back.
         let until =
-            |time_ms: i64| Duration::from_millis(u64::try_from(time_ms - now_ms).unwrap_or(0));
+            |time_ms: i64| Duration::from_millis((time_ms - now_ms).clamp(0, DAY_MS) as u64);
         if let Some(probe_ms) = self.next_quota_probe_ms.filter(|probe_ms| now_ms < *probe_ms) {
             return Err((until(probe_ms.min(midnight)), BudgetRefusal::QuotaExhausted));
         }

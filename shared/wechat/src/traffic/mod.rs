@@ -12,7 +12,7 @@ mod budget;
 mod rate;
 mod state;
 
-pub use breaker::BreakerRules;
+pub use breaker::{Breaker, BreakerRules};
 pub use limits::{CallPriority, Limit, Limits};
 pub use rate::RateLimiter;
 pub use state::{ThrottleReason, Throttled};

@@ -34,7 +34,8 @@ fn check(command: &str) -> Result<(), String> {
     while words.next_if(|word| word.contains('=') && !word.starts_with('-')).is_some() {}
     let words: Vec<_> = words.collect();
     match words.as_slice() {
-        ["./tests/run", modes @ ..] => runner(modes),
+        ["./tests/run", modes @ ..] => script("tests/run", modes),
+        ["./deploy/try", modes @ ..] => script("deploy/try", modes),
         ["cargo", "run", arguments @ ..] => cargo_run(arguments),
         ["cargo", "test", arguments @ ..] => cargo_test(arguments),
         ["cargo", "doc" | "build" | "check" | "clippy" | "fmt", arguments @ ..] => {
@@ -62,18 +63,19 @@ fn run(words: &[&str]) -> Result<(), String> {
     output.status.success().then_some(()).ok_or_else(failed)
 }
 
-/// The modes of `tests/run`, as its own head lists them.
-fn runner(modes: &[&str]) -> Result<(), String> {
-    let script = read_file("tests/run");
+/// The modes of a script, as its own head lists them.
+fn script(file: &str, modes: &[&str]) -> Result<(), String> {
+    let script = read_file(file);
+    let called = format!("./{file}");
     let listed = |mode: &&str| {
         let mut head = script.lines().take_while(|line| line.starts_with('#'));
         head.any(|line| {
             let mut words = line.trim_start_matches('#').split_whitespace();
-            words.next() == Some("./tests/run") && words.next() == Some(*mode)
+            words.next() == Some(&called) && words.next() == Some(*mode)
         })
     };
     match modes.iter().find(|mode| !listed(mode)) {
-        Some(mode) => Err(format!("tests/run has no {mode}")),
+        Some(mode) => Err(format!("{file} has no {mode}")),
         None => Ok(()),
     }
 }

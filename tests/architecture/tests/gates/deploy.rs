@@ -18,7 +18,11 @@ const SAMPLE_SECRET: &str = "abcdefghijklmnop1234";
 
 /// An environment in which every secret that a configuration only names is there: the variables
 /// that it names, and one in the place of each file.
-fn collect_secrets(table: &toml::Table, path: &str, found: &mut BTreeMap<String, String>) {
+pub(crate) fn collect_secrets(
+    table: &toml::Table,
+    path: &str,
+    found: &mut BTreeMap<String, String>,
+) {
     for (key, value) in table {
         let Some(inner) = value.as_table() else { continue };
         let path = format!("{path}__{}", key.to_uppercase().replace('-', "_"));
@@ -67,6 +71,11 @@ fn read_compose() -> Value {
     serde_saphyr::from_str(&read_file("deploy/compose.yaml")).unwrap()
 }
 
+/// True for a service that runs the one program.
+fn is_ours(service: &Value) -> bool {
+    service["image"].as_str().is_some_and(|image| image.starts_with("paihao:"))
+}
+
 fn services(compose: &Value) -> impl Iterator<Item = (&String, &Value)> {
     compose["services"].as_object().unwrap().iter()
 }
@@ -98,7 +107,7 @@ fn compose_starts_every_role_with_a_configuration_that_is_accepted_as_it_is() {
         _ => None,
     };
     let mut ours = 0;
-    for (name, service) in services(&compose).filter(|(_, service)| service["image"] == "paihao") {
+    for (name, service) in services(&compose).filter(|(_, service)| is_ours(service)) {
         ours += 1;
         assert_eq!(string_items(&service["command"]), [name.as_str()]);
         let role = role_of(name).unwrap_or_else(|| panic!("{name} is no role"));
@@ -115,7 +124,7 @@ fn compose_starts_every_role_with_a_configuration_that_is_accepted_as_it_is() {
         assert!(checked.is_ok(), "{name}: {}", checked.err().unwrap());
     }
     assert_eq!(ours, 4, "gateway, token, notifier and sim");
-    for twice in ["gateway", "notifier"] {
+    for twice in ["gateway", "token", "notifier"] {
         assert_eq!(compose["services"][twice]["deploy"]["replicas"], 2, "{twice}");
     }
 }
@@ -149,9 +158,15 @@ fn everything_that_compose_names_is_there() {
         for needed in service["depends_on"].as_object().into_iter().flatten() {
             let other = &compose["services"][needed.0];
             assert!(other.is_object(), "{name} depends on {}, which is not there", needed.0);
-            let watched = other.get("healthcheck").is_some() || other["image"] == "paihao";
+            let watched = other.get("healthcheck").is_some() || is_ours(other);
             assert!(watched, "{name} waits for {} to be healthy", needed.0);
         }
+    }
+    let networks = compose["networks"].as_object().unwrap();
+    for (name, service) in services(&compose) {
+        let joined = string_items(&service["networks"]);
+        assert!(!joined.is_empty(), "{name} is in the default network");
+        assert!(joined.iter().all(|joined| networks.contains_key(*joined)), "{name}: {joined:?}");
     }
     for volume in declared.keys() {
         let used = services(&compose).any(|(_, s)| {
@@ -169,19 +184,50 @@ fn addresses_in_the_deployment_are_services_of_it() {
     let mut addresses = Vec::new();
     for (section, key) in [
         ("ledger", "url"),
+        ("ledger", "monitor"),
         ("cache", "url"),
         ("wechat", "api"),
         ("wechat", "mp"),
         ("sim", "gateway"),
     ] {
-        addresses.push(config[section][key].as_str().unwrap().to_owned());
+        addresses.extend(config[section][key].as_str().unwrap().split(',').map(str::to_owned));
     }
+    let routes = read_file("deploy/nats-cluster.conf");
+    let routes = routes.lines().find_map(|line| line.trim().strip_prefix("routes: "));
+    let routes = routes.expect("the servers of a cluster name each other");
+    addresses.extend(serde_json::from_str::<Vec<String>>(routes).unwrap());
+    let haproxy = read_file("deploy/haproxy.cfg");
+    let servers = haproxy.lines().filter(|line| line.trim().starts_with("server-template "));
+    assert_eq!(servers.filter(|line| line.ends_with(" gateway:8080")).count(), 1);
     let nginx = read_file("deploy/nginx.conf");
     let upstream = nginx.lines().find_map(|line| line.trim().strip_prefix("server gateway:"));
     assert!(upstream.is_some(), "nginx.conf sends to the gateways");
     for address in addresses {
         let host = address.split("//").nth(1).and_then(|rest| rest.split(':').next()).unwrap();
         assert!(known.contains(&host), "{address} is no service of compose.yaml");
+    }
+}
+
+#[test]
+fn every_stream_is_one_for_the_balancer() {
+    let nginx = read_file("deploy/nginx.conf");
+    let streams = nginx.lines().find_map(|line| line.trim().strip_prefix("location ~ /("));
+    let endings = streams.and_then(|line| line.strip_suffix(")$ {")).expect("a rule for streams");
+    let haproxy = read_file("deploy/haproxy.cfg");
+    let rule = haproxy.lines().find_map(|line| line.trim().strip_prefix("acl is_stream path_end "));
+    let rule: Vec<_> = rule.expect("a rule for streams").split(' ').collect();
+    let document: serde_json::Value =
+        serde_json::from_str(&read_file("docs/reference/openapi.json")).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let is_stream = |operations: &serde_json::Value| {
+        operations["get"]["responses"]["200"]["content"]["text/event-stream"].is_object()
+    };
+    let streams: Vec<_> = paths.iter().filter(|(_, operations)| is_stream(operations)).collect();
+    assert!(streams.len() > 5, "the streams were not found");
+    for (path, _) in streams {
+        let last = path.rsplit('/').next().unwrap();
+        assert!(endings.split('|').any(|ending| ending == last), "nginx.conf buffers {path}");
+        assert!(rule.contains(&&*format!("/{last}")), "haproxy.cfg ends {path} early");
     }
 }
 
@@ -193,8 +239,11 @@ fn the_servers_that_are_shipped_are_those_that_are_tested() {
         .find_map(|line| line.strip_prefix("newest_nats="))
         .and_then(|line| line.split_whitespace().next())
         .expect("tests/run names the newest nats-server");
-    let image = read_compose()["services"]["nats"]["image"].clone();
-    assert_eq!(image, format!("nats:{newest}-alpine"));
+    let compose = read_compose();
+    for server in ["nats-0", "nats-1", "nats-2"] {
+        let image = &compose["services"][server]["image"];
+        assert_eq!(*image, format!("nats:{newest}-alpine"), "{server}");
+    }
     let rust = read_file("deploy/Dockerfile");
     let toolchain = rust.lines().find_map(|line| line.trim().strip_prefix("ENV RUSTUP_TOOLCHAIN="));
     let version = toolchain.and_then(|v| v.split(' ').next()).expect("the image's toolchain");
@@ -210,20 +259,27 @@ fn nats_accepts_its_configuration() {
     let text = read_file("deploy/nats.conf")
         .replace("\"/data\"", &format!("{:?}", data.display().to_string()));
     std::fs::write(&file, text).unwrap();
-    let checked =
-        Command::new(harness::nats_server()).arg("-t").arg("-c").arg(&file).output().unwrap();
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let cluster = folder.path().join("nats-cluster.conf");
+    std::fs::write(&cluster, read_file("deploy/nats-cluster.conf")).unwrap();
+    for file in [file, cluster] {
+        let checked =
+            Command::new(harness::nats_server()).arg("-t").arg("-c").arg(&file).output().unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    }
 }
 
 #[test]
 fn the_image_runs_the_program_as_nobody_and_asks_it_how_it_is() {
     let image = read_file("deploy/Dockerfile");
     let last = image.split("\nFROM ").last().unwrap();
+    assert!(last.starts_with("scratch\n"), "deploy/image takes the stage from `FROM scratch` on");
+    let packs = |file: &str| read_file(file).contains("deploy/root-tree ");
+    assert!(packs("deploy/Dockerfile") && packs("deploy/image"), "both have the same files");
     for expected in [
         "\nUSER 10001:10001\n",
         "\nENTRYPOINT [\"paihao\"]\n",
         "CMD [\"paihao\", \"health\"]\n",
-        "COPY --from=build /usr/local/bin/paihao /usr/local/bin/paihao\n",
+        "COPY --from=tree /tree /\n",
     ] {
         assert!(last.contains(expected), "the image lost {expected:?}");
     }

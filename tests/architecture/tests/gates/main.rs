@@ -5,12 +5,17 @@
 
 mod repository;
 
+mod alerts;
 mod commands;
+mod dashboards;
 mod dependencies;
 mod deploy;
 mod documents;
+mod kubernetes;
 mod links;
+mod metrics;
 mod modules;
+mod reports;
 mod sources;
 mod unused;
 mod vocabulary;

@@ -206,6 +206,7 @@ impl TutorialBaseline {
             to: OpenId::new(format!("oArticle{person:020}")),
             template_id: SimTemplate::DEMO_CALLED.to_owned(),
             url: None,
+            mini_program: None,
             client_msg_id: None,
             fields: vec![
                 field("thing1", "s00000"),

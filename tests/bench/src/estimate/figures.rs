@@ -1,5 +1,6 @@
 //! Figures of a run, over all seeds.
 
+use super::hall_figures::HallFigures;
 use super::observer::{EstimatorScores, SIMPLE_ESTIMATORS};
 use super::settings::Setting;
 use paihao_domain::{AccuracyScore, AheadBand};
@@ -16,6 +17,8 @@ pub struct Figures {
     pub discarded: u32,
     /// Figures by setting.
     pub settings: Vec<SettingFigures>,
+    /// Figures by hall.
+    pub halls: Vec<HallFigures>,
 }
 
 /// Figures of one setting, in minutes. All except the bands' are means over the seeds.
@@ -133,13 +136,14 @@ impl BandFigures {
     }
 }
 
-fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+/// Mean of some figures; `None` without any, or if one is missing.
+pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     let values: Vec<f64> = values.into_iter().collect::<Option<_>>()?;
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// Standard error of a mean; 0 for a single value.
-fn standard_error(values: &[f64]) -> f64 {
+pub fn standard_error(values: &[f64]) -> f64 {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();

@@ -1,8 +1,10 @@
 //! `bench estimate`: error of the estimated waits, compared with simpler estimators.
 //!
-//! In reading order: [`rng`] has the random numbers, [`settings`] the synthetic sites, [`day`]
-//! simulates a day, [`observer`] estimates and scores, [`figures`] holds the results, [`gate`]
-//! checks them and [`report`] formats them.
+//! In reading order: [`rng`] has the random numbers, [`settings`] the synthetic sites of one queue,
+//! [`day`] simulates a day, [`observer`] estimates and scores, [`figures`] holds the results.
+//! [`hall_settings`], [`hall_day`], [`hall_observer`] and [`hall_figures`] are the same for halls
+//! of several queues, by the rules of the product. [`gate`] checks all figures, and [`report`] and
+//! [`hall_report`] format them.
 
 mod rng;
 
@@ -14,19 +16,35 @@ mod observer;
 
 mod figures;
 
+mod hall_settings;
+
+mod hall_day;
+
+mod hall_observer;
+
+mod hall_figures;
+
 mod gate;
+mod hall_report;
 mod report;
 
 use anyhow::ensure;
 use clap::Args;
 use figures::{Figures, SettingFigures};
 use gate::Baseline;
+use hall_figures::HallFigures;
+use hall_observer::{HallScorer, HallScores};
+use hall_settings::Hall;
 use observer::{EstimatorObserver, EstimatorScores};
 use settings::Setting;
 use std::path::PathBuf;
 
 /// Days at the beginning that only train the estimators.
 const TRAINING_DAYS: u32 = 60;
+/// Days at the beginning of a hall that only train the estimators. All bands are full by then.
+const HALL_TRAINING_DAYS: u32 = 20;
+/// Seeds of the halls in the short form, and scored days.
+const SHORT_HALL_SEEDS_AND_DAYS: (u64, u32) = (2, 20);
 /// Seeds and days of the short form, which has its own recorded errors.
 const SHORT_SEEDS_AND_DAYS: (u64, u32) = (5, 120);
 
@@ -36,7 +54,8 @@ pub struct Options {
     /// Seeds, from 1; each gives another history of the same sites.
     #[arg(long, default_value_t = 10)]
     seeds: u64,
-    /// Days of each history; the first 60 only train the estimators.
+    /// Days of each history; the first 60 only train the estimators. Halls have 40 fewer, of which
+    /// the first 20 train.
     #[arg(long, default_value_t = 260)]
     days: u32,
     /// Five seeds of 120 days, compared with the errors recorded for them. A test runs this.
@@ -55,8 +74,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         (options.seeds, options.days, Baseline::Table)
     };
     ensure!(seeds > 0 && days > TRAINING_DAYS, "at least one seed and {} days", TRAINING_DAYS + 1);
-    let figures = measure(seeds, days)?;
-    println!("{}", report::text(&figures));
+    let settings = measure(seeds, days)?;
+    let (hall_seeds, hall_scored) =
+        if options.short { SHORT_HALL_SEEDS_AND_DAYS } else { (seeds, days - TRAINING_DAYS) };
+    let halls = measure_halls(hall_seeds, hall_scored)?;
+    let figures = Figures { seeds, days, discarded: TRAINING_DAYS, settings, halls };
+    println!("{}\n{}", report::text(&figures), hall_report::text(&figures));
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
@@ -65,7 +88,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(seeds: u64, days: u32) -> anyhow::Result<Figures> {
+fn measure(seeds: u64, days: u32) -> anyhow::Result<Vec<SettingFigures>> {
     let mut settings = Vec::new();
     for setting in Setting::all() {
         let scores: Vec<EstimatorScores> =
@@ -73,7 +96,28 @@ fn measure(seeds: u64, days: u32) -> anyhow::Result<Figures> {
         let measured = SettingFigures::from_seeds(&setting, &scores);
         settings.push(measured.ok_or_else(|| anyhow::anyhow!("nobody waited"))?);
     }
-    Ok(Figures { seeds, days, discarded: TRAINING_DAYS, settings })
+    Ok(settings)
+}
+
+fn measure_halls(seeds: u64, scored_days: u32) -> anyhow::Result<Vec<HallFigures>> {
+    let mut halls = Vec::new();
+    for hall in Hall::all() {
+        let scores: Vec<HallScores> =
+            (1..=seeds).map(|seed| simulate_hall(&hall, seed, scored_days)).collect();
+        let measured = HallFigures::from_seeds(&hall, &scores);
+        halls.push(measured.ok_or_else(|| anyhow::anyhow!("nobody waited"))?);
+    }
+    Ok(halls)
+}
+
+fn simulate_hall(hall: &Hall, seed: u64, scored_days: u32) -> HallScores {
+    let rules = hall.rules();
+    let mut scorer = HallScorer::default();
+    for day in 0..HALL_TRAINING_DAYS + scored_days {
+        scorer.new_day(day >= HALL_TRAINING_DAYS);
+        hall_day::simulate_hall_day(hall, &rules, seed, day, &mut scorer);
+    }
+    scorer.into_scores()
 }
 
 fn simulate_history(setting: &Setting, seed: u64, days: u32) -> EstimatorScores {

@@ -4,8 +4,8 @@
 use super::day::{Counter, DayEvent};
 use super::settings::Setting;
 use paihao_domain::{
-    Accuracy, AccuracyScore, ForecastInput, ForecastModel, LiveCounter, Observation,
-    ObservationEnd, QueueId,
+    Accuracy, AccuracyScore, ForecastInput, ForecastMethod, ForecastModel, LiveCounter,
+    Observation, ObservationEnd, QueueId,
 };
 use std::collections::{HashMap, VecDeque};
 
@@ -53,7 +53,7 @@ struct Prediction {
     predicted: u32,
     median: u32,
     p80: u32,
-    high: u32,
+    promised: Option<u32>,
     /// False if a counter is free: the customer is shown no time, and no estimator is scored.
     waits: bool,
 }
@@ -116,7 +116,8 @@ impl<'a> EstimatorObserver<'a> {
 
     fn record_visit(&mut self, id: usize, end: ObservationEnd) {
         let Prediction { ahead, predicted, .. } = self.predictions[&id];
-        self.model.learn(&self.queue, &Observation { ahead, predicted_s: Some(predicted), end });
+        let predicted = Some((ForecastMethod::Formula, predicted));
+        self.model.learn(&self.queue, &Observation { ahead, predicted, end });
     }
 
     fn predict(&self, at: f64, ahead: u32, counters: &[Counter]) -> Prediction {
@@ -146,7 +147,7 @@ impl<'a> EstimatorObserver<'a> {
             predicted: forecast.predicted_s,
             median: forecast.median_s,
             p80: forecast.p80_s,
-            high: forecast.to_estimate().high * 60,
+            promised: forecast.to_estimate().promised_minutes().map(|minutes| minutes * 60),
             waits: !input.counters.contains(&LiveCounter::Free),
         }
     }
@@ -163,16 +164,16 @@ impl<'a> EstimatorObserver<'a> {
 impl EstimatorScores {
     fn record(&mut self, prediction: &Prediction, waited_s: u32) {
         for (score, predicted) in self.simple.iter_mut().zip(prediction.simple) {
-            score.add(predicted, predicted, waited_s);
+            score.add(predicted, Some(predicted), waited_s);
         }
         self.product.add(
             prediction.ahead,
             prediction.hour,
             prediction.median,
-            prediction.p80,
+            Some(prediction.p80),
             waited_s,
         );
-        self.quoted.add(prediction.median, prediction.high, waited_s);
+        self.quoted.add(prediction.median, prediction.promised, waited_s);
     }
 }
 

@@ -11,7 +11,7 @@ pub fn text(figures: &Figures) -> String {
 }
 
 fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
-    let Figures { seeds, days, discarded, settings } = figures;
+    let Figures { seeds, days, discarded, settings, .. } = figures;
     writeln!(
         out,
         "Waits estimated at joining, for those who have to wait: {seeds} seeds of {days} days, \

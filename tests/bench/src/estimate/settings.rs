@@ -93,7 +93,8 @@ impl Setting {
     }
 }
 
-fn step_value<T: Copy>(steps: &[(f64, T)], at: f64) -> Option<T> {
+/// Value of the last step that has begun.
+pub fn step_value<T: Copy>(steps: &[(f64, T)], at: f64) -> Option<T> {
     steps.iter().rev().find(|(from, _)| *from <= at).map(|(_, value)| *value)
 }
 

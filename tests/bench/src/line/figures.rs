@@ -17,6 +17,7 @@ pub struct Figures {
     pub stored: Vec<LedgerFigures>,
     pub hot: Vec<HotSiteFigures>,
     pub replay: Vec<ReplayFigures>,
+    pub snapshots: Vec<SnapshotFigures>,
 }
 
 /// Figures of the domain alone, for one length of the line.
@@ -67,6 +68,21 @@ pub struct ReplayFigures {
     pub restore_seconds: RoundSpread,
     /// Speed, relative to reading the ledger and dropping the entries.
     pub ratio: RoundSpread,
+}
+
+/// Figures of the snapshots of one site.
+#[derive(Serialize)]
+pub struct SnapshotFigures {
+    pub shape: &'static str,
+    pub waiting: u64,
+    /// Size of the newest snapshot in bytes.
+    pub bytes: u64,
+    /// Entries appended while it was measured, and snapshots written beside them.
+    pub entries: u64,
+    pub snapshots: u64,
+    /// Processor time of an entry without snapshots, in microseconds, and what they add to it.
+    pub entry_us: RoundSpread,
+    pub added_us: RoundSpread,
 }
 
 impl Figures {
@@ -146,6 +162,16 @@ impl Figures {
                 spread_text(&one.restore_seconds),
                 spread_text(&one.drop_seconds),
                 spread_text(&one.ratio)
+            )?;
+        }
+        writeln!(out, "\nSnapshots, by how many wait, and what they add to the cost of an entry")?;
+        for one in &self.snapshots {
+            let SnapshotFigures { shape, waiting, bytes, entries, snapshots, .. } = one;
+            writeln!(
+                out,
+                "  {shape:<9} {waiting:>7}  {bytes} bytes, {snapshots} in {entries} entries: {} µs more than {} µs",
+                spread_text(&one.added_us),
+                spread_text(&one.entry_us),
             )?;
         }
         Ok(())

@@ -2,7 +2,8 @@
 //! through both ledgers; a hot site compared with many; a replica's start; and memory.
 //!
 //! In reading order: [`sites`] has the test sites, [`pure`] measures the domain alone, [`stored`]
-//! an engine on a ledger, [`replay`] a start; [`figures`] holds and formats the results.
+//! an engine on a ledger, [`replay`] a start, [`snapshots`] what is written for it; [`figures`]
+//! holds and formats the results.
 
 mod sites;
 
@@ -10,6 +11,7 @@ mod pure;
 mod stored;
 
 mod replay;
+mod snapshots;
 
 mod figures;
 
@@ -57,9 +59,18 @@ pub struct Options {
     /// Only the domain, without a ledger.
     #[arg(long)]
     pure: bool,
+    /// Counters that serve a second queue too, so that waits are simulated; the domain alone.
+    #[arg(long, requires = "pure")]
+    shared: bool,
     /// Only a replica's start.
     #[arg(long, conflicts_with = "pure")]
     replay: bool,
+    /// Only the snapshots.
+    #[arg(long, conflicts_with_all = ["pure", "replay"])]
+    snapshots: bool,
+    /// Entries of each site in a round of the snapshots. One is due after a thousand.
+    #[arg(long, default_value_t = 5_000)]
+    snapshot_entries: u64,
     /// File to which the figures are also written, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -71,17 +82,18 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if options.short {
         (options.waiting, options.decisions) = (vec![20, 200], 30);
         (options.rounds, options.seconds, options.sites) = (1, 0.2, 20);
-        options.events = 5_000;
+        (options.events, options.snapshot_entries) = (5_000, 50);
     }
     ensure!(options.rounds > 0 && options.decisions >= 3, "nothing to measure");
     ensure!(!options.waiting.contains(&0), "somebody has to wait");
     let started = Instant::now();
     let machine_cpu_before = machine_cpu_time()?;
     let own_cpu_before = process_usage(std::process::id())?.cpu;
-    let pure = if options.replay {
+    let pure = if options.replay || options.snapshots {
         Vec::new()
     } else {
-        pure::measure(&options.waiting, options.rounds, options.decisions)?
+        let rules = if options.shared { sites::shared_site_rules() } else { sites::site_rules() };
+        pure::measure(&options.waiting, options.rounds, options.decisions, &rules)?
     };
     let mut figures = Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
@@ -91,6 +103,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         stored: Vec::new(),
         hot: Vec::new(),
         replay: Vec::new(),
+        snapshots: Vec::new(),
     };
     if !options.pure {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -113,7 +126,7 @@ async fn measure_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Re
     let Options { waiting, rounds, sites, events, .. } = options;
     let time = Duration::from_secs_f64(options.seconds);
     for shape in ["sqlite", "jetstream"] {
-        if !options.replay {
+        if !options.replay && !options.snapshots {
             eprintln!("{shape}: decisions");
             let store = BenchLedger::new(shape).await?;
             let ledger = store.ledger.clone();
@@ -123,12 +136,22 @@ async fn measure_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Re
             let ledger = store.ledger.clone();
             figures.hot.push(stored::measure_hot_site(shape, ledger, *sites, *rounds, time).await?);
         }
-        eprintln!("{shape}: replay");
-        let store = BenchLedger::new(shape).await?;
-        let ledger = store.ledger.clone();
-        // Each round reads everything twice.
-        let rounds = (*rounds).min(MAX_REPLAY_ROUNDS);
-        figures.replay.push(replay::measure(shape, ledger, *events, rounds).await?);
+        if !options.snapshots {
+            eprintln!("{shape}: replay");
+            let store = BenchLedger::new(shape).await?;
+            let ledger = store.ledger.clone();
+            // Each round reads everything twice.
+            let rounds = (*rounds).min(MAX_REPLAY_ROUNDS);
+            figures.replay.push(replay::measure(shape, ledger, *events, rounds).await?);
+        }
+        if !options.replay {
+            for waiting in waiting {
+                eprintln!("{shape}: snapshots with {waiting} waiting");
+                let entries = options.snapshot_entries;
+                let measured = snapshots::measure(shape, *waiting, entries, *rounds).await?;
+                figures.snapshots.push(measured);
+            }
+        }
     }
     Ok(())
 }
@@ -136,7 +159,7 @@ async fn measure_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Re
 /// Ledger, with the server and the folder that it needs.
 struct BenchLedger {
     ledger: Arc<dyn Ledger>,
-    _nats: Option<NatsServer>,
+    nats: Option<NatsServer>,
     _folder: tempfile::TempDir,
 }
 
@@ -154,6 +177,6 @@ impl BenchLedger {
                 (Arc::new(NatsLedger::connect(options).await?), Some(nats))
             }
         };
-        Ok(BenchLedger { ledger, _nats: nats, _folder: folder })
+        Ok(BenchLedger { ledger, nats, _folder: folder })
     }
 }

@@ -25,15 +25,9 @@ struct InMemorySite {
 }
 
 impl InMemorySite {
-    fn with_waiting(waiting: u64) -> anyhow::Result<InMemorySite> {
+    fn with_waiting(waiting: u64, rules: Rules) -> anyhow::Result<InMemorySite> {
         let now = DecisionInput::on_day(Day(20_777), Timestamp(START_MS));
-        let mut site = InMemorySite {
-            site: Site::default(),
-            rules: sites::site_rules(),
-            now,
-            people: 0,
-            rounds: 0,
-        };
+        let mut site = InMemorySite { site: Site::default(), rules, now, people: 0, rounds: 0 };
         for i in 0..COUNTERS_PER_SITE {
             site.decide(&sites::open_counter_command(i))?;
         }
@@ -80,13 +74,18 @@ impl InMemorySite {
     }
 }
 
-/// Measures sites with these numbers of waiting people, in turn.
-pub fn measure(sizes: &[u64], rounds: usize, decisions: u64) -> anyhow::Result<Vec<DomainFigures>> {
+/// Measures sites of these rules with these numbers of waiting people, in turn.
+pub fn measure(
+    sizes: &[u64],
+    rounds: usize,
+    decisions: u64,
+    rules: &Rules,
+) -> anyhow::Result<Vec<DomainFigures>> {
     let resident = || -> anyhow::Result<u64> { Ok(process_usage(std::process::id())?.resident) };
     let mut sites = Vec::new();
     for &size in sizes {
         let before = resident()?;
-        let site = InMemorySite::with_waiting(size)?;
+        let site = InMemorySite::with_waiting(size, rules.clone())?;
         let bytes = resident()?.saturating_sub(before);
         sites.push((site, bytes, Vec::new(), Vec::new()));
     }

@@ -25,6 +25,16 @@ fn counter_id(i: u64) -> CounterId {
     CounterId::new(&(i % COUNTERS_PER_SITE + 1).to_string())
 }
 
+/// Rules of a site whose counters serve a second queue too, so that waits are simulated.
+pub fn shared_site_rules() -> Rules {
+    let mut rules = site_rules();
+    rules.queues.insert(QueueId::new("b"), QueueRules::new("贷款", "B"));
+    for counter in rules.counters.values_mut() {
+        counter.queues.push(QueueId::new("b"));
+    }
+    rules
+}
+
 /// Rules of a site with one queue and its counters.
 pub fn site_rules() -> Rules {
     let queue = QueueRules::new("综合业务", "A");
@@ -62,7 +72,7 @@ pub fn bench_settings(sites: usize) -> anyhow::Result<DeploymentSettings> {
 }
 
 fn command(id: String, actor: Actor, act: Act) -> Command {
-    Command { id: CommandId::derived(&id), fingerprint: 0, actor, act }
+    Command { id: CommandId::derived(&id), fingerprint: 0, actor, act, day: None }
 }
 
 fn manager(id: String, act: Act) -> Command {

@@ -78,7 +78,7 @@ impl BenchEngine {
         Ok(())
     }
 
-    async fn fill_queue(&self, site: &str, people: u64) -> anyhow::Result<()> {
+    pub async fn fill_queue(&self, site: &str, people: u64) -> anyhow::Result<()> {
         self.open_counters(site).await?;
         let takes = futures::stream::iter(0..people)
             .map(|i| self.submit(site, sites::take_number_command(i)));

@@ -1,8 +1,9 @@
 //! Conversion of the line of a queue to the stored form of a snapshot and back.
 
-use crate::codec::event::{queue_state_from_stored, queue_state_to_stored};
 use crate::codec::ticket::{rank_from_stored, rank_to_stored};
-use crate::codec::values::{number_from_stored, number_to_stored};
+use crate::codec::values::{
+    number_from_stored, number_to_stored, queue_state_from_stored, queue_state_to_stored,
+};
 use paihao_contracts::snapshot as s;
 use paihao_domain as d;
 

@@ -41,11 +41,12 @@ pub(crate) fn encode(
     site: &d::Site,
     previous_day: Option<&d::Site>,
 ) -> Entry {
+    let state = state_to_stored(site.to_parts());
     let snapshot = s::Snapshot {
-        v: s::SNAPSHOT_VERSION,
+        v: state.version(),
         position: position.0,
         site: facts.clone(),
-        state: state_to_stored(site.to_parts()),
+        state,
         previous_day: previous_day.and_then(previous_day_to_stored),
     };
     let text = serde_json::to_vec(&snapshot).expect("a snapshot has string keys only");
@@ -78,7 +79,7 @@ pub(crate) fn decode_facts(payload: &[u8]) -> Option<SiteFacts> {
 
 /// Encodes the floor of all snapshots.
 pub(crate) fn encode_floor(position: Position) -> Entry {
-    let floor = s::SnapshotFloor { v: s::SNAPSHOT_VERSION, position: position.0 };
+    let floor = s::SnapshotFloor::new(position.0);
     Entry::new(serde_json::to_vec(&floor).expect("a floor has string keys only"))
 }
 
@@ -108,6 +109,9 @@ fn state_to_stored(parts: d::SiteParts) -> s::SiteState {
             .iter()
             .map(|ticket| ticket_to_stored(ticket))
             .collect(),
+        spent_days: parts
+            .spent_days
+            .map(|spent| s::SpentDays { until: spent.until.0, last_ticket: spent.last_ticket.0 }),
     }
 }
 
@@ -122,6 +126,10 @@ fn state_from_stored(state: s::SiteState) -> Result<d::SiteParts, DecodeError> {
         recent_commands: commands.collect::<Result<_, _>>()?,
         last_arrival: state.last_arrival.map(d::Timestamp),
         pending_carry_over: tickets_from_stored(state.pending_carry_over),
+        spent_days: state.spent_days.map(|spent| d::SpentDays {
+            until: d::Day(spent.until),
+            last_ticket: d::TicketId(spent.last_ticket),
+        }),
     })
 }
 
@@ -132,7 +140,7 @@ fn tickets_from_stored(tickets: Vec<s::Ticket>) -> Vec<Arc<d::Ticket>> {
 fn previous_day_to_stored(site: &d::Site) -> Option<s::PreviousDay> {
     let nameless = |ticket: &d::Ticket| {
         let mut stored = ticket_to_stored(ticket);
-        stored.ticket.person = None;
+        (stored.ticket.person, stored.ticket.former_person) = (None, None);
         stored.undo = None;
         stored
     };

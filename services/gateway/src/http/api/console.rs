@@ -1,6 +1,8 @@
 //! Console of a site for its staff: every ticket that can still be acted on, and the actions that
 //! are possible, without openids.
 
+mod messages;
+
 use crate::engine::SiteSnapshot;
 use crate::http::access::{AnyRole, SiteAccess};
 use crate::http::board::{
@@ -14,9 +16,10 @@ use crate::settings::SiteSettings;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use messages::{ConsoleMessageView, LastMessageLookup, last_messages};
 use paihao_domain::{
     Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, Role, Site, Ticket,
-    TicketId, TicketState,
+    TicketAct, TicketState,
 };
 use paihao_http_api::sse;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -177,7 +180,8 @@ struct ConsoleTicketView<'a> {
     party: Option<u32>,
     /// True if WeChat can reach the holder.
     wechat: bool,
-    /// Delivery status of the last message to the holder.
+    /// Delivery status of the last message to the holder; of a called ticket, of the one about the
+    /// newest call.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<ConsoleMessageView>,
     /// Earliest time of another call; absent if there may be none.
@@ -186,23 +190,19 @@ struct ConsoleTicketView<'a> {
     /// Time until which the call can be put back.
     #[serde(skip_serializing_if = "Option::is_none")]
     put_back_until: Option<i64>,
-}
-
-/// Message, with its delivery status.
-#[derive(Serialize, JsonSchema)]
-struct ConsoleMessageView {
-    notice: String,
-    fate: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<i64>,
+    /// Actions that the principal may take with it now, those of a counter at one of theirs:
+    /// `call`, `recall`, `start`, `put_back`, `finish`, `missed`, `hold`, `suspend`, `resume_here`,
+    /// `resume`, `return`, `transfer`, `priority`, `arrived`, `party`, `leave`, `undo`.
+    may: Vec<&'static str>,
 }
 
 /// Quoted wait.
 #[derive(Serialize, JsonSchema)]
 struct QuotedWaitView {
     minutes: [u32; 2],
-    /// Time of the upper bound, which was promised.
-    by: i64,
+    /// Time by which the words promised the call; absent if they named no upper bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<i64>,
 }
 
 /// Reason for which a ticket is out of the line for a while.
@@ -279,21 +279,6 @@ fn render_console<T>(
     serialize(&view).expect("string keys only")
 }
 
-/// Lookup of the last message to the holder of a ticket.
-type LastMessageLookup<'a> = dyn Fn(TicketId) -> Option<ConsoleMessageView> + 'a;
-
-fn last_messages<'a>(
-    state: &'a AppState,
-    site: &'a str,
-    snapshot: &SiteSnapshot,
-) -> Box<LastMessageLookup<'a>> {
-    let day = snapshot.site.day();
-    Box::new(move |ticket| {
-        let last = state.delivery_status.for_ticket(site, day?.0, ticket).pop()?;
-        Some(ConsoleMessageView { notice: last.notice, fate: last.stage.name(), since: last.since })
-    })
-}
-
 fn console_view<'a>(
     settings: &'a SiteSettings,
     snapshot: &'a SiteSnapshot,
@@ -302,7 +287,6 @@ fn console_view<'a>(
     messages: &LastMessageLookup<'_>,
 ) -> ConsoleView<'a> {
     let site = &snapshot.site;
-    let rules = &settings.rules;
     let calls = site.recent_calls().map(|call| ConsoleCallView {
         number: call.number.to_string(),
         counter: call.counter.as_str().to_owned(),
@@ -317,10 +301,10 @@ fn console_view<'a>(
         day: site.day().map(|day| day.0),
         position: snapshot.position.0,
         you: principal_view(principal),
-        queues: rules.queues.keys().map(|id| queue_view(settings, site, id, now)).collect(),
-        counters: rules.counters.keys().map(|id| counter_view(settings, site, id)).collect(),
+        queues: settings.queues.iter().map(|id| queue_view(settings, site, id, now)).collect(),
+        counters: settings.counters.iter().map(|id| counter_view(settings, site, id)).collect(),
         calls: calls.collect(),
-        tickets: ticket_views(settings, site, messages),
+        tickets: ticket_views(settings, site, now, principal, messages),
         ended: ended_ticket_views(settings, site, now, principal),
     }
 }
@@ -354,7 +338,7 @@ fn queue_view<'a>(
 ) -> ConsoleQueueView<'a> {
     let line = site.line(id);
     let rules = &settings.rules.queues[id];
-    let estimate = site.estimate(&settings.rules, id, line.len() as u32, now);
+    let estimate = site.quote_for_new_ticket(&settings.rules, id, now).estimate;
     ConsoleQueueView {
         id: id.as_str(),
         name: &rules.name,
@@ -394,26 +378,33 @@ fn counter_view<'a>(
 fn ticket_views<'a>(
     settings: &'a SiteSettings,
     site: &'a Site,
+    now: &DecisionInput,
+    principal: &Actor,
     messages: &LastMessageLookup<'_>,
 ) -> Vec<ConsoleTicketView<'a>> {
+    let view = |ticket: &'a Ticket| {
+        let may = site.permitted_acts(&settings.rules, principal, ticket, now);
+        ticket_view(settings, ticket, may, messages)
+    };
     let mut tickets = Vec::new();
-    for id in settings.rules.queues.keys() {
+    for id in &settings.queues {
         let line = site.line(id);
         let waiting = line
             .waiting()
             .take(MAX_LISTED_TICKETS_PER_QUEUE)
             .filter_map(|ticket| site.ticket(ticket));
-        tickets.extend(waiting.map(|ticket| ticket_view(settings, ticket, messages)));
+        tickets.extend(waiting.map(view));
     }
     let others =
         site.tickets().filter(|other| other.is_live() && other.state != TicketState::Waiting);
-    tickets.extend(others.map(|other| ticket_view(settings, other, messages)));
+    tickets.extend(others.map(view));
     tickets
 }
 
 fn ticket_view<'a>(
     settings: &'a SiteSettings,
     ticket: &'a Ticket,
+    may: Vec<TicketAct>,
     messages: &LastMessageLookup<'_>,
 ) -> ConsoleTicketView<'a> {
     let (since, until, hold) = match &ticket.state {
@@ -428,7 +419,7 @@ fn ticket_view<'a>(
     let is_quote_valid = counts.misses == 0 && counts.let_pass == 0 && counts.transfers == 0;
     let quoted = ticket.quoted.estimate.filter(|_| is_quote_valid).map(|estimate| QuotedWaitView {
         minutes: [estimate.low, estimate.high],
-        by: ticket.taken_at.plus_minutes(estimate.high).0,
+        by: estimate.promised_minutes().map(|minutes| ticket.taken_at.plus_minutes(minutes).0),
     });
     ConsoleTicketView {
         serial: ticket.id.0,
@@ -455,9 +446,10 @@ fn ticket_view<'a>(
         arrived: ticket.marks.arrived,
         party: Some(ticket.marks.party).filter(|party| *party > 0),
         wechat: ticket.person.is_some(),
-        message: ticket.person.as_ref().and_then(|_| messages(ticket.id)),
+        message: ticket.person.as_ref().and_then(|_| messages(ticket)),
         recall_from: ticket.recall_allowed_from(&settings.rules).map(|at| at.0),
         put_back_until: ticket.put_back_allowed_until().map(|at| at.0),
+        may: may.into_iter().map(TicketAct::name).collect(),
     }
 }
 

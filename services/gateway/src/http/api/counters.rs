@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Refusals of an action on the ticket at the counter.
-const CURRENT_TICKET_REFUSALS: [&ProblemKind; 2] =
-    [&refusals::COUNTER_IDLE, &refusals::COUNTER_BUSY];
+const CURRENT_TICKET_REFUSALS: [&ProblemKind; 3] =
+    [&refusals::COUNTER_IDLE, &refusals::COUNTER_BUSY, &refusals::DAY_TURNED];
 
 /// Refusals of a call.
 const CALL_REFUSALS: [&ProblemKind; 5] = [
@@ -22,8 +22,12 @@ const CALL_REFUSALS: [&ProblemKind; 5] = [
 ];
 
 /// Refusals of an action that names a ticket.
-const NAMED_TICKET_REFUSALS: [&ProblemKind; 3] =
-    [&refusals::UNKNOWN_TICKET, &refusals::TICKET_ENDED, &refusals::WRONG_STATE];
+const NAMED_TICKET_REFUSALS: [&ProblemKind; 4] = [
+    &refusals::UNKNOWN_TICKET,
+    &refusals::TICKET_ENDED,
+    &refusals::WRONG_STATE,
+    &refusals::DAY_TURNED,
+];
 
 pub(super) fn routes() -> Routes {
     let path = |action: &str| format!("/api/v1/sites/{{site}}/counters/{{counter}}/{action}");
@@ -144,7 +148,8 @@ struct CallTicketRequest {
 async fn call(action: StaffAction<AnyRole, CounterId, CallTicketRequest>) -> StaffActionResponse {
     let ticket = action.find_ticket(&action.body.number).await?;
     let reason = action.body.reason.as_deref().map(Into::into);
-    action.submit(Act::CallTicket { counter: action.target.clone(), ticket, reason }).await
+    let act = Act::CallTicket { counter: action.target.clone(), ticket: ticket.id, reason };
+    action.submit_for(&ticket, act).await
 }
 
 /// Ticket number that the client shows at the counter: if another ticket is there, nothing is done.
@@ -158,31 +163,31 @@ struct CurrentTicketRequest {
 async fn recall(
     action: StaffAction<StaffMember, CounterId, CurrentTicketRequest>,
 ) -> StaffActionResponse {
-    action.submit(Act::Recall(action.counter_ticket(action.body.number.as_deref()))).await
+    action.submit_at_counter(action.body.number.as_deref(), Act::Recall).await
 }
 
 async fn start(
     action: StaffAction<AnyRole, CounterId, CurrentTicketRequest>,
 ) -> StaffActionResponse {
-    action.submit(Act::Start(action.counter_ticket(action.body.number.as_deref()))).await
+    action.submit_at_counter(action.body.number.as_deref(), Act::Start).await
 }
 
 async fn put_back(
     action: StaffAction<StaffMember, CounterId, CurrentTicketRequest>,
 ) -> StaffActionResponse {
-    action.submit(Act::PutBack(action.counter_ticket(action.body.number.as_deref()))).await
+    action.submit_at_counter(action.body.number.as_deref(), Act::PutBack).await
 }
 
 async fn finish(
     action: StaffAction<AnyRole, CounterId, CurrentTicketRequest>,
 ) -> StaffActionResponse {
-    action.submit(Act::Finish(action.counter_ticket(action.body.number.as_deref()))).await
+    action.submit_at_counter(action.body.number.as_deref(), Act::Finish).await
 }
 
 async fn miss(
     action: StaffAction<StaffMember, CounterId, CurrentTicketRequest>,
 ) -> StaffActionResponse {
-    action.submit(Act::Miss(action.counter_ticket(action.body.number.as_deref()))).await
+    action.submit_at_counter(action.body.number.as_deref(), Act::Miss).await
 }
 
 /// Ticket whose service is suspended, and the reason.
@@ -202,9 +207,9 @@ async fn suspend(
     action: StaffAction<StaffMember, CounterId, SuspendServiceRequest>,
 ) -> StaffActionResponse {
     let SuspendServiceRequest { number, reason, affinity } = &action.body;
-    let served = action.counter_ticket(number.as_deref());
     let reason = reason.as_deref().unwrap_or_default().into();
-    action.submit(Act::Suspend { served, reason, affinity: *affinity }).await
+    let act = |served| Act::Suspend { served, reason, affinity: *affinity };
+    action.submit_at_counter(number.as_deref(), act).await
 }
 
 /// Ticket whose service is resumed.
@@ -219,5 +224,6 @@ async fn resume_here(
     action: StaffAction<StaffMember, CounterId, ResumeHereRequest>,
 ) -> StaffActionResponse {
     let ticket = action.find_ticket(&action.body.number).await?;
-    action.submit(Act::ResumeAtCounter { counter: action.target.clone(), ticket }).await
+    let act = Act::ResumeAtCounter { counter: action.target.clone(), ticket: ticket.id };
+    action.submit_for(&ticket, act).await
 }

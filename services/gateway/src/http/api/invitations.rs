@@ -47,6 +47,7 @@ pub(super) fn routes() -> Routes {
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE])
                 .refuses(&[&refusals::UNKNOWN_COUNTER, &refusals::UNKNOWN_ACCOUNT])
                 .refuses(&[&refusals::CACHE_UNAVAILABLE, &refusals::WECHAT_UNAVAILABLE])
+                .refuses(&[&refusals::CODES_NOT_PERMITTED])
                 .refuses(&[&refusals::TOO_MANY_REQUESTS]),
         )
         .get(

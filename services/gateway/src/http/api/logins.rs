@@ -26,7 +26,7 @@ use paihao_chassis::entropy;
 use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::session::{
     AuthorizationRequest, DeclineReason, LoginRequest, LoginTarget, ScanProgress, ScanPurpose,
-    ScanSession,
+    ScanSession, UnionId,
 };
 use paihao_contracts::staff::SessionHolder;
 use paihao_http_api::body;
@@ -69,7 +69,7 @@ pub(super) fn routes() -> Routes {
                 .refuses(&[&refusals::CROSS_SITE, &refusals::UNKNOWN_ACCOUNT])
                 .refuses(&[&refusals::FIRST_CODE_USED, &refusals::LEDGER_UNAVAILABLE])
                 .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::WRONG_REDIRECT])
-                .refuses(&[&refusals::WECHAT_UNAVAILABLE]),
+                .refuses(&[&refusals::WECHAT_UNAVAILABLE, &refusals::CODES_NOT_PERMITTED]),
         )
         .get(
             "/api/v1/logins/{uuid}/qr.svg",
@@ -134,6 +134,8 @@ struct LoginSessionView {
     target: String,
     /// True if the phone asks for confirmation.
     confirm: bool,
+    /// True if the site is told the person's unionid.
+    unionid: bool,
     /// Unix milliseconds from which on the code no longer works.
     expires_at: i64,
     qr_svg: String,
@@ -212,6 +214,7 @@ async fn open(
         uuid,
         target: target.name,
         confirm: target.confirm,
+        unionid: target.unionid,
         expires_at: session.expires_at,
         qr_svg: format!("{path}/qr.svg"),
         events: format!("{path}/events"),
@@ -363,8 +366,8 @@ async fn redeem(
     require_same_origin(&headers, settings.public_url.as_deref())?;
     state.rate_limiter.admit_read(client_ip)?;
     let (uuid, request, session) = find_own_login(&state, &uuid, &headers).await?;
-    let (person, member, at) = match session.progress {
-        ScanProgress::Approved { person, member, at } => (person, member, at),
+    let (person, member, at, unionid) = match session.progress {
+        ScanProgress::Approved { person, member, at, unionid } => (person, member, at, unionid),
         ScanProgress::Pending
         | ScanProgress::AwaitingConfirmation { .. }
         | ScanProgress::Ticket(_) => {
@@ -384,7 +387,8 @@ async fn redeem(
     }
     match request.target {
         LoginTarget::Client(authorization) => {
-            let redirect = grant_code(&state, authorization, &person, member, at).await?;
+            let approval = Approval { person: &person, member, at, unionid };
+            let redirect = grant_code(&state, authorization, approval).await?;
             let result = RedeemLoginResult { me: None, redirect: Some(redirect) };
             Ok((StatusCode::CREATED, Json(result)).into_response())
         }
@@ -405,14 +409,24 @@ async fn redeem(
     }
 }
 
+/// Approval of a person on the phone.
+struct Approval<'a> {
+    /// Hash of the person.
+    person: &'a str,
+    /// Id of the member of staff, if the person is one.
+    member: Option<String>,
+    /// Unix milliseconds.
+    at: i64,
+    unionid: Option<UnionId>,
+}
+
 /// Issues an authorization code to another site. Returns the address to redirect the browser to.
 async fn grant_code(
     state: &AppState,
     request: AuthorizationRequest,
-    person: &str,
-    member: Option<String>,
-    at: i64,
+    approval: Approval<'_>,
 ) -> Result<String, Problem> {
+    let Approval { person, member, at, unionid } = approval;
     let roster = state.roster.loaded().await?;
     let subject = roster.tag("subject", &[&request.client, person]);
     let grant = AuthorizationGrant {
@@ -424,6 +438,7 @@ async fn grant_code(
         nonce: request.nonce,
         member,
         at,
+        unionid,
     };
     let code = code::issue(&*state.cache, &grant).await.map_err(SessionError::from)?;
     tracing::info!(client = grant.client, "login to another site");

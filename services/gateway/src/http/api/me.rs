@@ -122,17 +122,18 @@ async fn list(
     State(state): State<AppState>,
     Authorized { principal, .. }: Authorized<StaffMember>,
 ) -> Result<Json<Vec<BrowserSessionView>>, Problem> {
-    Ok(Json(session_views(&state, &principal, &session_holder(&state, &principal)?)))
+    let holder = session_holder(&state, &principal)?;
+    Ok(Json(session_views(&state, &principal, &holder).await?))
 }
 
 /// Sessions of the principal, with the session of the request marked.
-pub(super) fn session_views(
+pub(super) async fn session_views(
     state: &AppState,
     principal: &Principal,
     holder: &SessionHolder,
-) -> Vec<BrowserSessionView> {
+) -> Result<Vec<BrowserSessionView>, Problem> {
     let current = principal.session.as_ref().map(|session| session.id.as_str());
-    let sessions = state.browser_sessions.list_for(holder).into_iter();
+    let sessions = state.browser_sessions.list_for(holder).await?.into_iter();
     let views = sessions.map(|(id, session)| BrowserSessionView {
         current: current == Some(&*id),
         id,
@@ -141,7 +142,7 @@ pub(super) fn session_views(
         browser: session.browser,
         address: session.address,
     });
-    views.collect()
+    Ok(views.collect())
 }
 
 /// Logs a browser in with a key of the configuration, so that it need not keep the key.

@@ -49,7 +49,7 @@ async fn list_sessions(
     Authorized { principal, .. }: Authorized<Manager>,
 ) -> Result<Json<Vec<BrowserSessionView>>, Problem> {
     let holder = managed_session_holder(&state, &principal, member).await?;
-    Ok(Json(session_views(&state, &principal, &holder)))
+    Ok(Json(session_views(&state, &principal, &holder).await?))
 }
 
 async fn end_session(

@@ -1,7 +1,9 @@
 //! HTTP API of the gateway: a file a resource, guessed from the path.
 
+mod account_menu;
 mod api_keys;
 mod as_of;
+mod callback_faults;
 mod console;
 mod counters;
 mod dead_letters;
@@ -13,7 +15,9 @@ mod logins;
 mod me;
 mod member_sessions;
 mod members;
+mod migration;
 mod oauth;
+pub(crate) mod page_codes;
 mod qr_usage;
 mod queues;
 mod scan_sessions;
@@ -35,6 +39,7 @@ pub(crate) fn routes() -> Routes {
         scan_sessions::routes(),
         sites::routes(),
         door_codes::routes(),
+        page_codes::routes(),
         held_ticket::routes(),
         logins::routes(),
         oauth::routes(),
@@ -47,6 +52,9 @@ pub(crate) fn routes() -> Routes {
         tickets::routes(),
         queues::routes(),
         settings::routes(),
+        account_menu::routes(),
+        migration::routes(),
+        callback_faults::routes(),
         qr_usage::routes(),
         console::routes(),
         feed::routes(),

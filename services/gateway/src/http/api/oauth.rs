@@ -71,7 +71,9 @@ struct TokenRequest {
 /// Token of a login.
 #[derive(Serialize, JsonSchema)]
 struct TokenResponse {
-    /// A signed JWT (ES256).
+    /// A signed JWT (ES256). Its claims: `iss`, `sub`, `aud`, `iat`, `exp`, `auth_time` and
+    /// `nonce`; `name` and `role` for a client that only staff may log in to; `unionid` for a
+    /// client with that option, where WeChat knows one.
     id_token: String,
     /// Validity of the token, in seconds.
     expires_in: i64,
@@ -163,6 +165,8 @@ async fn exchange_code(
             StaffRole::Manager => "manager",
             StaffRole::Staff => "staff",
         }),
+        // The option may have been taken back since the login.
+        unionid: grant.unionid.filter(|_| client.unionid),
     };
     let id_token = id_token::sign(&state.roster, state.clock.now_ms(), &claims).await?;
     Ok(TokenResponse { id_token, expires_in: ID_TOKEN_TTL_S })

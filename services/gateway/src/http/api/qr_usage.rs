@@ -1,6 +1,6 @@
 //! QR code usage of a site, for its staff.
 
-use super::door_codes::resolve_queue;
+use super::door_codes::{page_code, resolve_queue};
 use crate::http::access::{AnyRole, SiteAccess};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -45,11 +45,12 @@ async fn show(
     let account = settings.facts.account.to_string();
     let account_settings =
         state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let cost = state.qr_usage.for_account(&account, &account_settings.protection.app.0).await;
-    let queues = settings.rules.queues.keys().map(|queue| queue.as_str());
+    let cost = state.qr_usage.for_account(&account, &account_settings.protection().app.0).await;
+    let queues = settings.queues.iter().map(|queue| queue.as_str());
     let doors = queues.map(|queue| {
         let key = resolve_queue(&state, &site, queue)?;
-        let url = state.permanent_codes.cached(&key).map(|code| code.qr_url);
+        let cached = || state.permanent_codes.cached(&key);
+        let url = page_code(&state, &key).or_else(cached).map(|code| code.qr_url);
         Ok(PermanentCodeView {
             queue: queue.to_owned(),
             url,

@@ -1,5 +1,6 @@
 //! Scan sessions: opening one, drawing its code, following its progress.
 
+use super::door_codes::code_refusal;
 use crate::http::client_ip::ClientIp;
 use crate::http::event_stream::json_event;
 use crate::http::openapi::Created;
@@ -38,6 +39,7 @@ pub(super) fn routes() -> Routes {
         &refusals::MALFORMED_UUID,
         &refusals::CACHE_UNAVAILABLE,
         &refusals::WECHAT_UNAVAILABLE,
+        &refusals::CODES_NOT_PERMITTED,
         &refusals::TOO_MANY_REQUESTS,
     ];
     let session_refusals = [
@@ -264,11 +266,12 @@ pub(super) async fn qr_image(
         QrFormat::Svg => {
             ("image/svg+xml".to_owned(), qr::svg(&session.qr_url).map(String::into_bytes))
         }
-        QrFormat::Png => ("image/png".to_owned(), qr::png(&session.qr_url)),
-        QrFormat::Jpg => {
+        // A code that WeChat did not make has no picture there.
+        QrFormat::Jpg if !session.qr_ticket.is_empty() => {
             let picture = state.scan_sessions.picture(session).await?;
             (picture.content_type, Ok(picture.bytes.into()))
         }
+        QrFormat::Png | QrFormat::Jpg => ("image/png".to_owned(), qr::png(&session.qr_url)),
     };
     let bytes = bytes.map_err(|error| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
@@ -340,7 +343,7 @@ impl From<SessionError> for Problem {
             }
             SessionError::WeChat(error) => {
                 tracing::warn!(%error, "cannot create a QR code at WeChat");
-                Problem::new(&refusals::WECHAT_UNAVAILABLE)
+                Problem::new(code_refusal(&error))
             }
         }
     }

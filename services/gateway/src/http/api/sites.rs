@@ -1,17 +1,21 @@
 //! Sites: their public boards, once and as a stream.
 
 use crate::engine::Engine;
+use crate::http::access::Manager;
 use crate::http::board::{BoardView, RenderedBoard, current_board};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
+use crate::http::staff_action::{StaffAction, StaffActionResponse, WholeSite};
 use crate::http::state::AppState;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use paihao_contracts::commit::DAY_RESET_GENERATION;
+use paihao_domain::Act;
 use paihao_http_api::sse;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -32,6 +36,34 @@ pub(super) fn routes() -> Routes {
                 .sends_event::<BoardView>("site")
                 .refuses(&[&refusals::UNKNOWN_SITE]),
         )
+        .post(
+            "/api/v1/sites/{site}/reset-day",
+            reset_day,
+            endpoint(
+                "reset_day",
+                "Leads a site back whose business day lies in the future, because of a wrong clock",
+            )
+            .refuses(&[&refusals::NOT_DUE, &refusals::FORMS_HELD_BACK]),
+        )
+}
+
+/// Word of the caller for the clock.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ResetDayRequest {
+    /// True if the clock is right although nothing confirms it; then a day that is over ends, too.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Answers `not_due` if the site stands in the present day.
+async fn reset_day(
+    action: StaffAction<Manager, WholeSite, ResetDayRequest>,
+) -> StaffActionResponse {
+    if action.stands_in_future().await? && !action.may_write(DAY_RESET_GENERATION) {
+        return Err(Problem::new(&refusals::FORMS_HELD_BACK));
+    }
+    action.submit(Act::ResetDay { force: action.body.force }).await
 }
 
 /// Routes of the admin port: `GET /sites/{site}/digest`, a hash of the state at a position, by
@@ -72,7 +104,7 @@ async fn show(
 ) -> Result<Json<RenderedBoard>, Problem> {
     let settings = state.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(Json(current_board(&state.engine, &state.visits, &settings, snapshot, state.clock.now_ms())))
+    Ok(Json(current_board(&state.engine, &settings, snapshot, state.clock.now_ms())))
 }
 
 async fn events(
@@ -83,13 +115,7 @@ async fn events(
     let stop = state.stop.clone();
     let render = move |snapshot| {
         let settings = state.engine.settings(&site)?;
-        Some(state.board_cache.board_json(
-            &state.engine,
-            &state.visits,
-            &settings,
-            snapshot,
-            state.clock.now_ms(),
-        ))
+        Some(state.board_cache.board_json(&state.engine, &settings, snapshot, state.clock.now_ms()))
     };
     Ok(sse::event_stream(sse::render_on_change("site", snapshots, None, render), &stop)
         .into_response())

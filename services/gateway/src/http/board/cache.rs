@@ -2,7 +2,6 @@
 
 use super::current_board;
 use crate::engine::{Engine, SiteSnapshot};
-use crate::projections::visits::VisitProjection;
 use crate::settings::SiteSettings;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -28,7 +27,6 @@ impl BoardCache {
     pub(crate) fn board_json(
         &self,
         engine: &Engine,
-        visits: &VisitProjection,
         settings: &Arc<SiteSettings>,
         snapshot: SiteSnapshot,
         at_ms: i64,
@@ -47,7 +45,7 @@ impl BoardCache {
             Some(cached) if is_valid(cached) => cached.json.clone(),
             _ => {
                 let json: Arc<str> =
-                    current_board(engine, visits, settings, snapshot, at_ms).to_json().into();
+                    current_board(engine, settings, snapshot, at_ms).to_json().into();
                 *last = Some(CachedBoard {
                     settings: settings.clone(),
                     version,

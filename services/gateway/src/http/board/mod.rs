@@ -3,7 +3,7 @@
 pub(crate) mod cache;
 
 use crate::engine::{Engine, SiteSnapshot};
-use crate::projections::visits::VisitProjection;
+use crate::http::hours::{HoursView, hours_view};
 use crate::settings::{Announcement, SiteSettings};
 use paihao_domain::{
     CounterId, CounterState, DecisionInput, QueueAvailability, QueueState, Site, TicketId,
@@ -72,6 +72,9 @@ struct BoardQueueView<'a> {
     /// Quoted wait for somebody who joins now: minutes, from and to. Absent without a forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     minutes: Option<(u32, u32)>,
+    /// Opening hours, if there are any and no numbers are given out now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<HoursView>,
     held_count: usize,
     missed_count: usize,
     last_called: Option<String>,
@@ -121,14 +124,13 @@ struct BoardCallView<'a> {
 /// Public view of a site in this state, at a time in Unix milliseconds.
 pub(crate) fn current_board(
     engine: &Engine,
-    visits: &VisitProjection,
     settings: &SiteSettings,
     snapshot: SiteSnapshot,
     now_ms: i64,
 ) -> RenderedBoard {
     let now = engine.decision_input(settings, now_ms);
     let today = discard_past_day(&now, snapshot);
-    RenderedBoard::render(board_view(settings, &today, &now, Some(visits)))
+    RenderedBoard::render(board_view(settings, &today, &now, true))
 }
 
 /// Public view of a site in this past state, at a time in Unix milliseconds, without quoted waits,
@@ -140,7 +142,7 @@ pub(crate) fn past_board(
 ) -> RenderedBoard {
     let now = settings.calendar.at(at_ms);
     let today = discard_past_day(&now, snapshot);
-    RenderedBoard::render(board_view(settings, &today, &now, None))
+    RenderedBoard::render(board_view(settings, &today, &now, false))
 }
 
 /// The snapshot, without tickets if its day is over.
@@ -155,12 +157,12 @@ fn board_view<'a>(
     settings: &'a SiteSettings,
     snapshot: &'a SiteSnapshot,
     now: &DecisionInput,
-    visits: Option<&VisitProjection>,
+    with_waits: bool,
 ) -> BoardView<'a> {
     let site = &snapshot.site;
     let number =
         |ticket: TicketId| site.ticket(ticket).map(|t| t.number.to_string()).unwrap_or_default();
-    let queues = settings.rules.queues.iter().map(|(id, rules)| {
+    let queues = settings.queue_rules().map(|(id, rules)| {
         let line = site.line(id);
         let availability = site.availability(&settings.rules, id, now);
         BoardQueueView {
@@ -174,18 +176,19 @@ fn board_view<'a>(
                 .map(|ticket| WaitingNumberView { number: number(ticket) })
                 .collect(),
             waiting_count: line.len(),
-            minutes: visits.filter(|_| issues_numbers(availability)).and_then(|visits| {
-                let estimate = site.quote_for_new_ticket(&settings.rules, id, now).estimate?;
-                let range = visits.stabilize(&settings.subject, id, estimate, now.at);
-                Some((range.low, range.high))
-            }),
+            // Not steadied: whoever takes a number now is told just this.
+            minutes: (with_waits && issues_numbers(availability))
+                .then(|| site.quote_for_new_ticket(&settings.rules, id, now).estimate)
+                .flatten()
+                .map(|range| (range.low, range.high)),
+            hours: if issues_numbers(availability) { None } else { hours_view(settings, id, now) },
             held_count: line.held(),
             missed_count: line.missed(),
             last_called: line.last_called().map(ToString::to_string),
             announcement: settings.announcements.get(id),
         }
     });
-    let counters = settings.rules.counters.iter().map(|(id, rules)| BoardCounterView {
+    let counters = settings.counter_rules().map(|(id, rules)| BoardCounterView {
         id: id.as_str(),
         name: &rules.name,
         queues: rules.queues.iter().map(|queue| queue.as_str()).collect(),

@@ -2,17 +2,21 @@
 
 mod assets;
 mod poster;
+mod render;
+mod take;
+
+pub(crate) use render::refused;
 
 use crate::http::csp::with_frame_ancestors;
 use crate::http::openapi::Routes;
-use crate::http::refusals::Problem;
 use crate::http::state::AppState;
 use crate::http::ticket_link::parse;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use render::html;
 
 /// Pages whose scripts fill them in.
 macro_rules! pages {
@@ -37,25 +41,6 @@ pages! {
     Me = "pages/me/me.html",
 }
 
-/// Page that shows a refusal to a person.
-#[derive(Template)]
-#[template(path = "pages/refused/refused.html")]
-struct Refused<'a> {
-    zh: &'a str,
-    en: &'a str,
-}
-
-/// Renders a template as the body of a response.
-fn html(page: &impl Template) -> Response {
-    match page.render() {
-        Ok(text) => Html(text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "cannot render a page");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .page("/", get(async || html(&Index)))
@@ -71,6 +56,7 @@ pub(crate) fn routes() -> Routes {
         .page("/manage/{site}", get(async |state, site| page(state, site, &Manage)))
         .page("/login", get(async || html(&Login)))
         .page("/me", get(async || html(&Me)))
+        .page("/q/{scene}", get(take::page))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
         .page("/assets/{*path}", get(assets::asset))
@@ -79,16 +65,6 @@ pub(crate) fn routes() -> Routes {
 /// Responds with the page that logs a browser in.
 pub(crate) fn login() -> Response {
     html(&Login)
-}
-
-/// Responds to a person with the page that shows a refusal.
-pub(crate) fn refused(problem: &Problem) -> Response {
-    let kind = problem.kind();
-    metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
-    let is_temporary = kind.status == StatusCode::SERVICE_UNAVAILABLE;
-    let retry = is_temporary.then_some([(header::RETRY_AFTER, "5")]);
-    let page = html(&Refused { zh: kind.zh, en: kind.en });
-    (kind.status, retry, page).into_response()
 }
 
 /// Responds with a page of a site. Its script shows what it finds; an unknown site is a 404 as
@@ -112,8 +88,12 @@ async fn ticket(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Response {
-    let status = match parse(&site, &id).and_then(|link| link.resolve(&state)) {
-        Ok(_) => StatusCode::OK,
+    let status = match parse(&site, &id) {
+        Ok(link) => match link.resolve_to_show(&state).await {
+            Ok(_) => StatusCode::OK,
+            // The script of the page asks again.
+            Err(problem) => problem.kind().status,
+        },
         Err(_) => StatusCode::NOT_FOUND,
     };
     (status, [(header::CACHE_CONTROL, "no-store")], html(&Ticket)).into_response()

@@ -1,6 +1,6 @@
 //! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
-use super::{html, refused};
+use super::render::{html, language, refused};
 use crate::http::api::door_codes::permanent_code;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
@@ -17,6 +17,7 @@ pub(super) struct Poster {
 }
 
 /// Poster of one queue.
+#[derive(Clone)]
 pub(super) struct Sheet {
     pub(super) site: String,
     pub(super) queue: String,
@@ -24,6 +25,8 @@ pub(super) struct Sheet {
     pub(super) code: String,
     /// Site and queue as in addresses, in small letters at the foot.
     pub(super) path: String,
+    /// True if the code leads to a page, and not into WeChat.
+    pub(super) is_page: bool,
 }
 
 impl Sheet {
@@ -48,9 +51,7 @@ impl Sheet {
 /// `GET /poster/{site}`: a sheet for every queue of the site.
 pub(super) async fn all(State(state): State<AppState>, Path(site): Path<String>) -> Response {
     let queues = match state.engine.settings(&site) {
-        Some(settings) => {
-            settings.rules.queues.keys().map(|queue| queue.as_str().to_owned()).collect()
-        }
+        Some(settings) => settings.queues.iter().map(|queue| queue.as_str().to_owned()).collect(),
         None => Vec::new(),
     };
     if queues.is_empty() {
@@ -92,12 +93,8 @@ async fn sheet(state: &AppState, site: &str, queue: &str) -> Result<Sheet, Probl
         queue: rules.name.to_string(),
         code: svg,
         path: format!("{site}/{queue}"),
+        is_page: code.qr_ticket.is_empty(),
     })
-}
-
-/// Language of a name that somebody gave, as far as its letters show it.
-fn language(name: &str) -> &'static str {
-    if name.chars().any(|c| ('\u{3400}'..='\u{9fff}').contains(&c)) { "zh-CN" } else { "en" }
 }
 
 #[cfg(test)]
@@ -111,6 +108,7 @@ mod tests {
             queue: "{{ sheet.code }}".to_owned(),
             code: "<svg/>".to_owned(),
             path: "hall/a".to_owned(),
+            is_page: false,
         };
         let page = Poster { sheets: vec![sheet] }.render().unwrap();
         assert!(

@@ -4,6 +4,7 @@ mod result;
 
 pub(crate) use result::StaffActionResult;
 
+use crate::engine::SiteSnapshot;
 use crate::http::access::{AllowedRoles, SiteAccess, path_parameter};
 use crate::http::auth::Principal;
 use crate::http::idempotency;
@@ -13,8 +14,9 @@ use crate::http::state::AppState;
 use crate::http::ticket_link;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use paihao_chassis::entropy;
-use paihao_domain::{Act, Command, CommandId, CounterId, CounterTicket, QueueId, TicketId};
+use paihao_domain::{
+    Act, Command, CommandId, CounterId, CounterTicket, Day, QueueId, Site, Ticket, TicketId,
+};
 use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -62,14 +64,30 @@ impl ActionTarget for QueueId {
     }
 }
 
+/// The site of the path itself.
+pub(crate) struct WholeSite;
+
+impl ActionTarget for WholeSite {
+    const PATH_PARAMETER: &'static str = "site";
+    const REFUSALS: &'static [&'static refusals::ProblemKind] = &[];
+
+    fn named(_: String) -> Self {
+        WholeSite
+    }
+}
+
 /// Number of a ticket, like `A017`.
 pub(crate) struct TicketNumber(pub(crate) String);
 
 impl ActionTarget for TicketNumber {
     const PATH_PARAMETER: &'static str = "number";
     // The queue, where the owner has taken it away meanwhile.
-    const REFUSALS: &'static [&'static refusals::ProblemKind] =
-        &[&refusals::UNKNOWN_TICKET, &refusals::UNKNOWN_QUEUE, &refusals::NOT_YOUR_QUEUE];
+    const REFUSALS: &'static [&'static refusals::ProblemKind] = &[
+        &refusals::UNKNOWN_TICKET,
+        &refusals::UNKNOWN_QUEUE,
+        &refusals::NOT_YOUR_QUEUE,
+        &refusals::DAY_TURNED,
+    ];
 
     fn named(name: String) -> Self {
         TicketNumber(name)
@@ -109,7 +127,7 @@ where
         Ok(StaffAction {
             target: T::named(target),
             body: body::parse_object::<AppState, _>(&bytes)?,
-            command: command_id(key, &principal, &site),
+            command: idempotency::command_id(&format!("api\0{}\0{site}", principal.name), key),
             fingerprint: idempotency::fingerprint(parts.uri.path(), &bytes),
             state: state.clone(),
             site,
@@ -130,15 +148,35 @@ where
             .json_body::<B>()
             .idempotency_key()
             .refuses(T::REFUSALS)
-            .refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
+            .refuses(&[
+                &refusals::DAY_UNCONFIRMED,
+                &refusals::LEDGER_UNAVAILABLE,
+                &refusals::NEWER_LEDGER,
+            ])
     }
 }
 
+/// Ticket that a number named on a business day of its site.
+pub(crate) struct FoundTicket {
+    pub(crate) id: TicketId,
+    day: Option<Day>,
+}
+
 impl<R, T, B> StaffAction<R, T, B> {
-    /// Has an act decided, and answers with its outcome.
+    /// Has an act that names no ticket decided, and answers with its outcome.
     pub(crate) async fn submit(&self, act: Act) -> StaffActionResponse {
+        self.submit_on(None, act).await
+    }
+
+    /// Has an act on a ticket decided, and answers with its outcome.
+    pub(crate) async fn submit_for(&self, ticket: &FoundTicket, act: Act) -> StaffActionResponse {
+        self.submit_on(ticket.day, act).await
+    }
+
+    /// Has an act decided that names a ticket of this day.
+    async fn submit_on(&self, day: Option<Day>, act: Act) -> StaffActionResponse {
         let actor = self.principal.actor.clone();
-        let command = Command { id: self.command, fingerprint: self.fingerprint, actor, act };
+        let command = Command { id: self.command, fingerprint: self.fingerprint, actor, act, day };
         let decided = self.state.engine.submit(&self.site, command).await?;
         tracing::info!(
             site = self.site,
@@ -151,49 +189,81 @@ impl<R, T, B> StaffAction<R, T, B> {
         Ok(Json(StaffActionResult::new(decided, link)))
     }
 
-    /// Ticket of this number. Another replica may have given it out a moment ago.
-    pub(crate) async fn find_ticket(&self, number: &str) -> Result<TicketId, Problem> {
-        match ticket_by_number(&self.state, &self.site, number) {
-            Err(problem) if problem.kind().code == refusals::UNKNOWN_TICKET.code => {
-                self.state.engine.latest_snapshot(&self.site).await?;
-                ticket_by_number(&self.state, &self.site, number)
-            }
-            result => result,
+    /// Returns whether the site's business day lies in the future.
+    pub(crate) async fn stands_in_future(&self) -> Result<bool, Problem> {
+        let snapshot = self.state.engine.latest_snapshot(&self.site).await?;
+        let settings = self.state.engine.settings(&self.site).ok_or(&refusals::UNKNOWN_SITE)?;
+        let today = settings.calendar.at(self.state.clock.now_ms()).day();
+        Ok(snapshot.site.day().is_some_and(|day| day > today))
+    }
+
+    /// Returns whether forms of this generation may be written.
+    pub(crate) fn may_write(&self, generation: u32) -> bool {
+        self.state.settings.write_version.allows(generation)
+    }
+
+    /// State of the site that this replica has; if that knows of no day of today, the newest one,
+    /// since another replica may have opened the next day.
+    async fn snapshot_of_today(&self) -> Result<SiteSnapshot, Problem> {
+        let engine = &self.state.engine;
+        let snapshot = engine.snapshot(&self.site).ok_or(&refusals::UNKNOWN_SITE)?;
+        let settings = engine.settings(&self.site).ok_or(&refusals::UNKNOWN_SITE)?;
+        let today = settings.calendar.at(self.state.clock.now_ms()).day();
+        if snapshot.site.day().is_some_and(|day| day >= today) {
+            return Ok(snapshot);
         }
+        Ok(engine.latest_snapshot(&self.site).await?)
+    }
+
+    /// Ticket of this number. Another replica may have given it out a moment ago.
+    pub(crate) async fn find_ticket(&self, number: &str) -> Result<FoundTicket, Problem> {
+        let snapshot = self.snapshot_of_today().await?;
+        if let Some(ticket) = self.ticket_in(&snapshot, number) {
+            return Ok(ticket);
+        }
+        let snapshot = self.state.engine.latest_snapshot(&self.site).await?;
+        Ok(self.ticket_in(&snapshot, number).ok_or(&refusals::UNKNOWN_TICKET)?)
+    }
+
+    /// Ticket of this number in a snapshot. A repeat of an action is answered like the first time,
+    /// although the ticket may have ended with its day.
+    fn ticket_in(&self, snapshot: &SiteSnapshot, number: &str) -> Option<FoundTicket> {
+        let of_site = |site: &Site| {
+            ticket_by_number(site, number)
+                .map(|ticket| FoundTicket { id: ticket.id, day: site.day() })
+        };
+        let is_repeated = || snapshot.site.recorded_answer(&self.command).is_some();
+        of_site(&snapshot.site)
+            .or_else(|| of_site(snapshot.previous_day.as_deref().filter(|_| is_repeated())?))
     }
 }
 
 impl<R, B> StaffAction<R, CounterId, B> {
-    /// Ticket at the counter, which has this number if the client names one.
-    pub(crate) fn counter_ticket(&self, number: Option<&str>) -> CounterTicket {
-        CounterTicket { counter: self.target.clone(), number: number.map(str::to_owned) }
+    /// Has an act on the ticket at the counter decided, which has this number if the client names
+    /// one.
+    pub(crate) async fn submit_at_counter(
+        &self,
+        number: Option<&str>,
+        act: impl FnOnce(CounterTicket) -> Act,
+    ) -> StaffActionResponse {
+        let day = match number {
+            Some(_) => self.snapshot_of_today().await?.site.day(),
+            None => None,
+        };
+        let counter = self.target.clone();
+        let ticket = CounterTicket { counter, number: number.map(str::to_owned) };
+        self.submit_on(day, act(ticket)).await
     }
 }
 
 impl<R, B> StaffAction<R, TicketNumber, B> {
     /// Ticket that the path names.
-    pub(crate) async fn ticket(&self) -> Result<TicketId, Problem> {
+    pub(crate) async fn ticket(&self) -> Result<FoundTicket, Problem> {
         self.find_ticket(&self.target.0).await
     }
 }
 
-/// Id of the ticket with this number, in the state that this replica has.
-pub(crate) fn ticket_by_number(
-    state: &AppState,
-    site: &str,
-    number: &str,
-) -> Result<TicketId, Problem> {
-    let snapshot = state.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let ticket = snapshot.site.tickets().find(|ticket| ticket.number.to_string() == number);
-    Ok(ticket.ok_or(&refusals::UNKNOWN_TICKET)?.id)
-}
-
-/// Id of a command: derived from principal, site and key, or random without a key.
-fn command_id(key: Option<&str>, principal: &Principal, site: &str) -> CommandId {
-    match key {
-        Some(key) => {
-            idempotency::derived_command_id(format!("api\0{}\0{site}\0{key}", principal.name))
-        }
-        None => CommandId(entropy::bytes()),
-    }
+/// Ticket of today with this number.
+pub(crate) fn ticket_by_number<'a>(site: &'a Site, number: &str) -> Option<&'a Ticket> {
+    site.tickets().find(|ticket| ticket.number.to_string() == number)
 }

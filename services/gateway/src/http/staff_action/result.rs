@@ -22,7 +22,7 @@ pub(crate) struct StaffActionResult {
     /// State of the ticket or of the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
-    /// People ahead, of a ticket that waits.
+    /// People ahead, of a ticket that has a place in the line.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<u32>,
     /// Number of affected tickets.
@@ -63,18 +63,12 @@ impl StaffActionResult {
                     ..self
                 }
             }
-            Outcome::Holding { number, queue, state, quoted, .. } => StaffActionResult {
+            Outcome::Holding { number, queue, standing, .. }
+            | Outcome::TicketChanged { number, queue, standing, .. } => StaffActionResult {
                 number: Some(number.to_string()),
                 queue: Some(queue.as_str().to_owned()),
-                state: Some(state.name()),
-                ahead: Some(quoted.ahead),
-                ..self
-            },
-            Outcome::TicketChanged { number, queue, state, ahead, .. } => StaffActionResult {
-                number: Some(number.to_string()),
-                queue: Some(queue.as_str().to_owned()),
-                state: Some(state.name()),
-                ahead: (state == paihao_domain::TicketStatus::Waiting).then_some(ahead),
+                state: Some(standing.status().name()),
+                ahead: standing.wait.map(|wait| wait.ahead),
                 ..self
             },
             Outcome::Left { number, .. } => {

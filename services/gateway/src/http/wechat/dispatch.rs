@@ -1,14 +1,16 @@
 //! Dispatch of a push to its handler, and the reply.
 //!
-//! A push without a handler gets the reply `success`, so that WeChat does not repeat it.
+//! What is not of this system is passed on to the owner's other systems, or to human customer
+//! service. A push without any handler gets the reply `success`, so that WeChat does not repeat it.
 
 use crate::http::idempotency;
 use crate::http::refusals::Problem;
 use crate::http::state::AppState;
+use crate::scan::scene::Scene;
 use crate::settings::AccountReplies;
-use paihao_contracts::settings::KeywordAction;
 use paihao_domain::{CommandId, Person};
 use paihao_wechat::callback::{AuthorizationChange, Event, Message, MessageKind};
+use paihao_wechat::forward::{ForwardedReply, RawPush};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -19,11 +21,14 @@ pub(super) struct PushHandler<'a> {
     pub(super) account_name: &'a str,
     pub(super) account: Arc<AccountReplies>,
     pub(super) message: &'a Message,
+    /// The push as it came; `None` if another system has forwarded it, so that it goes no further.
+    pub(super) raw: Option<RawPush<'a>>,
     /// Time by which the reply has to be sent.
     pub(super) deadline: Instant,
 }
 
 /// Reply to a push.
+#[derive(Debug)]
 pub(super) enum Reply {
     /// Reply that the person does not see.
     Empty,
@@ -34,62 +39,73 @@ pub(super) enum Reply {
         /// gets an identical reply.
         at_s: i64,
     },
+    /// Handing of the message on to human customer service: to this account of it, or to any.
+    Transfer { kf_account: Option<String> },
+    /// Reply of another system, passed on as it is.
+    Forwarded(ForwardedReply),
+}
+
+/// Owner of a push.
+pub(super) enum Handled {
+    /// This system, with its reply.
+    Ours(Reply),
+    /// Another system of the owner's, or nobody.
+    Foreign,
 }
 
 impl PushHandler<'_> {
     pub(super) async fn handle(&self) -> Result<Reply, Problem> {
-        let (reply, ()) = futures::join!(self.dispatch(), self.open_send_window());
-        reply
+        let (handled, (), ()) =
+            futures::join!(self.dispatch(), self.open_send_window(), self.forward_copy());
+        match handled? {
+            Handled::Ours(reply) => Ok(reply),
+            Handled::Foreign => Ok(self.reply_to_foreign().await),
+        }
     }
 
-    async fn dispatch(&self) -> Result<Reply, Problem> {
-        match &self.message.kind {
-            MessageKind::Event(
-                Event::Scan { scene: Some(scene), .. }
-                | Event::Subscribe { scene: Some(scene), .. },
-            ) => Ok(self.handle_scan(scene).await),
-            MessageKind::Event(Event::Subscribe { scene: None, .. }) => {
-                Ok(self.text_reply(self.account.greeting.clone()))
-            }
-            MessageKind::Event(Event::Click { key }) => {
-                Ok(self.run_action(self.account.menu.get(key)).await)
-            }
-            MessageKind::Text { content, .. } => {
-                if let Some(reply) = self.handle_login_answer(content.trim()).await {
-                    return Ok(reply);
+    async fn dispatch(&self) -> Result<Handled, Problem> {
+        let reply = match &self.message.kind {
+            MessageKind::Event(Event::Scan { scene, .. } | Event::Subscribe { scene, .. }) => {
+                match own_scene(scene.as_deref()) {
+                    Some(scene) => self.handle_scan(scene).await,
+                    None => return Ok(Handled::Foreign),
                 }
-                Ok(self.run_action(self.account.keywords.get(content.trim())).await)
             }
-            MessageKind::Event(Event::Unsubscribe) => self.forget_person(&self.person()).await,
+            MessageKind::Event(Event::MenuScan { waits: true, result, .. }) => {
+                match self.state.page_codes.scene(result) {
+                    Some(scene) => self.handle_scan(scene).await,
+                    None => return Ok(Handled::Foreign),
+                }
+            }
+            MessageKind::Event(Event::Click { key }) => match self.action_of_key(key) {
+                Some(action) => self.run_action(action).await,
+                None => return Ok(Handled::Foreign),
+            },
+            MessageKind::Text { content, chosen, .. } => {
+                return Ok(self.answer_text(content, chosen.as_deref()).await);
+            }
+            MessageKind::Voice { recognition, .. } => {
+                return Ok(self.answer_text(recognition, None).await);
+            }
+            MessageKind::Event(Event::Unsubscribe) => self.forget_person(&self.person()).await?,
             MessageKind::Event(Event::Authorization {
                 change: AuthorizationChange::Cancelled,
                 person: Some(person),
-            }) => self.forget_person(&Person::new(person.expose())).await,
+            }) => self.forget_person(&Person::new(person.expose())).await?,
             MessageKind::Event(Event::TemplateSent { message, result }) => {
                 self.record_template_receipt(*message, result).await
             }
             MessageKind::Event(Event::SubscriptionSent(sent)) => {
                 self.record_notice_receipts(sent).await
             }
-            _ => Ok(Reply::Empty),
-        }
+            _ => return Ok(Handled::Foreign),
+        };
+        Ok(Handled::Ours(reply))
     }
 
-    async fn run_action(&self, action: Option<&KeywordAction>) -> Reply {
-        match action {
-            Some(KeywordAction::MyTicket) => self.show_tickets().await,
-            Some(KeywordAction::Leave) => self.leave_all().await,
-            None => Reply::Empty,
-        }
-    }
-
-    /// Text reply that depends on the push alone. WeChat rejects an empty text.
+    /// Text reply that depends on the push alone.
     pub(super) fn text_reply(&self, text: String) -> Reply {
-        if text.is_empty() {
-            Reply::Empty
-        } else {
-            Reply::Text { text, at_s: self.message.create_time }
-        }
+        Reply::Text { text, at_s: self.message.create_time }
     }
 
     /// Reply when a command failed: the owner's text, or the default one.
@@ -107,4 +123,9 @@ impl PushHandler<'_> {
         text.extend_from_slice(self.message.identity().as_ref());
         idempotency::derived_command_id(text)
     }
+}
+
+/// Scene of a code that this system made.
+pub(super) fn own_scene(scene: Option<&str>) -> Option<Scene> {
+    scene.and_then(Scene::parse)
 }

@@ -4,22 +4,29 @@ use super::dispatch::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
 use crate::http::replies;
 use crate::identity::error::IdentityError;
-use crate::identity::login::{self, prompt};
+use crate::identity::login::{self, LoginDestination, prompt};
 use crate::identity::roster::Roster;
 use crate::scan::sessions::SessionError;
 use bytes::Bytes;
 use paihao_contracts::session::{
     DeclineReason, Invitation, LoginRequest, LoginTarget, ScanProgress, ScanPurpose, ScanSession,
+    UnionId,
 };
 use paihao_contracts::staff::{Member, StaffEvent, StaffRole};
 use paihao_contracts::streams;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use uuid::Uuid;
 
 /// Time limit for the answer on the phone, and for the browser to redeem it.
 const CONFIRMATION_TIMEOUT_MS: i64 = 3 * 60 * 1000;
+
+/// Time for which an answer is taken for one to a login: one that comes too late is told so.
+const QUESTION_RETENTION: Duration = Duration::from_secs(30 * 60);
+
+/// Longest wait for a unionid. The person waits for the answer, and the login does without it.
+const UNIONID_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Effect of a scan or an answer.
 enum LoginOutcome {
@@ -82,7 +89,7 @@ impl PushHandler<'_> {
         if let Ok(LoginOutcome::AwaitingConfirmation) = result {
             self.remember_question(uuid).await;
         }
-        self.login_reply(result, &target.name, &request)
+        self.login_reply(result, &target, &request)
     }
 
     async fn advance_on_scan(
@@ -117,11 +124,12 @@ impl PushHandler<'_> {
         Ok(self.outcome_for(&advanced.await?, &person))
     }
 
-    /// Handles a text as the answer to the login question, if one was asked.
+    /// Handles a normalised text as the answer to the login question, if one was asked.
     pub(super) async fn handle_login_answer(&self, text: &str) -> Option<Reply> {
+        // What WeChat hears of a voice may be a number in words.
         let is_approval = match text {
-            "1" | "１" => true,
-            "0" | "０" => false,
+            "1" | "一" => true,
+            "0" | "零" => false,
             _ => return None,
         };
         let roster = self.state.roster.now();
@@ -130,8 +138,14 @@ impl PushHandler<'_> {
         let uuid_bytes =
             timeout_at(self.deadline, self.state.cache.get(&key)).await.ok()?.ok()??;
         let uuid = Uuid::try_parse_ascii(&uuid_bytes).ok()?;
-        let session =
-            timeout_at(self.deadline, self.state.scan_sessions.find(uuid)).await.ok()?.ok()?;
+        let found = timeout_at(self.deadline, self.state.scan_sessions.find(uuid)).await.ok()?;
+        let session = match found {
+            Ok(session) => session,
+            Err(SessionError::Unknown | SessionError::Expired) => {
+                return Some(self.text_reply(prompt::answer_too_late()));
+            }
+            Err(_) => return None,
+        };
         let ScanPurpose::Login(request) = &session.purpose else { return None };
         let target = login::login_destination(&self.state.settings.login, &request.target)?;
         let decision = async {
@@ -143,7 +157,11 @@ impl PushHandler<'_> {
         };
         let result =
             timeout_at(self.deadline, decision).await.unwrap_or(Err(LoginError::Unavailable));
-        Some(self.login_reply(result, &target.name, request).0)
+        Some(match result {
+            // It expired between the two reads.
+            Err(LoginError::Expired) => self.text_reply(prompt::answer_too_late()),
+            result => self.login_reply(result, &target, request).0,
+        })
     }
 
     async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
@@ -184,27 +202,53 @@ impl PushHandler<'_> {
         let roster = self.state.roster.loaded().await?;
         let member = roster.member_by_person_hash(person).map(|member| member.id.clone());
         let target = login::login_destination(&self.state.settings.login, &request.target);
-        if member.is_none() && target.is_none_or(|target| target.staff_only) {
+        if member.is_none() && target.as_ref().is_none_or(|target| target.staff_only) {
             return Ok(LoginOutcome::NotStaff);
+        }
+        let is_own = |session: &ScanSession| match &session.progress {
+            ScanProgress::Pending => !request.confirm,
+            ScanProgress::AwaitingConfirmation { person: asked_person } => asked_person == person,
+            _ => false,
+        };
+        let mut unionid = None;
+        if target.is_some_and(|target| target.unionid)
+            && is_own(&self.state.scan_sessions.find(uuid).await?)
+        {
+            unionid = self.unionid().await;
         }
         let now = self.state.clock.now_ms();
         let advanced = self.state.scan_sessions.advance(uuid, |session| {
-            let is_own = match &session.progress {
-                ScanProgress::Pending => !request.confirm,
-                ScanProgress::AwaitingConfirmation { person: asked_person } => {
-                    asked_person == person
-                }
-                _ => false,
-            };
             session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
             let approved = ScanProgress::Approved {
                 person: person.to_owned(),
                 member: member.clone(),
                 at: now,
+                unionid: unionid.clone(),
             };
-            is_own.then_some(approved)
+            is_own(session).then_some(approved)
         });
         Ok(self.outcome_for(&advanced.await?, person))
+    }
+
+    /// Asks WeChat for the unionid of the person. `None` if the account belongs to no open
+    /// platform, and if WeChat does not answer in time: the login does not depend on it.
+    async fn unionid(&self) -> Option<UnionId> {
+        let person = &self.message.from_user;
+        let asked = self.state.wechat.user_info(self.account_name, person);
+        match timeout(UNIONID_TIMEOUT, asked).await {
+            Ok(Ok(user)) => user.unionid.map(|unionid| UnionId::new(unionid.expose())),
+            Ok(Err(error)) => {
+                tracing::warn!(account = self.account_name, %error, "cannot read a unionid, logging in without");
+                None
+            }
+            Err(_) => {
+                tracing::warn!(
+                    account = self.account_name,
+                    "no unionid in time, logging in without"
+                );
+                None
+            }
+        }
     }
 
     async fn claim_first_manager(&self, person: &str) -> Result<Arc<Roster>, Problem> {
@@ -304,7 +348,12 @@ impl PushHandler<'_> {
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &joined {
             Some(member) if session.progress == ScanProgress::Pending => {
                 let member = Some(member.id.clone());
-                Some(ScanProgress::Approved { person: person.clone(), member, at: 0 })
+                Some(ScanProgress::Approved {
+                    person: person.clone(),
+                    member,
+                    at: 0,
+                    unionid: None,
+                })
             }
             _ => None,
         });
@@ -315,15 +364,16 @@ impl PushHandler<'_> {
     fn login_reply(
         &self,
         result: Result<LoginOutcome, LoginError>,
-        target: &str,
+        target: &LoginDestination,
         request: &LoginRequest,
     ) -> (Reply, &'static str) {
+        let LoginDestination { name, unionid, .. } = target;
         match result {
             Ok(LoginOutcome::AwaitingConfirmation) => {
-                (self.text_reply(prompt::confirmation_prompt(target, request)), "asked")
+                (self.text_reply(prompt::confirmation_prompt(name, *unionid, request)), "asked")
             }
             Ok(LoginOutcome::LoggedIn) => {
-                (self.text_reply(prompt::login_succeeded(target, request)), "logged_in")
+                (self.text_reply(prompt::login_succeeded(name, *unionid, request)), "logged_in")
             }
             Ok(LoginOutcome::RefusedByPerson) => {
                 (self.text_reply(prompt::login_refused()), "refused")
@@ -345,8 +395,8 @@ impl PushHandler<'_> {
     async fn remember_question(&self, uuid: Uuid) {
         let Some(person) = self.person_tag(&self.state.roster.now()).ok() else { return };
         let key = streams::login_prompt_key(self.account_name, &person);
-        let ttl = Duration::from_millis(CONFIRMATION_TIMEOUT_MS.unsigned_abs());
-        let stored = self.state.cache.put(&key, Bytes::from(uuid.to_string()), ttl);
+        let uuid = Bytes::from(uuid.to_string());
+        let stored = self.state.cache.put(&key, uuid, QUESTION_RETENTION);
         if !matches!(timeout_at(self.deadline, stored).await, Ok(Ok(()))) {
             tracing::warn!("cannot store the login question");
         }

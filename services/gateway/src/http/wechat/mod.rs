@@ -3,26 +3,42 @@
 //! A push is answered within [`REPLY_TIMEOUT`] whatever happens, since WeChat waits for five
 //! seconds and then shows the customer an error of its own.
 
+mod customer_action;
 mod dispatch;
+pub(crate) mod fault;
+mod forward;
+pub(crate) mod forwarder;
 mod login;
+mod opening_hours;
+mod queue_choice;
 mod scan;
 mod ticket_commands;
+mod ticket_list;
 
-mod receipts;
+mod erasure;
+pub(crate) mod late_erasures;
+pub(crate) mod late_receipts;
+pub(crate) mod receipts;
+mod refused_recipients;
 mod send_window;
+pub(crate) mod shared_faults;
 
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
-use crate::settings::AccountSettings;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use dispatch::{PushHandler, Reply};
+use fault::{CallbackFault, CallbackOrigin};
 use paihao_chassis::entropy;
 use paihao_http_api::body;
-use paihao_wechat::callback::{self, CallbackError, CallbackQuery, VerifiedCallback};
+use paihao_wechat::callback::{
+    self, CallbackQuery, Message, Protection, ReplyEncryptor, VerifiedCallback,
+};
+use paihao_wechat::forward::{FORWARDED, RawPush};
+use paihao_wechat::probe;
 use schemars::JsonSchema;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -61,15 +77,7 @@ pub(crate) fn routes() -> Routes {
                 .responds_with("text/xml")
                 .responds_with("text/plain")
                 .refuses(&SIGNATURE_REFUSALS)
-                .refuses(&[
-                    &refusals::BODY_TOO_LARGE,
-                    &refusals::MALFORMED_REQUEST,
-                    &refusals::MALFORMED_XML,
-                    &refusals::ENCRYPTED_CALLBACK,
-                    &refusals::PLAIN_CALLBACK,
-                    &refusals::UNDECIPHERABLE_CALLBACK,
-                    &refusals::SLOW_BODY,
-                ]),
+                .refuses(&[&refusals::MALFORMED_REQUEST]),
         )
 }
 
@@ -95,91 +103,142 @@ struct WeChatCallbackQuery {
 /// the same way in every mode.
 async fn verify(
     State(state): State<AppState>,
-    Path(account): Path<String>,
+    Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let (_, query) = authenticate(&state, &account, query)?;
-    let missing = || Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail("no echostr");
-    Ok(query.echostr.ok_or_else(missing)?.into_response())
+    let now_ms = state.clock.now_ms();
+    let faults = &state.callback_faults;
+    let Some(account) = state.deployment.accounts.get(&name) else {
+        return faults.answer_unknown_account(now_ms);
+    };
+    let mut origin = CallbackOrigin { account: &name, is_probe: false, now_ms };
+    let query = match authenticate(&state, &mut origin, &account.protection(), query) {
+        Ok(query) => query,
+        Err((fault, detail)) => return faults.answer(&origin, fault, detail),
+    };
+    match query.echostr {
+        Some(echostr) => Ok(echostr.into_response()),
+        None => faults.answer(&origin, CallbackFault::BadQuery, "no echostr"),
+    }
 }
 
 /// `POST /wechat/{account}`: receives a push about an action of a person.
 async fn receive(
     State(state): State<AppState>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
+    RawQuery(raw_query): RawQuery,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + REPLY_TIMEOUT;
-    let (account, query) = authenticate(&state, &name, query)?;
+    let now_ms = state.clock.now_ms();
+    let faults = &state.callback_faults;
+    let Some(account) = state.deployment.accounts.get(&name) else {
+        return faults.answer_unknown_account(now_ms);
+    };
+    let protection = account.protection();
+    let mut origin = CallbackOrigin { account: &name, is_probe: false, now_ms };
+    let query = match authenticate(&state, &mut origin, &protection, raw_query.clone()) {
+        Ok(query) => query,
+        Err((fault, detail)) => return faults.answer(&origin, fault, detail),
+    };
     let limit = state.settings.max_callback_body_bytes;
-    let read = timeout_at(deadline, body::read::<AppState>(body, limit)).await;
-    let body = read.unwrap_or_else(|_| Err(Problem::new(&refusals::SLOW_BODY)))?;
-    let VerifiedCallback { message, reply_encryptor } = account
-        .protection
-        .open(&query, &body, limit)
-        .map_err(|error| callback_problem(&name, error))?;
+    let body = match timeout_at(deadline, body::read::<AppState>(body, limit)).await {
+        Ok(Err(problem)) if problem.kind() == &refusals::BODY_TOO_LARGE => {
+            return faults.answer(&origin, CallbackFault::TooLarge, "");
+        }
+        Ok(body) => body?,
+        Err(_) => return faults.answer(&origin, CallbackFault::SlowBody, ""),
+    };
+    let opened = protection.open(&query, &body, limit);
+    let VerifiedCallback { message, reply_encryptor } = match opened {
+        Ok(verified) => verified,
+        Err(error) => return faults.answer(&origin, error.into(), error),
+    };
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
-    let account = account.replies();
-    let handler =
-        PushHandler { state: &state, account_name: &name, account, message: &message, deadline };
-    let Reply::Text { text, at_s } = handler.handle().await? else { return Ok(success_response()) };
-    let plain = callback::text_reply(&message.from_user, &message.to_user, at_s, &text);
-    let reply = match reply_encryptor {
+    let raw = RawPush {
+        query: raw_query.as_deref().unwrap_or_default(),
+        content_type: headers.get(header::CONTENT_TYPE),
+        body: &body,
+    };
+    let handler = PushHandler {
+        state: &state,
+        account_name: &name,
+        account: account.replies(),
+        message: &message,
+        raw: (!headers.contains_key(FORWARDED)).then_some(raw),
+        deadline,
+    };
+    let reply = handler.handle().await?;
+    Ok(reply_response(&state, &message, reply, reply_encryptor, &query.nonce))
+}
+
+/// Builds the response with a reply, encrypted if the mode demands it.
+fn reply_response(
+    state: &AppState,
+    message: &Message,
+    reply: Reply,
+    encryptor: Option<ReplyEncryptor<'_>>,
+    nonce: &str,
+) -> Response {
+    let (to, from) = (&message.from_user, &*message.to_user);
+    let plain = match reply {
+        // WeChat takes an empty text for an error.
+        Reply::Text { text, .. } if text.trim().is_empty() => return success_response(),
+        Reply::Empty => return success_response(),
+        Reply::Text { text, at_s } => callback::text_reply(to, from, at_s, &text),
+        Reply::Transfer { kf_account } => {
+            callback::transfer_reply(to, from, message.create_time, kf_account.as_deref())
+        }
+        Reply::Forwarded(reply) => {
+            let mut response = reply.body.into_response();
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            if let Some(content_type) = reply.content_type {
+                response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            }
+            return response;
+        }
+    };
+    let reply = match encryptor {
         None => plain,
         Some(encryptor) => {
             let now_s = state.clock.now_ms().div_euclid(1000);
-            encryptor.encrypt_reply(&plain, now_s, &query.nonce, entropy::bytes())
+            encryptor.encrypt_reply(&plain, now_s, nonce, entropy::bytes())
         }
     };
-    Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response())
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response()
 }
 
-/// Authenticates a callback by its signature and time. Returns the account and the query.
-fn authenticate<'a>(
-    state: &'a AppState,
-    name: &str,
+/// Authenticates a callback by its signature and time. Returns its query, or the fault with its
+/// detail.
+fn authenticate(
+    state: &AppState,
+    origin: &mut CallbackOrigin<'_>,
+    protection: &Protection,
     query: Option<String>,
-) -> Result<(&'a AccountSettings, CallbackQuery), Problem> {
-    let account = state.deployment.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let query = CallbackQuery::parse(query.as_deref().unwrap_or_default()).map_err(|error| {
-        Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail(error.to_string())
-    })?;
-    if !account.protection.verify(&query) {
-        return Err(Problem::new(&refusals::WRONG_SIGNATURE));
+) -> Result<CallbackQuery, (CallbackFault, String)> {
+    let query = CallbackQuery::parse(query.as_deref().unwrap_or_default())
+        .map_err(|error| (CallbackFault::BadQuery, error.to_string()))?;
+    origin.is_probe = probe::is_probe(&query);
+    if !protection.verify(&query) {
+        return Err((CallbackFault::WrongSignature, String::new()));
     }
-    let now_ms = state.clock.now_ms();
+    let now_ms = origin.now_ms;
     if let Some(skew) = callback::skew_s(&query.timestamp, now_ms) {
         let gauge = metrics::gauge!(
-            "paihao_gateway_callback_skew_seconds", "account" => name.to_owned()
+            "paihao_gateway_callback_skew_seconds", "account" => origin.account.to_owned()
         );
         gauge.set(skew);
     }
-    if callback::within_window(&query.timestamp, now_ms, state.settings.max_callback_clock_skew) {
-        Ok((account, query))
+    let window = state.settings.max_callback_clock_skew;
+    if callback::within_window(&query.timestamp, now_ms, window) {
+        Ok(query)
     } else {
-        Err(Problem::new(&refusals::STALE_CALLBACK))
+        Err((CallbackFault::Stale, String::new()))
     }
 }
 
-fn callback_problem(name: &str, error: CallbackError) -> Problem {
-    let kind = match error {
-        CallbackError::WrongSignature => &refusals::WRONG_SIGNATURE,
-        CallbackError::MissingSignature => &refusals::BAD_CALLBACK_QUERY,
-        CallbackError::Encrypted => &refusals::ENCRYPTED_CALLBACK,
-        CallbackError::NotEncrypted => &refusals::PLAIN_CALLBACK,
-        CallbackError::Undecipherable => {
-            tracing::warn!(
-                account = name,
-                "a signed callback cannot be deciphered: aes_key or appid are not the console's"
-            );
-            &refusals::UNDECIPHERABLE_CALLBACK
-        }
-        CallbackError::Xml(_) => &refusals::MALFORMED_XML,
-    };
-    Problem::new(kind).with_detail(error.to_string())
-}
-
+/// Answer after which WeChat neither repeats a push nor shows anything.
 fn success_response() -> Response {
     "success".into_response()
 }

@@ -1,14 +1,21 @@
 //! Delivery receipts of WeChat, queued for the notifier, which matches them to its notices.
+//!
+//! They come in thousands. While the ledger is away they are kept here and answered `success`:
+//! WeChat counts every other answer against the account, and would soon push no scans either.
 
 use super::dispatch::{PushHandler, Reply};
-use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use paihao_chassis::Tasks;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::receipt::{Receipt, ReceiptStatus};
 use paihao_contracts::streams::RECEIPTS;
-use paihao_ledger::Entry;
+use paihao_ledger::{Entry, Unavailable};
 use paihao_wechat::callback::{SubscriptionDelivery, TemplateDeliveryResult};
 use std::time::Duration;
 use tokio::time::timeout_at;
+
+/// Time between two attempts to queue receipts that wait.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 impl PushHandler<'_> {
     /// Records the delivery result of a template message.
@@ -16,7 +23,7 @@ impl PushHandler<'_> {
         &self,
         message_id: Option<u64>,
         result: &TemplateDeliveryResult,
-    ) -> Result<Reply, Problem> {
+    ) -> Reply {
         let (status, text) = match result {
             TemplateDeliveryResult::Success => (ReceiptStatus::Delivered, "success"),
             TemplateDeliveryResult::Refused => (ReceiptStatus::Refused, "failed:user block"),
@@ -29,15 +36,12 @@ impl PushHandler<'_> {
             message_id,
             ..self.build_receipt(status, text, identity)
         };
-        self.enqueue_receipt(receipt).await?;
-        Ok(Reply::Empty)
+        self.enqueue_or_keep(receipt).await;
+        Reply::Empty
     }
 
     /// Records the delivery results of subscription notices.
-    pub(super) async fn record_notice_receipts(
-        &self,
-        sent: &[SubscriptionDelivery],
-    ) -> Result<Reply, Problem> {
+    pub(super) async fn record_notice_receipts(&self, sent: &[SubscriptionDelivery]) -> Reply {
         for (index, delivery) in sent.iter().enumerate() {
             let status = match delivery.code {
                 Some(0) => ReceiptStatus::Delivered,
@@ -53,9 +57,9 @@ impl PushHandler<'_> {
                 message_id: delivery.message.filter(|id| *id != 0),
                 ..self.build_receipt(status, &delivery.status, identity)
             };
-            self.enqueue_receipt(receipt).await?;
+            self.enqueue_or_keep(receipt).await;
         }
-        Ok(Reply::Empty)
+        Reply::Empty
     }
 
     fn build_receipt(&self, status: ReceiptStatus, text: &str, identity: String) -> Receipt {
@@ -74,19 +78,43 @@ impl PushHandler<'_> {
         }
     }
 
-    /// Queues a receipt for the notifier. On failure the push is refused, so that WeChat repeats
-    /// it.
-    async fn enqueue_receipt(&self, receipt: Receipt) -> Result<(), Problem> {
-        let key = format!("{}/{}", receipt.account, receipt.identity);
-        let entry = Entry::new(serde_json::to_vec(&receipt).expect("string keys only"));
-        let queued = self.state.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO);
-        match timeout_at(self.deadline, queued).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "cannot queue the receipt");
-                Err(Problem::new(&refusals::LEDGER_UNAVAILABLE))
-            }
-            Err(_) => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+    /// Queues a receipt for the notifier, or keeps it until the ledger takes it.
+    async fn enqueue_or_keep(&self, receipt: Receipt) {
+        let queued = timeout_at(self.deadline, enqueue(self.state, &receipt)).await;
+        if !matches!(queued, Ok(Ok(()))) {
+            self.state.late_receipts.keep(receipt);
         }
     }
+}
+
+async fn enqueue(state: &AppState, receipt: &Receipt) -> Result<(), Unavailable> {
+    let key = format!("{}/{}", receipt.account, receipt.identity);
+    let entry = Entry::new(serde_json::to_vec(receipt).expect("string keys only"));
+    state.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO).await.map(drop)
+}
+
+/// Queues what waits, in its order, until the ledger refuses one.
+async fn flush(state: &AppState) {
+    while let Some(receipt) = state.late_receipts.first() {
+        if let Err(error) = enqueue(state, &receipt).await {
+            tracing::debug!(%error, "receipts wait for the ledger");
+            return;
+        }
+        state.late_receipts.remove_first();
+    }
+}
+
+/// Starts the task that queues receipts which the ledger did not take at first.
+pub(crate) fn start(state: AppState, tasks: &Tasks) {
+    let stop = tasks.stop().clone();
+    tasks.spawn("late-receipts", async move {
+        let retrying = async {
+            loop {
+                tokio::time::sleep(RETRY_INTERVAL).await;
+                flush(&state).await;
+            }
+        };
+        stop.run_until_cancelled(retrying).await;
+        flush(&state).await;
+    });
 }

@@ -9,7 +9,9 @@ use crate::scan::sessions::SessionError;
 use crate::settings::SiteSettings;
 use paihao_chassis::entropy;
 use paihao_contracts::session::{Invitation, LoginRequest, ScanPurpose, ScanSession};
-use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, ScanSessionRef, TicketKey};
+use paihao_domain::{
+    Act, Actor, Command, Day, Outcome, QueueId, ScanSessionRef, TicketKey, Timestamp,
+};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
@@ -17,24 +19,24 @@ use uuid::Uuid;
 /// Intent of a scan.
 enum ScanIntent {
     /// Taking a ticket.
-    Ticket(TicketIntent),
+    Ticket(Box<TicketIntent>),
     /// Logging a browser in.
     Login(Uuid, LoginRequest),
     /// Joining the staff.
     Invitation(Uuid, Invitation),
 }
 
-/// Ticket that a scan takes.
-struct TicketIntent {
-    settings: Arc<SiteSettings>,
-    queue: String,
-    session: Option<(Uuid, ScanSession)>,
+/// Ticket to take: by a scan, a word or the menu.
+pub(super) struct TicketIntent {
+    pub(super) settings: Arc<SiteSettings>,
+    pub(super) queue: String,
+    pub(super) session: Option<(Uuid, ScanSession)>,
 }
 
 impl PushHandler<'_> {
-    pub(super) async fn handle_scan(&self, scene: &str) -> Reply {
+    pub(super) async fn handle_scan(&self, scene: Scene) -> Reply {
         let (reply, outcome) = match self.resolve_scene(scene).await {
-            Ok(ScanIntent::Ticket(intent)) => self.take_ticket(intent).await,
+            Ok(ScanIntent::Ticket(intent)) => self.take_ticket(*intent).await,
             Ok(ScanIntent::Login(uuid, request)) => self.handle_login_scan(uuid, request).await,
             Ok(ScanIntent::Invitation(uuid, invitation)) => {
                 self.handle_invitation_scan(uuid, invitation).await
@@ -45,10 +47,10 @@ impl PushHandler<'_> {
         reply
     }
 
-    /// Parses a scanned scene, or returns the reply to one that requests nothing.
-    async fn resolve_scene(&self, scene: &str) -> Result<ScanIntent, Reply> {
+    /// Resolves a scanned scene, or returns the reply to one that requests nothing.
+    async fn resolve_scene(&self, scene: Scene) -> Result<ScanIntent, Reply> {
         let expired = || self.text_reply(replies::expired_code_reply());
-        let (site, queue, session) = match Scene::parse(scene).ok_or_else(expired)? {
+        let (site, queue, session) = match scene {
             Scene::Queue { site, queue } => (site, queue, None),
             Scene::Session(scene) => {
                 let session =
@@ -79,10 +81,10 @@ impl PushHandler<'_> {
         let settings = self.state.engine.settings(&site);
         let own = settings.filter(|settings| &*settings.facts.account == self.account_name);
         let settings = own.ok_or_else(expired)?;
-        Ok(ScanIntent::Ticket(TicketIntent { settings, queue, session }))
+        Ok(ScanIntent::Ticket(Box::new(TicketIntent { settings, queue, session })))
     }
 
-    async fn take_ticket(&self, intent: TicketIntent) -> (Reply, &'static str) {
+    pub(super) async fn take_ticket(&self, intent: TicketIntent) -> (Reply, &'static str) {
         let TicketIntent { settings, queue, session } = intent;
         let scan_session = session.as_ref().map(|(uuid, _)| ScanSessionRef::new(&uuid.to_string()));
         let act = Act::Take {
@@ -92,7 +94,7 @@ impl PushHandler<'_> {
             class: None,
             key: Some(TicketKey(entropy::bytes())),
         };
-        match self.submit(&settings.facts.id, act, self.person()).await {
+        match self.submit(&settings.facts.id, act, None).await {
             Ok(decided) => {
                 if let Some((uuid, session)) = session {
                     let stored =
@@ -102,13 +104,15 @@ impl PushHandler<'_> {
                 }
                 let new = matches!(decided.outcome, Outcome::Holding { new: true, .. });
                 let reply = Reply::Text {
-                    text: self.ticket_text(&settings, &decided.outcome),
+                    text: self.ticket_text(&settings, &decided.outcome, decided.at),
                     at_s: decided.at.0.div_euclid(1000),
                 };
                 (reply, if new { "taken" } else { "shown" })
             }
             Err(SubmitError::Refused(refusal)) => {
-                (self.text_reply(replies::refusal_reply(&settings, &refusal)), "refused")
+                let now_ms = self.message.create_time * 1000;
+                let reply = replies::refusal_reply(&settings, &refusal, now_ms);
+                (self.text_reply(reply), "refused")
             }
             Err(error) => {
                 let site = &*settings.facts.id;
@@ -119,20 +123,21 @@ impl PushHandler<'_> {
     }
 
     /// Reply about a ticket that the customer holds, with the link to its page.
-    pub(super) fn ticket_text(&self, settings: &SiteSettings, outcome: &Outcome) -> String {
+    fn ticket_text(&self, settings: &SiteSettings, outcome: &Outcome, at: Timestamp) -> String {
         let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome);
-        replies::with_link(replies::ticket_reply(settings, outcome), url.as_deref())
+        replies::with_link(replies::ticket_reply(settings, outcome, at), url.as_deref())
     }
 
-    /// Submits the command of this push for a person, within the time limit of the reply.
+    /// Submits the command of this push, within the time limit of the reply. `day` is the business
+    /// day on which the ticket was looked up that the act names.
     pub(super) async fn submit(
         &self,
         site: &str,
         act: Act,
-        person: Person,
+        day: Option<Day>,
     ) -> Result<CommandOutcome, SubmitError> {
-        let actor = Actor::Customer(person);
-        let command = Command { id: self.command_id(), fingerprint: 0, actor, act };
+        let actor = Actor::Customer(self.person());
+        let command = Command { id: self.command_id(), fingerprint: 0, actor, act, day };
         let decided = self.state.engine.submit(site, command);
         timeout_at(self.deadline, decided).await.unwrap_or(Err(SubmitError::Unavailable))
     }

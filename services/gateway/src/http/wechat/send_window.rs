@@ -2,6 +2,7 @@
 
 use super::dispatch::PushHandler;
 use bytes::Bytes;
+use paihao_cache::Cache;
 use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams;
 use paihao_domain::Person;
@@ -32,22 +33,19 @@ impl PushHandler<'_> {
             Err(_) => tracing::debug!("cannot store the send window in time"),
         }
     }
+}
 
-    /// Removes the cached data about a customer. WeChat repeats the unsubscribe push until it
-    /// succeeds.
-    pub(super) async fn erase_from_cache(
-        &self,
-        person: &Person,
-    ) -> Result<(), paihao_cache::Unavailable> {
-        let cache = &self.state.cache;
-        let pseudonym = OpenId::new(person.as_str()).pseudonym(self.account_name);
-        for window in SendWindowKind::ALL {
-            cache
-                .remove(&streams::send_window_key(self.account_name, &pseudonym, window.name()))
-                .await?;
-        }
-        cache.remove(&streams::sent_index_key(self.account_name, &pseudonym)).await
+/// Removes the cached data about a customer of an account.
+pub(super) async fn erase_from_cache(
+    cache: &dyn Cache,
+    account: &str,
+    person: &Person,
+) -> Result<(), paihao_cache::Unavailable> {
+    let pseudonym = OpenId::new(person.as_str()).pseudonym(account);
+    for window in SendWindowKind::ALL {
+        cache.remove(&streams::send_window_key(account, &pseudonym, window.name())).await?;
     }
+    cache.remove(&streams::sent_index_key(account, &pseudonym)).await
 }
 
 /// Send window that a push opens. A tap on a menu line inside a message counts like the menu.

@@ -22,6 +22,8 @@ pub(crate) struct LoginDestination {
     pub(crate) account: String,
     pub(crate) confirm: bool,
     pub(crate) staff_only: bool,
+    /// True if it is told the person's unionid.
+    pub(crate) unionid: bool,
 }
 
 /// Returns the destination of a login; `None` if it no longer exists.
@@ -37,6 +39,7 @@ pub(crate) fn login_destination(
             account: settings.account.clone()?,
             confirm: settings.confirm,
             staff_only,
+            unionid: false,
         })
     };
     match to {
@@ -49,6 +52,7 @@ pub(crate) fn login_destination(
                 account: client.account.clone(),
                 confirm: client.confirm,
                 staff_only: client.staff_only,
+                unionid: client.unionid,
             })
         }
     }

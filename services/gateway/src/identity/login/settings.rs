@@ -34,6 +34,8 @@ pub struct OAuthClient {
     pub confirm: bool,
     /// True if only staff may log in.
     pub staff_only: bool,
+    /// True if the site is told the person's unionid, where WeChat knows one.
+    pub unionid: bool,
 }
 
 impl Default for LoginSettings {

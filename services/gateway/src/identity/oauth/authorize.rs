@@ -118,6 +118,7 @@ mod tests {
             account: "shop".into(),
             confirm: true,
             staff_only: false,
+            unionid: false,
         };
         LoginSettings { clients: [("intranet".into(), client)].into(), ..Default::default() }
     }

@@ -99,6 +99,7 @@ mod tests {
             subject: "ab".into(),
             member: None,
             at: 0,
+            unionid: None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::identity::roster_log::RosterLog;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paihao_chassis::entropy;
+use paihao_contracts::session::UnionId;
 use paihao_contracts::staff::StaffEvent;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -56,6 +57,9 @@ pub(crate) struct IdTokenClaims {
     pub(crate) name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) role: Option<&'static str>,
+    /// The person's id at all accounts of one open platform, for clients that are told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unionid: Option<UnionId>,
 }
 
 /// Signs a token, in the compact form of JWS.
@@ -193,6 +197,7 @@ mod tests {
             nonce: None,
             name: None,
             role: None,
+            unionid: None,
         };
         let token = encode_jws(&own, &claims).unwrap();
         let (text, signature) = token.rsplit_once('.').unwrap();

@@ -1,8 +1,8 @@
 //! Delivery status of the notices about each ticket: the plans of the ledger, joined with the log
-//! of outcomes. Kept in memory, for today and the two days before.
+//! of outcomes. Kept in memory, for the last days of each site.
 
 use paihao_chassis::Tasks;
-use paihao_chassis::clock::Clock;
+use paihao_chassis::clock::{Clock, ClockReading};
 use paihao_contracts::dead_letter::{parse_redrive_key, redrive_key};
 use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Number of days that are kept beside the newest one. Two, since the newest may be the next day in
-/// the east while a site in the west shows its own yesterday.
-const RETAINED_DAYS: i32 = 2;
+/// Number of days of each site that are kept: today, the two days before, and one more, which may
+/// be a day in the future where a wrong clock was.
+const RETAINED_DAYS: usize = 4;
 
 /// Age from which an outcome belongs to no day that is kept.
-const MAX_OUTCOME_AGE: Duration = Duration::from_secs((RETAINED_DAYS as u64 + 2) * 24 * 3600);
+const MAX_OUTCOME_AGE: Duration = Duration::from_secs(RETAINED_DAYS as u64 * 24 * 3600);
 
 /// Notice to the holder of a ticket, and its delivery status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl DeliveryStage {
 }
 
 /// Business day and ticket, within a site.
-type TicketOfDay = (i32, TicketId);
+pub(crate) type TicketOfDay = (i32, TicketId);
 
 /// Notices of a ticket, by the last part of their keys: `called#1`.
 type TicketNotices = BTreeMap<String, NoticeRecord>;
@@ -105,6 +105,8 @@ struct NoticePlan {
     at: i64,
     /// True if the reply to the scan contains it, so that nothing is sent.
     sent_as_reply: bool,
+    /// Kind of notice as it is shown; its key may have the name of an older one.
+    shown_name: &'static str,
 }
 
 /// Delivery status of every notice of the days that are kept. Cheap to clone.
@@ -113,7 +115,6 @@ pub struct DeliveryStatusProjection(Arc<Mutex<ProjectionState>>);
 
 #[derive(Default)]
 struct ProjectionState {
-    newest_day: i32,
     /// Form of an outcome that a newer program wrote.
     newer: Option<NewerForm>,
     sites: BTreeMap<String, SiteStatuses>,
@@ -122,6 +123,8 @@ struct ProjectionState {
 #[derive(Default)]
 struct SiteStatuses {
     tickets: BTreeMap<TicketOfDay, TicketNotices>,
+    /// Days of the tickets, the one planned last at the end.
+    days: Vec<i32>,
     changed: watch::Sender<()>,
 }
 
@@ -239,8 +242,10 @@ impl DeliveryStatusProjection {
         };
         let name = format!("{}#{occurrence}", kind.name());
         let sent_as_reply = matches!(kind, NotificationKind::Joined(_));
+        self.begin_day(site, day.0);
         self.update(site, (day.0, *ticket), name, |record| {
-            record.plan = Some(NoticePlan { order: *order, at: at.0, sent_as_reply });
+            let shown_name = kind.shown_name();
+            record.plan = Some(NoticePlan { order: *order, at: at.0, sent_as_reply, shown_name });
         });
     }
 
@@ -259,24 +264,28 @@ impl DeliveryStatusProjection {
         change: impl FnOnce(&mut NoticeRecord),
     ) {
         let mut state = self.0.lock();
-        let (day, _) = ticket;
-        if day > state.newest_day {
-            state.newest_day = day;
-            for site_statuses in state.sites.values_mut() {
-                site_statuses.tickets =
-                    site_statuses.tickets.split_off(&(day - RETAINED_DAYS, TicketId(0)));
-            }
-        }
-        if day < state.newest_day - RETAINED_DAYS {
-            return;
-        }
         // Looked up first, since almost every notice finds its site.
         if !state.sites.contains_key(site) {
             state.sites.insert(site.to_owned(), SiteStatuses::default());
         }
         let Some(site_statuses) = state.sites.get_mut(site) else { return };
+        if !site_statuses.keep_day(ticket.0) {
+            return;
+        }
         change(site_statuses.tickets.entry(ticket).or_default().entry(name).or_default());
         site_statuses.changed.send_replace(());
+    }
+
+    /// Makes the day the one that is kept for longest.
+    fn begin_day(&self, site: &str, day: i32) {
+        let mut state = self.0.lock();
+        if let Some(site_statuses) = state.sites.get_mut(site)
+            && site_statuses.days.last() != Some(&day)
+        {
+            site_statuses.days.retain(|known| *known != day);
+            site_statuses.days.push(day);
+            site_statuses.drop_days();
+        }
     }
 
     /// Clears the outcomes, since their log was made anew.
@@ -285,6 +294,31 @@ impl DeliveryStatusProjection {
             let records = site_statuses.tickets.values_mut().flat_map(BTreeMap::values_mut);
             records.for_each(|record| record.outcome = NoticeState::default());
             site_statuses.changed.send_replace(());
+        }
+    }
+}
+
+impl SiteStatuses {
+    /// Keeps a day that is kept already, or that is newer than one of those. Returns whether it is
+    /// kept.
+    fn keep_day(&mut self, day: i32) -> bool {
+        if self.days.contains(&day) {
+            return true;
+        }
+        let is_old = self.days.iter().all(|known| *known > day);
+        if self.days.len() >= RETAINED_DAYS && is_old {
+            return false;
+        }
+        // Of a day without plans yet only outcomes are known.
+        self.days.insert(self.days.len().saturating_sub(1), day);
+        self.drop_days();
+        self.days.contains(&day)
+    }
+
+    fn drop_days(&mut self) {
+        while self.days.len() > RETAINED_DAYS {
+            let dropped = self.days.remove(0);
+            self.tickets.retain(|(day, _), _| *day != dropped);
         }
     }
 }
@@ -301,7 +335,9 @@ impl Projection for OutcomeProjection {
     fn view(&self) {}
 
     fn apply(&mut self, stored: StoredEntry) -> Result<(), ReadError> {
-        if stored.at_ms < self.clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64 {
+        let ClockReading { now_ms, trust } = self.clock.read();
+        let max_age_ms = MAX_OUTCOME_AGE.as_millis() as i64;
+        if trust.is_confirmed() && stored.at_ms < now_ms - max_age_ms {
             return Ok(());
         }
         let record = envelope::decode(&stored.entry.payload).inspect_err(|error| {
@@ -320,7 +356,7 @@ impl Projection for OutcomeProjection {
 }
 
 /// Parses a notice's key into the site, the ticket and the rest: `hall/20779/17/called#1`.
-fn parse_notice_key(key: &str) -> Option<(&str, TicketOfDay, &str)> {
+pub(crate) fn parse_notice_key(key: &str) -> Option<(&str, TicketOfDay, &str)> {
     let mut parts = key.rsplitn(4, '/');
     let (name, ticket, day) = (parts.next()?, parts.next()?, parts.next()?);
     Some((parts.next()?, (day.parse().ok()?, TicketId(ticket.parse().ok()?)), name))
@@ -359,7 +395,7 @@ fn delivery_status(
     let ended_at = outcome.as_ref().map(|outcome| outcome.at);
     let attempted_at = attempt.as_ref().map(|attempt| attempt.at);
     DeliveryStatus {
-        notice: notice.to_owned(),
+        notice: plan.map_or(notice, |plan| plan.shown_name).to_owned(),
         occurrence: occurrence.parse().unwrap_or(1),
         at: plan.map(|plan| plan.at),
         stage,

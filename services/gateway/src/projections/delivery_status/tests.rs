@@ -141,10 +141,41 @@ fn days_that_are_over_leave() {
     for day in 20_000..20_005 {
         statuses.apply_plan("hall", &trigger(1, day, 1, called(1)));
     }
-    statuses.apply_outcome(ended("hall/20001/1/called#1", DeliveryOutcome::Stale));
-    let retained =
-        statuses.0.lock().sites["hall"].tickets.keys().map(|(day, _)| *day).collect::<Vec<_>>();
-    assert_eq!(retained, [20_002, 20_003, 20_004]);
+    statuses.apply_outcome(ended("hall/20000/1/called#1", DeliveryOutcome::Stale));
+    assert_eq!(retained_days(&statuses, "hall"), [20_001, 20_002, 20_003, 20_004]);
+}
+
+fn retained_days(statuses: &DeliveryStatusProjection, site: &str) -> Vec<i32> {
+    statuses.0.lock().sites[site].tickets.keys().map(|(day, _)| *day).collect()
+}
+
+#[test]
+fn a_day_in_the_future_hides_no_other() {
+    for days_ahead in [1, 2, 4, 400] {
+        let statuses = DeliveryStatusProjection::default();
+        let plan = |site: &str, day: i32| {
+            statuses.apply_plan(site, &trigger(1, day, 1, called(1)));
+        };
+        for day in 20_000..20_003 {
+            plan("hall", day);
+            plan("other", day);
+        }
+        plan("hall", 20_002 + days_ahead);
+        let days = [20_000, 20_001, 20_002, 20_002 + days_ahead];
+        assert_eq!(retained_days(&statuses, "hall"), days);
+        assert_eq!(retained_days(&statuses, "other"), [20_000, 20_001, 20_002]);
+        for (day, stage) in [(20_002, "stale"), (20_001, "stale")] {
+            let key = format!("hall/{day}/1/called#1");
+            statuses.apply_outcome(ended(&key, DeliveryOutcome::Stale));
+            assert_eq!(stages(&statuses, day, 1), [("called".to_owned(), stage)]);
+        }
+        // The true days go on, and it leaves before them.
+        for day in 20_003..20_006 {
+            plan("hall", day);
+            assert_eq!(stages(&statuses, day, 1), [("called".to_owned(), "waiting")]);
+            assert_eq!(stages(&statuses, day - 1, 1).len(), 1, "{days_ahead}");
+        }
+    }
 }
 
 #[test]
@@ -182,4 +213,28 @@ fn while_an_outcome_of_a_newer_program_is_left_out_a_message_without_one_is_unkn
     assert_eq!(stages(&statuses, 20_000, 2), [("called".to_owned(), "stale")]);
     projection.reset();
     assert_eq!(stages(&statuses, 20_000, 1), [("called".to_owned(), "waiting")]);
+}
+
+#[test]
+fn the_records_of_a_ticket_tell_of_each_of_its_notices() {
+    let records =
+        include_str!("../../../../../shared/contracts/tests/fixtures/ticket-record-v1.jsonl");
+    let statuses = DeliveryStatusProjection::default();
+    let mut projection = OutcomeProjection {
+        statuses: statuses.clone(),
+        clock: Arc::new(paihao_chassis::clock::ManualClock::at(1)),
+    };
+    let (called, recalled) = ("called".to_owned(), "recalled".to_owned());
+    let mut expected = vec![vec![(called.clone(), "sending")]; 3];
+    expected.push(vec![(called.clone(), "sent")]);
+    expected.push(vec![(called, "sent"), (recalled, "failed")]);
+    for (record, expected) in records.lines().zip(expected) {
+        let entry = paihao_ledger::Entry::new(record);
+        let subject = Subject::new(&["shop", "ticket"]).unwrap();
+        let position = paihao_ledger::Position(1);
+        projection.apply(StoredEntry { position, subject, at_ms: 1, entry }).unwrap();
+        assert_eq!(stages(&statuses, 20_780, 1), expected, "{record}");
+    }
+    let status = &statuses.for_ticket("hall", 20_780, TicketId(1))[0];
+    assert_eq!((status.channel, status.attempted.len()), (Some(Channel::Template), 1));
 }

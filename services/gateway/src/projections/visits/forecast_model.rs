@@ -9,13 +9,15 @@ use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
 use paihao_domain::{Accuracy, ForecastModel, VisitRecord};
 use paihao_ledger::{Position, Subject};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
-/// Number of days of each site for which visits are deduplicated: a visit may be logged again as
-/// long as the ledger has its commit.
-const DEDUPLICATION_DAYS: i32 = 4;
+/// Number of days with visits of each site for which visits are deduplicated: a visit may be logged
+/// again as long as the ledger has its commit. Days are counted rather than subtracted, so that one
+/// in the future, where a wrong clock was, takes the place of one and no more.
+const DEDUPLICATION_DAYS: usize = 6;
 
-/// Number of days that count for the accuracy.
-const ACCURACY_WINDOW_DAYS: i32 = 28;
+/// Number of days with visits that count for the accuracy.
+const ACCURACY_WINDOW_DAYS: usize = 28;
 
 /// Largest number of days of a site whose positions are indexed.
 const MAX_INDEXED_DAYS: usize = 1_200;
@@ -29,7 +31,7 @@ pub(super) struct ForecastState {
 #[derive(Default)]
 struct SiteForecast {
     model: ForecastModel,
-    seen_visits: BTreeSet<VisitKey>,
+    seen_visits: BTreeMap<i32, BTreeSet<VisitKey>>,
     /// First and last entry of each business day.
     positions_by_day: BTreeMap<i32, (Position, Position)>,
 }
@@ -45,17 +47,14 @@ impl ForecastState {
         all
     }
 
-    /// Returns the range of entries with all visits that ended on these days.
-    pub(super) fn position_range(
+    /// Returns the first and the last entry of each of these days that has visits.
+    pub(super) fn positions_by_day(
         &self,
         site: &Subject,
-        from: i32,
-        to: i32,
-    ) -> Option<(Position, Position)> {
-        let days =
-            || self.sites.get(site).into_iter().flat_map(|s| s.positions_by_day.range(from..=to));
-        let first = days().map(|(_, (first, _))| *first).min()?;
-        Some((first, days().map(|(_, (_, last))| *last).max()?))
+        days: RangeInclusive<i32>,
+    ) -> BTreeMap<i32, (Position, Position)> {
+        let indexed = self.sites.get(site).map(|site| site.positions_by_day.range(days));
+        indexed.into_iter().flatten().map(|(day, positions)| (*day, *positions)).collect()
     }
 
     pub(super) fn apply(&mut self, site: &Subject, position: Position, entry: HistoryEntry) {
@@ -74,12 +73,7 @@ impl ForecastState {
             }
             score_visit(self.accuracy_by_day.entry(key.0).or_default(), &visit, &entry.zone);
         }
-        let newest = self.accuracy_by_day.keys().next_back().copied().unwrap_or(0);
-        while self
-            .accuracy_by_day
-            .first_key_value()
-            .is_some_and(|(day, _)| *day <= newest - ACCURACY_WINDOW_DAYS)
-        {
+        while self.accuracy_by_day.len() > ACCURACY_WINDOW_DAYS {
             self.accuracy_by_day.pop_first();
         }
     }
@@ -95,15 +89,16 @@ impl SiteForecast {
     }
 
     fn insert_if_new(&mut self, key: VisitKey) -> bool {
-        let newest = self.seen_visits.last().map_or(key.0, |(day, ..)| *day);
-        if key.0 <= newest - DEDUPLICATION_DAYS {
+        let is_full = self.seen_visits.len() >= DEDUPLICATION_DAYS;
+        let oldest = self.seen_visits.first_key_value().map(|(day, _)| *day);
+        if is_full && oldest.is_some_and(|oldest| key.0 < oldest) {
             return false;
         }
-        if key.0 > newest {
-            self.seen_visits =
-                self.seen_visits.split_off(&(key.0 - DEDUPLICATION_DAYS, 0, i64::MIN));
+        let is_new = self.seen_visits.entry(key.0).or_default().insert(key);
+        if self.seen_visits.len() > DEDUPLICATION_DAYS {
+            self.seen_visits.pop_first();
         }
-        self.seen_visits.insert(key)
+        is_new
     }
 }
 
@@ -116,7 +111,8 @@ pub(super) fn score_visit(accuracy: &mut Accuracy, visit: &VisitRecord, zone: &s
     };
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
     let hour = hour_of_day(visit.taken_at.0, &zone);
-    accuracy.add(visit.quoted.ahead, hour, basis.median_s, range.high * 60, waited_s);
+    let promised_s = range.promised_minutes().map(|minutes| minutes * 60);
+    accuracy.add(visit.quoted.ahead, hour, basis.median_s, promised_s, waited_s);
 }
 
 /// Returns the hour of an instant in a time zone.

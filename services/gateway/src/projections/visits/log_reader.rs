@@ -1,18 +1,21 @@
-//! Reader of the visits that ended on given days, each in its last version.
+//! Reader of the visits that ended on given days, from the log into statistics.
 
 use super::VisitProjection;
-use crate::codec::visit_from_stored;
+use super::day_fold::{DayFold, EndedVisits};
+use super::statistics::Grouping;
 use futures::StreamExt;
-use paihao_contracts::envelope::{self, ReadError};
+use paihao_chassis::blocking;
+use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::HISTORY;
-use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
-use paihao_domain::VisitRecord;
 use paihao_ledger::{LogItem, Position, Subject, Unavailable};
-use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Longest time for a read, its wait included.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Largest number of entries that are folded at once.
+const MAX_BATCH: usize = 512;
 
 /// Reason why the visits cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,28 +34,37 @@ impl From<Unavailable> for VisitsError {
     }
 }
 
+impl From<NewerForm> for VisitsError {
+    fn from(_: NewerForm) -> VisitsError {
+        VisitsError::NewerVersion
+    }
+}
+
 impl VisitProjection {
-    /// Reads the visits to a site that ended on the business days from `from` to `to`, both
-    /// included.
-    pub(crate) async fn visits(
+    /// Reads the visits to a site that ended on these business days into statistics. Memory grows
+    /// with the visits of a day, not with the days.
+    pub(crate) async fn statistics(
         &self,
         site: &Subject,
-        from: i32,
-        to: i32,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsError> {
+        days: RangeInclusive<i32>,
+        today: Option<i32>,
+        grouping: Grouping,
+    ) -> Result<EndedVisits, VisitsError> {
         if !self.0.follower.caught_up() {
             return Err(VisitsError::Unavailable);
         }
         if self.newer().is_some() {
             return Err(VisitsError::NewerVersion);
         }
-        let Some((first, last)) = self.0.forecast.lock().position_range(site, from, to) else {
-            return Ok(BTreeMap::new());
-        };
+        let index = self.0.forecast.lock().positions_by_day(site, days);
+        let fold = DayFold::new(&index, today, grouping);
+        let first = index.values().map(|(first, _)| *first).min();
+        let last = index.values().map(|(_, last)| *last).max();
+        let Some((first, last)) = first.zip(last) else { return Ok(fold.finish()) };
         let read = async {
             let _permit =
                 self.0.read_permits.acquire().await.map_err(|_| VisitsError::Unavailable)?;
-            self.read_between(site, first, last, from..=to).await
+            self.read_between(site, first, last, fold).await
         };
         let result = tokio::time::timeout(READ_TIMEOUT, read).await;
         result.map_err(|_| VisitsError::Unavailable)?
@@ -63,43 +75,26 @@ impl VisitProjection {
         site: &Subject,
         first: Position,
         last: Position,
-        days: std::ops::RangeInclusive<i32>,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsError> {
+        mut fold: DayFold,
+    ) -> Result<EndedVisits, VisitsError> {
         let before = Position(first.0.saturating_sub(1));
-        let mut entries = self.0.ledger.follow_subject(&HISTORY, site, before).await?;
-        let mut versions = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
-        while let Some(item) = entries.next().await {
-            // A log that was made anew has to be projected first.
-            let LogItem::Entry(stored) = item else { return Err(VisitsError::Unavailable) };
-            if stored.position > last {
-                break;
-            }
-            if let Some(entry) = parse_entry(&stored.entry.payload)? {
-                let HistoryEntry { commit, records, .. } = entry;
-                for record in records.into_iter().filter(|record| days.contains(&record.key().0)) {
-                    let newest = versions.entry(record.key()).or_insert((0, None));
-                    if commit >= newest.0 {
-                        let visit = match record {
-                            VisitChange::Ended { visit, .. } => Some(visit_from_stored(*visit)),
-                            VisitChange::Retracted { .. } => None,
-                        };
-                        *newest = (commit, visit);
-                    }
+        let entries = self.0.ledger.follow_subject(&HISTORY, site, before).await?;
+        let mut batches = entries.ready_chunks(MAX_BATCH);
+        let mut is_complete = false;
+        while !is_complete {
+            let Some(batch) = batches.next().await else { return Err(VisitsError::Unavailable) };
+            let mut entries = Vec::with_capacity(batch.len());
+            for item in batch {
+                // A log that was made anew has to be projected first.
+                let LogItem::Entry(stored) = item else { return Err(VisitsError::Unavailable) };
+                is_complete |= stored.position >= last;
+                if stored.position <= last {
+                    entries.push(stored);
                 }
             }
-            if stored.position == last {
-                break;
-            }
+            // Hundreds of days are some seconds of work, which callbacks must not wait for.
+            fold = blocking::run(move || fold.apply(entries).map(|()| fold)).await?;
         }
-        Ok(versions.into_iter().filter_map(|(key, (_, visit))| Some((key, visit?))).collect())
-    }
-}
-
-/// Parses an entry. A malformed one was logged when the projection read it.
-fn parse_entry(payload: &[u8]) -> Result<Option<HistoryEntry>, VisitsError> {
-    match envelope::decode(payload) {
-        Ok(entry) => Ok(Some(entry)),
-        Err(ReadError::Newer(_)) => Err(VisitsError::NewerVersion),
-        Err(ReadError::Malformed(_)) => Ok(None),
+        Ok(fold.finish())
     }
 }

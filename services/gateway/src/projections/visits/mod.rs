@@ -2,9 +2,11 @@
 //!
 //! - `forecast_model`: the state of the projection;
 //! - [`log_reader`]: reading of the visits of some days from the log;
+//! - [`day_fold`]: their newest versions, a day at a time;
 //! - [`statistics`]: aggregation of visits.
 
 mod accuracy_metrics;
+pub(crate) mod day_fold;
 mod forecast_model;
 pub(crate) mod log_reader;
 pub(crate) mod statistics;
@@ -13,11 +15,10 @@ use forecast_model::ForecastState;
 use paihao_chassis::Tasks;
 use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::streams::HISTORY;
-use paihao_domain::{Accuracy, DisplayedRange, Estimate, ForecastModel, QueueId, Timestamp};
+use paihao_domain::{Accuracy, ForecastModel};
 use paihao_ledger::projection::{Follow, Follower};
 use paihao_ledger::{Ledger, Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -38,8 +39,6 @@ struct ProjectionInner {
     forecast: Arc<Mutex<ForecastState>>,
     follower: Follower<()>,
     read_permits: Semaphore,
-    /// Last displayed range of waits of each queue.
-    displayed: Mutex<BTreeMap<(Subject, QueueId), DisplayedRange>>,
 }
 
 impl VisitProjection {
@@ -58,7 +57,6 @@ impl VisitProjection {
             forecast,
             follower,
             read_permits: Semaphore::new(MAX_CONCURRENT_READS),
-            displayed: Mutex::default(),
         }));
         tasks.spawn("visits", following);
         tasks.spawn("accuracy", publish_accuracy(visits.clone(), closed));
@@ -68,22 +66,6 @@ impl VisitProjection {
     /// Returns the forecast model of a site.
     pub fn model(&self, site: &Subject) -> ForecastModel {
         self.0.forecast.lock().model(site)
-    }
-
-    /// Returns the range to display for a queue with this estimate: an upper bound that this
-    /// replica has just shortened is not lengthened again at once.
-    pub(crate) fn stabilize(
-        &self,
-        site: &Subject,
-        queue: &QueueId,
-        estimate: Estimate,
-        at: Timestamp,
-    ) -> Estimate {
-        let mut displayed = self.0.displayed.lock();
-        let current =
-            displayed.entry((site.clone(), queue.clone())).or_insert(DisplayedRange::new(estimate));
-        *current = current.updated(estimate, at);
-        current.range
     }
 
     /// Returns the accuracy of quoted waits over all sites, in the last four weeks of days.

@@ -4,7 +4,7 @@
 use super::forecast_model::{hour_of_day, score_visit};
 use jiff::tz::TimeZone;
 use paihao_domain::{
-    Accuracy, CloseReason, OvertakeCounts, QueueId, Ticket, VisitOutcome, VisitRecord,
+    Accuracy, CloseReason, OvertakeCounts, QueueId, Ticket, Timestamp, VisitOutcome, VisitRecord,
 };
 use std::collections::BTreeMap;
 
@@ -68,8 +68,8 @@ impl VisitTally {
         if let Some(waited_ms) = visit.waited_ms() {
             self.waits.add(waited_ms);
         }
-        if let Some(serving_ms) = visit.serving_ms.filter(|_| !visit.implausible) {
-            self.services.add(serving_ms);
+        if let Some(service_ms) = visit.service_ms().filter(|_| !visit.implausible) {
+            self.services.add(service_ms);
         }
         score_visit(&mut self.accuracy, visit, zone);
         self.overtaken_people += u32::from(visit.overtaken.total() > 0);
@@ -84,9 +84,21 @@ impl VisitTally {
     }
 }
 
+/// Selection of visits, and the cells that they count in.
+#[derive(Debug, Clone)]
+pub(crate) struct Grouping {
+    /// True if figures are by the hour, false by the day.
+    pub(crate) by_hour: bool,
+    /// Time zone of hours.
+    pub(crate) zone: TimeZone,
+    /// Only queue that counts; every queue if absent.
+    pub(crate) queue: Option<QueueId>,
+}
+
 /// Statistics of a site.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Statistics {
+    grouping: Grouping,
     pub(crate) cells: BTreeMap<CellKey, VisitTally>,
     /// Totals of all queues by business day, and hour if figures are by the hour. They are not
     /// derived from the cells, since medians do not add up.
@@ -95,47 +107,48 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    /// Computes the statistics of these visits, by the hour or not, in this time zone.
-    pub(crate) fn from_visits<'a>(
-        visits: impl IntoIterator<Item = &'a VisitRecord>,
-        by_hour: bool,
-        zone: &TimeZone,
-    ) -> Statistics {
-        let mut statistics = Statistics::default();
-        let name = zone.iana_name().unwrap_or("UTC");
-        for visit in visits {
-            let hour = by_hour.then(|| hour_of_day(visit.taken_at.0, zone));
-            for tally in statistics.matching_tallies(visit.day.0, hour, &visit.queue) {
-                tally.add(visit, name);
-            }
+    /// Creates the statistics of no visit.
+    pub(crate) fn new(grouping: Grouping) -> Statistics {
+        Statistics {
+            grouping,
+            cells: BTreeMap::new(),
+            all_queues: BTreeMap::new(),
+            total: VisitTally::default(),
         }
-        statistics
     }
 
-    /// Adds a live ticket of this day.
-    pub(crate) fn add_ongoing(
-        &mut self,
-        ticket: &Ticket,
-        day: i32,
-        by_hour: bool,
-        zone: &TimeZone,
-    ) {
-        let hour = by_hour.then(|| hour_of_day(ticket.taken_at.0, zone));
-        for tally in self.matching_tallies(day, hour, &ticket.queue) {
+    /// Adds a visit that has ended, if it is selected.
+    pub(crate) fn add(&mut self, visit: &VisitRecord) {
+        let zone = self.grouping.zone.clone();
+        let name = zone.iana_name().unwrap_or("UTC");
+        for tally in self.matching_tallies(visit.day.0, visit.taken_at, &visit.queue) {
+            tally.add(visit, name);
+        }
+    }
+
+    /// Adds a live ticket of this day, if it is selected.
+    pub(crate) fn add_ongoing(&mut self, ticket: &Ticket, day: i32) {
+        for tally in self.matching_tallies(day, ticket.taken_at, &ticket.queue) {
             tally.taken += 1;
             tally.ongoing += 1;
         }
     }
 
-    /// Returns the tallies that a visit counts in.
+    /// Returns the tallies that a visit counts in; none if its queue is not selected.
     fn matching_tallies(
         &mut self,
         day: i32,
-        hour: Option<u8>,
+        taken_at: Timestamp,
         queue: &QueueId,
-    ) -> [&mut VisitTally; 3] {
-        let cell = self.cells.entry((day, hour, queue.clone())).or_default();
-        [cell, self.all_queues.entry((day, hour)).or_default(), &mut self.total]
+    ) -> impl Iterator<Item = &mut VisitTally> {
+        let Grouping { by_hour, zone, queue: selected } = &self.grouping;
+        let is_selected = selected.as_ref().is_none_or(|selected| selected == queue);
+        let hour = by_hour.then(|| hour_of_day(taken_at.0, zone));
+        let tallies = is_selected.then(|| {
+            let cell = self.cells.entry((day, hour, queue.clone())).or_default();
+            [cell, self.all_queues.entry((day, hour)).or_default(), &mut self.total]
+        });
+        tallies.into_iter().flatten()
     }
 }
 

@@ -1,11 +1,13 @@
-//! QR codes that WeChat creates. WeChat limits the number of permanent ones, and the calls of a
+//! QR codes. WeChat creates them; it limits the number of permanent ones, and the calls of a
 //! day.
 //!
 //! - [`permanent`]: permanent codes of queues, each created once and stored in the settings log;
+//! - [`page`]: codes that lead to a page of this system instead;
 //! - [`pool`]: temporary codes for sessions, created before they are needed;
 //! - `source`: the port that creates them;
 //! - [`usage`]: the use of WeChat's limits.
 
+pub mod page;
 pub mod permanent;
 pub mod pool;
 mod source;

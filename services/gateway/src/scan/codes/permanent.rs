@@ -207,11 +207,8 @@ impl PermanentCodes {
             Some(code) => code,
             None => self.request_code(key).await?,
         };
-        let entry = SettingsEntry {
-            v: 1,
-            at: self.clock.now_ms(),
-            event: SettingsEvent::PermanentCodeCreated(code.clone()),
-        };
+        let event = SettingsEvent::PermanentCodeCreated(code.clone());
+        let entry = SettingsEntry::new(self.clock.now_ms(), event);
         let payload = entry.encode();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         for _ in 0..MAX_APPEND_ATTEMPTS {

@@ -178,7 +178,8 @@ impl Pool {
             fresh.min_by_key(expiry_ms),
         ) {
             (0, Some(oldest)) => {
-                Err(Duration::from_millis((oldest.expires_at - margin_end).max(1) as u64))
+                let left = Duration::from_millis((oldest.expires_at - margin_end).max(1) as u64);
+                Err(left.min(self.settings.max_age.max(Duration::from_secs(1))))
             }
             (missing, _) => Ok(missing),
         }
@@ -269,6 +270,7 @@ impl RefillError {
         match self {
             RefillError::WeChat(error) => match error.class() {
                 FailureClass::RetryLater(wait) => wait.unwrap_or_default(),
+                FailureClass::Unknown(wait) => wait,
                 _ => BACKOFF_RANGE[1],
             },
             RefillError::ShortLived => BACKOFF_RANGE[1],

@@ -3,9 +3,9 @@
 use super::code_source::FakeCodeSource;
 use crate::support::engine::{MORNING_MS, open_ledger};
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::future::join_all;
-use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
+use paihao_cache::conformance::layer::CacheLayer;
+use paihao_cache::{Cache, Lease, MemoryCache, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::streams::SETTINGS;
@@ -76,30 +76,8 @@ struct BrokenCache {
 }
 
 #[async_trait]
-impl Cache for BrokenCache {
-    async fn get(&self, _: &str) -> Result<Option<Bytes>, Unavailable> {
-        Err(Unavailable("gone".into()))
-    }
-
-    async fn put(&self, _: &str, _: Bytes, _: Duration) -> Result<(), Unavailable> {
-        Err(Unavailable("gone".into()))
-    }
-
-    async fn put_if_absent(&self, _: &str, _: Bytes, _: Duration) -> Result<bool, Unavailable> {
-        Err(Unavailable("gone".into()))
-    }
-
-    async fn compare_and_set(
-        &self,
-        _: &str,
-        _: Option<&[u8]>,
-        _: Bytes,
-        _: Duration,
-    ) -> Result<CasOutcome, Unavailable> {
-        Err(Unavailable("gone".into()))
-    }
-
-    async fn remove(&self, _: &str) -> Result<(), Unavailable> {
+impl CacheLayer for BrokenCache {
+    fn inner(&self) -> Result<Arc<dyn Cache>, Unavailable> {
         Err(Unavailable("gone".into()))
     }
 
@@ -114,18 +92,6 @@ impl Cache for BrokenCache {
         } else {
             Err(Unavailable("gone".into()))
         }
-    }
-
-    async fn renew(&self, _: &Lease, _: Duration) -> Result<bool, Unavailable> {
-        Err(Unavailable("gone".into()))
-    }
-
-    async fn release(&self, _: &Lease) -> Result<(), Unavailable> {
-        Err(Unavailable("gone".into()))
-    }
-
-    async fn check(&self) -> Result<(), Unavailable> {
-        Err(Unavailable("gone".into()))
     }
 }
 

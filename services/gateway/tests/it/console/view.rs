@@ -50,11 +50,11 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     let paper = find_ticket(&console, "A004");
     assert_eq!((&ann["wechat"], &paper["wechat"]), (&json!(true), &json!(false)));
     assert_eq!((&ann["class"], &paper["class"]), (&Value::Null, &json!(2)));
+    // A range up to five minutes reads 不到 5 分钟, which is the promise.
     let high = ann["told"]["minutes"][1].as_i64().unwrap();
-    assert_eq!(
-        ann["told"]["by"].as_i64().unwrap(),
-        ann["taken_at"].as_i64().unwrap() + high * 60_000
-    );
+    assert!(high <= 5, "{ann}");
+    let taken_at = ann["taken_at"].as_i64().unwrap();
+    assert_eq!(ann["told"]["by"].as_i64().unwrap(), taken_at + 5 * 60_000);
     assert!(!console.to_string().contains("ann"), "a name is on the desk: {console}");
 
     submit(&gateway, at_counter("1", Act::CallNext, "next")).await;

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod changing;
+mod clocks;
 mod crowds;
 mod sleeping;
 mod snapshot_faults;

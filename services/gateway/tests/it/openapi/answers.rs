@@ -5,8 +5,10 @@ use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use paihao_contracts::staff::StaffRole;
+use paihao_domain::Person;
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
+use serde_json::{Value, json};
 
 const EVENTFUL_DAY: &str = r#"
     manager take_ticket
@@ -73,8 +75,21 @@ const SETTINGS_SCRIPT: &str = r#"
     owner retire_site site=other seen=0
 "#;
 
+/// Requests about the account at WeChat, by a principal with every site.
+const MENU_SCRIPT: &str = r#"
+    owner read_menu
+    owner account_menu
+    owner put_menu seen=0 {"buttons": [{"name": "我的号", "action": "my_ticket"}]}
+    owner push_menu
+    owner account_menu
+    owner delete_menu
+    owner callback_faults
+"#;
+
 pub async fn run(coverage: &Coverage) {
     run_script(&Fixture::new(coverage).await, "", SETTINGS_SCRIPT).await;
+    run_script(&Fixture::new(coverage).await, "", MENU_SCRIPT).await;
+    check_migration(coverage).await;
     check_pages(coverage).await;
     let fixture = Fixture::new(coverage).await;
     for (action, handled) in [("redrive", "redriven"), ("drop", "dropped")] {
@@ -121,6 +136,7 @@ pub async fn run(coverage: &Coverage) {
     run_script(&fixture, "", &format!("manager revoke_key key={key}")).await;
     run_script(&fixture, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
     run_script(&fixture, "", EVENTFUL_DAY).await;
+    check_reset_day(coverage).await;
     for id in [
         "door_svg",
         "door_png",
@@ -167,6 +183,45 @@ pub async fn run(coverage: &Coverage) {
     );
     let reply = fixture.client.request("hear").query(&signed).bytes(push).send().await;
     assert!(reply.body.as_str().unwrap().contains("A001"), "{reply:?}");
+}
+
+/// Hands a ticket over to its holder at the new account, once.
+async fn check_migration(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    fixture.take_ticket_link().await;
+    let send = async |id: &str, body: Value| {
+        let request = fixture.client.request(id).with_key_of("owner").json(&body);
+        let response = request.send().await;
+        assert_eq!(response.problem_code(), "ok", "{id}: {response:?}");
+        response.body
+    };
+    for (migrated, current) in [(1, 0), (0, 1)] {
+        let counts = send("migrate_people", json!({"from": "wx1"})).await;
+        let expected = json!({
+            "account": "shop", "sites": 2, "migrated": migrated, "live": migrated,
+            "current": current, "unreachable": 0, "next": null,
+        });
+        assert_eq!(counts, expected);
+    }
+    let site = fixture.engine.snapshot("hall").unwrap().site;
+    assert!(site.live_ticket_of(&Person::new("oNewAnn")).is_some());
+    let prepared = send("prepare_migration", json!({})).await;
+    assert_eq!((&prepared["members"], &prepared["others"]), (&json!(0), &json!(0)));
+    let counts = send("migrate_staff", json!({"from": "wx1", "sealed": prepared["sealed"]})).await;
+    assert_eq!((&counts["migrated"], &counts["removed"]), (&json!(0), &json!(0)));
+}
+
+/// Leads a site back that a wrong clock had led into the future.
+async fn check_reset_day(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    run_script(&fixture, "", "manager take_ticket").await;
+    fixture.clock.set(MORNING_MS + 3 * 24 * 3_600_000);
+    run_script(&fixture, "", "manager take_ticket").await;
+    fixture.clock.set(MORNING_MS);
+    let reset = "manager reset_day {}
+        manager reset_day {} -> not_due
+        manager reset_day {\"force\": true} -> not_due";
+    run_script(&fixture, "", reset).await;
 }
 
 /// Reads the tickets of the day by pages, each once, while the line moves.

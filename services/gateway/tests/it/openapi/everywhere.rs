@@ -19,7 +19,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "redrive_letters" => json!({"reason": "template_unknown"}),
         "change_member" => json!({"name": "安"}),
         "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
-        "begin_login" => json!({}),
+        "begin_login" | "reset_day" | "take_at_page" => json!({}),
         "invite" => json!({"name": "李", "role": "staff", "sites": ["hall"], "counters": ["1"]}),
         "open_scan_session" => json!({"site": "hall", "queue": "a"}),
         "put_site" => json!({"account": "shop", "name": "大厅"}),
@@ -27,8 +27,11 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "put_queue" => json!({"name": "存取款", "prefix": "A"}),
         "put_counter" => json!({"name": "1号", "queues": ["a"]}),
         "put_wording" => json!({"news": "请到{counter}"}),
-        "put_account" => json!({"greeting": "欢迎"}),
-        "import_book" => json!({"accounts": {"shop": {"greeting": "欢迎"}}}),
+        "put_account" => json!({"greeting": "欢迎", "codes": "page"}),
+        "put_menu" => json!({"buttons": [{"name": "我的号", "action": "my_ticket"}]}),
+        "import_book" => json!({"accounts": {"shop": {"greeting": "欢迎", "codes": "page"}}}),
+        "migrate_people" => json!({"from": "wx1"}),
+        "migrate_staff" => json!({"from": "wx1", "sealed": "AAAA"}),
         "preview_notice" => json!({"kind": "called"}),
         _ => return None,
     })
@@ -64,8 +67,9 @@ fn permitted_request<'a>(fixture: &'a Fixture, operation: &Operation) -> ApiRequ
 const KEYED_REQUESTS: &str = r#"
     manager take_ticket wish=one
     manager put_hours wish=one seen=0 {"dates": ["2026-12-30 closed"]}
-    owner put_account wish=one seen=0 {"greeting": "您好"}
-    owner import_book wish=one {"accounts": {"shop": {"greeting": "你好"}}}
+    owner put_account wish=one seen=0 {"greeting": "您好", "codes": "page"}
+    owner import_book wish=one {"accounts": {"shop": {"greeting": "你好", "codes": "page"}}}
+    anybody take_at_page wish=one scene=q_hall_b {}
 "#;
 
 pub async fn run(coverage: &Coverage) {
@@ -165,7 +169,12 @@ pub async fn run(coverage: &Coverage) {
                 )
                 .await;
             }
-            let large = vec![b' '; if operation.is_for_settings() { 600_000 } else { 5000 }];
+            let large = match &**id {
+                "migrate_staff" => 1_100_000,
+                _ if operation.is_for_settings() => 600_000,
+                _ => 5000,
+            };
+            let large = vec![b' '; large];
             expect_refusal(
                 permitted_request(&fixture, operation).bytes(large),
                 413,

@@ -3,16 +3,16 @@
 use super::walk::{ApiClient, Coverage};
 use crate::support::cluster::{Cluster, GatewaySetup};
 pub use crate::support::engine::MORNING_MS;
-use async_trait::async_trait;
+use crate::support::wechat::FixedToken;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use paihao_cache::{MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::{ConfigProblems, Layers};
-use paihao_contracts::settings::{AccountSetup, SiteSetup};
+use paihao_contracts::settings::{AccountSetup, CodeKind, SiteSetup};
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_contracts::streams::{
     DEAD_LETTERS, HISTORY, LEDGER, OUTCOMES, SETTINGS, STAFF, STAFF_SESSIONS,
@@ -24,18 +24,17 @@ use paihao_domain::{
 use paihao_gateway::engine::Engine;
 use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient as LoginClient};
 use paihao_gateway::settings::documents::ConfiguredDocuments;
-use paihao_gateway::settings::{AccountSettings, DeploymentSettings, KeyRole, StaffKey, validate};
+use paihao_gateway::settings::{
+    AccountLimits, AccountSettings, DeploymentSettings, KeyRole, StaffKey, validate,
+};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use paihao_wechat::callback::Protection;
-use paihao_wechat::{
-    AccessToken, AccountClient, AppId, CallbackToken, Client, ClientOptions, Endpoints,
-    TokenSource, TokenUnavailable,
-};
-use serde_json::json;
+use paihao_wechat::{AccountClient, AppId, CallbackToken, Client, ClientOptions, Endpoints};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::net::TcpListener;
 
 /// Callback token of the account.
@@ -61,26 +60,13 @@ pub struct Fixture {
     pub clock: ManualClock,
     /// Set while WeChat refuses to create codes.
     pub refuses_qr: Arc<AtomicBool>,
+    /// WeChat's answer to calls about the menu and about a migration; 0 while they work.
+    pub account_errcode: Arc<AtomicI64>,
+    /// Code with which it refuses.
+    pub qr_errcode: Arc<AtomicI64>,
     pub cache: Arc<MemoryCache>,
     pub engine: Engine,
     cluster: Cluster,
-}
-
-struct FixedToken;
-
-#[async_trait]
-impl TokenSource for FixedToken {
-    async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
-        Ok(AccessToken::new("token".to_owned()))
-    }
-
-    async fn replace_refused(
-        &self,
-        _: &str,
-        _: &AccessToken,
-    ) -> Result<AccessToken, TokenUnavailable> {
-        Err(TokenUnavailable("none here".to_owned()))
-    }
 }
 
 impl Fixture {
@@ -88,7 +74,15 @@ impl Fixture {
     pub async fn new(coverage: &Coverage) -> Fixture {
         let cluster = Cluster::new();
         let refuses_qr = Arc::new(AtomicBool::new(false));
-        let wechat = start_wechat(refuses_qr.clone(), &cluster.tasks).await;
+        let account_errcode = Arc::new(AtomicI64::new(0));
+        let qr_errcode = Arc::new(AtomicI64::new(-1));
+        let wechat = start_wechat(
+            refuses_qr.clone(),
+            qr_errcode.clone(),
+            account_errcode.clone(),
+            &cluster.tasks,
+        )
+        .await;
         let cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
         let clock = cluster.clock.clone();
         let mut setup = GatewaySetup {
@@ -101,7 +95,8 @@ impl Fixture {
         setup.settings.login = login_settings();
         let gateway = cluster.start(setup).await;
         let client = ApiClient::new(gateway.url, coverage);
-        Fixture { client, clock, refuses_qr, cache, engine: gateway.engine, cluster }
+        let engine = gateway.engine;
+        Fixture { client, clock, refuses_qr, account_errcode, qr_errcode, cache, engine, cluster }
     }
 }
 
@@ -117,8 +112,8 @@ impl Fixture {
             class: None,
             key: Some(TicketKey(key)),
         };
-        let command =
-            Command { id: CommandId([7; 16]), fingerprint: 0, actor: Actor::Customer(person), act };
+        let actor = Actor::Customer(person);
+        let command = Command { id: CommandId([7; 16]), fingerprint: 0, actor, act, day: None };
         let Outcome::Holding { ticket, .. } =
             self.engine.submit("hall", command).await.unwrap().outcome
         else {
@@ -140,7 +135,7 @@ impl Fixture {
             counters: ["1".to_owned()].into(),
         };
         let event = StaffEvent::Joined { member, person: id.to_owned(), invitation: id.to_owned() };
-        let staff_entry = StaffEntry { v: 1, at: MORNING_MS, by: "first".to_owned(), event };
+        let staff_entry = StaffEntry::new(MORNING_MS, "first", event);
         let subject = Subject::new(&["staff"]).unwrap();
         let entry = Entry::new(staff_entry.encode());
         self.cluster.ledger.append(&STAFF, &subject, ExpectedPosition::Any, entry).await.unwrap();
@@ -236,16 +231,23 @@ fn login_settings() -> LoginSettings {
         account: "shop".to_owned(),
         confirm: true,
         staff_only: true,
+        unionid: false,
     };
     let clients = [("intranet".to_owned(), intranet)].into();
     LoginSettings { account: Some("shop".to_owned()), clients, ..LoginSettings::default() }
 }
 
-async fn start_wechat(refuses_qr: Arc<AtomicBool>, tasks: &Tasks) -> Client {
+async fn start_wechat(
+    refuses_qr: Arc<AtomicBool>,
+    qr_errcode: Arc<AtomicI64>,
+    account_errcode: Arc<AtomicI64>,
+    tasks: &Tasks,
+) -> Client {
     let refuses_pictures = refuses_qr.clone();
     let create_qr = async move || {
         if refuses_qr.load(Ordering::SeqCst) {
-            Json(json!({"errcode": -1, "errmsg": "system error"}))
+            let errcode = qr_errcode.load(Ordering::SeqCst);
+            Json(json!({"errcode": errcode, "errmsg": "refused"}))
         } else {
             let url = "http://weixin.qq.com/q/one";
             Json(json!({"ticket": "T1", "expire_seconds": 600, "url": url}))
@@ -258,7 +260,25 @@ async fn start_wechat(refuses_qr: Arc<AtomicBool>, tasks: &Tasks) -> Client {
             ([("content-type", "image/jpeg")], &b"\xff\xd8\xff\xe0JFIF"[..]).into_response()
         }
     };
+    let account_answer = move |answer: Value| match account_errcode.load(Ordering::SeqCst) {
+        0 => Json(answer),
+        code => Json(json!({"errcode": code, "errmsg": "no"})),
+    };
+    let account_route = |answer: Value| {
+        let account_answer = account_answer.clone();
+        any(async move || account_answer(answer))
+    };
+    let menu = json!({"button": [{"type": "click", "name": "a", "key": "V1", "sub_button": []}]});
+    let shown = json!({"is_menu_open": 1, "selfmenu_info": menu});
+    let changed = json!({"ori_openid": "oAnn", "new_openid": "oNewAnn", "err_msg": "ok"});
+    let changed = json!({"errcode": 0, "result_list": [changed]});
     let routes = Router::new()
+        .route("/cgi-bin/menu/create", account_route(json!({"errcode": 0})))
+        .route("/cgi-bin/menu/get", account_route(json!({"menu": menu})))
+        .route("/cgi-bin/menu/delete", account_route(json!({"errcode": 0})))
+        .route("/cgi-bin/get_current_selfmenu_info", account_route(shown))
+        .route("/cgi-bin/user/get", account_route(json!({"total": 0, "count": 0})))
+        .route("/cgi-bin/changeopenid", account_route(changed))
         .route("/cgi-bin/qrcode/create", post(create_qr))
         .route("/cgi-bin/showqrcode", get(show_qr))
         .fallback(async || StatusCode::NOT_FOUND.into_response());
@@ -298,13 +318,15 @@ pub fn deployment_settings() -> DeploymentSettings {
         AppId("wx0123456789abcdef".to_owned()),
         CallbackToken::new(CALLBACK_TOKEN),
     );
-    let account = AccountSettings::new(protection, &AccountSetup::default());
+    // Without a public address the codes are those of WeChat all the same.
+    let setup_of_account = AccountSetup { codes: CodeKind::Page, ..AccountSetup::default() };
+    let account = AccountSettings::new(protection, &setup_of_account);
     let site_key = |name: &str| StaffKey::new(name, &key_of(name), ["hall".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
     DeploymentSettings {
         configured: ConfiguredDocuments {
             sites: ["hall", "other"].map(|id| (id.to_owned(), setup.clone())).into(),
-            accounts: [("shop".to_owned(), AccountSetup::default())].into(),
+            accounts: [("shop".to_owned(), setup_of_account)].into(),
         },
         accounts: [("shop".to_owned(), account)].into(),
         sites: ["hall", "other"].map(site).into(),
@@ -322,6 +344,7 @@ pub fn deployment_settings() -> DeploymentSettings {
             [("crm".to_owned(), ["ticket_taken".to_owned()].into())].into(),
         )]
         .into(),
+        account_limits: AccountLimits { has_public_address: true, ..Default::default() },
     }
 }
 

@@ -54,6 +54,17 @@ pub const SETTINGS_SCRIPT: &str = r#"
     manager delete_counter seen=SEEN -> in_use
 "#;
 
+/// Refused menus.
+pub const MENU_SCRIPT: &str = r#"
+    owner push_menu -> menu_not_set
+    owner put_menu {"buttons": []} -> revision_needed
+    owner put_menu seen=7 {"buttons": []} -> revision_changed
+    owner put_menu seen=0 {"buttons": [{"name": "六个汉字太长", "action": "hours"}]} -> unsound_setup
+    owner put_menu seen=0 {"buttons": [{"name": "取号", "action": {"take": {"site": "gone"}}}]} -> unsound_setup
+    owner put_menu seen=0 {"buttons": [{"name": "取号", "action": {"take": {}}}]}
+    manager push_menu -> not_every_site
+"#;
+
 /// Dead letters of the hall, of another site, and of no site.
 pub const DEAD_LETTERS_SCRIPT: &str = r#"
     manager drop_letter letter=ELSEWHERE -> not_your_site

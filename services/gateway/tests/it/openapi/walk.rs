@@ -56,7 +56,9 @@ impl Operation {
     /// Holder of a key that may call the operation: a manager of the hall, or the owner, who has
     /// every site.
     pub fn permitted_holder(&self) -> &'static str {
-        let is_of_all = self.is_for_settings() && self.codes().contains("not_every_site");
+        let is_of_account = self.path.starts_with("/api/v1/accounts/");
+        let is_of_all =
+            (self.is_for_settings() || is_of_account) && self.codes().contains("not_every_site");
         if is_of_all && self.id != "put_site" { "owner" } else { "manager" }
     }
 
@@ -185,6 +187,7 @@ impl ApiClient {
             ("kind", "called"),
             ("letter", "0"),
             ("member", "m_ann"),
+            ("scene", "q_hall_a"),
             ("session", "current"),
             ("number", "A001"),
             ("queue", "a"),
@@ -316,6 +319,8 @@ async fn check_response(
     }
     let body = match content_type.as_str() {
         "text/event-stream" => {
+            let unbuffered = response.headers().get("x-accel-buffering");
+            assert_eq!(unbuffered.map(|value| value.as_bytes()), Some(&b"no"[..]), "{description}");
             let (event, data) = first_event(response).await;
             let events = &documented["x-events"];
             let schema = events.get(&event).or(events.get("*"));

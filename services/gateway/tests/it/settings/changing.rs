@@ -24,7 +24,7 @@ pub async fn take_ticket(
     };
     let actor = Actor::Customer(person.clone());
     let id = CommandId::derived(&format!("take {queue} {}", person.as_str()));
-    let command = Command { id, fingerprint: 0, actor, act };
+    let command = Command { id, fingerprint: 0, actor, act, day: None };
     let CommandOutcome { outcome, .. } = gateway.engine.submit("hall", command).await?;
     match outcome {
         Outcome::Holding { number, .. } => Ok(number.to_string()),

@@ -2,6 +2,7 @@
 
 use crate::support::cluster::Cluster;
 use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::envelope::WriteVersion;
 use paihao_gateway::engine::Engine;
 use paihao_gateway::settings::documents::ConfiguredDocuments;
 use paihao_gateway::settings::{
@@ -54,6 +55,7 @@ pub fn deployment_settings(base: &str) -> DeploymentSettings {
     }
     let protection = || Protection {
         mode: Mode::Plain,
+        former_mode: None,
         app: AppId("wx1".to_owned()),
         token: CallbackToken::new("token1"),
         former_token: None,
@@ -105,6 +107,14 @@ impl SettingsClient {
         SettingsClient { url: gateway.api(""), engine: gateway.engine, http: gateway.http }
     }
 
+    /// Starts a further gateway that writes no newer generation of stored forms than this one.
+    pub async fn start_writing(cluster: &Cluster, generation: u32) -> SettingsClient {
+        let mut setup = cluster.setup(deployment_settings(BASE_SETTINGS));
+        setup.settings.write_version = WriteVersion::clamped(generation);
+        let gateway = cluster.start(setup).await;
+        SettingsClient { url: gateway.api(""), engine: gateway.engine, http: gateway.http }
+    }
+
     pub fn request(&self, method: Method, path: &str, key: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(key)
     }
@@ -117,6 +127,13 @@ impl SettingsClient {
     pub async fn put(&self, path: &str, body: Value) -> ApiResponse {
         let etag = self.get("/book/sites/hall").await.etag.unwrap();
         send(self.request(Method::PUT, path, OWNER_KEY).header("If-Match", etag).json(&body)).await
+    }
+
+    /// Puts the document of the shop's account in place of the newest one.
+    pub async fn put_account(&self, body: &Value) -> ApiResponse {
+        let path = "/book/accounts/shop";
+        let etag = self.get(path).await.etag.unwrap();
+        send(self.request(Method::PUT, path, OWNER_KEY).header("If-Match", etag).json(body)).await
     }
 
     pub async fn delete(&self, path: &str) -> ApiResponse {

@@ -1,6 +1,7 @@
 //! Tests of settings that are changed through the API and followed by every replica.
 
 mod client;
+mod menu;
 
 mod changing;
 mod refused;

@@ -126,3 +126,62 @@ async fn an_account_says_only_what_wechat_shows() {
         gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY).header("If-Match", "\"0\"");
     assert_eq!(send(request.json(&valid)).await.status, 200);
 }
+
+#[tokio::test]
+async fn words_and_other_systems_of_an_account_are_checked() {
+    let cluster = Cluster::new();
+    let gateway = SettingsClient::start(&cluster).await;
+    let target = |name: &str, url: &str| json!({"name": name, "url": url, "pushes": ["texts"]});
+    let good = "https://crm.example.com/";
+    for (account, key, code) in [
+        (json!({"keywords": {"取消！": {"text": "x"}}}), "keywords.取消！", Some("usual_word")),
+        (
+            json!({"keywords": {"a": "leave", "Ａ": {"text": "x"}}}),
+            "keywords.Ａ",
+            Some("word_twice"),
+        ),
+        (json!({"keywords": {"？": "leave"}}), "keywords.？", None),
+        (json!({"menu": {"K": {"queue": "hall"}}}), "menu.K", None),
+        (json!({"codes": "page"}), "codes", Some("codes_without_address")),
+        (json!({"customer_service": {"kf_account": "x"}}), "customer_service.kf_account", None),
+        (
+            json!({"forward": [target("a", good), target("a", good)]}),
+            "forward.1.name",
+            Some("forward_twice"),
+        ),
+        (json!({"forward": [target("A!", good)]}), "forward.0.name", None),
+        (
+            json!({"forward": [target("a", "https://169.254.169.254/s3cret")]}),
+            "forward.0.url",
+            Some("bad_forward"),
+        ),
+        (
+            json!({"forward": [target("a", "http://crm.example.com/s3cret")]}),
+            "forward.0.url",
+            Some("bad_forward"),
+        ),
+    ] {
+        let response = gateway.put_account(&account).await;
+        assert_eq!((response.status, response.problem_code()), (422, "unsound_setup"), "{account}");
+        let found = &response.body["problems"][0];
+        assert_eq!(found["key"], format!("accounts.shop.{key}"), "{account}: {}", response.text);
+        assert_eq!(found["code"].as_str(), code, "{account}");
+        assert!(!response.text.contains("s3cret"), "{}", response.text);
+    }
+}
+
+#[tokio::test]
+async fn what_an_older_program_cannot_read_is_written_only_if_the_operator_allows_it() {
+    let cluster = Cluster::new();
+    let words = json!({"keywords": {"停车": {"text": "地下一层"}}});
+    for (allowed, status) in [(1, 409), (2, 200)] {
+        let gateway = SettingsClient::start_writing(&cluster, allowed).await;
+        let plain = gateway.put_account(&json!({"greeting": "你好"})).await;
+        assert_eq!(plain.status, 200, "{}", plain.text);
+        let response = gateway.put_account(&words).await;
+        assert_eq!(response.status, status, "{}", response.text);
+        if status == 409 {
+            assert_eq!(response.problem_code(), "forms_held_back");
+        }
+    }
+}

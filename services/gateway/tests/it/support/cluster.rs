@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_contracts::envelope::WriteVersion;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
 use paihao_gateway::{Ports, Settings, start};
@@ -69,6 +70,7 @@ impl Cluster {
                 trusted_proxies: Default::default(),
                 frame_ancestors: Vec::new(),
                 limits: Default::default(),
+                write_version: WriteVersion::NEWEST,
             },
             cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
             wechat: AccountClient::new(wechat, Arc::new(NoTokens)),

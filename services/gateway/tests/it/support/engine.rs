@@ -16,6 +16,7 @@ use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +55,8 @@ pub fn settings_with_queue(queue: QueueRules) -> DeploymentSettings {
 pub fn open_ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let now = clock.clone();
-    let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
+    let mut options = SqliteOptions::new(Arc::new(move || now.now_ms()));
+    options.retention_interval = Duration::from_secs(600); // cheaper where days pass in a test
     (Arc::new(SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap()), folder)
 }
 
@@ -125,7 +127,8 @@ pub fn command(id: &str, act: Act) -> Command {
         Act::Take { person: Some(person), .. } => Actor::Customer(person.clone()),
         _ => Actor::Manager("boss".into()),
     };
-    Command { id: CommandId(hash[..16].try_into().unwrap()), fingerprint: 0, actor, act }
+    let id = CommandId(hash[..16].try_into().unwrap());
+    Command { id, fingerprint: 0, actor, act, day: None }
 }
 
 pub fn take_ticket(person: &str) -> Command {

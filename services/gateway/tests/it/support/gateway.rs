@@ -16,6 +16,8 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 pub const MANAGER_KEY: &str = "a-key-of-the-tests-alone";
+/// Key of a manager of every site.
+pub const OWNER_KEY: &str = "a-key-of-the-owner";
 /// Key of staff limited to the first counter.
 pub const STAFF_KEY: &str = "a-key-of-the-first-counter";
 
@@ -38,6 +40,7 @@ impl Cluster {
         let only_site = |site: &str| [site.to_owned()].into();
         deployment.staff_keys = vec![
             StaffKey::new("desk", MANAGER_KEY, only_site("hall")),
+            StaffKey::new("owner", OWNER_KEY, only_site("*")),
             StaffKey::new("other", "the-key-of-another-site", only_site("elsewhere")),
             StaffKey::new("mei", STAFF_KEY, only_site("hall"))
                 .with_role(KeyRole::Staff, [CounterId::new("1")].into()),

@@ -1,9 +1,12 @@
 //! Support of all tests: engines and gateways over one ledger, with no network but loopback.
 
+pub mod away_stores;
 pub mod cluster;
 pub mod engine;
 pub mod gateway;
+pub mod lagging;
 pub mod shop;
+pub mod wechat;
 
 use std::time::Duration;
 

@@ -2,10 +2,10 @@
 
 use super::visit_writer::{append_history, history_entries};
 use crate::support::cluster::Cluster;
-use crate::support::engine::{at_counter, finish, take_ticket};
+use crate::support::engine::{at_counter, command, finish, take_ticket};
 use crate::support::gateway::Gateway;
-use paihao_chassis::clock::ManualClock;
-use paihao_domain::{Act, Outcome, QuotedWait};
+use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_domain::{Act, CounterId, Outcome, QuotedWait};
 use paihao_ledger::Subject;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn advance_minutes(clock: &ManualClock, minutes: u64) {
 
 async fn quoted_wait(gateway: &Gateway, person: &str) -> QuotedWait {
     match gateway.engine.submit("hall", take_ticket(person)).await.unwrap().outcome {
-        Outcome::Holding { quoted, .. } => quoted,
+        Outcome::Holding { standing, .. } => standing.wait.expect("in the line"),
         other => panic!("{other:?}"),
     }
 }
@@ -78,4 +78,43 @@ async fn a_visit_that_is_written_twice_teaches_once() {
     gateway.visits.until(twice).await;
     assert_eq!(gateway.visits.model(&site), model);
     assert_eq!(gateway.visits.accuracy().total().count(), 31);
+}
+
+/// A wrong clock ended a visit in the future. The visits after it count like those before.
+#[tokio::test]
+async fn a_visit_in_the_future_takes_nothing_from_the_others() {
+    for days in [1, 4, 28, 400] {
+        let cluster = Cluster::new();
+        let gateway = cluster.start_gateway().await;
+        let day = Duration::from_secs(24 * 3600);
+        let visit = async |n: u32| {
+            let step = |name: &str| format!("{name} {n}");
+            let act = async |act: fn(CounterId) -> Act, name: &str| {
+                advance_minutes(&cluster.clock, 1);
+                gateway.engine.submit("hall", at_counter("1", act, &step(name))).await
+            };
+            // After the reset it is open still.
+            let _ = act(Act::OpenCounter, "open").await;
+            gateway.engine.submit("hall", take_ticket(&step("first"))).await.unwrap();
+            act(Act::CallNext, "call first").await.unwrap();
+            // This one waits for the other.
+            gateway.engine.submit("hall", take_ticket(&step("second"))).await.unwrap();
+            act(finish, "finish first").await.unwrap();
+            act(Act::CallNext, "call second").await.unwrap();
+            act(finish, "finish second").await.unwrap();
+        };
+        visit(1).await;
+        let today = cluster.clock.now_ms();
+        cluster.clock.advance(day * days);
+        visit(2).await;
+        cluster.clock.set(today);
+        let reset = command("reset", Act::ResetDay { force: false });
+        gateway.engine.submit("hall", reset).await.unwrap();
+        visit(3).await;
+        let last = append_history(&cluster, history_entries(&cluster).await).await;
+        gateway.visits.until(last).await;
+        assert_eq!(gateway.visits.accuracy().total().count(), 3, "{days}");
+        let (_, numbers) = gateway.get_json("/numbers?from=2026-11-20").await;
+        assert_eq!(numbers["total"]["served"], 4, "{days} {numbers}");
+    }
 }

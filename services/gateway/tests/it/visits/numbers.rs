@@ -16,7 +16,8 @@ async fn submit_after(
     command: paihao_domain::Command,
 ) {
     cluster.clock.advance(Duration::from_secs(minutes * 60));
-    gateway.engine.submit("hall", command).await.unwrap();
+    let day = gateway.engine.snapshot("hall").unwrap().site.day();
+    gateway.engine.submit("hall", command.on_day(day)).await.unwrap();
 }
 
 fn served_ticket(counter: CounterId) -> CounterTicket {
@@ -66,6 +67,22 @@ async fn get_statistics(gateway: &Gateway, query: &str) -> Value {
     let (status, numbers) = gateway.get_json(&format!("/numbers{query}")).await;
     assert_eq!(status, StatusCode::OK, "{numbers}");
     numbers
+}
+
+#[tokio::test]
+async fn a_service_that_nobody_started_counts_from_its_call() {
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let submit = |minutes, command| submit_after(&cluster, &gateway, minutes, command);
+    submit(0, at_counter("1", Act::OpenCounter, "1")).await;
+    submit(0, take_ticket("ann")).await;
+    submit(2, at_counter("1", Act::CallNext, "2")).await;
+    submit(6, at_counter("1", finish, "3")).await;
+    let last = append_history(&cluster, history_entries(&cluster).await).await;
+    gateway.visits.until(last).await;
+    let day = get_statistics(&gateway, "?from=2026-11-20").await;
+    let six_minutes = json!({"count": 1, "median_s": 360, "p90_s": 360});
+    assert_eq!(day["rows"][0]["serving"], six_minutes);
 }
 
 #[tokio::test]

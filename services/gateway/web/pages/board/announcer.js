@@ -2,10 +2,11 @@
 // browser stays silent until it is touched.
 /** @import { CallView, SiteView } from '../../shared/types' */
 import { byId } from '../../shared/dom.js';
-import { translation } from '../../shared/language.js';
+import { setText, translation } from '../../shared/language.js';
 import { SpeechQueue, sentence } from './speech.js';
 
 const STORAGE_KEY = 'paihao.board.voice';
+const VOICES_MS = 3000; // time in which a browser loads its voices
 
 // ?voice=zh, en, zh,en (the default) or off; &one=yao reads 1 as yāo.
 const parameters = new URLSearchParams(location.search);
@@ -16,19 +17,34 @@ const readsOneAsYao = parameters.get('one') === 'yao';
 const speech =
   SpeechQueue.supported && languages.length ? new SpeechQueue(languages, onAudible) : null;
 
+/** @type {SiteView | null} the latest state */
+let site = null;
+
 /**
- * Reads a call aloud, if the board speaks.
- * @param {CallView} call
- * @param {SiteView} site
+ * Takes over a state, by which it is seen what is still true.
+ * @param {SiteView} state
  */
-export function announceCall(call, site) {
+export function setSite(state) {
+  site = state;
+}
+
+/**
+ * Reads a call aloud, if the board speaks: not once the person is no longer expected.
+ * @param {CallView} call
+ */
+export function announceCall(call) {
   if (!speech) return;
-  const queue = site.queues.find(({ id }) => id === call.queue);
-  speech.add(
-    Object.fromEntries(
-      languages.map(language => [language, sentence(call, queue, language, readsOneAsYao)]),
-    ),
+  const queue = site?.queues.find(({ id }) => id === call.queue);
+  const isCurrent = () =>
+    Boolean(
+      site?.counters.some(
+        ({ id, serving }) => id === call.counter && serving?.number === call.number,
+      ),
+    );
+  const sentences = Object.fromEntries(
+    languages.map(language => [language, sentence(call, queue, language, readsOneAsYao)]),
   );
+  speech.add({ sentences, isCurrent });
 }
 
 /** @param {boolean} audible */
@@ -74,4 +90,21 @@ if (speech) {
     sayReady();
   });
   onAudible(Boolean(navigator.userActivation?.hasBeenActive));
+  // Some browsers load their voices after the page.
+  setTimeout(showMissingVoices, VOICES_MS);
+  speechSynthesis.addEventListener?.('voiceschanged', showMissingVoices);
+} else if (languages.length) {
+  showMissingVoices();
+}
+
+/** Says in the strip which languages this machine cannot speak. */
+function showMissingVoices() {
+  const voices = SpeechQueue.supported ? speechSynthesis.getVoices() : [];
+  const missing = languages.filter(
+    language => !voices.some(({ lang }) => lang.toLowerCase().startsWith(language)),
+  );
+  const strip = byId('voiceless');
+  strip.hidden = missing.length === 0;
+  if (missing.length === 1) setText(strip, `board.voiceless.${missing[0]}`);
+  if (missing.length === 2) setText(strip, 'board.voiceless');
 }

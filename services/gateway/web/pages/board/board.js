@@ -4,7 +4,7 @@ import './words.js';
 import { serverNow, fetchSite, siteEventsUrl } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
 import { byId, createElement } from '../../shared/dom.js';
-import { useTimeZone, formatTime } from '../../shared/format.js';
+import { useTimeZone, formatTime, minutesElement } from '../../shared/format.js';
 import { showConnection, showFatalError, keepScreenAwake } from '../../shared/page.js';
 import {
   translation,
@@ -13,20 +13,29 @@ import {
   setName,
   onLanguageChange,
 } from '../../shared/language.js';
-import { announceCall } from './announcer.js';
+import { announceCall, setSite } from './announcer.js';
+import { hideWhileIdle } from './idle.js';
+import { PagedList, showFittingRows } from './layout.js';
 
 const MIN_HERO_MS = 5000; // a call stays the large one at least so long
-const RECENT_ROWS = 5; // as many as the style sheet has rows for
+const MIN_HERO_BEHIND_MS = 2500; // and so long while several others wait
 const MAX_LISTED = 24;
 const MAX_CALL_AGE_MS = 180000; // an older call that the board did not see is not announced
+
+const counters = new PagedList(byId('counters'), 'counters');
+const queues = new PagedList(byId('queues'), 'queues');
+// ?codes=off: without the queues' permanent codes, which are shown where there is room.
+const hasCodes = new URLSearchParams(location.search).get('codes') !== 'off';
 
 /** @type {SiteView | null} the latest state */
 let site = null;
 /** @type {Set<string> | null} keys of the calls already announced; null before the first state */
 let announcedKeys = null;
 /** @type {CallView[]} */
-const announcementQueue = [];
-let heroUntil = 0;
+let announcementQueue = [];
+/** @type {CallView | undefined} the large one */
+let hero;
+let heroSince = 0;
 let announceTimer = 0;
 
 /** @param {CallView} call */
@@ -39,40 +48,54 @@ function renderSite(state) {
   renderClock();
   renderTitle();
   setName(byId('site'), state.name);
+  setSite(state);
   const calls = state.calls;
   if (announcedKeys === null || calls.length === 0) {
-    announcedKeys = new Set(calls.map(callKey));
-    announcementQueue.length = 0;
+    announcementQueue = [];
     renderHero(calls[0], false);
   } else {
-    const newCalls = calls.filter(call => !announcedKeys.has(callKey(call))).reverse();
-    announcedKeys = new Set(calls.map(callKey));
+    const newCalls = calls.filter(call => !announcedKeys?.has(callKey(call))).reverse();
     const recentCalls = newCalls.filter(call => serverNow() - call.called_at < MAX_CALL_AGE_MS);
-    announcementQueue.push(...recentCalls);
-    for (const call of recentCalls) announceCall(call, state);
+    // A call that was withdrawn, or made once more, is not shown.
+    const isThere = call => calls.some(other => callKey(other) === callKey(call));
+    announcementQueue = [...announcementQueue.filter(isThere), ...recentCalls];
+    for (const call of recentCalls) announceCall(call);
+    if (hero && !calls.some(call => call.number === hero?.number)) {
+      heroSince = 0;
+      if (announcementQueue.length === 0) renderHero(calls[0], false);
+    }
     announceNext();
   }
-  byId('calls').replaceChildren(
-    ...(calls.length
-      ? calls.slice(0, RECENT_ROWS).map(recentRow)
-      : [emptyElement('board.none', 'li')]),
+  announcedKeys = new Set(calls.map(callKey));
+  renderLists();
+}
+
+function renderLists() {
+  if (!site) return;
+  const { calls } = site;
+  const isRoomy = queues.isRoomy(site.queues.length);
+  // The lists below decide how much room there is for the calls.
+  counters.show(site.counters.map(counterItem));
+  queues.show(site.queues.map(queue => queueItem(queue, isRoomy)));
+  showFittingRows(
+    byId('calls'),
+    calls.length ? calls.map(recentRow) : [emptyElement('board.none', 'li')],
   );
-  byId('counters').replaceChildren(...state.counters.map(counterItem));
-  byId('queues').replaceChildren(...state.queues.map(queueItem));
 }
 
 /** Shows one call after the other, so that none is lost when two come at once. */
 function announceNext() {
   clearTimeout(announceTimer);
-  const wait = heroUntil - Date.now();
   if (announcementQueue.length === 0) return;
+  const minimum = announcementQueue.length > 2 ? MIN_HERO_BEHIND_MS : MIN_HERO_MS;
+  const wait = heroSince + minimum - Date.now();
   if (wait > 0) {
     announceTimer = setTimeout(announceNext, wait);
     return;
   }
   renderHero(announcementQueue.shift(), true);
-  heroUntil = Date.now() + MIN_HERO_MS;
-  announceTimer = setTimeout(announceNext, MIN_HERO_MS);
+  heroSince = Date.now();
+  announceTimer = setTimeout(announceNext, MIN_HERO_BEHIND_MS);
 }
 
 /**
@@ -81,6 +104,7 @@ function announceNext() {
  * @param {boolean} isNew
  */
 function renderHero(call, isNew) {
+  hero = call;
   const element = byId('hero');
   element.classList.toggle('quiet', !call);
   element.classList.remove('fresh');
@@ -131,25 +155,71 @@ function counterItem(counter) {
   );
 }
 
-/** @param {QueueView} queue */
-function queueItem(queue) {
+/**
+ * @param {QueueView} queue
+ * @param {boolean} isRoomy
+ */
+function queueItem(queue, isRoomy) {
+  const numbers = createElement(
+    'ol',
+    { class: 'numbers' },
+    queue.waiting.slice(0, MAX_LISTED).map(ticket => createElement('li', {}, ticket.number)),
+    queue.waiting_count === 0 &&
+      createElement('li', { class: 'more' }, textElement('board.nobody')),
+  );
   return createElement(
     'li',
-    {},
+    { class: queue.state === 'open' ? '' : 'stopped' },
     createElement(
       'div',
-      { class: 'name' },
-      createElement('strong', { lang: languageOf(queue.name) }, queue.name),
-      textElement('waiting', { count: queue.waiting_count }),
+      { class: 'text' },
+      createElement(
+        'div',
+        { class: 'name' },
+        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        queue.state !== 'open' && tag(`board.queue.${queue.state}`, 'state'),
+        createElement(
+          'span',
+          { class: 'count' },
+          textElement('waiting', { count: queue.waiting_count }),
+        ),
+      ),
+      isRoomy && numbers,
+      isRoomy &&
+        createElement(
+          'p',
+          { class: 'facts' },
+          queue.minutes && minutesElement('wait', queue.minutes),
+          queue.missed_count > 0 && textElement('board.missed', { count: queue.missed_count }),
+        ),
     ),
-    createElement(
-      'ol',
-      { class: 'numbers' },
-      queue.waiting.slice(0, MAX_LISTED).map(ticket => createElement('li', {}, ticket.number)),
-      queue.waiting_count === 0 &&
-        createElement('li', { class: 'more' }, textElement('board.nobody')),
-    ),
+    isRoomy && hasCodes && queue.open && codeImage(queue),
   );
+}
+
+function tag(key, kind) {
+  const element = textElement(key);
+  element.className = kind;
+  return element;
+}
+
+/** @type {Map<string, HTMLImageElement>} images of codes, kept so that none is loaded again */
+const codeImages = new Map();
+
+/** @param {QueueView} queue */
+function codeImage(queue) {
+  let image = codeImages.get(queue.id);
+  if (!image) {
+    image = createElement('img', {
+      class: 'code',
+      alt: '',
+      src: `/api/v1/sites/${site?.site}/queues/${queue.id}/door.svg`,
+    });
+    // An account without permanent codes.
+    image.addEventListener('error', () => image?.remove());
+    codeImages.set(queue.id, image);
+  }
+  return image;
 }
 
 function nameElement(name, kind) {
@@ -172,10 +242,13 @@ async function start() {
     showConnection(false);
     return setTimeout(start, 3000);
   }
-  subscribe(siteEventsUrl(), { site: renderSite }, showConnection);
+  // A board goes on speaking behind another window.
+  subscribe(siteEventsUrl(), { site: renderSite }, showConnection, { always: true });
 }
 
 onLanguageChange(renderTitle);
 keepScreenAwake();
+hideWhileIdle();
 setInterval(renderClock, 1000);
+addEventListener('resize', renderLists);
 start();

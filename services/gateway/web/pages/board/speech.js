@@ -56,6 +56,16 @@ export function sentence(call, queue, language, yao) {
   return translations(counter ? 'voice.call' : 'voice.screen', values)[language === 'en' ? 1 : 0];
 }
 
+/** Number of announcements beyond which the oldest is left out. */
+const MAX_PENDING = 10;
+/** Number of announcements that wait, from which on only one language is spoken. */
+const BEHIND = 2;
+
+/**
+ * Announcement: a sentence for each language, and whether it is still true when its turn comes.
+ * @typedef {{ sentences: Record<string, string>, isCurrent: () => boolean }} Announcement
+ */
+
 /** Queue of announcements: each is spoken twice, and once while others wait. */
 export class SpeechQueue {
   /**
@@ -65,7 +75,7 @@ export class SpeechQueue {
   constructor(languages, onAudible) {
     this.languages = languages;
     this.onAudible = onAudible;
-    /** @type {Record<string, string>[]} */
+    /** @type {Announcement[]} */
     this.pending = [];
     this.busy = false;
     this.enabled = true;
@@ -77,13 +87,11 @@ export class SpeechQueue {
     return 'speechSynthesis' in window && 'SpeechSynthesisUtterance' in window;
   }
 
-  /**
-   * Adds an announcement, with a sentence for each language.
-   * @param {Record<string, string>} sentences
-   */
-  add(sentences) {
+  /** @param {Announcement} announcement */
+  add(announcement) {
     if (!this.enabled) return;
-    this.pending.push(sentences);
+    this.pending.push(announcement);
+    if (this.pending.length > MAX_PENDING) this.pending.shift();
     if (!this.busy) this.run();
   }
 
@@ -99,17 +107,29 @@ export class SpeechQueue {
 
   async run() {
     this.busy = true;
-    for (let next = this.pending.shift(); this.enabled && next; next = this.pending.shift()) {
-      await this.speak(next);
-      if (this.enabled && this.pending.length === 0) await this.speak(next);
+    for (let next = this.take(); this.enabled && next; next = this.take()) {
+      const isBehind = this.pending.length >= BEHIND;
+      await this.speak(next, isBehind ? this.languages.slice(0, 1) : this.languages);
+      if (this.enabled && this.pending.length === 0) await this.speak(next, this.languages);
     }
     this.busy = false;
   }
 
-  /** @param {Record<string, string>} sentences */
-  async speak(sentences) {
-    for (const language of this.languages)
-      if (this.enabled) await this.utter(sentences[language], language);
+  /** Takes the next announcement that is still true. */
+  take() {
+    while (this.pending.length > 0) {
+      const next = this.pending.shift();
+      if (next?.isCurrent()) return next;
+    }
+  }
+
+  /**
+   * @param {Announcement} announcement
+   * @param {string[]} languages
+   */
+  async speak({ sentences, isCurrent }, languages) {
+    for (const language of languages)
+      if (this.enabled && isCurrent()) await this.utter(sentences[language], language);
   }
 
   /**

@@ -4,7 +4,7 @@
 /** @import { Field } from '../../shared/dialog.js' */
 import { siteId, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
-import { formatTime } from '../../shared/format.js';
+import { formatTime, minutesElement } from '../../shared/format.js';
 import {
   hasTranslation,
   translations,
@@ -341,14 +341,11 @@ async function ticket(context, number) {
     title: `${number} · ${context.queueName(shown.queue)}`,
     body: [
       createElement('p', { class: 'facts' }, waitChip(shown), ticketBadges(shown)),
-      textElement(
-        'console.taken',
-        {
-          time: formatTime(shown.taken_at),
-          low: shown.told?.minutes[0] ?? '–',
-          high: shown.told?.minutes[1] ?? '–',
-        },
+      createElement(
         'p',
+        {},
+        textElement('console.taken', { time: formatTime(shown.taken_at) }),
+        shown.told ? minutesElement('console.told', shown.told.minutes) : '',
       ),
       shown.hold?.reason
         ? createElement(

@@ -3,7 +3,7 @@
 /** @import { CallView, ConsoleCounterView, ConsoleQueueView, ConsoleTicketView, Values } from '../../shared/types' */
 import { serverNow } from '../../shared/http.js';
 import { byId, createElement } from '../../shared/dom.js';
-import { formatTime } from '../../shared/format.js';
+import { formatTime, minutesElement } from '../../shared/format.js';
 import { setText, textElement, languageOf } from '../../shared/language.js';
 
 const RECENT_CALL_MS = 6000; // a call is highlighted so long
@@ -47,7 +47,7 @@ const formatDuration = ms =>
  * @returns {'untold' | 'fine' | 'soon' | 'late'}
  */
 function waitStanding({ told, taken_at: taken }) {
-  if (!told) return 'untold';
+  if (!told?.by) return 'untold';
   if (serverNow() >= told.by) return 'late';
   return serverNow() >= taken + (told.by - taken) * SOON_SHARE ? 'soon' : 'fine';
 }
@@ -206,7 +206,7 @@ export function renderQueues(queues, servesQueue) {
         createElement('strong', { lang: languageOf(queue.name) }, queue.name),
         state,
         textElement('waiting', { count: queue.waiting_count }),
-        range ? textElement('console.now', { low: range[0], high: range[1] }) : '',
+        range ? minutesElement('console.now', range) : '',
       );
     },
   );
@@ -299,10 +299,16 @@ export function renderCurrent(counter, ticket, queueName) {
       : []),
   );
   const message = ticket?.message;
+  const isUntold = ticket?.wechat && state === 'called' && !message;
   byId('message').replaceChildren(
     ...(message
-      ? [textElement('console.message'), textElement(`console.fate.${message.fate}`, {}, 'strong')]
+      ? [
+          textElement('console.message'),
+          textElement(`console.notice.${message.notice}`),
+          textElement(`console.fate.${message.fate}`, {}, 'strong'),
+        ]
       : []),
+    ...(isUntold ? [textElement('console.message.none')] : []),
   );
   byId('message').className = message && FAILED_FATES.includes(message.fate) ? 'bad' : '';
   renderTimer(ticket);

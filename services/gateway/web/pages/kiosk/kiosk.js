@@ -1,6 +1,6 @@
 // Kiosk: shows a code to scan, renews it, and shows the number that a scan took.
 /** @import { ApiError } from '../../shared/http.js' */
-/** @import { SiteView } from '../../shared/types' */
+/** @import { QueueView, SiteView } from '../../shared/types' */
 import './words.js';
 import {
   siteId,
@@ -12,7 +12,7 @@ import {
 } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
 import { byId, createElement } from '../../shared/dom.js';
-import { waitingElements, minutesElement } from '../../shared/format.js';
+import { useTimeZone, waitingElements, minutesElement, hoursElement } from '../../shared/format.js';
 import { showConnection, showFatalError, keepScreenAwake } from '../../shared/page.js';
 import {
   translation,
@@ -61,14 +61,24 @@ const currentQueue = () => site.queues.find(queue => queue.id === queueId);
 /** @param {SiteView} state */
 function renderSite(state) {
   site = state;
+  useTimeZone(state);
   setName(byId('site'), state.name);
   renderTitle();
   renderQueueButtons();
   const queue = currentQueue();
   if (!queue) return;
   setName(byId('queue'), queue.name);
-  byId('waiting').replaceChildren(...waitingElements(queue));
+  byId('waiting').replaceChildren(...queueNews(queue));
   byId('back').hidden = hasFixedQueue || state.queues.length < 2;
+}
+
+/**
+ * What is to know of a queue: how many wait and how long, or that it is closed, and until when.
+ * @param {QueueView} queue
+ */
+function queueNews(queue) {
+  if (queue.open !== false) return waitingElements(queue);
+  return [textElement('kiosk.closed'), ...(queue.hours ? [hoursElement(queue.hours)] : [])];
 }
 
 function renderTitle() {
@@ -90,9 +100,7 @@ function renderQueueButtons() {
       buttons.append(button);
     }
     button.disabled = queue.open === false;
-    button.lastChild.replaceChildren(
-      ...(queue.open === false ? [textElement('kiosk.closed')] : waitingElements(queue)),
-    );
+    button.lastChild.replaceChildren(...queueNews(queue));
   }
 }
 
@@ -213,10 +221,18 @@ function showTicket(session, ticket) {
   const queue = site.queues.find(({ id }) => id === ticket.queue);
   byId('number').textContent = ticket.number;
   setName(byId('of'), queue ? queue.name : '');
-  const { ahead, minutes } = ticket;
-  setText(byId('ahead'), ahead === 0 ? 'kiosk.first' : 'kiosk.ahead', { count: ahead });
+  const { ahead, minutes, state, queue_state: queueState } = ticket;
+  const stopped = ['halted', 'closed'].includes(queueState);
+  const counter = site.counters.find(({ id }) => id === ticket.counter);
+  setText(byId('taken-title'), state ? 'kiosk.taken.again' : 'kiosk.taken');
+  if (state) setText(byId('ahead'), `kiosk.state.${state}`);
+  else setText(byId('ahead'), ahead === 0 ? 'kiosk.first' : 'kiosk.ahead', { count: ahead });
   byId('minutes').replaceChildren(...(minutes ? [minutesElement('kiosk.minutes', minutes)] : []));
-  byId('minutes').hidden = !minutes;
+  if (counter) setName(byId('minutes'), counter.name);
+  byId('minutes').hidden = !minutes && !counter;
+  if (stopped) setText(byId('told'), `kiosk.queue.${queueState}`);
+  else setText(byId('told'), 'kiosk.told');
+  byId('told').hidden = Boolean(state);
   showView('taken');
   byId('taken').classList.remove('counting');
   requestAnimationFrame(() => byId('taken').classList.add('counting'));

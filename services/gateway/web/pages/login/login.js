@@ -92,6 +92,7 @@ async function startLogin() {
   picture.hidden = false;
   byId('phone').hidden = !login.scan_link;
   if (login.scan_link) byId('phone').href = login.scan_link;
+  byId('unionid').hidden = !login.unionid;
   byId('cancel').hidden = !login.cancel;
   if (login.cancel) byId('cancel').href = login.cancel;
   showState('waiting', 'login.scan');

@@ -13,6 +13,7 @@ import { createElement } from '../../shared/dom.js';
 import { translations, setTextPair, textElement, languageOf } from '../../shared/language.js';
 import { isAccessError, handleAccessError, authHeaders } from '../../shared/credentials.js';
 import { selectField, checkboxField, sameInBoth } from './fields.js';
+import { entriesOf } from './order.js';
 
 const CONFIRM_TIMEOUT_MS = 5000; // for the second press of a button
 
@@ -110,7 +111,7 @@ export function scopeFields({ id, draft, me, current = null, whole = 'manager' }
   const counters = createElement(
     'div',
     { class: 'ticks' },
-    Object.entries(draft.counters).map(([counter, { name }]) => {
+    entriesOf(draft.counters).map(([counter, { name }]) => {
       const box = checkboxField(sameInBoth(name), selected.has(counter), on =>
         on ? selected.add(counter) : selected.delete(counter),
       );

@@ -4,6 +4,7 @@
 import './words.js';
 import { siteId, switchUserLink, fetchJson } from '../../shared/http.js';
 import { byId, createElement } from '../../shared/dom.js';
+import { useTimeZone } from '../../shared/format.js';
 import { showConnection, showFatalError } from '../../shared/page.js';
 import {
   translations,
@@ -34,6 +35,7 @@ const SECTION_NAMES = [
   'hours',
   'words',
   'account',
+  'menu',
   'posters',
   'file',
   'history',
@@ -46,6 +48,7 @@ const SECTION_NAMES = [
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
   account: './account.js',
+  menu: './menu.js',
   file: './transfer.js',
   numbers: './statistics.js',
   letters: './dead-letters.js',
@@ -101,6 +104,7 @@ async function loadDocument(path) {
 
 async function loadDocuments() {
   documents = { site: await loadDocument(sitePath(siteId)) };
+  useTimeZone({ zone: documents.site.saved.time_zone });
   documents.account = await loadDocument(accountPath(documents.site.saved.account)).catch(error => {
     if (error.status === 403) return null; // only a manager of every site may edit it
     throw error;
@@ -120,7 +124,7 @@ function renderTitle() {
 function render() {
   renderTitle();
   const names = SECTION_NAMES.filter(
-    name => documents.account || !['account', 'file'].includes(name),
+    name => documents.account || !['account', 'menu', 'file'].includes(name),
   );
   if (!names.includes(currentSection)) currentSection = 'site';
   byId('sections').replaceChildren(

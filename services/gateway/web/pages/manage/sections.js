@@ -21,6 +21,7 @@ import {
   sameInBoth,
   addForm,
 } from './fields.js';
+import { entriesOf, moveButtons } from './order.js';
 
 const NOTICE_KINDS = [
   'joined',
@@ -33,6 +34,10 @@ const NOTICE_KINDS = [
   'slipped',
   'halted',
   'queue_closed',
+  'reopened',
+  'held',
+  'removed',
+  'cleared',
 ];
 const RULE_CHOICES = {
   policy: ['strict', 'interleave'],
@@ -57,12 +62,6 @@ const NUMBER_RULES = [
 const BOOLEAN_RULES = ['start_on_call', 'auto_recall', 'auto_miss', 'carry_over', 'missed_lane'];
 
 /**
- * @param {Record<string, any>} record
- * @returns {[string, any][]}
- */
-const entriesOf = record => Object.entries(record);
-
-/**
  * Function that sets a value of a draft.
  * @param {Record<string, any>} target
  * @param {string} name
@@ -85,9 +84,9 @@ const heading = (key, lead = `${key}.lead`) => [
 /**
  * @param {string} name
  * @param {string} id
- * @param {HTMLElement} [remove] button
+ * @param {HTMLElement[]} buttons
  */
-const cardTitle = (name, id, remove) =>
+const cardTitle = (name, id, ...buttons) =>
   createElement(
     'div',
     { class: 'name' },
@@ -98,7 +97,7 @@ const cardTitle = (name, id, remove) =>
       ' ',
       createElement('small', { translate: 'no' }, id),
     ),
-    remove,
+    buttons,
   );
 
 /**
@@ -163,6 +162,7 @@ function queues({ draft, changed, redraw }) {
       cardTitle(
         queue.name,
         id,
+        moveButtons(draft.queues, id, redraw),
         removeButton(queue.name, () => {
           delete draft.queues[id];
           for (const counter of Object.values(draft.counters)) {
@@ -280,6 +280,7 @@ function counters({ draft, changed, redraw }) {
       cardTitle(
         counter.name,
         id,
+        moveButtons(draft.counters, id, redraw),
         removeButton(counter.name, () => {
           delete draft.counters[id];
           redraw();
@@ -316,6 +317,13 @@ function counters({ draft, changed, redraw }) {
         translations('manage.auto'),
         counter.auto_next,
         setter(counter, 'auto_next', changed),
+      ),
+      linesField(
+        `counters.${id}.shifts`,
+        translations('manage.shifts'),
+        counter.shifts || [],
+        setter(counter, 'shifts', changed),
+        { hint: translations('manage.shifts.form') },
       ),
     ),
   );

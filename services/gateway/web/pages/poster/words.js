@@ -10,5 +10,6 @@ Object.assign(WORDS, {
   'poster.step.1': ['打开微信扫一扫', 'Open WeChat and scan the code'],
   'poster.step.2': ['马上收到号码和等候时间', 'Your number and the wait, at once'],
   'poster.step.3': ['轮到您时，微信通知您', 'WeChat tells you when it is your turn'],
+  'poster.step.page': ['看着页面，轮到您时前往；从公众号菜单扫码，微信会通知您', 'Keep the page open; scanned from the menu of the account, WeChat tells you'],
   'poster.free': ['不用站着等，号码一直在您的微信里', 'No need to stand in line: your number is in WeChat'],
 });

@@ -3,9 +3,15 @@
 import './words.js';
 import { fetchJson, siteId } from '../../shared/http.js';
 import { byId } from '../../shared/dom.js';
-import { useTimeZone, formatTime, minutesElement } from '../../shared/format.js';
+import { useTimeZone, formatTime, hoursElement, minutesElement } from '../../shared/format.js';
 import { showFatalError } from '../../shared/page.js';
-import { translation, setText, setName, onLanguageChange } from '../../shared/language.js';
+import {
+  translation,
+  setText,
+  setName,
+  textElement,
+  onLanguageChange,
+} from '../../shared/language.js';
 import { authHeaders } from '../../shared/credentials.js';
 
 const number = decodeURIComponent(location.pathname.split('/')[3]);
@@ -18,9 +24,20 @@ function render(slip) {
   setName(byId('site'), slip.name);
   setName(byId('queue'), slip.queue_name);
   byId('number').textContent = slip.number;
-  setText(byId('ahead'), slip.ahead === 0 ? 'slip.first' : 'slip.ahead', { count: slip.ahead });
-  byId('minutes').replaceChildren(
-    ...(slip.minutes ? [minutesElement('slip.minutes', slip.minutes)] : []),
+  const { state, ahead, minutes, hours, queue_state: queueState, counter_name: counter } = slip;
+  if (state !== 'waiting') setText(byId('ahead'), `slip.state.${state}`);
+  else setText(byId('ahead'), ahead === 0 ? 'slip.first' : 'slip.ahead', { count: ahead });
+  if (counter) setName(byId('minutes'), counter);
+  else {
+    const time = formatTime(slip.now);
+    byId('minutes').replaceChildren(
+      ...(minutes ? [minutesElement('slip.minutes', minutes, { time })] : []),
+    );
+  }
+  const stopped = ahead !== undefined && ['halted', 'closed'].includes(queueState);
+  byId('stopped').replaceChildren(
+    ...(stopped ? [textElement(`slip.queue.${queueState}`)] : []),
+    ...(stopped && queueState === 'closed' && hours ? [hoursElement(hours)] : []),
   );
   byId('follow').hidden = !slip.code;
   byId('watch').hidden = Boolean(slip.code);

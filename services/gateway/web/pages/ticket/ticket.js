@@ -6,7 +6,7 @@ import './words.js';
 import { siteId, pageError, fetchJson, newIdempotencyKey } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
 import { byId, createElement } from '../../shared/dom.js';
-import { formatTime, minutesElement } from '../../shared/format.js';
+import { useTimeZone, formatTime, hoursElement, minutesElement } from '../../shared/format.js';
 import { showConnection } from '../../shared/page.js';
 import {
   translations,
@@ -52,6 +52,7 @@ function recordContact({ now }) {
 /** @param {TicketView} ticket */
 function applyTicket(ticket) {
   recordContact(ticket);
+  useTimeZone(ticket);
   const called =
     ticket.state === 'called' && (view?.state !== 'called' || view.until !== ticket.until);
   const isNewCall = view !== null && called;
@@ -127,7 +128,7 @@ function render() {
   byId('number').textContent = number;
   byId('hero').hidden = false;
   byId('hero').dataset.state = view.over && !view.ended && state !== 'done' ? 'closed' : state;
-  setText(byId('state'), view.over ? 'ticket.state.over' : `ticket.state.${state}`);
+  setText(byId('state'), view.over ? 'ticket.state.over' : `ticket.state.${stateName(view)}`);
   renderLead();
   byId('where').hidden = !view.counter_name;
   setName(byId('where'), view.counter_name || '');
@@ -139,13 +140,19 @@ function render() {
   renderTitle();
 }
 
+/**
+ * State in the words of a page: a hold by staff has words of its own.
+ * @param {TicketView} ticket
+ */
+const stateName = ({ state, hold }) => (hold && hold !== 'let_pass' ? `${state}.${hold}` : state);
+
 function renderTitle() {
   if (!view) return;
   const { state, counter_name: counter } = view;
   const news =
     state === 'called'
       ? `${translation('ticket.go')} ${counter}`
-      : translation(`ticket.state.${state}`);
+      : translation(`ticket.state.${stateName(view)}`);
   document.title = `${view.number} · ${news}`;
 }
 
@@ -167,7 +174,7 @@ function renderLead() {
     case 'held':
       return view.others
         ? setText(lead, 'ticket.lead.others', { count: view.others })
-        : setText(lead, 'ticket.lead.held');
+        : setText(lead, `ticket.lead.${stateName(view)}`);
     case 'missed':
       if (!view.may.includes('return')) return setText(lead, 'ticket.lead.void');
       return view.places
@@ -180,12 +187,20 @@ function renderLead() {
   }
 }
 
-/** Shows that calling is halted or the queue is closed. */
+/** Shows that calling is halted or the queue is closed, and the reason of a hold or an end. */
 function renderNote() {
   const isWaiting = ['waiting', 'held'].includes(view.state) && !view.over;
   const halted = isWaiting && ['halted', 'closed'].includes(view.queue_state);
-  byId('note').hidden = !halted;
-  if (halted) setText(byId('note'), `ticket.queue.${view.queue_state}`);
+  const { hours, reason } = view;
+  const lines = [
+    reason && textElement('ticket.reason', { reason }),
+    halted && textElement(`ticket.queue.${view.queue_state}`),
+    halted && view.queue_state === 'closed' && hours && hoursElement(hours),
+  ].filter(Boolean);
+  byId('note').hidden = lines.length === 0;
+  byId('note').replaceChildren(
+    ...lines.map(line => createElement('span', { class: 'line' }, line)),
+  );
 }
 
 function renderFacts() {

@@ -34,6 +34,18 @@ pub fn check(ledger: &[Decision], history: &[Operation], counters: Counters) -> 
             !(now && model.explains_refusal(&refusal.op.request, refusal.code))
         });
         if let Some(decision) = ledger.get(at) {
+            // The day turns by the clock, and the first decision after that records it.
+            let turned = model.states_after_turn(decision);
+            refusals.retain(|refusal| {
+                let now = (refusal.from..=refusal.to).contains(&at);
+                let RefusalWindow { op, code, .. } = refusal;
+                let is_explained = match *code {
+                    // The ticket was found before the turn and decided about after it.
+                    "day_turned" => op.request.number().is_some() && at < refusal.to,
+                    _ => turned.iter().any(|state| state.explains_refusal(&op.request, code)),
+                };
+                !(now && is_explained && !turned.is_empty())
+            });
             model.apply(decision, &mut violations);
         }
     }

@@ -255,3 +255,49 @@ fn a_refusal_that_was_never_true_is_found() {
     history.push(refused_operation(leave, "unknown_ticket", 36, 39));
     assert_violation("was never true", (ledger, history));
 }
+
+/// The entry that turns the day, with the first ticket of the new one.
+fn turn_step(ticket: u32) -> (Decision, Operation) {
+    let (mut decision, op) = take_step(ticket);
+    let turn = json!({ "event": "day_opened", "day": 2 });
+    decision.events.insert(0, serde_json::from_value(turn).unwrap());
+    (decision, op)
+}
+
+#[test]
+fn a_refusal_after_the_turn_of_the_day_needs_the_turn() {
+    let leave = |number: &str, invoked, answered| {
+        let request = Request::Leave { number: number.into() };
+        refused_operation(request, "unknown_ticket", invoked, answered)
+    };
+    let parts = || vec![open_step("1"), take_step(1), turn_step(2)];
+    // Answered before the next entry was requested, which records the turn.
+    let (ledger, mut history) = sequential(parts());
+    history.push(leave("A001", 26, 29));
+    assert_eq!(check(&ledger, &history, counters()), [""; 0]);
+    // The number that the entry itself gives out is known.
+    let (ledger, mut history) = sequential(parts());
+    history.push(leave("A002", 36, 39));
+    assert_violation("unknown_ticket was never true", (ledger, history));
+    // An entry earlier, nobody could have known of the turn.
+    let (ledger, mut history) =
+        sequential(vec![open_step("1"), take_step(1), take_step(3), turn_step(2)]);
+    history.push(leave("A001", 26, 29));
+    assert_violation("unknown_ticket was never true", (ledger, history));
+}
+
+#[test]
+fn a_refusal_because_the_day_has_turned_needs_the_turn_while_its_client_waited() {
+    let parts = || vec![open_step("1"), take_step(1), turn_step(2), take_step(3)];
+    let leave = |invoked, answered| {
+        refused_operation(Request::Leave { number: "A001".into() }, "day_turned", invoked, answered)
+    };
+    let (ledger, mut history) = sequential(parts());
+    history.push(leave(26, 36));
+    assert_eq!(check(&ledger, &history, counters()), [""; 0]);
+    for (invoked, answered) in [(16, 26), (36, 46)] {
+        let (ledger, mut history) = sequential(parts());
+        history.push(leave(invoked, answered));
+        assert_violation("day_turned was never true", (ledger, history));
+    }
+}

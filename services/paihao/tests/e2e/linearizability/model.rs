@@ -4,7 +4,7 @@
 //! It shares no code with the rules that it checks.
 
 use super::history::Request;
-use paihao_contracts::commit::{Decision, Event, Outcome, Rank, TicketState, TicketStatus};
+use paihao_contracts::commit::{Decision, Event, Outcome, Rank, Ticket, TicketState, TicketStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Queues that each counter serves.
@@ -50,6 +50,22 @@ impl ReferenceModel {
         }
     }
 
+    /// States after each event of a decision from the turn of the day on; none if it does not turn.
+    pub fn states_after_turn(&self, decision: &Decision) -> Vec<ReferenceModel> {
+        let is_turn = |event: &Event| matches!(event, Event::DayOpened { .. });
+        let Some(turn) = decision.events.iter().position(is_turn) else { return Vec::new() };
+        let mut state = self.clone();
+        let mut states = Vec::new();
+        for (i, event) in decision.events.iter().enumerate() {
+            // What the events violate is found when the decision is applied.
+            state.apply_event(event, false, &mut Vec::new());
+            if i >= turn {
+                states.push(state.clone());
+            }
+        }
+        states
+    }
+
     fn apply_event(&mut self, event: &Event, next_in_turn: bool, violations: &mut Vec<String>) {
         match event {
             Event::CounterOpened { counter, .. } => {
@@ -89,24 +105,33 @@ impl ReferenceModel {
                 self.enqueue(*ticket, Some(queue), *rank);
             }
             Event::TicketClosed { ticket, .. } => self.set_state(*ticket, TicketStatus::Closed),
-            Event::TicketRestored { ticket, .. } => {
-                let record = TicketRecord {
-                    number: ticket.number.to_string(),
-                    queue: ticket.queue.to_string(),
-                    rank: ticket.rank,
-                    state: ticket.state.status(),
-                    counter: self.tickets.get(&ticket.id).and_then(|record| record.counter.clone()),
-                };
-                self.put_ticket(ticket.id, record);
-                if let TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } =
-                    &ticket.state
-                {
-                    self.serve_at(ticket.id, counter, ticket.state.status(), violations);
-                }
+            Event::TicketRestored { ticket, .. } => self.restore(ticket, violations),
+            // The tickets that go on and the counters that stay open follow.
+            Event::DayOpened { .. } => {
+                *self = ReferenceModel::new(std::mem::take(&mut self.counters));
             }
-            Event::DayOpened { .. } | Event::DayClosed { .. } | Event::NotificationTriggered(_) => {
-            }
+            Event::TicketCarried { ticket } => self.restore(ticket, violations),
+            Event::DayClosed { .. }
+            | Event::TicketRecalled { .. }
+            | Event::NotificationTriggered(_) => {}
             other => violations.push(format!("no request causes {other:?}")),
+        }
+    }
+
+    /// Puts a ticket where its stored form says.
+    fn restore(&mut self, ticket: &Ticket, violations: &mut Vec<String>) {
+        let record = TicketRecord {
+            number: ticket.number.to_string(),
+            queue: ticket.queue.to_string(),
+            rank: ticket.rank,
+            state: ticket.state.status(),
+            counter: self.tickets.get(&ticket.id).and_then(|record| record.counter.clone()),
+        };
+        self.put_ticket(ticket.id, record);
+        if let TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } =
+            &ticket.state
+        {
+            self.serve_at(ticket.id, counter, ticket.state.status(), violations);
         }
     }
 

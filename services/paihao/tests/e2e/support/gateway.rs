@@ -13,6 +13,36 @@ use wechat_sim::{
     ActionOutcome, PushMode, PushOverrides, ReplyOutcome, Routing, SimAccount, SimConfig, Simulator,
 };
 
+/// Configuration of a hall of the account `shop` with one queue and one counter.
+pub const HALL: &str = "
+    [sites.hall]
+    account = 'shop'
+    name = '大厅'
+    [sites.hall.queues.a]
+    name = '业务'
+    prefix = 'A'
+    [sites.hall.counters.1]
+    name = '1号窗口'
+    queues = ['a']
+";
+
+/// Beginning of the configuration of one process: its ports, its file and WeChat. More keys of
+/// these sections follow as `gateway.public = '…'`, before any other section.
+pub fn process_configuration(port: u16, admin: u16, wechat: &str) -> String {
+    format!(
+        "
+        gateway.listen = '127.0.0.1:{port}'
+        admin.listen = '127.0.0.1:{admin}'
+        ledger.file = '{{dir}}/ledger.sqlite'
+        wechat.api = '{wechat}'
+        wechat.mp = '{wechat}'
+        "
+    )
+}
+
+/// Address at which no WeChat answers.
+pub const NO_WECHAT: &str = "http://127.0.0.1:1/";
+
 /// Starts `paihao all` with the text of its configuration.
 pub fn start_program(configuration: &str) -> Program {
     Program::start(
@@ -72,22 +102,14 @@ impl ModesDeployment {
         let wechat = Simulator::start(config).await.unwrap();
         let port = free_port();
         let admin = free_port();
-        let mut text = format!(
+        let mut text = process_configuration(port, admin, &wechat.base_url());
+        let _ = write!(
+            text,
             "
-            [gateway]
-            listen = '127.0.0.1:{port}'
-            [admin]
-            listen = '127.0.0.1:{admin}'
-            [ledger]
-            file = '{{dir}}/ledger.sqlite'
-            [wechat]
-            api = '{sim}'
-            mp = '{sim}'
             [staff.tests]
             key = '{STAFF_KEY}'
             sites = ['plain-one']
-            ",
-            sim = wechat.base_url(),
+            "
         );
         for (i, (name, mode, _)) in TEST_ACCOUNTS.iter().enumerate() {
             let SimAccount { appid, secret, callback_token, aes_key, .. } = console_account(i);

@@ -4,3 +4,5 @@ pub mod cluster;
 pub mod engine;
 pub mod gateway;
 pub mod http;
+pub mod leaks;
+pub mod wrong_clock;

@@ -43,8 +43,10 @@ pub(super) fn closes_in(minutes: i64) -> SiteFixture {
     let open = Interval { from: at.plus_ms(-MINUTE_MS), to: at.plus_ms(minutes * MINUTE_MS) };
     let hours = BTreeMap::from([(QueueId::new("a"), vec![open])]);
     let interval = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
-    fixture.now =
-        DecisionInput::new(at, Arc::new(BusinessDay { day: fixture.now.day(), interval, hours }));
+    fixture.now = DecisionInput::new(
+        at,
+        Arc::new(BusinessDay { day: fixture.now.day(), interval, hours, shifts: BTreeMap::new() }),
+    );
     fixture
 }
 

@@ -3,8 +3,10 @@
 //! The cases are run, and printed as `docs/reference/transitions.md`, which is compared. To write
 //! it anew: `PAIHAO_WRITE=1 cargo test -p paihao-domain transitions`.
 
+mod day_turn;
 mod fixtures;
 mod guards;
+mod law;
 mod rows;
 mod scene;
 

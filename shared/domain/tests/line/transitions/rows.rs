@@ -22,6 +22,7 @@ pub(super) const NA: &str = "not_allowed";
 pub(super) const NT: &str = "not_your_ticket";
 pub(super) const NC: &str = "not_your_counter";
 pub(super) const NQ: &str = "not_your_queue";
+pub(super) const WS: &str = "wrong_state";
 pub(super) const OK: &str = "✓";
 
 pub(super) fn unchanged_rules(_: &mut Rules) {}
@@ -125,7 +126,8 @@ pub(super) fn rows() -> Vec<Row> {
             [OK, NT, NA, NA, NA, NA, NA, NA],
         ),
         row("12", "waiting", "hold", || hold("证件"), Held, [NA, NA, OK, NQ, OK, NA, NA, NA]),
-        row("13", "held", "resume", || Act::Resume(ANN), Waiting, [OK, NT, OK, NQ, OK, NA, NA, OK]),
+        row("13", "away", "resume", || Act::Resume(ANN), Waiting, [OK, NT, OK, NQ, OK, NA, NA, OK]),
+        row("13", "held", "resume", || Act::Resume(ANN), Waiting, [WS, NT, OK, NQ, OK, NA, NA, OK]),
         row(
             "14",
             "serving",

@@ -36,12 +36,17 @@ pub(super) fn actor(column: &str) -> Actor {
 /// Site whose counter 1 was opened by the actor who is to act there.
 pub(super) fn open_site(rules: Rules, column: &str) -> SiteFixture {
     let mut fixture = given_with_rules(rules, []);
+    open_counter(&mut fixture, column);
+    fixture
+}
+
+/// Opens counter 1 as the actor who is to act there.
+pub(super) fn open_counter(fixture: &mut SiteFixture, column: &str) {
     let opens = match column {
         "S" | "A" => actor(column),
         _ => manager(),
     };
     fixture.when_as(opens, open("1")).then();
-    fixture
 }
 
 /// Actor of the steps to a row's first state: staff take them themselves, since they may undo only
@@ -53,13 +58,22 @@ pub(super) fn setup_actor(column: &str) -> Actor {
 /// Site with Ann's ticket, A001, in a state; Ben waits behind her.
 pub(super) fn site_with_ann(rules: Rules, column: &str, state: &str) -> SiteFixture {
     let mut fixture = open_site(rules, column);
-    if state == "∅" {
-        return fixture;
+    if state != "∅" {
+        bring_ann(&mut fixture, column, state);
     }
+    fixture
+}
+
+/// Has Ann take A001 and Ben the next number, and brings hers into a state.
+pub(super) fn bring_ann(fixture: &mut SiteFixture, column: &str, state: &str) {
     fixture.when(take("ann", "a")).then();
     fixture.when(take("ben", "a")).then();
     let steps: Vec<Act> = match state {
         "waiting" => vec![],
+        "away" => {
+            fixture.when(let_pass(LetPassLimit::Minutes(1))).then();
+            vec![]
+        }
         "called" => vec![call("1")],
         "serving" => vec![call("1"), start("1")],
         "missed" => vec![call("1"), miss("1")],
@@ -76,7 +90,6 @@ pub(super) fn site_with_ann(rules: Rules, column: &str, state: &str) -> SiteFixt
     for step in steps {
         fixture.at_once_as(setup_actor(column), step).then();
     }
-    fixture
 }
 
 /// Code of a refusal.

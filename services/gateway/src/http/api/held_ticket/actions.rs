@@ -9,8 +9,7 @@ use crate::http::ticket_link::{HeldTicket, parse};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use paihao_chassis::entropy;
-use paihao_domain::{Act, Actor, Command, CommandId, LetPassLimit, Mark, TicketState};
+use paihao_domain::{Act, Actor, Command, LetPassLimit, Mark, TicketState};
 use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -57,7 +56,11 @@ pub(super) fn routes() -> Routes {
                 "Requests a notice with so many ahead; without a number, as the queue does it",
             )
             .json_body::<TellMeRequest>()
-            .refuses(&[&refusals::OUT_OF_RANGE]),
+            .refuses(&[
+                &refusals::OUT_OF_RANGE,
+                &refusals::WRONG_STATE,
+                &refusals::NOT_ALLOWED,
+            ]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/leave",
@@ -75,6 +78,8 @@ fn holder_operation(id: &'static str, summary: &'static str) -> Operation {
         &refusals::UNKNOWN_LINK,
         &refusals::TOO_MANY_WISHES,
         &refusals::TICKET_ENDED,
+        &refusals::DAY_TURNED,
+        &refusals::DAY_UNCONFIRMED,
         &refusals::LEDGER_UNAVAILABLE,
         &refusals::NEWER_LEDGER,
     ])
@@ -148,30 +153,25 @@ async fn submit_action<R: DeserializeOwned>(
     act: impl FnOnce(&HeldTicket, R) -> Result<Act, Problem>,
 ) -> Result<UncachedTicket, Problem> {
     let link = parse(&site, &id)?;
-    let held = link.resolve(&state)?;
+    let held = link.resolve_newest(&state).await?;
     state.link_limiter.admit_action(&site, &id, state.clock.now_ms())?;
     let body = body::read::<AppState>(body, MAX_BODY_BYTES).await?;
     let request = body::parse_object::<AppState, _>(&body)?;
-    if held.ended {
+    let key = idempotency::key(&headers)?;
+    let id = idempotency::command_id(&format!("holder\0{site}\0{id}"), key);
+    // A repeat is answered like the first time, although the ticket may have ended with its day.
+    if held.ended && !state.engine.has_decided(&site, &id) {
         return Err(Problem::new(&refusals::TICKET_ENDED).with_detail("of a day that is over"));
     }
     let command = Command {
-        id: command_id(&headers, &site, &id)?,
+        id,
         fingerprint: idempotency::fingerprint(name, &body),
         actor: Actor::Holder(held.ticket),
         act: act(&held, request)?,
+        day: held.site.day(),
     };
-    let id = command.id;
     let decided = state.engine.submit(&site, command).await?;
     let outcome = decided.outcome.name();
     tracing::info!(site, ticket = held.ticket.0, command = ?id, outcome, "holder action decided");
     current_ticket(&state, &link)
-}
-
-/// Command id: derived from ticket and Idempotency-Key, or random without a key.
-fn command_id(headers: &HeaderMap, site: &str, id: &str) -> Result<CommandId, Problem> {
-    Ok(match idempotency::key(headers)? {
-        Some(key) => idempotency::derived_command_id(format!("holder\0{site}\0{id}\0{key}")),
-        None => CommandId(entropy::bytes()),
-    })
 }

@@ -8,7 +8,7 @@ use crate::http::openapi::{ApiResponse, ResponseSpec};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
-use crate::http::ticket_link::{SiteTicketLink, parse};
+use crate::http::ticket_link::{HeldTicket, SiteTicketLink, parse};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -49,7 +49,9 @@ impl ApiResponse for UncachedTicket {
 }
 
 pub(super) fn routes() -> Routes {
-    let reads = |id, summary| endpoint(id, summary).refuses(&[&refusals::UNKNOWN_LINK]);
+    let reads = |id, summary| {
+        endpoint(id, summary).refuses(&[&refusals::UNKNOWN_LINK, &refusals::LEDGER_UNAVAILABLE])
+    };
     let events = reads("held_ticket_events", "Streams the ticket whenever it changes")
         .sends_event::<HeldTicketView>("ticket")
         .sends_event::<KeepaliveEvent>("alive")
@@ -68,13 +70,17 @@ async fn show(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Result<UncachedTicket, Problem> {
-    current_ticket(&state, &parse(&site, &id)?)
+    let held = parse(&site, &id)?.resolve_to_show(&state).await?;
+    Ok(uncached(&state, &held))
 }
 
-/// Current state of the ticket.
+/// Response after an action, whose decision this replica has applied.
 fn current_ticket(state: &AppState, link: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
-    let held = link.resolve(state)?;
-    Ok(UncachedTicket(held_ticket_view(state, &held).with_now(state.clock.now_ms())))
+    Ok(uncached(state, &link.resolve(state)?))
+}
+
+fn uncached(state: &AppState, held: &HeldTicket) -> UncachedTicket {
+    UncachedTicket(held_ticket_view(state, held).with_now(state.clock.now_ms()))
 }
 
 async fn stream_events(
@@ -82,7 +88,7 @@ async fn stream_events(
     Path((site, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let link = parse(&site, &id)?;
-    link.resolve(&state)?;
+    link.resolve_to_show(&state).await?;
     let snapshots = state.engine.watch(&site).ok_or(&refusals::UNKNOWN_LINK)?;
     let permit = state.link_limiter.acquire_stream(&site, &id)?;
     let stop = state.stop.clone();

@@ -1,13 +1,14 @@
 //! View of a ticket for its holder. About other tickets it contains no more than the board.
 
 use crate::http::board::queue_state_name;
+use crate::http::hours::{HoursView, hours_view};
 use crate::http::state::AppState;
 use crate::http::ticket_link::HeldTicket;
 use crate::projections::delivery_status::DeliveryStatus;
 use crate::settings::SiteSettings;
 use paihao_domain::{
-    CloseReason, CounterId, HoldKind, PositionChangeCause, QueueRules, QueueState, Ticket,
-    TicketPositionChange, TicketState, Timestamp,
+    CloseReason, CounterId, HoldKind, PositionChangeCause, QueueRules, StandingState, Ticket,
+    TicketAct, TicketPositionChange, TicketStanding, TicketState, Timestamp,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +21,8 @@ const MAX_HISTORY_ITEMS: usize = 12;
 pub(super) struct HeldTicketView {
     site: String,
     site_name: String,
+    /// Time zone of the site.
+    zone: String,
     number: String,
     queue: String,
     queue_name: String,
@@ -40,6 +43,9 @@ pub(super) struct HeldTicketView {
     last_called: Option<String>,
     /// State of the queue: `open`, `paused`, `halted` or `closed`.
     queue_state: &'static str,
+    /// Opening hours of the queue, if it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<HoursView>,
     /// Counter that called or serves the ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     counter_name: Option<String>,
@@ -52,9 +58,15 @@ pub(super) struct HeldTicketView {
     /// Number of places back at which a missed ticket returns, if the policy is `after_k`.
     #[serde(skip_serializing_if = "Option::is_none")]
     places: Option<u32>,
+    /// Initiator of the hold: `let_pass`, `staff` or `suspended`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<&'static str>,
     /// Reason for which it ended without being served.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'static str>,
+    /// Words of staff about the hold or the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     /// Number of tickets ahead at which the holder is notified.
     tell_at: u32,
     /// True if the holder chose this number.
@@ -108,107 +120,136 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
     let name = known_rules.map_or(ticket.queue.as_str(), |rules| &rules.name);
     let rules = known_rules.unwrap_or(&default_rules);
     let line = site.line(&ticket.queue);
-    let is_in_line =
-        matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. }) && !held.ended;
-    let quoted = is_in_line.then(|| site.current_quote(&settings.rules, ticket, &held.now));
-    let queue_state = site.queue_state(&settings.rules, &ticket.queue);
-    // While nobody is called, no time can be promised.
-    let is_called = matches!(queue_state, QueueState::Open | QueueState::Paused);
-    let minutes = quoted.and_then(|quoted| quoted.estimate).filter(|_| is_called);
-    let details = StateDetails::from_ticket(ticket, settings);
-    let others = match &ticket.state {
-        TicketState::Held { hold, .. } => {
-            hold.after_calls.map(|calls| calls.saturating_sub(line.calls()))
-        }
-        _ => None,
-    };
-    let places = match ticket.state {
-        TicketState::Missed { until: Some(_), .. } => rules.places_back(ticket.counts.misses),
-        _ => None,
-    };
+    let standing = site.standing(&settings.rules, ticket, &held.now);
+    let wait = standing.wait.filter(|_| !held.ended);
+    let details = StateDetails::new(&standing.state, settings);
     let mut moves: Vec<_> =
         site.position_changes_of(ticket).into_iter().filter_map(position_change_view).collect();
     moves.drain(..moves.len().saturating_sub(MAX_HISTORY_ITEMS));
-    let day = site.day().map_or(0, |day| day.0);
+    let day = site.notice_day().map_or(0, |day| day.0);
     let mut notices = state.delivery_status.for_ticket(&settings.facts.id, day, ticket.id);
     notices.drain(..notices.len().saturating_sub(MAX_HISTORY_ITEMS));
     HeldTicketView {
         site: settings.facts.id.to_string(),
         site_name: settings.facts.name.to_string(),
+        zone: settings.facts.zone.to_string(),
         number: ticket.number.to_string(),
         queue: ticket.queue.as_str().to_owned(),
         queue_name: name.to_owned(),
-        state: ticket.status().name(),
-        since: details.since.0,
+        state: standing.status().name(),
+        since: state_since(ticket).0,
         taken_at: ticket.taken_at.0,
         over: held.ended,
-        ahead: quoted.map(|quoted| quoted.ahead),
-        minutes: minutes.map(|range| [range.low, range.high]),
+        ahead: wait.map(|wait| wait.ahead),
+        minutes: wait.and_then(|wait| wait.estimate).map(|range| [range.low, range.high]),
         last_called: line.last_called().map(ToString::to_string),
-        queue_state: queue_state_name(queue_state),
+        queue_state: queue_state_name(standing.queue_state),
+        hours: hours_view(settings, &ticket.queue, &held.now),
         counter_name: details.counter.map(str::to_owned),
         until: details.until.map(|until| until.0),
-        others,
-        places,
+        others: details.others,
+        places: details.places,
+        hold: details.hold,
         ended: details.ended,
+        reason: details.reason.filter(|reason| !reason.is_empty()).map(str::to_owned),
         tell_at: ticket.marks.notify_ahead.unwrap_or(rules.near),
         tell_at_chosen: ticket.marks.notify_ahead.is_some(),
         let_pass_minutes: rules.let_pass_minutes,
-        may: if held.ended { Vec::new() } else { permitted_actions(ticket, rules, held.now.at) },
+        may: if held.ended { Vec::new() } else { permitted_actions(&standing) },
         moves,
         notices: notices.into_iter().map(notice_view).collect(),
         now: 0,
     }
 }
 
-/// Details of a ticket's state.
+/// Details of how a ticket stands.
+#[derive(Default)]
 struct StateDetails<'a> {
-    since: Timestamp,
     counter: Option<&'a str>,
     until: Option<Timestamp>,
+    others: Option<u32>,
+    places: Option<u32>,
+    hold: Option<&'static str>,
     ended: Option<&'static str>,
+    reason: Option<&'a str>,
 }
 
 impl<'a> StateDetails<'a> {
-    fn from_ticket(ticket: &'a Ticket, settings: &'a SiteSettings) -> StateDetails<'a> {
+    fn new(state: &'a StandingState, settings: &'a SiteSettings) -> StateDetails<'a> {
         let name = |counter: &'a CounterId| {
             let rules = settings.rules.counters.get(counter);
             Some(rules.map_or(counter.as_str(), |rules| &rules.name))
         };
-        let since = |since| StateDetails { since, counter: None, until: None, ended: None };
-        match &ticket.state {
-            TicketState::Waiting => since(ticket.taken_at),
-            TicketState::Called { counter, at, deadline, .. } => {
-                StateDetails { counter: name(counter), until: Some(*deadline), ..since(*at) }
+        let none = StateDetails::default();
+        match state {
+            StandingState::Waiting | StandingState::Done => none,
+            StandingState::Called { counter, deadline } => {
+                StateDetails { counter: name(counter), until: Some(*deadline), ..none }
             }
-            TicketState::Serving { counter, at, .. } => {
-                StateDetails { counter: name(counter), ..since(*at) }
+            StandingState::Serving { counter } => StateDetails { counter: name(counter), ..none },
+            StandingState::Held { kind, reason, until, others } => StateDetails {
+                until: *until,
+                others: *others,
+                hold: Some(hold_kind_name(*kind)),
+                reason: Some(reason),
+                ..none
+            },
+            StandingState::Missed { until, places } => {
+                StateDetails { until: *until, places: *places, ..none }
             }
-            TicketState::Held { at, hold } => StateDetails { until: hold.until, ..since(*at) },
-            TicketState::Missed { at, until } => StateDetails { until: *until, ..since(*at) },
-            TicketState::Done { at } => since(*at),
-            TicketState::Closed { at, reason } => {
-                StateDetails { ended: Some(close_reason_name(*reason)), ..since(*at) }
-            }
+            StandingState::Closed { reason, note } => StateDetails {
+                ended: Some(close_reason_name(*reason)),
+                reason: note.as_deref(),
+                ..none
+            },
         }
     }
 }
 
-/// Actions that the rules permit the holder in this state.
-fn permitted_actions(ticket: &Ticket, rules: &QueueRules, now: Timestamp) -> Vec<&'static str> {
-    let may_let_pass = ticket.counts.let_pass < rules.let_pass && rules.let_pass_minutes > 0;
-    match &ticket.state {
-        TicketState::Waiting => {
-            // A holder without WeChat cannot be notified.
-            let tell_me = ticket.person.is_some().then_some("tell-me");
-            let let_pass = may_let_pass.then_some("let-pass");
-            let_pass.into_iter().chain(tell_me).chain(["leave"]).collect()
-        }
-        TicketState::Called { .. } => vec!["leave"],
-        TicketState::Held { hold, .. } if hold.kind == HoldKind::LetPass => vec!["return", "leave"],
-        TicketState::Held { .. } => vec!["leave"],
-        TicketState::Missed { until: Some(until), .. } if *until > now => vec!["return", "leave"],
-        _ => Vec::new(),
+/// Time at which a ticket entered its state.
+fn state_since(ticket: &Ticket) -> Timestamp {
+    match ticket.state {
+        TicketState::Waiting => ticket.taken_at,
+        TicketState::Called { at, .. }
+        | TicketState::Serving { at, .. }
+        | TicketState::Held { at, .. }
+        | TicketState::Missed { at, .. }
+        | TicketState::Done { at }
+        | TicketState::Closed { at, .. } => at,
+    }
+}
+
+/// Actions of this interface that the holder may take.
+fn permitted_actions(standing: &TicketStanding) -> Vec<&'static str> {
+    let actions = standing.may.iter().filter_map(|act| match act {
+        TicketAct::LetPass => Some("let-pass"),
+        TicketAct::Return | TicketAct::Resume => Some("return"),
+        TicketAct::NotifyAhead => Some("tell-me"),
+        TicketAct::Leave => Some("leave"),
+        // Those of staff, and what a holder does on the spot.
+        TicketAct::Arrive
+        | TicketAct::SetParty
+        | TicketAct::Call
+        | TicketAct::Recall
+        | TicketAct::Start
+        | TicketAct::PutBack
+        | TicketAct::Finish
+        | TicketAct::Miss
+        | TicketAct::Hold
+        | TicketAct::Suspend
+        | TicketAct::ResumeAtCounter
+        | TicketAct::Transfer
+        | TicketAct::Prioritise
+        | TicketAct::Undo => None,
+    });
+    actions.collect()
+}
+
+fn hold_kind_name(kind: HoldKind) -> &'static str {
+    match kind {
+        HoldKind::LetPass => "let_pass",
+        HoldKind::Staff => "staff",
+        HoldKind::Suspended => "suspended",
     }
 }
 

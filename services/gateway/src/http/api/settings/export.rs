@@ -18,6 +18,7 @@ use paihao_http_api::ApiQuery;
 use paihao_http_api::pagination;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 const SETTINGS_PATH: &str = "/api/v1/book";
 
@@ -38,7 +39,11 @@ pub(super) fn routes() -> Routes {
                 "Imports a file: the documents that it names are replaced",
             )
             .json_body::<SettingsFile>()
-            .refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]),
+            .refuses(&[
+                &refusals::UNSOUND_SETUP,
+                &refusals::IN_USE,
+                &refusals::FORMS_HELD_BACK,
+            ]),
         )
         .get(
             "/api/v1/book/changes",
@@ -130,7 +135,11 @@ async fn write_all(
         .map(|(id, setup)| (DocumentKind::Site, id, DocumentUpdate::Site(Some(setup.clone()))));
     let mut written = Vec::new();
     for (kind, id, update) in accounts.chain(sites) {
-        let documents = state.settings_editor.latest_documents(kind, id).await?;
+        let mut documents = state.settings_editor.latest_documents(kind, id).await?;
+        if kind == DocumentKind::Account {
+            // A menu may name a queue that the file brings.
+            Arc::make_mut(&mut documents).expect_sites(&file.sites);
+        }
         let revision = documents.revision(kind, id).0;
         // Each document is a change of its own, and a repeat finds its own.
         let part = |record: &IdempotencyRecord| IdempotencyRecord {

@@ -17,6 +17,7 @@ use paihao_notice_text::render::Binding;
 use paihao_notice_text::sample::{self, SampleContext};
 use paihao_notice_text::{NoticePolicy, check, policy, render};
 use paihao_wechat::template::Template;
+use paihao_wechat::text::fit_text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,10 +94,12 @@ async fn preview(
     let account = request.account.or_else(current_account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let mut problems = ConfigProblems::new();
     check::account(&format!("accounts.{}", setup.account), &account, &mut problems);
-    check::wording(&format!("sites.{site}.wording"), &setup.wording, &mut problems);
+    check::wording(&format!("sites.{site}.wording"), &setup, &mut problems);
+    let key = format!("accounts.{}", setup.account);
+    check::exactness(&key, &account, [(&*site, &setup)], &mut problems);
     problems.into_result().map_err(|error| refusals::invalid_settings(&error))?;
     if request.kind == "joined" {
-        let text = Some(replies::joined_reply_sample(&setup));
+        let text = Some(fit_text(&replies::joined_reply_sample(&setup)).into_owned());
         let channels = vec![Channel::PassiveReply.name()];
         return Ok(Json(NoticePreview { channels, template: None, subscription: None, text }));
     }

@@ -8,13 +8,15 @@ use crate::http::access::{ManagerOrProgram, SiteAccess};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
-use crate::projections::visits::statistics::Statistics;
+use crate::projections::visits::day_fold::EndedVisits;
+use crate::projections::visits::statistics::Grouping;
 use crate::settings::calendar::days_since_1970;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
+use paihao_chassis::blocking;
 use paihao_domain::{QueueId, Ticket};
 use paihao_http_api::ApiQuery;
 use schemars::JsonSchema;
@@ -101,25 +103,29 @@ async fn load_statistics(
     let StatisticsSelection { from, to, by_hour, queue } = parse_query(query, now.day().0)?;
     // A visit that ends between the two reads is in both, and counted once.
     let snapshot = state.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let mut visits = state.visits.visits(&settings.subject, from, to).await?;
-    let is_selected = |id: &QueueId| queue.as_ref().is_none_or(|selected| selected == id);
-    visits.retain(|_, visit| is_selected(&visit.queue));
-    let zone = settings.calendar.zone();
-    let mut statistics = Statistics::from_visits(visits.values(), by_hour, zone);
-    if let Some(day) = snapshot.site.day().filter(|day| (from..=to).contains(&day.0)) {
+    let today = snapshot.site.day().map(|day| day.0).filter(|day| (from..=to).contains(day));
+    let grouping = Grouping { by_hour, zone: settings.calendar.zone().clone(), queue };
+    let EndedVisits { mut statistics, ended_today } =
+        state.visits.statistics(&settings.subject, from..=to, today, grouping).await?;
+    if let Some(day) = today {
         let has_ended =
-            |ticket: &Ticket| visits.contains_key(&(day.0, ticket.id.0, ticket.taken_at.0));
-        let live =
-            snapshot.site.tickets().filter(|ticket| ticket.is_live() && is_selected(&ticket.queue));
+            |ticket: &Ticket| ended_today.contains(&(day, ticket.id.0, ticket.taken_at.0));
+        let live = snapshot.site.tickets().filter(|ticket| ticket.is_live());
         for ticket in live.filter(|ticket| !has_ended(ticket)) {
-            statistics.add_ongoing(ticket, day.0, by_hour, zone);
+            statistics.add_ongoing(ticket, day);
         }
     }
     if state.delivery_status.newer().is_some() {
         return Err(Problem::new(&refusals::NEWER_LEDGER));
     }
     let messages = state.delivery_status.count_by_stage(site, from, to);
-    Ok(StatisticsView::from_statistics(settings, (from, to, by_hour), &statistics, messages))
+    let settings = settings.clone();
+    let documents = state.live_settings.now();
+    let view = blocking::run(move || {
+        let range = (from, to, by_hour);
+        StatisticsView::from_statistics(&settings, &documents, range, &statistics, messages)
+    });
+    Ok(view.await)
 }
 
 fn parse_query(query: &StatisticsQuery, today: i32) -> Result<StatisticsSelection, Problem> {

@@ -3,7 +3,8 @@
 use crate::projections::visits::statistics::{Durations, Statistics, VisitTally};
 use crate::settings::SiteSettings;
 use crate::settings::calendar::date_from_days;
-use paihao_domain::{Accuracy, AccuracyScore, AheadBand, OvertakeCounts};
+use crate::settings::documents::SettingsDocuments;
+use paihao_domain::{Accuracy, AccuracyScore, AheadBand, OvertakeCounts, QueueId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -122,6 +123,7 @@ struct NoticeCount {
 impl StatisticsView {
     pub(super) fn from_statistics(
         settings: &SiteSettings,
+        documents: &SettingsDocuments,
         (from, to, by_hour): (i32, i32, bool),
         statistics: &Statistics,
         messages: BTreeMap<(i32, String, &'static str), u32>,
@@ -130,7 +132,7 @@ impl StatisticsView {
             day: date_from_days(*day).to_string(),
             hour: *hour,
             queue: queue.as_str().to_owned(),
-            queue_name: settings.rules.queues.get(queue).map_or("", |rules| &rules.name).to_owned(),
+            queue_name: queue_name(settings, documents, queue).to_owned(),
             stats: visit_stats(tally),
         });
         let all_queues = statistics.all_queues.iter().map(|((day, hour), tally)| StatisticsSlot {
@@ -157,6 +159,16 @@ impl StatisticsView {
             messages: messages.collect(),
         }
     }
+}
+
+/// Name of a queue, which may have been removed since.
+fn queue_name<'a>(
+    settings: &'a SiteSettings,
+    documents: &'a SettingsDocuments,
+    queue: &QueueId,
+) -> &'a str {
+    let name = settings.rules.queues.get(queue).map(|rules| &*rules.name);
+    name.or_else(|| documents.queue_name(&settings.facts.id, queue.as_str())).unwrap_or_default()
 }
 
 fn estimate_breakdown(accuracy: &Accuracy) -> Vec<EstimateBreakdown> {

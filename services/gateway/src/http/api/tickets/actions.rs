@@ -8,8 +8,8 @@ use paihao_domain::{Act, Mark, QueueId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Reason for ending a ticket if the request names none.
-const DEFAULT_LEAVE_REASON: &str = "the customer's wish";
+/// Reason for ending a ticket if the request names none; its holder reads it.
+const DEFAULT_LEAVE_REASON: &str = "客户要求";
 
 pub(super) fn routes() -> Routes {
     let path = |action: &str| format!("/api/v1/sites/{{site}}/tickets/{{number}}/{action}");
@@ -120,7 +120,7 @@ async fn leave(
 ) -> StaffActionResponse {
     let ticket = action.ticket().await?;
     let reason = action.body.reason.as_deref().unwrap_or(DEFAULT_LEAVE_REASON);
-    action.submit(Act::Leave { ticket, reason: Some(reason.into()) }).await
+    action.submit_for(&ticket, Act::Leave { ticket: ticket.id, reason: Some(reason.into()) }).await
 }
 
 async fn remove(
@@ -128,11 +128,12 @@ async fn remove(
 ) -> StaffActionResponse {
     let ticket = action.ticket().await?;
     let reason = action.body.reason.as_deref().map(Into::into);
-    action.submit(Act::Leave { ticket, reason }).await
+    action.submit_for(&ticket, Act::Leave { ticket: ticket.id, reason }).await
 }
 
 async fn return_to_line(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
-    action.submit(Act::Return(action.ticket().await?)).await
+    let ticket = action.ticket().await?;
+    action.submit_for(&ticket, Act::Return(ticket.id)).await
 }
 
 /// Reason and duration of a hold.
@@ -150,11 +151,14 @@ async fn hold(
 ) -> StaffActionResponse {
     let ticket = action.ticket().await?;
     let reason = action.body.reason.as_deref().unwrap_or_default().into();
-    action.submit(Act::Hold { ticket, reason, minutes: action.body.minutes }).await
+    action
+        .submit_for(&ticket, Act::Hold { ticket: ticket.id, reason, minutes: action.body.minutes })
+        .await
 }
 
 async fn resume(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
-    action.submit(Act::Resume(action.ticket().await?)).await
+    let ticket = action.ticket().await?;
+    action.submit_for(&ticket, Act::Resume(ticket.id)).await
 }
 
 /// Destination of a transfer.
@@ -169,11 +173,17 @@ async fn transfer(
     action: StaffAction<AnyRole, TicketNumber, TransferTicketRequest>,
 ) -> StaffActionResponse {
     let ticket = action.ticket().await?;
-    action.submit(Act::Transfer { ticket, queue: QueueId::new(&action.body.queue) }).await
+    action
+        .submit_for(
+            &ticket,
+            Act::Transfer { ticket: ticket.id, queue: QueueId::new(&action.body.queue) },
+        )
+        .await
 }
 
 async fn undo(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
-    action.submit(Act::Undo(action.ticket().await?)).await
+    let ticket = action.ticket().await?;
+    action.submit_for(&ticket, Act::Undo(ticket.id)).await
 }
 
 /// Priority class and the reason.
@@ -191,12 +201,17 @@ async fn prioritise(
 ) -> StaffActionResponse {
     let ticket = action.ticket().await?;
     let reason = action.body.reason.as_deref().unwrap_or_default().into();
-    action.submit(Act::Prioritise { ticket, class: action.body.class, reason }).await
+    action
+        .submit_for(
+            &ticket,
+            Act::Prioritise { ticket: ticket.id, class: action.body.class, reason },
+        )
+        .await
 }
 
 async fn arrive(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
     let ticket = action.ticket().await?;
-    action.submit(Act::Mark { ticket, mark: Mark::Arrived }).await
+    action.submit_for(&ticket, Act::Mark { ticket: ticket.id, mark: Mark::Arrived }).await
 }
 
 /// Party size.
@@ -211,5 +226,7 @@ async fn set_party_size(
     action: StaffAction<StaffMember, TicketNumber, SetPartySizeRequest>,
 ) -> StaffActionResponse {
     let ticket = action.ticket().await?;
-    action.submit(Act::Mark { ticket, mark: Mark::Party(action.body.people) }).await
+    action
+        .submit_for(&ticket, Act::Mark { ticket: ticket.id, mark: Mark::Party(action.body.people) })
+        .await
 }

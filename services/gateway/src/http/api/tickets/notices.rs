@@ -63,15 +63,15 @@ async fn show(
     Path((site, number)): Path<(String, String)>,
     _: SiteAccess<AnyRole>,
 ) -> Result<Json<TicketNoticesView>, Problem> {
-    let ticket = ticket_by_number(&state, &site, &number)?;
     let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let ticket = ticket_by_number(&snapshot.site, &number).ok_or(&refusals::UNKNOWN_TICKET)?;
     if state.delivery_status.newer().is_some() {
         return Err(Problem::new(&refusals::NEWER_LEDGER));
     }
-    let day = snapshot.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
+    let day = snapshot.site.notice_day().ok_or(&refusals::UNKNOWN_TICKET)?;
     let notices = state
         .delivery_status
-        .for_ticket(&site, day.0, ticket)
+        .for_ticket(&site, day.0, ticket.id)
         .into_iter()
         .map(notice_view)
         .collect();

@@ -1,6 +1,8 @@
 //! Content of a paper ticket.
 
 use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::board::queue_state_name;
+use crate::http::hours::{HoursView, hours_view};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::staff_action::ticket_by_number;
@@ -36,11 +38,24 @@ struct TicketSlipView {
     /// Date on which it was taken, in the site's time zone.
     date: String,
     taken_at: i64,
-    /// Tickets ahead at joining.
-    ahead: u32,
-    /// Quoted wait at joining.
+    /// State of the ticket.
+    state: &'static str,
+    /// State of the queue: `open`, `paused`, `halted` or `closed`.
+    queue_state: &'static str,
+    /// Opening hours of the queue, if it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<HoursView>,
+    /// Name of the counter to which it is called, or at which it is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter_name: Option<String>,
+    /// Tickets ahead, of a ticket that has a place in the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ahead: Option<u32>,
+    /// Quoted wait, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     minutes: Option<[u32; 2]>,
+    /// Time of the print, at which this is how it stands, in Unix milliseconds.
+    now: i64,
     /// QR code as SVG that opens the ticket's page; only for a holder without WeChat, who has no
     /// other way to it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,23 +68,30 @@ async fn show(
     SiteAccess { settings, .. }: SiteAccess<AnyRole>,
     headers: HeaderMap,
 ) -> Result<Json<TicketSlipView>, Problem> {
-    let id = ticket_by_number(&state, &site, &number)?;
     let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let ticket = snapshot.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
+    let ticket = ticket_by_number(&snapshot.site, &number).ok_or(&refusals::UNKNOWN_TICKET)?;
+    let now = state.engine.decision_input(&settings, state.clock.now_ms());
+    let standing = snapshot.site.standing(&settings.rules, ticket, &now);
+    let wait = standing.wait;
     let taken_at = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
     let rules = settings.rules.queues.get(&ticket.queue);
     let path = ticket_link::path_for(&settings, ticket).filter(|_| ticket.person.is_none());
     let page = path.map(|path| format!("{}{path}", public_origin(&state, &headers)));
     Ok(Json(TicketSlipView {
-        number,
+        number: ticket.number.to_string(),
         name: settings.facts.name.to_string(),
         zone: settings.facts.zone.to_string(),
         queue: ticket.queue.as_str().to_owned(),
         queue_name: rules.map_or_else(String::new, |rules| rules.name.to_string()),
         date: taken_at.to_zoned(settings.calendar.zone().clone()).date().to_string(),
         taken_at: ticket.taken_at.0,
-        ahead: ticket.quoted.ahead,
-        minutes: ticket.quoted.estimate.map(|estimate| [estimate.low, estimate.high]),
+        state: standing.status().name(),
+        queue_state: queue_state_name(standing.queue_state),
+        hours: hours_view(&settings, &ticket.queue, &now),
+        counter_name: standing.counter().map(|id| settings.counter_name(id).to_owned()),
+        ahead: wait.map(|wait| wait.ahead),
+        minutes: wait.and_then(|wait| wait.estimate).map(|range| [range.low, range.high]),
+        now: now.at.0,
         code: page.and_then(|page| qr::svg(&page).ok()),
     }))
 }

@@ -1,0 +1,270 @@
+//! Values that a template's field has to show as they are: numbers and names of counters.
+//!
+//! Each type of field filters and cuts texts ([`FieldType::fit`]). A number without its digits, or
+//! a counter without the one in its name, sends people to the wrong place.
+
+use crate::policy;
+use crate::render::{self, fill_placeholders, placeholder_values};
+use crate::sample::{self, SITE_NOTICE_KINDS, SampleContext};
+use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::notice::Notice;
+use paihao_contracts::settings::{AccountSetup, SiteSetup};
+use paihao_contracts::validation_error::ALTERED_FIELD;
+use paihao_wechat::template::fields::FieldType;
+
+/// Serial of the longest number that a queue usually comes to: four digits.
+const LONGEST_SERIAL: u32 = 9999;
+
+/// Types that show the most, in the order in which they are proposed.
+const PROPOSED_TYPES: [(&str, FieldType); 2] =
+    [("character_string", FieldType::CharacterString), ("thing", FieldType::Thing)];
+
+/// Values that the placeholders of a notice have to show as they are. The summary of a call names
+/// the counter.
+fn exact_values(notice: &Notice) -> Vec<(&'static str, String)> {
+    let mut values = vec![("{number}", notice.number.to_string())];
+    if let Some(counter_name) = render::counter_name(&notice.content) {
+        values.extend(["{counter}", "{news}"].map(|name| (name, counter_name.to_string())));
+    }
+    values
+}
+
+/// Placeholder of a wording whose value the field's text does not contain.
+fn altered(wording: &str, shown: &str, notice: &Notice) -> Option<(&'static str, String)> {
+    let is_altered = |(name, value): &(&str, String)| {
+        let words = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        wording.contains(name) && !shown.contains(&words)
+    };
+    exact_values(notice).into_iter().find(is_altered)
+}
+
+/// Placeholder of a wording that the field's text does not show truly: a number that is not whole,
+/// or the name of a counter that was changed without a mark. A visible cut of a name stays true.
+pub(crate) fn untrue(wording: &str, shown: &str, notice: &Notice) -> Option<&'static str> {
+    let (name, _) = altered(wording, shown, notice)?;
+    let is_marked = shown.ends_with('…') || shown.ends_with("..");
+    (name == "{number}" || !is_marked).then_some(name)
+}
+
+/// Checks that the templates of an account show every number and counter of these sites as it is.
+/// Without sites, usual ones are taken.
+pub(crate) fn check<'a>(
+    at: &str,
+    setup: &AccountSetup,
+    sites: impl IntoIterator<Item = (&'a str, &'a SiteSetup)>,
+    problems: &mut ConfigProblems,
+) {
+    let mut notices: Vec<_> = sites.into_iter().flat_map(|(id, site)| of_site(id, site)).collect();
+    if notices.is_empty() {
+        notices = usual();
+    }
+    for (kind, policy) in policy::account_policies(setup) {
+        for (key, binding) in
+            [("fields", &policy.template), ("subscription.fields", &policy.subscription)]
+        {
+            let Some(binding) = binding else { continue };
+            for (field, wording) in &binding.fields {
+                let key = format!("{at}.{kind}.{key}.{field}");
+                let of_kind = notices.iter().filter(|(notice, _)| render::kind(notice) == kind);
+                let mut faults = of_kind.filter_map(|(notice, site)| {
+                    let wording = wording_at(wording, *site, notice);
+                    describe_alteration(field, &wording, notice)
+                });
+                if let Some((description, advice)) = faults.next() {
+                    problems.add_with_code(ALTERED_FIELD.code, &key, description, advice);
+                }
+            }
+        }
+    }
+}
+
+/// Wording of a field, with the summary of a site in it.
+fn wording_at(wording: &str, site: Option<&SiteSetup>, notice: &Notice) -> String {
+    let texts = site.and_then(|site| site.wording.get(sample::site_kind(notice)));
+    match texts.and_then(|texts| texts.news.as_ref()) {
+        Some(news) => wording.replace("{news}", news),
+        None => wording.to_owned(),
+    }
+}
+
+/// Description and advice about a field that alters a value; `None` if it does not.
+fn describe_alteration(field: &str, wording: &str, notice: &Notice) -> Option<(String, String)> {
+    FieldType::from_key(field)?;
+    let shown = render::field_text(field, wording, notice);
+    let (name, value) = altered(wording, &shown, notice)?;
+    let description =
+        format!("{}: {field} = {wording:?} {shown:?} ≠ {name} {value:?}", ALTERED_FIELD.message());
+    let text = fill_placeholders(wording, &placeholder_values(notice));
+    let shows = |(_, field_type): &&(&str, FieldType)| {
+        let fitted = field_type.fit(&text);
+        field_type.check(&fitted).is_ok() && altered(wording, &fitted, notice).is_none()
+    };
+    let advice = match PROPOSED_TYPES.iter().find(shows) {
+        Some((fitting, _)) => format!("use a field of the type {fitting}"),
+        None => "use fewer words or a shorter name: no type of field shows it whole".to_owned(),
+    };
+    Some((description, advice))
+}
+
+/// Notices of each kind with every number and every counter of a site.
+fn of_site<'a>(
+    id: &str,
+    site: &'a SiteSetup,
+) -> impl Iterator<Item = (Notice, Option<&'a SiteSetup>)> + use<'a> {
+    let mut context = SampleContext {
+        account: site.account.as_str().into(),
+        site: id.to_owned(),
+        site_name: site.name.as_str().into(),
+        zone: site.time_zone.as_str().into(),
+        ..sample::usual_context()
+    };
+    // A site's own names beside each other, not the usual ones.
+    if let Some(queue) = site.queues.values().next() {
+        context.prefix = queue.prefix.as_str().into();
+    }
+    if let Some(counter) = site.counters.values().next() {
+        context.counter_name = counter.name.as_str().into();
+    }
+    let of_queues = site.queues.values().map({
+        let context = context.clone();
+        move |queue| SampleContext {
+            queue_name: queue.name.as_str().into(),
+            prefix: queue.prefix.as_str().into(),
+            ..context.clone()
+        }
+    });
+    let of_counters = site.counters.values().map(move |counter| SampleContext {
+        counter_name: counter.name.as_str().into(),
+        ..context.clone()
+    });
+    of_queues.chain(of_counters).flat_map(notices).map(move |notice| (notice, Some(site)))
+}
+
+fn usual<'a>() -> Vec<(Notice, Option<&'a SiteSetup>)> {
+    notices(sample::usual_context()).map(|notice| (notice, None)).collect()
+}
+
+fn notices(context: SampleContext) -> impl Iterator<Item = Notice> {
+    SITE_NOTICE_KINDS.iter().filter_map(move |(kind, _)| {
+        let mut notice = sample::notice(kind, &context)?;
+        notice.number.serial = LONGEST_SERIAL;
+        Some(notice)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_contracts::settings::Wording;
+    use serde_json::json;
+
+    /// Every type of field, with what it shows whole: the number, and the name of a counter.
+    const TYPES: [(&str, bool, bool); 16] = [
+        ("thing1", true, true),
+        ("short_thing1", true, true),
+        ("character_string1", true, false),
+        ("number1", true, true),
+        ("letter1", false, false),
+        ("symbol1", false, false),
+        ("time1", true, true),
+        ("date1", true, true),
+        ("amount1", true, true),
+        ("phone_number1", true, true),
+        ("car_number1", true, true),
+        ("name1", true, true),
+        ("phrase1", false, false),
+        ("const1", true, true),
+        ("enum1", true, true),
+        ("enum_string1", true, true),
+    ];
+
+    fn setup(field: &str, wording: &str, subscription: bool) -> AccountSetup {
+        let template = json!({ "template_id": "T", "fields": { field: wording } });
+        let called = if subscription { json!({ "subscription": template }) } else { template };
+        serde_json::from_value(json!({ "called": called })).unwrap()
+    }
+
+    fn problems_of(setup: &AccountSetup, sites: &[(&str, &SiteSetup)]) -> String {
+        let mut problems = ConfigProblems::new();
+        check("accounts.shop", setup, sites.iter().copied(), &mut problems);
+        problems.into_result().err().map_or(String::new(), |error| error.to_string())
+    }
+
+    fn site(prefix: &str, counter: &str) -> SiteSetup {
+        serde_json::from_value(json!({
+            "account": "shop",
+            "name": "大厅",
+            "queues": { "cash": { "name": "存取款", "prefix": prefix } },
+            "counters": { "1": { "name": counter, "queues": ["cash"] } },
+        }))
+        .unwrap()
+    }
+
+    /// Either the check refuses a binding, or what it shows contains the value.
+    #[test]
+    fn every_type_shows_what_must_be_exact_or_is_refused() {
+        for (field, number, counter) in TYPES {
+            for subscription in [false, true] {
+                for (wording, whole) in
+                    [("{number}", number), ("{counter}", counter), ("{site}", true)]
+                {
+                    let problems = problems_of(&setup(field, wording, subscription), &[]);
+                    assert_eq!(problems.is_empty(), whole, "{field} {wording}: {problems}");
+                    if !whole {
+                        let at = if subscription { "subscription.fields" } else { "fields" };
+                        assert!(
+                            problems.contains(&format!("accounts.shop.called.{at}.{field}"))
+                                && problems.contains("use a field of the type"),
+                            "{problems}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_numbers_and_names_of_the_sites_count() {
+        for (prefix, counter, field, wording, refused) in [
+            ("A", "3号窗口", "short_thing1", "{number}", false),
+            ("AB", "3号窗口", "short_thing1", "{number}", true),
+            ("A", "3号窗口", "short_thing1", "{counter}", false),
+            ("A", "103号窗口", "short_thing1", "{counter}", true),
+            ("A", "Counter 3", "character_string1", "{counter}", false),
+            ("A", "3号窗口", "character_string1", "{counter}", true),
+            ("A", "Window", "letter1", "{counter}", false),
+            ("A", "Window 3", "letter1", "{counter}", true),
+            ("A", "3号窗口", "thing1", "{news}", false),
+            ("A", "三楼东区综合业务一号窗口", "thing1", "{news}", false),
+            ("A", "三楼东区综合业务办理处第一号窗口", "thing1", "{news}", true),
+            ("A", "☕ 1", "thing1", "{counter}", true),
+            ("A", "3  号", "thing1", "{counter}", false),
+        ] {
+            let hall = site(prefix, counter);
+            let problems = problems_of(&setup(field, wording, false), &[("hall", &hall)]);
+            assert_eq!(!problems.is_empty(), refused, "{counter} {field} {wording}: {problems}");
+        }
+    }
+
+    #[test]
+    fn the_texts_of_a_site_count() {
+        let mut hall = site("A", "3号窗口");
+        let texts = |news: &str| Wording { news: Some(news.into()), text: None };
+        hall.wording.insert("called".into(), texts("{number}请到前面的窗口，谢谢您的耐心等候"));
+        let problems = problems_of(&setup("thing1", "{news}", false), &[("hall", &hall)]);
+        assert_eq!(problems, "");
+        hall.wording.insert("called".into(), texts("请尽快到这里来办理业务啊：{number}"));
+        let problems = problems_of(&setup("phrase1", "{news}", false), &[("hall", &hall)]);
+        assert!(problems.contains("called.fields.phrase1"), "{problems}");
+    }
+
+    #[test]
+    fn a_visible_cut_of_a_name_is_true_and_a_filtered_number_is_not() {
+        let notice = sample::notice("called", &sample::usual_context()).unwrap();
+        assert_eq!(untrue("{number}", "A012", &notice), None);
+        assert_eq!(untrue("{number}", "A0…", &notice), Some("{number}"));
+        assert_eq!(untrue("请到{counter}", "请到3号…", &notice), None);
+        assert_eq!(untrue("请到{counter}", "请到号窗口", &notice), Some("{counter}"));
+        assert_eq!(untrue("{site}", "大厅", &notice), None);
+    }
+}
