@@ -26,10 +26,12 @@ pub use http::settings::Settings;
 use axum::Router;
 use engine::as_of::PointInTimeReader;
 use engine::{DecisionObserver, Engine, Forecasts};
+use http::Routers;
 use http::board::cache::BoardCache;
 use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
 use http::state::{AppState, AppStateInner};
+use http::stream_budget::StreamBudget;
 use http::template_cache::TemplateCache;
 use http::wechat::fault::{self, CallbackFaults};
 use http::wechat::forwarder::Forwarder;
@@ -41,6 +43,7 @@ use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
+use paihao_chassis::http::{ConnectionLimits, serve};
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::settings::CodeKind;
 use paihao_domain::ForecastModel;
@@ -154,17 +157,26 @@ impl Gateway {
     }
 }
 
-/// Starts a gateway on a listener. At the soft stop the listener closes first; the engine and what
-/// it needs go on until the requests under way have been answered.
+/// Bound listeners of a gateway.
+pub struct Listeners {
+    /// Port of everything.
+    pub public: TcpListener,
+    /// Port of WeChat's callbacks alone, if they have one of their own.
+    pub callbacks: Option<TcpListener>,
+}
+
+/// Starts a gateway on its listeners. At the soft stop they close first; the engine and what it
+/// needs go on until the requests under way have been answered.
 pub fn start(
     settings: Settings,
     deployment: Arc<DeploymentSettings>,
     ports: Ports,
-    listener: TcpListener,
+    listeners: Listeners,
     tasks: &Tasks,
 ) -> Gateway {
-    let serve = |tasks: &Tasks, live_settings, routes| {
-        serve_once_read(tasks, live_settings, listener, routes);
+    let limits = settings.connections.clone();
+    let serve = |tasks: &Tasks, live_settings, routers| {
+        serve_once_read(tasks, live_settings, listeners, routers, limits);
     };
     start_with(settings, deployment, ports, serve, tasks)
 }
@@ -178,8 +190,8 @@ pub fn start_in_process(
     tasks: &Tasks,
 ) -> (Gateway, Router) {
     let mut in_process = Router::new();
-    let serve = |tasks: &Tasks, _: LiveSettings, routes| {
-        in_process = routes;
+    let serve = |tasks: &Tasks, _: LiveSettings, routers: Routers| {
+        in_process = routers.public;
         tasks.spawn("edge", tasks.stop().clone().cancelled_owned());
     };
     let gateway = start_with(settings, deployment, ports, serve, tasks);
@@ -191,7 +203,7 @@ fn start_with(
     settings: Settings,
     deployment: Arc<DeploymentSettings>,
     ports: Ports,
-    serve: impl FnOnce(&Tasks, LiveSettings, Router),
+    serve: impl FnOnce(&Tasks, LiveSettings, Routers),
     tasks: &Tasks,
 ) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
@@ -280,6 +292,7 @@ fn start_with(
         roster: roster.clone(),
         browser_sessions: browser_sessions.clone(),
         rate_limiter: RateLimiter::new(settings.limits, clock.clone()),
+        stream_budget: StreamBudget::new(settings.streams),
         code_source,
         permanent_codes,
         point_in_time: PointInTimeReader::new(ledger.clone()),
@@ -303,7 +316,7 @@ fn start_with(
     http::wechat::late_erasures::start(state.clone(), &edge_tasks);
     receipts::start(state.clone(), &edge_tasks);
     http::wechat::shared_faults::start(state.clone(), &edge_tasks);
-    serve(&edge_tasks, live_settings.clone(), http::router(state));
+    serve(&edge_tasks, live_settings.clone(), http::routers(state));
     tasks.spawn("closing", async move {
         edge_tasks.wait().await;
         requests_answered.cancel();
@@ -336,14 +349,20 @@ fn page_codes(settings: &Settings, deployment: &Arc<DeploymentSettings>) -> Page
 fn serve_once_read(
     tasks: &Tasks,
     live_settings: LiveSettings,
-    listener: TcpListener,
-    routes: Router,
+    listeners: Listeners,
+    routers: Routers,
+    limits: ConnectionLimits,
 ) {
     let serving = tasks.clone();
     tasks.spawn_vital("open", async move {
         let read = live_settings.until_caught_up();
         if serving.stop().clone().run_until_cancelled(read).await.is_some() {
-            paihao_chassis::http::serve(&serving, "http", listener, routes);
+            let Listeners { public, callbacks } = listeners;
+            let Routers { public: everything, callbacks: callback_routes } = routers;
+            serve(&serving, "http", public, everything, limits.clone());
+            if let Some(listener) = callbacks {
+                serve(&serving, "callbacks", listener, callback_routes, limits);
+            }
         }
     });
 }

@@ -12,7 +12,7 @@ use crate::site::{self, SiteOptions};
 use crate::{compose, health, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
-use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, telemetry};
+use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, open_files, telemetry};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -183,6 +183,12 @@ fn serve(source: ConfigSource, role: Role) -> Exit {
     if let Err(problem) = telemetry::init(&resolved.log) {
         eprintln!("{problem}");
         return Exit::BadConfiguration;
+    }
+    let connections = resolved.gateway.connections.total as u64;
+    if let Some(files) = open_files::raise_limit()
+        && files < connections
+    {
+        tracing::warn!(files, connections, "fewer files may be open than connections are allowed");
     }
     block_on(async move {
         let lifecycle = match Lifecycle::with_lame_duck(resolved.lame_duck) {

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_chassis::admin::{Admin, ReadinessCheck};
 use paihao_chassis::clock::Clock;
+use paihao_chassis::http::ConnectionLimits;
 use paihao_chassis::{CancellationToken, Tasks, http, metrics};
 use paihao_gateway::Gateway;
 use paihao_ledger::Ledger;
@@ -27,8 +28,8 @@ use tokio::net::TcpListener;
 pub struct Listeners {
     /// Admin port; every role has one.
     pub admin: TcpListener,
-    /// Public port; `None` in roles without a gateway.
-    pub gateway: Option<TcpListener>,
+    /// Ports of the gateway; `None` in roles without one.
+    pub gateway: Option<paihao_gateway::Listeners>,
     /// Port of the token server; `None` in roles without a token service, or if it is off.
     pub token_server: Option<TcpListener>,
 }
@@ -62,7 +63,12 @@ pub async fn start(
 ) -> anyhow::Result<RunningServices> {
     let admin = listen(resolved.admin_listen).await?;
     let gateway = if matches!(role, Role::All | Role::Gateway) {
-        Some(listen(resolved.gateway_listen).await?)
+        let public = listen(resolved.gateway_listen).await?;
+        let callbacks = match resolved.callback_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        Some(paihao_gateway::Listeners { public, callbacks })
     } else {
         None
     };
@@ -85,7 +91,7 @@ pub fn start_with_listeners(
     draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
-    let Listeners { admin, gateway: gateway_listener, token_server } = listeners;
+    let Listeners { admin, gateway: gateway_listeners, token_server } = listeners;
     let recorder = metrics::install(tasks).context("cannot record metrics")?;
     let client = Client::new(resolved.wechat_client.clone()).context("cannot call WeChat")?;
     let token = matches!(role, Role::All | Role::Token)
@@ -102,8 +108,8 @@ pub fn start_with_listeners(
     let notifier = matches!(role, Role::All | Role::Notifier)
         .then(|| notifier(resolved, ports, &account_client, &tasks.child("notifier")))
         .transpose()?;
-    let gateway = gateway_listener.map(|listener| {
-        gateway(resolved, ports, account_client, listener, &tasks.child("gateway"))
+    let gateway = gateway_listeners.map(|listeners| {
+        gateway(resolved, ports, account_client, listeners, &tasks.child("gateway"))
     });
 
     let mut admin_port = Admin::new(draining)
@@ -145,7 +151,7 @@ pub fn start_with_listeners(
     tasks.spawn("storage", storage::watch(ports.ledger.clone(), tasks.stop().clone()));
     tasks.spawn_vital("clock", ports.clock.clone().run(tasks.stop().clone()));
     tasks.spawn("checks", admin_port.clone().watch(tasks.stop().clone()));
-    http::serve(tasks, "admin", admin, admin_port.router());
+    http::serve(tasks, "admin", admin, admin_port.router(), ConnectionLimits::internal());
     Ok(RunningServices { gateway, token, notifier })
 }
 
@@ -153,7 +159,7 @@ fn gateway(
     resolved: &ResolvedConfig,
     ports: &Ports,
     wechat: AccountClient,
-    listener: TcpListener,
+    listeners: paihao_gateway::Listeners,
     tasks: &Tasks,
 ) -> Gateway {
     let ports = paihao_gateway::Ports {
@@ -166,7 +172,7 @@ fn gateway(
         resolved.gateway.clone(),
         resolved.settings.clone(),
         ports,
-        listener,
+        listeners,
         tasks,
     )
 }

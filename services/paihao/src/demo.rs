@@ -89,7 +89,8 @@ async fn start(
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(phones_listener, stop).await });
     let ports = Ports::open(&config).await?;
-    let listeners = compose::Listeners { admin, gateway: Some(pages_listener), token_server: None };
+    let gateway = paihao_gateway::Listeners { public: pages_listener, callbacks: None };
+    let listeners = compose::Listeners { admin, gateway: Some(gateway), token_server: None };
     let started =
         compose::start_with_listeners(Role::All, &resolved, &ports, listeners, draining, tasks)?;
     let gateway = started.gateway.context("the demo has a gateway")?;

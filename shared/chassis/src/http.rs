@@ -1,10 +1,15 @@
 //! HTTP server with graceful shutdown: requests in progress are answered, streams end, and no
 //! connection is left behind.
 
+mod connections;
+
+pub use connections::ConnectionLimits;
+
 use crate::tasks::Tasks;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use connections::{Connections, GuardedBody};
 use futures::stream::{Stream, StreamExt};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -12,9 +17,11 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -22,15 +29,21 @@ use tracing::{debug, warn};
 /// load balancers (a minute), so that the balancer closes first.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Serves `router` on `listener` as an essential task of `tasks`, until its soft stop; the task
-/// ends with the last connection. Handlers can extract the peer's address with
+/// Serves `router` on `listener` within the limits, as an essential task of `tasks`, until its soft
+/// stop; the task ends with the last connection. Handlers can extract the peer's address with
 /// `ConnectInfo<SocketAddr>`.
 ///
 /// A response that never ends by itself, such as a stream of events, would delay the stop: wrap it
 /// in [`until_stop`].
-pub fn serve(tasks: &Tasks, name: &str, listener: TcpListener, router: Router) {
+pub fn serve(
+    tasks: &Tasks,
+    name: &str,
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+) {
     let connections = tasks.child(name);
-    tasks.spawn_essential(name, accept(connections, listener, router));
+    tasks.spawn_essential(name, accept(connections, listener, router, Connections::new(limits)));
 }
 
 /// Wraps a stream so that it ends at the stop.
@@ -41,31 +54,54 @@ pub fn until_stop<S: Stream>(
     stream.take_until(stop.clone().cancelled_owned())
 }
 
-async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
+async fn accept(
+    tasks: Tasks,
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+) {
     let router = TowerToHyperService::new(router);
     let graceful = GracefulShutdown::new();
-    let stop = connections.stop().clone();
+    let stop = tasks.stop().clone();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, peer)) => {
+                let Some(place) = connections.admit(peer.ip().to_canonical()) else {
+                    metrics::counter!("paihao_http_connections_closed_total", "reason" => "full")
+                        .increment(1);
+                    continue;
+                };
+                let place = Arc::new(place);
                 // Responses are small and written at once: waiting to fill a packet only delays
                 // them.
                 if let Err(problem) = stream.set_nodelay(true) {
                     debug!(%problem, "cannot set TCP_NODELAY on a connection");
                 }
+                if let Err(problem) = limit_unread_time(&stream, connections.unread_timeout()) {
+                    debug!(%problem, "cannot set TCP_USER_TIMEOUT on a connection");
+                }
                 let router = router.clone();
+                let (evicted, used) = (place.evicted(), place.clone());
                 let service = service_fn(move |mut request: Request<Incoming>| {
                     request.extensions_mut().insert(ConnectInfo(peer));
-                    router.call(request)
+                    let guard = used.begin_request();
+                    let response = router.call(request);
+                    async move {
+                        let response = response.await?;
+                        Ok::<_, Infallible>(
+                            response.map(|body| GuardedBody { body, _guard: guard }),
+                        )
+                    }
                 });
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_READ_TIMEOUT)
                     .serve_connection(TokioIo::new(stream), service);
                 let watched = graceful.watch(connection);
-                connections.spawn("connection", async move {
+                tasks.spawn("connection", async move {
+                    let _place = place;
                     // A connection that the peer breaks off is no error of ours.
-                    if let Err(problem) = watched.await {
+                    if let Some(Err(problem)) = evicted.run_until_cancelled(watched).await {
                         debug!(%problem, "connection ended");
                     }
                 });
@@ -82,7 +118,20 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
     }
     drop(listener);
     graceful.shutdown().await;
-    connections.wait().await;
+    tasks.wait().await;
+}
+
+/// Has the system close a connection whose peer does not acknowledge, or does not read, what was
+/// sent to it.
+#[cfg(target_os = "linux")]
+fn limit_unread_time(stream: &TcpStream, timeout: Duration) -> io::Result<()> {
+    let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, timeout_ms)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_unread_time(_: &TcpStream, _: Duration) -> io::Result<()> {
+    Ok(())
 }
 
 fn is_peer_error(problem: &io::Error) -> bool {

@@ -21,6 +21,7 @@ pub mod trace;
 
 pub mod admin;
 pub mod http;
+pub mod open_files;
 
 pub use lifecycle::{Exit, Lifecycle};
 pub use tasks::Tasks;

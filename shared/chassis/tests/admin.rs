@@ -23,7 +23,7 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 async fn spawn_server(tasks: &Tasks, router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    serve(tasks, "http", listener, router);
+    serve(tasks, "http", listener, router, Default::default());
     at
 }
 

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Bytes of a body too large that are still read and thrown away before it is refused: closing the
 /// connection in the middle of a body loses the response too.
@@ -13,11 +14,22 @@ const MAX_DISCARDED_BYTES: usize = 64 << 20;
 /// Time that is spent on discarding such a body.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reads a body of at most `limit` bytes.
+/// Time in which a body has to be there: a sender that trickles does not hold a connection.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads a body of at most `limit` bytes, within half a minute.
 ///
 /// # Errors
-/// If the body is larger or breaks off.
+/// If the body is larger, breaks off or takes longer.
 pub async fn read<S: ApiState>(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let read = timeout(BODY_TIMEOUT, read_to_end::<S>(body, limit)).await;
+    read.unwrap_or_else(|_| {
+        let detail = format!("the body was not there within {} s", BODY_TIMEOUT.as_secs());
+        Err(Problem::new(S::MALFORMED_REQUEST).with_detail(detail))
+    })
+}
+
+async fn read_to_end<S: ApiState>(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut chunks = body.into_data_stream();
     let mut read = Vec::new();
     while let Some(chunk) = chunks.next().await {
@@ -34,7 +46,7 @@ pub async fn read<S: ApiState>(body: Body, limit: usize) -> Result<Bytes, Proble
                 }
             };
             // A slower sender loses its connection.
-            let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard).await;
+            let _ = timeout(DISCARD_TIMEOUT, discard).await;
             let detail = format!("more than {limit} bytes");
             return Err(Problem::new(S::BODY_TOO_LARGE).with_detail(detail));
         }
@@ -93,6 +105,19 @@ mod tests {
             .chain(futures::stream::pending());
         let refused = read(Body::from_stream(stuck), 10).await.unwrap_err();
         assert_eq!(refused.kind().code, "body_too_large");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_refused_after_half_a_minute() {
+        let trickle = |pause_ms| {
+            futures::stream::unfold(0, move |sent| async move {
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                (sent < 20).then(|| (Ok::<_, std::io::Error>("x"), sent + 1))
+            })
+        };
+        assert_eq!(read(Body::from_stream(trickle(1_000)), 100).await.unwrap().len(), 20);
+        let refused = read(Body::from_stream(trickle(2_000)), 100).await.unwrap_err();
+        assert_eq!(refused.kind().code, "malformed_request");
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use crate::compose::{Container, Deployment, NEXT_TAG, TAG, docker};
 use anyhow::Context;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time for which something is away before it comes back.
 const AWAY: Duration = Duration::from_secs(10);
+/// Longest time until another token service has taken up the lease of one that is lost.
+const KEEPER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Time for which a changed deployment runs before the next fault.
 const SETTLED: Duration = Duration::from_secs(5);
 
@@ -153,15 +156,21 @@ impl Target {
     }
 }
 
+/// Waits until a token service keeps the token: after the loss of one, its lease has to end.
 async fn token_keeper(deployment: &Deployment) -> anyhow::Result<Container> {
-    for container in deployment.running("token").await? {
-        let address = deployment.address(&container, "stores").await?;
-        let metrics = deployment.http.get(format!("http://{address}:9090/metrics")).send().await?;
-        if metrics.text().await?.contains("paihao_token_kept_here{account=\"shop\"} 1") {
-            return Ok(container);
+    let until = Instant::now() + KEEPER_TIMEOUT;
+    while Instant::now() < until {
+        for container in deployment.running("token").await? {
+            let address = deployment.address(&container, "stores").await?;
+            let url = format!("http://{address}:9090/metrics");
+            let metrics = deployment.http.get(url).send().await?;
+            if metrics.text().await?.contains("paihao_token_kept_here{account=\"shop\"} 1") {
+                return Ok(container);
+            }
         }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    anyhow::bail!("no token service keeps the token")
+    anyhow::bail!("no token service keeps the token after {KEEPER_TIMEOUT:?}")
 }
 
 impl Means {

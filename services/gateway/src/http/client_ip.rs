@@ -41,6 +41,13 @@ impl IpRange {
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(pub Arc<[IpRange]>);
 
+impl TrustedProxies {
+    /// True if the address is one of theirs.
+    pub fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|range| range.contains(address))
+    }
+}
+
 /// Address of the client, as far as proxies are trusted to report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientIp(pub(crate) IpAddr);

@@ -14,6 +14,7 @@ mod idempotency;
 pub(crate) mod link_limit;
 mod middleware;
 pub mod rate_limit;
+pub mod stream_budget;
 pub(crate) mod ticket_link;
 
 mod errors;
@@ -35,15 +36,27 @@ use openapi::Routes;
 use refusals::Problem;
 use state::AppState;
 
+/// Routers of the edge.
+pub(crate) struct Routers {
+    /// Every route, for the public port.
+    pub(crate) public: Router,
+    /// The callbacks of WeChat, for a port of their own.
+    pub(crate) callbacks: Router,
+}
+
 /// Described routes of the gateway.
 pub(crate) fn described() -> Routes {
     wechat::routes().merge(api::routes()).merge(pages::routes())
 }
 
-pub(crate) fn router(state: AppState) -> Router {
-    let routes = described().into_router();
+pub(crate) fn routers(state: AppState) -> Routers {
+    let router = |routes: Routes| with_fallbacks(routes.into_router()).with_state(state.clone());
+    Routers { public: router(described()), callbacks: router(wechat::routes()) }
+}
+
+fn with_fallbacks(routes: Router<AppState>) -> Router<AppState> {
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
-    middleware::with_middleware(routes).with_state(state)
+    middleware::with_middleware(routes)
 }

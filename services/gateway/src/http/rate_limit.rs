@@ -92,7 +92,7 @@ impl AddressLimiter {
 }
 
 /// Network of an IPv6 address: its owner has all of them.
-fn network_prefix(address: IpAddr) -> IpAddr {
+pub(crate) fn network_prefix(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),

@@ -180,6 +180,8 @@ problem_kinds! {
         "The page of one ticket asked for more than 20 acts in a minute, or is open more than 8 times.";
     TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
         "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
+    TOO_MANY_STREAMS = "too_many_streams", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many pages are open, please try again in a moment",
+        "This address, or everybody together, has as many event streams open as [gateway.limits] allows this replica; Retry-After says when to try again.";
     DAY_TURNED = "day_turned", CONFLICT, "营业日刚刚更替，请刷新后再试", "The business day has just turned, please look again",
         "Between finding the ticket and deciding about it another business day began, on which the number may be somebody else's. Nothing was done.";
     DAY_UNCONFIRMED = "day_unconfirmed", SERVICE_UNAVAILABLE, "时钟未经确认，暂不进入新的营业日", "The clock is not confirmed, so no new day is begun",

@@ -3,8 +3,10 @@
 use crate::http::client_ip::TrustedProxies;
 use crate::http::csp::Origin;
 use crate::http::rate_limit::RateLimitSettings;
+use crate::http::stream_budget::StreamLimits;
 use crate::identity::login::settings::LoginSettings;
 use crate::scan::codes::pool::PoolSettings;
+use paihao_chassis::http::ConnectionLimits;
 use paihao_contracts::envelope::WriteVersion;
 use std::time::Duration;
 
@@ -32,6 +34,10 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Limits on requests from one address.
     pub limits: RateLimitSettings,
+    /// Limits of event streams that need no key.
+    pub streams: StreamLimits,
+    /// Limits of connections to each port.
+    pub connections: ConnectionLimits,
     /// Newest generation of stored forms that may be written.
     pub write_version: WriteVersion,
 }

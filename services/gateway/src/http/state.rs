@@ -8,6 +8,7 @@ use crate::http::link_limit::LinkLimiter;
 use crate::http::rate_limit::RateLimiter;
 use crate::http::refusals::{self, ProblemKind};
 use crate::http::settings::Settings;
+use crate::http::stream_budget::StreamBudget;
 use crate::http::template_cache::TemplateCache;
 use crate::http::wechat::fault::CallbackFaults;
 use crate::http::wechat::forwarder::Forwarder;
@@ -55,6 +56,7 @@ pub(crate) struct AppStateInner {
     pub(crate) roster: Arc<RosterLog>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,
     pub(crate) rate_limiter: RateLimiter,
+    pub(crate) stream_budget: Arc<StreamBudget>,
     pub(crate) code_source: Arc<dyn CodeSource>,
     pub(crate) permanent_codes: Arc<PermanentCodes>,
     pub(crate) ledger: Arc<dyn Ledger>,

@@ -1,14 +1,17 @@
 //! Conversion of a parsed configuration into the services' settings, with a list of all its errors.
 
 use super::calls::ResolvedTokenConfig;
-use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, TokenChannel};
+use super::{Account, CacheKind, Config, GatewayLimits, LedgerKind, LogFormat, Pool, TokenChannel};
 use super::{account, staff};
 use paihao_chassis::config::{ConfigError, ConfigProblems};
+use paihao_chassis::http::ConnectionLimits;
 use paihao_chassis::telemetry;
 use paihao_contracts::envelope::WriteVersion;
 use paihao_contracts::streams::{LOGS, WORK_QUEUES};
+use paihao_gateway::http::client_ip::TrustedProxies;
 use paihao_gateway::http::csp::{InvalidOrigin, Origin};
 use paihao_gateway::http::rate_limit::RateLimitSettings;
+use paihao_gateway::http::stream_budget::StreamLimits;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
 use paihao_gateway::settings::menu;
@@ -20,6 +23,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Fewest connections that a port can be limited to.
+const MIN_CONNECTIONS: usize = 64;
 
 /// Role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,8 @@ pub enum Role {
 pub struct ResolvedConfig {
     /// Listening address of the gateway.
     pub gateway_listen: SocketAddr,
+    /// Address of a port for callbacks alone, if there is one.
+    pub callback_listen: Option<SocketAddr>,
     /// Listening address of the admin port.
     pub admin_listen: SocketAddr,
     /// Listening address of the simulator.
@@ -76,6 +84,10 @@ impl Config {
         let mut problems = ConfigProblems::new();
         self.check_stores(role, &mut problems);
         let listen = parse_listen_address("gateway.listen", &self.gateway.listen, &mut problems);
+        let callback_listen = &self.gateway.callback_listen;
+        let callback_listen = (!callback_listen.is_empty()).then(|| {
+            parse_listen_address("gateway.callback_listen", callback_listen, &mut problems)
+        });
         let admin = parse_listen_address("admin.listen", &self.admin.listen, &mut problems);
         let sim = parse_listen_address("sim.listen", &self.sim.listen, &mut problems);
         let wechat = self.client_options(&mut problems);
@@ -92,6 +104,7 @@ impl Config {
         problems.into_result()?;
         Ok(ResolvedConfig {
             gateway_listen: listen,
+            callback_listen,
             admin_listen: admin,
             sim_listen: sim,
             gateway,
@@ -190,6 +203,10 @@ impl Config {
             problems.add("gateway.public", description, advice);
         }
         let phones = self.gateway.phones.trim_end_matches('/');
+        let trusted_proxies = self.trusted_proxy_ranges(problems);
+        let GatewayLimits {
+            codes_per_minute, looks_per_minute, streams, streams_per_address, ..
+        } = self.gateway.limits;
         paihao_gateway::Settings {
             max_callback_clock_skew: Duration::from_secs(self.gateway.callback_window_seconds),
             max_callback_body_bytes: self.gateway.callback_body_limit,
@@ -199,12 +216,37 @@ impl Config {
             simulator_url: (!phones.is_empty()).then(|| format!("{phones}/")),
             frame_ancestors: self.frame_origins(problems),
             login: self.login_settings(problems),
-            trusted_proxies: self.trusted_proxy_ranges(problems),
-            limits: RateLimitSettings {
-                codes_per_minute: self.gateway.limits.codes_per_minute,
-                looks_per_minute: self.gateway.limits.looks_per_minute,
-            },
+            connections: self.connection_limits(trusted_proxies.clone(), problems),
+            trusted_proxies,
+            limits: RateLimitSettings { codes_per_minute, looks_per_minute },
+            streams: StreamLimits { total: streams, per_address: streams_per_address },
             write_version: WriteVersion::clamped(self.ledger.write_version),
+        }
+    }
+
+    /// Limits of connections. Addresses of proxies speak for many clients.
+    fn connection_limits(
+        &self,
+        proxies: TrustedProxies,
+        problems: &mut ConfigProblems,
+    ) -> ConnectionLimits {
+        let GatewayLimits { connections, connections_per_address, .. } = self.gateway.limits;
+        for (key, value) in [
+            ("gateway.limits.connections", connections),
+            ("gateway.limits.connections_per_address", connections_per_address),
+        ] {
+            if value < MIN_CONNECTIONS {
+                let advice = format!("use at least {MIN_CONNECTIONS}");
+                problems.add(key, format!("{value} connections keep people out"), advice);
+            }
+        }
+        let is_proxy = move |address| proxies.contain(address);
+        let per_address = connections_per_address;
+        ConnectionLimits {
+            total: connections,
+            per_address,
+            is_proxy: Arc::new(is_proxy),
+            ..ConnectionLimits::default()
         }
     }
 

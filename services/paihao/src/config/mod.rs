@@ -68,6 +68,7 @@ macro_rules! section {
 
 section!(Gateway {
     listen: String,
+    callback_listen: String,
     public: String,
     callback_window_seconds: u64,
     callback_body_limit: usize,
@@ -79,7 +80,14 @@ section!(Gateway {
     pool: Pool,
     limits: GatewayLimits,
 });
-section!(GatewayLimits { codes_per_minute: u32, looks_per_minute: u32 });
+section!(GatewayLimits {
+    codes_per_minute: u32,
+    looks_per_minute: u32,
+    streams: usize,
+    streams_per_address: usize,
+    connections: usize,
+    connections_per_address: usize,
+});
 section!(Pool { size: usize, keep_seconds: u64, per_second: u32 });
 section!(Admin { listen: String });
 section!(Ledger {

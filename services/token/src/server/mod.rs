@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use keys::Keys;
 use paihao_access_token::{CachedToken, TokenReader};
 use paihao_chassis::clock::Clock;
+use paihao_chassis::http::ConnectionLimits;
 use paihao_chassis::{Tasks, http};
 use paihao_http_api::openapi::{ApiArgument, Operation};
 use paihao_http_api::{ApiState, Problem, ProblemKind, body};
@@ -85,7 +86,7 @@ impl TokenServer {
         let keys = RwLock::new(Keys::new(settings));
         let state = ServerState { keys, service, tokens, clock, started_at: Instant::now() };
         let server = TokenServer(Arc::new(state));
-        http::serve(tasks, "token server", listener, server.router());
+        http::serve(tasks, "token server", listener, server.router(), ConnectionLimits::internal());
         server
     }
 

@@ -12,6 +12,7 @@ use crate::http::openapi::Created;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
+use crate::http::stream_budget::StreamPlace;
 use crate::identity::login;
 use crate::scan::qr::QrFormat;
 use axum::body::Body;
@@ -164,8 +165,9 @@ async fn events(
     Path(uuid): Path<String>,
     Authorized { principal, .. }: Authorized<Manager>,
     client_ip: ClientIp,
+    place: StreamPlace,
 ) -> Result<Response, Problem> {
     state.rate_limiter.admit_read(client_ip)?;
     let (uuid, _) = find_own_invitation(&state, &uuid, &principal).await?;
-    Ok(progress_stream(&state, uuid))
+    Ok(progress_stream(&state, uuid, place))
 }

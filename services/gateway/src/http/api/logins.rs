@@ -10,6 +10,7 @@ use crate::http::event_stream::{json_event, refused_event};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
+use crate::http::stream_budget::StreamPlace;
 use crate::identity::login;
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
@@ -280,21 +281,22 @@ async fn events(
     Path(uuid): Path<String>,
     client_ip: ClientIp,
     headers: HeaderMap,
+    place: StreamPlace,
 ) -> Result<Response, Problem> {
     state.rate_limiter.admit_read(client_ip)?;
     let (uuid, _, _) = find_own_login(&state, &uuid, &headers).await?;
-    Ok(progress_stream(&state, uuid))
+    Ok(progress_stream(&state, uuid, place))
 }
 
 /// Response that streams the progress of a session, until it is approved, refused or expired.
-pub(super) fn progress_stream(state: &AppState, uuid: Uuid) -> Response {
+pub(super) fn progress_stream(state: &AppState, uuid: Uuid, place: StreamPlace) -> Response {
     let stop = state.stop.clone();
     let initial = ProgressStream { state: state.clone(), uuid, last_sent: None, has_ended: false };
     let events = stream::unfold(initial, |mut stream| async move {
         let event = stream.next().await?;
         Some((event, stream))
     });
-    sse::event_stream(Box::pin(events), &stop).into_response()
+    sse::event_stream(place.hold(Box::pin(events)), &stop).into_response()
 }
 
 /// State of the stream of a session's progress.

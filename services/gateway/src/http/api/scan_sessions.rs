@@ -7,6 +7,7 @@ use crate::http::openapi::Created;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::http::stream_budget::StreamPlace;
 use crate::scan::qr::{self, QrFormat};
 use crate::scan::sessions::SessionError;
 use axum::body::Body;
@@ -287,6 +288,7 @@ async fn events(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
     client_ip: ClientIp,
+    place: StreamPlace,
 ) -> Result<Response, Problem> {
     state.rate_limiter.admit_read(client_ip)?;
     let uuid = parse_uuid(&uuid)?;
@@ -306,7 +308,8 @@ async fn events(
             Err(_) => Some((vec![json_event("expired", EmptyEvent {})], None)),
         }
     });
-    Ok(sse::event_stream(events.flat_map(stream::iter).boxed(), &state.stop).into_response())
+    let events = place.hold(events.flat_map(stream::iter).boxed());
+    Ok(sse::event_stream(events, &state.stop).into_response())
 }
 
 fn progress_events(progress: &ScanProgress) -> Vec<Event> {

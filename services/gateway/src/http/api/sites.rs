@@ -7,6 +7,7 @@ use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::staff_action::{StaffAction, StaffActionResponse, WholeSite};
 use crate::http::state::AppState;
+use crate::http::stream_budget::StreamPlace;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -110,6 +111,7 @@ async fn show(
 async fn events(
     State(state): State<AppState>,
     Path(site): Path<String>,
+    place: StreamPlace,
 ) -> Result<Response, Problem> {
     let snapshots = state.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let stop = state.stop.clone();
@@ -117,6 +119,6 @@ async fn events(
         let settings = state.engine.settings(&site)?;
         Some(state.board_cache.board_json(&state.engine, &settings, snapshot, state.clock.now_ms()))
     };
-    Ok(sse::event_stream(sse::render_on_change("site", snapshots, None, render), &stop)
-        .into_response())
+    let events = place.hold(sse::render_on_change("site", snapshots, None, render));
+    Ok(sse::event_stream(events, &stop).into_response())
 }

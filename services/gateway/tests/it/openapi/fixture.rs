@@ -284,7 +284,7 @@ async fn start_wechat(
         .fallback(async || StatusCode::NOT_FOUND.into_response());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = format!("http://{}/", listener.local_addr().unwrap()).parse::<url::Url>().unwrap();
-    paihao_chassis::http::serve(tasks, "wechat", listener, routes);
+    paihao_chassis::http::serve(tasks, "wechat", listener, routes, Default::default());
     let endpoints = Endpoints { api: at.clone(), mp: at };
     Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
 }

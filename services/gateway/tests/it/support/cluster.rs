@@ -9,7 +9,7 @@ use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::envelope::WriteVersion;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
-use paihao_gateway::{Ports, Settings, start};
+use paihao_gateway::{Listeners, Ports, Settings, start};
 use paihao_ledger::Ledger;
 use paihao_ledger_sqlite::SqliteLedger;
 use paihao_wechat::{
@@ -70,6 +70,8 @@ impl Cluster {
                 trusted_proxies: Default::default(),
                 frame_ancestors: Vec::new(),
                 limits: Default::default(),
+                streams: Default::default(),
+                connections: Default::default(),
                 write_version: WriteVersion::NEWEST,
             },
             cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
@@ -93,7 +95,8 @@ impl Cluster {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let GatewaySetup { deployment, settings, cache, wechat, clock } = setup;
         let ports = Ports { ledger, cache, wechat, clock };
-        let started = start(settings, Arc::new(deployment), ports, listener, &self.tasks);
+        let listeners = Listeners { public: listener, callbacks: None };
+        let started = start(settings, Arc::new(deployment), ports, listeners, &self.tasks);
         Gateway {
             engine: started.engine.clone(),
             visits: started.visits.clone(),

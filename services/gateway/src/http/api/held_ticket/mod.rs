@@ -8,6 +8,7 @@ use crate::http::openapi::{ApiResponse, ResponseSpec};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::http::stream_budget::StreamPlace;
 use crate::http::ticket_link::{HeldTicket, SiteTicketLink, parse};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -86,6 +87,7 @@ fn uncached(state: &AppState, held: &HeldTicket) -> UncachedTicket {
 async fn stream_events(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
+    place: StreamPlace,
 ) -> Result<Response, Problem> {
     let link = parse(&site, &id)?;
     link.resolve_to_show(&state).await?;
@@ -103,7 +105,8 @@ async fn stream_events(
         let event = ticket_stream.next().await?;
         Some((event, (ticket_stream, permit)))
     });
-    Ok((NO_STORE_HEADER, sse::event_stream(Box::pin(events), &stop)).into_response())
+    let events = place.hold(Box::pin(events));
+    Ok((NO_STORE_HEADER, sse::event_stream(events, &stop)).into_response())
 }
 
 /// State of one stream of a ticket.

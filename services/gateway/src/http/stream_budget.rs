@@ -1,0 +1,145 @@
+//! Budget of event streams that need no key, in all and for each address.
+//!
+//! Each replica counts for itself. Phones in one mobile network share an address.
+
+use crate::http::client_ip::ClientIp;
+use crate::http::openapi::{ApiArgument, Operation};
+use crate::http::rate_limit::network_prefix;
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Advice to a client that found no place.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Limits of streams at the same time; 0 is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StreamLimits {
+    /// Streams of everybody.
+    pub total: usize,
+    /// Streams of one address.
+    pub per_address: usize,
+}
+
+/// Budget of one replica.
+pub(crate) struct StreamBudget {
+    limits: StreamLimits,
+    open: Mutex<OpenStreams>,
+}
+
+#[derive(Default)]
+struct OpenStreams {
+    count: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// Place of one stream, which is given back when it is dropped. As an argument of a handler it
+/// refuses when there is none.
+pub(crate) struct StreamPlace {
+    budget: Arc<StreamBudget>,
+    address: IpAddr,
+}
+
+impl StreamBudget {
+    pub(crate) fn new(limits: StreamLimits) -> Arc<StreamBudget> {
+        Arc::new(StreamBudget { limits, open: Mutex::default() })
+    }
+
+    fn acquire(self: &Arc<StreamBudget>, ClientIp(address): ClientIp) -> Option<StreamPlace> {
+        let address = network_prefix(address);
+        let mut open = self.open.lock();
+        let of_address = open.by_address.get(&address).copied().unwrap_or(0);
+        let has_room = |count, limit| limit == 0 || count < limit;
+        let StreamLimits { total, per_address } = self.limits;
+        if !has_room(open.count, total) || !has_room(of_address, per_address) {
+            return None;
+        }
+        open.count += 1;
+        open.by_address.insert(address, of_address + 1);
+        Some(StreamPlace { budget: self.clone(), address })
+    }
+}
+
+impl StreamPlace {
+    /// Keeps the place until the stream is dropped.
+    pub(crate) fn hold<S: Stream>(self, events: S) -> impl Stream<Item = S::Item> + use<S> {
+        events.map(move |event| {
+            let _held = &self;
+            event
+        })
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let mut open = self.budget.open.lock();
+        open.count -= 1;
+        if let Some(of_address) = open.by_address.get_mut(&self.address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                open.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for StreamPlace {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let Ok(client_ip) = ClientIp::from_request_parts(parts, state).await;
+        state.stream_budget.acquire(client_ip).ok_or_else(|| {
+            metrics::counter!("paihao_gateway_limited_total", "what" => "streams").increment(1);
+            Problem::new(&refusals::TOO_MANY_STREAMS).with_retry_after(RETRY_AFTER)
+        })
+    }
+}
+
+impl ApiArgument<AppState> for StreamPlace {
+    fn describe(operation: Operation) -> Operation {
+        operation.refuses(&[&refusals::TOO_MANY_STREAMS])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client_ip(text: &str) -> ClientIp {
+        ClientIp(text.parse().unwrap())
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_all_have_the_whole_until_a_stream_ends() {
+        let budget = StreamBudget::new(StreamLimits { total: 3, per_address: 2 });
+        let acquire = |text| budget.acquire(client_ip(text));
+        let first = [acquire("10.0.0.1"), acquire("10.0.0.1")];
+        assert!(first.iter().all(Option::is_some) && acquire("10.0.0.1").is_none());
+        let other = acquire("10.0.0.2").unwrap();
+        assert!(acquire("10.0.0.3").is_none(), "the whole is used up");
+        drop(first);
+        assert!(acquire("10.0.0.1").is_some());
+        drop(other);
+        assert!(budget.open.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_place_is_held_by_its_stream_and_zero_is_no_limit() {
+        let budget = StreamBudget::new(StreamLimits { total: 1, per_address: 0 });
+        let place = budget.acquire(client_ip("1::1")).unwrap();
+        let events = place.hold(futures::stream::iter([1, 2]));
+        assert!(budget.acquire(client_ip("2::1")).is_none());
+        drop(events);
+        assert!(budget.acquire(client_ip("2::1")).is_some());
+        let unlimited = StreamBudget::new(StreamLimits::default());
+        let places: Vec<_> = (0..100).map(|_| unlimited.acquire(client_ip("1::1"))).collect();
+        assert!(places.iter().all(Option::is_some));
+    }
+}
