@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit to the most that the system allows this process, and returns it; `None` if there
-/// is none. Systems start programs with 1,024, of which every connection takes one.
+/// Raises the limit to the most that the system allows this process, and returns it; `None` if it
+/// is unlimited. Systems start programs with 1,024, of which every connection takes one.
 pub fn raise_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {

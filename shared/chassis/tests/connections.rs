@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 /// Long enough for a machine with much to do; what is waited for comes at once on others.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn start(tasks: &Tasks, routes: Router, limits: ConnectionLimits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -43,10 +43,10 @@ async fn idle_connections_make_room_for_whoever_has_a_request() {
     }
     for _ in 0..64 {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        assert_eq!(timeout(PATIENCE, request(&mut stream)).await.unwrap(), "HTTP/1.1 200 OK");
+        assert_eq!(timeout(WAIT_TIMEOUT, request(&mut stream)).await.unwrap(), "HTTP/1.1 200 OK");
     }
     // The first of the idle ones was closed by the server.
-    let closed = timeout(PATIENCE, idle[0].read(&mut [0; 1])).await.unwrap();
+    let closed = timeout(WAIT_TIMEOUT, idle[0].read(&mut [0; 1])).await.unwrap();
     assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
     tasks.abort();
 }
@@ -68,7 +68,7 @@ async fn a_connection_in_use_outlives_those_that_want_its_place() {
     opened.notified().await;
     for _ in 0..8 {
         let mut other = TcpStream::connect(address).await.unwrap();
-        let closed = timeout(PATIENCE, other.read(&mut [0; 1])).await.unwrap();
+        let closed = timeout(WAIT_TIMEOUT, other.read(&mut [0; 1])).await.unwrap();
         assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
     }
     let mut rest = [0; 4096];
@@ -109,6 +109,6 @@ async fn a_peer_that_never_reads_loses_its_connection() {
     let address = start(&tasks, Router::new().route("/", endless), limits).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     silent.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    timeout(PATIENCE, ended.notified()).await.expect("the stream is dropped");
+    timeout(WAIT_TIMEOUT, ended.notified()).await.expect("the stream is dropped");
     tasks.abort();
 }

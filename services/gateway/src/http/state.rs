@@ -92,6 +92,12 @@ impl FromRef<AppState> for TrustedProxies {
     }
 }
 
+impl FromRef<AppState> for Arc<StreamBudget> {
+    fn from_ref(state: &AppState) -> Arc<StreamBudget> {
+        state.stream_budget.clone()
+    }
+}
+
 impl ApiState for AppState {
     const MALFORMED_REQUEST: &'static ProblemKind = &refusals::MALFORMED_REQUEST;
     const BODY_TOO_LARGE: &'static ProblemKind = &refusals::BODY_TOO_LARGE;

@@ -2,14 +2,14 @@
 //!
 //! Each replica counts for itself. Phones in one mobile network share an address.
 
-use crate::http::client_ip::ClientIp;
-use crate::http::openapi::{ApiArgument, Operation};
+use crate::http::client_ip::{ClientIp, TrustedProxies};
 use crate::http::rate_limit::network_prefix;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::AppState;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use futures::{Stream, StreamExt};
+use paihao_http_api::ApiState;
+use paihao_http_api::openapi::{ApiArgument, Operation};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -90,20 +90,25 @@ impl Drop for StreamPlace {
     }
 }
 
-impl FromRequestParts<AppState> for StreamPlace {
+impl<S> FromRequestParts<S> for StreamPlace
+where
+    Arc<StreamBudget>: FromRef<S>,
+    TrustedProxies: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Ok(client_ip) = ClientIp::from_request_parts(parts, state).await;
-        state.stream_budget.acquire(client_ip).ok_or_else(|| {
+        Arc::<StreamBudget>::from_ref(state).acquire(client_ip).ok_or_else(|| {
             metrics::counter!("paihao_gateway_limited_total", "what" => "streams").increment(1);
             Problem::new(&refusals::TOO_MANY_STREAMS).with_retry_after(RETRY_AFTER)
         })
     }
 }
 
-impl ApiArgument<AppState> for StreamPlace {
-    fn describe(operation: Operation) -> Operation {
+impl<S: ApiState> ApiArgument<S> for StreamPlace {
+    fn describe(operation: Operation<S>) -> Operation<S> {
         operation.refuses(&[&refusals::TOO_MANY_STREAMS])
     }
 }

@@ -30,10 +30,16 @@ pub(super) const DASHBOARDS: &[Dashboard] = &[
                     panel(
                         "限流 · Limited",
                         PER_MINUTE,
-                        &[(
-                            r#"sum by (what) (rate(paihao_gateway_limited_total{job=~"$job"}[5m])) * 60"#,
-                            "{{what}}",
-                        )],
+                        &[
+                            (
+                                r#"sum by (what) (rate(paihao_gateway_limited_total{job=~"$job"}[5m])) * 60"#,
+                                "{{what}}",
+                            ),
+                            (
+                                r#"sum by (reason) (rate(paihao_http_connections_closed_total{job=~"$job"}[5m])) * 60"#,
+                                "connections: {{reason}}",
+                            ),
+                        ],
                     ),
                 ],
             ),
