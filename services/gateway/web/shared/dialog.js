@@ -2,7 +2,7 @@
 // the focus to where it was. The page holds its element, `#dialog`.
 /** @import { Child, Texts } from './types' */
 import { byId, createElement } from './dom.js';
-import { languageOf, setTextPair, textElement } from './language.js';
+import { languageOf, setTextPair, translations } from './language.js';
 
 /**
  * A text for people: both languages, or a name that somebody gave.
@@ -109,6 +109,7 @@ const FOCUS_ORDER = [
  * @param {Child[]} [options.body]
  * @param {Field[]} [options.fields]
  * @param {Label} [options.confirm] the button that submits
+ * @param {Label} [options.dismiss] the button that does not, where "cancel" would say too much
  * @param {boolean} [options.danger] the button's look
  * @param {(values: Record<string, any>) => Texts | null} [options.validate]
  * @returns {Promise<Record<string, any> | null>}
@@ -118,6 +119,7 @@ export function openDialog({
   body = [],
   fields = [],
   confirm,
+  dismiss = translations(confirm ? 'dialog.cancel' : 'dialog.close'),
   danger,
   validate = () => null,
 }) {
@@ -136,7 +138,7 @@ export function openDialog({
       createElement(
         'button',
         { type: 'button', class: 'ghost', onclick: () => dialog.close() },
-        textElement(confirm ? 'dialog.cancel' : 'dialog.close'),
+        labelElement(dismiss),
       ),
       confirm &&
         createElement(

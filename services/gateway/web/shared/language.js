@@ -31,8 +31,11 @@ let leading = -1;
 /** @param {string} key */
 export const hasTranslation = key => key in WORDS;
 
+/** `{name}`, or `{name:one|many}` for words that depend on whether the value is 1. */
+const PLACEHOLDER = /\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g;
+
 /**
- * Both texts of a key, Chinese first, with `{name}` replaced by its value.
+ * Both texts of a key, Chinese first, with each placeholder replaced by its value.
  * @param {string} key
  * @param {Values} values
  * @returns {Texts}
@@ -40,7 +43,14 @@ export const hasTranslation = key => key in WORDS;
 export function translations(key, values = {}) {
   const texts = WORDS[key];
   if (!texts) throw new Error(`no words for ${key}`);
-  const filled = texts.map(text => text.replace(/\{(\w+)\}/g, (_, name) => String(values[name])));
+  const filled = texts.map(text =>
+    text.replace(PLACEHOLDER, (_, name, one, many) => {
+      const value = values[name];
+      if (value === undefined || value === null) throw new Error(`no ${name} for ${key}`);
+      if (many === undefined) return String(value);
+      return Number(value) === 1 ? one : many;
+    }),
+  );
   return /** @type {Texts} */ (filled);
 }
 
@@ -114,7 +124,12 @@ export function setName(element, name) {
   if (language) element.lang = language;
 }
 
-const LABEL_ATTRIBUTES = { label: 'aria-label', alt: 'alt', title: 'title' };
+const LABEL_ATTRIBUTES = {
+  label: 'aria-label',
+  alt: 'alt',
+  title: 'title',
+  placeholder: 'placeholder',
+};
 /** @type {(() => void)[]} */
 const listeners = [];
 

@@ -67,6 +67,8 @@ async fn a_person_without_wechat_gets_a_paper_ticket_and_is_called() {
     staff.wait_for_text("#dialog-title", "给没有微信的客户取号").await;
     staff.press_keys("\u{E007}").await;
     staff.wait_for_text("#dialog-title", "A001 已取号").await;
+    // The number is given: no way out of the dialog takes it back.
+    assert_eq!(staff.texts("#dialog .ghost").await, ["不打印 No slip"]);
     let before = browser.windows().await;
     staff.press_keys("\u{E007}").await;
     let slip = browser.window_opened_since(&before).await;
