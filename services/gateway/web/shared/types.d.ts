@@ -172,7 +172,7 @@ export interface ConsoleTicketView {
   message?: { notice: string; fate: string } | null;
   /** Commands that may be sent now. */
   may: string[];
-  hold?: { why: string; reason?: string } | null;
+  hold?: { why: string; reason?: string; counter?: string } | null;
 }
 
 /** Something that can be taken back. */

@@ -19,6 +19,8 @@ mod phones;
 mod statistics;
 
 mod console;
+mod console_layout;
+mod console_line;
 mod counters;
 
 mod board_and_kiosk;

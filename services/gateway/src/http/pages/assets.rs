@@ -44,6 +44,7 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "pages/console/console.js",
     "pages/console/dialogs.js",
     "pages/console/lists.js",
+    "pages/console/numbers.js",
     "pages/console/words.js",
     "pages/index/index.js",
     "pages/index/words.js",

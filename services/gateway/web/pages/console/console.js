@@ -37,9 +37,11 @@ import {
 import { siteUrl, fetchFromSite, settlePending, sendCommand } from './commands.js';
 import { setUpSound, playChime, toggleSound } from './chime.js';
 import { dialogs } from './dialogs.js';
+import { isFound } from './numbers.js';
 
 const STORAGE_KEY = `paihao-console-counter/${siteId}`;
 const MIN_CALL_INTERVAL_MS = 1500; // after a call, before the next one can be made
+const RECALL_ASKED_MS = 6000; // so long after a recall became possible the server is asked about it
 
 /** @type {ConsoleView | null} the latest state */
 let view = null;
@@ -50,6 +52,7 @@ let lastCallAt = 0;
 /** @type {(() => void) | null} */
 let unsubscribe = null;
 let lastContactAt = 0;
+let isRefreshing = false;
 
 function storedCounter() {
   try {
@@ -73,6 +76,24 @@ const waitingCount = () =>
     .reduce((sum, queue) => sum + queue.waiting_count, 0);
 /** @param {string} id */
 const queueName = id => view.queues.find(queue => queue.id === id)?.name || id;
+/**
+ * Tells whether the server allows an act with a ticket.
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {string} act
+ */
+const may = (ticket, act) => ticket?.may.includes(act) ?? false;
+/** True if a person can come to this counter now. */
+const isFree = () => currentCounter().state === 'open' && !currentCounter().serving;
+/**
+ * Tells whether an act is allowed here: for one that begins at a counter, this one has to be free.
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {string} act
+ */
+function mayHere(ticket, act) {
+  if (!['call', 'resume_here'].includes(act)) return may(ticket, act);
+  const bound = ticket?.hold?.counter;
+  return may(ticket, act) && isFree() && (!bound || bound === counterId);
+}
 
 /** The parts of the state that change when a command was carried out. */
 const stateFingerprint = () =>
@@ -92,7 +113,10 @@ function showCurrentView() {
   const options = { headers: authHeaders, always: true };
   unsubscribe ??= subscribe(siteUrl('desk/events'), { desk: applyView }, onConnection, options);
   if (!view) return;
-  if (!selectableCounters().some(counter => counter.id === counterId)) counterId = null;
+  const choices = selectableCounters();
+  if (choices.length === 1) counterId = choices[0].id;
+  else if (!choices.some(counter => counter.id === counterId)) counterId = null;
+  byId('change').hidden = choices.length === 1;
   showView(counterId ? 'desk' : 'choose');
   render();
 }
@@ -134,7 +158,7 @@ function applyView(state) {
     playChime();
     showMessage(
       'news',
-      translations('console.joined', { number: waitingTickets().at(-1)?.number || '' }),
+      translations('console.joined', { number: waitingTickets().slice(-1)[0]?.number || '' }),
     );
   } else if (calledElsewhere && !busy) {
     showMessage(
@@ -151,25 +175,27 @@ function renderTitle() {
   document.title = `${counter ? `(${waitingCount()}) ${counter.name} · ` : ''}${translation('console.title')} · ${view.name}`;
 }
 
-/** The commands that make sense now, by the id of their button; the server decides. */
+/**
+ * The commands that make sense now, by the id of their button: those for a ticket are what the server
+ * says may be done with it.
+ */
 function enabledCommands() {
   const [counter, ticket] = [currentCounter(), currentTicket()];
-  const [open, is] = [counter.state === 'open', state => ticket?.state === state];
-  const last = undoableCommands()[0];
+  const open = counter.state === 'open';
   return {
     next:
       open &&
-      !is('called') &&
+      ticket?.state !== 'called' &&
       waitingCount() > 0 &&
       serverNow() > lastCallAt + MIN_CALL_INTERVAL_MS,
-    start: is('called'),
-    recall: is('called') && ticket.recall_from !== undefined && serverNow() >= ticket.recall_from,
-    finish: Boolean(ticket),
-    missed: is('called'),
-    hold: is('serving'),
-    transfer: Boolean(ticket) && view.queues.length > 1,
-    call: open && !ticket,
-    undo: Boolean(last),
+    start: may(ticket, 'start'),
+    recall: may(ticket, 'recall'),
+    finish: may(ticket, 'finish'),
+    missed: may(ticket, 'missed'),
+    hold: may(ticket, 'suspend'),
+    transfer: may(ticket, 'transfer') && view.queues.length > 1,
+    call: view.tickets.some(other => servesQueue(other.queue) && mayHere(other, 'call')),
+    undo: undoableCommands().length > 0,
     take: view.queues.some(queue => servesQueue(queue.id)),
     open: counter.state !== 'open',
     break: open && !ticket,
@@ -184,7 +210,7 @@ function enabledCommands() {
 function undoableCommands() {
   const ticket = currentTicket();
   const call =
-    ticket?.put_back_until > serverNow()
+    may(ticket, 'put_back') && ticket.put_back_until > serverNow()
       ? [
           {
             number: ticket.number,
@@ -208,6 +234,7 @@ function undoableCommands() {
  */
 function renderHint(id, key, values) {
   const hint = byId(id);
+  hint.parentElement.classList.toggle('hinted', Boolean(key));
   if (key) {
     setText(hint, key, values);
   } else {
@@ -225,15 +252,30 @@ function render() {
   const [counter, ticket] = [currentCounter(), currentTicket()];
   setName(byId('counter'), counter.name);
   renderCurrent(counter, ticket, ticket && queueName(ticket.queue));
-  renderWaiting(waitingTickets(), number => dialogs.ticket(context, number));
-  renderAway(
-    view.tickets.filter(({ queue }) => servesQueue(queue)),
-    number => dialogs.ticket(context, number),
-    bringBack,
-  );
+  renderLine();
   renderQueues(view.queues, servesQueue);
   renderCounters(view.counters, view.calls, counterId);
   renderButtons();
+}
+
+/** Renders the tickets of this counter's queues: all of them, or those that are searched for. */
+function renderLine() {
+  const text = byId('search').value.trim();
+  const several = currentCounter().queues.length > 1;
+  const context = {
+    open: number => dialogs.ticket(dialogContext, number),
+    queueName: ({ queue }) => (several ? queueName(queue) : ''),
+  };
+  /** @param {ConsoleTicketView} ticket */
+  const isShown = ticket =>
+    !text || isFound(ticket, text, [queueName(ticket.queue), ticket.hold?.reason || '']);
+  const own = view.tickets.filter(ticket => servesQueue(ticket.queue) && isShown(ticket));
+  const waiting = own.filter(ticket => ticket.state === 'waiting');
+  renderWaiting(waiting, context, text ? 'console.search.none' : 'console.nobody');
+  renderAway(own, context, mayHere, bringBack);
+  const found = own.filter(ticket => ['waiting', 'missed', 'held'].includes(ticket.state)).length;
+  if (text) setText(byId('line-count'), 'console.search.found', { count: found });
+  else setText(byId('line-count'), 'console.line.count', { count: waitingCount() });
 }
 
 function renderButtons() {
@@ -241,7 +283,6 @@ function renderButtons() {
   for (const [id, allowed] of Object.entries(enabled)) byId(id).disabled = busy || !allowed;
   byId('open').hidden = counter.state === 'open';
   byId('break').hidden = counter.state !== 'open';
-  byId('close').hidden = counter.state === 'offline';
   const count = waitingCount();
   renderHint('next-hint', nextHint(counter, ticket, count), { count, number: ticket?.number });
   const wait = ticket?.recall_from - serverNow();
@@ -375,15 +416,16 @@ const bringBack = (number, command) =>
 
 /**
  * State and commands of the console, for its dialogs.
- * @typedef {typeof context} ConsoleContext
+ * @typedef {typeof dialogContext} ConsoleContext
  */
-const context = {
+const dialogContext = {
   runCommand,
   runCounterCommand,
   currentTicket,
   undoableCommands,
   waitingTickets,
   servesQueue,
+  mayHere,
   ticketByNumber,
   queueName,
   counterId: () => counterId,
@@ -399,12 +441,12 @@ const COMMANDS = {
   open: () => runCounterCommand('open', 'open'),
   break: () => runCounterCommand('break', 'break'),
   close: () => runCounterCommand('close', 'close'),
-  hold: () => dialogs.hold(context),
-  transfer: () => dialogs.transfer(context),
-  call: () => dialogs.call(context),
-  undo: () => dialogs.undo(context),
-  take: () => dialogs.take(context),
-  queues: () => dialogs.queues(context),
+  hold: () => dialogs.hold(dialogContext),
+  transfer: () => dialogs.transfer(dialogContext),
+  call: () => dialogs.call(dialogContext),
+  undo: () => dialogs.undo(dialogContext),
+  take: () => dialogs.take(dialogContext),
+  queues: () => dialogs.queues(dialogContext),
   help: () => dialogs.help(KEYS),
 };
 
@@ -430,6 +472,21 @@ const KEYS = {
 const focusFirstRow = () =>
   /** @type {HTMLElement | null} */ (document.querySelector('.line .row'))?.focus();
 
+/** Asks the server what may be done now: time alone has allowed a recall. */
+async function refresh() {
+  if (isRefreshing) return;
+  isRefreshing = true;
+  const state = await fetchFromSite('desk').catch(() => null);
+  isRefreshing = false;
+  if (state && view && state.position >= view.position) applyView(state);
+}
+
+function isRecallDue() {
+  const ticket = currentTicket();
+  const late = ticket ? serverNow() - (ticket.recall_from ?? Infinity) : -1;
+  return late >= 0 && late < RECALL_ASKED_MS && !may(ticket, 'recall');
+}
+
 /** @param {string} id */
 function chooseCounter(id) {
   counterId = id;
@@ -438,16 +495,20 @@ function chooseCounter(id) {
   } catch {
     /* a browser without storage */
   }
+  byId('search').value = '';
   showMessage();
   showCurrentView();
-  byId('next').focus();
+  const usual = ['next', 'open', 'change'].map(byId).find(button => !button.disabled);
+  usual?.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 function leaveCounter() {
   counterId = null;
   showMessage();
   showCurrentView();
-  byId('counters').querySelector('button')?.focus();
+  byId('counters').querySelector('button')?.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 for (const [id, run] of Object.entries(COMMANDS)) byId(id).addEventListener('click', run);
@@ -469,6 +530,7 @@ document.addEventListener('keydown', event => {
   const button = KEYS[key] && byId(KEYS[key]);
   if (key === 'v') toggleSound();
   else if (key === 'l') focusFirstRow();
+  else if (key === '/') byId('search').focus();
   else if (button && !button.disabled && !button.hidden) button.click();
   else return;
   event.preventDefault();
@@ -481,6 +543,17 @@ document.addEventListener('keydown', event => {
   event.preventDefault();
   rows[index + step]?.focus();
 });
+byId('search').addEventListener('input', renderLine);
+byId('search').addEventListener('keydown', event => {
+  if (event.key === 'Enter' || event.key === 'ArrowDown') focusFirstRow();
+  else if (event.key === 'Escape') {
+    byId('search').value = '';
+    byId('search').blur();
+    renderLine();
+  } else return;
+  event.preventDefault();
+  event.stopPropagation(); // an arrow that leads to the first row must not lead on from it
+});
 byId('sign-out').addEventListener('click', signOut);
 
 onLanguageChange(renderTitle);
@@ -488,6 +561,7 @@ setInterval(() => {
   if (!view || !counterId || byId('desk').hidden) return;
   renderTimer(currentTicket());
   renderButtons();
+  if (isRecallDue()) refresh();
 }, 1000);
 setInterval(() => {
   if (view && counterId && !byId('desk').hidden) render();

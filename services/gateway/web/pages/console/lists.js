@@ -98,12 +98,19 @@ export function ticketBadges(ticket) {
 }
 
 /**
+ * What rows need beside their tickets.
+ * @typedef {object} RowContext
+ * @property {(number: string) => void} open opens a ticket
+ * @property {(ticket: ConsoleTicketView) => string} queueName name of its queue, where there are several
+ */
+
+/**
  * Renders a ticket's row; the button opens it.
- * @param {(number: string) => void} open
+ * @param {RowContext} context
  * @param {(ticket: ConsoleTicketView) => HTMLElement} detail
  * @returns {(row: HTMLElement, ticket: ConsoleTicketView) => HTMLElement}
  */
-function ticketRow(open, detail) {
+function ticketRow({ open, queueName }, detail) {
   return (element, ticket) => {
     let button = /** @type {HTMLButtonElement} */ (element.querySelector('.row'));
     if (!button) {
@@ -114,10 +121,15 @@ function ticketRow(open, detail) {
       });
       element.prepend(button);
     }
+    const [queue, badges, reason] = [queueName(ticket), ticketBadges(ticket), ticket.hold?.reason];
     button.replaceChildren(
       createElement('b', { class: 'number' }, ticket.number),
+      createElement('span', { class: 'of', lang: languageOf(queue), title: queue || null }, queue),
       detail(ticket),
-      createElement('span', { class: 'marks' }, ticketBadges(ticket)),
+      ...(reason
+        ? [createElement('span', { class: 'reason', lang: languageOf(reason) }, reason)]
+        : []),
+      ...(badges.length > 0 ? [createElement('span', { class: 'marks' }, badges)] : []),
     );
     return button;
   };
@@ -129,31 +141,43 @@ const emptyRow = key => createElement('li', { class: 'none', 'data-key': '' }, t
 /**
  * Renders the tickets that wait in the queues of a counter.
  * @param {ConsoleTicketView[]} tickets
- * @param {(number: string) => void} open
+ * @param {RowContext} context
+ * @param {string} emptyKey words for an empty list
  */
-export function renderWaiting(tickets, open) {
+export function renderWaiting(tickets, context, emptyKey) {
   const list = byId('waiting');
-  reconcileRows(list, tickets, ticket => ticket.number, ticketRow(open, waitChip));
-  if (tickets.length === 0) list.replaceChildren(emptyRow('console.nobody'));
+  reconcileRows(list, tickets, ticket => ticket.number, ticketRow(context, waitChip));
+  if (tickets.length === 0) list.replaceChildren(emptyRow(emptyKey));
+}
+
+/**
+ * Button that brings a ticket back, and the act that it stands for.
+ * @typedef {'return' | 'resume' | 'here'} WayBack
+ * @type {Record<WayBack, string>}
+ */
+const ACT_OF_WAY_BACK = { return: 'return', resume: 'resume', here: 'resume_here' };
+
+/** @param {ConsoleTicketView} ticket */
+function wayBack({ state, hold }) {
+  if (state === 'missed') return 'return';
+  return hold?.why === 'suspended' ? 'here' : 'resume';
 }
 
 /**
  * Renders missed and held tickets, each with the one command that brings it back.
  * @param {ConsoleTicketView[]} tickets
- * @param {(number: string) => void} open
- * @param {(number: string, command: string) => void} bringBack
+ * @param {RowContext} context
+ * @param {(ticket: ConsoleTicketView, act: string) => boolean} isAllowed
+ * @param {(number: string, command: WayBack) => void} bringBack
  */
-export function renderAway(tickets, open, bringBack) {
+export function renderAway(tickets, context, isAllowed, bringBack) {
   /** @param {ConsoleTicketView} ticket */
   const until = ({ until: end }) =>
     end ? textElement('console.until', { time: formatTime(end) }) : textElement('console.open-end');
-  for (const [state, usualCommand] of [
-    ['missed', 'return'],
-    ['held', 'resume'],
-  ]) {
+  for (const state of ['missed', 'held']) {
     const inState = tickets.filter(ticket => ticket.state === state);
     byId(`aside-${state}`).hidden = inState.length === 0;
-    const renderTicket = ticketRow(open, ticket =>
+    const renderTicket = ticketRow(context, ticket =>
       createElement(
         'span',
         { class: 'away' },
@@ -167,11 +191,13 @@ export function renderAway(tickets, open, bringBack) {
       ticket => ticket.number,
       (element, ticket) => {
         renderTicket(element, ticket);
-        const command = ticket.hold?.why === 'suspended' ? 'here' : usualCommand;
-        if (element.querySelector(`.back[value=${command}]`)) return;
-        element.querySelector('.back')?.remove();
-        element.append(
-          createElement(
+        const command = wayBack(ticket);
+        let button = /** @type {HTMLButtonElement} */ (
+          element.querySelector(`.back[value=${command}]`)
+        );
+        if (!button) {
+          element.querySelector('.back')?.remove();
+          button = createElement(
             'button',
             {
               type: 'button',
@@ -180,8 +206,10 @@ export function renderAway(tickets, open, bringBack) {
               onclick: () => bringBack(ticket.number, command),
             },
             textElement(`console.${command}`),
-          ),
-        );
+          );
+          element.append(button);
+        }
+        button.disabled = !isAllowed(ticket, ACT_OF_WAY_BACK[command]);
       },
     );
   }
@@ -256,11 +284,15 @@ function counterState(counter) {
  * @param {(id: string) => void} choose
  */
 export function renderCounterChoice(counters, choose) {
+  if (counters.length === 0) {
+    byId('counters').replaceChildren(textElement('console.no-counter', {}, 'p'));
+    return;
+  }
   byId('counters').replaceChildren(
     ...counters.map(counter =>
       createElement(
         'button',
-        { type: 'button', class: 'queue', onclick: () => choose(counter.id) },
+        { type: 'button', onclick: () => choose(counter.id) },
         createElement('strong', { lang: languageOf(counter.name) }, counter.name),
         counterState(counter),
         counter.login && createElement('span', { class: 'login', translate: 'no' }, counter.login),
