@@ -31,4 +31,5 @@ mod reconnect;
 mod accessibility;
 mod languages;
 mod members;
+mod old_browsers;
 mod pictures;

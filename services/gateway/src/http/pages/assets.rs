@@ -26,6 +26,7 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "shared/dialog.js",
     "shared/dom.js",
     "shared/format.js",
+    "shared/guard.js",
     "shared/http.js",
     "shared/language.js",
     "shared/page.js",

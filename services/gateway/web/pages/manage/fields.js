@@ -3,6 +3,14 @@
 import { createElement } from '../../shared/dom.js';
 import { translations, setTextPair, textElement, languageOf } from '../../shared/language.js';
 
+/**
+ * Copy of settings, which are JSON.
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ */
+export const copyOf = value => JSON.parse(JSON.stringify(value));
+
 let fieldCount = 0;
 
 /**

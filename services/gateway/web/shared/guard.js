@@ -1,0 +1,73 @@
+// Guard of every page against browsers that are too old for it: they are told so. It is no module, and
+// is written as browsers of 2012 read it, since it has to run where the page does not. The oldest browser
+// that a page runs in is named in docs/guide/pages.md.
+(function () {
+  // An error in the first seconds says that the page does not run; later it is one of the page.
+  var WATCHED_MS = 15000;
+
+  /** Features that every page needs. */
+  var NEEDED = [
+    'Element.prototype.replaceChildren',
+    'String.prototype.replaceAll',
+    'Object.fromEntries',
+    'Array.prototype.flatMap',
+    'AbortController',
+    'Intl.DateTimeFormat.prototype.formatToParts',
+    'Response.prototype.body',
+    'TextDecoder',
+    'FormData.prototype.entries',
+    'URLSearchParams',
+    'crypto.getRandomValues',
+  ];
+  var begun = Date.now();
+
+  /** @param {string} path */
+  function isThere(path) {
+    /** @type {any} */
+    var owner = window;
+    var i;
+    var names = path.split('.');
+    for (i = 0; i < names.length; i += 1) {
+      if (!(names[i] in owner)) return false;
+      // Reading the last one may call a getter, which works on instances alone.
+      if (i < names.length - 1) owner = owner[names[i]];
+    }
+    return true;
+  }
+
+  /** True if the page has a dialog, or sheets of paper, that the browser cannot show. */
+  function lacksParts() {
+    var dialog = document.querySelector('dialog');
+    if (dialog && !('showModal' in dialog)) return true;
+    return Boolean(document.querySelector('.sheet')) && !CSS.supports('width', '1cqw');
+  }
+
+  function tell() {
+    document.documentElement.className += ' too-old';
+    var note = document.getElementById('too-old');
+    if (note) note.hidden = false;
+  }
+
+  /** @param {any} error */
+  function isOfLanguage(error) {
+    return Boolean(error) && /^(Syntax|Type|Reference)Error$/.test(error.name);
+  }
+
+  /** @param {any} error */
+  function watch(error) {
+    if (!isOfLanguage(error) || Date.now() - begun > WATCHED_MS) return;
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', tell);
+    else tell();
+  }
+
+  var isOld = !('noModule' in document.createElement('script')) || !NEEDED.every(isThere);
+  window.addEventListener('error', function (event) {
+    watch(event.error);
+  });
+  window.addEventListener('unhandledrejection', function (event) {
+    watch(event.reason);
+  });
+  document.addEventListener('DOMContentLoaded', function () {
+    if (isOld || lacksParts()) tell();
+  });
+})();
