@@ -192,14 +192,18 @@ Headers.prototype.get = function (name) {
 
 /// Lets the page read what may be done with each ticket from `window.ruled`, where it is there.
 const RULED_SCRIPT: &str = "
-const parse = JSON.parse;
-JSON.parse = text => {
-  const value = parse(text);
+const rule = value => {
   for (const ticket of value?.tickets || []) {
     const { may } = ticket;
     Object.defineProperty(ticket, 'may', { get: () => window.ruled || may });
   }
   return value;
+};
+const { parse } = JSON;
+const { json } = Response.prototype;
+JSON.parse = text => rule(parse(text));
+Response.prototype.json = async function () {
+  return rule(await json.call(this));
 };";
 
 const FORCE_CALL_SCRIPT: &str = "

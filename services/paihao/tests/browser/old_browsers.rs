@@ -26,6 +26,9 @@ const NEEDED: [&str; 13] = [
     "URLSearchParams",
 ];
 
+/// Stands for a script that the browser cannot read: its syntax cannot be taken away.
+const SYNTAX: &str = "syntax";
+
 /// Features that came to browsers in the last years, or that owners and signs switch off.
 const DISPENSABLE: [&str; 34] = [
     "AbortSignal.any",
@@ -176,7 +179,7 @@ async fn old_browser(browser: &Browser) -> Window {
 async fn check_pages(window: &Window, pages: &[Page]) {
     let mut problems = Vec::new();
     for page in pages {
-        for feature in [""].into_iter().chain(NEEDED).chain(DISPENSABLE) {
+        for feature in ["", SYNTAX].into_iter().chain(NEEDED).chain(DISPENSABLE) {
             let mut outcome = "unloaded".to_owned();
             // The machine's network may change meanwhile, and the browser breaks a page off then.
             while outcome == "unloaded" {
@@ -189,7 +192,7 @@ async fn check_pages(window: &Window, pages: &[Page]) {
             }
             let wanted = match feature {
                 "HTMLDialogElement.prototype.showModal" => &["works", "told"][..],
-                needed if NEEDED.contains(&needed) => &["told"],
+                needed if needed == SYNTAX || NEEDED.contains(&needed) => &["told"],
                 _ => &["works"],
             };
             if !wanted.contains(&&*outcome) {
@@ -222,6 +225,9 @@ const WITHOUT_SCRIPT: &str = "
 const feature = new URLSearchParams(location.search).get('without');
 if (feature === 'localStorage' || feature === 'sessionStorage') {
   Object.defineProperty(window, feature, { get() { throw new DOMException('denied', 'SecurityError'); } });
+} else if (feature === 'syntax') {
+  const error = new SyntaxError('Unexpected token');
+  document.addEventListener('readystatechange', () => window.dispatchEvent(new ErrorEvent('error', { error })));
 } else if (feature) {
   const names = feature.split('.');
   const last = names.pop();
