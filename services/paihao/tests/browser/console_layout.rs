@@ -1,5 +1,5 @@
-//! Layout of the console on every screen, in small and large halls: nothing overlaps, nothing leaves its
-//! place, no button moves, and the primary button is in view.
+//! Layout of the console on every screen, in small and large halls: nothing overlaps, nothing
+//! leaves its place, no button moves, and the primary button is in view.
 
 use crate::browser::Browser;
 use crate::demo::Demo;

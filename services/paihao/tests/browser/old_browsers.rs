@@ -1,5 +1,5 @@
-//! Tests of every page in browsers that lack a newer feature: the page works, or says that the browser
-//! is too old for it. It never says "connection lost", and is never blank.
+//! Tests of every page in browsers that lack a newer feature: the page works, or says that the
+//! browser is too old for it. It never says "connection lost", and is never blank.
 
 use crate::browser::Browser;
 use crate::demo::Demo;
@@ -8,8 +8,8 @@ use crate::manage::{fill_control, open_manage_page, open_section, save_section};
 use crate::window::Window;
 use serde_json::json;
 
-/// Features that pages may not be without: each page says so then, the one about dialogs where it has
-/// one. All others have to be dispensable.
+/// Features that pages may not be without: each page says so then, the one about dialogs where it
+/// has one. All others have to be dispensable.
 const NEEDED: [&str; 13] = [
     "AbortController",
     "Array.prototype.flatMap",

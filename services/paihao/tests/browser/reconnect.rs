@@ -1,5 +1,5 @@
-//! Tests of the connection: pages show that it is lost, recover by themselves, and end it when they are
-//! left.
+//! Tests of the connection: pages show that it is lost, recover by themselves, and end it when
+//! they are left.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
