@@ -20,6 +20,7 @@
     'crypto.getRandomValues',
   ];
   var begun = Date.now();
+  var hasFailed = false;
 
   /** @param {string} path */
   function isThere(path) {
@@ -35,11 +36,16 @@
     return true;
   }
 
-  /** True if the page has a dialog, or sheets of paper, that the browser cannot show. */
-  function lacksParts() {
+  /** True if the page is paper to print, which is complete without scripts. */
+  function isPaper() {
+    return Boolean(document.querySelector('.sheet'));
+  }
+
+  /** True if the browser cannot show the page, whose elements are there. */
+  function isTooOld() {
+    if (isPaper()) return !CSS.supports('width', '1cqw');
     var dialog = document.querySelector('dialog');
-    if (dialog && !('showModal' in dialog)) return true;
-    return Boolean(document.querySelector('.sheet')) && !CSS.supports('width', '1cqw');
+    return isOld || Boolean(dialog && !('showModal' in dialog));
   }
 
   function tell() {
@@ -56,8 +62,8 @@
   /** @param {any} error */
   function watch(error) {
     if (!isOfLanguage(error) || Date.now() - begun > WATCHED_MS) return;
-    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', tell);
-    else tell();
+    hasFailed = true;
+    if (document.readyState !== 'loading' && !isPaper()) tell();
   }
 
   var isOld = !('noModule' in document.createElement('script')) || !NEEDED.every(isThere);
@@ -68,6 +74,6 @@
     watch(event.reason);
   });
   document.addEventListener('DOMContentLoaded', function () {
-    if (isOld || lacksParts()) tell();
+    if (isTooOld() || (hasFailed && !isPaper())) tell();
   });
 })();

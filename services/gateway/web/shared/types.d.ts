@@ -99,8 +99,8 @@ export interface TicketView {
   /** Words of staff about the hold or the end. */
   reason?: string;
   counter_name?: string;
-  /** People ahead. */
-  ahead: number;
+  /** People ahead; absent where there is no place in a line. */
+  ahead?: number;
   minutes?: MinuteRange | null;
   last_called?: string | null;
   taken_at: number;

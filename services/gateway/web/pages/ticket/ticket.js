@@ -205,8 +205,10 @@ function renderNote() {
 
 function renderFacts() {
   const isWaiting = ['waiting', 'held'].includes(view.state) && !view.over;
-  byId('facts').hidden = !isWaiting;
-  if (!isWaiting) return;
+  // A service that was interrupted has no place in the line.
+  const hasFacts = isWaiting && view.ahead !== undefined;
+  byId('facts').hidden = !hasFacts;
+  if (!hasFacts) return;
   setText(byId('ahead'), 'ticket.people', { count: view.ahead });
   const wait = byId('wait');
   wait.replaceChildren(
