@@ -87,7 +87,9 @@ if (!/^(zh|en)/.test(main)) findings.push(`the page's language is "${main}"`);
 for (const element of all) {
   const own = [...element.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).map(node => node.data).join('').trim();
   if (!own || element.matches('script, style, noscript')) continue;
-  if (/\b(undefined|null|NaN)\b|\[object |–––|\{\w+[}:]/.test(own)) say('a value is missing', element);
+  // What is not to be translated may tell of placeholders.
+  const isMissing = /\b(undefined|null|NaN)\b|\[object |–––/.test(own) || element.translate && /\{\w+[}:]/.test(own);
+  if (isMissing) say('a value is missing', element);
   if (/(^|[^\d.,–-])1 (people|persons|minutes|hours|days|numbers|places|times)\b/.test(own)) say('one of many', element);
   const language = element.closest('[lang]').lang;
   const chinese = /[\u3400-\u9fff]/.test(own);

@@ -274,8 +274,11 @@ function renderLine() {
   renderWaiting(waiting, context, text ? 'console.search.none' : 'console.nobody');
   renderAway(own, context, mayHere, bringBack);
   const found = own.filter(ticket => ['waiting', 'missed', 'held'].includes(ticket.state)).length;
-  if (text) setText(byId('line-count'), 'console.search.found', { count: found });
-  else setText(byId('line-count'), 'console.line.count', { count: waitingCount() });
+  const count = byId('line-count');
+  // The result of a search is read out; that somebody joins the line is not.
+  count.setAttribute('aria-live', text ? 'polite' : 'off');
+  if (text) setText(count, 'console.search.found', { count: found });
+  else setText(count, 'console.line.count', { count: waitingCount() });
 }
 
 function renderButtons() {
