@@ -38,7 +38,7 @@
 
   /** True if the page is paper to print, which is complete without scripts. */
   function isPaper() {
-    return Boolean(document.querySelector('.sheet'));
+    return Boolean(document.querySelector('article.sheet'));
   }
 
   /** True if the browser cannot show the page, whose elements are there. */

@@ -87,7 +87,7 @@ if (!/^(zh|en)/.test(main)) findings.push(`the page's language is "${main}"`);
 for (const element of all) {
   const own = [...element.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).map(node => node.data).join('').trim();
   if (!own || element.matches('script, style, noscript')) continue;
-  // What is not to be translated may tell of placeholders.
+  // A text that is not to be translated may explain placeholders.
   const isMissing = /\b(undefined|null|NaN)\b|\[object |–––/.test(own) || element.translate && /\{\w+[}:]/.test(own);
   if (isMissing) say('a value is missing', element);
   if (/(^|[^\d.,–-])1 (people|persons|minutes|hours|days|numbers|places|times)\b/.test(own)) say('one of many', element);
