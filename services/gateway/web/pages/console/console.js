@@ -81,7 +81,7 @@ const queueName = id => view.queues.find(queue => queue.id === id)?.name || id;
  * @param {ConsoleTicketView | undefined} ticket
  * @param {string} act
  */
-const may = (ticket, act) => ticket?.may.includes(act) ?? false;
+const may = (ticket, act) => ticket?.may?.includes(act) ?? false; // an older replica lists nothing
 /** True if a person can come to this counter now. */
 const isFree = () => currentCounter().state === 'open' && !currentCounter().serving;
 /**
