@@ -157,7 +157,9 @@ fn to_snake_case(name: &str) -> String {
 #[test]
 fn settings_entries() {
     // The version is the oldest that can express the content.
-    for line in ["book-v1", "book-v2"].map(assert_round_trips::<SettingsEntry>).concat() {
+    for line in
+        ["book-v1", "book-v2", "book-v2-names"].map(assert_round_trips::<SettingsEntry>).concat()
+    {
         let entry: SettingsEntry = serde_json::from_value(line).unwrap();
         assert_eq!(SettingsEntry::new(entry.at, entry.event.clone()), entry);
     }
@@ -231,6 +233,7 @@ fn webhook_messages() {
 fn snapshots() {
     let lines = [
         assert_round_trips::<Snapshot>("snapshot-v1"),
+        assert_round_trips::<Snapshot>("snapshot-v1-counters"),
         assert_round_trips::<Snapshot>("snapshot-v2"),
         assert_round_trips::<Snapshot>("snapshot-v3"),
     ]
@@ -429,8 +432,9 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
         &["scan-session-v1", "scan-session-v1-login", "scan-session-v1-unionid"],
         &mut checked,
     );
-    check_form::<SettingsEntry>(&["book-v1", "book-v2"], &mut checked);
-    check_form::<Snapshot>(&["snapshot-v1", "snapshot-v2", "snapshot-v3"], &mut checked);
+    check_form::<SettingsEntry>(&["book-v1", "book-v2", "book-v2-names"], &mut checked);
+    let snapshots = ["snapshot-v1", "snapshot-v1-counters", "snapshot-v2", "snapshot-v3"];
+    check_form::<Snapshot>(&snapshots, &mut checked);
     check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);
     check_form::<StaffEntry>(&["staff-v1", "staff-v2"], &mut checked);
     check_form::<StaffSession>(&["staff-session-v1"], &mut checked);

@@ -145,6 +145,10 @@ async fn a_queues_own_announcement_is_spoken_and_one_may_be_yao() {
     let office = json!({"number": "B007", "counter_name": "Desk 12"});
     let english = "Number B zero zero seven, please go to Desk 12";
     assert_eq!(sentence(office, Value::Null, "en", false).await, english);
+    let named = json!({"number": "B007", "counter_name": "内科诊室", "counter_name_en": "Room 5"});
+    let english = "Number B zero zero seven, please go to Room 5";
+    assert_eq!(sentence(named.clone(), Value::Null, "en", false).await, english);
+    assert_eq!(sentence(named, Value::Null, "zh", false).await, "请 B零零七 号到内科诊室");
     let room = json!({"number": "B007", "counter_name": "内科诊室"});
     let english = "Number B zero zero seven, please see the screen";
     assert_eq!(sentence(room, Value::Null, "en", false).await, english);
