@@ -1,6 +1,6 @@
 // Dialogs of the console: each asks for what a command needs (a reason, a queue, a number) and runs it.
 /** @import { ConsoleContext } from './console.js' */
-/** @import { ConsoleQueueView, ConsoleTicketView, Texts } from '../../shared/types' */
+/** @import { ConsoleCounterView, ConsoleQueueView, ConsoleTicketView, Texts } from '../../shared/types' */
 /** @import { Field } from '../../shared/dialog.js' */
 import { siteId, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
@@ -12,6 +12,8 @@ import {
   setText,
   textElement,
   languageOf,
+  localName,
+  nameElement,
 } from '../../shared/language.js';
 import { openDialog, closeDialog } from '../../shared/dialog.js';
 import { wholeMinutes, waitChip, ticketBadges } from './lists.js';
@@ -65,7 +67,7 @@ const queueOptions = (context, excludedId) =>
     .queues.filter(queue => queue.id !== excludedId)
     .map(queue => ({
       value: queue.id,
-      label: queue.name,
+      label: localName(queue.name, queue.name_en),
       note: translations('waiting', { count: queue.waiting_count }),
     }));
 
@@ -86,9 +88,32 @@ async function hold(context) {
   }
 }
 
-/** @param {ConsoleContext} context */
-async function transfer(context) {
-  const { number, queue } = context.currentTicket();
+/**
+ * Asks whether to take the counter over, and says from whom.
+ * @param {ConsoleContext} context
+ * @param {ConsoleCounterView} counter
+ */
+async function takeOver(context, counter) {
+  const { login, login_name: name, login_since: since, serving } = counter;
+  const values = { name: name || login, number: serving, time: since ? formatTime(since) : '' };
+  const input = await openDialog({
+    title: translations('console.take-over.title', values),
+    body: [
+      textElement('console.owner', values, 'p'),
+      textElement(`console.take-over.${serving ? 'ticket' : 'means'}`, values, 'p'),
+    ],
+    confirm: translations('console.take-over'),
+  });
+  if (input) await context.runCounterCommand('take-over', 'take-over', { from: login });
+}
+
+/**
+ * Asks for the other queue of a ticket: the one at the counter, or one that waits.
+ * @param {ConsoleContext} context
+ * @param {ConsoleTicketView} [shown]
+ */
+async function transfer(context, shown) {
+  const { number, queue } = shown || context.currentTicket();
   const options = queueOptions(context, queue);
   const input = await openDialog({
     title: translations('console.transfer.title', { number }),
@@ -174,7 +199,7 @@ async function take(context) {
     .queues.filter(queue => context.servesQueue(queue.id) || context.view().you.manages)
     .map(queue => ({
       value: queue.id,
-      label: queue.name,
+      label: localName(queue.name, queue.name_en),
       note: translations(`console.queue.${queue.state}`),
     }));
   const input = await openDialog({
@@ -224,7 +249,7 @@ async function queues(context) {
     createElement(
       'li',
       {},
-      createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+      nameElement(queue.name, queue.name_en, 'strong'),
       createElement(
         'div',
         { class: 'acts' },
@@ -268,7 +293,7 @@ async function changeQueue(context, queue, action) {
   const input = await openDialog({
     title: translations(`console.queue.sure.${action}`),
     body: [
-      createElement('p', {}, createElement('strong', { lang: languageOf(queue.name) }, queue.name)),
+      createElement('p', {}, nameElement(queue.name, queue.name_en, 'strong')),
       textElement(
         `console.queue.means.${action}`,
         { count: queue.waiting_count + queue.held_count + queue.missed_count },
@@ -314,6 +339,7 @@ async function ticket(context, number) {
       waiting: [
         ['call', closeThen(() => callNow(context, shown)), free],
         ['park', closeThen(() => putAside(context, shown)), true],
+        ['transfer', closeThen(() => transfer(context, shown)), shown.may.includes('transfer')],
         ['first', closeThen(() => raisePriority(context, shown)), true],
         ['arrived', command('arrived', 'arrived'), !shown.arrived],
         ['people', closeThen(() => changeParty(context, shown)), true],
@@ -527,4 +553,4 @@ async function help(keys) {
   });
 }
 
-export const dialogs = { hold, transfer, call, undo, take, queues, ticket, help };
+export const dialogs = { hold, takeOver, transfer, call, undo, take, queues, ticket, help };

@@ -4,7 +4,7 @@
 import { serverNow } from '../../shared/http.js';
 import { byId, createElement } from '../../shared/dom.js';
 import { formatTime, minutesElement } from '../../shared/format.js';
-import { setText, textElement, languageOf } from '../../shared/language.js';
+import { nameElement, setText, textElement } from '../../shared/language.js';
 
 const RECENT_CALL_MS = 6000; // a call is highlighted so long
 const SOON_SHARE = 0.75; // of the quoted wait
@@ -203,7 +203,7 @@ export function renderQueues(queues, servesQueue) {
       state.className = `badge ${queue.state === 'open' ? 'here' : 'trouble'}`;
       const range = queue.waiting_count > 0 && queue.minutes;
       element.replaceChildren(
-        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        nameElement(queue.name, queue.name_en, 'strong'),
         state,
         textElement('waiting', { count: queue.waiting_count }),
         range ? minutesElement('console.now', range) : '',
@@ -232,13 +232,32 @@ export function renderCounters(counters, calls, ownId) {
       );
       element.className = isRecent ? 'fresh' : '';
       element.replaceChildren(
-        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
-        createElement('span', { class: 'login', translate: 'no' }, counter.login || ''),
+        nameElement(counter.name, counter.name_en, 'strong'),
+        createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
         counter.id === ownId ? textElement('console.you') : '',
         counterState(counter),
       );
     },
   );
+}
+
+/** @param {ConsoleCounterView} counter */
+const loginName = counter => counter.login_name || counter.login || '';
+
+/**
+ * Says who is at a counter if it is somebody else, and what comes after the current ticket.
+ * @param {ConsoleCounterView} counter
+ * @param {string} own login of the user
+ */
+export function renderOwner(counter, own) {
+  const { login, login_left: isLeft, login_since: since, serving, state } = counter;
+  let key = null;
+  if (login && login !== own) key = isLeft ? 'console.owner.left' : 'console.owner';
+  else if (serving && state !== 'open') key = `console.after.${state}`;
+  byId('owner').hidden = !key;
+  if (key) {
+    setText(byId('owner'), key, { name: loginName(counter), time: since ? formatTime(since) : '' });
+  }
 }
 
 /**
@@ -261,9 +280,10 @@ export function renderCounterChoice(counters, choose) {
       createElement(
         'button',
         { type: 'button', class: 'queue', onclick: () => choose(counter.id) },
-        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
+        nameElement(counter.name, counter.name_en, 'strong'),
         counterState(counter),
-        counter.login && createElement('span', { class: 'login', translate: 'no' }, counter.login),
+        counter.login &&
+          createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
       ),
     ),
   );
@@ -273,7 +293,7 @@ export function renderCounterChoice(counters, choose) {
  * Renders the counter's current ticket, large, with all that is known of it.
  * @param {ConsoleCounterView} counter
  * @param {ConsoleTicketView | undefined} ticket
- * @param {string} queueName
+ * @param {HTMLElement | undefined} queueName
  */
 export function renderCurrent(counter, ticket, queueName) {
   const state = ticket ? ticket.state : counter.state;
@@ -290,13 +310,7 @@ export function renderCurrent(counter, ticket, queueName) {
     count: ticket?.calls,
   });
   byId('facts').replaceChildren(
-    ...(ticket
-      ? [
-          createElement('span', { lang: languageOf(queueName) }, queueName),
-          waitChip(ticket),
-          ...ticketBadges(ticket),
-        ]
-      : []),
+    ...(ticket ? [queueName, waitChip(ticket), ...ticketBadges(ticket)] : []),
   );
   const message = ticket?.message;
   const isUntold = ticket?.wechat && state === 'called' && !message;
