@@ -27,9 +27,9 @@ pub(crate) fn login_name(state: &AppState, login: &str) -> String {
     member.or_else(key).unwrap_or_else(|| login.to_owned())
 }
 
-/// Closes the counters at which a login may no longer be, on behalf of the manager who changed that.
-/// Whoever is served there is served to the end by a colleague. Without an answer the counters are
-/// left to whoever opens them next.
+/// Closes the counters at which a login may no longer be, on behalf of the manager who changed
+/// that. Whoever is served there is served to the end by a colleague. Without an answer the
+/// counters are left to whoever opens them next.
 pub(crate) async fn close_left_counters(state: &AppState, manager: &Principal, login: &str) {
     for settings in state.engine.all_settings() {
         let site = &*settings.facts.id;

@@ -100,7 +100,7 @@ impl RosterLog {
         self.newer().map_or(Ok(()), |_| Err(IdentityError::NewerVersion))
     }
 
-    /// Returns whether the roster has been read to its end, and nothing in it is of a newer program.
+    /// Returns whether the roster has been read to its end, and a newer program wrote none of it.
     pub(crate) fn is_current(&self) -> bool {
         self.follower.caught_up() && self.newer().is_none()
     }

@@ -44,17 +44,20 @@ impl Decider<'_> {
         if self.rules.several_counters {
             return None;
         }
-        let allowed = self.actor.allowed_counters()?;
         let mut others = self.counters_of_actor().filter(|id| *id != counter);
-        others.find(|id| allowed.contains(*id)).cloned()
+        others.find(|id| self.may_use(id)).cloned()
     }
 
-    /// Counters with a login of the actor, who has been moved to others.
+    /// Counters with a login of the actor, who has been moved to others, or which the owner has
+    /// removed.
     fn counters_no_longer_allowed(&self) -> impl Iterator<Item = &CounterId> {
-        let is_allowed = |id: &CounterId| {
-            self.actor.allowed_counters().is_none_or(|allowed| allowed.contains(id))
-        };
-        self.counters_of_actor().filter(move |id| !is_allowed(id))
+        self.counters_of_actor().filter(|id| !self.may_use(id))
+    }
+
+    /// Returns whether the actor may still be at a counter.
+    fn may_use(&self, id: &CounterId) -> bool {
+        let is_allowed = self.actor.allowed_counters().is_none_or(|allowed| allowed.contains(id));
+        is_allowed && self.rules.counters.contains_key(id)
     }
 
     /// Counters at which this member of staff is logged in.

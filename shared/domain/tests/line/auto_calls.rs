@@ -222,8 +222,8 @@ fn the_system_ends_no_service_with_a_call_that_comes_late() {
     assert_eq!(refusal, Refusal::NotDue, "the owner has not set it");
 }
 
-/// Checks the calls of a decision. `waiting_for_person` are the counters at which something was taken
-/// back and nobody has called since.
+/// Checks the calls of a decision. `waiting_for_person` are the counters at which something was
+/// taken back and nobody has called since.
 fn check_calls(before: &Site, decision: &Decision, waiting_for_person: &mut BTreeSet<CounterId>) {
     let by_system = decision.by == Some(ActorRef::System);
     for event in &decision.events {

@@ -141,6 +141,16 @@ fn staff_moved_to_another_counter_leave_none_behind() {
 }
 
 #[test]
+fn a_counter_that_the_owner_removed_keeps_nobody() {
+    let mut fixture = given([]);
+    let desk = staff("desk", &["1", "2"]);
+    fixture.when_as(desk.clone(), open("1")).then();
+    fixture.rules.counters.remove(&one());
+    fixture.when_as(desk, open("2")).then();
+    assert_eq!(fixture.site.counter(&one()).login, None);
+}
+
+#[test]
 fn staff_have_one_counter_at_a_time_however_they_come_to_it() {
     let mut fixture = given([]);
     let desk = staff("desk", &["1", "2"]);

@@ -251,17 +251,18 @@ function render() {
     bringBack,
   );
   renderQueues(view.queues, servesQueue);
-  renderCounters(view.counters, view.calls, counterId);
+  renderCounters(view.counters, view.calls, isTaken(counter) ? '' : counterId);
   renderButtons();
 }
 
 function renderButtons() {
   const [counter, ticket, enabled] = [currentCounter(), currentTicket(), enabledCommands()];
   for (const [id, allowed] of Object.entries(enabled)) byId(id).disabled = busy || !allowed;
-  byId('open').hidden = counter.state === 'open' && !isTaken(counter);
-  byId('break').hidden = counter.state !== 'open';
-  byId('close').hidden = counter.state === 'offline';
-  const takesOver = isTaken(counter) && !counter.login_left;
+  const taken = isTaken(counter);
+  byId('open').hidden = counter.state === 'open' && !taken;
+  byId('break').hidden = counter.state !== 'open' || taken;
+  byId('close').hidden = counter.state === 'offline' || taken;
+  const takesOver = taken && !counter.login_left;
   setText(byId('open').querySelector('span'), takesOver ? 'console.take-over' : 'console.open');
   for (const id of ['break', 'close']) {
     setText(byId(id).querySelector('span'), `console.${id}${ticket ? '.after' : ''}`);
@@ -286,7 +287,8 @@ function renderButtons() {
  * @param {number} count people who wait
  */
 function nextHint(counter, ticket, count) {
-  if (counter.state !== 'open') return 'console.hint.open';
+  if (isTaken(counter) && !counter.login_left) return 'console.hint.taken';
+  if (counter.state !== 'open' || isTaken(counter)) return 'console.hint.open';
   if (ticket?.state === 'called') return 'console.hint.called';
   if (count === 0) return 'console.hint.nobody';
   if (counter.auto_paused) return 'console.hint.auto-paused';

@@ -114,6 +114,7 @@ Object.assign(WORDS, {
   'console.hint.called': ['先开始、完成或过号', 'Start, finish or miss first'],
   'console.hint.nobody': ['没有人排队', 'Nobody is waiting'],
   'console.hint.finishes': ['{count} 人在等；{number} 同时完成', '{count} waiting; finishes {number}'],
+  'console.hint.taken': ['先接班', 'Take over first'],
   'console.hint.auto': ['{seconds} 秒后自动叫下一位', 'by itself in {seconds} s'],
   'console.hint.auto-paused': ['自动叫号已停，等您叫', 'not by itself until you call'],
   'console.hint.often': ['次数已满', 'no more calls'],
