@@ -102,6 +102,13 @@ const FOCUS_ORDER = [
 ];
 
 /**
+ * Resolves the dialog that was opened last. The browser reports its end a moment later, when another
+ * one may be open by then.
+ * @type {(() => void) | null}
+ */
+let settleLast = null;
+
+/**
  * Opens the dialog and resolves to the fields' values, or to `null` when it is cancelled. Without
  * `confirm` it can only be closed. `validate` returns what is wrong with the values.
  * @param {object} options
@@ -167,10 +174,13 @@ export function openDialog({
       result = values();
       dialog.close();
     });
+    settleLast?.();
+    settleLast = () => resolve(result);
     dialog.replaceChildren(form);
     dialog.onclose = () => {
+      if (dialog.open) return;
       dialog.replaceChildren();
-      resolve(result);
+      settleLast?.();
     };
     dialog.showModal();
     const focusable = FOCUS_ORDER.map(

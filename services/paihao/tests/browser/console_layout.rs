@@ -99,8 +99,13 @@ async fn go_through_a_day(staff: &Window, hall: &str, findings: &mut Findings) {
     staff.click("#start").await;
     staff.wait_for_text("#desk[data-state=serving] #state", "办理中").await;
     measure_on_every_screen(staff, hall, "serving", findings).await;
+    staff.click("#break").await;
+    staff.wait_for_text("#owner", "办完这位就休息").await;
+    measure_on_every_screen(staff, hall, "after", findings).await;
     staff.click("#finish").await;
     staff.wait_for_text("#said.done", "已完成").await;
+    staff.click("#open").await;
+    staff.wait_for_text("#said.done", "已开窗").await;
 }
 
 async fn measure_on_every_screen(staff: &Window, hall: &str, state: &str, findings: &mut Findings) {
@@ -165,6 +170,7 @@ async fn a_button_is_what_the_server_allows_and_nothing_else() {
     let dialog = [
         ("call", "指定叫号"),
         ("hold", "暂离"),
+        ("transfer", "转号"),
         ("priority", "优先"),
         ("arrived", "已到"),
         ("party", "人数"),

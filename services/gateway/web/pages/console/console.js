@@ -1,5 +1,5 @@
 // Console of a counter: its current ticket, the commands for it, and the tickets that wait.
-/** @import { ConsoleTicketView, ConsoleView, Texts, UndoView, Values } from '../../shared/types' */
+/** @import { ConsoleCounterView, ConsoleTicketView, ConsoleView, Texts, UndoView, Values } from '../../shared/types' */
 import './words.js';
 import { siteId, ApiError, serverNow } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
@@ -14,6 +14,8 @@ import {
   setText,
   textElement,
   languageOf,
+  localName,
+  nameElement,
   setName,
   onLanguageChange,
 } from '../../shared/language.js';
@@ -32,6 +34,7 @@ import {
   renderCounters,
   renderCounterChoice,
   renderCurrent,
+  renderOwner,
   renderTimer,
 } from './lists.js';
 import { siteUrl, fetchFromSite, settlePending, sendCommand } from './commands.js';
@@ -75,7 +78,18 @@ const waitingCount = () =>
     .filter(queue => servesQueue(queue.id))
     .reduce((sum, queue) => sum + queue.waiting_count, 0);
 /** @param {string} id */
-const queueName = id => view.queues.find(queue => queue.id === id)?.name || id;
+const queueNames = id => {
+  const queue = view.queues.find(queue => queue.id === id);
+  return /** @type {const} */ ([queue?.name || id, queue?.name_en]);
+};
+/** @param {string} id */
+const queueName = id => localName(...queueNames(id));
+
+/**
+ * Whether a colleague is logged in at a counter of somebody who works at certain counters.
+ * @param {ConsoleCounterView} counter
+ */
+const isTaken = ({ login }) => Boolean(view.you.counters && login && login !== view.you.name);
 /**
  * Tells whether the server allows an act with a ticket.
  * @param {ConsoleTicketView | undefined} ticket
@@ -83,7 +97,10 @@ const queueName = id => view.queues.find(queue => queue.id === id)?.name || id;
  */
 const may = (ticket, act) => ticket?.may?.includes(act) ?? false; // an older replica lists nothing
 /** True if a person can come to this counter now. */
-const isFree = () => currentCounter().state === 'open' && !currentCounter().serving;
+const isFree = () => {
+  const counter = currentCounter();
+  return counter.state === 'open' && !counter.serving && !isTaken(counter);
+};
 /**
  * Tells whether an act is allowed here: for one that begins at a counter, this one has to be free.
  * @param {ConsoleTicketView | undefined} ticket
@@ -150,7 +167,7 @@ function applyView(state) {
   view = state;
   lastContactAt = serverNow();
   useTimeZone(state);
-  setName(byId('site'), state.name);
+  setName(byId('site'), state.name, state.name_en);
   showCurrentView();
   if (!counterId) return;
   settlePending(stateFingerprint());
@@ -164,7 +181,7 @@ function applyView(state) {
     showMessage(
       'news',
       translations('console.called-there', { number: newest.number }),
-      nameElement(newest.counter_name),
+      nameElement(newest.counter_name, newest.counter_name_en),
     );
   }
 }
@@ -172,7 +189,8 @@ function applyView(state) {
 function renderTitle() {
   if (!view) return;
   const counter = counterId && currentCounter();
-  document.title = `${counter ? `(${waitingCount()}) ${counter.name} · ` : ''}${translation('console.title')} · ${view.name}`;
+  const name = counter ? `(${waitingCount()}) ${localName(counter.name, counter.name_en)} · ` : '';
+  document.title = `${name}${translation('console.title')} · ${localName(view.name, view.name_en)}`;
 }
 
 /**
@@ -182,7 +200,7 @@ function renderTitle() {
 function enabledCommands() {
   const [counter, ticket] = [currentCounter(), currentTicket()];
   const open = counter.state === 'open';
-  return {
+  const commands = {
     next:
       open &&
       ticket?.state !== 'called' &&
@@ -198,9 +216,12 @@ function enabledCommands() {
     undo: undoableCommands().length > 0,
     take: view.queues.some(queue => servesQueue(queue.id)),
     open: counter.state !== 'open',
-    break: open && !ticket,
-    close: counter.state !== 'offline' && !ticket,
+    break: open,
+    close: counter.state !== 'offline',
   };
+  if (!isTaken(counter)) return commands;
+  const none = Object.fromEntries(Object.keys(commands).map(id => [id, false]));
+  return { ...none, take: commands.take, open: true };
 }
 
 /**
@@ -250,11 +271,12 @@ function render() {
     return;
   }
   const [counter, ticket] = [currentCounter(), currentTicket()];
-  setName(byId('counter'), counter.name);
-  renderCurrent(counter, ticket, ticket && queueName(ticket.queue));
+  setName(byId('counter'), counter.name, counter.name_en);
+  renderCurrent(counter, ticket, ticket && nameElement(...queueNames(ticket.queue)));
+  renderOwner(counter, view.you.name);
   renderLine();
   renderQueues(view.queues, servesQueue);
-  renderCounters(view.counters, view.calls, counterId);
+  renderCounters(view.counters, view.calls, isTaken(counter) ? '' : counterId);
   renderButtons();
 }
 
@@ -264,11 +286,12 @@ function renderLine() {
   const several = currentCounter().queues.length > 1;
   const context = {
     open: number => dialogs.ticket(dialogContext, number),
-    queueName: ({ queue }) => (several ? queueName(queue) : ''),
+    queueNames: ({ queue }) => (several ? queueNames(queue) : null),
   };
   /** @param {ConsoleTicketView} ticket */
   const isShown = ticket =>
-    !text || isFound(ticket, text, [queueName(ticket.queue), ticket.hold?.reason || '']);
+    !text ||
+    isFound(ticket, text, [...queueNames(ticket.queue), ticket.hold?.reason].filter(Boolean));
   const own = view.tickets.filter(ticket => servesQueue(ticket.queue) && isShown(ticket));
   const waiting = own.filter(ticket => ticket.state === 'waiting');
   renderWaiting(waiting, context, text ? 'console.search.none' : 'console.nobody');
@@ -284,10 +307,21 @@ function renderLine() {
 function renderButtons() {
   const [counter, ticket, enabled] = [currentCounter(), currentTicket(), enabledCommands()];
   for (const [id, allowed] of Object.entries(enabled)) byId(id).disabled = busy || !allowed;
-  byId('open').hidden = counter.state === 'open';
-  byId('break').hidden = counter.state !== 'open';
+  const taken = isTaken(counter);
+  byId('open').hidden = counter.state === 'open' && !taken;
+  byId('break').hidden = counter.state !== 'open' || taken;
+  const takesOver = taken && !counter.login_left;
+  setText(byId('open').querySelector('span'), takesOver ? 'console.take-over' : 'console.open');
+  for (const id of ['break', 'close']) {
+    setText(byId(id).querySelector('span'), `console.${id}${ticket ? '.after' : ''}`);
+  }
   const count = waitingCount();
-  renderHint('next-hint', nextHint(counter, ticket, count), { count, number: ticket?.number });
+  const seconds = Math.ceil((counter.next_call_at - serverNow()) / 1000);
+  renderHint('next-hint', nextHint(counter, ticket, count), {
+    count,
+    number: ticket?.number,
+    seconds,
+  });
   const wait = ticket?.recall_from - serverNow();
   renderHint('recall-hint', recallHint(ticket, wait), { count: Math.ceil(wait / 1000) });
   const last = undoableCommands()[0];
@@ -296,14 +330,17 @@ function renderButtons() {
 
 /**
  * Key of the hint beside "call next".
- * @param {{ state: string }} counter
+ * @param {ConsoleCounterView} counter
  * @param {ConsoleTicketView | undefined} ticket
  * @param {number} count people who wait
  */
 function nextHint(counter, ticket, count) {
-  if (counter.state !== 'open') return 'console.hint.open';
+  if (isTaken(counter) && !counter.login_left) return 'console.hint.taken';
+  if (counter.state !== 'open' || isTaken(counter)) return 'console.hint.open';
   if (ticket?.state === 'called') return 'console.hint.called';
   if (count === 0) return 'console.hint.nobody';
+  if (counter.auto_paused) return 'console.hint.auto-paused';
+  if (counter.next_call_at > serverNow()) return 'console.hint.auto';
   return ticket ? 'console.hint.finishes' : 'waiting';
 }
 
@@ -322,7 +359,7 @@ function recallHint(ticket, wait) {
  * A text that somebody wrote, in its language.
  * @param {string} text
  */
-const nameElement = text => createElement('span', { lang: languageOf(text) || 'en' }, text);
+const writtenElement = text => createElement('span', { lang: languageOf(text) || 'en' }, text);
 
 /**
  * Shows a sentence beside the buttons: the result of a command, or why it was refused and what to do.
@@ -353,7 +390,7 @@ function showRefusal(error) {
   const key = error.retryable ? 'console.again' : `console.do.${error.code}`;
   let advice = null;
   if (hasTranslation(key)) advice = textElement(key);
-  else if (error.detail) advice = nameElement(error.detail);
+  else if (error.detail) advice = writtenElement(error.detail);
   advice?.classList.add('detail');
   showMessage('refused', error.texts, advice);
 }
@@ -441,9 +478,13 @@ const COMMANDS = {
   recall: () => runCounterCommand('recall', 'recall', servedTicket()),
   finish: () => runCounterCommand('finish', 'finish', servedTicket()),
   missed: () => runCounterCommand('missed', 'missed', servedTicket()),
-  open: () => runCounterCommand('open', 'open'),
-  break: () => runCounterCommand('break', 'break'),
-  close: () => runCounterCommand('close', 'close'),
+  open: () => {
+    const counter = currentCounter();
+    if (isTaken(counter) && !counter.login_left) return dialogs.takeOver(dialogContext, counter);
+    return runCounterCommand('open', 'open');
+  },
+  break: () => runCounterCommand(currentTicket() ? 'break.after' : 'break', 'break'),
+  close: () => runCounterCommand(currentTicket() ? 'close.after' : 'close', 'close'),
   hold: () => dialogs.hold(dialogContext),
   transfer: () => dialogs.transfer(dialogContext),
   call: () => dialogs.call(dialogContext),

@@ -1,6 +1,6 @@
 // Dialogs of the console: each asks for what a command needs (a reason, a queue, a number) and runs it.
 /** @import { ConsoleContext } from './console.js' */
-/** @import { ConsoleQueueView, ConsoleTicketView, Texts } from '../../shared/types' */
+/** @import { ConsoleCounterView, ConsoleQueueView, ConsoleTicketView, Texts } from '../../shared/types' */
 /** @import { Field } from '../../shared/dialog.js' */
 import { siteId, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
@@ -12,6 +12,8 @@ import {
   setText,
   textElement,
   languageOf,
+  localName,
+  nameElement,
 } from '../../shared/language.js';
 import { openDialog, closeDialog } from '../../shared/dialog.js';
 import { wholeMinutes, waitChip, ticketBadges } from './lists.js';
@@ -66,7 +68,7 @@ const queueOptions = (context, excludedId) =>
     .queues.filter(queue => queue.id !== excludedId)
     .map(queue => ({
       value: queue.id,
-      label: queue.name,
+      label: localName(queue.name, queue.name_en),
       note: translations('waiting', { count: queue.waiting_count }),
     }));
 
@@ -87,9 +89,32 @@ async function hold(context) {
   }
 }
 
-/** @param {ConsoleContext} context */
-async function transfer(context) {
-  const { number, queue } = context.currentTicket();
+/**
+ * Asks whether to take the counter over, and says from whom.
+ * @param {ConsoleContext} context
+ * @param {ConsoleCounterView} counter
+ */
+async function takeOver(context, counter) {
+  const { login, login_name: name, login_since: since, serving } = counter;
+  const values = { name: name || login, number: serving, time: since ? formatTime(since) : '' };
+  const input = await openDialog({
+    title: translations('console.take-over.title', values),
+    body: [
+      textElement('console.owner', values, 'p'),
+      textElement(`console.take-over.${serving ? 'ticket' : 'means'}`, values, 'p'),
+    ],
+    confirm: translations('console.take-over'),
+  });
+  if (input) await context.runCounterCommand('take-over', 'take-over', { from: login });
+}
+
+/**
+ * Asks for the other queue of a ticket: the one at the counter, or one that waits.
+ * @param {ConsoleContext} context
+ * @param {ConsoleTicketView} [shown]
+ */
+async function transfer(context, shown) {
+  const { number, queue } = shown || context.currentTicket();
   const options = queueOptions(context, queue);
   const input = await openDialog({
     title: translations('console.transfer.title', { number }),
@@ -179,7 +204,7 @@ async function take(context) {
     .queues.filter(queue => context.servesQueue(queue.id) || context.view().you.manages)
     .map(queue => ({
       value: queue.id,
-      label: queue.name,
+      label: localName(queue.name, queue.name_en),
       note: translations(`console.queue.${queue.state}`),
     }));
   const input = await openDialog({
@@ -230,7 +255,7 @@ async function queues(context) {
     createElement(
       'li',
       {},
-      createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+      nameElement(queue.name, queue.name_en, 'strong'),
       createElement(
         'div',
         { class: 'acts' },
@@ -275,7 +300,7 @@ async function changeQueue(context, queue, action) {
   const input = await openDialog({
     title: translations(`console.queue.sure.${action}`),
     body: [
-      createElement('p', {}, createElement('strong', { lang: languageOf(queue.name) }, queue.name)),
+      createElement('p', {}, nameElement(queue.name, queue.name_en, 'strong')),
       people > 0 || action === 'open'
         ? textElement(`console.queue.means.${action}`, { count: people }, 'p')
         : textElement('console.queue.nobody', {}, 'p'),
@@ -320,13 +345,14 @@ async function ticket(context, number) {
     here: ['resume_here', closeThen(resumeHere)],
     resume: ['resume', command('resume', 'resume')],
     park: ['hold', dialog(putAside)],
+    transfer: ['transfer', dialog(transfer)],
     first: ['priority', dialog(raisePriority)],
     arrived: ['arrived', command('arrived', 'arrived')],
     people: ['party', dialog(changeParty)],
     remove: ['leave', dialog(removeTicket)],
   };
   const usual = {
-    waiting: ['call', 'park', 'first', 'arrived', 'people', 'remove'],
+    waiting: ['call', 'park', 'transfer', 'first', 'arrived', 'people', 'remove'],
     missed: ['return', 'call', 'remove'],
     held: [shown.hold?.why === 'suspended' ? 'here' : 'resume', 'remove'],
   };
@@ -523,4 +549,4 @@ async function help(keys) {
   });
 }
 
-export const dialogs = { hold, transfer, call, undo, take, queues, ticket, help };
+export const dialogs = { hold, takeOver, transfer, call, undo, take, queues, ticket, help };

@@ -4,7 +4,7 @@
 import { serverNow } from '../../shared/http.js';
 import { byId, createElement } from '../../shared/dom.js';
 import { formatTime, minutesElement } from '../../shared/format.js';
-import { setText, textElement, languageOf } from '../../shared/language.js';
+import { languageOf, nameElement, setText, textElement } from '../../shared/language.js';
 
 const RECENT_CALL_MS = 6000; // a call is highlighted so long
 const SOON_SHARE = 0.75; // of the quoted wait
@@ -101,7 +101,8 @@ export function ticketBadges(ticket) {
  * What rows need beside their tickets.
  * @typedef {object} RowContext
  * @property {(number: string) => void} open opens a ticket
- * @property {(ticket: ConsoleTicketView) => string} queueName name of its queue, where there are several
+ * @property {(ticket: ConsoleTicketView) => readonly [string, string | undefined] | null} queueNames names
+ *   of its queue, where there are several
  */
 
 /**
@@ -110,7 +111,7 @@ export function ticketBadges(ticket) {
  * @param {(ticket: ConsoleTicketView) => HTMLElement} detail
  * @returns {(row: HTMLElement, ticket: ConsoleTicketView) => HTMLElement}
  */
-function ticketRow({ open, queueName }, detail) {
+function ticketRow({ open, queueNames }, detail) {
   return (element, ticket) => {
     let button = /** @type {HTMLButtonElement} */ (element.querySelector('.row'));
     if (!button) {
@@ -121,10 +122,13 @@ function ticketRow({ open, queueName }, detail) {
       });
       element.prepend(button);
     }
-    const [queue, badges, reason] = [queueName(ticket), ticketBadges(ticket), ticket.hold?.reason];
+    const [names, badges, reason] = [queueNames(ticket), ticketBadges(ticket), ticket.hold?.reason];
+    const queue = names ? nameElement(...names) : createElement('span');
+    queue.className = 'of';
+    if (names) queue.title = queue.textContent || '';
     button.replaceChildren(
       createElement('b', { class: 'number' }, ticket.number),
-      createElement('span', { class: 'of', lang: languageOf(queue), title: queue || null }, queue),
+      queue,
       detail(ticket),
       ...(reason
         ? [createElement('span', { class: 'reason', lang: languageOf(reason) }, reason)]
@@ -231,7 +235,7 @@ export function renderQueues(queues, servesQueue) {
       state.className = `badge ${queue.state === 'open' ? 'here' : 'trouble'}`;
       const range = queue.waiting_count > 0 && queue.minutes;
       element.replaceChildren(
-        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        nameElement(queue.name, queue.name_en, 'strong'),
         state,
         textElement('waiting', { count: queue.waiting_count }),
         range ? minutesElement('console.now', range) : '',
@@ -260,13 +264,32 @@ export function renderCounters(counters, calls, ownId) {
       );
       element.className = isRecent ? 'fresh' : '';
       element.replaceChildren(
-        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
-        createElement('span', { class: 'login', translate: 'no' }, counter.login || ''),
+        nameElement(counter.name, counter.name_en, 'strong'),
+        createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
         counter.id === ownId ? textElement('console.you') : '',
         counterState(counter),
       );
     },
   );
+}
+
+/** @param {ConsoleCounterView} counter */
+const loginName = counter => counter.login_name || counter.login || '';
+
+/**
+ * Says who is at a counter if it is somebody else, and what comes after the current ticket.
+ * @param {ConsoleCounterView} counter
+ * @param {string} own login of the user
+ */
+export function renderOwner(counter, own) {
+  const { login, login_left: isLeft, login_since: since, serving, state } = counter;
+  let key = null;
+  if (login && login !== own) key = isLeft ? 'console.owner.left' : 'console.owner';
+  else if (serving && state !== 'open') key = `console.after.${state}`;
+  byId('owner').hidden = !key;
+  if (key) {
+    setText(byId('owner'), key, { name: loginName(counter), time: since ? formatTime(since) : '' });
+  }
 }
 
 /**
@@ -293,9 +316,10 @@ export function renderCounterChoice(counters, choose) {
       createElement(
         'button',
         { type: 'button', onclick: () => choose(counter.id) },
-        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
+        nameElement(counter.name, counter.name_en, 'strong'),
         counterState(counter),
-        counter.login && createElement('span', { class: 'login', translate: 'no' }, counter.login),
+        counter.login &&
+          createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
       ),
     ),
   );
@@ -305,7 +329,7 @@ export function renderCounterChoice(counters, choose) {
  * Renders the counter's current ticket, large, with all that is known of it.
  * @param {ConsoleCounterView} counter
  * @param {ConsoleTicketView | undefined} ticket
- * @param {string} queueName
+ * @param {HTMLElement | undefined} queueName
  */
 export function renderCurrent(counter, ticket, queueName) {
   const state = ticket ? ticket.state : counter.state;
@@ -322,13 +346,7 @@ export function renderCurrent(counter, ticket, queueName) {
     count: ticket?.calls,
   });
   byId('facts').replaceChildren(
-    ...(ticket
-      ? [
-          createElement('span', { lang: languageOf(queueName) }, queueName),
-          waitChip(ticket),
-          ...ticketBadges(ticket),
-        ]
-      : []),
+    ...(ticket ? [queueName, waitChip(ticket), ...ticketBadges(ticket)] : []),
   );
   const message = ticket?.message;
   const isUntold = ticket?.wechat && state === 'called' && !message;

@@ -92,6 +92,23 @@ export function textField(key, label, value, set, more = {}) {
 }
 
 /**
+ * Field of the English name of a draft.
+ * @param {string} key of the value
+ * @param {{ name_en?: string }} draft
+ * @param {() => void} changed
+ */
+export function englishNameField(key, draft, changed) {
+  /** @param {string} value */
+  const set = value => {
+    if (value.trim()) draft.name_en = value;
+    else delete draft.name_en;
+    changed();
+  };
+  const attributes = { maxlength: 40, lang: 'en' };
+  return textField(key, translations('manage.name-en'), draft.name_en || '', set, { attributes });
+}
+
+/**
  * Field of a whole number.
  * @param {string} key of the value
  * @param {Texts} label

@@ -118,7 +118,7 @@ const dirtyDocuments = () => Object.values(documents).filter(isDirty);
 function renderTitle() {
   const name = documents.site?.saved.name;
   document.title = name ? `${name} · ${translation('manage.title')}` : translation('manage.title');
-  if (name) setName(byId('site'), name);
+  if (name) setName(byId('site'), name, documents.site.saved.name_en);
 }
 
 function render() {
