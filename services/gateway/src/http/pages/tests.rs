@@ -8,8 +8,8 @@ use std::path::Path;
 
 /// Bytes that a page may take to load, with all it refers to: on a customer's phone, and where
 /// somebody works with it all day.
-const LIGHT: usize = 70_000;
-const WORKED_WITH: usize = 140_000;
+const LIGHT: usize = 74_000;
+const WORKED_WITH: usize = 150_000;
 
 /// Calls that take a key first.
 const CALLS: [&str; 3] = ["textElement('", "translation('", "translations('"];
