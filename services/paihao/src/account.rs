@@ -197,7 +197,7 @@ impl PeopleCounts {
         );
         let _ = writeln!(
             text,
-            "people ({sites} sites): {migrated} handed over ({live} hold a live ticket), {current} are the new account's already"
+            "people (sites: {sites}): {migrated} handed over ({live} hold a live ticket), {current} are the new account's already"
         );
         if *unreachable > 0 {
             let _ = writeln!(

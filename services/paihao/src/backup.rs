@@ -68,11 +68,11 @@ pub async fn restore(ledger: Ledger, options: RestoreArguments) -> Exit {
         eprintln!("restored: {}", counts(&summary));
         if !resume {
             eprintln!(
-                "not sent, since they may have been: {} waiting notices, and those of {} decisions",
+                "not sent, since they may have been: notices that waited ({}), notices of decisions ({})",
                 summary.stale_notices, summary.unplanned
             );
             eprintln!(
-                "left out: {} entries of browser sessions; staff log in again",
+                "left out, entries of browser sessions: {}; staff log in again",
                 summary.left_out
             );
         }

@@ -53,6 +53,10 @@ setup!(
     SiteSetup {
         account: String,
         name: String,
+        // Absent unless set, so that a program of before the field reads such a document.
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name_en: Option<String>,
         time_zone: String = "shanghai",
         day_starts_at: i8 = "four",
         several_counters: bool = "no",
@@ -71,6 +75,9 @@ setup!(
     /// Settings of a queue.
     QueueSetup {
         name: String,
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name_en: Option<String>,
         prefix: String,
         minutes: u32 = "five",
         grace_seconds: u32 = "three_minutes",
@@ -124,6 +131,9 @@ setup!(
     /// Settings of a counter.
     CounterSetup {
         name: String,
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name_en: Option<String>,
         queues: Vec<String>,
         auto_next: bool = "no",
         // Absent without a plan, so that a program of before the field reads such a counter.
@@ -320,7 +330,8 @@ impl KeywordAction {
 impl SiteSetup {
     /// Returns the oldest version of the settings log that expresses these settings.
     pub fn form_version(&self) -> u32 {
-        let is_of_version_1 = self.queues.values().all(|queue| queue.order.is_none())
+        let is_of_version_1 = self.name_en.is_none()
+            && self.queues.values().all(QueueSetup::is_of_version_1)
             && self.counters.values().all(CounterSetup::is_of_version_1);
         if is_of_version_1 { 1 } else { 2 }
     }
@@ -328,7 +339,13 @@ impl SiteSetup {
 
 impl CounterSetup {
     fn is_of_version_1(&self) -> bool {
-        self.shifts.is_empty() && self.order.is_none()
+        self.shifts.is_empty() && self.order.is_none() && self.name_en.is_none()
+    }
+}
+
+impl QueueSetup {
+    fn is_of_version_1(&self) -> bool {
+        self.order.is_none() && self.name_en.is_none()
     }
 }
 

@@ -26,6 +26,7 @@ mod parts;
 mod position_history;
 mod visit_records;
 
+mod auto_call;
 mod batches;
 mod day_rollover;
 mod next_ticket;

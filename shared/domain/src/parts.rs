@@ -9,7 +9,7 @@ use crate::model::position_changes::PositionChange;
 use crate::model::rank::Rank;
 use crate::model::recent_commands::RecordedAnswer;
 use crate::model::remainder::Remainder;
-use crate::model::site::{CounterState, RecentCall, Site, SpentDays};
+use crate::model::site::{Counter, CounterState, RecentCall, Site, SpentDays};
 use crate::model::ticket::Ticket;
 use crate::model::time::{Day, Timestamp};
 use crate::protocol::command::QueueState;
@@ -78,8 +78,14 @@ pub struct CounterParts {
     pub state: CounterState,
     /// Login of the person at the counter.
     pub login: Option<Arc<str>>,
+    /// Time at which that login came.
+    pub login_since: Option<Timestamp>,
     /// Calls of today.
     pub calls: u32,
+    /// Time at which it opened or was last left by a ticket.
+    pub free_since: Option<Timestamp>,
+    /// `true` if the system calls nobody there until somebody does.
+    pub auto_call_paused: bool,
 }
 
 impl Site {
@@ -89,7 +95,10 @@ impl Site {
             counter: id.clone(),
             state: counter.state,
             login: counter.login.clone(),
+            login_since: counter.login_since,
             calls: counter.calls,
+            free_since: counter.free_since,
+            auto_call_paused: counter.auto_call_paused,
         });
         let commands = self.recent_commands.iter();
         SiteParts {
@@ -117,9 +126,17 @@ impl Site {
             spent_days: parts.spent_days,
             ..Site::default()
         };
-        for CounterParts { counter, state, login, calls } in parts.counters {
-            let entry = site.counters.entry(counter).or_default();
-            (entry.state, entry.login, entry.calls) = (state, login, calls);
+        for parts in parts.counters {
+            let counter = Counter {
+                state: parts.state,
+                login: parts.login,
+                login_since: parts.login_since,
+                serving: None,
+                calls: parts.calls,
+                free_since: parts.free_since,
+                auto_call_paused: parts.auto_call_paused,
+            };
+            site.counters.insert(parts.counter, counter);
         }
         for ticket in parts.tickets {
             site.index_new(ticket);

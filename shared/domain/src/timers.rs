@@ -11,7 +11,6 @@ use crate::model::rules::Rules;
 use crate::model::site::{Counter, Site};
 use crate::model::ticket::{Ticket, TicketState};
 use crate::model::time::{DecisionInput, Timestamp};
-use crate::next_ticket::next_ticket;
 use crate::notifications;
 use crate::protocol::command::{Act, Command, CounterTicket};
 
@@ -35,7 +34,8 @@ pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Comm
     let expired =
         passed.filter_map(|(deadline, id)| deadline_command(rules, site.ticket(*id)?, *deadline));
     let expired = expired.map(|command| command.on_day(site.day));
-    let next = auto_call_counters(site, rules).map(|(counter, calls)| {
+    let free = auto_call_counters(site, rules, now).filter(|(_, _, due)| *due <= now.at);
+    let next = free.map(|(counter, calls, _)| {
         let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
         Command::by_system(&text, Act::CallNext(counter.clone()))
     });
@@ -62,7 +62,7 @@ pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Ti
         site.ticket(*id).is_some_and(|ticket| deadline_command(rules, ticket, *deadline).is_some())
     });
     let deadline = live.map(|(deadline, _)| *deadline);
-    let next = auto_call_counters(site, rules).next().map(|_| now.at);
+    let next = auto_call_counters(site, rules, now).map(|(_, _, due)| due).min();
     let slipped = rules.queues.keys().find_map(|queue| slip_command(site, rules, queue, now));
     let has_candidates = site.lines.values().any(Line::has_slip_candidates);
     let check = has_candidates.then(|| notifications::next_slip_check(now));
@@ -138,14 +138,14 @@ fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Opti
     }
 }
 
-/// Counters that call by themselves, are free, and have a ticket to call.
+/// Counters at which the system calls, with their calls so far and the time of the next one.
 fn auto_call_counters<'a>(
     site: &'a Site,
     rules: &'a Rules,
-) -> impl Iterator<Item = (&'a CounterId, u32)> {
-    rules.counters.iter().filter_map(|(id, of_counter)| {
-        let state = site.counters.get(id)?;
-        let idle = of_counter.auto_next && state.is_open() && state.serving.is_none();
-        (idle && next_ticket(site, rules, of_counter).is_some()).then_some((id, state.calls))
+    now: &'a DecisionInput,
+) -> impl Iterator<Item = (&'a CounterId, u32, Timestamp)> {
+    rules.counters.keys().filter_map(|id| {
+        let due = site.auto_call_due_at(rules, id, now)?;
+        Some((id, site.counters.get(id)?.calls, due))
     })
 }

@@ -12,7 +12,7 @@ use crate::identity::roster::{Roster, member_actor, program_actor};
 use crate::settings::{SiteSettings, StaffKey};
 use axum::http::{HeaderMap, Method, header};
 use paihao_contracts::staff::{ApiKey, SessionHolder};
-use paihao_domain::Actor;
+use paihao_domain::{Actor, CounterId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +110,22 @@ impl Principal {
         holder: &SessionHolder,
     ) -> Option<Principal> {
         holder_principal(state, roster, holder)
+    }
+
+    /// Principal with this login at counters; `None` if nobody has it any more.
+    pub(crate) fn of_login(state: &AppState, roster: &Roster, login: &str) -> Option<Principal> {
+        let member = SessionHolder::Member { id: login.to_owned() };
+        let program = || roster.keys().find(|key| key.id == login).map(program_principal);
+        let mut configured = state.deployment.staff_keys.iter();
+        holder_principal(state, roster, &member)
+            .or_else(program)
+            .or_else(|| configured.find(|key| key.name == login).map(configured_key_principal))
+    }
+
+    /// Returns whether the principal may be at a counter.
+    pub(crate) fn may_be_at(&self, site: &str, counter: &CounterId) -> bool {
+        let counters = self.actor.allowed_counters();
+        self.scope.contains(site) && counters.is_none_or(|allowed| allowed.contains(counter))
     }
 
     /// Returns the principal with this session.

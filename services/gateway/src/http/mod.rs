@@ -7,6 +7,7 @@ pub(crate) mod access;
 pub(crate) mod auth;
 pub mod client_ip;
 pub(crate) mod cookies;
+pub(crate) mod counter_login;
 pub mod csp;
 pub(crate) mod event_stream;
 pub(crate) mod hours;

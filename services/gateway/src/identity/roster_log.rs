@@ -100,6 +100,11 @@ impl RosterLog {
         self.newer().map_or(Ok(()), |_| Err(IdentityError::NewerVersion))
     }
 
+    /// Returns whether the roster has been read to its end, and a newer program wrote none of it.
+    pub(crate) fn is_current(&self) -> bool {
+        self.follower.caught_up() && self.newer().is_none()
+    }
+
     /// Wakes after each change of the roster.
     pub(crate) fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
         self.follower.changes()

@@ -5,7 +5,7 @@
 
 use super::{AccountLimits, conflicts};
 use crate::site::calendar::{Calendar, DateHours, WeekHours};
-use crate::site::{Announcement, SiteSettings};
+use crate::site::{Announcement, EnglishNames, SiteSettings};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::commit::SiteFacts;
@@ -113,6 +113,7 @@ fn build_site<'a>(
 ) -> Option<SiteSettings> {
     check_id(at, name, problems);
     check_name(&format!("{at}.name"), &site.name, problems);
+    check_english_name(at, site.name_en.as_ref(), problems);
     let accounts: Vec<_> = accounts.into_iter().collect();
     if !accounts.contains(&&site.account) {
         let key = format!("{at}.account");
@@ -160,6 +161,7 @@ fn build_site<'a>(
         queues: listed(queues),
         counters: listed(counters),
         announcements: announcements(at, site, problems),
+        english_names: english_names(site),
         joined_reply: joined_wording.map(Into::into),
         ..SiteSettings::new(facts, subject, rules, calendar)
     })
@@ -194,6 +196,30 @@ pub fn check_name(key: &str, name: &str, problems: &mut ConfigProblems) {
     }
 }
 
+/// Checks the English name of what stands at a key, if it has one.
+fn check_english_name(key: &str, name: Option<&String>, problems: &mut ConfigProblems) {
+    if let Some(name) = name {
+        check_name(&format!("{key}.name_en"), name, problems);
+    }
+}
+
+/// Returns the English names of a site, its queues and its counters.
+fn english_names(site: &SiteSetup) -> EnglishNames {
+    let queues = site.queues.iter();
+    let counters = site.counters.iter();
+    EnglishNames {
+        site: site.name_en.as_deref().map(Into::into),
+        queues: queues
+            .filter_map(|(id, queue)| Some((QueueId::new(id), queue.name_en.as_deref()?.into())))
+            .collect(),
+        counters: counters
+            .filter_map(|(id, counter)| {
+                Some((CounterId::new(id), counter.name_en.as_deref()?.into()))
+            })
+            .collect(),
+    }
+}
+
 /// Reports a name that is not among the known ones, and lists those.
 pub fn refuse_unknown<'a>(
     key: &str,
@@ -218,6 +244,7 @@ fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rule
         let key = format!("{at}.queues.{name}");
         check_id(&key, name, problems);
         check_name(&format!("{key}.name"), &queue.name, problems);
+        check_english_name(&key, queue.name_en.as_ref(), problems);
         let has_letters_only =
             queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
         if queue.prefix.is_empty() || queue.prefix.len() > MAX_PREFIX_CHARS || !has_letters_only {
@@ -232,6 +259,7 @@ fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rule
         let key = format!("{at}.counters.{name}");
         check_id(&key, name, problems);
         check_name(&format!("{key}.name"), &counter.name, problems);
+        check_english_name(&key, counter.name_en.as_ref(), problems);
         let counter_rules = CounterRules {
             name: counter.name.as_str().into(),
             queues: counter.queues.iter().map(|queue| QueueId::new(queue)).collect(),

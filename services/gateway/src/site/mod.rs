@@ -28,8 +28,38 @@ pub struct SiteSettings {
     pub calendar: Calendar,
     /// Sentences for calls on boards, of queues that have their own.
     pub announcements: BTreeMap<QueueId, Announcement>,
+    /// English names, where the owner has set one.
+    pub english_names: EnglishNames,
     /// Reply to a scan that took a number, if the owner has set one.
     pub joined_reply: Option<Arc<str>>,
+}
+
+/// English names of a site, its queues and its counters. What has none is read by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EnglishNames {
+    /// Name of the site.
+    pub site: Option<Arc<str>>,
+    /// Names of queues.
+    pub queues: BTreeMap<QueueId, Arc<str>>,
+    /// Names of counters.
+    pub counters: BTreeMap<CounterId, Arc<str>>,
+}
+
+impl EnglishNames {
+    /// English name of the site.
+    pub fn of_site(&self) -> Option<&str> {
+        self.site.as_deref()
+    }
+
+    /// English name of a queue.
+    pub fn of_queue(&self, queue: &QueueId) -> Option<&str> {
+        self.queues.get(queue).map(|name| &**name)
+    }
+
+    /// English name of a counter.
+    pub fn of_counter(&self, counter: &CounterId) -> Option<&str> {
+        self.counters.get(counter).map(|name| &**name)
+    }
 }
 
 impl SiteSettings {
@@ -48,6 +78,7 @@ impl SiteSettings {
             rules,
             calendar,
             announcements: BTreeMap::new(),
+            english_names: EnglishNames::default(),
             joined_reply: None,
         }
     }

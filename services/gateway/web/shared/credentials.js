@@ -4,12 +4,33 @@ import { fetchJson, redirectToLogin, siteId, switchUserLink } from './http.js';
 import { showFatalError } from './page.js';
 
 const STORAGE_KEY = `paihao-staff-key/${siteId}`;
+/** @type {string | null} the key where a browser stores nothing */
+let heldKey = null;
+
+function storedKey() {
+  try {
+    return sessionStorage.getItem(STORAGE_KEY);
+  } catch {
+    return heldKey;
+  }
+}
+
+/** @param {string | null} key */
+function storeKey(key) {
+  heldKey = key;
+  try {
+    if (key === null) sessionStorage.removeItem(STORAGE_KEY);
+    else sessionStorage.setItem(STORAGE_KEY, key);
+  } catch {
+    /* a browser without storage */
+  }
+}
 
 /** Moves a demo's key from the address into this window; it must not stay in the address. */
 export function storeKeyFromAddress() {
   const key = new URLSearchParams(location.hash.slice(1)).get('key');
   if (!key) return;
-  sessionStorage.setItem(STORAGE_KEY, key);
+  storeKey(key);
   history.replaceState(null, '', location.pathname + location.search);
 }
 
@@ -24,17 +45,17 @@ export const isAccessError = ({ code }) => ['unauthorised', 'not_your_site'].inc
  * @param {ApiError} error
  */
 export function handleAccessError(error) {
-  sessionStorage.removeItem(STORAGE_KEY);
+  storeKey(null);
   if (error.code === 'unauthorised') redirectToLogin();
   else showFatalError(error, switchUserLink());
 }
 
 /** Ends the session, or forgets the key, and goes to the login page. */
 export async function signOut() {
-  if (sessionStorage.getItem(STORAGE_KEY) === null) {
+  if (storedKey() === null) {
     await fetchJson('/api/v1/me/sessions/current', { method: 'DELETE' }).catch(() => {});
   }
-  sessionStorage.removeItem(STORAGE_KEY);
+  storeKey(null);
   redirectToLogin();
 }
 
@@ -43,6 +64,6 @@ export async function signOut() {
  * @returns {Record<string, string>}
  */
 export function authHeaders() {
-  const key = sessionStorage.getItem(STORAGE_KEY);
+  const key = storedKey();
   return { 'x-paihao-page': '1', ...(key !== null && { authorization: `Bearer ${key}` }) };
 }

@@ -2,7 +2,7 @@
 // the focus to where it was. The page holds its element, `#dialog`.
 /** @import { Child, Texts } from './types' */
 import { byId, createElement } from './dom.js';
-import { languageOf, setTextPair, textElement } from './language.js';
+import { languageOf, setTextPair, translations } from './language.js';
 
 /**
  * A text for people: both languages, or a name that somebody gave.
@@ -102,6 +102,13 @@ const FOCUS_ORDER = [
 ];
 
 /**
+ * Resolves the dialog that was opened last. The browser reports its end a moment later, when another
+ * one may be open by then.
+ * @type {(() => void) | null}
+ */
+let settleLast = null;
+
+/**
  * Opens the dialog and resolves to the fields' values, or to `null` when it is cancelled. Without
  * `confirm` it can only be closed. `validate` returns what is wrong with the values.
  * @param {object} options
@@ -109,6 +116,7 @@ const FOCUS_ORDER = [
  * @param {Child[]} [options.body]
  * @param {Field[]} [options.fields]
  * @param {Label} [options.confirm] the button that submits
+ * @param {Label} [options.dismiss] the button that does not, where "cancel" would say too much
  * @param {boolean} [options.danger] the button's look
  * @param {(values: Record<string, any>) => Texts | null} [options.validate]
  * @returns {Promise<Record<string, any> | null>}
@@ -118,6 +126,7 @@ export function openDialog({
   body = [],
   fields = [],
   confirm,
+  dismiss = translations(confirm ? 'dialog.cancel' : 'dialog.close'),
   danger,
   validate = () => null,
 }) {
@@ -136,7 +145,7 @@ export function openDialog({
       createElement(
         'button',
         { type: 'button', class: 'ghost', onclick: () => dialog.close() },
-        textElement(confirm ? 'dialog.cancel' : 'dialog.close'),
+        labelElement(dismiss),
       ),
       confirm &&
         createElement(
@@ -165,10 +174,13 @@ export function openDialog({
       result = values();
       dialog.close();
     });
+    settleLast?.();
+    settleLast = () => resolve(result);
     dialog.replaceChildren(form);
     dialog.onclose = () => {
+      if (dialog.open) return;
       dialog.replaceChildren();
-      resolve(result);
+      settleLast?.();
     };
     dialog.showModal();
     const focusable = FOCUS_ORDER.map(

@@ -71,6 +71,16 @@ export function updateClockOffset(response) {
 export const serverNow = () => Date.now() - clockOffset;
 
 /**
+ * Signal that aborts a request after a time; `AbortSignal.timeout` is newer than the oldest browser.
+ * @param {number} ms
+ */
+function abortedAfter(ms) {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), ms);
+  return controller.signal;
+}
+
+/**
  * Sends a request and parses the answer as JSON; `null` when it is empty. Throws an `ApiError`.
  * @param {string} path
  * @param {RequestInit & { headers?: Record<string, string>, onResponse?: (response: Response) => void }} options
@@ -82,14 +92,10 @@ export async function fetchJson(path, options = {}) {
   if (options.body) headers['content-type'] ??= 'application/json';
   // No page of another site can send this header, so a session's cookie counts only beside it.
   if (options.method) headers['x-paihao-page'] = '1';
+  const signal = abortedAfter(REQUEST_TIMEOUT_MS);
   let response;
   try {
-    response = await fetch(path, {
-      cache: 'no-store',
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      ...options,
-      headers,
-    });
+    response = await fetch(path, { cache: 'no-store', signal, ...options, headers });
   } catch {
     throw pageError('offline', 'unreachable');
   }

@@ -31,8 +31,11 @@ let leading = -1;
 /** @param {string} key */
 export const hasTranslation = key => key in WORDS;
 
+/** `{name}`, or `{name:one|many}` for words that depend on whether the value is 1. */
+const PLACEHOLDER = /\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g;
+
 /**
- * Both texts of a key, Chinese first, with `{name}` replaced by its value.
+ * Both texts of a key, Chinese first, with each placeholder replaced by its value.
  * @param {string} key
  * @param {Values} values
  * @returns {Texts}
@@ -40,7 +43,15 @@ export const hasTranslation = key => key in WORDS;
 export function translations(key, values = {}) {
   const texts = WORDS[key];
   if (!texts) throw new Error(`no words for ${key}`);
-  const filled = texts.map(text => text.replace(/\{(\w+)\}/g, (_, name) => String(values[name])));
+  const filled = texts.map(text =>
+    text.replace(PLACEHOLDER, (_, name, one, many) => {
+      const value = values[name] ?? '–';
+      // Tests of the pages fail by it; a person reads the rest of the page.
+      if (value === '–') console.error(`no ${name} for ${key}`);
+      if (many === undefined) return String(value);
+      return Number(value) === 1 ? one : many;
+    }),
+  );
   return /** @type {Texts} */ (filled);
 }
 
@@ -104,17 +115,53 @@ export const textElement = (key, values, tag = /** @type {Tag} */ ('span')) =>
 export const languageOf = name => (/[\u3400-\u9fff]/.test(name) ? 'zh-CN' : null);
 
 /**
- * Shows a name that somebody gave.
- * @param {HTMLElement} element
+ * A name that somebody gave, in the leading language.
  * @param {string} name
+ * @param {string | null} [nameEn] English name, if there is one
  */
-export function setName(element, name) {
+export const localName = (name, nameEn) => (leading === 1 && nameEn) || name;
+
+/** @param {HTMLElement} element with both names */
+function renderName(element) {
+  const name = localName(element.dataset.name || '', element.dataset.nameEn);
   if (element.textContent !== name) element.textContent = name;
   const language = languageOf(name);
   if (language) element.lang = language;
+  else element.removeAttribute('lang');
 }
 
-const LABEL_ATTRIBUTES = { label: 'aria-label', alt: 'alt', title: 'title' };
+/**
+ * Shows a name that somebody gave; on English pages the English one.
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {string} name
+ * @param {string | null} [nameEn]
+ * @returns {E}
+ */
+export function setName(element, name, nameEn) {
+  delete element.dataset.zh;
+  Object.assign(element.dataset, { name, nameEn: nameEn || '' });
+  renderName(element);
+  return element;
+}
+
+/**
+ * A name as an element of its own.
+ * @template {keyof HTMLElementTagNameMap} [Tag='span']
+ * @param {string} name
+ * @param {string | null} [nameEn]
+ * @param {Tag} [tag]
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export const nameElement = (name, nameEn, tag = /** @type {Tag} */ ('span')) =>
+  setName(document.createElement(tag), name, nameEn);
+
+const LABEL_ATTRIBUTES = {
+  label: 'aria-label',
+  alt: 'alt',
+  title: 'title',
+  placeholder: 'placeholder',
+};
 /** @type {(() => void)[]} */
 const listeners = [];
 
@@ -133,6 +180,13 @@ function setLeading(index) {
     document.querySelectorAll('[data-zh]')
   ))
     renderTexts(element);
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll('[data-name-en]')
+  )) {
+    const { name, nameEn } = element.dataset;
+    // Something else may stand in its place by now.
+    if ([name, nameEn].includes(element.textContent || '')) renderName(element);
+  }
   for (const [name, attribute] of Object.entries(LABEL_ATTRIBUTES)) {
     for (const element of /** @type {NodeListOf<HTMLElement>} */ (
       document.querySelectorAll(`[data-${name}]`)

@@ -28,6 +28,7 @@ export function subscribe(
   let current = null;
   let retryTimer = 0;
   let stopped = false;
+  let left = false;
   let failures = 0;
   const close = () => {
     clearTimeout(retryTimer);
@@ -35,7 +36,7 @@ export function subscribe(
     current = null;
   };
   const open = async () => {
-    if (stopped || current || (document.hidden && !always)) return;
+    if (stopped || left || current || (document.hidden && !always)) return;
     const controller = new AbortController();
     current = controller;
     let silenceTimer = 0;
@@ -63,6 +64,7 @@ export function subscribe(
       /* reported to onConnection below */
     }
     clearTimeout(silenceTimer);
+    controller.abort(); // what is left of the connection
     if (current !== controller) return;
     current = null;
     failures += 1;
@@ -74,10 +76,24 @@ export function subscribe(
   };
   const onVisibilityChange = () => (document.hidden && !always ? close() : open());
   document.addEventListener('visibilitychange', onVisibilityChange);
+  // A page that is left may be kept for "back", with its connections: six such pages, and the browser
+  // opens no other for a minute.
+  const onPageHide = () => {
+    left = true;
+    close();
+  };
+  const onPageShow = () => {
+    left = false;
+    open();
+  };
+  window.addEventListener('pagehide', onPageHide);
+  window.addEventListener('pageshow', onPageShow);
   open();
   return () => {
     stopped = true;
     document.removeEventListener('visibilitychange', onVisibilityChange);
+    window.removeEventListener('pagehide', onPageHide);
+    window.removeEventListener('pageshow', onPageShow);
     close();
   };
 }
@@ -100,7 +116,15 @@ async function readEvents(reader, handlers, onChunk) {
     buffer = events.pop() || '';
     for (const event of events) {
       const data = fieldOf(event, 'data');
-      handlers[fieldOf(event, 'event') || '']?.(data ? JSON.parse(data) : {});
+      const handle = handlers[fieldOf(event, 'event') || ''];
+      try {
+        handle?.(data ? JSON.parse(data) : {});
+      } catch (error) {
+        // A fault of the page is none of the connection, and has to be seen.
+        setTimeout(() => {
+          throw error;
+        });
+      }
     }
   }
 }

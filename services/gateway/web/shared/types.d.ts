@@ -37,6 +37,8 @@ export type MinuteRange = [low: number, high: number];
 export interface SiteView {
   site: string;
   name: string;
+  /** Name in English, where the owner has set one; so everywhere. */
+  name_en?: string;
   zone: string;
   queues: QueueView[];
   counters: CounterView[];
@@ -54,6 +56,7 @@ export interface QueueView {
   /** Of a queue that gives no numbers now. */
   hours?: Hours;
   name: string;
+  name_en?: string;
   open?: boolean;
   /** For those who would join it: open, full, closing, paused, halted, out_of_hours or closed. */
   state: string;
@@ -67,6 +70,7 @@ export interface QueueView {
 export interface CounterView {
   id: string;
   name: string;
+  name_en?: string;
   open: boolean;
   serving?: { number: string } | null;
 }
@@ -77,6 +81,7 @@ export interface CallView {
   queue: string;
   counter: string;
   counter_name: string;
+  counter_name_en?: string;
   /** 1 for the first call of this number. */
   call: number;
   called_at: number;
@@ -89,7 +94,9 @@ export interface TicketView {
   number: string;
   state: TicketState;
   site_name: string;
+  site_name_en?: string;
   queue_name: string;
+  queue_name_en?: string;
   queue_state: string;
   /** Time zone of the site. */
   zone: string;
@@ -99,8 +106,9 @@ export interface TicketView {
   /** Words of staff about the hold or the end. */
   reason?: string;
   counter_name?: string;
-  /** People ahead. */
-  ahead: number;
+  counter_name_en?: string;
+  /** People ahead; absent where there is no place in a line. */
+  ahead?: number;
   minutes?: MinuteRange | null;
   last_called?: string | null;
   taken_at: number;
@@ -125,9 +133,10 @@ export interface TicketView {
 /** A site as a counter's console sees it. */
 export interface ConsoleView {
   name: string;
+  name_en?: string;
   zone: string;
   position: number;
-  you: { counters?: string[] | null; manages: boolean };
+  you: { name: string; counters?: string[] | null; manages: boolean };
   queues: ConsoleQueueView[];
   counters: ConsoleCounterView[];
   tickets: ConsoleTicketView[];
@@ -146,10 +155,20 @@ export interface ConsoleQueueView extends QueueView {
 export interface ConsoleCounterView {
   id: string;
   name: string;
+  name_en?: string;
   state: 'open' | 'break' | 'offline';
   serving?: string | null;
   queues: string[];
   login?: string | null;
+  /** Name of the member with that login. */
+  login_name?: string;
+  login_since?: number;
+  /** The member may no longer be there. */
+  login_left?: boolean;
+  /** Time at which the system calls there, if nobody acts before. */
+  next_call_at?: number;
+  /** The system waits for a person to call. */
+  auto_paused?: boolean;
 }
 
 export interface ConsoleTicketView {
@@ -172,7 +191,7 @@ export interface ConsoleTicketView {
   message?: { notice: string; fate: string } | null;
   /** Commands that may be sent now. */
   may: string[];
-  hold?: { why: string; reason?: string } | null;
+  hold?: { why: string; reason?: string; counter?: string } | null;
 }
 
 /** Something that can be taken back. */

@@ -1,6 +1,6 @@
 // Texts that pages share: a key for each, then Chinese, then English. One line each; {name} is
-// replaced by a value and must stand in both. A page adds the texts of its own, in its words.js, which
-// it imports before anything else.
+// replaced by a value and must stand in both, {name:one|many} is a word that depends on it. A page adds
+// the texts of its own, in its words.js, which it imports before anything else.
 /** @type {import('./types').Words} */
 export const WORDS = {
   'language.other': ['中文', 'English'],
@@ -46,5 +46,5 @@ export const WORDS = {
   'ticket.fate.unknown': ['不确定', 'Not certain'],
   'login.as-other': ['换个身份登录', 'Log in as somebody else'],
   'dialog.cancel': ['取消', 'Cancel'],
-  'dialog.close': ['关闭', 'Close'],
+  'dialog.close': ['返回', 'Back'],
 };

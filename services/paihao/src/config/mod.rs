@@ -212,6 +212,7 @@ section!(Account {
 section!(Site {
     account: String,
     name: String,
+    name_en: Option<String> = "Option::default",
     time_zone: String = "shanghai",
     day_starts_at: i8 = "four",
     several_counters: bool = "bool::default",
@@ -329,6 +330,7 @@ impl Site {
         SiteSetup {
             account: self.account.clone(),
             name: self.name.clone(),
+            name_en: self.name_en.clone(),
             time_zone: self.time_zone.clone(),
             day_starts_at: self.day_starts_at,
             several_counters: self.several_counters,

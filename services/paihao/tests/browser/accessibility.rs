@@ -46,9 +46,14 @@ async fn the_checker_finds_every_kind_of_violation() {
         "a target of",
         "an edge that is hard to see",
         "does not show that it has the focus",
+        "a value is missing",
+        "one of many",
     ] {
         assert!(findings.contains(sentence), "{sentence}: {findings}");
     }
+    page.run_script(DIALOG_SCRIPT, json!([])).await;
+    let findings = accessibility_findings(&page).await.join("\n");
+    assert!(findings.contains("two buttons of one dialog have the same word"), "{findings}");
     browser.quit(&[]).await;
 }
 
@@ -69,7 +74,16 @@ make('input', '', { border: '1px solid #eee' });
 make('img', '', { width: '9px', height: '9px' });
 make('p', 'English');
 make('p', '中文', {}, { lang: 'en', id: 'sites' });
+make('p', 'told undefined min', {}, { lang: 'en' });
+make('p', 'about 1 minutes', {}, { lang: 'en' });
 make('h1', '又一个');
 make('h5', '太深');
 make('p', '看不清', { color: '#ddd', background: '#fff', fontSize: '8px' });
 document.querySelector('meta[name=viewport]').content = 'width=device-width, user-scalable=no';";
+
+/// Opens a dialog in which one word has two meanings.
+const DIALOG_SCRIPT: &str = "
+const dialog = document.createElement('dialog');
+dialog.innerHTML = '<h2>?</h2><ul><li><button>关闭 <small lang=en>Close it</small></button></li></ul><button>关闭</button>';
+document.body.append(dialog);
+dialog.showModal();";

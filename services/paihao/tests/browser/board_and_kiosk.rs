@@ -33,8 +33,8 @@ async fn simultaneous_calls_are_shown_and_spoken_one_after_the_other_also_after_
         .wait_until("both calls are shown", async || highlighted_numbers(&board).await.len() == 2)
         .await;
     board.run_script("window.holding = false; window.held()", json!([])).await;
-    let first = ["请 A零零一 号到一号窗口", "Number A zero zero one, please go to counter 1"];
-    let second = ["请 A零零二 号到二号窗口", "Number A zero zero two, please go to counter 2"];
+    let first = ["请 A零零一 号到一号窗口", "Number A zero zero one, please go to Counter 1"];
+    let second = ["请 A零零二 号到二号窗口", "Number A zero zero two, please go to Counter 2"];
     let spoken = [&["语音已打开"][..], &first, &second, &second].concat();
     wait_until_spoken(&board, &spoken).await;
 
@@ -145,6 +145,10 @@ async fn a_queues_own_announcement_is_spoken_and_one_may_be_yao() {
     let office = json!({"number": "B007", "counter_name": "Desk 12"});
     let english = "Number B zero zero seven, please go to Desk 12";
     assert_eq!(sentence(office, Value::Null, "en", false).await, english);
+    let named = json!({"number": "B007", "counter_name": "内科诊室", "counter_name_en": "Room 5"});
+    let english = "Number B zero zero seven, please go to Room 5";
+    assert_eq!(sentence(named.clone(), Value::Null, "en", false).await, english);
+    assert_eq!(sentence(named, Value::Null, "zh", false).await, "请 B零零七 号到内科诊室");
     let room = json!({"number": "B007", "counter_name": "内科诊室"});
     let english = "Number B zero zero seven, please see the screen";
     assert_eq!(sentence(room, Value::Null, "en", false).await, english);
@@ -183,7 +187,7 @@ async fn a_kiosk_that_is_left_halfway_returns_to_its_start() {
     kiosk.click("#language").await;
     kiosk.wait_for_text("#language", "中文").await;
     kiosk.click("#queues .queue:last-child").await;
-    kiosk.wait_for_text("#queue", "社保医保").await;
+    kiosk.wait_for_text("#queue", "Social insurance").await;
     kiosk.wait_for_picture("#code").await;
     kiosk.wait_for_text("#choose h2", "请选择业务 What").await;
     browser.quit(&[]).await;

@@ -32,6 +32,19 @@ for (const picture of all.filter(element => element.matches('img, [role=img]')))
 const ids = [...document.querySelectorAll('[id]')].map(element => element.id);
 for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) findings.push(`two elements are ${id}`);
 
+// Two buttons of a dialog with one word are two meanings of it; rows of a list repeat theirs.
+const word = control => {
+  const copy = control.cloneNode(true);
+  for (const other of copy.querySelectorAll('small, kbd')) other.remove();
+  return copy.textContent.trim();
+};
+for (const button of modal ? all.filter(element => element.matches('button')) : []) {
+  const row = button.closest('li');
+  const beside = other => other !== button && (!other.closest('li') || other.closest('li') === row);
+  const twin = all.find(other => other.matches('button') && beside(other) && word(other) === word(button));
+  if (twin) say('two buttons of one dialog have the same word', button);
+}
+
 // Structure.
 const count = css => all.filter(element => element.matches(css)).length;
 if (!modal && count('main') !== 1) findings.push(`${count('main')} main parts`);
@@ -74,6 +87,10 @@ if (!/^(zh|en)/.test(main)) findings.push(`the page's language is "${main}"`);
 for (const element of all) {
   const own = [...element.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).map(node => node.data).join('').trim();
   if (!own || element.matches('script, style, noscript')) continue;
+  // A text that is not to be translated may explain placeholders.
+  const isMissing = /\b(undefined|null|NaN)\b|\[object |–––/.test(own) || element.translate && /\{\w+[}:]/.test(own);
+  if (isMissing) say('a value is missing', element);
+  if (/(^|[^\d.,–-])1 (people|persons|minutes|hours|days|numbers|places|times)\b/.test(own)) say('one of many', element);
   const language = element.closest('[lang]').lang;
   const chinese = /[\u3400-\u9fff]/.test(own);
   if (chinese && language.startsWith('en')) say('Chinese that calls itself English', element);

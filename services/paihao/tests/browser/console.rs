@@ -200,6 +200,27 @@ async fn a_console_that_is_cut_off_shows_its_last_state_and_recovers() {
     browser.quit(&["net::ERR_"]).await;
 }
 
+#[tokio::test]
+async fn a_dialog_that_opens_as_another_closes_keeps_its_content() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let staff = demo.staff_at_first_counter(&browser).await;
+    let shown = staff.run_script(TWO_DIALOGS_SCRIPT, json!([])).await;
+    assert_eq!(shown, json!([null, true, "two"]));
+    browser.quit(&[]).await;
+}
+
+/// Opens a dialog in the instant in which another one closes.
+const TWO_DIALOGS_SCRIPT: &str = "
+return import('/assets/shared/dialog.js').then(async ({ openDialog, closeDialog }) => {
+  const first = openDialog({ title: 'one' });
+  closeDialog();
+  openDialog({ title: 'two' });
+  const former = await first;
+  await new Promise(resolve => setTimeout(resolve, 300));
+  return [former, document.getElementById('dialog').open, document.getElementById('dialog-title').textContent];
+});";
+
 /// Loses the first response to a POST after the request was sent, and records idempotency keys.
 const LOSE_ANSWER_SCRIPT: &str = "
 window.keys = [];

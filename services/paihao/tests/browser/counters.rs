@@ -53,6 +53,52 @@ async fn two_consoles_that_race_never_call_the_same_ticket() {
     browser.quit(&["status of 409"]).await;
 }
 
+#[tokio::test]
+async fn a_colleagues_counter_is_taken_over_by_name_and_a_break_follows_the_customer() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    demo.add_people_in_line(&browser, 2).await;
+    let manager = demo.staff_at(&browser, 1).await;
+    manager.click("#next:enabled").await;
+    manager.wait_for_text("#desk[data-state=called] #number", "A001").await;
+
+    // Somebody who works at this counter alone finds it taken.
+    let address = demo.printed_address("#key=");
+    let key = manager.run_script(MAKE_KEY_SCRIPT, json!([address.split("#key=").nth(1)])).await;
+    let page = address.split('#').next().unwrap().to_owned() + "#key=" + key.as_str().unwrap();
+    let staff = browser.open("about:blank").await;
+    staff.navigate(&page).await;
+    staff.wait_for_text("#owner", "demo 从").await;
+    staff.wait_for_text("#finish:disabled, #finish", "完成").await;
+    let enabled = staff.texts(".acts button:enabled, #next:enabled").await.join(" ");
+    assert!(!enabled.contains("完成") && !enabled.contains("叫下一位"), "{enabled}");
+    staff.click("#open:enabled").await;
+    staff.wait_for_text("#dialog-title", "接 demo 的班").await;
+    staff.wait_for_text("#dialog", "A001 由您继续办理").await;
+    staff.press_keys("\u{E007}").await;
+    staff.wait_for_text("#said.done", "已接班").await;
+    staff.wait_until_hidden("#owner").await;
+    manager.wait_for_text("#owner", "从").await;
+
+    // A break follows the customer who is there.
+    staff.wait_for_text("#break:enabled", "完后休息").await;
+    staff.click("#break:enabled").await;
+    staff.wait_for_text("#owner", "办完这位就休息").await;
+    staff.wait_for_text("#number", "A001").await;
+    staff.click("#finish:enabled").await;
+    staff.wait_for_text("#desk[data-state=break] #number", "休息").await;
+    staff.wait_for_text("#waiting", "A002").await;
+
+    // Whoever chose the wrong service is sent on without a call.
+    staff.click("#waiting li:first-child .row").await;
+    staff.wait_for_text("#dialog .acts", "转号").await;
+    staff.run_script(TRANSFER_SCRIPT, json!([])).await;
+    staff.wait_for_text("#dialog-title", "A002 转到").await;
+    staff.press_keys("\u{E007}").await;
+    staff.wait_for_text("#said.done", "A002 已转号").await;
+    browser.quit(&[]).await;
+}
+
 async fn called_number(window: &Window) -> String {
     window.wait_for_text("#desk[data-state=called] #number", "A0").await;
     window.texts("#number").await.remove(0)
@@ -67,6 +113,8 @@ async fn a_person_without_wechat_gets_a_paper_ticket_and_is_called() {
     staff.wait_for_text("#dialog-title", "给没有微信的客户取号").await;
     staff.press_keys("\u{E007}").await;
     staff.wait_for_text("#dialog-title", "A001 已取号").await;
+    // The number is given: no way out of the dialog takes it back.
+    assert_eq!(staff.texts("#dialog .ghost").await, ["不打印 No slip"]);
     let before = browser.windows().await;
     staff.press_keys("\u{E007}").await;
     let slip = browser.window_opened_since(&before).await;
@@ -140,6 +188,15 @@ async fn wait_for_rings(staff: &Window, times: u64) {
     let rung = async || staff.run_script("return window.tones", json!([])).await == times * 2;
     staff.wait_until(&format!("it has rung {times} times"), rung).await;
 }
+
+const MAKE_KEY_SCRIPT: &str = "
+const [key] = arguments;
+const body = JSON.stringify({ name: 'desk', sites: ['hall'], counters: ['1'] });
+const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+return fetch('/api/v1/keys', { method: 'POST', headers, body }).then(answer => answer.json()).then(made => made.key);";
+
+const TRANSFER_SCRIPT: &str = "
+[...document.querySelectorAll('#dialog .acts button')].find(button => button.textContent.includes('转号')).click();";
 
 const TAKE_NUMBER_SCRIPT: &str = "
 const [key, queue] = arguments;

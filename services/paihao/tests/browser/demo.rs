@@ -71,6 +71,12 @@ impl Demo {
         phones
     }
 
+    /// Printed key of a manager.
+    pub fn key(&self) -> String {
+        let address = self.printed_address("#key=");
+        address.split("#key=").nth(1).expect("looked for").to_owned()
+    }
+
     /// Logs in with the printed key, on a page that shows the login.
     pub async fn log_in_with_key(&self, page: &Window) {
         page.click("#with-key summary").await;

@@ -83,6 +83,33 @@ async fn phones_and_posters_have_both_languages() {
     browser.quit(&[]).await;
 }
 
+#[tokio::test]
+async fn english_pages_show_english_names_and_change_them_in_place() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    demo.add_people_in_line(&browser, 1).await;
+    demo.post_as_manager("sites/hall/counters/1/call-next").await;
+    let places = [
+        ("/kiosk/", "#queues .queue:first-child strong", "综合业务", "General services"),
+        ("/board/", "#hero .to", "1号窗口", "Counter 1"),
+        ("#key=", "#choose button:first-child strong", "1号窗口", "Counter 1"),
+    ];
+    for (address, css, zh, en) in places {
+        let page = browser.open(&demo.printed_address(address)).await;
+        for (leads, css, zh, en) in [
+            ("zh-CN", "#site", "城南便民服务大厅", "Chengnan Service Hall"),
+            ("zh-CN", css, zh, en),
+        ] {
+            assert_page_language(&page, leads, css, zh).await;
+            page.click("#language").await;
+            assert_page_language(&page, "en", css, en).await;
+            page.click("#language").await;
+        }
+        page.close().await;
+    }
+    browser.quit(&[]).await;
+}
+
 async fn assert_page_language(page: &Window, language: &str, css: &str, text: &str) {
     let shown = async || {
         let shown = page.texts(css).await.join(" ");

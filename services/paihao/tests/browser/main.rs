@@ -19,6 +19,8 @@ mod phones;
 mod statistics;
 
 mod console;
+mod console_layout;
+mod console_line;
 mod counters;
 
 mod board_and_kiosk;
@@ -29,4 +31,5 @@ mod reconnect;
 mod accessibility;
 mod languages;
 mod members;
+mod old_browsers;
 mod pictures;

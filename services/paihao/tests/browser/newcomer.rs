@@ -35,7 +35,7 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     let address = demo.printed_address("#key=");
     let (page, key) = address.split_once("#key=").unwrap();
     let staff = browser.open(&address).await;
-    staff.click("#counters .queue:first-child").await;
+    staff.click("#counters button:first-child").await;
     assert_eq!(staff.url().await, page);
     let html = staff.run_script("return document.documentElement.outerHTML", json!([])).await;
     assert!(!html.as_str().unwrap().contains(key), "the key is on the page");

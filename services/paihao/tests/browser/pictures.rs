@@ -137,7 +137,7 @@ async fn open_busy_console(staff: &Window) {
     take_pictures(staff, "console-serving", STAFF_SCREENS).await;
     for (button, name) in [("#queues", "console-queues"), ("#help", "console-help")] {
         staff.click(button).await;
-        staff.wait_for_text("#dialog", "关闭").await;
+        staff.wait_for_text("#dialog", "返回").await;
         take_pictures(staff, name, &[DESKTOP]).await;
         staff.click("#dialog .ghost").await;
     }

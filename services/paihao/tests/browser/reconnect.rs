@@ -1,7 +1,9 @@
-//! Test of an outage of the server: the pages show it, and recover by themselves.
+//! Tests of the connection: pages show that it is lost, recover by themselves, and end it when
+//! they are left.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
+use serde_json::json;
 
 #[tokio::test]
 async fn pages_recover_by_themselves_and_the_numbers_are_still_there() {
@@ -41,3 +43,35 @@ async fn pages_recover_by_themselves_and_the_numbers_are_still_there() {
     board.wait_for_text("#queues", "A003").await;
     browser.quit(&["net::ERR_", "status of 401", "status of 404"]).await;
 }
+
+#[tokio::test]
+async fn a_page_that_is_left_ends_its_stream() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let window = browser.open("about:blank").await;
+    window.before_each_page(COUNT_STREAMS_SCRIPT).await;
+    // The browser keeps pages that are left, and would keep their streams.
+    for pages in 1..=4 {
+        window.navigate(&format!("{}?{pages}", demo.printed_address("/board/"))).await;
+        window.wait_for_text("#hero", "请稍候").await;
+        let streams = "return [localStorage.opened, localStorage.ended].map(Number)";
+        let begun = async || window.run_script(streams, json!([])).await[0] == json!(pages);
+        window.wait_until(&format!("{pages} streams have begun"), begun).await;
+        assert_eq!(window.run_script(streams, json!([])).await, json!([pages, pages - 1]));
+    }
+    browser.quit(&[]).await;
+}
+
+const COUNT_STREAMS_SCRIPT: &str = "
+localStorage.opened ??= 0;
+localStorage.ended ??= 0;
+const reallyFetch = window.fetch;
+window.fetch = (path, options = {}) => {
+  if (String(path).endsWith('/events')) {
+    localStorage.opened = Number(localStorage.opened) + 1;
+    options.signal.addEventListener('abort', () => {
+      localStorage.ended = Number(localStorage.ended) + 1;
+    });
+  }
+  return reallyFetch(path, options);
+};";

@@ -329,11 +329,6 @@ async fn invalid_requests_of_staff_are_refused() {
         409,
         "counter_busy",
     );
-    assert_refused(
-        program.post_as_staff("hall/counters/1/close", "12", "").await,
-        409,
-        "counter_busy",
-    );
     let other = r#"{"number":"A007"}"#;
     assert_refused(
         program.post_as_staff("hall/counters/1/finish", "13", other).await,

@@ -255,7 +255,7 @@ async fn who_waits_at_the_former_account_is_called_and_told_at_the_new_one() {
         assert!(counted && text.contains("dry run"), "{text}");
         assert!(text.contains("staff: 1 handed over, 0 before"), "{text}");
         assert!(
-            text.contains("people (1 sites): 230 handed over (230 hold a live ticket), 2 are"),
+            text.contains("people (sites: 1): 230 handed over (230 hold a live ticket), 2 are"),
             "{text}"
         );
         assert!(text.contains("1 without a new openid"), "{text}");

@@ -142,8 +142,18 @@ pub struct Counter {
     /// Login of the person at the counter.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub login: Option<Arc<str>>,
+    /// Time at which that login came, in Unix milliseconds; absent if an older program wrote it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub login_since: Option<i64>,
     /// Calls of today.
     pub calls: u32,
+    /// Time at which it opened or was last left by a ticket, in Unix milliseconds; absent if an
+    /// older program wrote it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub free_since: Option<i64>,
+    /// True if the system calls nobody there until somebody does.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub auto_call_paused: bool,
 }
 
 /// States of a counter.

@@ -16,7 +16,10 @@ fn allowed_roles(act: &Act) -> &'static [Role] {
         Act::Forget { .. } => &[Customer, System],
         Act::MigrateHolder { .. } => &[Manager, Api],
         Act::Leave { .. } => &[Customer, Staff, Manager, Api],
-        Act::OpenCounter(_) | Act::BreakCounter(_) | Act::CloseCounter(_) => &[Staff, Manager, Api],
+        Act::OpenCounter(_)
+        | Act::TakeOver { .. }
+        | Act::BreakCounter(_)
+        | Act::CloseCounter(_) => &[Staff, Manager, Api],
         Act::CallNext(_) => &[Staff, Manager, Api, System],
         Act::CallTicket { .. } | Act::Transfer { .. } => &[Staff, Manager, Api],
         Act::Recall(_) | Act::Miss(_) => &[Staff, Manager, System],
@@ -51,7 +54,9 @@ impl Decider<'_> {
             Act::Show { person } | Act::Withdraw { person } | Act::Forget { person } => {
                 self.authorize_person(person)
             }
-            Act::OpenCounter(counter) => self.authorize_counter(counter),
+            Act::OpenCounter(counter) | Act::TakeOver { counter, .. } => {
+                self.authorize_counter(counter)
+            }
             Act::BreakCounter(counter)
             | Act::CloseCounter(counter)
             | Act::CallNext(counter)

@@ -1,6 +1,7 @@
 //! Calls: the next ticket, a certain ticket, a recall, and taking a call back.
 
 use super::{Decided, Decider, wrong_state};
+use crate::model::actor::Role;
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::rules::{CounterRules, QueueRules};
 use crate::model::ticket::{HoldKind, Ticket, TicketState, TicketStatus};
@@ -24,6 +25,7 @@ const RETURNED_REASON: &str = "returned";
 impl Decider<'_> {
     pub(super) fn call_next(&self, counter: &CounterId) -> Decided {
         let rules = self.require_open_counter(counter)?;
+        self.check_auto_call(counter)?;
         let finished = self.finish_current(counter)?;
         let Some(choice) = next_ticket(self.site, self.rules, rules) else {
             return Err(self.nobody_to_call_refusal(counter, rules));
@@ -31,6 +33,15 @@ impl Decider<'_> {
         let next = self.ticket(choice.ticket)?;
         let (outcome, called) = self.call(next, counter, None, choice)?;
         Ok((outcome, finished.into_iter().chain(called).collect()))
+    }
+
+    /// Requires that the system calls here now, if it is the system that asks.
+    fn check_auto_call(&self, counter: &CounterId) -> Result<(), Refusal> {
+        let due = || self.site.auto_call_due_at(self.rules, counter, self.now);
+        if self.actor.role() == Role::System && due().is_none_or(|due| due > self.now.at) {
+            return Err(Refusal::NotDue);
+        }
+        Ok(())
     }
 
     /// Refusal when no ticket can be called: none waits, or calling rests.

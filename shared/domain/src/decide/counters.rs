@@ -10,18 +10,24 @@ use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Decider<'_> {
-    pub(super) fn open_counter(&self, counter: &CounterId) -> Decided {
+    /// Opens a counter. Staff whose colleague is logged in there take it over from the login that
+    /// they saw.
+    pub(super) fn open_counter(&self, counter: &CounterId, from: Option<&Arc<str>>) -> Decided {
         let login = self.actor_login();
-        let current = self.site.counter(counter);
-        let in_use = current.state != CounterState::Offline;
-        if in_use && self.actor.allowed_counters().is_some() && current.login != login {
+        let current = self.site.counter(counter).login;
+        let is_bound = self.actor.allowed_counters().is_some();
+        let is_others = current.is_some() && current != login && current.as_ref() != from;
+        if is_bound && is_others {
             return Err(Refusal::CounterTaken(counter.clone()));
         }
         if let Some(other) = self.other_counter_of_actor(counter) {
             return Err(Refusal::ElsewhereLoggedIn(other));
         }
-        let event = Event::CounterOpened { counter: counter.clone(), login };
-        Ok((Outcome::CounterOpen(counter.clone()), vec![event]))
+        let left = self.counters_no_longer_allowed();
+        let mut events: Vec<_> =
+            left.map(|counter| Event::CounterClosed { counter: counter.clone() }).collect();
+        events.push(Event::CounterOpened { counter: counter.clone(), login });
+        Ok((Outcome::CounterOpen(counter.clone()), events))
     }
 
     fn actor_login(&self) -> Option<Arc<str>> {
@@ -35,27 +41,48 @@ impl Decider<'_> {
 
     /// Another counter at which the actor is logged in, if the rules allow only one.
     fn other_counter_of_actor(&self, counter: &CounterId) -> Option<CounterId> {
-        let Actor::Staff { name, .. } = self.actor else { return None };
         if self.rules.several_counters {
             return None;
         }
-        let other_counters = self.site.counters.iter().filter(|(id, _)| *id != counter);
-        let mut logged_in =
-            other_counters.filter(|(_, counter)| counter.login.as_ref() == Some(name));
-        logged_in.next().map(|(id, _)| id.clone())
+        let mut others = self.counters_of_actor().filter(|id| *id != counter);
+        others.find(|id| self.may_use(id)).cloned()
     }
 
+    /// Counters with a login of the actor, who has been moved to others, or which the owner has
+    /// removed.
+    fn counters_no_longer_allowed(&self) -> impl Iterator<Item = &CounterId> {
+        self.counters_of_actor().filter(|id| !self.may_use(id))
+    }
+
+    /// Returns whether the actor may still be at a counter.
+    fn may_use(&self, id: &CounterId) -> bool {
+        let is_allowed = self.actor.allowed_counters().is_none_or(|allowed| allowed.contains(id));
+        is_allowed && self.rules.counters.contains_key(id)
+    }
+
+    /// Counters at which this member of staff is logged in.
+    fn counters_of_actor(&self) -> impl Iterator<Item = &CounterId> {
+        let name = match self.actor {
+            Actor::Staff { name, .. } => Some(name),
+            _ => None,
+        };
+        let counters = self.site.counters.iter();
+        let is_theirs = move |login: &Option<Arc<str>>| name.is_some() && login.as_ref() == name;
+        counters.filter(move |(_, counter)| is_theirs(&counter.login)).map(|(id, _)| id)
+    }
+
+    /// Begins a break. The ticket that is at the counter stays there and is the last one.
     pub(super) fn break_counter(&self, counter: &CounterId) -> Decided {
         if self.site.counter(counter).state == CounterState::Offline {
             return Err(Refusal::CounterClosed(counter.clone()));
         }
-        self.require_free_counter(counter)?;
         let event = Event::CounterPaused { counter: counter.clone() };
         Ok((Outcome::CounterPaused(counter.clone()), vec![event]))
     }
 
+    /// Closes a counter. The ticket that is there stays and is the last one: it is finished by
+    /// anyone who works at this counter.
     pub(super) fn close_counter(&self, counter: &CounterId) -> Decided {
-        self.require_free_counter(counter)?;
         let event = Event::CounterClosed { counter: counter.clone() };
         Ok((Outcome::CounterClosed(counter.clone()), vec![event]))
     }

@@ -139,7 +139,8 @@ impl Decider<'_> {
             Act::Withdraw { person } => self.leave(self.live_ticket_of(person)?.id, None),
             Act::Forget { person } => self.forget(person),
             Act::MigrateHolder { from, to } => self.migrate_holder(from, to),
-            Act::OpenCounter(counter) => self.open_counter(counter),
+            Act::OpenCounter(counter) => self.open_counter(counter, None),
+            Act::TakeOver { counter, from } => self.open_counter(counter, Some(from)),
             Act::BreakCounter(counter) => self.break_counter(counter),
             Act::CloseCounter(counter) => self.close_counter(counter),
             Act::CallNext(counter) => self.call_next(counter),
@@ -209,6 +210,14 @@ impl Decider<'_> {
             CounterState::Offline => Err(Refusal::CounterClosed(id.clone())),
             CounterState::Break => Err(Refusal::CounterOnBreak(id.clone())),
             CounterState::Open => Ok(rules),
+        }
+    }
+
+    /// Requires a counter that is open or on a break.
+    fn require_staffed_counter(&self, id: &CounterId) -> Result<(), Refusal> {
+        match self.require_open_counter(id) {
+            Ok(_) | Err(Refusal::CounterOnBreak(_)) => Ok(()),
+            Err(refusal) => Err(refusal),
         }
     }
 

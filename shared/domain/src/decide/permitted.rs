@@ -32,7 +32,7 @@ fn acts_of_state(state: &TicketState) -> &'static [TicketAct] {
     };
     match state {
         TicketState::Waiting => {
-            &[LetPass, NotifyAhead, Leave, Arrive, SetParty, Call, Hold, Prioritise]
+            &[LetPass, NotifyAhead, Leave, Arrive, SetParty, Call, Hold, Transfer, Prioritise]
         }
         TicketState::Called { .. } => {
             &[Leave, Arrive, SetParty, Recall, Start, PutBack, Finish, Miss, Transfer, Prioritise]

@@ -3,7 +3,7 @@
 use super::{Decided, Decider, wrong_state};
 use crate::model::ids::{QueueId, TicketId};
 use crate::model::rank::Rank;
-use crate::model::rules::{MISSED_LANE_CLASS, Placement, QueueRules};
+use crate::model::rules::{CallPolicy, MISSED_LANE_CLASS, Placement, QueueRules};
 use crate::model::ticket::{Ticket, TicketState};
 use crate::notifications::MAX_NOTIFY_AHEAD;
 use crate::protocol::command::{Mark, QueueState};
@@ -12,15 +12,17 @@ use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Decider<'_> {
-    /// Requires a ticket at a counter, and a queue to which it may be transferred. Returns the
-    /// rules of that queue.
+    /// Requires a ticket that waits or is at a counter, and a queue to which it may be transferred.
+    /// Returns the rules of that queue.
     pub(super) fn check_transfer(
         &self,
         ticket: &Ticket,
         queue: &QueueId,
     ) -> Result<&QueueRules, Refusal> {
-        if !matches!(ticket.state, TicketState::Called { .. } | TicketState::Serving { .. }) {
-            return Err(wrong_state(ticket));
+        match ticket.state {
+            TicketState::Called { .. } | TicketState::Serving { .. } => {}
+            TicketState::Waiting if ticket.queue != *queue => {}
+            _ => return Err(wrong_state(ticket)),
         }
         let rules = self.queue(queue)?;
         let state = self.site.queue_state(self.rules, queue);
@@ -37,19 +39,33 @@ impl Decider<'_> {
     pub(super) fn transfer(&self, ticket: TicketId, queue: &QueueId) -> Decided {
         let ticket = self.live_ticket(ticket)?;
         let rules = self.check_transfer(ticket, queue)?;
-        let class = ticket.rank.class;
+        let class = self.class_after_transfer(ticket, rules);
         let line = self.site.line(queue);
         let end = || line.tail_rank(self.arrival_rank(class, ticket.id));
+        let waits = ticket.state == TicketState::Waiting;
         let rank = match rules.transfer {
+            Placement::Tail => end(),
+            // Whoever chose the wrong queue goes before nobody who was in line earlier, and a place
+            // that was lost by a miss is not won back.
+            Placement::Arrival | Placement::Front if waits => Rank { class, ..ticket.rank },
             Placement::Arrival => {
                 Rank { class, arrival: ticket.arrived, sequence: ticket.id.0, offset: 0 }
             }
             Placement::Front => line.front_rank(class).unwrap_or_else(end),
-            Placement::Tail => end(),
         };
         let transferred =
             Event::TicketTransferred { ticket: ticket.id, queue: queue.clone(), rank };
         self.outcome_after(ticket, vec![transferred])
+    }
+
+    /// Priority class in another queue: one that the ticket was given is kept, and that of its
+    /// former queue becomes that of the new one.
+    fn class_after_transfer(&self, ticket: &Ticket, to: &QueueRules) -> u8 {
+        let class = ticket.rank.class;
+        let is_of_queue =
+            self.rules.queues.get(&ticket.queue).is_some_and(|from| from.class == class);
+        let has_lane = matches!(to.policy, CallPolicy::Interleave { missed_lane: true, .. });
+        if is_of_queue || class == MISSED_LANE_CLASS && !has_lane { to.class } else { class }
     }
 
     pub(super) fn prioritise(&self, ticket: TicketId, class: u8, reason: &Arc<str>) -> Decided {

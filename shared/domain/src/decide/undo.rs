@@ -43,8 +43,10 @@ impl Decider<'_> {
             let found = other.status();
             return Err(Refusal::WrongState { number, found });
         }
+        // The owner may have removed the queue since.
+        self.queue(&before.ticket.queue)?;
         if let Some(counter) = before.ticket.at_counter() {
-            self.require_open_counter(counter)?;
+            self.require_staffed_counter(counter)?;
             self.require_free_counter(counter)?;
         }
         Ok((ticket, before))

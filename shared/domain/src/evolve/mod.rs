@@ -10,7 +10,7 @@ use crate::model::position_changes::PositionChangeCause;
 use crate::model::quoted_wait::QuotedWait;
 use crate::model::rank::Rank;
 use crate::model::remainder::Remainder;
-use crate::model::site::{CounterState, RecentCall, Site, SpentDays};
+use crate::model::site::{Counter, CounterState, RecentCall, Site, SpentDays};
 use crate::model::ticket::{HoldKind, Marks, Ticket, TicketCounts, TicketState, UndoPoint};
 use crate::model::time::{Day, Timestamp};
 use crate::model::visit_progress::VisitProgress;
@@ -31,6 +31,21 @@ impl Site {
     }
 
     pub(crate) fn apply_event(&mut self, event: &Event, at: Timestamp, by: Option<&ActorRef>) {
+        let left = self.counter_of(event);
+        self.apply_change(event, at, by);
+        if let Some(id) = left.filter(|id| self.counter(id).serving.is_none()) {
+            let counter = self.counter_mut(&id);
+            counter.free_since = Some(at);
+            counter.auto_call_paused |= matches!(event, Event::TicketPutBack { .. });
+        }
+    }
+
+    /// Counter of an event's ticket before the event.
+    fn counter_of(&self, event: &Event) -> Option<CounterId> {
+        self.ticket(event.ticket()?)?.at_counter().cloned()
+    }
+
+    fn apply_change(&mut self, event: &Event, at: Timestamp, by: Option<&ActorRef>) {
         match event {
             Event::DayClosed { .. } => {}
             Event::TicketShown { ticket, quoted, scan_session: _ } => {
@@ -57,8 +72,13 @@ impl Site {
             Event::DayReset { from, day } => self.reset_day(*from, *day, at),
             Event::CounterOpened { counter, login } => {
                 let counter = self.counter_mut(counter);
+                if counter.login != *login || counter.login_since.is_none() {
+                    counter.login_since = login.is_some().then_some(at);
+                    counter.login.clone_from(login);
+                }
                 counter.state = CounterState::Open;
-                counter.login.clone_from(login);
+                counter.free_since = Some(at);
+                counter.auto_call_paused = false;
             }
             Event::CounterPaused { counter } => {
                 self.counter_mut(counter).state = CounterState::Break;
@@ -66,7 +86,7 @@ impl Site {
             Event::CounterClosed { counter } => {
                 let counter = self.counter_mut(counter);
                 counter.state = CounterState::Offline;
-                counter.login = None;
+                (counter.login, counter.login_since) = (None, None);
             }
             Event::QueueSet { queue, state, unnotified } => {
                 let line = self.lines.entry(queue.clone()).or_default();
@@ -181,7 +201,9 @@ impl Site {
                     let line = self.lines.entry(queue.clone()).or_default();
                     line.record_pass(called.rank, called.id);
                 }
-                self.counter_mut(counter).calls += 1;
+                let state = self.counter_mut(counter);
+                state.calls += 1;
+                state.auto_call_paused = false;
                 self.add_recent_call(&called, counter, at, *call);
                 self.record_position_change(
                     *ticket,
@@ -269,6 +291,9 @@ impl Site {
             }
             Event::TicketRestored { ticket, .. } => {
                 self.update_ticket(ticket.id, |now| *now = (**ticket).clone());
+                if ticket.state == TicketState::Waiting {
+                    self.pause_auto_calls_of(by);
+                }
                 self.record_reentry(ticket.id, None, PositionChangeCause::TakenBack, at);
             }
             Event::TicketPrioritised { ticket, rank, reason: _ } => {
@@ -356,6 +381,16 @@ impl Site {
         if line.has_anyone_behind(rank, id) {
             line.record_overtake(Overtake { behind: Some((rank, id)), before, cause });
         }
+    }
+
+    /// Stops the system from calling to the counters of whoever took something back.
+    fn pause_auto_calls_of(&mut self, by: Option<&ActorRef>) {
+        let Some(ActorRef::Staff(name) | ActorRef::Manager(name)) = by else { return };
+        let is_theirs =
+            |counter: &Counter| counter.login.as_ref() == Some(name) && counter.serving.is_none();
+        let counters = self.counters.iter().filter(|(_, counter)| is_theirs(counter));
+        let ids: Vec<_> = counters.map(|(id, _)| id.clone()).collect();
+        ids.iter().for_each(|id| self.counter_mut(id).auto_call_paused = true);
     }
 
     /// Takes the calls of a ticket that were a mistake off the boards.

@@ -56,10 +56,17 @@ pub struct Counter {
     pub state: CounterState,
     /// Login of the person at the counter.
     pub login: Option<Arc<str>>,
-    /// Ticket that it has called and not finished with.
+    /// Time at which that login came; `None` without one.
+    pub login_since: Option<Timestamp>,
+    /// Ticket that it has called and not finished with. One that is closed, or on a break, may have
+    /// one still: it calls nobody after that.
     pub serving: Option<TicketId>,
     /// Calls of today.
     pub calls: u32,
+    /// Time at which it opened or was last left by a ticket.
+    pub free_since: Option<Timestamp>,
+    /// `true` if the system calls nobody there until somebody does: something was taken back.
+    pub auto_call_paused: bool,
 }
 
 /// States of a counter.

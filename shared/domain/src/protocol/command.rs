@@ -86,9 +86,16 @@ pub enum Act {
     },
     /// Open a counter, or end its break.
     OpenCounter(CounterId),
-    /// Begin a break of a counter.
+    /// Take a counter over from a colleague whose login is there (接班).
+    TakeOver {
+        /// Counter to take over.
+        counter: CounterId,
+        /// Login that the sender saw there.
+        from: Arc<str>,
+    },
+    /// Begin a break of a counter, after the ticket that is there.
     BreakCounter(CounterId),
-    /// Close a counter.
+    /// Close a counter, after the ticket that is there.
     CloseCounter(CounterId),
     /// Call the next ticket to a counter (叫号).
     CallNext(CounterId),
@@ -227,6 +234,7 @@ impl Act {
             | Act::Forget { .. }
             | Act::MigrateHolder { .. }
             | Act::OpenCounter(_)
+            | Act::TakeOver { .. }
             | Act::BreakCounter(_)
             | Act::CloseCounter(_)
             | Act::CallNext(_)

@@ -125,7 +125,7 @@ impl fmt::Display for Refusal {
             Refusal::NotYourCounter(id) => write!(f, "the asker is not at counter {id:?}"),
             Refusal::NotYourQueue(id) => write!(f, "the asker does not serve queue {id:?}"),
             Refusal::ReasonNeeded => write!(f, "a reason is needed"),
-            Refusal::TooSoon(seconds) => write!(f, "not for another {seconds} seconds"),
+            Refusal::TooSoon(seconds) => write!(f, "not for another {seconds} s"),
             Refusal::TooLate(number) => write!(f, "it is too late for {number}"),
             Refusal::TooOften(number) => write!(f, "as often as may be already for {number}"),
             Refusal::NothingToUndo(number) => write!(f, "nothing to take back for {number}"),

@@ -2,6 +2,7 @@
 
 mod fixture;
 
+mod auto_calls;
 mod calling;
 mod counters;
 mod days;
@@ -9,6 +10,7 @@ mod forgetting;
 mod migrating;
 mod repeats;
 mod taking;
+mod transfers;
 
 mod order;
 mod transitions;

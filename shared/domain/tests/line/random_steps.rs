@@ -47,6 +47,9 @@ fn counter_act() -> impl Strategy<Value = Act> {
         3 => counter().prop_map(open),
         1 => counter().prop_map(close),
         1 => counter().prop_map(|c| Act::BreakCounter(CounterId::new(c))),
+        1 => (counter(), any::<bool>()).prop_map(|(c, boss)| Act::TakeOver {
+            counter: CounterId::new(c), from: if boss { "boss" } else { "desk" }.into(),
+        }),
         8 => counter().prop_map(call),
         2 => (counter(), ticket()).prop_map(|(c, ticket)| Act::CallTicket {
             counter: CounterId::new(c), ticket, reason: Some("老人".into()),
@@ -161,6 +164,7 @@ pub(super) fn all_rules() -> Rules {
     b.policy = CallPolicy::Interleave { first: 2, second: 1, missed_lane: true };
     b.missed.policy = MissedPolicy::Tail;
     b.capacity = Some(9);
+    rules.counters.get_mut(&CounterId::new("3")).unwrap().auto_next = true;
     rules
 }
 

@@ -105,10 +105,8 @@ const RULES: [Rules; 4] = [
                     "visit_records",
                 ],
             ),
-            (
-                "timers",
-                &["batches", "day_rollover", "model", "next_ticket", "notifications", "protocol"],
-            ),
+            ("timers", &["batches", "day_rollover", "model", "notifications", "protocol"]),
+            ("auto_call", &["model", "next_ticket"]),
             ("batches", &["day_rollover", "model", "protocol"]),
             ("day_rollover", &["model", "protocol", "visit_records"]),
             ("evolve", &["model", "protocol"]),

@@ -161,8 +161,15 @@ fn counter_to_stored(parts: d::CounterParts) -> s::Counter {
         d::CounterState::Open => s::CounterState::Open,
         d::CounterState::Break => s::CounterState::Break,
     };
-    let d::CounterParts { counter, login, calls, .. } = parts;
-    s::Counter { counter: counter.shared(), state, login, calls }
+    s::Counter {
+        counter: parts.counter.shared(),
+        state,
+        login: parts.login,
+        login_since: parts.login_since.map(|at| at.0),
+        calls: parts.calls,
+        free_since: parts.free_since.map(|at| at.0),
+        auto_call_paused: parts.auto_call_paused,
+    }
 }
 
 fn counter_from_stored(stored: s::Counter) -> d::CounterParts {
@@ -171,8 +178,15 @@ fn counter_from_stored(stored: s::Counter) -> d::CounterParts {
         s::CounterState::Open => d::CounterState::Open,
         s::CounterState::Break => d::CounterState::Break,
     };
-    let s::Counter { counter, login, calls, .. } = stored;
-    d::CounterParts { counter: counter.into(), state, login, calls }
+    d::CounterParts {
+        counter: stored.counter.into(),
+        state,
+        login: stored.login,
+        login_since: stored.login_since.map(d::Timestamp),
+        calls: stored.calls,
+        free_since: stored.free_since.map(d::Timestamp),
+        auto_call_paused: stored.auto_call_paused,
+    }
 }
 
 fn recent_call_to_stored(call: &d::RecentCall) -> s::RecentCall {

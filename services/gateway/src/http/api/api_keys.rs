@@ -3,6 +3,7 @@
 use super::members::{AccessScope, MAX_BODY_BYTES, SCOPE_REFUSALS, validate_name};
 use crate::http::access::{Authorized, Manager};
 use crate::http::auth::PROGRAM_KEY_PREFIX;
+use crate::http::counter_login::close_left_counters;
 use crate::http::idempotency;
 use crate::http::openapi::{Created, IdempotencyKeyExt, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -109,5 +110,6 @@ async fn revoke_key(
     };
     state.roster.update(&principal.name, revoked).await?;
     tracing::info!(staff = &*principal.name, key = id, "API key revoked");
+    close_left_counters(&state, &principal, &id).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,6 +1,7 @@
 //! Console of a site for its staff: every ticket that can still be acted on, and the actions that
 //! are possible, without openids.
 
+mod ended_tickets;
 mod messages;
 
 use crate::engine::SiteSnapshot;
@@ -8,6 +9,7 @@ use crate::http::access::{AnyRole, SiteAccess};
 use crate::http::board::{
     availability_name, counter_state_name, discard_past_day, queue_state_name,
 };
+use crate::http::counter_login::{is_left_behind, login_name};
 use crate::http::event_stream::stream_until_revoked;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -16,6 +18,7 @@ use crate::settings::SiteSettings;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use ended_tickets::{ConsoleEndedTicketView, ended_ticket_views};
 use messages::{ConsoleMessageView, LastMessageLookup, last_messages};
 use paihao_domain::{
     Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, Role, Site, Ticket,
@@ -26,13 +29,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::cmp::Reverse;
 
 /// Largest number of waiting tickets that are listed of a queue; the count is always exact.
 const MAX_LISTED_TICKETS_PER_QUEUE: usize = 200;
-
-/// Largest number of listed ends that can be undone, the latest first.
-const MAX_LISTED_ENDS: usize = 20;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -72,6 +71,8 @@ impl JsonSchema for RenderedConsole {
 struct ConsoleView<'a> {
     site: &'a str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<&'a str>,
     /// Time zone of the site.
     zone: &'a str,
     day: Option<i32>,
@@ -103,6 +104,8 @@ struct ConsolePrincipalView<'a> {
 struct ConsoleQueueView<'a> {
     id: &'a str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<&'a str>,
     prefix: &'a str,
     /// State of the queue for those who would join it.
     state: &'static str,
@@ -124,16 +127,33 @@ struct ConsoleQueueView<'a> {
 struct ConsoleCounterView<'a> {
     id: &'a str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<&'a str>,
     queues: Vec<&'a str>,
     state: &'static str,
-    /// Member who is at the counter.
+    /// Login at the counter.
     #[serde(skip_serializing_if = "Option::is_none")]
     login: Option<String>,
+    /// Name of the member or key with that login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login_name: Option<String>,
+    /// Time at which that login came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login_since: Option<i64>,
+    /// True if that login may no longer be there: whoever may use the counter opens it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    login_left: bool,
     /// Number of the ticket that is called or served.
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<String>,
     /// Calls today.
     calls: u32,
+    /// Time at which the system calls the next ticket there, if nobody acts before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_call_at: Option<i64>,
+    /// True if the system would call there, but waits for a person: something was taken back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    auto_paused: bool,
 }
 
 /// Recent call.
@@ -142,6 +162,8 @@ struct ConsoleCallView<'a> {
     number: String,
     counter: String,
     counter_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter_name_en: Option<&'a str>,
     called_at: i64,
     call: u32,
 }
@@ -215,25 +237,6 @@ struct ConsoleHoldView<'a> {
     counter: Option<&'a str>,
 }
 
-/// Ended ticket whose end can be undone.
-#[derive(Serialize, JsonSchema)]
-struct ConsoleEndedTicketView<'a> {
-    number: String,
-    queue: &'a str,
-    /// State of the ticket now, and after an undo.
-    state: &'static str,
-    to: &'static str,
-    /// Counter at which it ended, if at one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counter: Option<&'a str>,
-    at: i64,
-    /// Time until which the principal may undo it; the end of the day without it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<i64>,
-    /// True if the principal of the request ended it.
-    own: bool,
-}
-
 async fn show(
     State(state): State<AppState>,
     SiteAccess { principal, site, settings, .. }: SiteAccess<AnyRole>,
@@ -275,7 +278,10 @@ fn render_console<T>(
     let now = state.engine.decision_input(settings, state.clock.now_ms());
     let snapshot = discard_past_day(&now, snapshot);
     let messages = last_messages(state, &settings.facts.id, &snapshot);
-    let view = console_view(settings, &snapshot, &now, principal, &messages);
+    let mut view = console_view(settings, &snapshot, &now, principal, &messages);
+    view.counters
+        .iter_mut()
+        .for_each(|counter| add_login_holder(state, &settings.facts.id, counter));
     serialize(&view).expect("string keys only")
 }
 
@@ -291,18 +297,24 @@ fn console_view<'a>(
         number: call.number.to_string(),
         counter: call.counter.as_str().to_owned(),
         counter_name: settings.counter_name(&call.counter),
+        counter_name_en: settings.english_names.of_counter(&call.counter),
         called_at: call.at.0,
         call: call.call,
     });
     ConsoleView {
         site: &settings.facts.id,
         name: &settings.facts.name,
+        name_en: settings.english_names.of_site(),
         zone: &settings.facts.zone,
         day: site.day().map(|day| day.0),
         position: snapshot.position.0,
         you: principal_view(principal),
         queues: settings.queues.iter().map(|id| queue_view(settings, site, id, now)).collect(),
-        counters: settings.counters.iter().map(|id| counter_view(settings, site, id)).collect(),
+        counters: settings
+            .counters
+            .iter()
+            .map(|id| counter_view(settings, site, id, now))
+            .collect(),
         calls: calls.collect(),
         tickets: ticket_views(settings, site, now, principal, messages),
         ended: ended_ticket_views(settings, site, now, principal),
@@ -342,6 +354,7 @@ fn queue_view<'a>(
     ConsoleQueueView {
         id: id.as_str(),
         name: &rules.name,
+        name_en: settings.english_names.of_queue(id),
         prefix: &rules.prefix,
         state: availability_name(site.availability(&settings.rules, id, now)),
         set: queue_state_name(site.queue_state(&settings.rules, id)),
@@ -354,10 +367,18 @@ fn queue_view<'a>(
     }
 }
 
+/// Adds the person behind the login at a counter.
+fn add_login_holder(state: &AppState, site: &str, counter: &mut ConsoleCounterView<'_>) {
+    let Some(login) = &counter.login else { return };
+    counter.login_name = Some(login_name(state, login));
+    counter.login_left = is_left_behind(state, site, &CounterId::new(counter.id), login);
+}
+
 fn counter_view<'a>(
     settings: &'a SiteSettings,
     site: &Site,
     id: &'a CounterId,
+    now: &DecisionInput,
 ) -> ConsoleCounterView<'a> {
     let counter = site.counter(id);
     let rules = &settings.rules.counters[id];
@@ -365,11 +386,17 @@ fn counter_view<'a>(
     ConsoleCounterView {
         id: id.as_str(),
         name: &rules.name,
+        name_en: settings.english_names.of_counter(id),
         queues: rules.queues.iter().map(QueueId::as_str).collect(),
         state: counter_state_name(counter.state),
         login: counter.login.map(|login| login.to_string()),
+        login_name: None,
+        login_since: counter.login_since.map(|since| since.0),
+        login_left: false,
         serving: serving.map(|ticket| ticket.number.to_string()),
         calls: counter.calls,
+        next_call_at: site.auto_call_due_at(&settings.rules, id, now).map(|at| at.0),
+        auto_paused: site.is_auto_call_paused(&settings.rules, id),
     }
 }
 
@@ -451,38 +478,4 @@ fn ticket_view<'a>(
         put_back_until: ticket.put_back_allowed_until().map(|at| at.0),
         may: may.into_iter().map(TicketAct::name).collect(),
     }
-}
-
-fn ended_ticket_views<'a>(
-    settings: &SiteSettings,
-    site: &'a Site,
-    now: &DecisionInput,
-    principal: &Actor,
-) -> Vec<ConsoleEndedTicketView<'a>> {
-    let by = principal.actor_ref();
-    let undoable =
-        site.tickets().filter_map(|ticket| Some((ticket, ticket.undo_point.as_deref()?)));
-    let mut ends: Vec<_> = undoable.filter(|(ticket, _)| has_ended(ticket)).collect();
-    ends.sort_unstable_by_key(|(ticket, before)| Reverse((before.at, ticket.id)));
-    let views = ends.into_iter().filter_map(|(ticket, before)| {
-        let option = site.undo_option(&settings.rules, principal, ticket, now)?;
-        Some(ConsoleEndedTicketView {
-            number: ticket.number.to_string(),
-            queue: ticket.queue.as_str(),
-            state: ticket.status().name(),
-            to: option.to.name(),
-            counter: before.ticket.at_counter().map(CounterId::as_str),
-            at: option.since.0,
-            until: option.until.map(|until| until.0),
-            own: before.by.as_ref() == Some(&by),
-        })
-    });
-    views.take(MAX_LISTED_ENDS).collect()
-}
-
-fn has_ended(ticket: &Ticket) -> bool {
-    matches!(
-        ticket.state,
-        TicketState::Done { .. } | TicketState::Closed { .. } | TicketState::Missed { .. }
-    )
 }

@@ -39,15 +39,24 @@ pub(super) fn routes() -> Routes {
                 .refuses(&[&refusals::COUNTER_TAKEN, &refusals::ELSEWHERE_LOGGED_IN]),
         )
         .post(
+            &path("take-over"),
+            take_over,
+            endpoint(
+                "take_over_counter",
+                "Takes the counter over from a colleague who is logged in there (接班)",
+            )
+            .refuses(&[&refusals::COUNTER_TAKEN, &refusals::ELSEWHERE_LOGGED_IN]),
+        )
+        .post(
             &path("break"),
             pause,
-            endpoint("break_counter", "Begins a break at the counter")
-                .refuses(&[&refusals::COUNTER_CLOSED, &refusals::COUNTER_BUSY]),
+            endpoint("break_counter", "Begins a break, after the ticket that is at the counter")
+                .refuses(&[&refusals::COUNTER_CLOSED]),
         )
         .post(
             &path("close"),
             close,
-            endpoint("close_counter", "Closes the counter").refuses(&[&refusals::COUNTER_BUSY]),
+            endpoint("close_counter", "Closes the counter, after the ticket that is there"),
         )
         .post(
             &path("call-next"),
@@ -120,7 +129,28 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn open(action: StaffAction<AnyRole, CounterId>) -> StaffActionResponse {
-    action.submit(Act::OpenCounter(action.target.clone())).await
+    let counter = action.target.clone();
+    // A login that may no longer be there is nobody's.
+    let act = match action.login_left_behind() {
+        Some(from) => Act::TakeOver { counter, from },
+        None => Act::OpenCounter(counter),
+    };
+    action.submit(act).await
+}
+
+/// Colleague whose login the client shows at the counter.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TakeOverRequest {
+    /// Login at the counter, as the console tells it. Another one that is there by now keeps it.
+    from: String,
+}
+
+async fn take_over(
+    action: StaffAction<AnyRole, CounterId, TakeOverRequest>,
+) -> StaffActionResponse {
+    let from = action.body.from.as_str().into();
+    action.submit(Act::TakeOver { counter: action.target.clone(), from }).await
 }
 
 async fn pause(action: StaffAction<AnyRole, CounterId>) -> StaffActionResponse {

@@ -4,6 +4,7 @@
 
 use crate::http::access::{Authorized, Manager};
 use crate::http::auth::{Principal, SiteScope};
+use crate::http::counter_login::close_left_counters;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
@@ -171,6 +172,7 @@ async fn update_member(
     });
     let roster = roster.await?;
     tracing::info!(staff = &*principal.name, member = id, "member changed");
+    close_left_counters(&state, &principal, &id).await;
     Ok(Json(managed_member(&roster, &principal, &id)?.into()))
 }
 
@@ -185,6 +187,7 @@ async fn remove_member(
     };
     state.roster.update(&principal.name, remove).await?;
     tracing::info!(staff = &*principal.name, member = id, "member removed");
+    close_left_counters(&state, &principal, &id).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

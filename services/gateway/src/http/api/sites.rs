@@ -89,12 +89,15 @@ struct SiteDigest {
 struct SiteSummary {
     site: String,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<String>,
 }
 
 async fn list(State(state): State<AppState>) -> Result<Json<Vec<SiteSummary>>, Problem> {
     let sites = state.engine.all_settings().map(|settings| SiteSummary {
         site: settings.facts.id.to_string(),
         name: settings.facts.name.to_string(),
+        name_en: settings.english_names.of_site().map(str::to_owned),
     });
     Ok(Json(sites.collect()))
 }

@@ -51,6 +51,9 @@ impl JsonSchema for RenderedBoard {
 pub(crate) struct BoardView<'a> {
     site: &'a str,
     name: &'a str,
+    /// Name in English, if it has one; so for queues and counters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<&'a str>,
     /// Time zone of the site.
     zone: &'a str,
     day: Option<i32>,
@@ -64,6 +67,8 @@ pub(crate) struct BoardView<'a> {
 struct BoardQueueView<'a> {
     id: &'a str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<&'a str>,
     /// State of the queue for those who would join it.
     open: bool,
     state: &'static str,
@@ -92,6 +97,8 @@ struct WaitingNumberView {
 struct BoardCounterView<'a> {
     id: &'a str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<&'a str>,
     queues: Vec<&'a str>,
     open: bool,
     state: &'static str,
@@ -117,6 +124,8 @@ struct BoardCallView<'a> {
     queue: String,
     counter: String,
     counter_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter_name_en: Option<&'a str>,
     called_at: i64,
     call: u32,
 }
@@ -160,6 +169,7 @@ fn board_view<'a>(
     with_waits: bool,
 ) -> BoardView<'a> {
     let site = &snapshot.site;
+    let english = &settings.english_names;
     let number =
         |ticket: TicketId| site.ticket(ticket).map(|t| t.number.to_string()).unwrap_or_default();
     let queues = settings.queue_rules().map(|(id, rules)| {
@@ -168,6 +178,7 @@ fn board_view<'a>(
         BoardQueueView {
             id: id.as_str(),
             name: &rules.name,
+            name_en: english.of_queue(id),
             open: issues_numbers(availability),
             state: availability_name(availability),
             waiting: line
@@ -191,6 +202,7 @@ fn board_view<'a>(
     let counters = settings.counter_rules().map(|(id, rules)| BoardCounterView {
         id: id.as_str(),
         name: &rules.name,
+        name_en: english.of_counter(id),
         queues: rules.queues.iter().map(|queue| queue.as_str()).collect(),
         open: site.counter(id).is_open(),
         state: counter_state_name(site.counter(id).state),
@@ -201,12 +213,14 @@ fn board_view<'a>(
         queue: call.queue.as_str().to_owned(),
         counter: call.counter.as_str().to_owned(),
         counter_name: settings.counter_name(&call.counter),
+        counter_name_en: english.of_counter(&call.counter),
         called_at: call.at.0,
         call: call.call,
     });
     BoardView {
         site: &settings.facts.id,
         name: &settings.facts.name,
+        name_en: english.of_site(),
         zone: &settings.facts.zone,
         day: site.day().map(|day| day.0),
         position: snapshot.position.0,

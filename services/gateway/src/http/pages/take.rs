@@ -18,6 +18,9 @@ pub(super) struct Take {
     /// Name of the queue; `None` for the code of a login, which works in WeChat alone.
     pub(super) queue_name: Option<String>,
     pub(super) queue_language: &'static str,
+    /// Names in English; empty without one.
+    pub(super) site_name_en: String,
+    pub(super) queue_name_en: String,
 }
 
 /// `GET /q/{scene}`.
@@ -25,6 +28,8 @@ pub(super) async fn page(State(state): State<AppState>, Path(scene): Path<String
     match resolve(&state, &scene).await {
         Ok(PageCodeTarget::Queue { settings, queue, .. }) => {
             let rules = settings.rules.queues.get(&queue);
+            let english = &settings.english_names;
+            let owned = |name: Option<&str>| name.unwrap_or_default().to_owned();
             html(&Take {
                 scene,
                 site: settings.facts.id.to_string(),
@@ -32,6 +37,8 @@ pub(super) async fn page(State(state): State<AppState>, Path(scene): Path<String
                 site_language: language(&settings.facts.name),
                 queue_language: rules.map(|rules| language(&rules.name)).unwrap_or_default(),
                 queue_name: rules.map(|rules| rules.name.to_string()),
+                site_name_en: owned(english.of_site()),
+                queue_name_en: owned(english.of_queue(&queue)),
             })
         }
         Ok(PageCodeTarget::Login) => html(&Take {

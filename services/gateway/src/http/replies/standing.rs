@@ -44,6 +44,7 @@ pub(super) fn standing_sentences(
         StandingState::Missed { until, places } if standing.allows(TicketAct::Return) => {
             let until = until.as_ref().map(time).unwrap_or_default();
             let (behind_zh, behind_en) = match places {
+                Some(1) => ("，顺延 1 位".to_owned(), ", 1 place further back".to_owned()),
                 Some(places) => {
                     (format!("，顺延 {places} 位"), format!(", {places} places further back"))
                 }

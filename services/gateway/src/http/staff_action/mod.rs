@@ -7,6 +7,7 @@ pub(crate) use result::StaffActionResult;
 use crate::engine::SiteSnapshot;
 use crate::http::access::{AllowedRoles, SiteAccess, path_parameter};
 use crate::http::auth::Principal;
+use crate::http::counter_login::is_left_behind;
 use crate::http::idempotency;
 use crate::http::openapi::{ApiArgument, IdempotencyKeyExt, Operation};
 use crate::http::refusals::{self, Problem};
@@ -22,6 +23,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// Largest body of a staff action, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
@@ -239,6 +241,14 @@ impl<R, T, B> StaffAction<R, T, B> {
 }
 
 impl<R, B> StaffAction<R, CounterId, B> {
+    /// Login at the counter of somebody else who may no longer be there.
+    pub(crate) fn login_left_behind(&self) -> Option<Arc<str>> {
+        let login = self.state.engine.snapshot(&self.site)?.site.counter(&self.target).login?;
+        let is_others = login != self.principal.name;
+        let is_left = || is_left_behind(&self.state, &self.site, &self.target, &login);
+        (is_others && is_left()).then_some(login)
+    }
+
     /// Has an act on the ticket at the counter decided, which has this number if the client names
     /// one.
     pub(crate) async fn submit_at_counter(

@@ -16,6 +16,7 @@ const ACTS: &[(&str, &str, Transition)] = &[
     ("numbers", "", None),
     ("numbers_csv", "", None),
     ("open_counter", "", None),
+    ("take_over_counter", "manager open_counter", None),
     ("break_counter", "WHO open_counter", None),
     ("close_counter", "WHO open_counter", None),
     ("call_next", OPEN_AND_TAKE, Some(("2", "waiting"))),

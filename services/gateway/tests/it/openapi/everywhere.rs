@@ -12,6 +12,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "call" => json!({"number": "A001", "reason": "an appointment"}),
         "resume_here" => json!({"number": "A001"}),
         "suspend" | "remove" | "hold" => json!({"reason": "a reason"}),
+        "take_over_counter" => json!({"from": "manager"}),
         "transfer" => json!({"queue": "b"}),
         "prioritise" => json!({"class": 2, "reason": "a reason"}),
         "party" => json!({"people": 3}),

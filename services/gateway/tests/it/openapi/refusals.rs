@@ -16,22 +16,23 @@ use std::sync::atomic::Ordering;
 /// Refusals of counters.
 const COUNTERS: &str = r#"
     staff open_counter counter=3 -> not_your_counter
+    staff take_over_counter counter=3 {"from": "mate"} -> not_your_counter
     staff break_counter -> counter_closed
     staff call_next -> counter_closed
     manager take_ticket
     staff call {"number": "A001", "reason": "x"} -> counter_closed
     staff open_counter
     mate open_counter -> counter_taken
+    mate take_over_counter {"from": "manager"} -> counter_taken
     mate call_next -> not_your_counter
     mate open_counter counter=2
     mate open_counter counter=3 -> elsewhere_logged_in
+    mate take_over_counter counter=3 {"from": "manager"} -> elsewhere_logged_in
     staff break_counter
     staff call_next -> counter_on_break
     staff call {"number": "A001", "reason": "x"} -> counter_on_break
     staff open_counter
     staff call_next
-    staff break_counter -> counter_busy
-    staff close_counter -> counter_busy
     staff call_next -> counter_busy
     staff break_counter counter=3 -> not_your_counter
     staff close_counter counter=3 -> not_your_counter
@@ -134,7 +135,7 @@ const TICKETS: &str = r#"
     staff return -> wrong_state
     staff resume -> wrong_state
     staff undo -> wrong_state
-    staff transfer {"queue": "b"} -> wrong_state
+    staff transfer {"queue": "a"} -> wrong_state
     staff hold {"reason": "a phone call"}
     staff hold {"reason": "a phone call"} -> wrong_state
     staff resume
@@ -164,8 +165,6 @@ const TICKETS: &str = r#"
     staff call_next
     staff undo -> counter_busy
     staff finish
-    staff break_counter
-    staff undo -> counter_on_break
     staff close_counter
     staff undo -> counter_closed
     wait 70

@@ -4,6 +4,7 @@ mod client;
 mod menu;
 
 mod changing;
+mod names;
 mod refused;
 mod starting;
 mod whole;

@@ -9,7 +9,8 @@ import { showConnection, showFatalError, keepScreenAwake } from '../../shared/pa
 import {
   translation,
   textElement,
-  languageOf,
+  localName,
+  nameElement,
   setName,
   onLanguageChange,
 } from '../../shared/language.js';
@@ -47,7 +48,7 @@ function renderSite(state) {
   useTimeZone(state);
   renderClock();
   renderTitle();
-  setName(byId('site'), state.name);
+  setName(byId('site'), state.name, state.name_en);
   setSite(state);
   const calls = state.calls;
   if (announcedKeys === null || calls.length === 0) {
@@ -119,7 +120,7 @@ function renderHero(call, isNew) {
       { class: 'to' },
       createElement('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'),
       createElement('span', { class: 'sr' }, textElement('board.go')),
-      nameElement(call.counter_name),
+      nameElement(call.counter_name, call.counter_name_en),
       call.call > 1 && textElement('board.again', {}, 'em'),
     ),
   );
@@ -138,7 +139,7 @@ function recentRow(call) {
     'li',
     {},
     createElement('span', { class: 'number' }, call.number),
-    nameElement(call.counter_name, 'where'),
+    placeElement(call.counter_name, call.counter_name_en),
     createElement('time', {}, formatTime(call.called_at)),
   );
 }
@@ -150,7 +151,7 @@ function counterItem(counter) {
   return createElement(
     'li',
     { class: counter.open ? '' : 'closed' },
-    nameElement(counter.name, 'where'),
+    placeElement(counter.name, counter.name_en),
     counter.serving ? createElement('span', { class: 'number' }, counter.serving.number) : idle,
   );
 }
@@ -176,7 +177,7 @@ function queueItem(queue, isRoomy) {
       createElement(
         'div',
         { class: 'name' },
-        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        nameElement(queue.name, queue.name_en, 'strong'),
         queue.state !== 'open' && tag(`board.queue.${queue.state}`, 'state'),
         createElement(
           'span',
@@ -222,12 +223,15 @@ function codeImage(queue) {
   return image;
 }
 
-function nameElement(name, kind) {
-  return createElement('span', { lang: languageOf(name), class: kind }, name);
+function placeElement(name, nameEn) {
+  const element = nameElement(name, nameEn);
+  element.className = 'where';
+  return element;
 }
 
 function renderTitle() {
-  if (site) document.title = `${site.name} · ${translation('board.title')}`;
+  if (!site) return;
+  document.title = `${localName(site.name, site.name_en)} · ${translation('board.title')}`;
 }
 
 function renderClock() {

@@ -44,16 +44,18 @@ function spokenCounter(name, language) {
  * @param {boolean} yao
  */
 export function sentence(call, queue, language, yao) {
-  const counter = spokenCounter(call.counter_name, language);
+  const isEnglish = language === 'en';
+  const counterName = (isEnglish && call.counter_name_en) || call.counter_name;
+  const counter = spokenCounter(counterName, language);
   /** @type {Record<string, string>} */
   const values = {
     number: spelled(call.number, language, yao),
     counter: counter || '',
-    queue: queue ? queue.name : '',
+    queue: (isEnglish && queue?.name_en) || queue?.name || '',
   };
   const script = queue?.announcement?.[/** @type {'zh' | 'en'} */ (language)];
   if (script) return script.replace(/\{(number|counter|queue)\}/g, (_, name) => values[name]);
-  return translations(counter ? 'voice.call' : 'voice.screen', values)[language === 'en' ? 1 : 0];
+  return translations(counter ? 'voice.call' : 'voice.screen', values)[isEnglish ? 1 : 0];
 }
 
 /** Number of announcements beyond which the oldest is left out. */

@@ -22,9 +22,11 @@ const supported = 'AudioContext' in window;
 const isUnlocked = () => audio !== null && audio.state === 'running';
 
 function renderButtons() {
-  byId('sound').hidden = !supported;
+  const isLocked = enabled && !isUnlocked();
+  // One stands for the other, so that the head of the page keeps its lines.
+  byId('unlock').hidden = !supported || !isLocked;
+  byId('sound').hidden = !supported || isLocked;
   byId('sound').setAttribute('aria-pressed', String(enabled));
-  byId('unlock').hidden = !supported || !enabled || isUnlocked();
 }
 
 async function unlock() {

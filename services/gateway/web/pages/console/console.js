@@ -1,5 +1,5 @@
 // Console of a counter: its current ticket, the commands for it, and the tickets that wait.
-/** @import { ConsoleTicketView, ConsoleView, Texts, UndoView, Values } from '../../shared/types' */
+/** @import { ConsoleCounterView, ConsoleTicketView, ConsoleView, Texts, UndoView, Values } from '../../shared/types' */
 import './words.js';
 import { siteId, ApiError, serverNow } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
@@ -14,6 +14,8 @@ import {
   setText,
   textElement,
   languageOf,
+  localName,
+  nameElement,
   setName,
   onLanguageChange,
 } from '../../shared/language.js';
@@ -32,14 +34,17 @@ import {
   renderCounters,
   renderCounterChoice,
   renderCurrent,
+  renderOwner,
   renderTimer,
 } from './lists.js';
 import { siteUrl, fetchFromSite, settlePending, sendCommand } from './commands.js';
 import { setUpSound, playChime, toggleSound } from './chime.js';
 import { dialogs } from './dialogs.js';
+import { isFound } from './numbers.js';
 
 const STORAGE_KEY = `paihao-console-counter/${siteId}`;
 const MIN_CALL_INTERVAL_MS = 1500; // after a call, before the next one can be made
+const RECALL_ASKED_MS = 6000; // so long after a recall became possible the server is asked about it
 
 /** @type {ConsoleView | null} the latest state */
 let view = null;
@@ -50,6 +55,7 @@ let lastCallAt = 0;
 /** @type {(() => void) | null} */
 let unsubscribe = null;
 let lastContactAt = 0;
+let isRefreshing = false;
 
 function storedCounter() {
   try {
@@ -72,7 +78,39 @@ const waitingCount = () =>
     .filter(queue => servesQueue(queue.id))
     .reduce((sum, queue) => sum + queue.waiting_count, 0);
 /** @param {string} id */
-const queueName = id => view.queues.find(queue => queue.id === id)?.name || id;
+const queueNames = id => {
+  const queue = view.queues.find(queue => queue.id === id);
+  return /** @type {const} */ ([queue?.name || id, queue?.name_en]);
+};
+/** @param {string} id */
+const queueName = id => localName(...queueNames(id));
+
+/**
+ * Whether a colleague is logged in at a counter of somebody who works at certain counters.
+ * @param {ConsoleCounterView} counter
+ */
+const isTaken = ({ login }) => Boolean(view.you.counters && login && login !== view.you.name);
+/**
+ * Tells whether the server allows an act with a ticket.
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {string} act
+ */
+const may = (ticket, act) => ticket?.may?.includes(act) ?? false; // an older replica lists nothing
+/** True if a person can come to this counter now. */
+const isFree = () => {
+  const counter = currentCounter();
+  return counter.state === 'open' && !counter.serving && !isTaken(counter);
+};
+/**
+ * Tells whether an act is allowed here: for one that begins at a counter, this one has to be free.
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {string} act
+ */
+function mayHere(ticket, act) {
+  if (!['call', 'resume_here'].includes(act)) return may(ticket, act);
+  const bound = ticket?.hold?.counter;
+  return may(ticket, act) && isFree() && (!bound || bound === counterId);
+}
 
 /** The parts of the state that change when a command was carried out. */
 const stateFingerprint = () =>
@@ -92,7 +130,10 @@ function showCurrentView() {
   const options = { headers: authHeaders, always: true };
   unsubscribe ??= subscribe(siteUrl('desk/events'), { desk: applyView }, onConnection, options);
   if (!view) return;
-  if (!selectableCounters().some(counter => counter.id === counterId)) counterId = null;
+  const choices = selectableCounters();
+  if (choices.length === 1) counterId = choices[0].id;
+  else if (!choices.some(counter => counter.id === counterId)) counterId = null;
+  byId('change').hidden = choices.length === 1;
   showView(counterId ? 'desk' : 'choose');
   render();
 }
@@ -126,7 +167,7 @@ function applyView(state) {
   view = state;
   lastContactAt = serverNow();
   useTimeZone(state);
-  setName(byId('site'), state.name);
+  setName(byId('site'), state.name, state.name_en);
   showCurrentView();
   if (!counterId) return;
   settlePending(stateFingerprint());
@@ -134,13 +175,13 @@ function applyView(state) {
     playChime();
     showMessage(
       'news',
-      translations('console.joined', { number: waitingTickets().at(-1)?.number || '' }),
+      translations('console.joined', { number: waitingTickets().slice(-1)[0]?.number || '' }),
     );
   } else if (calledElsewhere && !busy) {
     showMessage(
       'news',
       translations('console.called-there', { number: newest.number }),
-      nameElement(newest.counter_name),
+      nameElement(newest.counter_name, newest.counter_name_en),
     );
   }
 }
@@ -148,33 +189,39 @@ function applyView(state) {
 function renderTitle() {
   if (!view) return;
   const counter = counterId && currentCounter();
-  document.title = `${counter ? `(${waitingCount()}) ${counter.name} · ` : ''}${translation('console.title')} · ${view.name}`;
+  const name = counter ? `(${waitingCount()}) ${localName(counter.name, counter.name_en)} · ` : '';
+  document.title = `${name}${translation('console.title')} · ${localName(view.name, view.name_en)}`;
 }
 
-/** The commands that make sense now, by the id of their button; the server decides. */
+/**
+ * The commands that make sense now, by the id of their button: those for a ticket are what the server
+ * says may be done with it.
+ */
 function enabledCommands() {
   const [counter, ticket] = [currentCounter(), currentTicket()];
-  const [open, is] = [counter.state === 'open', state => ticket?.state === state];
-  const last = undoableCommands()[0];
-  return {
+  const open = counter.state === 'open';
+  const commands = {
     next:
       open &&
-      !is('called') &&
+      ticket?.state !== 'called' &&
       waitingCount() > 0 &&
       serverNow() > lastCallAt + MIN_CALL_INTERVAL_MS,
-    start: is('called'),
-    recall: is('called') && ticket.recall_from !== undefined && serverNow() >= ticket.recall_from,
-    finish: Boolean(ticket),
-    missed: is('called'),
-    hold: is('serving'),
-    transfer: Boolean(ticket) && view.queues.length > 1,
-    call: open && !ticket,
-    undo: Boolean(last),
+    start: may(ticket, 'start'),
+    recall: may(ticket, 'recall'),
+    finish: may(ticket, 'finish'),
+    missed: may(ticket, 'missed'),
+    hold: may(ticket, 'suspend'),
+    transfer: may(ticket, 'transfer') && view.queues.length > 1,
+    call: view.tickets.some(other => servesQueue(other.queue) && mayHere(other, 'call')),
+    undo: undoableCommands().length > 0,
     take: view.queues.some(queue => servesQueue(queue.id)),
     open: counter.state !== 'open',
-    break: open && !ticket,
-    close: counter.state !== 'offline' && !ticket,
+    break: open,
+    close: counter.state !== 'offline',
   };
+  if (!isTaken(counter)) return commands;
+  const none = Object.fromEntries(Object.keys(commands).map(id => [id, false]));
+  return { ...none, take: commands.take, open: true };
 }
 
 /**
@@ -184,7 +231,7 @@ function enabledCommands() {
 function undoableCommands() {
   const ticket = currentTicket();
   const call =
-    ticket?.put_back_until > serverNow()
+    may(ticket, 'put_back') && ticket.put_back_until > serverNow()
       ? [
           {
             number: ticket.number,
@@ -208,6 +255,7 @@ function undoableCommands() {
  */
 function renderHint(id, key, values) {
   const hint = byId(id);
+  hint.parentElement.classList.toggle('hinted', Boolean(key));
   if (key) {
     setText(hint, key, values);
   } else {
@@ -223,27 +271,57 @@ function render() {
     return;
   }
   const [counter, ticket] = [currentCounter(), currentTicket()];
-  setName(byId('counter'), counter.name);
-  renderCurrent(counter, ticket, ticket && queueName(ticket.queue));
-  renderWaiting(waitingTickets(), number => dialogs.ticket(context, number));
-  renderAway(
-    view.tickets.filter(({ queue }) => servesQueue(queue)),
-    number => dialogs.ticket(context, number),
-    bringBack,
-  );
+  setName(byId('counter'), counter.name, counter.name_en);
+  renderCurrent(counter, ticket, ticket && nameElement(...queueNames(ticket.queue)));
+  renderOwner(counter, view.you.name);
+  renderLine();
   renderQueues(view.queues, servesQueue);
-  renderCounters(view.counters, view.calls, counterId);
+  renderCounters(view.counters, view.calls, isTaken(counter) ? '' : counterId);
   renderButtons();
+}
+
+/** Renders the tickets of this counter's queues: all of them, or those that are searched for. */
+function renderLine() {
+  const text = byId('search').value.trim();
+  const several = currentCounter().queues.length > 1;
+  const context = {
+    open: number => dialogs.ticket(dialogContext, number),
+    queueNames: ({ queue }) => (several ? queueNames(queue) : null),
+  };
+  /** @param {ConsoleTicketView} ticket */
+  const isShown = ticket =>
+    !text ||
+    isFound(ticket, text, [...queueNames(ticket.queue), ticket.hold?.reason].filter(Boolean));
+  const own = view.tickets.filter(ticket => servesQueue(ticket.queue) && isShown(ticket));
+  const waiting = own.filter(ticket => ticket.state === 'waiting');
+  renderWaiting(waiting, context, text ? 'console.search.none' : 'console.nobody');
+  renderAway(own, context, mayHere, bringBack);
+  const found = own.filter(ticket => ['waiting', 'missed', 'held'].includes(ticket.state)).length;
+  const count = byId('line-count');
+  // The result of a search is read out; that somebody joins the line is not.
+  count.setAttribute('aria-live', text ? 'polite' : 'off');
+  if (text) setText(count, 'console.search.found', { count: found });
+  else setText(count, 'console.line.count', { count: waitingCount() });
 }
 
 function renderButtons() {
   const [counter, ticket, enabled] = [currentCounter(), currentTicket(), enabledCommands()];
   for (const [id, allowed] of Object.entries(enabled)) byId(id).disabled = busy || !allowed;
-  byId('open').hidden = counter.state === 'open';
-  byId('break').hidden = counter.state !== 'open';
-  byId('close').hidden = counter.state === 'offline';
+  const taken = isTaken(counter);
+  byId('open').hidden = counter.state === 'open' && !taken;
+  byId('break').hidden = counter.state !== 'open' || taken;
+  const takesOver = taken && !counter.login_left;
+  setText(byId('open').querySelector('span'), takesOver ? 'console.take-over' : 'console.open');
+  for (const id of ['break', 'close']) {
+    setText(byId(id).querySelector('span'), `console.${id}${ticket ? '.after' : ''}`);
+  }
   const count = waitingCount();
-  renderHint('next-hint', nextHint(counter, ticket, count), { count, number: ticket?.number });
+  const seconds = Math.ceil((counter.next_call_at - serverNow()) / 1000);
+  renderHint('next-hint', nextHint(counter, ticket, count), {
+    count,
+    number: ticket?.number,
+    seconds,
+  });
   const wait = ticket?.recall_from - serverNow();
   renderHint('recall-hint', recallHint(ticket, wait), { count: Math.ceil(wait / 1000) });
   const last = undoableCommands()[0];
@@ -252,14 +330,17 @@ function renderButtons() {
 
 /**
  * Key of the hint beside "call next".
- * @param {{ state: string }} counter
+ * @param {ConsoleCounterView} counter
  * @param {ConsoleTicketView | undefined} ticket
  * @param {number} count people who wait
  */
 function nextHint(counter, ticket, count) {
-  if (counter.state !== 'open') return 'console.hint.open';
+  if (isTaken(counter) && !counter.login_left) return 'console.hint.taken';
+  if (counter.state !== 'open' || isTaken(counter)) return 'console.hint.open';
   if (ticket?.state === 'called') return 'console.hint.called';
   if (count === 0) return 'console.hint.nobody';
+  if (counter.auto_paused) return 'console.hint.auto-paused';
+  if (counter.next_call_at > serverNow()) return 'console.hint.auto';
   return ticket ? 'console.hint.finishes' : 'waiting';
 }
 
@@ -278,7 +359,7 @@ function recallHint(ticket, wait) {
  * A text that somebody wrote, in its language.
  * @param {string} text
  */
-const nameElement = text => createElement('span', { lang: languageOf(text) || 'en' }, text);
+const writtenElement = text => createElement('span', { lang: languageOf(text) || 'en' }, text);
 
 /**
  * Shows a sentence beside the buttons: the result of a command, or why it was refused and what to do.
@@ -309,7 +390,7 @@ function showRefusal(error) {
   const key = error.retryable ? 'console.again' : `console.do.${error.code}`;
   let advice = null;
   if (hasTranslation(key)) advice = textElement(key);
-  else if (error.detail) advice = nameElement(error.detail);
+  else if (error.detail) advice = writtenElement(error.detail);
   advice?.classList.add('detail');
   showMessage('refused', error.texts, advice);
 }
@@ -375,15 +456,16 @@ const bringBack = (number, command) =>
 
 /**
  * State and commands of the console, for its dialogs.
- * @typedef {typeof context} ConsoleContext
+ * @typedef {typeof dialogContext} ConsoleContext
  */
-const context = {
+const dialogContext = {
   runCommand,
   runCounterCommand,
   currentTicket,
   undoableCommands,
   waitingTickets,
   servesQueue,
+  mayHere,
   ticketByNumber,
   queueName,
   counterId: () => counterId,
@@ -396,15 +478,19 @@ const COMMANDS = {
   recall: () => runCounterCommand('recall', 'recall', servedTicket()),
   finish: () => runCounterCommand('finish', 'finish', servedTicket()),
   missed: () => runCounterCommand('missed', 'missed', servedTicket()),
-  open: () => runCounterCommand('open', 'open'),
-  break: () => runCounterCommand('break', 'break'),
-  close: () => runCounterCommand('close', 'close'),
-  hold: () => dialogs.hold(context),
-  transfer: () => dialogs.transfer(context),
-  call: () => dialogs.call(context),
-  undo: () => dialogs.undo(context),
-  take: () => dialogs.take(context),
-  queues: () => dialogs.queues(context),
+  open: () => {
+    const counter = currentCounter();
+    if (isTaken(counter) && !counter.login_left) return dialogs.takeOver(dialogContext, counter);
+    return runCounterCommand('open', 'open');
+  },
+  break: () => runCounterCommand(currentTicket() ? 'break.after' : 'break', 'break'),
+  close: () => runCounterCommand(currentTicket() ? 'close.after' : 'close', 'close'),
+  hold: () => dialogs.hold(dialogContext),
+  transfer: () => dialogs.transfer(dialogContext),
+  call: () => dialogs.call(dialogContext),
+  undo: () => dialogs.undo(dialogContext),
+  take: () => dialogs.take(dialogContext),
+  queues: () => dialogs.queues(dialogContext),
   help: () => dialogs.help(KEYS),
 };
 
@@ -430,6 +516,21 @@ const KEYS = {
 const focusFirstRow = () =>
   /** @type {HTMLElement | null} */ (document.querySelector('.line .row'))?.focus();
 
+/** Asks the server what may be done now: time alone has allowed a recall. */
+async function refresh() {
+  if (isRefreshing) return;
+  isRefreshing = true;
+  const state = await fetchFromSite('desk').catch(() => null);
+  isRefreshing = false;
+  if (state && view && state.position >= view.position) applyView(state);
+}
+
+function isRecallDue() {
+  const ticket = currentTicket();
+  const late = ticket ? serverNow() - (ticket.recall_from ?? Infinity) : -1;
+  return late >= 0 && late < RECALL_ASKED_MS && !may(ticket, 'recall');
+}
+
 /** @param {string} id */
 function chooseCounter(id) {
   counterId = id;
@@ -438,16 +539,20 @@ function chooseCounter(id) {
   } catch {
     /* a browser without storage */
   }
+  byId('search').value = '';
   showMessage();
   showCurrentView();
-  byId('next').focus();
+  const usual = ['next', 'open', 'change'].map(byId).find(button => !button.disabled);
+  usual?.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 function leaveCounter() {
   counterId = null;
   showMessage();
   showCurrentView();
-  byId('counters').querySelector('button')?.focus();
+  byId('counters').querySelector('button')?.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 for (const [id, run] of Object.entries(COMMANDS)) byId(id).addEventListener('click', run);
@@ -469,6 +574,7 @@ document.addEventListener('keydown', event => {
   const button = KEYS[key] && byId(KEYS[key]);
   if (key === 'v') toggleSound();
   else if (key === 'l') focusFirstRow();
+  else if (key === '/') byId('search').focus();
   else if (button && !button.disabled && !button.hidden) button.click();
   else return;
   event.preventDefault();
@@ -481,6 +587,17 @@ document.addEventListener('keydown', event => {
   event.preventDefault();
   rows[index + step]?.focus();
 });
+byId('search').addEventListener('input', renderLine);
+byId('search').addEventListener('keydown', event => {
+  if (event.key === 'Enter' || event.key === 'ArrowDown') focusFirstRow();
+  else if (event.key === 'Escape') {
+    byId('search').value = '';
+    byId('search').blur();
+    renderLine();
+  } else return;
+  event.preventDefault();
+  event.stopPropagation(); // an arrow that leads to the first row must not lead on from it
+});
 byId('sign-out').addEventListener('click', signOut);
 
 onLanguageChange(renderTitle);
@@ -488,6 +605,7 @@ setInterval(() => {
   if (!view || !counterId || byId('desk').hidden) return;
   renderTimer(currentTicket());
   renderButtons();
+  if (isRecallDue()) refresh();
 }, 1000);
 setInterval(() => {
   if (view && counterId && !byId('desk').hidden) render();

@@ -1,6 +1,6 @@
 // Dialogs of the console: each asks for what a command needs (a reason, a queue, a number) and runs it.
 /** @import { ConsoleContext } from './console.js' */
-/** @import { ConsoleQueueView, ConsoleTicketView, Texts } from '../../shared/types' */
+/** @import { ConsoleCounterView, ConsoleQueueView, ConsoleTicketView, Texts } from '../../shared/types' */
 /** @import { Field } from '../../shared/dialog.js' */
 import { siteId, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
@@ -12,10 +12,13 @@ import {
   setText,
   textElement,
   languageOf,
+  localName,
+  nameElement,
 } from '../../shared/language.js';
 import { openDialog, closeDialog } from '../../shared/dialog.js';
 import { wholeMinutes, waitChip, ticketBadges } from './lists.js';
 import { fetchFromSite } from './commands.js';
+import { ticketsOfNumber } from './numbers.js';
 
 /**
  * Fields of a reason: one of the usual ones, or free text.
@@ -65,7 +68,7 @@ const queueOptions = (context, excludedId) =>
     .queues.filter(queue => queue.id !== excludedId)
     .map(queue => ({
       value: queue.id,
-      label: queue.name,
+      label: localName(queue.name, queue.name_en),
       note: translations('waiting', { count: queue.waiting_count }),
     }));
 
@@ -86,9 +89,32 @@ async function hold(context) {
   }
 }
 
-/** @param {ConsoleContext} context */
-async function transfer(context) {
-  const { number, queue } = context.currentTicket();
+/**
+ * Asks whether to take the counter over, and says from whom.
+ * @param {ConsoleContext} context
+ * @param {ConsoleCounterView} counter
+ */
+async function takeOver(context, counter) {
+  const { login, login_name: name, login_since: since, serving } = counter;
+  const values = { name: name || login, number: serving, time: since ? formatTime(since) : '' };
+  const input = await openDialog({
+    title: translations('console.take-over.title', values),
+    body: [
+      textElement('console.owner', values, 'p'),
+      textElement(`console.take-over.${serving ? 'ticket' : 'means'}`, values, 'p'),
+    ],
+    confirm: translations('console.take-over'),
+  });
+  if (input) await context.runCounterCommand('take-over', 'take-over', { from: login });
+}
+
+/**
+ * Asks for the other queue of a ticket: the one at the counter, or one that waits.
+ * @param {ConsoleContext} context
+ * @param {ConsoleTicketView} [shown]
+ */
+async function transfer(context, shown) {
+  const { number, queue } = shown || context.currentTicket();
   const options = queueOptions(context, queue);
   const input = await openDialog({
     title: translations('console.transfer.title', { number }),
@@ -122,21 +148,25 @@ async function callNow(context, ticket) {
 
 /** @param {ConsoleContext} context */
 async function call(context) {
-  const missed = context
+  const callable = context
     .view()
-    .tickets.filter(ticket => ticket.state === 'missed' && context.servesQueue(ticket.queue));
-  const callable = [...missed, ...context.waitingTickets()];
+    .tickets.filter(ticket => context.servesQueue(ticket.queue) && context.mayHere(ticket, 'call'));
   /** @param {Record<string, any>} values */
-  const matching = ({ number }) =>
-    callable.find(ticket => ticket.number === (number || '').trim().toUpperCase());
+  const meant = ({ number }) => ticketsOfNumber(callable, number || '');
   const input = await openDialog({
     title: translations('console.call'),
     body: [textElement('console.call.how', {}, 'p')],
     fields: [{ kind: 'text', name: 'number', label: translations('console.call.number') }],
     confirm: translations('console.next-step'),
-    validate: values => (matching(values) ? null : translations('console.call.nobody')),
+    validate: values => {
+      const tickets = meant(values);
+      if (tickets.length === 1) return null;
+      if (tickets.length === 0) return translations('console.call.nobody');
+      const numbers = tickets.map(({ number }) => number).join(' ');
+      return translations('console.call.several', { numbers });
+    },
   });
-  if (input) await callNow(context, matching(input));
+  if (input) await callNow(context, meant(input)[0]);
 }
 
 /** @param {ConsoleContext} context */
@@ -174,7 +204,7 @@ async function take(context) {
     .queues.filter(queue => context.servesQueue(queue.id) || context.view().you.manages)
     .map(queue => ({
       value: queue.id,
-      label: queue.name,
+      label: localName(queue.name, queue.name_en),
       note: translations(`console.queue.${queue.state}`),
     }));
   const input = await openDialog({
@@ -213,6 +243,7 @@ async function offerSlip(number) {
       textElement('console.slip.why', {}, 'p'),
     ],
     confirm: translations('console.slip.print'),
+    dismiss: translations('console.slip.none'),
   });
   if (confirmed) window.open(`${slipUrl(number)}#print`, '_blank');
 }
@@ -224,7 +255,7 @@ async function queues(context) {
     createElement(
       'li',
       {},
-      createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+      nameElement(queue.name, queue.name_en, 'strong'),
       createElement(
         'div',
         { class: 'acts' },
@@ -265,15 +296,14 @@ const QUEUE_STATES = { open: 'open', pause: 'paused', halt: 'halted', close: 'cl
  * @param {string} action
  */
 async function changeQueue(context, queue, action) {
+  const people = queue.waiting_count + queue.held_count + queue.missed_count;
   const input = await openDialog({
     title: translations(`console.queue.sure.${action}`),
     body: [
-      createElement('p', {}, createElement('strong', { lang: languageOf(queue.name) }, queue.name)),
-      textElement(
-        `console.queue.means.${action}`,
-        { count: queue.waiting_count + queue.held_count + queue.missed_count },
-        'p',
-      ),
+      createElement('p', {}, nameElement(queue.name, queue.name_en, 'strong')),
+      people > 0 || action === 'open'
+        ? textElement(`console.queue.means.${action}`, { count: people }, 'p')
+        : textElement('console.queue.nobody', {}, 'p'),
     ],
     fields:
       action === 'clear'
@@ -300,41 +330,32 @@ async function changeQueue(context, queue, action) {
 async function ticket(context, number) {
   const shown = context.ticketByNumber(number);
   if (!shown) return;
-  const counter = context.view().counters.find(({ id }) => id === context.counterId());
-  const free = counter.state === 'open' && !counter.serving;
   const closeThen = next => () => {
     closeDialog();
     setTimeout(next);
   };
-  const command = (name, path, body) =>
-    closeThen(() => context.runCommand(name, `tickets/${number}/${path}`, body));
-  const suspended = shown.hold?.why === 'suspended';
-  const actions =
-    {
-      waiting: [
-        ['call', closeThen(() => callNow(context, shown)), free],
-        ['park', closeThen(() => putAside(context, shown)), true],
-        ['first', closeThen(() => raisePriority(context, shown)), true],
-        ['arrived', command('arrived', 'arrived'), !shown.arrived],
-        ['people', closeThen(() => changeParty(context, shown)), true],
-        ['remove', closeThen(() => removeTicket(context, shown)), true],
-      ],
-      missed: [
-        ['return', command('return', 'return'), true],
-        ['call', closeThen(() => callNow(context, shown)), free],
-        ['remove', closeThen(() => removeTicket(context, shown)), true],
-      ],
-      held: [
-        suspended
-          ? [
-              'here',
-              closeThen(() => context.runCounterCommand('here', 'resume-here', { number })),
-              free,
-            ]
-          : ['resume', command('resume', 'resume'), true],
-        ['remove', closeThen(() => removeTicket(context, shown)), true],
-      ],
-    }[shown.state] || [];
+  const command = (name, path) =>
+    closeThen(() => context.runCommand(name, `tickets/${number}/${path}`));
+  const dialog = open => closeThen(() => open(context, shown));
+  const resumeHere = () => context.runCounterCommand('here', 'resume-here', { number });
+  /** By the key of its words: the act that the server lists, and what runs it. */
+  const acts = {
+    call: ['call', dialog(callNow)],
+    return: ['return', command('return', 'return')],
+    here: ['resume_here', closeThen(resumeHere)],
+    resume: ['resume', command('resume', 'resume')],
+    park: ['hold', dialog(putAside)],
+    transfer: ['transfer', dialog(transfer)],
+    first: ['priority', dialog(raisePriority)],
+    arrived: ['arrived', command('arrived', 'arrived')],
+    people: ['party', dialog(changeParty)],
+    remove: ['leave', dialog(removeTicket)],
+  };
+  const usual = {
+    waiting: ['call', 'park', 'transfer', 'first', 'arrived', 'people', 'remove'],
+    missed: ['return', 'call', 'remove'],
+    held: [shown.hold?.why === 'suspended' ? 'here' : 'resume', 'remove'],
+  };
   const messages = createElement('ul', { class: 'messages', 'aria-live': 'polite' });
   if (shown.wechat) renderNotices(number, messages);
   await openDialog({
@@ -359,15 +380,15 @@ async function ticket(context, number) {
       createElement(
         'div',
         { class: 'acts' },
-        actions.map(([action, run, allowed]) =>
+        (usual[shown.state] || []).map(key =>
           setText(
             createElement('button', {
               type: 'button',
-              class: action === 'remove' ? 'danger' : '',
-              disabled: !allowed,
-              onclick: run,
+              class: key === 'remove' ? 'danger' : '',
+              disabled: !context.mayHere(shown, acts[key][0]),
+              onclick: acts[key][1],
             }),
-            `console.${action}`,
+            `console.${key}`,
           ),
         ),
       ),
@@ -499,6 +520,7 @@ async function help(keys) {
     ...Object.entries(keys),
     ['v', 'sound'],
     ['l', 'line'],
+    ['/', 'search'],
     ['↑ ↓', 'rows'],
     ['Esc', 'dialog.cancel'],
   ];
@@ -527,4 +549,4 @@ async function help(keys) {
   });
 }
 
-export const dialogs = { hold, transfer, call, undo, take, queues, ticket, help };
+export const dialogs = { hold, takeOver, transfer, call, undo, take, queues, ticket, help };

@@ -4,7 +4,7 @@
 import { serverNow } from '../../shared/http.js';
 import { byId, createElement } from '../../shared/dom.js';
 import { formatTime, minutesElement } from '../../shared/format.js';
-import { setText, textElement, languageOf } from '../../shared/language.js';
+import { languageOf, nameElement, setText, textElement } from '../../shared/language.js';
 
 const RECENT_CALL_MS = 6000; // a call is highlighted so long
 const SOON_SHARE = 0.75; // of the quoted wait
@@ -98,12 +98,20 @@ export function ticketBadges(ticket) {
 }
 
 /**
+ * What rows need beside their tickets.
+ * @typedef {object} RowContext
+ * @property {(number: string) => void} open opens a ticket
+ * @property {(ticket: ConsoleTicketView) => readonly [string, string | undefined] | null} queueNames names
+ *   of its queue, where there are several
+ */
+
+/**
  * Renders a ticket's row; the button opens it.
- * @param {(number: string) => void} open
+ * @param {RowContext} context
  * @param {(ticket: ConsoleTicketView) => HTMLElement} detail
  * @returns {(row: HTMLElement, ticket: ConsoleTicketView) => HTMLElement}
  */
-function ticketRow(open, detail) {
+function ticketRow({ open, queueNames }, detail) {
   return (element, ticket) => {
     let button = /** @type {HTMLButtonElement} */ (element.querySelector('.row'));
     if (!button) {
@@ -114,10 +122,18 @@ function ticketRow(open, detail) {
       });
       element.prepend(button);
     }
+    const [names, badges, reason] = [queueNames(ticket), ticketBadges(ticket), ticket.hold?.reason];
+    const queue = names ? nameElement(...names) : createElement('span');
+    queue.className = 'of';
+    if (names) queue.title = queue.textContent || '';
     button.replaceChildren(
       createElement('b', { class: 'number' }, ticket.number),
+      queue,
       detail(ticket),
-      createElement('span', { class: 'marks' }, ticketBadges(ticket)),
+      ...(reason
+        ? [createElement('span', { class: 'reason', lang: languageOf(reason) }, reason)]
+        : []),
+      ...(badges.length > 0 ? [createElement('span', { class: 'marks' }, badges)] : []),
     );
     return button;
   };
@@ -129,31 +145,43 @@ const emptyRow = key => createElement('li', { class: 'none', 'data-key': '' }, t
 /**
  * Renders the tickets that wait in the queues of a counter.
  * @param {ConsoleTicketView[]} tickets
- * @param {(number: string) => void} open
+ * @param {RowContext} context
+ * @param {string} emptyKey words for an empty list
  */
-export function renderWaiting(tickets, open) {
+export function renderWaiting(tickets, context, emptyKey) {
   const list = byId('waiting');
-  reconcileRows(list, tickets, ticket => ticket.number, ticketRow(open, waitChip));
-  if (tickets.length === 0) list.replaceChildren(emptyRow('console.nobody'));
+  reconcileRows(list, tickets, ticket => ticket.number, ticketRow(context, waitChip));
+  if (tickets.length === 0) list.replaceChildren(emptyRow(emptyKey));
+}
+
+/**
+ * Button that brings a ticket back, and the act that it stands for.
+ * @typedef {'return' | 'resume' | 'here'} WayBack
+ * @type {Record<WayBack, string>}
+ */
+const ACT_OF_WAY_BACK = { return: 'return', resume: 'resume', here: 'resume_here' };
+
+/** @param {ConsoleTicketView} ticket */
+function wayBack({ state, hold }) {
+  if (state === 'missed') return 'return';
+  return hold?.why === 'suspended' ? 'here' : 'resume';
 }
 
 /**
  * Renders missed and held tickets, each with the one command that brings it back.
  * @param {ConsoleTicketView[]} tickets
- * @param {(number: string) => void} open
- * @param {(number: string, command: string) => void} bringBack
+ * @param {RowContext} context
+ * @param {(ticket: ConsoleTicketView, act: string) => boolean} isAllowed
+ * @param {(number: string, command: WayBack) => void} bringBack
  */
-export function renderAway(tickets, open, bringBack) {
+export function renderAway(tickets, context, isAllowed, bringBack) {
   /** @param {ConsoleTicketView} ticket */
   const until = ({ until: end }) =>
     end ? textElement('console.until', { time: formatTime(end) }) : textElement('console.open-end');
-  for (const [state, usualCommand] of [
-    ['missed', 'return'],
-    ['held', 'resume'],
-  ]) {
+  for (const state of ['missed', 'held']) {
     const inState = tickets.filter(ticket => ticket.state === state);
     byId(`aside-${state}`).hidden = inState.length === 0;
-    const renderTicket = ticketRow(open, ticket =>
+    const renderTicket = ticketRow(context, ticket =>
       createElement(
         'span',
         { class: 'away' },
@@ -167,11 +195,13 @@ export function renderAway(tickets, open, bringBack) {
       ticket => ticket.number,
       (element, ticket) => {
         renderTicket(element, ticket);
-        const command = ticket.hold?.why === 'suspended' ? 'here' : usualCommand;
-        if (element.querySelector(`.back[value=${command}]`)) return;
-        element.querySelector('.back')?.remove();
-        element.append(
-          createElement(
+        const command = wayBack(ticket);
+        let button = /** @type {HTMLButtonElement} */ (
+          element.querySelector(`.back[value=${command}]`)
+        );
+        if (!button) {
+          element.querySelector('.back')?.remove();
+          button = createElement(
             'button',
             {
               type: 'button',
@@ -180,8 +210,10 @@ export function renderAway(tickets, open, bringBack) {
               onclick: () => bringBack(ticket.number, command),
             },
             textElement(`console.${command}`),
-          ),
-        );
+          );
+          element.append(button);
+        }
+        button.disabled = !isAllowed(ticket, ACT_OF_WAY_BACK[command]);
       },
     );
   }
@@ -203,7 +235,7 @@ export function renderQueues(queues, servesQueue) {
       state.className = `badge ${queue.state === 'open' ? 'here' : 'trouble'}`;
       const range = queue.waiting_count > 0 && queue.minutes;
       element.replaceChildren(
-        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        nameElement(queue.name, queue.name_en, 'strong'),
         state,
         textElement('waiting', { count: queue.waiting_count }),
         range ? minutesElement('console.now', range) : '',
@@ -232,13 +264,32 @@ export function renderCounters(counters, calls, ownId) {
       );
       element.className = isRecent ? 'fresh' : '';
       element.replaceChildren(
-        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
-        createElement('span', { class: 'login', translate: 'no' }, counter.login || ''),
+        nameElement(counter.name, counter.name_en, 'strong'),
+        createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
         counter.id === ownId ? textElement('console.you') : '',
         counterState(counter),
       );
     },
   );
+}
+
+/** @param {ConsoleCounterView} counter */
+const loginName = counter => counter.login_name || counter.login || '';
+
+/**
+ * Says who is at a counter if it is somebody else, and what comes after the current ticket.
+ * @param {ConsoleCounterView} counter
+ * @param {string} own login of the user
+ */
+export function renderOwner(counter, own) {
+  const { login, login_left: isLeft, login_since: since, serving, state } = counter;
+  let key = null;
+  if (login && login !== own) key = isLeft ? 'console.owner.left' : 'console.owner';
+  else if (serving && state !== 'open') key = `console.after.${state}`;
+  byId('owner').hidden = !key;
+  if (key) {
+    setText(byId('owner'), key, { name: loginName(counter), time: since ? formatTime(since) : '' });
+  }
 }
 
 /**
@@ -256,14 +307,19 @@ function counterState(counter) {
  * @param {(id: string) => void} choose
  */
 export function renderCounterChoice(counters, choose) {
+  if (counters.length === 0) {
+    byId('counters').replaceChildren(textElement('console.no-counter', {}, 'p'));
+    return;
+  }
   byId('counters').replaceChildren(
     ...counters.map(counter =>
       createElement(
         'button',
-        { type: 'button', class: 'queue', onclick: () => choose(counter.id) },
-        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
+        { type: 'button', onclick: () => choose(counter.id) },
+        nameElement(counter.name, counter.name_en, 'strong'),
         counterState(counter),
-        counter.login && createElement('span', { class: 'login', translate: 'no' }, counter.login),
+        counter.login &&
+          createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
       ),
     ),
   );
@@ -273,7 +329,7 @@ export function renderCounterChoice(counters, choose) {
  * Renders the counter's current ticket, large, with all that is known of it.
  * @param {ConsoleCounterView} counter
  * @param {ConsoleTicketView | undefined} ticket
- * @param {string} queueName
+ * @param {HTMLElement | undefined} queueName
  */
 export function renderCurrent(counter, ticket, queueName) {
   const state = ticket ? ticket.state : counter.state;
@@ -290,13 +346,7 @@ export function renderCurrent(counter, ticket, queueName) {
     count: ticket?.calls,
   });
   byId('facts').replaceChildren(
-    ...(ticket
-      ? [
-          createElement('span', { lang: languageOf(queueName) }, queueName),
-          waitChip(ticket),
-          ...ticketBadges(ticket),
-        ]
-      : []),
+    ...(ticket ? [queueName, waitChip(ticket), ...ticketBadges(ticket)] : []),
   );
   const message = ticket?.message;
   const isUntold = ticket?.wechat && state === 'called' && !message;

@@ -2,11 +2,11 @@
 import './words.js';
 import { redirectToLogin, fetchJson } from '../../shared/http.js';
 import { byId, createElement } from '../../shared/dom.js';
-import { setTextPair, setText, textElement, languageOf } from '../../shared/language.js';
+import { nameElement, setTextPair, setText, textElement } from '../../shared/language.js';
 
 const PAGES = ['kiosk', 'board', 'console', 'manage', 'poster'];
 
-function siteCard({ site, name }) {
+function siteCard({ site, name, name_en: nameEn }) {
   const links = PAGES.map(page => {
     const element = textElement(`index.${page}`, {}, 'a');
     element.href = `/${page}/${encodeURIComponent(site)}`;
@@ -16,7 +16,7 @@ function siteCard({ site, name }) {
   return createElement(
     'li',
     { class: 'card' },
-    createElement('h2', { lang: languageOf(name) }, name),
+    nameElement(name, nameEn, 'h2'),
     createElement('p', { class: 'soft', translate: 'no' }, site),
     createElement('div', { class: 'links' }, links),
   );

@@ -19,7 +19,8 @@ import {
   setTextPair,
   setText,
   textElement,
-  languageOf,
+  localName,
+  nameElement,
   setName,
   onLanguageChange,
   resetLanguage,
@@ -62,12 +63,12 @@ const currentQueue = () => site.queues.find(queue => queue.id === queueId);
 function renderSite(state) {
   site = state;
   useTimeZone(state);
-  setName(byId('site'), state.name);
+  setName(byId('site'), state.name, state.name_en);
   renderTitle();
   renderQueueButtons();
   const queue = currentQueue();
   if (!queue) return;
-  setName(byId('queue'), queue.name);
+  setName(byId('queue'), queue.name, queue.name_en);
   byId('waiting').replaceChildren(...queueNews(queue));
   byId('back').hidden = hasFixedQueue || state.queues.length < 2;
 }
@@ -82,7 +83,8 @@ function queueNews(queue) {
 }
 
 function renderTitle() {
-  if (site) document.title = `${site.name} · ${translation('kiosk.title')}`;
+  if (!site) return;
+  document.title = `${localName(site.name, site.name_en)} · ${translation('kiosk.title')}`;
 }
 
 /** Updates the texts of the buttons, which stay in place under a finger. */
@@ -94,7 +96,7 @@ function renderQueueButtons() {
       button = createElement(
         'button',
         { type: 'button', class: 'queue', value: queue.id, onclick: () => chooseQueue(queue.id) },
-        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        nameElement(queue.name, queue.name_en, 'strong'),
         createElement('span', { class: 'state' }),
       );
       buttons.append(button);
@@ -220,7 +222,7 @@ function showTicket(session, ticket) {
   if (session === currentSession) currentSession = null;
   const queue = site.queues.find(({ id }) => id === ticket.queue);
   byId('number').textContent = ticket.number;
-  setName(byId('of'), queue ? queue.name : '');
+  setName(byId('of'), queue ? queue.name : '', queue?.name_en);
   const { ahead, minutes, state, queue_state: queueState } = ticket;
   const stopped = ['halted', 'closed'].includes(queueState);
   const counter = site.counters.find(({ id }) => id === ticket.counter);
@@ -228,7 +230,7 @@ function showTicket(session, ticket) {
   if (state) setText(byId('ahead'), `kiosk.state.${state}`);
   else setText(byId('ahead'), ahead === 0 ? 'kiosk.first' : 'kiosk.ahead', { count: ahead });
   byId('minutes').replaceChildren(...(minutes ? [minutesElement('kiosk.minutes', minutes)] : []));
-  if (counter) setName(byId('minutes'), counter.name);
+  if (counter) setName(byId('minutes'), counter.name, counter.name_en);
   byId('minutes').hidden = !minutes && !counter;
   if (stopped) setText(byId('told'), `kiosk.queue.${queueState}`);
   else setText(byId('told'), 'kiosk.told');

@@ -42,5 +42,5 @@ Object.assign(WORDS, {
   'access.from': ['从', 'From'],
   'access.to': ['到（不填为现在）', 'To (now if empty)'],
   'access.replay': ['重新发送', 'Send again'],
-  'access.queued': ['已排队 {count} 条', '{count} are on their way'],
+  'access.queued': ['已排队 {count} 条', '{count} {count:is on its|are on their} way'],
 });

@@ -57,7 +57,7 @@ export function columnChart(width, title, slots) {
       parts.reduce((sum, { value }) => sum + value, 0),
     );
   const axis = axisMarks(Math.max(0, ...slots.flatMap(slot => slot.columns.map(top))));
-  const y = value => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / axis.at(-1));
+  const y = value => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / axis[axis.length - 1]);
   const slotWidth = (width - LEFT) / Math.max(1, slots.length);
   const lines = axis.map(mark =>
     svgElement(

@@ -5,7 +5,7 @@ Object.assign(WORDS, {
   'manage.letters.none': ['没有未送达的消息', 'Everything was delivered'],
   'manage.letters.minutes': ['{count} 分钟前', '{count} min ago'],
   'manage.letters.hours': ['{count} 小时前', '{count} h ago'],
-  'manage.letters.attempts': ['尝试 {count} 次', 'tried {count} times'],
+  'manage.letters.attempts': ['尝试 {count} 次', 'tried {count} {count:time|times}'],
   'manage.letters.redrive': ['重发', 'Send again'],
   'manage.letters.redrive.all': ['全部重发', 'Send all again'],
   'manage.letters.drop': ['不再发送', 'Drop'],

@@ -3,6 +3,14 @@
 import { createElement } from '../../shared/dom.js';
 import { translations, setTextPair, textElement, languageOf } from '../../shared/language.js';
 
+/**
+ * Copy of settings, which are JSON.
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ */
+export const copyOf = value => JSON.parse(JSON.stringify(value));
+
 let fieldCount = 0;
 
 /**
@@ -81,6 +89,23 @@ export function textField(key, label, value, set, more = {}) {
   });
   control.addEventListener('input', () => set(control.value));
   return field(key, label, control, more);
+}
+
+/**
+ * Field of the English name of a draft.
+ * @param {string} key of the value
+ * @param {{ name_en?: string }} draft
+ * @param {() => void} changed
+ */
+export function englishNameField(key, draft, changed) {
+  /** @param {string} value */
+  const set = value => {
+    if (value.trim()) draft.name_en = value;
+    else delete draft.name_en;
+    changed();
+  };
+  const attributes = { maxlength: 40, lang: 'en' };
+  return textField(key, translations('manage.name-en'), draft.name_en || '', set, { attributes });
 }
 
 /**

@@ -23,7 +23,7 @@ import {
   signOut,
   authHeaders,
 } from '../../shared/credentials.js';
-import { resetFields, markProblems, addForm } from './fields.js';
+import { resetFields, markProblems, addForm, copyOf } from './fields.js';
 import { SECTIONS } from './sections.js';
 
 const DRY_RUN_DELAY_MS = 600; // after the last key, before the server validates the draft
@@ -99,7 +99,7 @@ async function loadDocument(path) {
       },
     }),
   );
-  return { path, tag, saved, draft: structuredClone(saved) };
+  return { path, tag, saved, draft: copyOf(saved) };
 }
 
 async function loadDocuments() {
@@ -118,7 +118,7 @@ const dirtyDocuments = () => Object.values(documents).filter(isDirty);
 function renderTitle() {
   const name = documents.site?.saved.name;
   document.title = name ? `${name} · ${translation('manage.title')}` : translation('manage.title');
-  if (name) setName(byId('site'), name);
+  if (name) setName(byId('site'), name, documents.site.saved.name_en);
 }
 
 function render() {
@@ -338,7 +338,7 @@ async function start() {
 byId('sign-out').addEventListener('click', signOut);
 byId('save').addEventListener('click', save);
 byId('undo').addEventListener('click', () => {
-  for (const edited of dirtyDocuments()) edited.draft = structuredClone(edited.saved);
+  for (const edited of dirtyDocuments()) edited.draft = copyOf(edited.saved);
   showStatus();
   render();
 });

@@ -4,7 +4,7 @@ import './menu-words.js';
 import { fetchJson } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
 import { setText, textElement, translations } from '../../shared/language.js';
-import { sameInBoth, selectField, textAreaField, textField } from './fields.js';
+import { copyOf, sameInBoth, selectField, textAreaField, textField } from './fields.js';
 import { actionButton, confirmButton, statusLine } from './access.js';
 import { menuPreview } from './menu-preview.js';
 
@@ -162,7 +162,7 @@ export function section({ account, draft, id, changed, redraw, withAuth, showSta
         item.entries = [{ name: '', action: 'my_ticket' }];
       } else {
         delete item.entries;
-        item.action = kind in EMPTY_VALUES ? { [kind]: structuredClone(EMPTY_VALUES[kind]) } : kind;
+        item.action = kind in EMPTY_VALUES ? { [kind]: copyOf(EMPTY_VALUES[kind]) } : kind;
       }
       rebuild();
     };

@@ -7,7 +7,7 @@ import {
   setTextPair,
   setText,
   textElement,
-  languageOf,
+  nameElement,
 } from '../../shared/language.js';
 import { field } from './fields.js';
 
@@ -24,6 +24,7 @@ const formatLocal = (at, timeZone) =>
 
 function queueItem({
   name,
+  name_en: nameEn,
   waiting,
   waiting_count: count,
   held_count: held,
@@ -33,7 +34,7 @@ function queueItem({
   return createElement(
     'li',
     {},
-    createElement('h4', { lang: languageOf(name) }, name),
+    nameElement(name, nameEn, 'h4'),
     count > 0 ? textElement('waiting', { count }, 'p') : textElement('waiting.none', {}, 'p'),
     count > 0 &&
       createElement(
@@ -50,14 +51,14 @@ function queueItem({
   );
 }
 
-function counterItem({ name, open, serving }) {
+function counterItem({ name, name_en: nameEn, open, serving }) {
   const activityKey = serving
     ? `numbers.past.${serving.started_at ? 'serving' : 'called'}`
     : `numbers.past.${open ? 'free' : 'closed'}`;
   return createElement(
     'li',
     {},
-    createElement('span', { lang: languageOf(name) }, name),
+    nameElement(name, nameEn),
     serving && createElement('b', { translate: 'no' }, serving.number),
     textElement(activityKey, {}, 'span'),
   );

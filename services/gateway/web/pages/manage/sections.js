@@ -13,6 +13,7 @@ import {
 } from '../../shared/language.js';
 import {
   textField,
+  englishNameField,
   numberField,
   linesField,
   textAreaField,
@@ -127,6 +128,7 @@ function site({ draft, changed, id }) {
         'div',
         { class: 'fields' },
         textField('name', translations('manage.name'), draft.name, setter(draft, 'name', changed)),
+        englishNameField('name_en', draft, changed),
         textField(
           'time_zone',
           translations('manage.zone'),
@@ -175,6 +177,7 @@ function queues({ draft, changed, redraw }) {
         'div',
         { class: 'fields' },
         textField(`${prefix}.name`, translations('manage.name'), queue.name, set('name')),
+        englishNameField(`${prefix}.name_en`, queue, changed),
         textField(
           `${prefix}.prefix`,
           translations('manage.prefix'),
@@ -295,6 +298,7 @@ function counters({ draft, changed, redraw }) {
           counter.name,
           setter(counter, 'name', changed),
         ),
+        englishNameField(`counters.${id}.name_en`, counter, changed),
       ),
       createElement(
         'fieldset',

@@ -48,7 +48,7 @@ Object.assign(WORDS, {
   'numbers.message': ['消息', 'Message'],
   'numbers.count.messages': ['条数', 'Messages'],
   'numbers.overtakes': ['谁超过了别人', 'Overtakes by cause'],
-  'numbers.overtakes.lead': ['{people} 人被超过，共 {times} 次', '{people} people were overtaken, {times} times in all'],
+  'numbers.overtakes.lead': ['{people} 人被超过，共 {times} 次', '{people} {people:person was|people were} overtaken, {times} {times:time|times} in all'],
   'numbers.cause': ['原因', 'Cause'],
   'numbers.times.count': ['次数', 'Times'],
   'numbers.cause.priority': ['优先', 'Priority class'],

@@ -13,6 +13,7 @@ Object.assign(WORDS, {
   'manage.down': ['下移', 'Down'],
   'manage.id': ['代号（a-z 0-9 -）', 'Id (a-z 0-9 -)'],
   'manage.name': ['名称', 'Name'],
+  'manage.name-en': ['英文名称', 'Name in English'],
   'manage.taken': ['已有这个代号', 'This id is taken'],
   'manage.loading': ['正在载入…', 'Loading…'],
   'manage.staff': ['人员', 'Staff'],

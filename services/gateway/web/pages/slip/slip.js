@@ -21,13 +21,13 @@ if (new URLSearchParams(location.search).get('width') === '58') {
 
 function render(slip) {
   useTimeZone(slip);
-  setName(byId('site'), slip.name);
-  setName(byId('queue'), slip.queue_name);
+  setName(byId('site'), slip.name, slip.name_en);
+  setName(byId('queue'), slip.queue_name, slip.queue_name_en);
   byId('number').textContent = slip.number;
   const { state, ahead, minutes, hours, queue_state: queueState, counter_name: counter } = slip;
   if (state !== 'waiting') setText(byId('ahead'), `slip.state.${state}`);
   else setText(byId('ahead'), ahead === 0 ? 'slip.first' : 'slip.ahead', { count: ahead });
-  if (counter) setName(byId('minutes'), counter);
+  if (counter) setName(byId('minutes'), counter, slip.counter_name_en);
   else {
     const time = formatTime(slip.now);
     byId('minutes').replaceChildren(

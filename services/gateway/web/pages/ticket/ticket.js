@@ -14,6 +14,7 @@ import {
   setTextPair,
   setText,
   textElement,
+  localName,
   setName,
   onLanguageChange,
 } from '../../shared/language.js';
@@ -123,15 +124,15 @@ function checkConnection() {
 
 function render() {
   const { state, number } = view;
-  setName(byId('site'), view.site_name);
-  setName(byId('queue'), view.queue_name);
+  setName(byId('site'), view.site_name, view.site_name_en);
+  setName(byId('queue'), view.queue_name, view.queue_name_en);
   byId('number').textContent = number;
   byId('hero').hidden = false;
   byId('hero').dataset.state = view.over && !view.ended && state !== 'done' ? 'closed' : state;
   setText(byId('state'), view.over ? 'ticket.state.over' : `ticket.state.${stateName(view)}`);
   renderLead();
   byId('where').hidden = !view.counter_name;
-  setName(byId('where'), view.counter_name || '');
+  setName(byId('where'), view.counter_name || '', view.counter_name_en);
   renderNote();
   renderFacts();
   renderDeadline();
@@ -148,7 +149,8 @@ const stateName = ({ state, hold }) => (hold && hold !== 'let_pass' ? `${state}.
 
 function renderTitle() {
   if (!view) return;
-  const { state, counter_name: counter } = view;
+  const { state } = view;
+  const counter = localName(view.counter_name || '', view.counter_name_en);
   const news =
     state === 'called'
       ? `${translation('ticket.go')} ${counter}`
@@ -205,8 +207,10 @@ function renderNote() {
 
 function renderFacts() {
   const isWaiting = ['waiting', 'held'].includes(view.state) && !view.over;
-  byId('facts').hidden = !isWaiting;
-  if (!isWaiting) return;
+  // A service that was interrupted has no place in the line.
+  const hasFacts = isWaiting && view.ahead !== undefined;
+  byId('facts').hidden = !hasFacts;
+  if (!hasFacts) return;
   setText(byId('ahead'), 'ticket.people', { count: view.ahead });
   const wait = byId('wait');
   wait.replaceChildren(

@@ -2,7 +2,7 @@
 
 use super::scene::*;
 use crate::fixture::{call, finish, miss, served, start, take};
-use paihao_domain::{Act, LetPassLimit, Mark, QueueId, Rules, TicketStatus};
+use paihao_domain::{Act, CounterId, LetPassLimit, Mark, QueueId, Rules, TicketStatus};
 
 /// Row: the first state, the command, the state after it, and the result for each actor.
 pub(super) struct Row {
@@ -23,6 +23,7 @@ pub(super) const NT: &str = "not_your_ticket";
 pub(super) const NC: &str = "not_your_counter";
 pub(super) const NQ: &str = "not_your_queue";
 pub(super) const WS: &str = "wrong_state";
+pub(super) const ND: &str = "not_due";
 pub(super) const OK: &str = "✓";
 
 pub(super) fn unchanged_rules(_: &mut Rules) {}
@@ -34,6 +35,10 @@ pub(super) fn queue_a(rules: &mut Rules) -> &mut paihao_domain::QueueRules {
 pub(super) fn auto_miss(rules: &mut Rules) {
     let a = queue_a(rules);
     (a.auto_miss, a.grace_seconds) = (true, 30);
+}
+
+pub(super) fn auto_next(rules: &mut Rules) {
+    rules.counters.get_mut(&CounterId::new("1")).unwrap().auto_next = true;
 }
 
 pub(super) fn short_return(rules: &mut Rules) {
@@ -53,7 +58,17 @@ pub(super) fn rows() -> Vec<Row> {
     use TicketStatus::{Called, Closed, Done, Held, Missed, Serving, Waiting};
     vec![
         row("1", "∅", "take", || take("ann", "a"), Waiting, [OK, NT, OK, NQ, OK, OK, OK, NA]),
-        row("2", "waiting", "call next", || call("1"), Called, [NA, NA, OK, NC, OK, OK, OK, OK]),
+        Row {
+            rules: auto_next,
+            ..row(
+                "2",
+                "waiting",
+                "call next",
+                || call("1"),
+                Called,
+                [NA, NA, OK, NC, OK, OK, OK, OK],
+            )
+        },
         row(
             "3",
             "waiting",
@@ -146,6 +161,14 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         row(
             "16",
+            "waiting",
+            "transfer",
+            || transfer("b"),
+            Waiting,
+            [NA, NA, OK, NQ, OK, OK, OK, NA],
+        ),
+        row(
+            "16",
             "called",
             "transfer",
             || transfer("b"),
@@ -169,7 +192,7 @@ pub(super) fn rows() -> Vec<Row> {
             Done,
             [NA, NA, OK, NC, OK, OK, OK, NA],
         ),
-        row("17", "serving", "call next", || call("1"), Done, [NA, NA, OK, NC, OK, OK, OK, OK]),
+        row("17", "serving", "call next", || call("1"), Done, [NA, NA, OK, NC, OK, OK, OK, ND]),
         row(
             "18",
             "waiting",

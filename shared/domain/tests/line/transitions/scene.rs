@@ -24,7 +24,7 @@ pub(super) fn actor(column: &str) -> Actor {
     match column {
         "C" => customer("ann"),
         "C′" => customer("ben"),
-        "S" => staff("desk", &["1"]),
+        "S" => staff("desk", &["1", "2"]),
         "S′" => staff("far", &["3"]),
         "M" => manager(),
         "A" => api(&["1"]),

@@ -21,6 +21,13 @@ const MAX_HISTORY_ITEMS: usize = 12;
 pub(super) struct HeldTicketView {
     site: String,
     site_name: String,
+    /// Names in English, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_name_en: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_name_en: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter_name_en: Option<String>,
     /// Time zone of the site.
     zone: String,
     number: String,
@@ -120,6 +127,8 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
     let name = known_rules.map_or(ticket.queue.as_str(), |rules| &rules.name);
     let rules = known_rules.unwrap_or(&default_rules);
     let line = site.line(&ticket.queue);
+    let english = &settings.english_names;
+    let owned = |name: Option<&str>| name.map(str::to_owned);
     let standing = site.standing(&settings.rules, ticket, &held.now);
     let wait = standing.wait.filter(|_| !held.ended);
     let details = StateDetails::new(&standing.state, settings);
@@ -132,6 +141,9 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
     HeldTicketView {
         site: settings.facts.id.to_string(),
         site_name: settings.facts.name.to_string(),
+        site_name_en: owned(english.of_site()),
+        queue_name_en: owned(english.of_queue(&ticket.queue)),
+        counter_name_en: owned(standing.counter().and_then(|id| english.of_counter(id))),
         zone: settings.facts.zone.to_string(),
         number: ticket.number.to_string(),
         queue: ticket.queue.as_str().to_owned(),

@@ -60,7 +60,7 @@ pub(super) fn routes() -> Routes {
             transfer,
             endpoint(
                 "transfer",
-                "Sends the called or served ticket to another queue, with the same number",
+                "Sends a ticket that waits, is called or is served to another queue, uncalled",
             )
             .refuses(&[
                 &refusals::TICKET_ENDED,
@@ -79,7 +79,6 @@ pub(super) fn routes() -> Routes {
                     &refusals::NOTHING_TO_UNDO,
                     &refusals::TOO_LATE,
                     &refusals::COUNTER_CLOSED,
-                    &refusals::COUNTER_ON_BREAK,
                     &refusals::COUNTER_BUSY,
                 ],
             ),

@@ -31,6 +31,13 @@ struct TicketSlipView {
     number: String,
     /// Name of the site.
     name: String,
+    /// Names in English, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_en: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_name_en: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter_name_en: Option<String>,
     /// Time zone of the site.
     zone: String,
     queue: String,
@@ -75,11 +82,16 @@ async fn show(
     let wait = standing.wait;
     let taken_at = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
     let rules = settings.rules.queues.get(&ticket.queue);
+    let english = &settings.english_names;
+    let owned = |name: Option<&str>| name.map(str::to_owned);
     let path = ticket_link::path_for(&settings, ticket).filter(|_| ticket.person.is_none());
     let page = path.map(|path| format!("{}{path}", public_origin(&state, &headers)));
     Ok(Json(TicketSlipView {
         number: ticket.number.to_string(),
         name: settings.facts.name.to_string(),
+        name_en: owned(english.of_site()),
+        queue_name_en: owned(english.of_queue(&ticket.queue)),
+        counter_name_en: owned(standing.counter().and_then(|id| english.of_counter(id))),
         zone: settings.facts.zone.to_string(),
         queue: ticket.queue.as_str().to_owned(),
         queue_name: rules.map_or_else(String::new, |rules| rules.name.to_string()),
