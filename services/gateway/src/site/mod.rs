@@ -30,6 +30,9 @@ pub struct SiteSettings {
     pub announcements: BTreeMap<QueueId, Announcement>,
     /// Reply to a scan that took a number, if the owner has set one.
     pub joined_reply: Option<Arc<str>>,
+    /// Percentage of those in a line who may have their number from a kiosk, without WeChat; 0 if
+    /// kiosks give none.
+    pub kiosk_slips: u32,
 }
 
 impl SiteSettings {
@@ -49,6 +52,7 @@ impl SiteSettings {
             calendar,
             announcements: BTreeMap::new(),
             joined_reply: None,
+            kiosk_slips: 0,
         }
     }
 

@@ -38,6 +38,8 @@ export interface SiteView {
   site: string;
   name: string;
   zone: string;
+  /** Kiosks give numbers to people without WeChat. */
+  kiosk_slips?: boolean;
   queues: QueueView[];
   counters: CounterView[];
   calls: CallView[];

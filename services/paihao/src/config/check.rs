@@ -203,6 +203,8 @@ impl Config {
             limits: RateLimitSettings {
                 codes_per_minute: self.gateway.limits.codes_per_minute,
                 looks_per_minute: self.gateway.limits.looks_per_minute,
+                slips_per_minute: self.gateway.limits.slips_per_minute,
+                kiosk_slips_per_minute: self.gateway.limits.kiosk_slips_per_minute,
             },
             write_version: WriteVersion::clamped(self.ledger.write_version),
         }

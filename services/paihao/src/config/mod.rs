@@ -79,7 +79,12 @@ section!(Gateway {
     pool: Pool,
     limits: GatewayLimits,
 });
-section!(GatewayLimits { codes_per_minute: u32, looks_per_minute: u32 });
+section!(GatewayLimits {
+    codes_per_minute: u32,
+    looks_per_minute: u32,
+    slips_per_minute: u32,
+    kiosk_slips_per_minute: u32,
+});
 section!(Pool { size: usize, keep_seconds: u64, per_second: u32 });
 section!(Admin { listen: String });
 section!(Ledger {
@@ -207,6 +212,7 @@ section!(Site {
     time_zone: String = "shanghai",
     day_starts_at: i8 = "four",
     several_counters: bool = "bool::default",
+    kiosk_slips: u32 = "u32::default",
     dates: Vec<String> = "Vec::new",
     queues: BTreeMap<String, QueueSetup> = "BTreeMap::new",
     counters: BTreeMap<String, CounterSetup> = "BTreeMap::new",
@@ -324,6 +330,7 @@ impl Site {
             time_zone: self.time_zone.clone(),
             day_starts_at: self.day_starts_at,
             several_counters: self.several_counters,
+            kiosk_slips: self.kiosk_slips,
             dates: self.dates.clone(),
             queues: self.queues.clone(),
             counters: self.counters.clone(),

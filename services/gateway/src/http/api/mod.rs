@@ -11,6 +11,7 @@ pub(crate) mod door_codes;
 mod feed;
 mod held_ticket;
 mod invitations;
+mod kiosk_slips;
 mod logins;
 mod me;
 mod member_sessions;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Routes {
         sites::routes(),
         door_codes::routes(),
         page_codes::routes(),
+        kiosk_slips::routes(),
         held_ticket::routes(),
         logins::routes(),
         oauth::routes(),

@@ -60,7 +60,8 @@ mod tests {
     const PUBLIC: &str = "begin_login come_back door_jpg door_png door_svg give_up hear held_ticket \
         held_ticket_events let_pass login_code login_events login_keys login_token \
         open_scan_session openapi qr redeem_login scan_session_events scan_session_jpg \
-        scan_session_png scan_session_svg site site_events sites take_at_page tell_me verify";
+        scan_session_png scan_session_svg site site_events sites take_at_page take_slip tell_me \
+        verify";
 
     #[test]
     fn no_operation_is_public_by_oversight() {

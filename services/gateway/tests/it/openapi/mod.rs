@@ -52,7 +52,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
         "a member who scanned: `paihao/tests/e2e/migration.rs`",
     ),
     ("take_at_page", "session_expired", "as a scan session's, by the same function"),
-    ("take_at_page", "newer_ledger", "as staff's, by the same function"),
+    ("take_at_page take_slip", "newer_ledger", "as staff's, by the same function"),
     ("*", "ledger_unavailable", "a ledger that is away: `gateway/tests/it/engine/trouble.rs`"),
     ("hear", "malformed_request", "a body that breaks off, whose sender is gone"),
     ("undo", "nothing_to_undo", "an end of yesterday: `domain/tests/line/transitions`"),
