@@ -28,6 +28,8 @@ export interface SettingsProblem {
   key: string;
   what: string;
   advice?: string;
+  /** Of a contradiction between settings. */
+  code?: string;
 }
 
 /** A range of minutes. */
@@ -114,11 +116,17 @@ export interface TicketView {
   /** People who still go first, after its holder let some pass. */
   others?: number | null;
   places?: number | null;
+  /** Its holder has said that they are on the way. */
+  coming: boolean;
+  /** End of the business day in milliseconds. */
+  day_ends_at: number;
   /** Commands that its holder may send. */
   may: string[];
   let_pass_minutes: number;
-  tell_at?: number;
+  tell_at: number;
   tell_at_chosen?: boolean;
+  /** Of the queue, for those who choose none. */
+  usual_tell_at: number;
   moves: { at: number; cause: string; own: boolean; more: number }[];
   notices: { at?: number; notice: string; fate: string; why?: string }[];
   now: number;
@@ -169,6 +177,8 @@ export interface ConsoleTicketView {
   class?: number;
   misses: number;
   arrived?: boolean;
+  /** The holder has said that they are on the way. */
+  coming?: boolean;
   party?: number;
   wechat: boolean;
   message?: { notice: string; fate: string } | null;

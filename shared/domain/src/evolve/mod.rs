@@ -227,6 +227,7 @@ impl Site {
                 self.end_ticket(*ticket, TicketState::Missed { at, until: *until }, at, by);
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.misses += 1;
+                    ticket.marks.coming = false;
                     if let Some(TicketState::Called { at: since, .. }) = since {
                         ticket.progress.missed_ms = Some(at.since_ms(since).max(0));
                     }
@@ -242,6 +243,7 @@ impl Site {
                 let was = self.waiting_position(*ticket);
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.holds += 1;
+                    ticket.marks.coming = false;
                     if let TicketState::Serving { since, at: begun, .. } = ticket.state {
                         ticket.progress.approach_ms += begun.since_ms(since).max(0);
                     }
@@ -258,6 +260,7 @@ impl Site {
             Event::TicketTransferred { ticket, queue, rank } => {
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.transfers += 1;
+                    ticket.marks.coming = false;
                     ticket.queue = queue.clone();
                     (ticket.rank, ticket.state) = (*rank, TicketState::Waiting);
                 });
@@ -281,6 +284,7 @@ impl Site {
                     Mark::Arrived => ticket.marks.arrived = true,
                     Mark::Party(people) => ticket.marks.party = *people,
                     Mark::NotifyAhead(ahead) => ticket.marks.notify_ahead = *ahead,
+                    Mark::Coming => ticket.marks.coming = true,
                 });
             }
             Event::HolderForgotten { ticket } => {

@@ -128,7 +128,10 @@ async fn take(
     };
     let command = Command {
         id,
-        fingerprint: idempotency::fingerprint("take_slip", format!("{site}/{}", queue.as_str()).as_bytes()),
+        fingerprint: idempotency::fingerprint(
+            "take_slip",
+            format!("{site}/{}", queue.as_str()).as_bytes(),
+        ),
         actor: Actor::Api { name: ACTOR_NAME.into(), scope: ApiScope::Manager },
         act,
         day: None,

@@ -19,6 +19,7 @@ mod members;
 mod migration;
 mod oauth;
 pub(crate) mod page_codes;
+mod page_links;
 mod qr_usage;
 mod queues;
 mod scan_sessions;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Routes {
         sites::routes(),
         door_codes::routes(),
         page_codes::routes(),
+        page_links::routes(),
         kiosk_slips::routes(),
         held_ticket::routes(),
         logins::routes(),

@@ -45,6 +45,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
         "forms_held_back",
         "an older generation: `paihao/tests/e2e/migration.rs`",
     ),
+    ("coming", "forms_held_back", "an older generation: `gateway/tests/it/ticket/coming.rs`"),
     ("migrate_staff", "migration_refused", "a member who scanned: `paihao/tests/e2e/migration.rs`"),
     (
         "migrate_staff",

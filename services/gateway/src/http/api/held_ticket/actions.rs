@@ -9,6 +9,7 @@ use crate::http::ticket_link::{HeldTicket, parse};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use paihao_contracts::commit::COMING_GENERATION;
 use paihao_domain::{Act, Actor, Command, LetPassLimit, Mark, TicketState};
 use paihao_http_api::body;
 use schemars::JsonSchema;
@@ -44,6 +45,15 @@ pub(super) fn routes() -> Routes {
                 &refusals::TOO_OFTEN,
                 &refusals::TOO_LATE,
             ]),
+        )
+        .post(
+            "/api/v1/tickets/{site}/{id}/coming",
+            async |State(state), Path(path), headers, body| {
+                submit_action(state, path, "coming", headers, body, announce_coming).await
+            },
+            holder_operation("coming", "Tells the staff that the holder is on the way")
+                .json_body::<HolderEmptyRequest>()
+                .refuses(&[&refusals::WRONG_STATE, &refusals::FORMS_HELD_BACK]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/tell-me",
@@ -139,6 +149,13 @@ fn set_notification_threshold(
     Ok(Act::Mark { ticket: held.ticket, mark: Mark::NotifyAhead(ahead) })
 }
 
+fn announce_coming(
+    held: &HeldTicket,
+    HolderEmptyRequest {}: HolderEmptyRequest,
+) -> Result<Act, Problem> {
+    Ok(Act::Mark { ticket: held.ticket, mark: Mark::Coming })
+}
+
 fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result<Act, Problem> {
     Ok(Act::Leave { ticket: held.ticket, reason: None })
 }
@@ -163,15 +180,24 @@ async fn submit_action<R: DeserializeOwned>(
     if held.ended && !state.engine.has_decided(&site, &id) {
         return Err(Problem::new(&refusals::TICKET_ENDED).with_detail("of a day that is over"));
     }
+    let act = act(&held, request)?;
+    if matches!(act, Act::Mark { mark: Mark::Coming, .. }) && !may_come(&state) {
+        return Err(Problem::new(&refusals::FORMS_HELD_BACK));
+    }
     let command = Command {
         id,
         fingerprint: idempotency::fingerprint(name, &body),
         actor: Actor::Holder(held.ticket),
-        act: act(&held, request)?,
+        act,
         day: held.site.day(),
     };
     let decided = state.engine.submit(&site, command).await?;
     let outcome = decided.outcome.name();
     tracing::info!(site, ticket = held.ticket.0, command = ?id, outcome, "holder action decided");
     current_ticket(&state, &link)
+}
+
+/// Returns whether a holder's word that they are coming may be stored.
+pub(super) fn may_come(state: &AppState) -> bool {
+    state.settings.write_version.allows(COMING_GENERATION)
 }
