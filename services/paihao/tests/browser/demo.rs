@@ -113,8 +113,7 @@ impl Demo {
         let client = http_client();
         let read = client.get(&url).bearer_auth(&key).send().await.expect("an answer");
         let revision = read.headers()["etag"].clone();
-        let mut document: Value = read.json().await.expect("settings");
-        let mut site = document.get_mut("setup").map_or(document.clone(), Value::take);
+        let mut site: Value = read.json().await.expect("settings");
         change(&mut site);
         let put = client.put(&url).bearer_auth(&key).header("if-match", revision).json(&site);
         let put = put.send().await.expect("an answer");

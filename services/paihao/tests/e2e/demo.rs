@@ -92,8 +92,8 @@ impl Demo {
         let mut notices = Vec::new();
         for ticket in tickets["tickets"].as_array().unwrap() {
             let number = ticket["number"].as_str().unwrap();
-            let of_ticket = self.get_as_manager(&format!("sites/hall/tickets/{number}/notices"));
-            let of_ticket = of_ticket.await["notices"].as_array().unwrap().clone();
+            let path = format!("sites/hall/tickets/{number}/notices");
+            let of_ticket = self.get_as_manager(&path).await["notices"].as_array().unwrap().clone();
             notices.extend(of_ticket.into_iter().map(|notice| (number.to_owned(), notice)));
         }
         notices

@@ -1,6 +1,6 @@
 // Fit of the choice of services to the screen: as large as it goes without scrolling.
 
-const SCALES = [1, 0.85, 0.72, 0.6, 0.5, 0.42];
+const SCALES = [1.8, 1.35, 1, 0.85, 0.72, 0.6, 0.5, 0.42];
 const MAX_COLUMNS = 4;
 const BEST_ASPECT = 2; // width to height of a button
 

@@ -72,7 +72,7 @@ function showView(view) {
 }
 
 const currentQueue = () => site?.queues.find(queue => queue.id === queueId);
-/** Shown when nobody is in the middle of something. */
+/** True if people choose from several services here. */
 const hasChoice = () => !hasFixedQueue && site.queues.length !== 1;
 
 /**
@@ -120,7 +120,8 @@ function renderQueue(queue) {
   byId('scan').classList.toggle('shut', !gives);
   if (byId('taken').hidden) showView('scan');
   if (gives) {
-    if (!currentSession && !isOpening) renewSession();
+    // After a failure, the next attempt has its time.
+    if (!currentSession && !isOpening && failures === 0) renewSession();
     return;
   }
   closeSessions();
@@ -246,8 +247,9 @@ async function renewSession() {
   } catch (error) {
     if (requestedQueue !== queueId) return;
     isOpening = false;
-    if (error.code === 'unknown_queue') await refreshSite();
-    else showCodeError(error);
+    showCodeError(error);
+    // This state of the site is no longer right; the stream brings the next one, too.
+    if (error.code === 'unknown_queue') fetchSite().then(renderSite, () => {});
     return;
   }
   // Meanwhile somebody chose another queue, or it stopped giving numbers.
@@ -309,15 +311,6 @@ function showTrouble(...lines) {
   byId('scan').classList.add('broken');
   byId('trouble').hidden = false;
   byId('trouble').replaceChildren(...lines);
-}
-
-/** Asks for the site once, where an answer shows that this one is no longer right. */
-async function refreshSite() {
-  try {
-    renderSite(await fetchSite());
-  } catch {
-    renewTimer = setTimeout(refreshSite, 3000);
-  }
 }
 
 /** Takes a number without WeChat. */
