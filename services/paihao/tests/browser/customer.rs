@@ -189,13 +189,13 @@ async fn whoever_is_near_says_that_they_are_coming_and_the_counter_sees_it() {
     page.click("#act-coming").await;
     page.wait_for_text("#coming", "已告诉工作人员您马上到").await;
     page.wait_until_hidden("#act-coming").await;
-    staff.wait_for_text("#line .badge", "马上到").await;
+    staff.wait_for_text("#waiting .badge", "马上到").await;
     press_counter_button(&demo, &page, "counters/1/call-next").await;
     let called = browser.open(&ticket_link(&phones, 1).await).await;
     called.wait_for_text("#hero[data-state=called] #where", "1号窗口").await;
     called.click("#act-coming").await;
     called.wait_for_text("#coming", "已告诉工作人员您马上到").await;
-    staff.wait_for_text("#desk .badge", "马上到").await;
+    staff.wait_for_text("#facts", "马上到").await;
     browser.quit(&[]).await;
 }
 

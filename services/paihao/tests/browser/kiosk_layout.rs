@@ -95,6 +95,40 @@ async fn the_code_and_the_number_of_a_kiosk_fit_any_screen_in_both_languages() {
     browser.quit(&[]).await;
 }
 
+/// Widths of the paper of receipt printers, 58 and 80 mm, in CSS pixels.
+const PAPERS: [(&str, u32); 2] = [("58", 219), ("80", 302)];
+
+#[tokio::test]
+async fn the_slip_of_a_kiosk_fits_its_paper_and_has_nothing_else_on_it() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let kiosk = browser.open("about:blank").await;
+    kiosk
+        .before_each_page("window.prints = 0; window.print = () => { window.prints += 1; };")
+        .await;
+    kiosk.navigate(&format!("{}&print", demo.kiosk_url("general"))).await;
+    kiosk.click("#no-wechat").await;
+    kiosk.wait_for_picture("#slip-code").await;
+    let printed = async || kiosk.run_script("return window.prints", json!([])).await == json!(1);
+    kiosk.wait_until("it is printed", printed).await;
+    let mut problems = Vec::new();
+    for (name, width) in PAPERS {
+        kiosk.set_screen(width, 700, "light").await;
+        kiosk.set_paper().await;
+        problems.extend(measure(&kiosk, &format!("kiosk-paper-{name}")).await);
+        let shown = kiosk.texts("body *").await.join(" ");
+        for part in ["城南便民服务大厅", "A001", "综合业务", "前面没有人", "取号"]
+        {
+            assert!(shown.contains(part), "{part} is not on the paper: {shown}");
+        }
+        for button in ["打印", "下一位", "English"] {
+            assert!(!shown.contains(button), "{button} is on the paper: {shown}");
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    browser.quit(&[]).await;
+}
+
 fn set_services(site: &mut Value, count: usize) {
     let queues = site["queues"].as_object_mut().unwrap();
     for (i, (name, prefix)) in NAMES.iter().zip("ABCDEFGHJKLM".chars()).enumerate().take(count) {
@@ -174,7 +208,7 @@ for (const element of shown('body *')) {
   if (left < -1 || right > innerWidth + 1 || top < -1 || bottom > innerHeight + 1) {
     problems.push(`leaves the screen: ${describe(element)}`);
   }
-  if (element.matches('button, a, h1, h2, p, strong') && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0) {
+  if (element.matches('button, a, h1, h2, p, strong, .queue > *') && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0) {
     problems.push(`is cut off: ${describe(element)}`);
   }
   if (element.children.length === 0 && element.textContent && parseFloat(getComputedStyle(element).fontSize) < 11) {

@@ -35,6 +35,8 @@ async fn a_code_can_be_picked_from_the_list_and_an_invalid_one_is_reported() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
+    // The page is complete, and moves no more under a click.
+    phones.wait_for_text(".beside", "大厅的屏幕").await;
     phones.click(".phone:nth-child(3) .scan").await;
     phones.wait_for_text(".phone:nth-child(3) .sheet", "还没有二维码").await;
 

@@ -3,6 +3,7 @@
 const SCALES = [1.8, 1.35, 1, 0.85, 0.72, 0.6, 0.5, 0.42];
 const MAX_COLUMNS = 4;
 const BEST_ASPECT = 2; // width to height of a button
+const GOOD_SHAPE_DISTANCE = 0.5; // from the best shape
 
 /**
  * Chooses the number of columns and the size of the texts. What fits at no size scrolls.
@@ -11,15 +12,19 @@ const BEST_ASPECT = 2; // width to height of a button
 export function fitChoices(list) {
   const count = list.children.length;
   if (count === 0 || list.clientHeight === 0) return;
-  const columns = columnsByAspect(list, count);
-  for (const scale of SCALES) {
-    list.style.setProperty('--scale', String(scale));
-    for (const number of columns) {
-      list.style.setProperty('--columns', String(number));
-      if (fits(list)) return;
+  const shapes = shapesByFit(list, count);
+  const isGood = ({ distance }) => distance - shapes[0].distance < GOOD_SHAPE_DISTANCE;
+  // Well shaped buttons with smaller texts are read better than narrow ones with larger texts.
+  for (const candidates of [shapes.filter(isGood), shapes]) {
+    for (const scale of SCALES) {
+      list.style.setProperty('--scale', String(scale));
+      for (const { columns } of candidates) {
+        list.style.setProperty('--columns', String(columns));
+        if (fits(list)) return;
+      }
     }
   }
-  list.style.setProperty('--columns', String(columns[0]));
+  list.style.setProperty('--columns', String(shapes[0].columns));
 }
 
 /**
@@ -27,21 +32,27 @@ export function fitChoices(list) {
  * @param {HTMLElement} list
  * @param {number} count
  */
-function columnsByAspect(list, count) {
-  const distance = columns => {
+function shapesByFit(list, count) {
+  const shape = columns => {
     const rows = Math.ceil(count / columns);
     const aspect = list.clientWidth / columns / (list.clientHeight / rows);
     // A last row with gaps looks unfinished.
     const gaps = (columns * rows - count) / count;
-    return Math.abs(Math.log(aspect / BEST_ASPECT)) + gaps / 2;
+    return { columns, distance: Math.abs(Math.log(aspect / BEST_ASPECT)) + gaps / 2 };
   };
-  const numbers = Array.from({ length: Math.min(count, MAX_COLUMNS) }, (_, index) => index + 1);
-  return numbers.sort((left, right) => distance(left) - distance(right));
+  const shapes = Array.from({ length: Math.min(count, MAX_COLUMNS) }, (_, index) =>
+    shape(index + 1),
+  );
+  return shapes.sort((left, right) => left.distance - right.distance);
 }
 
 /** @param {HTMLElement} list */
 function fits(list) {
   const isWithin = element =>
     element.scrollHeight <= element.clientHeight && element.scrollWidth <= element.clientWidth;
-  return isWithin(list) && [...list.children].every(isWithin);
+  const hasRoom = text => text.scrollWidth <= text.clientWidth + 1;
+  return (
+    isWithin(list) &&
+    [...list.children].every(button => isWithin(button) && [...button.children].every(hasRoom))
+  );
 }

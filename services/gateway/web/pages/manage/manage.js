@@ -27,6 +27,7 @@ import { resetFields, markProblems, addForm } from './fields.js';
 import { problemTexts } from './problems.js';
 import { SECTIONS } from './sections.js';
 
+const SAVED_SHOWN_MS = 6000;
 const DRY_RUN_DELAY_MS = 600; // after the last key, before the server validates the draft
 
 const SECTION_NAMES = [
@@ -78,6 +79,7 @@ const addressedSection = () => {
 };
 let currentSection = addressedSection();
 let dryRunTimer = 0;
+let savedTimer = 0;
 let saving = false;
 
 /** @param {any} options */
@@ -281,6 +283,11 @@ async function save() {
     saving = false;
     render();
     showStatus('done', translations('manage.saved'));
+    clearTimeout(savedTimer);
+    savedTimer = setTimeout(
+      () => byId('said').className === 'done' && showStatus(),
+      SAVED_SHOWN_MS,
+    );
   } catch (error) {
     showProblems(error.problems || [], error);
   } finally {

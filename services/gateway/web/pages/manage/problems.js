@@ -27,8 +27,13 @@ const COMPOSED = [
  */
 function textsOf(sentence) {
   // A contradiction between settings is told in both languages.
-  const pair = sentence.match(/^(?<zh>[^/]*[\u3400-\u9fff][^/]*) \/ (?<en>.*)$/s)?.groups;
-  if (pair) return [pair.zh, pair.en];
+  const pair = sentence.match(
+    /^(?<zh>[^/]*[\u3400-\u9fff][^/]*) \/ (?<en>.*?)(?<about> \(.*\))?$/s,
+  );
+  if (pair?.groups) {
+    const { zh, en, about = '' } = pair.groups;
+    return [zh + about, en + about];
+  }
   for (const [pattern, key] of COMPOSED) {
     const found = sentence.match(pattern);
     if (found) return translations(key, found.groups);
