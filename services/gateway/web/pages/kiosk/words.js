@@ -34,7 +34,7 @@ Object.assign(WORDS, {
   'kiosk.told': ['轮到您时，微信会通知您', 'WeChat will tell you when it is your turn'],
   'kiosk.told.slip': ['请看大屏，听叫号', 'Please watch the board and listen for your number'],
   'kiosk.no-wechat': ['没有微信，取纸号', 'No WeChat: take a paper number'],
-  'kiosk.slip.scan': ['拍下来，或用手机扫码看进度', 'Take a photo, or scan to follow your number'],
+  'kiosk.slip.scan': ['手机扫码看进度，或拍下来', 'Scan to follow your number, or take a photo'],
   'kiosk.slip.print': ['打印', 'Print'],
   'kiosk.slip.when': ['{date} 取号', 'Taken {date}'],
   'kiosk.next': ['下一位取号', 'Next person'],

@@ -16,10 +16,12 @@ import { setText, setTextPair, textElement, languageOf } from '../../shared/lang
 
 /** @param {PageLink} link */
 function linkCard({ page, queue_name: queue, url, code }) {
-  const title = textElement(`manage.page.${page}`, {}, 'h3');
-  if (queue) {
-    title.append(' · ', createElement('span', { lang: languageOf(queue) }, queue));
-  }
+  const title = createElement(
+    'h3',
+    {},
+    textElement(`manage.page.${page}`),
+    queue && createElement('span', { class: 'of', lang: languageOf(queue) }, queue),
+  );
   const picture = `data:image/svg+xml,${encodeURIComponent(code || '')}`;
   return createElement(
     'div',
