@@ -98,13 +98,12 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    const FIXTURES: [&str; 6] = [
+    const FIXTURES: [&str; 5] = [
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v1.jsonl"),
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v2.jsonl"),
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v3.jsonl"),
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v4.jsonl"),
         include_str!("../../../../shared/contracts/tests/fixtures/commit-v5.jsonl"),
-        include_str!("../../../../shared/contracts/tests/fixtures/commit-v5-coming.jsonl"),
     ];
 
     /// The fixtures hold every kind of event and outcome of every version.

@@ -31,8 +31,8 @@ use std::sync::Arc;
 
 /// Newest version this program reads and writes. Version 1 had no return after a miss, no holds, no
 /// transfers and no undo; version 2 had no batches; version 3 had no reset of the day; version 4
-/// had no migration of an account, and no holder who says that they are coming. A program must not decide after a commit of a newer version than
-/// it knows.
+/// had no migration of an account, and no holder who says that they are coming. A program must not
+/// decide after a commit of a newer version than it knows.
 pub const COMMIT_VERSION: u32 = 5;
 
 /// Generation of forms from which the reset of a day is written.

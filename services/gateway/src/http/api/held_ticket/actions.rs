@@ -1,5 +1,6 @@
 //! Actions of a ticket's holder. The link is the permission: only the holder knows it.
 
+use super::coming::may_come;
 use super::{UncachedTicket, current_ticket};
 use crate::http::idempotency;
 use crate::http::openapi::{IdempotencyKeyExt, Operation, Routes, endpoint};
@@ -9,7 +10,6 @@ use crate::http::ticket_link::{HeldTicket, parse};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use paihao_contracts::commit::COMING_GENERATION;
 use paihao_domain::{Act, Actor, Command, LetPassLimit, Mark, TicketState};
 use paihao_http_api::body;
 use schemars::JsonSchema;
@@ -195,9 +195,4 @@ async fn submit_action<R: DeserializeOwned>(
     let outcome = decided.outcome.name();
     tracing::info!(site, ticket = held.ticket.0, command = ?id, outcome, "holder action decided");
     current_ticket(&state, &link)
-}
-
-/// Returns whether a holder's word that they are coming may be stored.
-pub(super) fn may_come(state: &AppState) -> bool {
-    state.settings.write_version.allows(COMING_GENERATION)
 }

@@ -1,6 +1,6 @@
 //! View of a ticket for its holder. About other tickets it contains no more than the board.
 
-use super::actions::may_come;
+use super::coming::may_come;
 use crate::http::board::queue_state_name;
 use crate::http::hours::{HoursView, hours_view};
 use crate::http::state::AppState;
