@@ -6,7 +6,7 @@ use crate::http::state::AppState;
 use crate::settings::SiteSettings;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use paihao_contracts::ticket_link::{TicketKey, TicketLink};
-use paihao_domain::{DecisionInput, Outcome, Site, Ticket, TicketId};
+use paihao_domain::{DecisionInput, Outcome, Site, Ticket, TicketId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -109,17 +109,24 @@ impl SiteTicketLink {
     }
 }
 
-/// Path of the page of the ticket in an outcome, if it has one.
-pub(crate) fn ticket_path(state: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
+/// Path of the page of the ticket in an outcome that was decided at `at`, if it has one.
+pub(crate) fn ticket_path(
+    state: &AppState,
+    site: &str,
+    outcome: &Outcome,
+    at: Timestamp,
+) -> Option<String> {
     let (Outcome::Holding { ticket, .. } | Outcome::TicketChanged { ticket, .. }) = outcome else {
         return None;
     };
     let snapshot = state.engine.snapshot(site)?;
     let settings = state.engine.settings(site)?;
-    // The day may have ended before a repeated scan.
-    let previous = || snapshot.previous_day.as_deref()?.ticket(*ticket);
-    let held = snapshot.site.ticket(*ticket).or_else(previous)?;
-    path_for(&settings, held)
+    // An outcome may be older than the day: a repeated scan gets its first one. Ids begin anew each
+    // day, and a ticket that was taken later than the decision is another person's.
+    let held_then = |site: &Site| site.ticket(*ticket).filter(|held| held.taken_at <= at).cloned();
+    let held =
+        held_then(&snapshot.site).or_else(|| held_then(snapshot.previous_day.as_deref()?))?;
+    path_for(&settings, &held)
 }
 
 /// Path of the page of a ticket of this site, if it has one.
@@ -129,10 +136,16 @@ pub(crate) fn path_for(settings: &SiteSettings, ticket: &Ticket) -> Option<Strin
     Some(link.path(&settings.facts.id))
 }
 
-/// URL of the page of the ticket in an outcome, if the public address is configured.
-pub(crate) fn ticket_url(state: &AppState, site: &str, outcome: &Outcome) -> Option<String> {
+/// URL of the page of the ticket in an outcome that was decided at `at`, if the public address is
+/// configured.
+pub(crate) fn ticket_url(
+    state: &AppState,
+    site: &str,
+    outcome: &Outcome,
+    at: Timestamp,
+) -> Option<String> {
     let public_url = state.settings.public_url.as_deref()?;
-    ticket_path(state, site, outcome).map(|path| format!("{public_url}{path}"))
+    ticket_path(state, site, outcome, at).map(|path| format!("{public_url}{path}"))
 }
 
 /// URL of a page of this system: at the configured public address, or at that of the request.

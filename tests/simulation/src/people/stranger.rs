@@ -2,7 +2,6 @@
 
 use super::customer::number_in;
 use super::{REPLY_TIMEOUT, Society};
-use crate::calendar::day_of;
 use crate::checks::findings::FindingKind;
 use crate::edge::{Reply, Request};
 use crate::random::Random;
@@ -86,8 +85,6 @@ impl Stranger {
             && has_number(&push.reply)
             && has_number(&body)
             && body != push.reply
-            // After the turn of the day the link of the reply is another one.
-            && day_of(push.at_ms) == day_of(society.world.now_ms())
         {
             let first = &push.reply;
             society.world.report(

@@ -53,8 +53,6 @@ pub struct AnsweredPush {
     pub request: Request,
     /// Body of the answer.
     pub reply: String,
-    /// Time of the answer, in Unix milliseconds.
-    pub at_ms: i64,
 }
 
 impl Pushes {
@@ -141,8 +139,7 @@ impl Pushes {
         if answered.len() == MAX_REMEMBERED {
             answered.pop_front();
         }
-        let at_ms = self.world.now_ms();
-        answered.push_back(AnsweredPush { request, reply: reply.to_owned(), at_ms });
+        answered.push_back(AnsweredPush { request, reply: reply.to_owned() });
     }
 }
 

@@ -133,11 +133,11 @@ async fn take(
         act,
         day: None,
     };
-    let CommandOutcome { outcome, .. } = state.engine.submit(&settings.facts.id, command).await?;
+    let CommandOutcome { outcome, at } = state.engine.submit(&settings.facts.id, command).await?;
     if let Some((uuid, session)) = session {
         state.scan_sessions.store_progress(uuid, *session, &outcome).await;
     }
-    let path = ticket_link::ticket_path(&state, &settings.facts.id, &outcome);
+    let path = ticket_link::ticket_path(&state, &settings.facts.id, &outcome, at);
     match (outcome, path) {
         (Outcome::Holding { number, .. }, Some(path)) => {
             Ok(Created(TakeAtPageResult { number: number.to_string(), path }))

@@ -185,7 +185,7 @@ impl<R, T, B> StaffAction<R, T, B> {
             outcome = decided.outcome.name(),
             "staff action decided"
         );
-        let link = ticket_link::ticket_path(&self.state, &self.site, &decided.outcome);
+        let link = ticket_link::ticket_path(&self.state, &self.site, &decided.outcome, decided.at);
         Ok(Json(StaffActionResult::new(decided, link)))
     }
 

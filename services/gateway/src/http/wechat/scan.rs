@@ -124,7 +124,7 @@ impl PushHandler<'_> {
 
     /// Reply about a ticket that the customer holds, with the link to its page.
     fn ticket_text(&self, settings: &SiteSettings, outcome: &Outcome, at: Timestamp) -> String {
-        let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome);
+        let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome, at);
         replies::with_link(replies::ticket_reply(settings, outcome, at), url.as_deref())
     }
 

@@ -129,7 +129,7 @@ impl PushHandler<'_> {
         outcome: &Outcome,
         at: Timestamp,
     ) -> TicketText {
-        let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome);
+        let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome, at);
         TicketText::state(settings, outcome, at, url.as_deref())
     }
 
@@ -139,7 +139,7 @@ impl PushHandler<'_> {
         outcome: &Outcome,
         at: Timestamp,
     ) -> TicketText {
-        let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome);
+        let url = ticket_link::ticket_url(self.state, &settings.facts.id, outcome, at);
         let back = self.account.words.word_for(&KeywordAction::Return);
         TicketText::changed(settings, outcome, back, at, url.as_deref())
     }

@@ -77,7 +77,12 @@ impl Cluster {
 
 /// Query of a push that is signed.
 pub fn signed_query() -> String {
-    let at = (MORNING_MS / 1000).to_string();
+    signed_query_at(MORNING_MS / 1000)
+}
+
+/// Query of a push that is signed at this time, in Unix seconds.
+fn signed_query_at(at_s: i64) -> String {
+    let at = at_s.to_string();
     let signed = signature(&CallbackToken::new(TOKEN), &at, "n");
     format!("signature={signed}&timestamp={at}&nonce=n")
 }
@@ -117,8 +122,16 @@ impl Gateway {
         elements: &str,
         done_at_s: i64,
     ) -> (StatusCode, String) {
-        let url = format!("{}/wechat/shop?{}", self.url, signed_query());
-        let body = push_body_at(person, elements, done_at_s);
+        self.push_signed(&signed_query(), push_body_at(person, elements, done_at_s)).await
+    }
+
+    /// Delivers a push about what a person does at this time, in Unix seconds, signed at that time.
+    pub async fn push_now(&self, person: &str, elements: &str, now_s: i64) -> (StatusCode, String) {
+        self.push_signed(&signed_query_at(now_s), push_body_at(person, elements, now_s)).await
+    }
+
+    async fn push_signed(&self, query: &str, body: String) -> (StatusCode, String) {
+        let url = format!("{}/wechat/shop?{query}", self.url);
         let reply = self.http.post(url).body(body).send().await.unwrap();
         (reply.status(), reply.text().await.unwrap())
     }

@@ -7,7 +7,9 @@ use crate::support::engine::MORNING_MS;
 use crate::support::gateway::{Gateway, MANAGER_KEY, read_json};
 use crate::support::lagging::LaggingLedger;
 use crate::support::wait_until;
-use paihao_chassis::clock::ManualClock;
+use crate::support::wechat::event_elements;
+use paihao_chassis::clock::{Clock as _, ManualClock};
+use paihao_contracts::settings::AccountSetup;
 use paihao_domain::{QueueId, QueueRules, Site};
 use paihao_gateway::settings::SiteSettings;
 use paihao_gateway::settings::calendar::Calendar;
@@ -198,4 +200,47 @@ async fn an_action_on_a_ticket_that_is_repeated_after_the_turn_of_the_day_has_th
     let (status, problem) = act(&gateway, "tickets/A002/arrived", &json!({}), "other").await;
     assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("unknown_ticket")));
     cluster.tasks.abort();
+}
+
+/// Pushes of a person in WeChat whose replies have a link to a ticket, with the pushes before them.
+fn pushes_with_links() -> Vec<(&'static str, Vec<String>, String)> {
+    let scan = |event, ticket| event_elements("SCAN", event, ticket);
+    let text =
+        |text, id| format!("<MsgType>text</MsgType><Content>{text}</Content><MsgId>{id}</MsgId>");
+    let taken = || vec![scan("q_hall_a", "1")];
+    vec![
+        ("takes a number", vec![], scan("q_hall_a", "1")),
+        ("scans again", taken(), scan("q_hall_a", "2")),
+        ("asks for the ticket", taken(), text("进度", 3)),
+        ("lets others pass", taken(), text("暂离", 4)),
+        ("comes back", [taken(), vec![text("暂离", 5)]].concat(), text("回来了", 6)),
+    ]
+}
+
+#[tokio::test]
+async fn a_push_that_is_repeated_after_the_turn_of_the_day_has_the_first_reply() {
+    for (what, before, push) in pushes_with_links() {
+        let cluster = Cluster::new();
+        let account = cluster.setup_with_account(AccountSetup::default());
+        let gateway = cluster.start(account).await;
+        cluster.clock.advance(TO_LAST_MINUTE);
+        let now_s = cluster.clock.now_ms() / 1000;
+        for push in before {
+            assert_eq!(gateway.push_now("oAnn", &push, now_s).await.0, StatusCode::OK, "{what}");
+        }
+        let (status, first) = gateway.push_now("oAnn", &push, now_s).await;
+        assert_eq!(status, StatusCode::OK, "{what}");
+        assert!(first.contains("https://queue.example/t/hall/"), "{what}: {first}");
+
+        cluster.clock.advance(Duration::from_secs(120));
+        let day = site(&gateway).day();
+        wait_until("the day turns", async || site(&gateway).day() > day).await;
+        let repeated = gateway.push_now("oAnn", &push, now_s).await;
+        assert_eq!(repeated, (StatusCode::OK, first.clone()), "{what}, before the next scan");
+        // The number of the new day has the id of the old one.
+        join(&gateway, "oBen").await;
+        let repeated = gateway.push_now("oAnn", &push, now_s).await;
+        assert_eq!(repeated, (StatusCode::OK, first), "{what}, after the next scan");
+        cluster.tasks.abort();
+    }
 }
