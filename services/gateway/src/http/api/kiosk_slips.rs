@@ -136,8 +136,8 @@ async fn take(
         act,
         day: None,
     };
-    let CommandOutcome { outcome, at, .. } = state.engine.submit(&site, command).await?;
-    let path = ticket_link::ticket_path(&state, &site, &outcome);
+    let CommandOutcome { outcome, at } = state.engine.submit(&site, command).await?;
+    let path = ticket_link::ticket_path(&state, &site, &outcome, at);
     match (outcome, path) {
         (Outcome::Holding { number, queue, standing, .. }, Some(path)) => {
             let wait = standing.wait;
