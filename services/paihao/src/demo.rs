@@ -214,16 +214,16 @@ fn greeting(
   排号演示已就绪    paihao demo is ready
 
   1  取号  Take a number    {pages}/kiosk/hall
-     点二维码下面的链接，用模拟手机扫码
-     click the link under the code: a simulated phone scans it
+     选一项业务，再点「用模拟手机扫码」
+     choose a service, then \"Scan with a simulated phone\"
 
   2  手机  The phones       {sim}/
-     看收到的号码和叫号消息
-     see the number, and later the call, arrive in WeChat
+     点「扫这个」取号，之后在这里收到叫号
+     press \"Scan\" to take the number; the call arrives here, too
 
   3  叫号  Call the next    {pages}/console/hall#key={key}
      选一个窗口，按「叫下一位」
-     pick a counter and press \"call next\"
+     choose a counter and press \"Call next\"
 
   4  大屏  The board        {pages}/board/hall
 
@@ -237,4 +237,38 @@ fn greeting(
 ",
         file = file.display(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Files with the words of the pages that the greeting leads to.
+    const WORDS: [&str; 3] = [
+        include_str!("../../gateway/web/shared/words.js"),
+        include_str!("../../gateway/web/pages/console/words.js"),
+        include_str!("../../wechat-sim/src/assets/words.js"),
+    ];
+
+    #[test]
+    fn what_the_greeting_says_to_press_is_on_the_screen() {
+        let greeting = greeting("P", "S", "K", Path::new("demo.sqlite"), true, Some("C"));
+        let between = |open: char, close: char| {
+            let rest = greeting.split(open).skip(1);
+            rest.filter_map(move |text| text.split(close).next()).collect::<Vec<_>>()
+        };
+        let chinese = between('「', '」');
+        let english: Vec<_> = greeting.split('"').skip(1).step_by(2).collect();
+        assert!(chinese.len() >= 3 && english.len() == chinese.len(), "{chinese:?} {english:?}");
+        for (chinese, english) in chinese.iter().zip(&english) {
+            let is_there = WORDS.iter().any(|words| {
+                words.lines().any(|line| {
+                    let texts = line.replace('’', "'");
+                    texts.contains(&format!("['{chinese}', '{english}']"))
+                })
+            });
+            assert!(is_there, "no page has 「{chinese}」 with \"{english}\"");
+        }
+    }
 }

@@ -27,7 +27,12 @@ impl SimTemplate {
     /// Id of the second of [`demo`](Self::demo): the number is called.
     pub const DEMO_CALLED: &str = "SIM43522_the_number_is_called_0000000000002";
 
-    /// Returns two templates like 43521 and 43522 of the public library.
+    /// Id of the third: the place in the line has changed.
+    pub const DEMO_CHANGED: &str = "SIM43523_the_place_has_changed_000000000003";
+    /// Id of the fourth: the number was missed.
+    pub const DEMO_MISSED: &str = "SIM43524_the_number_was_missed_000000000004";
+
+    /// Returns templates like 43521 and 43522 of the public library, and two for other news.
     pub fn demo() -> Vec<Self> {
         vec![
             Self::new(
@@ -48,6 +53,26 @@ impl SimTemplate {
                     ("character_string2", "排队号码"),
                     ("thing3", "办理窗口"),
                     ("time4", "叫号时间"),
+                ],
+            ),
+            Self::new(
+                Self::DEMO_CHANGED,
+                "排队状态提醒",
+                &[
+                    ("thing1", "门店名称"),
+                    ("character_string2", "排队号码"),
+                    ("thing3", "当前状态"),
+                    ("short_thing4", "前面人数"),
+                    ("short_thing5", "预计等待"),
+                ],
+            ),
+            Self::new(
+                Self::DEMO_MISSED,
+                "过号提醒",
+                &[
+                    ("thing1", "门店名称"),
+                    ("character_string2", "排队号码"),
+                    ("thing3", "温馨提示"),
                 ],
             ),
         ]

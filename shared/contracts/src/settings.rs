@@ -60,6 +60,9 @@ setup!(
         time_zone: String = "shanghai",
         day_starts_at: i8 = "four",
         several_counters: bool = "no",
+        // Absent unless set, so that a program of before the field reads such a site.
+        #[serde(skip_serializing_if = "is_nothing")]
+        kiosk_slips: u32 = "zero",
         #[serde(default)]
         dates: Vec<String>,
         #[serde(default)]
@@ -332,7 +335,8 @@ impl SiteSetup {
     pub fn form_version(&self) -> u32 {
         let is_of_version_1 = self.name_en.is_none()
             && self.queues.values().all(QueueSetup::is_of_version_1)
-            && self.counters.values().all(CounterSetup::is_of_version_1);
+            && self.counters.values().all(CounterSetup::is_of_version_1)
+            && self.kiosk_slips == 0;
         if is_of_version_1 { 1 } else { 2 }
     }
 }
@@ -404,6 +408,10 @@ pub fn queueing() -> BTreeMap<String, KeywordAction> {
 
 fn is_yes(value: &bool) -> bool {
     *value
+}
+
+fn is_nothing(value: &u32) -> bool {
+    *value == 0
 }
 
 fn wechat_codes() -> CodeKind {

@@ -293,6 +293,7 @@ pub(super) fn event_from_stored(event: c::Event) -> d::Event {
 fn mark_to_stored(mark: d::Mark) -> c::Mark {
     match mark {
         d::Mark::Arrived => c::Mark::Arrived,
+        d::Mark::Coming => c::Mark::Coming,
         d::Mark::Party(people) => c::Mark::Party(people),
         d::Mark::NotifyAhead(ahead) => c::Mark::NotifyAhead(ahead),
     }
@@ -301,6 +302,7 @@ fn mark_to_stored(mark: d::Mark) -> c::Mark {
 fn mark_from_stored(mark: c::Mark) -> d::Mark {
     match mark {
         c::Mark::Arrived => d::Mark::Arrived,
+        c::Mark::Coming => d::Mark::Coming,
         c::Mark::Party(people) => d::Mark::Party(people),
         c::Mark::NotifyAhead(ahead) => d::Mark::NotifyAhead(ahead),
     }

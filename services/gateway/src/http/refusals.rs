@@ -96,6 +96,10 @@ problem_kinds! {
         "As many wait as the queue's capacity, or its numbers of the day are used up.";
     QUEUE_CLOSING = "queue_closing", CONFLICT, "今日号已发完，下班前办不到", "The next one's turn would come after closing",
         "By the forecast the queue does not come to the next person before its closing time. Staff may give a number all the same.";
+    NO_SLIPS = "no_slips", FORBIDDEN, "这里不发纸号，请用微信扫码，或找工作人员取号", "No paper numbers are given here: scan with WeChat, or ask the staff",
+        "Kiosks of the site give no numbers to people without WeChat: kiosk_slips in its settings is 0.";
+    TOO_MANY_SLIPS = "too_many_slips", CONFLICT, "纸号已发得较多，请用微信扫码，或找工作人员取号", "Many paper numbers are out already: scan with WeChat, or ask the staff",
+        "Of those who wait in the queue, as many hold a number without WeChat as the site's kiosk_slips allows. Staff may give a number all the same.";
     OUT_OF_HOURS = "out_of_hours", CONFLICT, "现在不是取号时间", "It is outside of the opening hours",
         "The queue's opening hours do not include this moment. Those in line are still called.";
     COUNTER_CLOSED = "counter_closed", CONFLICT, "窗口未开", "The counter is not open",

@@ -4,7 +4,7 @@ use crate::engine::{SiteSnapshot, SubmitError};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use paihao_contracts::ticket_link::{TicketKey, TicketLink};
 use paihao_domain::{DecisionInput, Outcome, Site, Ticket, TicketId, Timestamp};
 use std::sync::Arc;
@@ -146,4 +146,15 @@ pub(crate) fn ticket_url(
 ) -> Option<String> {
     let public_url = state.settings.public_url.as_deref()?;
     ticket_path(state, site, outcome, at).map(|path| format!("{public_url}{path}"))
+}
+
+/// URL of a page of this system: at the configured public address, or at that of the request.
+pub(crate) fn page_url(state: &AppState, headers: &HeaderMap, path: &str) -> String {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let origin = state.settings.public_url.clone().unwrap_or_else(|| {
+        let secure = text("x-forwarded-proto") == Some("https");
+        let scheme = if secure { "https" } else { "http" };
+        format!("{scheme}://{}", text("host").unwrap_or_default())
+    });
+    format!("{origin}{path}")
 }

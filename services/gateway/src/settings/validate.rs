@@ -123,6 +123,10 @@ fn build_site<'a>(
         let message = format!("{} is not an hour", site.day_starts_at);
         problems.add(&format!("{at}.day_starts_at"), message, "use 0 to 23");
     }
+    if site.kiosk_slips > 100 {
+        let message = format!("{} is out of range", site.kiosk_slips);
+        problems.add(&format!("{at}.kiosk_slips"), message, "use 0 to 100");
+    }
     let zone = TimeZone::get(&site.time_zone).map_err(|_| {
         let message = format!("there is no time zone {}", site.time_zone);
         problems.add(&format!("{at}.time_zone"), message, "use a name like Asia/Shanghai");
@@ -163,6 +167,7 @@ fn build_site<'a>(
         announcements: announcements(at, site, problems),
         english_names: english_names(site),
         joined_reply: joined_wording.map(Into::into),
+        kiosk_slips: site.kiosk_slips,
         ..SiteSettings::new(facts, subject, rules, calendar)
     })
 }

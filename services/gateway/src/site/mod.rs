@@ -32,6 +32,9 @@ pub struct SiteSettings {
     pub english_names: EnglishNames,
     /// Reply to a scan that took a number, if the owner has set one.
     pub joined_reply: Option<Arc<str>>,
+    /// Percentage of those in a line who may have their number from a kiosk, without WeChat; 0 if
+    /// kiosks give none.
+    pub kiosk_slips: u32,
 }
 
 /// English names of a site, its queues and its counters. What has none is read by its name.
@@ -80,6 +83,7 @@ impl SiteSettings {
             announcements: BTreeMap::new(),
             english_names: EnglishNames::default(),
             joined_reply: None,
+            kiosk_slips: 0,
         }
     }
 

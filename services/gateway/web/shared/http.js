@@ -50,7 +50,8 @@ export function pageError(code, key, status = 0) {
 }
 
 /** Path of the login page, which leads back to this one. */
-const loginUrl = () => `/login?to=${encodeURIComponent(location.pathname + location.search)}`;
+const loginUrl = () =>
+  `/login?to=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
 
 export const redirectToLogin = () => location.replace(loginUrl());
 

@@ -28,6 +28,8 @@ export interface SettingsProblem {
   key: string;
   what: string;
   advice?: string;
+  /** Of a contradiction between settings. */
+  code?: string;
 }
 
 /** A range of minutes. */
@@ -40,6 +42,8 @@ export interface SiteView {
   /** Name in English, where the owner has set one; so everywhere. */
   name_en?: string;
   zone: string;
+  /** Kiosks give numbers to people without WeChat. */
+  kiosk_slips?: boolean;
   queues: QueueView[];
   counters: CounterView[];
   calls: CallView[];
@@ -120,11 +124,17 @@ export interface TicketView {
   /** People who still go first, after its holder let some pass. */
   others?: number | null;
   places?: number | null;
+  /** Its holder has said that they are on the way. */
+  coming: boolean;
+  /** End of the business day in milliseconds. */
+  day_ends_at: number;
   /** Commands that its holder may send. */
   may: string[];
   let_pass_minutes: number;
-  tell_at?: number;
+  tell_at: number;
   tell_at_chosen?: boolean;
+  /** Of the queue, for those who choose none. */
+  usual_tell_at: number;
   moves: { at: number; cause: string; own: boolean; more: number }[];
   notices: { at?: number; notice: string; fate: string; why?: string }[];
   now: number;
@@ -186,6 +196,8 @@ export interface ConsoleTicketView {
   class?: number;
   misses: number;
   arrived?: boolean;
+  /** The holder has said that they are on the way. */
+  coming?: boolean;
   party?: number;
   wechat: boolean;
   message?: { notice: string; fate: string } | null;

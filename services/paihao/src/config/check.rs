@@ -205,7 +205,13 @@ impl Config {
         let phones = self.gateway.phones.trim_end_matches('/');
         let trusted_proxies = self.trusted_proxy_ranges(problems);
         let GatewayLimits {
-            codes_per_minute, looks_per_minute, streams, streams_per_address, ..
+            codes_per_minute,
+            looks_per_minute,
+            slips_per_minute,
+            kiosk_slips_per_minute,
+            streams,
+            streams_per_address,
+            ..
         } = self.gateway.limits;
         paihao_gateway::Settings {
             max_callback_clock_skew: Duration::from_secs(self.gateway.callback_window_seconds),
@@ -218,7 +224,12 @@ impl Config {
             login: self.login_settings(problems),
             connections: self.connection_limits(trusted_proxies.clone(), problems),
             trusted_proxies,
-            limits: RateLimitSettings { codes_per_minute, looks_per_minute },
+            limits: RateLimitSettings {
+                codes_per_minute,
+                looks_per_minute,
+                slips_per_minute,
+                kiosk_slips_per_minute,
+            },
             streams: StreamLimits { total: streams, per_address: streams_per_address },
             write_version: WriteVersion::clamped(self.ledger.write_version),
         }

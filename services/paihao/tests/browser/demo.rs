@@ -4,7 +4,7 @@
 use crate::browser::{Browser, PAGE_TIMEOUT};
 use crate::window::Window;
 use harness::{Program, free_port, wait_until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Running demo.
 pub struct Demo {
@@ -98,6 +98,39 @@ impl Demo {
             .await
             .expect("an answer");
         assert!(posted.status().is_success(), "{path}: {}", posted.status());
+    }
+
+    /// Posts an act on something of the hall, such as `queues/general`, with the printed key.
+    pub async fn act(&self, target: &str, act: &str) {
+        let (pages, key) = self.pages_and_key();
+        let posted = http_client()
+            .post(format!("{pages}/api/v1/sites/hall/{target}/{act}"))
+            .bearer_auth(key)
+            .send()
+            .await
+            .expect("an answer");
+        assert!(posted.status().is_success(), "{target}/{act}: {}", posted.status());
+    }
+
+    /// Changes the settings of the hall, as a manager does.
+    pub async fn change_site(&self, change: impl FnOnce(&mut Value)) {
+        let (pages, key) = self.pages_and_key();
+        let url = format!("{pages}/api/v1/book/sites/hall");
+        let client = http_client();
+        let read = client.get(&url).bearer_auth(&key).send().await.expect("an answer");
+        let revision = read.headers()["etag"].clone();
+        let mut site: Value = read.json().await.expect("settings");
+        change(&mut site);
+        let put = client.put(&url).bearer_auth(&key).header("if-match", revision).json(&site);
+        let put = put.send().await.expect("an answer");
+        assert!(put.status().is_success(), "{}", put.text().await.expect("a body"));
+    }
+
+    fn pages_and_key(&self) -> (String, String) {
+        let address = self.printed_address("#key=");
+        let (pages, _) = address.split_once("/console").expect("the console");
+        let (_, key) = address.split_once("#key=").expect("the key");
+        (pages.to_owned(), key.to_owned())
     }
 
     /// Opens the console at the first counter.

@@ -25,6 +25,8 @@ mod counters;
 
 mod board_and_kiosk;
 mod board_layout;
+mod kiosk;
+mod kiosk_layout;
 mod login;
 mod reconnect;
 

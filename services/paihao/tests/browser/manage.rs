@@ -90,6 +90,91 @@ async fn settings_take_effect_on_the_other_pages_at_once() {
 }
 
 #[tokio::test]
+async fn a_section_has_an_address_and_the_browser_goes_back_and_forth() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = browser.open(&format!("{}#counters", demo.printed_address("/manage/"))).await;
+    page.wait_for_text("#said", "扫码登录").await;
+    demo.log_in_with_key(&page).await;
+    // The login leads back to the section.
+    page.wait_for_text("#place h2", "窗口").await;
+    open_section(&page, "hours", "开放时间").await;
+    assert!(page.url().await.ends_with("/manage/hall#hours"), "{}", page.url().await);
+    fill_control(&page, ".place .card:nth-of-type(2) textarea", "mon-fri 09:00-12:00").await;
+    page.run_script("history.back()", json!([])).await;
+    page.wait_for_text("#place h2", "窗口").await;
+    page.wait_for_text("#sections [aria-current]", "窗口").await;
+    page.run_script("history.forward()", json!([])).await;
+    page.wait_for_text("#place h2", "开放时间").await;
+    // What was being edited is still there.
+    save_section(&page).await;
+    browser.quit(&["status of 401"]).await;
+}
+
+#[tokio::test]
+async fn every_page_of_the_site_has_its_link_and_code() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    open_section(&page, "pages", "页面与二维码").await;
+    page.wait_for_picture(".page-link:last-child img").await;
+    let links = page.texts(".page-link a").await;
+    let site = demo.printed_address("/kiosk/").replace("/kiosk/hall", "");
+    let expected = [
+        "/kiosk/hall",
+        "/board/hall",
+        "/console/hall",
+        "/kiosk/hall?queue=general",
+        "/kiosk/hall?queue=social",
+    ];
+    assert_eq!(links, expected.map(|path| format!("{site}{path}")));
+    assert_eq!(page.texts(".page-link img").await.len(), expected.len());
+    page.click("#language").await;
+    page.wait_for_text(".page-link:last-child h3", "Kiosk").await;
+    page.wait_for_text(".page-link:last-child h3", "社保医保").await;
+    page.click("#language").await;
+    take_pictures(&page, "manage-pages", &[PHONE, DESKTOP]).await;
+    browser.quit(&["status of 401"]).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_the_readers_language() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    for (section, control, value, chinese, english) in [
+        (
+            "site",
+            "input[type=number]",
+            "40",
+            "40 不是钟点 → 请填 0 到 23",
+            "40 is not an hour → use 0 to 23",
+        ),
+        (
+            "queues",
+            ".place .card:nth-of-type(1) .field:nth-child(2) input",
+            "B",
+            "两个业务用了同一个字头，会发出相同的号 (B) → 每项业务用自己的字头",
+            "two queues of one prefix give out the same numbers (B) → give each queue its own",
+        ),
+    ] {
+        page.click(&format!("#sections [data-section={section}]")).await;
+        page.wait_until("the section is open", async || page.url().await.ends_with(section)).await;
+        fill_control(&page, control, value).await;
+        page.wait_for_text(".place .wrong", chinese).await;
+        page.click("#language").await;
+        page.wait_for_text(".place .wrong", english).await;
+        // The other language stands beside it, in small letters.
+        let leading = "return document.querySelector('.place .wrong span').firstChild.textContent";
+        assert_eq!(page.run_script(leading, json!([])).await, json!(english));
+        page.click("#language").await;
+        page.click("#undo").await;
+        page.wait_until_hidden("#bar").await;
+    }
+    browser.quit(&["status of 401", "status of 422"]).await;
+}
+
+#[tokio::test]
 async fn every_section_fits_every_screen_and_is_accessible() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;

@@ -16,7 +16,7 @@ async fn open_section_named(page: &Window, name: &str) {
 }
 
 const OPEN_SECTION_SCRIPT: &str = "
-const buttons = [...document.querySelectorAll('#sections button')];
+const buttons = [...document.querySelectorAll('#sections a')];
 buttons.find(button => button.innerText.includes(arguments[0])).click();";
 
 /// Invites a member for the first counter, so that the page shows the code.

@@ -51,8 +51,9 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     phones.wait_for_text(&format!("{} .card", chat_selector(1)), "A001").await;
     phones.wait_for_text(&format!("{} .card", chat_selector(1)), "1号窗口").await;
 
-    // Meanwhile the kiosk has returned to a fresh code.
+    // Meanwhile the kiosk has returned to the choice, which leads to a fresh code.
     kiosk.wait_until_hidden("#taken").await;
+    kiosk.click("#queues .queue:first-child").await;
     assert_ne!(kiosk.wait_for_picture("#code").await, first_code, "the code was used");
     browser.quit(&[]).await;
 }

@@ -3,6 +3,7 @@
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
+use crate::pictures::picture_folder;
 use serde_json::json;
 
 /// CSS selector of the codes that the third phone offers.
@@ -23,7 +24,10 @@ async fn the_same_phone_keeps_its_number_and_another_gets_the_next() {
     let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 1).await;
 
-    scan(&phones, 1).await;
+    // The card of the used code is gone, and the code can still be picked from the list.
+    phones.wait_until_hidden(".phone:nth-child(1) .pick").await;
+    phones.click(".phone:nth-child(1) .scan").await;
+    phones.click(".phone:nth-child(1) .codes .code").await;
     phones.wait_for_text(&chat_selector(1), "您已取号 A001").await;
     scan(&phones, 2).await;
     phones.wait_for_text(&chat_selector(2), "取号成功 A002").await;
@@ -40,6 +44,8 @@ async fn a_code_can_be_picked_from_the_list_and_an_invalid_one_is_reported() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
+    // The page is complete, and moves no more under a click.
+    phones.wait_for_text(".beside", "大厅的屏幕").await;
     phones.click(".phone:nth-child(3) .scan").await;
     phones.wait_for_text(".phone:nth-child(3) .sheet", "扫一扫 Scan a code").await;
 
@@ -85,6 +91,54 @@ async fn the_board_is_shown_beside_the_phones() {
     phones.wait_for_text(&chat_selector(1), "叫号通知").await;
     browser.quit(&["status of 401"]).await;
 }
+
+/// Sizes of windows in which the phones are used, and one with a taller header.
+const WINDOWS: [(u32, u32); 7] =
+    [(1920, 1080), (1440, 900), (1366, 625), (1280, 720), (1024, 768), (768, 1024), (390, 844)];
+
+#[tokio::test]
+async fn the_foot_of_every_phone_is_in_view_and_the_focus_moves_no_phone() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let phones = demo.add_people_in_line(&browser, 2).await;
+    phones.wait_for_text(".phone:nth-child(1) .menu", "我的排队").await;
+    for language in ["中文", "English"] {
+        for (width, height) in WINDOWS {
+            phones.set_screen(width, height, "light").await;
+            let problems = phones.run_script(PHONE_FEET_SCRIPT, json!([])).await;
+            assert_eq!(problems, json!([]), "{width} x {height}, {language}");
+        }
+        phones.click("#language").await;
+    }
+    let picture = phones.screenshot().await;
+    std::fs::write(picture_folder().join("phones-feet.png"), picture).unwrap();
+    browser.quit(&[]).await;
+}
+
+/// Returns what of a phone's foot is cut off, and what the focus moves.
+const PHONE_FEET_SCRIPT: &str = "
+const problems = [];
+const box = element => element.getBoundingClientRect();
+for (const phone of document.querySelectorAll('.phone')) {
+  if (!phone.checkVisibility()) continue;
+  const frame = phone.querySelector('.frame');
+  const outer = box(frame);
+  if (outer.bottom > innerHeight + 1) problems.push(`the phone ends at ${outer.bottom}`);
+  for (const part of phone.querySelectorAll('.write input, .send, .scan, .menu, .menu .entry, .chat')) {
+    if (!part.checkVisibility()) continue;
+    const inner = box(part);
+    if (inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1 || inner.top < outer.top - 1) {
+      problems.push(`${part.className} leaves its phone`);
+    }
+  }
+  const before = [frame.scrollTop, frame.scrollLeft, outer.top];
+  for (const part of phone.querySelectorAll('button, input, a, .chat')) {
+    part.focus();
+    const now = [frame.scrollTop, frame.scrollLeft, box(frame).top];
+    if (String(now) !== String(before)) problems.push(`${part.className} moves its phone: ${before} ${now}`);
+  }
+}
+return problems;";
 
 #[tokio::test]
 async fn a_kiosk_serves_one_customer_after_the_other() {

@@ -160,6 +160,11 @@ impl Window {
         self.wait_until("the screen has its size", sized).await;
     }
 
+    /// Lays the page out as for paper.
+    pub async fn set_paper(&self) {
+        self.devtools("Emulation.setEmulatedMedia", json!({"media": "print"})).await;
+    }
+
     /// Runs a script before the page's own ones, from the next page on.
     pub async fn before_each_page(&self, script: &str) {
         let script = json!({ "source": script });

@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Running demo, driven by the addresses that it prints.
-struct Demo {
+pub struct Demo {
     program: Program,
     http: Client,
 }
 
 impl Demo {
-    fn start() -> Demo {
+    pub fn start() -> Demo {
         let port = free_port().to_string();
         let arguments = ["demo", "--port", &port, "--data", "{dir}/data"];
         let program = Program::start(env!("CARGO_BIN_EXE_paihao"), &arguments, &[]);
         Demo { program, http: client() }
     }
 
-    async fn wait_for_greeting(&self, times: usize) {
+    pub async fn wait_for_greeting(&self, times: usize) {
         let greeted = async || self.program.output().matches("Ctrl-C to stop").count() >= times;
         wait_until("the demo prints its greeting", Duration::from_secs(30), greeted).await;
     }
@@ -49,7 +49,7 @@ impl Demo {
         send_json(self.http.get(url)).await.1
     }
 
-    async fn open_session(&self, queue: &str) -> Value {
+    pub async fn open_session(&self, queue: &str) -> Value {
         let url = format!("{}/api/v1/scan-sessions", self.pages());
         let body = json!({"purpose": "ticket", "site": "hall", "queue": queue}).to_string();
         let (status, session) = send_json(self.http.post(url).body(body)).await;
@@ -58,7 +58,7 @@ impl Demo {
     }
 
     /// Scans the code of a session. Returns the reply on the phone.
-    async fn scan(&self, openid: &str, session: &Value) -> String {
+    pub async fn scan(&self, openid: &str, session: &Value) -> String {
         let link = session["scan_link"].as_str().unwrap();
         let code = link.split("?scan=").nth(1).unwrap();
         let url = format!("{}/sim/api/scan", self.phones());
@@ -70,6 +70,43 @@ impl Demo {
     async fn post_counter_act(&self, counter: &str, act: &str, key: &str) -> (StatusCode, Value) {
         let url = format!("{}/api/v1/sites/hall/counters/{counter}/{act}", self.pages());
         send_json(staff_request(&self.http, &self.key(), &url, key)).await
+    }
+
+    /// Posts to an address of the hall with the printed key. The path begins behind the site.
+    pub async fn post(&self, path: &str, body: &str, key: &str) -> (StatusCode, Value) {
+        let url = format!("{}/api/v1/sites/hall/{path}", self.pages());
+        send_json(staff_request(&self.http, &self.key(), &url, key).body(body.to_owned())).await
+    }
+
+    /// Gets from an address of the API with the printed key. The path begins behind `/api/v1/`.
+    pub async fn get_as_manager(&self, path: &str) -> Value {
+        let url = format!("{}/api/v1/{path}", self.pages());
+        let (status, answer) = send_json(self.http.get(&url).bearer_auth(self.key())).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        answer
+    }
+
+    /// Messages of every number of the hall, each with its number.
+    pub async fn all_notices(&self) -> Vec<(String, Value)> {
+        let tickets = self.get_as_manager("sites/hall/tickets?limit=500").await;
+        let mut notices = Vec::new();
+        for ticket in tickets["tickets"].as_array().unwrap() {
+            let number = ticket["number"].as_str().unwrap();
+            let path = format!("sites/hall/tickets/{number}/notices");
+            let of_ticket = self.get_as_manager(&path).await["notices"].as_array().unwrap().clone();
+            notices.extend(of_ticket.into_iter().map(|notice| (number.to_owned(), notice)));
+        }
+        notices
+    }
+
+    /// Everything that the process has printed.
+    pub fn output(&self) -> String {
+        self.program.output()
+    }
+
+    /// Ends the process.
+    pub fn stop(&mut self) {
+        self.program.stop();
     }
 
     async fn messages(&self, openid: &str) -> Vec<Value> {

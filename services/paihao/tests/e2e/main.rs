@@ -16,6 +16,7 @@ mod bad_input;
 mod callback_modes;
 mod clocks;
 mod demo;
+mod demo_day;
 mod doctor;
 mod erasure;
 mod failures;

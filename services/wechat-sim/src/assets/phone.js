@@ -30,6 +30,8 @@ export class Phone {
     this.unread = 0;
     this.follows = false;
     this.busy = false;
+    /** @type {string | null} address of the code that it scanned last */
+    this.used = null;
     this.atEnd = true;
     this.build();
   }
@@ -227,16 +229,19 @@ export class Phone {
     this.act(this.follows ? 'unfollow' : 'follow', { appid: this.hall.account.appid });
   }
 
+  /** Carries out an act of this person; resolves to whether it was done. */
   async act(path, body) {
-    if (this.busy) return;
+    if (this.busy) return false;
     this.showBusy(true);
     try {
       await callApi(path, { openid: this.openid, ...body });
       await this.load();
+      return true;
     } catch {
       const note = textElement('failed', {}, 'p');
       note.className = 'note failure';
       this.chat.append(note);
+      return false;
     } finally {
       this.showBusy(false);
     }
@@ -260,9 +265,13 @@ export class Phone {
     this.act('text', { appid: this.hall.account.appid, text, chosen });
   }
 
-  scan(what) {
+  /** Scans a code. The card of a code that this phone has used gives its room to the answer. */
+  async scan(what, url = what.url) {
     this.closeSheet();
-    this.act('scan', what);
+    if (!(await this.act('scan', what))) return;
+    this.used = url;
+    this.showPick();
+    this.toEnd();
   }
 
   scanLink(event) {
@@ -275,7 +284,7 @@ export class Phone {
   openSheet() {
     this.sheet.hidden = false;
     this.showSheet();
-    this.sheet.querySelector('button').focus();
+    this.sheet.querySelector('button').focus({ preventScroll: true });
     loadCodes().then(
       () => this.showSheet(),
       () => {},
@@ -285,14 +294,14 @@ export class Phone {
   closeSheet() {
     if (this.sheet.hidden) return;
     this.sheet.hidden = true;
-    this.scanButton.focus();
+    this.scanButton.focus({ preventScroll: true });
   }
 
   showSheet() {
     if (this.sheet.hidden) return;
     // The form below the list is not replaced: somebody may be writing there.
     const rows = allCodes().map(code =>
-      codeRow(code, this.hall.chosen, () => this.scan({ ticket: code.ticket })),
+      codeRow(code, this.hall.chosen, () => this.scan({ ticket: code.ticket }, code.url)),
     );
     this.codeList.replaceChildren(...(rows.length ? rows : [emptyElement()]));
   }
@@ -300,8 +309,8 @@ export class Phone {
   /** Shows the code that the page was opened with, ready to be scanned. */
   showPick() {
     const { chosen } = this.hall;
-    this.pick.hidden = !chosen;
-    if (!chosen) return;
+    this.pick.hidden = !chosen || chosen === this.used;
+    if (this.pick.hidden) return;
     const code = findCode(chosen);
     this.pick.replaceChildren(
       code

@@ -197,6 +197,17 @@ impl Event {
         }
     }
 
+    /// True for an event that tells of a holder who is coming.
+    pub(super) fn tells_coming(&self) -> bool {
+        match self {
+            Event::TicketMarked { mark, .. } => *mark == Mark::Coming,
+            Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
+                ticket.marks.coming
+            }
+            _ => false,
+        }
+    }
+
     /// True for an event that tells of the migration of an account.
     pub(super) fn tells_migration(&self) -> bool {
         match self {
@@ -242,4 +253,5 @@ pub enum Mark {
     Party(u32),
     #[serde(rename = "tell_at")]
     NotifyAhead(Option<u32>),
+    Coming,
 }

@@ -230,6 +230,9 @@ pub struct Marks {
     pub party: u32,
     #[serde(rename = "tell_at")]
     pub notify_ahead: Option<u32>,
+    /// Absent in older forms, and unless it is so.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub coming: bool,
 }
 
 /// The notifications that a ticket has triggered.

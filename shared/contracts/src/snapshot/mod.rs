@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Newest version that this program reads and writes. A reader that meets a newer one replays the
 /// ledger instead. Version 1 had no days whose ids are used up; version 2 had no migration of an
-/// account.
+/// account, and nobody who is coming.
 pub const SNAPSHOT_VERSION: u32 = 3;
 
 /// Version of a snapshot without tickets of people whose account migrated.
@@ -105,8 +105,13 @@ pub struct SpentDays {
 impl SiteState {
     /// Oldest version of a snapshot that can express the state.
     pub fn version(&self) -> u32 {
-        let is_migrated = |ticket: &Ticket| ticket.ticket.former_person.is_some();
-        if self.tickets.iter().chain(&self.pending_carry_over).any(is_migrated) {
+        let is_newest = |ticket: &Ticket| {
+            let undo = ticket.undo.as_ref().and_then(|undo| undo.marks);
+            ticket.ticket.former_person.is_some()
+                || ticket.ticket.marks.coming
+                || undo.is_some_and(|marks| marks.coming)
+        };
+        if self.tickets.iter().chain(&self.pending_carry_over).any(is_newest) {
             SNAPSHOT_VERSION
         } else if self.spent_days.is_some() {
             SPENT_DAYS_VERSION

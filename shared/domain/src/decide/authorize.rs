@@ -34,7 +34,7 @@ fn allowed_roles(act: &Act) -> &'static [Role] {
         Act::Resume(_) => &[Customer, Staff, Manager, System],
         Act::Mark { mark: Mark::Arrived, .. } => &[Customer, Staff, Manager],
         Act::Mark { mark: Mark::Party(_), .. } => &[Staff, Manager],
-        Act::Mark { mark: Mark::NotifyAhead(_), .. } => &[Customer],
+        Act::Mark { mark: Mark::NotifyAhead(_) | Mark::Coming, .. } => &[Customer],
         Act::SetQueueState { .. } => &[Manager, Api],
         Act::ClearQueue(_) => &[Manager, System],
         Act::ResetDay { .. } => &[Manager],

@@ -27,16 +27,17 @@ pub struct UndoOption {
 /// Acts that are possible in a state, whoever takes them.
 fn acts_of_state(state: &TicketState) -> &'static [TicketAct] {
     use TicketAct::{
-        Arrive, Call, Finish, Hold, Leave, LetPass, Miss, NotifyAhead, Prioritise, PutBack, Recall,
-        Resume, ResumeAtCounter, Return, SetParty, Start, Suspend, Transfer, Undo,
+        Arrive, Call, Come, Finish, Hold, Leave, LetPass, Miss, NotifyAhead, Prioritise, PutBack,
+        Recall, Resume, ResumeAtCounter, Return, SetParty, Start, Suspend, Transfer, Undo,
     };
     match state {
         TicketState::Waiting => {
-            &[LetPass, NotifyAhead, Leave, Arrive, SetParty, Call, Hold, Transfer, Prioritise]
+            &[Come, LetPass, NotifyAhead, Leave, Arrive, SetParty, Call, Hold, Transfer, Prioritise]
         }
-        TicketState::Called { .. } => {
-            &[Leave, Arrive, SetParty, Recall, Start, PutBack, Finish, Miss, Transfer, Prioritise]
-        }
+        TicketState::Called { .. } => &[
+            Come, Leave, Arrive, SetParty, Recall, Start, PutBack, Finish, Miss, Transfer,
+            Prioritise,
+        ],
         TicketState::Serving { .. } => &[Arrive, SetParty, Finish, Suspend, Transfer, Prioritise],
         TicketState::Held { .. } => &[Resume, Leave, Arrive, SetParty, ResumeAtCounter, Prioritise],
         TicketState::Missed { until: Some(_), .. } => {
@@ -136,6 +137,11 @@ impl Decider<'_> {
                 let mark = Mark::Arrived;
                 let arrive = Act::Mark { ticket: id, mark };
                 self.authorize(&arrive).and_then(|()| self.check_mark(ticket, mark))
+            }
+            TicketAct::Come => {
+                let mark = Mark::Coming;
+                let come = Act::Mark { ticket: id, mark };
+                self.authorize(&come).and_then(|()| self.check_mark(ticket, mark))
             }
             TicketAct::SetParty => {
                 let mark = Mark::Party(1);

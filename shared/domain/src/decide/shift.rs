@@ -94,7 +94,21 @@ impl Decider<'_> {
                 Err(Refusal::NotAllowed(self.actor.role()))
             }
             Mark::NotifyAhead(_) => self.check_waiting(ticket),
+            // Said once, until the ticket leaves the line another way.
+            Mark::Coming if ticket.marks.coming => Err(wrong_state(ticket)),
+            Mark::Coming => match ticket.state {
+                TicketState::Called { .. } => Ok(()),
+                TicketState::Waiting if self.is_near(ticket) => Ok(()),
+                _ => Err(wrong_state(ticket)),
+            },
         }
+    }
+
+    /// True if so few are ahead of a waiting ticket that its holder is told that it is near.
+    fn is_near(&self, ticket: &Ticket) -> bool {
+        let rules = self.rules.queues.get(&ticket.queue);
+        let usual = rules.map_or(0, |rules| rules.near);
+        self.site.ahead(ticket) <= ticket.marks.notify_ahead.unwrap_or(usual)
     }
 
     pub(super) fn mark(&self, ticket: TicketId, mark: Mark) -> Decided {

@@ -249,6 +249,7 @@ impl Site {
                 self.end_ticket(*ticket, TicketState::Missed { at, until: *until }, at, by);
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.misses += 1;
+                    ticket.marks.coming = false;
                     if let Some(TicketState::Called { at: since, .. }) = since {
                         ticket.progress.missed_ms = Some(at.since_ms(since).max(0));
                     }
@@ -264,6 +265,7 @@ impl Site {
                 let was = self.waiting_position(*ticket);
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.holds += 1;
+                    ticket.marks.coming = false;
                     if let TicketState::Serving { since, at: begun, .. } = ticket.state {
                         ticket.progress.approach_ms += begun.since_ms(since).max(0);
                     }
@@ -280,6 +282,7 @@ impl Site {
             Event::TicketTransferred { ticket, queue, rank } => {
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.transfers += 1;
+                    ticket.marks.coming = false;
                     ticket.queue = queue.clone();
                     (ticket.rank, ticket.state) = (*rank, TicketState::Waiting);
                 });
@@ -306,6 +309,7 @@ impl Site {
                     Mark::Arrived => ticket.marks.arrived = true,
                     Mark::Party(people) => ticket.marks.party = *people,
                     Mark::NotifyAhead(ahead) => ticket.marks.notify_ahead = *ahead,
+                    Mark::Coming => ticket.marks.coming = true,
                 });
             }
             Event::HolderForgotten { ticket } => {

@@ -85,6 +85,8 @@ pub struct Marks {
     pub party: u32,
     /// Number ahead at which the holder asked for the "near" notice.
     pub notify_ahead: Option<u32>,
+    /// The holder is on the way (我马上到).
+    pub coming: bool,
 }
 
 /// States of a ticket, each with the values that belong to it.

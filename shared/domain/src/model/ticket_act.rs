@@ -13,6 +13,8 @@ pub enum TicketAct {
     NotifyAhead,
     /// Give up the ticket, or remove it.
     Leave,
+    /// Say that one is on the way.
+    Come,
     /// Check in.
     Arrive,
     /// Note the size of the party.
@@ -45,12 +47,13 @@ pub enum TicketAct {
 
 impl TicketAct {
     /// Every act, in the order in which they are listed.
-    pub const ALL: [TicketAct; 19] = [
+    pub const ALL: [TicketAct; 20] = [
         TicketAct::LetPass,
         TicketAct::Return,
         TicketAct::Resume,
         TicketAct::NotifyAhead,
         TicketAct::Leave,
+        TicketAct::Come,
         TicketAct::Arrive,
         TicketAct::SetParty,
         TicketAct::Call,
@@ -75,6 +78,7 @@ impl TicketAct {
             TicketAct::Resume => "resume",
             TicketAct::NotifyAhead => "tell_me",
             TicketAct::Leave => "leave",
+            TicketAct::Come => "coming",
             TicketAct::Arrive => "arrived",
             TicketAct::SetParty => "party",
             TicketAct::Call => "call",

@@ -269,6 +269,8 @@ pub enum Mark {
     Party(u32),
     /// Number ahead at which the holder wants the "near" notice; `None` for the queue's own.
     NotifyAhead(Option<u32>),
+    /// The holder is on the way.
+    Coming,
 }
 
 /// States of a queue that staff can set.

@@ -197,6 +197,8 @@ struct ConsoleTicketView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<ConsoleHoldView<'a>>,
     arrived: bool,
+    /// True if the holder has said that they are on the way.
+    coming: bool,
     /// Party size, if it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     party: Option<u32>,
@@ -471,6 +473,7 @@ fn ticket_view<'a>(
             counter: hold.counter.as_ref().map(CounterId::as_str),
         }),
         arrived: ticket.marks.arrived,
+        coming: ticket.marks.coming,
         party: Some(ticket.marks.party).filter(|party| *party > 0),
         wechat: ticket.person.is_some(),
         message: ticket.person.as_ref().and_then(|_| messages(ticket)),

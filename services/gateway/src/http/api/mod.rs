@@ -11,6 +11,7 @@ pub(crate) mod door_codes;
 mod feed;
 mod held_ticket;
 mod invitations;
+mod kiosk_slips;
 mod logins;
 mod me;
 mod member_sessions;
@@ -18,6 +19,7 @@ mod members;
 mod migration;
 mod oauth;
 pub(crate) mod page_codes;
+mod page_links;
 mod qr_usage;
 mod queues;
 mod scan_sessions;
@@ -40,6 +42,8 @@ pub(crate) fn routes() -> Routes {
         sites::routes(),
         door_codes::routes(),
         page_codes::routes(),
+        page_links::routes(),
+        kiosk_slips::routes(),
         held_ticket::routes(),
         logins::routes(),
         oauth::routes(),

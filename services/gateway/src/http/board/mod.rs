@@ -58,6 +58,9 @@ pub(crate) struct BoardView<'a> {
     zone: &'a str,
     day: Option<i32>,
     position: u64,
+    /// True if kiosks give numbers to people without WeChat.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    kiosk_slips: bool,
     queues: Vec<BoardQueueView<'a>>,
     counters: Vec<BoardCounterView<'a>>,
     calls: Vec<BoardCallView<'a>>,
@@ -224,6 +227,7 @@ fn board_view<'a>(
         zone: &settings.facts.zone,
         day: site.day().map(|day| day.0),
         position: snapshot.position.0,
+        kiosk_slips: settings.kiosk_slips > 0,
         queues: queues.collect(),
         counters: counters.collect(),
         calls: calls.collect(),

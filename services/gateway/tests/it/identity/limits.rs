@@ -15,7 +15,11 @@ use uuid::Uuid;
 async fn more_than_an_address_may_ask_for_is_refused_until_it_waited() {
     let cluster = Cluster::new();
     let mut setup = cluster.hall_setup();
-    setup.settings.limits = RateLimitSettings { codes_per_minute: 3, looks_per_minute: 2 };
+    setup.settings.limits = RateLimitSettings {
+        codes_per_minute: 3,
+        looks_per_minute: 2,
+        ..RateLimitSettings::default()
+    };
     let gateway = cluster.start(setup).await;
     let send = async |request: reqwest::RequestBuilder| {
         // This peer is not a trusted proxy, so the header is ignored.

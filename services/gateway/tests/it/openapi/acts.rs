@@ -14,6 +14,7 @@ type Transition = Option<(&'static str, &'static str)>;
 /// the table of transitions, if there are any.
 const ACTS: &[(&str, &str, Transition)] = &[
     ("numbers", "", None),
+    ("page_links", "", None),
     ("numbers_csv", "", None),
     ("open_counter", "", None),
     ("take_over_counter", "manager open_counter", None),

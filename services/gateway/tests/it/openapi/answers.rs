@@ -48,6 +48,7 @@ const MEMBERS: &str = r#"
 const SETTINGS_SCRIPT: &str = r#"
     manager list_setups
     manager read_site
+    manager page_links
     manager list_queue_setups
     manager read_queue
     manager list_counter_setups

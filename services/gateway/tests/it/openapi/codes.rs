@@ -1,10 +1,11 @@
 //! Scripts of refusals about codes: sessions, pages, and what WeChat refuses.
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, deployment_settings};
 use super::script::run_script;
 use super::walk::Coverage;
 use paihao_cache::Cache;
 use paihao_contracts::streams::permanent_code_lease;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -53,10 +54,31 @@ const PAGE_CODES: &str = r#"
     anybody take_at_page {} -> queue_closed
 "#;
 
+/// Refusals of a kiosk's slips. However few wait, three are allowed.
+const SLIPS: &str = r#"
+    anybody take_slip {"kiosk": "east"} -> malformed_request
+    anybody take_slip queue=b {"kiosk": "the-east-kiosk"}
+    anybody take_slip queue=b {"kiosk": "the-east-kiosk"} -> queue_full
+    anybody take_slip queue=shut {"kiosk": "the-east-kiosk"} -> out_of_hours
+    manager open_counter
+    anybody take_slip queue=late {"kiosk": "the-east-kiosk"} -> queue_closing
+    manager pause_queue
+    anybody take_slip {"kiosk": "the-east-kiosk"} -> queue_paused
+    manager close_queue
+    anybody take_slip {"kiosk": "the-east-kiosk"} -> queue_closed
+    manager open_queue
+    anybody take_slip wish=one {"kiosk": "the-east-kiosk"}
+    manager take_ticket
+    anybody take_slip {"kiosk": "the-west-kiosk"}
+    anybody take_slip {"kiosk": "the-west-kiosk"} -> too_many_slips
+    anybody take_slip wish=one {"kiosk": "the-east-kiosk"}
+"#;
+
 pub async fn run(coverage: &Coverage) {
-    for script in [SESSIONS, PAGE_CODES] {
+    for script in [SESSIONS, PAGE_CODES, SLIPS] {
         run_script(&Fixture::new(coverage).await, "", script).await;
     }
+    check_without_slips(coverage).await;
     check_code_refusals(coverage).await;
     check_without_codes(coverage).await;
 }
@@ -106,4 +128,14 @@ async fn check_code_refusals(coverage: &Coverage) {
             run_script(&fixture, "", sessions).await;
         }
     }
+}
+
+/// Checks a site whose kiosks give numbers through WeChat alone.
+async fn check_without_slips(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    let mut sites = deployment_settings().sites;
+    Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap().kiosk_slips = 0;
+    fixture.engine.set_sites(&sites);
+    let script = r#"anybody take_slip {"kiosk": "the-east-kiosk"} -> no_slips"#;
+    run_script(&fixture, "", script).await;
 }

@@ -21,6 +21,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "change_member" => json!({"name": "安"}),
         "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
         "begin_login" | "reset_day" | "take_at_page" => json!({}),
+        "take_slip" => json!({"kiosk": "the-east-kiosk"}),
         "invite" => json!({"name": "李", "role": "staff", "sites": ["hall"], "counters": ["1"]}),
         "open_scan_session" => json!({"site": "hall", "queue": "a"}),
         "put_site" => json!({"account": "shop", "name": "大厅"}),
@@ -71,6 +72,7 @@ const KEYED_REQUESTS: &str = r#"
     owner put_account wish=one seen=0 {"greeting": "您好", "codes": "page"}
     owner import_book wish=one {"accounts": {"shop": {"greeting": "你好", "codes": "page"}}}
     anybody take_at_page wish=one scene=q_hall_b {}
+    anybody take_slip wish=one {"kiosk": "the-east-kiosk"}
 "#;
 
 pub async fn run(coverage: &Coverage) {

@@ -294,6 +294,7 @@ async fn start_wechat(
 const SITE_TOML: &str = r#"
     account = "shop"
     name = "大厅"
+    kiosk_slips = 10
     queues.a = { name = "存取款", prefix = "A" }
     queues.b = { name = "开户", prefix = "B", capacity = 1, near = 1 }
     queues.shut = { name = "对公", prefix = "S", hours = ["02:00-03:00"] }

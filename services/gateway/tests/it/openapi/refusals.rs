@@ -231,18 +231,21 @@ const HOLDER_ACTS: &str = r#"
     anybody held_ticket id=x -> unknown_link
     anybody held_ticket_events id=LINK
     anybody held_ticket_events id=x -> unknown_link
+    anybody coming id=x -> unknown_link
     anybody let_pass id=x -> unknown_link
     anybody come_back id=x -> unknown_link
     anybody tell_me id=x -> unknown_link
     anybody give_up id=x -> unknown_link
     anybody tell_me id=LINK wish=one {"ahead": 2}
     anybody tell_me id=LINK wish=one {"ahead": 3} -> idempotency_key_reused
+    anybody coming id=LINK wish=one -> idempotency_key_reused
     anybody let_pass id=LINK wish=one -> idempotency_key_reused
     anybody come_back id=LINK wish=one -> idempotency_key_reused
     anybody give_up id=LINK wish=one -> idempotency_key_reused
     anybody tell_me id=LINK {"nonsense": 1} -> malformed_request
     anybody let_pass id=LINK {"others": 1, "minutes": 1} -> malformed_request
     anybody come_back id=LINK {"nonsense": 1} -> malformed_request
+    anybody coming id=LINK {"nonsense": 1} -> malformed_request
     anybody give_up id=LINK {"nonsense": 1} -> malformed_request
     anybody tell_me id=LINK {"ahead": 99} -> out_of_range
     anybody let_pass id=LINK {"minutes": 999} -> out_of_range
@@ -256,12 +259,15 @@ const HOLDER_ACTS: &str = r#"
     anybody let_pass id=LINK -> too_often
     manager open_counter
     manager call_next
+    anybody coming id=LINK
+    anybody coming id=LINK -> wrong_state
     manager start
     anybody give_up id=LINK -> wrong_state
     anybody tell_me id=LINK -> wrong_state
     manager undo -> wrong_state
     manager finish
     anybody tell_me id=LINK -> ticket_ended
+    anybody coming id=LINK -> ticket_ended
     anybody let_pass id=LINK -> ticket_ended
     anybody come_back id=LINK -> ticket_ended
     anybody give_up id=LINK -> ticket_ended
@@ -332,7 +338,7 @@ pub async fn run(coverage: &Coverage) {
 const READABLE_WHEN_NEWER: &str = "
     list_changes list_setups preview_notice invite invitation_events invitation_code me
     end_other_sessions my_sessions begin_session end_session codes desk desk_events feed tickets
-    ticket_slip webhooks staff member_sessions end_member_session callback_faults";
+    ticket_slip page_links webhooks staff member_sessions end_member_session callback_faults";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
 async fn check_newer_ledger(coverage: &Coverage) {

@@ -61,7 +61,7 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
         (status, &view["number"], &view["ahead"]),
         (StatusCode::OK, &json!("A002"), &json!(1))
     );
-    assert_eq!(view["may"], json!(["let-pass", "tell-me", "leave"]));
+    assert_eq!(view["may"], json!(["coming", "let-pass", "tell-me", "leave"]));
     let mut snapshots = other.engine.watch("hall").unwrap();
     snapshots.wait_for(|snapshot| snapshot.site.ticket(TicketId(2)).is_some()).await.unwrap();
     assert_eq!(get(&other, &ben).await.1["number"], "A002");

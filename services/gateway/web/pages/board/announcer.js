@@ -104,6 +104,7 @@ function showMissingVoices() {
     language => !voices.some(({ lang }) => lang.toLowerCase().startsWith(language)),
   );
   const strip = byId('voiceless');
+  if (!strip) return; // an error has taken the page's place
   strip.hidden = missing.length === 0;
   if (missing.length === 1) setText(strip, `board.voiceless.${missing[0]}`);
   if (missing.length === 2) setText(strip, 'board.voiceless');

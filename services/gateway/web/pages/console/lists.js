@@ -91,6 +91,7 @@ export function ticketBadges(ticket) {
       badge('console.class', { class: ticket.class }, ticket.class < 5 ? 'first' : ''),
     ticket.misses > 0 && badge('console.misses', { count: ticket.misses }),
     ticket.arrived && badge('console.arrived', {}, 'here'),
+    ticket.coming && !ticket.arrived && badge('console.coming', {}, 'here'),
     ticket.party && badge('console.party', { count: ticket.party }),
     !ticket.wechat && badge('console.paper'),
     failed && badge('console.untold', {}, 'trouble'),

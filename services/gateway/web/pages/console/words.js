@@ -53,6 +53,7 @@ Object.assign(WORDS, {
   'console.class': ['优先级 {class}', 'class {class}'],
   'console.misses': ['过号 {count} 次', 'missed {count}×'],
   'console.arrived': ['已到', 'is here'],
+  'console.coming': ['马上到', 'is coming'],
   'console.party': ['{count} 人', 'party of {count}'],
   'console.paper': ['纸票', 'on paper'],
   'console.untold': ['消息没送到', 'not told'],

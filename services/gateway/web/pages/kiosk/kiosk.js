@@ -1,6 +1,7 @@
-// Kiosk: shows a code to scan, renews it, and shows the number that a scan took.
+// Kiosk: shows a code to scan, renews it, and shows the number that a scan or a touch took.
 /** @import { ApiError } from '../../shared/http.js' */
 /** @import { QueueView, SiteView } from '../../shared/types' */
+/** @import { Slip, SlipTaker } from './slips.js' */
 import './words.js';
 import {
   siteId,
@@ -12,21 +13,29 @@ import {
 } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
 import { byId, createElement } from '../../shared/dom.js';
-import { useTimeZone, waitingElements, minutesElement, hoursElement } from '../../shared/format.js';
+import {
+  useTimeZone,
+  formatDateTime,
+  waitingElements,
+  minutesElement,
+  hoursElement,
+} from '../../shared/format.js';
 import { showConnection, showFatalError, keepScreenAwake } from '../../shared/page.js';
 import {
   translation,
+  translations,
   setTextPair,
   setText,
   textElement,
   localName,
-  nameElement,
   setName,
   onLanguageChange,
   resetLanguage,
 } from '../../shared/language.js';
+import { fitChoices } from './fit.js';
 
 const TICKET_SHOWN_MS = 12000;
+const SLIP_SHOWN_MS = 40000; // a photo takes its time
 const RENEW_BEFORE_EXPIRY_MS = 15000; // a code is replaced so long before it expires
 const LISTEN_AFTER_EXPIRY_MS = 5000; // and its events are still received so long after
 const IDLE_TIMEOUT_MS = 90000; // without a touch, the next person's turn
@@ -52,34 +61,93 @@ let renewTimer = 0;
 let ticketTimer = 0;
 let idleTimer = 0;
 let failures = 0;
+/** @type {Promise<SlipTaker> | null} what gives slips, loaded where the site allows them */
+let slipTaker = null;
+let isAutomatic = false; // the queue was the only one, and nobody chose it
+let isOpening = false; // a session was asked for, without an answer yet
 
+/** @param {'choose' | 'scan' | 'taken'} view */
 function showView(view) {
   for (const name of ['choose', 'scan', 'taken']) byId(name).hidden = name !== view;
+  if (view === 'choose') fitChoices(byId('queues'));
 }
 
-const currentQueue = () => site.queues.find(queue => queue.id === queueId);
+const currentQueue = () => site?.queues.find(queue => queue.id === queueId);
+/** True if people choose from several services here. */
+const hasChoice = () => !hasFixedQueue && site.queues.length !== 1;
 
-/** @param {SiteView} state */
+/**
+ * Shows the newest state of the site, in whatever view the kiosk is.
+ * @param {SiteView} state
+ */
 function renderSite(state) {
   site = state;
   useTimeZone(state);
   setName(byId('site'), state.name, state.name_en);
   renderTitle();
   renderQueueButtons();
-  const queue = currentQueue();
-  if (!queue) return;
-  setName(byId('queue'), queue.name, queue.name_en);
-  byId('waiting').replaceChildren(...queueNews(queue));
-  byId('back').hidden = hasFixedQueue || state.queues.length < 2;
+  if (state.kiosk_slips) slipTaker ??= import('./slips.js');
+  if (!hasChoice() && queueId === null) {
+    queueId = state.queues[0].id;
+    isAutomatic = true;
+  }
+  byId('back').hidden = !hasChoice();
+  if (hasChoice() && isAutomatic) leaveQueue();
+  else if (queueId === null) {
+    if (byId('taken').hidden) showView('choose');
+  } else if (currentQueue() || hasFixedQueue) renderQueue(currentQueue());
+  else leaveQueue();
+}
+
+/** The owner has removed the queue that was shown, or there is a choice now. */
+function leaveQueue() {
+  closeSessions();
+  isAutomatic = !hasChoice();
+  queueId = hasChoice() ? null : site.queues[0].id;
+  if (!byId('taken').hidden) return;
+  if (queueId === null) showQueueChoice();
+  else renderQueue(currentQueue());
 }
 
 /**
- * What is to know of a queue: how many wait and how long, or that it is closed, and until when.
+ * Shows the chosen queue, and a code while it gives numbers.
+ * @param {QueueView | undefined} queue
+ */
+function renderQueue(queue) {
+  setName(byId('queue'), queue?.name || '', queue?.name_en);
+  byId('waiting').replaceChildren(...(queue ? queueNews(queue) : []));
+  const gives = Boolean(queue && queue.open !== false);
+  byId('no-wechat').hidden = !gives || !site.kiosk_slips;
+  byId('scan').classList.toggle('shut', !gives);
+  if (byId('taken').hidden) showView('scan');
+  if (gives) {
+    // After a failure, the next attempt has its time.
+    if (!currentSession && !isOpening && failures === 0) renewSession();
+    return;
+  }
+  closeSessions();
+  byId('refused').hidden = true;
+  showTrouble(
+    ...(queue
+      ? queueNews(queue)
+      : [setTextPair(createElement('strong'), translations('kiosk.no-queue'))]),
+  );
+}
+
+/**
+ * What is to know of a queue: how many wait and how long, that nobody is called, or that it gives
+ * no numbers, and until when.
  * @param {QueueView} queue
  */
 function queueNews(queue) {
-  if (queue.open !== false) return waitingElements(queue);
-  return [textElement('kiosk.closed'), ...(queue.hours ? [hoursElement(queue.hours)] : [])];
+  if (queue.open === false) {
+    return [
+      textElement(`kiosk.shut.${queue.state}`),
+      ...(queue.hours ? [hoursElement(queue.hours)] : []),
+    ];
+  }
+  if (queue.state === 'halted') return [textElement('kiosk.halted')];
+  return waitingElements(queue);
 }
 
 function renderTitle() {
@@ -87,40 +155,58 @@ function renderTitle() {
   document.title = `${localName(site.name, site.name_en)} · ${translation('kiosk.title')}`;
 }
 
-/** Updates the texts of the buttons, which stay in place under a finger. */
+/** Updates the buttons of the queues. Those that stay are not replaced under a finger. */
 function renderQueueButtons() {
-  const buttons = byId('queues');
-  for (const queue of site.queues) {
-    let button = [...buttons.children].find(button => button.value === queue.id);
-    if (!button) {
-      button = createElement(
+  const list = byId('queues');
+  const buttons = site.queues.map(queue => {
+    const button =
+      [...list.children].find(child => child.value === queue.id) ||
+      createElement(
         'button',
         { type: 'button', class: 'queue', value: queue.id, onclick: () => chooseQueue(queue.id) },
-        nameElement(queue.name, queue.name_en, 'strong'),
+        createElement('strong'),
         createElement('span', { class: 'state' }),
       );
-      buttons.append(button);
-    }
     button.disabled = queue.open === false;
+    setName(button.firstChild, queue.name, queue.name_en);
     button.lastChild.replaceChildren(...queueNews(queue));
-  }
+    return button;
+  });
+  const empty = [createElement('p', { class: 'soft' }, textElement('kiosk.no-queues'))];
+  const wanted = buttons.length > 0 ? buttons : empty;
+  const isSame =
+    wanted.length === list.children.length &&
+    wanted.every((button, index) => button === list.children[index]);
+  if (!isSame) list.replaceChildren(...wanted);
+  fitChoices(list);
 }
 
+/** @param {string} id */
 function chooseQueue(id) {
+  closeSessions();
   queueId = id;
-  renderSite(site);
-  showView('scan');
-  renewSession();
+  isAutomatic = false;
+  byId('refused').hidden = true;
+  renderQueue(currentQueue());
 }
 
 function showQueueChoice() {
+  closeSessions();
+  queueId = null;
+  byId('refused').hidden = true;
+  showView('choose');
+  byId('queues').querySelector('button:enabled')?.focus({ preventScroll: true });
+}
+
+/** Ends both sessions: their codes work on, and nobody here waits for what they bring. */
+function closeSessions() {
   clearTimeout(renewTimer);
   stopSession(currentSession);
   stopSession(previousSession);
   currentSession = null;
-  queueId = null;
-  showView('choose');
-  byId('queues').querySelector('button:enabled')?.focus();
+  previousSession = null;
+  isOpening = false;
+  failures = 0;
 }
 
 /**
@@ -153,6 +239,7 @@ async function renewSession() {
   clearTimeout(renewTimer);
   const requestedQueue = queueId;
   let created;
+  isOpening = true;
   try {
     created = await fetchJson('/api/v1/scan-sessions', {
       method: 'POST',
@@ -160,10 +247,16 @@ async function renewSession() {
       body: JSON.stringify({ purpose: 'ticket', site: siteId, queue: requestedQueue }),
     });
   } catch (error) {
-    if (requestedQueue === queueId) showCodeError(error);
+    if (requestedQueue !== queueId) return;
+    isOpening = false;
+    showCodeError(error);
+    // This state of the site is no longer right; the stream brings the next one, too.
+    if (error.code === 'unknown_queue') fetchSite().then(renderSite, () => {});
     return;
   }
-  if (requestedQueue !== queueId) return;
+  // Meanwhile somebody chose another queue, or it stopped giving numbers.
+  if (requestedQueue !== queueId || !isOpening) return;
+  isOpening = false;
   failures = 0;
   retireSession(currentSession);
   /** @type {Session} */
@@ -185,6 +278,7 @@ async function renewSession() {
   picture.src = created.qr_svg;
   picture.hidden = false;
   byId('trouble').hidden = true;
+  byId('trouble').replaceChildren();
   byId('phone').hidden = !created.scan_link;
   if (created.scan_link) byId('phone').href = created.scan_link;
   const lifetime = session.expiresAt - Date.now();
@@ -202,17 +296,62 @@ function showCodeError(error) {
   failures += 1;
   const codeWorks = currentSession && currentSession.expiresAt > Date.now() + 2000 && error.code;
   if (!codeWorks) {
-    byId('code').hidden = true;
-    byId('phone').hidden = true;
-    byId('scan').classList.add('broken');
-    byId('trouble').hidden = false;
-    byId('trouble').replaceChildren(
-      setTextPair(createElement('strong'), error.texts),
-      textElement('retrying'),
-    );
+    showTrouble(setTextPair(createElement('strong'), error.texts), textElement('retrying'));
   }
   clearTimeout(renewTimer);
   renewTimer = setTimeout(renewSession, Math.min(20000, 1500 * 2 ** Math.min(failures, 4)));
+}
+
+/**
+ * Shows lines in the place of the code.
+ * @param {...HTMLElement} lines
+ */
+function showTrouble(...lines) {
+  byId('code').hidden = true;
+  byId('phone').hidden = true;
+  byId('scan').classList.remove('scanned');
+  byId('scan').classList.add('broken');
+  byId('trouble').hidden = false;
+  byId('trouble').replaceChildren(...lines);
+}
+
+/** Takes a number without WeChat. */
+async function takePaperNumber() {
+  const button = byId('no-wechat');
+  button.disabled = true;
+  byId('refused').hidden = true;
+  try {
+    const { takeSlip, hasPrinter } = await slipTaker;
+    showSlip(await takeSlip(queueId), hasPrinter);
+  } catch (error) {
+    if (!error.texts) slipTaker = import('./slips.js');
+    setTextPair(byId('refused'), error.texts || translations('unreachable'));
+    byId('refused').hidden = false;
+  }
+  button.disabled = false;
+}
+
+/**
+ * @param {Slip} slip
+ * @param {boolean} hasPrinter
+ */
+function showSlip(slip, hasPrinter) {
+  renderTicket(slip);
+  setText(byId('told'), 'kiosk.told.slip');
+  byId('told').hidden = false;
+  byId('slip').hidden = !slip.code;
+  if (slip.code) byId('slip-code').src = `data:image/svg+xml,${encodeURIComponent(slip.code)}`;
+  setText(byId('when'), 'kiosk.slip.when', { date: formatDateTime(slip.taken_at) });
+  byId('when').hidden = false;
+  byId('print').hidden = !hasPrinter;
+  byId('taken').classList.add('with-slip');
+  showTaken(SLIP_SHOWN_MS);
+  if (hasPrinter) {
+    byId('slip-code')
+      .decode()
+      .catch(() => {})
+      .then(() => print());
+  }
 }
 
 function showTicket(session, ticket) {
@@ -220,6 +359,13 @@ function showTicket(session, ticket) {
   session.taken = true;
   stopSession(session);
   if (session === currentSession) currentSession = null;
+  renderTicket(ticket);
+  for (const name of ['slip', 'when', 'print']) byId(name).hidden = true;
+  byId('taken').classList.remove('with-slip');
+  showTaken(TICKET_SHOWN_MS);
+}
+
+function renderTicket(ticket) {
   const queue = site.queues.find(({ id }) => id === ticket.queue);
   byId('number').textContent = ticket.number;
   setName(byId('of'), queue ? queue.name : '', queue?.name_en);
@@ -235,18 +381,33 @@ function showTicket(session, ticket) {
   if (stopped) setText(byId('told'), `kiosk.queue.${queueState}`);
   else setText(byId('told'), 'kiosk.told');
   byId('told').hidden = Boolean(state);
-  showView('taken');
-  byId('taken').classList.remove('counting');
-  requestAnimationFrame(() => byId('taken').classList.add('counting'));
-  renewSession();
-  clearTimeout(ticketTimer);
-  ticketTimer = setTimeout(returnToScan, TICKET_SHOWN_MS);
 }
 
-function returnToScan() {
+/**
+ * Shows the number for a while. A kiosk of one queue makes its next code meanwhile.
+ * @param {number} duration in milliseconds
+ */
+function showTaken(duration) {
+  showView('taken');
+  byId('taken').style.setProperty('--shown', `${duration}ms`);
+  byId('taken').classList.remove('counting');
+  requestAnimationFrame(() => byId('taken').classList.add('counting'));
+  if (hasChoice()) {
+    closeSessions();
+    queueId = null;
+  } else if (!currentSession && currentQueue()?.open !== false) renewSession();
+  clearTimeout(ticketTimer);
+  ticketTimer = setTimeout(endTaken, duration);
+}
+
+/** The next person begins with the choice of a service, where there is one. */
+function endTaken() {
   clearTimeout(ticketTimer);
   if (byId('taken').hidden) return;
-  showView('scan');
+  byId('taken').hidden = true;
+  resetLanguage();
+  if (hasChoice()) showQueueChoice();
+  else renderQueue(currentQueue());
   restartIdleTimer();
 }
 
@@ -255,8 +416,7 @@ function restartIdleTimer() {
   clearTimeout(idleTimer);
   idleTimer = setTimeout(() => {
     resetLanguage();
-    const hasChosen = !hasFixedQueue && site && site.queues.length > 1 && !byId('scan').hidden;
-    if (hasChosen) showQueueChoice();
+    if (site && hasChoice() && !byId('scan').hidden) showQueueChoice();
   }, IDLE_TIMEOUT_MS);
 }
 
@@ -269,27 +429,29 @@ async function start() {
     return setTimeout(start, 3000);
   }
   showConnection(true);
-  if (queueId !== null && !currentQueue()) {
-    return showFatalError(pageError('unknown', 'kiosk.no-queue', 404));
-  }
-  if (queueId === null && site.queues.length === 1) queueId = site.queues[0].id;
   subscribe(siteEventsUrl(), { site: renderSite }, showConnection);
-  if (queueId === null) return showView('choose');
-  chooseQueue(queueId);
 }
 
 byId('back').addEventListener('click', showQueueChoice);
-byId('next').addEventListener('click', returnToScan);
+byId('next').addEventListener('click', endTaken);
+byId('no-wechat').addEventListener('click', takePaperNumber);
+byId('print').addEventListener('click', () => print());
+new ResizeObserver(() => fitChoices(byId('queues'))).observe(document.documentElement);
 for (const type of ['pointerdown', 'keydown']) document.addEventListener(type, restartIdleTimer);
 // A finger that rests on a tablet opens no menu.
 document.addEventListener('contextmenu', event => event.preventDefault());
-onLanguageChange(renderTitle);
+onLanguageChange(() => {
+  renderTitle();
+  fitChoices(byId('queues'));
+});
 keepScreenAwake();
 document.addEventListener('visibilitychange', () => {
   // Timers of a hidden page run late.
   if (
     !document.hidden &&
+    currentQueue()?.open !== false &&
     queueId !== null &&
+    byId('choose').hidden &&
     (!currentSession || currentSession.expiresAt < Date.now() + RENEW_BEFORE_EXPIRY_MS)
   ) {
     renewSession();

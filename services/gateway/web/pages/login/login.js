@@ -32,7 +32,7 @@ let renewTimer = 0;
 /** Address to go to: the page of this server that was asked for, or the first one. */
 function destination() {
   const to = new URL(query.get('to') || (firstManagerToken ? '/me' : '/'), location.origin);
-  return to.origin === location.origin ? to.pathname + to.search : '/';
+  return to.origin === location.origin ? to.pathname + to.search + to.hash : '/';
 }
 
 /**

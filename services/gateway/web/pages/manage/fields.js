@@ -2,6 +2,7 @@
 /** @import { SettingsProblem, Texts } from '../../shared/types' */
 import { createElement } from '../../shared/dom.js';
 import { translations, setTextPair, textElement, languageOf } from '../../shared/language.js';
+import { problemTexts } from './problems.js';
 
 /**
  * Copy of settings, which are JSON.
@@ -31,7 +32,8 @@ export function markProblems(problems) {
     control.removeAttribute('aria-invalid');
     wrong.replaceChildren();
   }
-  return problems.filter(({ key, what, advice }) => {
+  return problems.filter(problem => {
+    const { key } = problem;
     const parts = key.split('.');
     /** @type {{ control: HTMLElement, wrong: HTMLElement } | null} */
     let found = null;
@@ -41,9 +43,7 @@ export function markProblems(problems) {
     }
     if (!found) return true;
     found.control.setAttribute('aria-invalid', 'true');
-    found.wrong.append(
-      createElement('span', { lang: 'en' }, `${what}${advice ? ` → ${advice}` : ''} `),
-    );
+    found.wrong.append(setTextPair(createElement('span'), problemTexts(problem)), ' ');
     return false;
   });
 }

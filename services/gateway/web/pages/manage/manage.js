@@ -24,8 +24,10 @@ import {
   authHeaders,
 } from '../../shared/credentials.js';
 import { resetFields, markProblems, addForm, copyOf } from './fields.js';
+import { problemTexts } from './problems.js';
 import { SECTIONS } from './sections.js';
 
+const SAVED_SHOWN_MS = 6000;
 const DRY_RUN_DELAY_MS = 600; // after the last key, before the server validates the draft
 
 const SECTION_NAMES = [
@@ -36,6 +38,7 @@ const SECTION_NAMES = [
   'words',
   'account',
   'menu',
+  'pages',
   'posters',
   'file',
   'history',
@@ -49,6 +52,7 @@ const SECTION_NAMES = [
 const MODULES = {
   account: './account.js',
   menu: './menu.js',
+  pages: './pages.js',
   file: './transfer.js',
   numbers: './statistics.js',
   letters: './dead-letters.js',
@@ -68,10 +72,14 @@ const MODULES = {
 
 /** @type {{ site?: EditedDocument, account?: EditedDocument | null }} */
 let documents = {};
-let currentSection = SECTION_NAMES.includes(location.hash.slice(1))
-  ? location.hash.slice(1)
-  : 'site';
+/** The section that the address names. */
+const addressedSection = () => {
+  const name = location.hash.slice(1);
+  return SECTION_NAMES.includes(name) ? name : 'site';
+};
+let currentSection = addressedSection();
 let dryRunTimer = 0;
+let savedTimer = 0;
 let saving = false;
 
 /** @param {any} options */
@@ -117,7 +125,8 @@ const dirtyDocuments = () => Object.values(documents).filter(isDirty);
 
 function renderTitle() {
   const name = documents.site?.saved.name;
-  document.title = name ? `${name} · ${translation('manage.title')}` : translation('manage.title');
+  const title = translation(name ? `manage.${currentSection}` : 'manage.title');
+  document.title = name ? `${name} · ${title}` : title;
   if (name) setName(byId('site'), name, documents.site.saved.name_en);
 }
 
@@ -129,16 +138,11 @@ function render() {
   if (!names.includes(currentSection)) currentSection = 'site';
   byId('sections').replaceChildren(
     ...names.map(name => {
-      const button = textElement(`manage.${name}`, {}, 'button');
-      button.type = 'button';
-      button.dataset.section = name;
-      if (name === currentSection) button.setAttribute('aria-current', 'page');
-      button.addEventListener('click', () => {
-        currentSection = name;
-        render();
-        byId('place').querySelector('h2').focus();
-      });
-      return button;
+      const link = textElement(`manage.${name}`, {}, 'a');
+      link.href = `#${name}`;
+      link.dataset.section = name;
+      if (name === currentSection) link.setAttribute('aria-current', 'page');
+      return link;
     }),
   );
   resetFields();
@@ -161,6 +165,15 @@ function render() {
   byId('place').replaceChildren(...elements.filter(Boolean));
   byId('place').querySelector('h2').tabIndex = -1;
   renderBar();
+}
+
+/** Goes where the address leads: by a link, or by the browser's buttons. */
+function followAddress() {
+  if (!documents.site || addressedSection() === currentSection) return;
+  currentSection = addressedSection();
+  render();
+  byId('place').querySelector('h2').focus();
+  scrollTo(0, 0);
 }
 
 /** Renders the section again after a change to its fields themselves. */
@@ -244,9 +257,17 @@ function showProblems(problems, error = null) {
   const left = markProblems(plain);
   if (!error) return showStatus();
   const detail = problems.length
-    ? left.map(({ key, what }) => createElement('li', {}, `${key}: ${what}`))
-    : [createElement('li', {}, error.detail)];
-  return showStatus('refused', error.texts, [createElement('ul', { lang: 'en' }, detail)]);
+    ? left.map(problem =>
+        createElement(
+          'li',
+          {},
+          createElement('code', {}, problem.key),
+          ' ',
+          setTextPair(createElement('span'), problemTexts(problem)),
+        ),
+      )
+    : [createElement('li', { lang: 'en' }, error.detail)];
+  return showStatus('refused', error.texts, [createElement('ul', {}, detail)]);
 }
 
 async function save() {
@@ -262,6 +283,11 @@ async function save() {
     saving = false;
     render();
     showStatus('done', translations('manage.saved'));
+    clearTimeout(savedTimer);
+    savedTimer = setTimeout(
+      () => byId('said').className === 'done' && showStatus(),
+      SAVED_SHOWN_MS,
+    );
   } catch (error) {
     showProblems(error.problems || [], error);
   } finally {
@@ -352,5 +378,6 @@ addEventListener('beforeunload', event => {
 });
 
 onLanguageChange(renderTitle);
+addEventListener('hashchange', followAddress);
 storeKeyFromAddress();
 start();

@@ -143,6 +143,13 @@ function site({ draft, changed, id }) {
           { attributes: { min: 0, max: 23 } },
         ),
       ),
+      numberField(
+        'kiosk_slips',
+        translations('manage.kiosk-slips'),
+        draft.kiosk_slips || 0,
+        setter(draft, 'kiosk_slips', changed),
+        { hint: translations('manage.kiosk-slips.form'), attributes: { min: 0, max: 100 } },
+      ),
       checkboxField(
         translations('manage.several'),
         draft.several_counters,

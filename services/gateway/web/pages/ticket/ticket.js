@@ -23,6 +23,7 @@ const SILENCE_TIMEOUT_MS = 45000; // without a message, the connection is taken 
 const RECONNECT_INTERVAL_MS = 15000;
 const STALE_AFTER_MS = 20000; // an older state is marked as old when the page becomes visible
 const RESULT_SHOWN_MS = 6000;
+const MINUTE_MS = 60000;
 
 const ticketId = location.pathname.split('/')[3] || '';
 const ticketPath = `/api/v1/tickets/${encodeURIComponent(siteId)}/${encodeURIComponent(ticketId)}`;
@@ -128,24 +129,53 @@ function render() {
   setName(byId('queue'), view.queue_name, view.queue_name_en);
   byId('number').textContent = number;
   byId('hero').hidden = false;
-  byId('hero').dataset.state = view.over && !view.ended && state !== 'done' ? 'closed' : state;
+  byId('hero').dataset.state =
+    view.over && !view.ended && state !== 'done' ? 'closed' : isNear(view) ? 'near' : state;
   setText(byId('state'), view.over ? 'ticket.state.over' : `ticket.state.${stateName(view)}`);
   renderLead();
+  byId('coming').hidden = !view.coming || !['waiting', 'called'].includes(state);
   byId('where').hidden = !view.counter_name;
   setName(byId('where'), view.counter_name || '', view.counter_name_en);
   renderNote();
   renderFacts();
+  renderReminder();
   renderDeadline();
-  renderHistory();
+  loadRest();
   renderCommands();
   renderTitle();
+}
+
+/** What comes after the number: what happened so far, and the choices of the commands. */
+function loadRest() {
+  import('./history.js').then(
+    ({ renderHistory }) => view && renderHistory(view),
+    () => {}, // at the next state
+  );
+  import('./sheet.js').catch(() => {});
 }
 
 /**
  * State in the words of a page: a hold by staff has words of its own.
  * @param {TicketView} ticket
  */
-const stateName = ({ state, hold }) => (hold && hold !== 'let_pass' ? `${state}.${hold}` : state);
+const stateName = ticket => {
+  const { state, hold } = ticket;
+  if (isNear(ticket)) return 'near';
+  return hold && hold !== 'let_pass' ? `${state}.${hold}` : state;
+};
+
+/**
+ * A ticket of which so few are ahead that its holder is told to get ready.
+ * @param {TicketView} ticket
+ */
+const isNear = ({ state, over, ahead, tell_at: near, queue_state: queueState }) =>
+  state === 'waiting' && !over && ahead <= near && !['halted', 'closed'].includes(queueState);
+
+/**
+ * The time of the day at a moment, at its end for a later one.
+ * @param {number} at
+ */
+const timeToday = at => formatTime(Math.min(at, view.day_ends_at));
 
 function renderTitle() {
   if (!view) return;
@@ -161,8 +191,9 @@ function renderTitle() {
 /** Shows the most important fact in one sentence. */
 function renderLead() {
   const { state, ahead: people, until, ended, over } = view;
-  const time = until && formatTime(until);
+  const time = until && timeToday(until);
   const lead = byId('lead');
+  lead.hidden = state === 'serving'; // the state says it
   if (over && !ended && state !== 'done') return setText(lead, 'ticket.lead.over');
   switch (state) {
     case 'waiting':
@@ -172,7 +203,7 @@ function renderLead() {
     case 'called':
       return setText(lead, 'ticket.go');
     case 'serving':
-      return setText(lead, 'ticket.lead.serving');
+      return lead;
     case 'held':
       return view.others
         ? setText(lead, 'ticket.lead.others', { count: view.others })
@@ -211,16 +242,30 @@ function renderFacts() {
   const hasFacts = isWaiting && view.ahead !== undefined;
   byId('facts').hidden = !hasFacts;
   if (!hasFacts) return;
-  setText(byId('ahead'), 'ticket.people', { count: view.ahead });
+  const { state, ahead, minutes, now } = view;
+  // Of those who wait, the first sentence says it.
+  byId('ahead-fact').hidden = state === 'waiting';
+  setText(byId('ahead'), 'ticket.people', { count: ahead });
   const wait = byId('wait');
-  wait.replaceChildren(
-    view.minutes
-      ? minutesElement('ticket.minutes', view.minutes)
-      : textElement('ticket.minutes.none'),
-  );
-  wait.classList.toggle('long', !view.minutes);
+  setText(byId('wait-word'), minutes ? 'ticket.wait.at' : 'ticket.wait');
+  if (minutes) {
+    const [from, to] = minutes.map(count => timeToday(now + count * MINUTE_MS));
+    wait.replaceChildren(
+      minutesElement('ticket.clock.wait', minutes, { from, to }),
+      minutesElement('ticket.minutes', minutes),
+    );
+  } else wait.replaceChildren(textElement('ticket.minutes.none'));
+  wait.classList.toggle('long', !minutes);
   byId('last-called').textContent = view.last_called || '—';
   byId('taken').textContent = formatTime(view.taken_at);
+}
+
+/** Shows the reminder that is still to come. */
+function renderReminder() {
+  const { tell_at: people, ahead, may } = view;
+  const isToCome = may.includes('tell-me') && ahead > people;
+  byId('reminder').hidden = !isToCome;
+  if (isToCome) setText(byId('reminder'), 'ticket.reminder', { count: people });
 }
 
 /** Shows the time left to come after a call, or until when a place is kept. */
@@ -232,83 +277,43 @@ function renderDeadline() {
   line.hidden = !hasDeadline;
   if (!hasDeadline) return;
   const values = {
-    time: formatTime(until),
+    time: timeToday(until),
     left: `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`,
   };
   if (state === 'held') return setText(line, 'ticket.clock.held', values);
   setText(line, left > 0 ? 'ticket.clock.called' : 'ticket.clock.late', values);
 }
 
-/**
- * @param {number | undefined} moment
- * @param {...HTMLElement} rest
- */
-function historyRow(moment, ...rest) {
-  return createElement(
-    'li',
-    {},
-    createElement('time', {}, moment ? formatTime(moment) : ''),
-    ...rest,
-  );
-}
-
-function renderHistory() {
-  const moves = view.moves.map(({ at: moment, cause, own: mine, more }) =>
-    historyRow(
-      moment,
-      mine
-        ? textElement(`ticket.own.${cause}`)
-        : textElement(`ticket.move.${cause}`, { count: Math.abs(more) }),
-    ),
-  );
-  byId('moves').replaceChildren(...moves.reverse());
-  byId('moves-part').hidden = moves.length === 0;
-  const notices = view.notices.map(({ at: moment, notice, fate, why }) => {
-    const style =
-      { delivered: ' told', sent: ' told', failed: ' not', not_delivered: ' not', unknown: ' not' }[
-        fate
-      ] || '';
-    const refuses = fate === 'not_delivered' && why === 'refused';
-    return historyRow(
-      moment,
-      textElement(`ticket.notice.${notice}`),
-      createElement(
-        'span',
-        { class: `fate${style}` },
-        refuses ? textElement('ticket.fate.refuses') : textElement(`ticket.fate.${fate}`),
-      ),
-    );
-  });
-  byId('notices').replaceChildren(...notices.reverse());
-  byId('notices-part').hidden = notices.length === 0;
-}
-
-/** @type {Record<string, { class: string, press: () => void }>} */
-const COMMAND_BUTTONS = {
-  'return': { class: 'main', press: () => sendCommand('return') },
-  'let-pass': {
-    class: '',
-    press: () =>
-      openSheet('let-pass', { minutes: view.let_pass_minutes }, PASS_CHOICES.map(passButton)),
-  },
-  'tell-me': {
-    class: '',
-    press: () =>
-      openSheet('tell-me', {}, [...REMINDER_CHOICES.map(reminderButton), reminderButton(null)]),
-  },
-  leave: {
-    class: 'leave',
-    press: () =>
-      openSheet('leave', { number: view.number }, [
-        choiceButton('ticket.sheet.leave.yes', {}, 'wide danger', () => sendCommand('leave')),
-      ]),
-  },
-};
-const PASS_CHOICES = [1, 3, 5, null];
+/** @type {Record<string, string>} */
+const BUTTON_CLASSES = { coming: 'main', return: 'main', leave: 'leave' };
+/** Commands that ask for a choice first. */
+const ASKING_COMMANDS = ['let-pass', 'tell-me', 'leave'];
 const REMINDER_CHOICES = [1, 2, 3, 5, 8, 12];
 
+/** Reminders that are still to come; `null` is the usual one. */
+function reminderChoices() {
+  const { ahead, usual_tell_at: usual } = view;
+  const before = people => people < ahead;
+  return [...REMINDER_CHOICES.filter(before), ...(before(usual) ? [null] : [])];
+}
+
+/**
+ * Sends a command, or shows its choices first.
+ * @param {string} command
+ */
+async function press(command) {
+  if (!ASKING_COMMANDS.includes(command)) return sendCommand(command);
+  byId('said').hidden = true;
+  try {
+    const { openSheet } = await import('./sheet.js');
+    if (view.may.includes(command)) openSheet(command, view, reminderChoices(), sendCommand);
+  } catch {
+    showResult(pageError('offline', 'ticket.not-done').texts, false);
+  }
+}
+
 function renderCommands() {
-  const { may } = view;
+  const may = view.may.filter(command => command !== 'tell-me' || reminderChoices().length > 0);
   const buttons = byId('buttons');
   const label = command =>
     command === 'return'
@@ -325,67 +330,15 @@ function renderCommands() {
         'button',
         {
           type: 'button',
-          class: `button ${COMMAND_BUTTONS[command].class}`,
+          class: `button ${BUTTON_CLASSES[command] || ''}`,
           id: `act-${command}`,
-          onclick: COMMAND_BUTTONS[command].press,
+          onclick: () => press(command),
         },
         label(command),
       ),
     ),
   );
   if (byId('sheet').open && !may.includes(byId('sheet').dataset.act)) byId('sheet').close();
-}
-
-/**
- * @param {string} key
- * @param {Values} values
- * @param {string} style
- * @param {() => void} press
- */
-const choiceButton = (key, values, style, press) =>
-  createElement(
-    'button',
-    { type: 'button', class: `button ${style}`, onclick: press },
-    textElement(key, values),
-  );
-
-/** @param {number | null} others people to let pass; `null` until the holder says so */
-const passButton = others =>
-  others === null
-    ? choiceButton('ticket.sheet.let-pass.tap', {}, 'wide', () => sendCommand('let-pass'))
-    : choiceButton(
-        'ticket.sheet.let-pass.others',
-        { count: others },
-        others === 5 ? 'wide' : '',
-        () => sendCommand('let-pass', { others }),
-      );
-
-/** @param {number | null} people ahead at the reminder; `null` for the usual one */
-function reminderButton(people) {
-  if (people === null) {
-    const style = view.tell_at_chosen ? 'wide' : 'wide chosen';
-    return choiceButton('ticket.sheet.tell-me.usual', {}, style, () => sendCommand('tell-me'));
-  }
-  const chosen = view.tell_at_chosen && view.tell_at === people;
-  return choiceButton('ticket.sheet.tell-me.ahead', { count: people }, chosen ? 'chosen' : '', () =>
-    sendCommand('tell-me', { ahead: people }),
-  );
-}
-
-/**
- * Opens the sheet with the choices of a command.
- * @param {string} command
- * @param {Values} values
- * @param {HTMLElement[]} choices
- */
-function openSheet(command, values, choices) {
-  const dialog = byId('sheet');
-  dialog.dataset.act = command;
-  setText(byId('sheet-title'), `ticket.sheet.${command}`, values);
-  setText(byId('sheet-text'), `ticket.sheet.${command}.text`, values);
-  byId('choices').replaceChildren(...choices);
-  byId('said').hidden = true;
-  dialog.showModal();
 }
 
 /**

@@ -73,6 +73,7 @@ fn variants(act: TicketAct) -> Vec<Act> {
         TicketAct::Resume => vec![Act::Resume(ANN)],
         TicketAct::NotifyAhead => vec![mark(Mark::NotifyAhead(Some(3)))],
         TicketAct::Leave => vec![leave(Some("重复取号"))],
+        TicketAct::Come => vec![mark(Mark::Coming)],
         TicketAct::Arrive => vec![mark(Mark::Arrived)],
         TicketAct::SetParty => vec![mark(Mark::Party(2))],
         TicketAct::Call => counters
@@ -176,6 +177,7 @@ fn is_face_to_face(act: TicketAct) -> bool {
         | TicketAct::Resume
         | TicketAct::NotifyAhead
         | TicketAct::Leave
+        | TicketAct::Come
         | TicketAct::Arrive
         | TicketAct::SetParty
         | TicketAct::Call
@@ -227,6 +229,7 @@ fn whatever_others_do_with_a_ticket_is_told_to_its_holder_with_the_reason() {
     let expected = [
         TicketAct::LetPass,
         TicketAct::NotifyAhead,
+        TicketAct::Come,
         TicketAct::Arrive,
         TicketAct::SetParty,
         TicketAct::Start,

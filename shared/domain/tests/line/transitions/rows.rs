@@ -268,5 +268,21 @@ pub(super) fn rows() -> Vec<Row> {
             Waiting,
             [OK, NT, NA, NA, NA, NA, NA, NA],
         ),
+        row(
+            "21",
+            "waiting",
+            "say that one is coming",
+            || mark(Mark::Coming),
+            Waiting,
+            [OK, NT, NA, NA, NA, NA, NA, NA],
+        ),
+        row(
+            "21",
+            "called",
+            "say that one is coming",
+            || mark(Mark::Coming),
+            Called,
+            [OK, NT, NA, NA, NA, NA, NA, NA],
+        ),
     ]
 }

@@ -1,5 +1,6 @@
 //! Actions of a ticket's holder. The link is the permission: only the holder knows it.
 
+use super::coming::may_come;
 use super::{UncachedTicket, current_ticket};
 use crate::http::idempotency;
 use crate::http::openapi::{IdempotencyKeyExt, Operation, Routes, endpoint};
@@ -44,6 +45,15 @@ pub(super) fn routes() -> Routes {
                 &refusals::TOO_OFTEN,
                 &refusals::TOO_LATE,
             ]),
+        )
+        .post(
+            "/api/v1/tickets/{site}/{id}/coming",
+            async |State(state), Path(path), headers, body| {
+                submit_action(state, path, "coming", headers, body, announce_coming).await
+            },
+            holder_operation("coming", "Tells the staff that the holder is on the way")
+                .json_body::<HolderEmptyRequest>()
+                .refuses(&[&refusals::WRONG_STATE, &refusals::FORMS_HELD_BACK]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/tell-me",
@@ -139,6 +149,13 @@ fn set_notification_threshold(
     Ok(Act::Mark { ticket: held.ticket, mark: Mark::NotifyAhead(ahead) })
 }
 
+fn announce_coming(
+    held: &HeldTicket,
+    HolderEmptyRequest {}: HolderEmptyRequest,
+) -> Result<Act, Problem> {
+    Ok(Act::Mark { ticket: held.ticket, mark: Mark::Coming })
+}
+
 fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result<Act, Problem> {
     Ok(Act::Leave { ticket: held.ticket, reason: None })
 }
@@ -163,11 +180,15 @@ async fn submit_action<R: DeserializeOwned>(
     if held.ended && !state.engine.has_decided(&site, &id) {
         return Err(Problem::new(&refusals::TICKET_ENDED).with_detail("of a day that is over"));
     }
+    let act = act(&held, request)?;
+    if matches!(act, Act::Mark { mark: Mark::Coming, .. }) && !may_come(&state) {
+        return Err(Problem::new(&refusals::FORMS_HELD_BACK));
+    }
     let command = Command {
         id,
         fingerprint: idempotency::fingerprint(name, &body),
         actor: Actor::Holder(held.ticket),
-        act: act(&held, request)?,
+        act,
         day: held.site.day(),
     };
     let decided = state.engine.submit(&site, command).await?;

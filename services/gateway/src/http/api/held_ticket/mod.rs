@@ -1,6 +1,7 @@
 //! Ticket of a link: its state, once and as a stream, and the actions of its holder.
 
 mod actions;
+mod coming;
 mod view;
 
 use crate::engine::SiteSnapshot;

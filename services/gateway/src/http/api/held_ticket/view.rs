@@ -1,5 +1,6 @@
 //! View of a ticket for its holder. About other tickets it contains no more than the board.
 
+use super::coming::may_come;
 use crate::http::board::queue_state_name;
 use crate::http::hours::{HoursView, hours_view};
 use crate::http::state::AppState;
@@ -78,9 +79,15 @@ pub(super) struct HeldTicketView {
     tell_at: u32,
     /// True if the holder chose this number.
     tell_at_chosen: bool,
+    /// Number of the queue, for those who choose none.
+    usual_tell_at: u32,
     /// Longest time for which the holder may let others pass, in minutes.
     let_pass_minutes: u32,
-    /// Actions that the holder may take now: `let-pass`, `return`, `tell-me`, `leave`.
+    /// True if the holder has said that they are on the way.
+    coming: bool,
+    /// End of the business day, in Unix milliseconds: nothing is said of a later time.
+    day_ends_at: i64,
+    /// Actions that the holder may take now: `coming`, `let-pass`, `return`, `tell-me`, `leave`.
     may: Vec<&'static str>,
     /// Changes of the position with their reasons, oldest first.
     moves: Vec<PositionChangeView>,
@@ -166,8 +173,11 @@ pub(super) fn held_ticket_view(state: &AppState, held: &HeldTicket) -> HeldTicke
         reason: details.reason.filter(|reason| !reason.is_empty()).map(str::to_owned),
         tell_at: ticket.marks.notify_ahead.unwrap_or(rules.near),
         tell_at_chosen: ticket.marks.notify_ahead.is_some(),
+        usual_tell_at: rules.near,
         let_pass_minutes: rules.let_pass_minutes,
-        may: if held.ended { Vec::new() } else { permitted_actions(&standing) },
+        coming: ticket.marks.coming,
+        day_ends_at: held.now.today.interval.to.0,
+        may: if held.ended { Vec::new() } else { permitted_actions(state, &standing) },
         moves,
         notices: notices.into_iter().map(notice_view).collect(),
         now: 0,
@@ -232,8 +242,9 @@ fn state_since(ticket: &Ticket) -> Timestamp {
 }
 
 /// Actions of this interface that the holder may take.
-fn permitted_actions(standing: &TicketStanding) -> Vec<&'static str> {
+fn permitted_actions(state: &AppState, standing: &TicketStanding) -> Vec<&'static str> {
     let actions = standing.may.iter().filter_map(|act| match act {
+        TicketAct::Come => may_come(state).then_some("coming"),
         TicketAct::LetPass => Some("let-pass"),
         TicketAct::Return | TicketAct::Resume => Some("return"),
         TicketAct::NotifyAhead => Some("tell-me"),

@@ -11,7 +11,7 @@ use crate::http::ticket_link;
 use crate::scan::qr;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -85,7 +85,7 @@ async fn show(
     let english = &settings.english_names;
     let owned = |name: Option<&str>| name.map(str::to_owned);
     let path = ticket_link::path_for(&settings, ticket).filter(|_| ticket.person.is_none());
-    let page = path.map(|path| format!("{}{path}", public_origin(&state, &headers)));
+    let page = path.map(|path| ticket_link::page_url(&state, &headers, &path));
     Ok(Json(TicketSlipView {
         number: ticket.number.to_string(),
         name: settings.facts.name.to_string(),
@@ -106,14 +106,4 @@ async fn show(
         now: now.at.0,
         code: page.and_then(|page| qr::svg(&page).ok()),
     }))
-}
-
-/// Public origin of this system: the configured one, or the one of the request.
-fn public_origin(state: &AppState, headers: &HeaderMap) -> String {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    state.settings.public_url.clone().unwrap_or_else(|| {
-        let secure = text("x-forwarded-proto") == Some("https");
-        let scheme = if secure { "https" } else { "http" };
-        format!("{scheme}://{}", text("host").unwrap_or_default())
-    })
 }
