@@ -170,6 +170,18 @@ impl LinearRun {
         }
     }
 
+    /// Reads which ticket is at a counter, as a gateway knows it. No operation of the history: it
+    /// may be an older state, and then the next request is refused.
+    async fn number_at(&self, rng: &mut Rng, counter: &str) -> Option<String> {
+        let gateway = rng.below(self.gateways.len() as u64) as usize;
+        let url = format!("{}/api/v1/sites/{}/desk", self.gateways[gateway], self.site);
+        let answer = self.http.get(url).bearer_auth(STAFF_KEY).send().await.ok()?;
+        let console: Value = answer.json().await.ok()?;
+        let mut counters = console["counters"].as_array()?.iter();
+        let counter = counters.find(|found| found["id"] == counter)?;
+        Some(counter["serving"].as_str()?.to_owned())
+    }
+
     /// Runs one customer, who takes numbers and then waits, leaves, returns or is transferred.
     async fn run_customer(&self, i: u64) {
         let mut rng = Rng(i);
@@ -223,6 +235,14 @@ impl LinearRun {
                 // The day has turned.
                 Answer::Refused(code) if code == "counter_closed" => {
                     self.perform(&mut rng, Request::Open { counter: counter.clone() }).await;
+                    continue;
+                }
+                // Another client took back the end of a ticket that was here.
+                Answer::Refused(code) if code == "counter_busy" => {
+                    if let Some(number) = self.number_at(&mut rng, &counter).await {
+                        let counter = counter.clone();
+                        self.perform(&mut rng, Request::Finish { counter, number }).await;
+                    }
                     continue;
                 }
                 Answer::Refused(code) => panic!("{counter} cannot call: {code}"),
