@@ -13,7 +13,7 @@ Object.assign(WORDS, {
   'console.open': ['开窗', 'Open'],
   'console.break': ['休息', 'Break'],
   'console.close': ['关窗', 'Close'],
-  'console.break.after': ['完后休息', 'Then a break'],
+  'console.break.after': ['完后休息', 'Then break'],
   'console.close.after': ['完后关窗', 'Then close'],
   'console.take-over': ['接班', 'Take over'],
   'console.take-over.title': ['接 {name} 的班？', 'Take over from {name}?'],
