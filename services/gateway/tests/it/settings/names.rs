@@ -68,7 +68,8 @@ async fn an_english_name_is_told_wherever_the_name_is_and_only_where_there_is_on
         let answer = client.get(path).await;
         let mut names = english_names(&answer.body);
         let mut expected = expected.to_vec();
-        (names.sort_unstable(), expected.sort_unstable());
+        names.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(names, expected, "{path}: {}", answer.text);
     }
     let exported = client.get("/book?format=toml").await.text;
