@@ -16,4 +16,10 @@ pub struct KeptSeed {
 }
 
 /// Seeds that are kept.
-pub const KEPT: &[KeptSeed] = &[];
+pub const KEPT: &[KeptSeed] = &[KeptSeed {
+    seed: 8715,
+    faults: &[],
+    kind: FindingKind::NotServing,
+    fault: "after a closure of days, a gateway that learned late that all entries of a site had aged \
+            out forgot the entry that another one had written meanwhile, and gave no number there",
+}];

@@ -409,7 +409,7 @@ impl SiteWorker {
     /// Waits until the replica has the entry at `target`, coming from `start`. Without a target the
     /// entries of the site have aged out.
     async fn catch_up(&self, start: Position, target: Option<Position>) {
-        let Some(target) = target else { return self.replica.mark_aged_out() };
+        let Some(target) = target else { return self.replica.mark_aged_out(start) };
         let mut snapshots = self.replica.watch();
         let caught_up =
             snapshots.wait_for(|snapshot| snapshot.position >= target || snapshot.position < start);

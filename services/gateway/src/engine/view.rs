@@ -320,11 +320,17 @@ impl SiteReplica {
         });
     }
 
-    /// Records that all entries of the site have aged out: the next append expects none.
-    pub(super) fn mark_aged_out(&self) {
-        self.snapshot.send_modify(|snapshot| {
+    /// Records that all entries of the site up to `newest`, the position of the state at the time
+    /// of asking, have aged out: the next append expects none. The follower may have read a new
+    /// entry since, and that one counts.
+    pub(super) fn mark_aged_out(&self, newest: Position) {
+        self.snapshot.send_if_modified(|snapshot| {
+            if snapshot.position != newest {
+                return false;
+            }
             snapshot.position = Position::START;
             snapshot.incarnation += 1;
+            true
         });
     }
 
@@ -462,10 +468,21 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_read_after_all_have_aged_out_is_the_newest() {
+        let (replica, _) = observed_replica();
+        replica.apply_entry(&entry(&replica, &opening("1"), 3));
+        replica.apply_entry(&entry(&replica, &opening("2"), 4));
+        replica.mark_aged_out(Position(3));
+        assert_eq!(replica.position(), Position(4));
+        replica.mark_aged_out(Position(4));
+        assert_eq!(replica.position(), Position::START);
+    }
+
+    #[test]
     fn a_draft_on_a_ledger_that_is_gone_brings_nothing_of_it_back() {
         let (replica, _) = observed_replica();
         replica.apply_entry(&entry(&replica, &opening("2"), 3));
-        replica.mark_aged_out();
+        replica.mark_aged_out(Position(3));
         let stored = set_pending_decision(&replica, &opening("1"));
         replica.reset();
         replica.apply_entry(&stored);
