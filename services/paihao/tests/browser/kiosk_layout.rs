@@ -6,6 +6,7 @@ use crate::demo::Demo;
 use crate::pictures::picture_folder;
 use crate::window::Window;
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Numbers of services.
 const SERVICES: [usize; 3] = [2, 5, 12];
@@ -130,11 +131,17 @@ async fn the_slip_of_a_kiosk_fits_its_paper_and_has_nothing_else_on_it() {
 }
 
 fn set_services(site: &mut Value, count: usize) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    // The demo's hall keeps the time of Beijing. One service is outside its hours, at any time.
+    let hours = match (now.as_secs() / 3600 + 8) % 24 {
+        8..18 => "mon-sun 18:30-20:30 21:00-22:30",
+        _ => "mon-sun 08:30-11:30 13:00-17:30",
+    };
     let queues = site["queues"].as_object_mut().unwrap();
     for (i, (name, prefix)) in NAMES.iter().zip("ABCDEFGHJKLM".chars()).enumerate().take(count) {
         let id = ["general", "social"].get(i).map_or(format!("q{i}"), ToString::to_string);
         let queue = json!({"name": name, "prefix": prefix.to_string(), "order": i,
-            "hours": if i == 4 { json!(["mon-sun 08:30-11:30 13:00-17:30"]) } else { json!([]) }});
+            "hours": if i == 4 { json!([hours]) } else { json!([]) }});
         queues.insert(id, queue);
     }
     let ids: Vec<_> = queues.keys().cloned().collect();

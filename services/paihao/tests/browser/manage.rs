@@ -152,7 +152,7 @@ async fn what_is_wrong_is_said_in_the_readers_language() {
         ),
         (
             "queues",
-            ".place .card:nth-of-type(1) .field:nth-child(2) input",
+            ".place .card:nth-of-type(1) .field:nth-child(3) input",
             "B",
             "两个业务用了同一个字头，会发出相同的号 (B) → 每项业务用自己的字头",
             "two queues of one prefix give out the same numbers (B) → give each queue its own",

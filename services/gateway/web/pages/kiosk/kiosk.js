@@ -143,7 +143,9 @@ function queueNews(queue) {
   if (queue.open === false) {
     return [
       textElement(`kiosk.shut.${queue.state}`),
-      ...(queue.hours ? [hoursElement(queue.hours)] : []),
+      ...(queue.hours
+        ? [createElement('span', { class: 'hours' }, hoursElement(queue.hours))]
+        : []),
     ];
   }
   if (queue.state === 'halted') return [textElement('kiosk.halted')];
@@ -436,7 +438,7 @@ byId('back').addEventListener('click', showQueueChoice);
 byId('next').addEventListener('click', endTaken);
 byId('no-wechat').addEventListener('click', takePaperNumber);
 byId('print').addEventListener('click', () => print());
-new ResizeObserver(() => fitChoices(byId('queues'))).observe(document.documentElement);
+addEventListener('resize', () => fitChoices(byId('queues')));
 for (const type of ['pointerdown', 'keydown']) document.addEventListener(type, restartIdleTimer);
 // A finger that rests on a tablet opens no menu.
 document.addEventListener('contextmenu', event => event.preventDefault());

@@ -33,7 +33,7 @@ Object.assign(WORDS, {
   'numbers.serving.p90': ['办理 90%', 'Service, P90'],
   'numbers.p90': ['九成不超过 {time}', 'nine of ten within {time}'],
   'numbers.kept': ['时间兑现', 'Waits as promised'],
-  'numbers.kept.of': ['共 {count} 人', 'of {count} who were told'],
+  'numbers.kept.of': ['共 {count} 人', 'of {count} {count:person|people} told'],
   'numbers.overtaken': ['被超过的人', 'People overtaken'],
   'numbers.estimates': ['告知与实际', 'Told and actual wait'],
   'numbers.estimates.lead': ['在告知的时间内叫到的比例；竖线是承诺的 80%。误差：告知与实际相差的分钟，偏差为负是实际更久', 'How many were called within the time they were told; the line is the 80 % that is promised. Errors in minutes; a bias below nothing: it took longer'],
