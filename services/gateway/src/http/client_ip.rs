@@ -64,21 +64,20 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ClientIp, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-        let TrustedProxies(trusted) = TrustedProxies::from_ref(state);
-        Ok(ClientIp(client_address(peer, &parts.headers, &trusted)))
+        let proxies = TrustedProxies::from_ref(state);
+        Ok(ClientIp(client_address(peer, &parts.headers, &proxies)))
     }
 }
 
 /// Nearest address that is not a trusted proxy's. Addresses further to the left in the header may
 /// be forged.
-fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpRange]) -> IpAddr {
-    let is_trusted = |address| trusted.iter().any(|range| range.contains(address));
+fn client_address(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
     let values = headers.get_all("x-forwarded-for").iter();
     let hops: Vec<_> = values.flat_map(|value| value.to_str().unwrap_or("?").split(',')).collect();
     // An IPv4 address that came through an IPv6 socket is one all the same.
     let mut nearest = peer.to_canonical();
     for hop in hops.into_iter().rev() {
-        if !is_trusted(nearest) {
+        if !proxies.contain(nearest) {
             break;
         }
         let Ok(next) = hop.trim().parse::<IpAddr>() else { break };
@@ -151,8 +150,9 @@ mod tests {
         for value in forwarded {
             headers.append("x-forwarded-for", HeaderValue::try_from(*value).unwrap());
         }
-        let trusted: Vec<IpRange> = trusted.iter().map(|range| range.parse().unwrap()).collect();
-        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+        let trusted = trusted.iter().map(|range| range.parse().unwrap());
+        let proxies = TrustedProxies(trusted.collect());
+        client_address(peer.parse().unwrap(), &headers, &proxies).to_string()
     }
 
     #[test]
