@@ -4,7 +4,7 @@
 use crate::browser::Browser;
 use crate::demo::{Demo, http_client};
 use crate::login::code_on_page;
-use crate::manage::{fill_control, open_manage_page, open_section, save_section};
+use crate::manage::{fill_control, lead_codes_to_a_page, open_manage_page, open_section};
 use crate::pictures::{NOTEBOOK, PHONE, SMALL_PHONE, STAFF_SCREENS, Screen, take_pictures};
 use crate::window::Window;
 use serde_json::json;
@@ -140,12 +140,8 @@ for (const input of document.querySelectorAll('#menu-editor .fields > .field:fir
 async fn the_page_that_takes_a_number_fits_every_screen_and_finds_the_number_again() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
-    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
-    let manage = open_manage_page(&demo, &browser).await;
-    open_section(&manage, "account", "公众号").await;
-    manage.wait_for_text("#callback-faults", "微信的推送都处理了").await;
-    fill_control(&manage, "#place .card:nth-of-type(3) select", "page").await;
-    save_section(&manage).await;
+    let pages = demo.pages_url();
+    lead_codes_to_a_page(&demo, &browser).await;
 
     let queue_page = format!("{pages}/q/q_hall_general");
     let page = browser.open(&queue_page).await;

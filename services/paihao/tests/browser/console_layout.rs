@@ -246,9 +246,9 @@ return (async () => {
     ids.push(`q${i}`);
     site.queues[`q${i}`] = { name: names[i], prefix: 'ABCDEFGHJKLM'[i] };
   }
-  const desk = async () => (await request('GET', 'sites/hall/desk')).json();
+  const readConsole = async () => (await request('GET', 'sites/hall/desk')).json();
   // A counter that is open cannot be taken away.
-  for (const { id, state } of (await desk()).counters) {
+  for (const { id, state } of (await readConsole()).counters) {
     if (Number(id) > counters && state !== 'offline') await act(`counters/${id}/close`);
   }
   site.counters = {};
@@ -257,7 +257,7 @@ return (async () => {
   }
   await request('PUT', 'book/sites/hall', site, { 'if-match': read.headers.get('etag') });
   const own = `counters/${counters}`;
-  const { counters: states } = await desk();
+  const { counters: states } = await readConsole();
   for (const { id, state } of states) if (state !== 'open') await act(`counters/${id}/open`);
   const taken = [];
   const take = async body => {
@@ -279,7 +279,7 @@ return (async () => {
   for (const { id } of states) {
     if (id !== String(counters) && Number(id) % 3 > 0) await act(`counters/${id}/call-next`);
   }
-  const waiting = (await desk()).queues.reduce((sum, line) => sum + line.waiting_count, 0);
+  const waiting = (await readConsole()).queues.reduce((sum, line) => sum + line.waiting_count, 0);
   for (let i = waiting; i < 60; i += 1) await take(i % 9 === 0 ? { class: 2 } : undefined);
   return refused;
 })();";

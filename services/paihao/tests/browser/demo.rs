@@ -49,6 +49,12 @@ impl Demo {
         line[line.find("http://").expect("looked for")..].trim().to_owned()
     }
 
+    /// Base URL of the pages.
+    pub fn pages_url(&self) -> String {
+        let kiosk = self.printed_address("/kiosk/");
+        kiosk.split("/kiosk").next().expect("looked for").to_owned()
+    }
+
     /// Address of the kiosk for one queue.
     pub fn kiosk_url(&self, queue: &str) -> String {
         format!("{}?queue={queue}", self.printed_address("/kiosk/"))

@@ -140,7 +140,7 @@ async fn the_code_of_a_slip_opens_the_page_of_its_number() {
     kiosk.click("#no-wechat").await;
     kiosk.wait_for_text("#taken #number", "A001").await;
     let path = kiosk.run_script("return window.slip.path", json!([])).await;
-    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+    let pages = demo.pages_url();
     let ticket = browser.open(&format!("{pages}{}", path.as_str().unwrap())).await;
     ticket.wait_for_text("#number", "A001").await;
     // On its own, the kiosk of one queue goes on with its code.

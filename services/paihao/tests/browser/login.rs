@@ -64,7 +64,7 @@ async fn the_first_manager_logs_in_invites_a_member_and_logs_out() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
     let phones = SimulatedPhones::for_demo(&demo);
-    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+    let pages = demo.pages_url();
 
     let page = browser.open(&demo.printed_address("/login#first=")).await;
     page.wait_for_text("#target", "排号").await;

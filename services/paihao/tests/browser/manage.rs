@@ -38,6 +38,15 @@ pub async fn save_section(page: &Window) {
     page.wait_for_text("#said.done", "已保存").await;
 }
 
+/// Sets the account's codes to those that lead to a page, as where WeChat makes none.
+pub async fn lead_codes_to_a_page(demo: &Demo, browser: &Browser) {
+    let manage = open_manage_page(demo, browser).await;
+    open_section(&manage, "account", "公众号").await;
+    manage.wait_for_text("#callback-faults", "微信的推送都处理了").await;
+    fill_control(&manage, "#place .card:nth-of-type(3) select", "page").await;
+    save_section(&manage).await;
+}
+
 #[tokio::test]
 async fn settings_take_effect_on_the_other_pages_at_once() {
     let demo = Demo::start().await;

@@ -4,7 +4,7 @@
 use crate::browser::Browser;
 use crate::demo::Demo;
 use crate::login::SimulatedPhones;
-use crate::manage::{fill_control, open_manage_page, open_section, save_section};
+use crate::manage::lead_codes_to_a_page;
 use crate::window::Window;
 use serde_json::json;
 
@@ -99,7 +99,7 @@ impl Page {
 async fn pages_of_the_hall_work_in_old_browsers_or_say_that_they_do_not() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
-    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+    let pages = demo.pages_url();
     let window = old_browser(&browser).await;
     check_pages(
         &window,
@@ -118,7 +118,7 @@ async fn pages_of_the_hall_work_in_old_browsers_or_say_that_they_do_not() {
 async fn pages_of_staff_work_in_old_browsers_or_say_that_they_do_not() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
-    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+    let pages = demo.pages_url();
     let window = old_browser(&browser).await;
     let login = Page::new(&format!("{pages}/login"), "#said", "扫码登录");
     check_pages(&window, &[login]).await;
@@ -151,12 +151,8 @@ async fn pages_of_staff_work_in_old_browsers_or_say_that_they_do_not() {
 async fn pages_of_customers_work_in_old_browsers_or_say_that_they_do_not() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
-    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
-    let manage = open_manage_page(&demo, &browser).await;
-    open_section(&manage, "account", "公众号").await;
-    manage.wait_for_text("#callback-faults", "微信的推送都处理了").await;
-    fill_control(&manage, "#place .card:nth-of-type(3) select", "page").await;
-    save_section(&manage).await;
+    let pages = demo.pages_url();
+    lead_codes_to_a_page(&demo, &browser).await;
     let take = format!("{pages}/q/q_hall_general");
     let window = browser.open(&take).await;
     window.click("#take").await;

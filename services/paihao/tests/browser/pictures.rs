@@ -29,7 +29,7 @@ pub const STAFF_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP];
 async fn every_page_fits_every_screen_and_is_accessible() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
-    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+    let pages = demo.pages_url();
 
     let page = browser.open(&pages).await;
     page.wait_for_text("#sites h2", "城南便民服务大厅").await;

@@ -68,11 +68,13 @@ async fn after_a_day_of_the_demo_every_message_has_arrived_and_nothing_was_logge
     let mut notices = Vec::new();
     let settled = async || {
         notices = demo.all_notices().await;
-        notices.iter().all(|(_, notice)| !["waiting", "sending", "sent"].contains(&fate(notice)))
+        notices
+            .iter()
+            .all(|(_, notice)| !["waiting", "sending", "sent"].contains(&delivery_status(notice)))
     };
     wait_until("every message has come to its end", Duration::from_secs(180), settled).await;
     let bad: Vec<_> =
-        notices.iter().filter(|(_, notice)| BAD_ENDS.contains(&fate(notice))).collect();
+        notices.iter().filter(|(_, notice)| BAD_ENDS.contains(&delivery_status(notice))).collect();
     assert!(bad.is_empty(), "{bad:#?}");
     let mut kinds: Vec<_> = notices.iter().filter_map(|(_, n)| n["notice"].as_str()).collect();
     kinds.sort_unstable();
@@ -90,6 +92,6 @@ async fn after_a_day_of_the_demo_every_message_has_arrived_and_nothing_was_logge
     assert!(logged.is_empty(), "{logged:#?}");
 }
 
-fn fate(notice: &Value) -> &str {
+fn delivery_status(notice: &Value) -> &str {
     notice["fate"].as_str().unwrap_or_default()
 }
