@@ -225,10 +225,17 @@ impl<'a> NotificationBuilder<'a> {
         }
     }
 
+    /// End of what the notification tells of. A time that has passed ends nothing by itself: staff
+    /// wait for whoever was called, and take up again whoever was held.
+    fn valid_until(&self, end: Option<Timestamp>) -> Timestamp {
+        let at = self.now.at;
+        end.filter(|end| *end > at).unwrap_or_else(|| at.plus_minutes(ACT_VALID_MINUTES))
+    }
+
     fn add_missed(&mut self, ticket: &Ticket, until: Option<Timestamp>) {
         let rules = self.rules.queues.get(&ticket.queue);
         let places = until.and(rules).and_then(|r| r.places_back(ticket.counts.misses));
-        let valid = until.unwrap_or_else(|| self.now.at.plus_minutes(ACT_VALID_MINUTES));
+        let valid = self.valid_until(until);
         self.add(ticket, NotificationKind::Missed { until, places }, valid);
     }
 
@@ -236,7 +243,7 @@ impl<'a> NotificationBuilder<'a> {
         let quoted = self.site.current_quote(self.rules, ticket, self.now);
         let counter_name = ticket.at_counter().map(|counter| self.counter_name(counter));
         let valid = match ticket.state {
-            TicketState::Called { deadline, .. } => deadline,
+            TicketState::Called { deadline, .. } => self.valid_until(Some(deadline)),
             _ => progress_valid_until(self.now.at),
         };
         self.add(ticket, NotificationKind::Returned { cause, quoted, reason, counter_name }, valid);
@@ -251,7 +258,7 @@ impl<'a> NotificationBuilder<'a> {
         };
         let quoted = self.site.current_quote(self.rules, ticket, self.now);
         let (reason, until) = (hold.reason.clone(), hold.until);
-        let valid = until.unwrap_or_else(|| self.now.at.plus_minutes(ACT_VALID_MINUTES));
+        let valid = self.valid_until(until);
         self.add(ticket, NotificationKind::Held { suspended, reason, until, quoted }, valid);
     }
 

@@ -122,6 +122,23 @@ fn what_may_be_done_is_what_is_listed() {
 }
 
 #[test]
+fn a_notification_is_valid_when_it_is_triggered() {
+    let mut trigger_count = 0;
+    each_scene(|column, fixture, case| {
+        for act in TicketAct::ALL.into_iter().flat_map(variants) {
+            let mut after = fixture.copy();
+            let decided = after.at_once_as(actor(column), act.clone()).0;
+            let Ok((_, events)) = decided else { continue };
+            for trigger in notifications_of_ann(&events) {
+                assert!(trigger.valid_until > after.now.at, "{act:?}: {case}, {trigger:?}");
+                trigger_count += 1;
+            }
+        }
+    });
+    assert!(trigger_count > 1000, "{trigger_count}");
+}
+
+#[test]
 fn a_hold_that_staff_set_is_not_ended_by_its_holder() {
     for (state, by_holder) in [("away", true), ("held", false), ("suspended", false)] {
         for actor in [customer("ann"), Actor::Holder(ANN)] {
