@@ -3,6 +3,7 @@
 //! Each type of field filters and cuts texts ([`FieldType::fit`]). A number without its digits, or
 //! a counter without the one in its name, sends people to the wrong place.
 
+use crate::field_text::news_text;
 use crate::policy;
 use crate::render::{self, fill_placeholders, placeholder_values};
 use crate::sample::{self, SITE_NOTICE_KINDS, SampleContext};
@@ -20,11 +21,14 @@ const PROPOSED_TYPES: [(&str, FieldType); 2] =
     [("character_string", FieldType::CharacterString), ("thing", FieldType::Thing)];
 
 /// Values that the placeholders of a notice have to show as they are. The summary of a call names
-/// the counter.
+/// the counter; that of another change at a counter may leave it out.
 fn exact_values(notice: &Notice) -> Vec<(&'static str, String)> {
     let mut values = vec![("{number}", notice.number.to_string())];
     if let Some(counter_name) = render::counter_name(&notice.content) {
-        values.extend(["{counter}", "{news}"].map(|name| (name, counter_name.to_string())));
+        values.push(("{counter}", counter_name.to_owned()));
+        if news_text(notice).contains(counter_name) {
+            values.push(("{news}", counter_name.to_owned()));
+        }
     }
     values
 }
@@ -155,6 +159,7 @@ fn notices(context: SampleContext) -> impl Iterator<Item = Notice> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paihao_contracts::notice::NoticeContent;
     use paihao_contracts::settings::Wording;
     use serde_json::json;
 
@@ -266,5 +271,32 @@ mod tests {
         assert_eq!(untrue("请到{counter}", "请到3号…", &notice), None);
         assert_eq!(untrue("请到{counter}", "请到号窗口", &notice), Some("{counter}"));
         assert_eq!(untrue("{site}", "大厅", &notice), None);
+    }
+
+    #[test]
+    fn a_summary_that_names_no_counter_is_true_at_a_counter() {
+        use paihao_contracts::commit::{NewReturnCause, QuotedWait, ReturnCause, ReturnDetail};
+        let because = [
+            None,
+            Some(NewReturnCause::Resumed),
+            Some(NewReturnCause::Restored),
+            Some(NewReturnCause::Prioritised),
+            Some(NewReturnCause::Reopened),
+        ];
+        let causes = [ReturnCause::Return, ReturnCause::Transfer, ReturnCause::PutBack];
+        for (cause, because) in causes.iter().flat_map(|cause| because.map(|it| (*cause, it))) {
+            for reason in [None, Some("老人".into())] {
+                let counter_name = Some("3号窗口".into());
+                let detail = ReturnDetail { because, reason, counter_name };
+                let quoted = QuotedWait { ahead: 0, minutes: None, cold: false };
+                let content = NoticeContent::Returned { cause, quoted, detail };
+                let called = sample::notice("called", &sample::usual_context()).unwrap();
+                let notice = Notice { content, ..called };
+                let shown = render::field_text("thing1", "{news}", &notice);
+                assert_eq!(untrue("{news}", &shown, &notice), None, "{cause:?} {because:?}");
+                let names_it = shown.contains("3号窗口");
+                assert_eq!(untrue("{news}", "请到号窗口", &notice).is_some(), names_it, "{shown}");
+            }
+        }
     }
 }

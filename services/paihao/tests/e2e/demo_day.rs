@@ -11,7 +11,7 @@ use std::time::Duration;
 const PEOPLE: usize = 6;
 
 /// Acts on numbers, in their order: the path below the site, and the body.
-const ACTS: [(&str, &str); 32] = [
+const ACTS: [(&str, &str); 33] = [
     ("queues/general/halt", ""),
     ("queues/general/open", ""),
     ("counters/1/call-next", ""),
@@ -30,6 +30,7 @@ const ACTS: [(&str, &str); 32] = [
     ("tickets/A005/remove", r#"{"reason": "重复取号"}"#),
     ("tickets/A005/undo", ""),
     ("counters/2/call", r#"{"number": "A006", "reason": "赶飞机"}"#),
+    ("tickets/A006/priority", r#"{"class": 1, "reason": "老人"}"#),
     ("counters/2/finish", ""),
     ("tickets/A001/resume", ""),
     ("counters/3/call-next", ""),
