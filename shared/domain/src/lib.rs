@@ -43,6 +43,7 @@ pub use estimate::{
     Observation, ObservationEnd, is_near, is_slipped,
 };
 pub use model::actor::{Actor, ActorRef, ApiScope, Role};
+pub use model::counter_act::CounterAct;
 pub use model::ids::{
     CommandId, CounterId, Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
 };

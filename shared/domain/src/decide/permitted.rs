@@ -1,12 +1,14 @@
-//! Acts that are allowed for a ticket, by the rules of the decisions, for those who show them.
+//! Acts that are allowed for a ticket or at a counter, by the rules of the decisions, for those who
+//! show them.
 
 use super::call::{MIN_RECALL_INTERVAL_MS, PUT_BACK_WINDOW_MS};
 use super::undo::UNDO_WINDOW_MS;
 use super::{Decider, wrong_state};
 use crate::model::actor::Actor;
+use crate::model::counter_act::CounterAct;
 use crate::model::ids::CounterId;
 use crate::model::rules::Rules;
-use crate::model::site::Site;
+use crate::model::site::{CounterState, Site};
 use crate::model::ticket::{Ticket, TicketState, TicketStatus};
 use crate::model::ticket_act::TicketAct;
 use crate::model::time::{DecisionInput, Timestamp};
@@ -99,9 +101,41 @@ impl Site {
         let acts = acts_of_state(&ticket.state).iter().copied();
         acts.filter(|act| decider.permits(*act, ticket)).collect()
     }
+
+    /// Acts at a counter that this actor may take now and that would change it.
+    pub fn permitted_counter_acts(
+        &self,
+        rules: &Rules,
+        actor: &Actor,
+        counter: &CounterId,
+        now: &DecisionInput,
+    ) -> Vec<CounterAct> {
+        let decider = Decider { before: self, site: self, rules, now, actor };
+        let acts = CounterAct::ALL.into_iter();
+        acts.filter(|act| decider.permits_at_counter(*act, counter)).collect()
+    }
 }
 
 impl Decider<'_> {
+    /// Returns `true` if a decision allows the act at a counter and changes the counter by it.
+    fn permits_at_counter(&self, act: CounterAct, id: &CounterId) -> bool {
+        let counter = self.site.counter(id);
+        let is_open = counter.state == CounterState::Open;
+        let allows = |act: Act| self.dispatch(&act).is_ok();
+        match act {
+            CounterAct::CallNext => allows(Act::CallNext(id.clone())),
+            CounterAct::Open => !is_open && allows(Act::OpenCounter(id.clone())),
+            CounterAct::TakeOver => counter.login.is_some_and(|from| {
+                !allows(Act::OpenCounter(id.clone()))
+                    && allows(Act::TakeOver { counter: id.clone(), from })
+            }),
+            CounterAct::Break => is_open && allows(Act::BreakCounter(id.clone())),
+            CounterAct::Close => {
+                counter.state != CounterState::Offline && allows(Act::CloseCounter(id.clone()))
+            }
+        }
+    }
+
     /// Returns `true` if a decision allows the act for a ticket, with some details.
     fn permits(&self, act: TicketAct, ticket: &Ticket) -> bool {
         let id = ticket.id;

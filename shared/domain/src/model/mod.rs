@@ -1,6 +1,7 @@
 //! State of a site: its tickets, lines, counters and rules.
 
 pub(crate) mod actor;
+pub(crate) mod counter_act;
 pub(crate) mod ids;
 pub(crate) mod lane;
 pub(crate) mod line;

@@ -21,8 +21,8 @@ use axum::response::Response;
 use ended_tickets::{ConsoleEndedTicketView, ended_ticket_views};
 use messages::{ConsoleMessageView, LastMessageLookup, last_messages};
 use paihao_domain::{
-    Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, Role, Site, Ticket,
-    TicketAct, TicketState,
+    Actor, CounterAct, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, Role, Site,
+    Ticket, TicketAct, TicketState,
 };
 use paihao_http_api::sse;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -154,6 +154,8 @@ struct ConsoleCounterView<'a> {
     /// True if the system would call there, but waits for a person: something was taken back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     auto_paused: bool,
+    /// Acts that are allowed there now: `next`, `open`, `take_over`, `break`, `close`.
+    may: Vec<&'static str>,
 }
 
 /// Recent call.
@@ -315,7 +317,7 @@ fn console_view<'a>(
         counters: settings
             .counters
             .iter()
-            .map(|id| counter_view(settings, site, id, now))
+            .map(|id| counter_view(settings, site, id, now, principal))
             .collect(),
         calls: calls.collect(),
         tickets: ticket_views(settings, site, now, principal, messages),
@@ -381,10 +383,12 @@ fn counter_view<'a>(
     site: &Site,
     id: &'a CounterId,
     now: &DecisionInput,
+    principal: &Actor,
 ) -> ConsoleCounterView<'a> {
     let counter = site.counter(id);
     let rules = &settings.rules.counters[id];
     let serving = counter.serving.and_then(|ticket| site.ticket(ticket));
+    let may = site.permitted_counter_acts(&settings.rules, principal, id, now);
     ConsoleCounterView {
         id: id.as_str(),
         name: &rules.name,
@@ -399,6 +403,7 @@ fn counter_view<'a>(
         calls: counter.calls,
         next_call_at: site.auto_call_due_at(&settings.rules, id, now).map(|at| at.0),
         auto_paused: site.is_auto_call_paused(&settings.rules, id),
+        may: may.into_iter().map(CounterAct::name).collect(),
     }
 }
 

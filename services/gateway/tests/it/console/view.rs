@@ -173,3 +173,32 @@ async fn the_desk_is_for_those_with_a_key_of_the_site() {
         assert_eq!(read_json(response).await.1["code"], "unknown_site");
     }
 }
+
+#[tokio::test]
+async fn a_counter_lists_what_may_be_done_there_for_each_role() {
+    let cluster = Cluster::new();
+    let gateway = cluster.start_gateway().await;
+    let may = async |key: &str| {
+        let console = get_console(&gateway, key).await;
+        let counter = &console["counters"][0];
+        assert_eq!(counter["id"], "1");
+        counter["may"].clone()
+    };
+    let manager = crate::support::gateway::MANAGER_KEY;
+    let both = async |expected: Value| {
+        assert_eq!((may(STAFF_KEY).await, may(manager).await), (expected.clone(), expected));
+    };
+    both(json!(["open"])).await;
+    submit(&gateway, at_counter("1", Act::OpenCounter, "open")).await;
+    assert_eq!(may(STAFF_KEY).await, json!(["take_over"]), "the manager is logged in there");
+    assert_eq!(may(manager).await, json!(["break", "close"]), "nobody waits");
+    submit(&gateway, take_ticket("ann")).await;
+    assert_eq!(may(manager).await, json!(["next", "break", "close"]));
+    submit(&gateway, at_counter("1", Act::CallNext, "next")).await;
+    submit(&gateway, take_ticket("bob")).await;
+    assert_eq!(may(manager).await, json!(["break", "close"]), "somebody was called");
+    submit(&gateway, at_counter("1", Act::BreakCounter, "break")).await;
+    assert_eq!(may(manager).await, json!(["open", "close"]));
+    submit(&gateway, at_counter("1", Act::CloseCounter, "close")).await;
+    both(json!(["open"])).await;
+}

@@ -91,11 +91,11 @@ const queueName = id => localName(...queueNames(id));
  */
 const isTaken = ({ login }) => Boolean(view.you.counters && login && login !== view.you.name);
 /**
- * Tells whether the server allows an act with a ticket.
- * @param {ConsoleTicketView | undefined} ticket
+ * Tells whether the server allows an act with a ticket or at a counter.
+ * @param {ConsoleTicketView | ConsoleCounterView | undefined} target
  * @param {string} act
  */
-const may = (ticket, act) => ticket?.may?.includes(act) ?? false; // an older replica lists nothing
+const may = (target, act) => target?.may?.includes(act) ?? false; // an older replica lists nothing
 /** True if a person can come to this counter now. */
 const isFree = () => {
   const counter = currentCounter();
@@ -193,19 +193,11 @@ function renderTitle() {
   document.title = `${name}${translation('console.title')} · ${localName(view.name, view.name_en)}`;
 }
 
-/**
- * The commands that make sense now, by the id of their button: those for a ticket are what the server
- * says may be done with it.
- */
+/** The commands that the server allows now, by the id of their button. */
 function enabledCommands() {
   const [counter, ticket] = [currentCounter(), currentTicket()];
-  const open = counter.state === 'open';
-  const commands = {
-    next:
-      open &&
-      ticket?.state !== 'called' &&
-      waitingCount() > 0 &&
-      serverNow() > lastCallAt + MIN_CALL_INTERVAL_MS,
+  return {
+    next: may(counter, 'next') && serverNow() > lastCallAt + MIN_CALL_INTERVAL_MS,
     start: may(ticket, 'start'),
     recall: may(ticket, 'recall'),
     finish: may(ticket, 'finish'),
@@ -215,13 +207,10 @@ function enabledCommands() {
     call: view.tickets.some(other => servesQueue(other.queue) && mayHere(other, 'call')),
     undo: undoableCommands().length > 0,
     take: view.queues.some(queue => servesQueue(queue.id)),
-    open: counter.state !== 'open',
-    break: open,
-    close: counter.state !== 'offline',
+    open: may(counter, 'open') || may(counter, 'take_over'),
+    break: may(counter, 'break'),
+    close: may(counter, 'close'),
   };
-  if (!isTaken(counter)) return commands;
-  const none = Object.fromEntries(Object.keys(commands).map(id => [id, false]));
-  return { ...none, take: commands.take, open: true };
 }
 
 /**
@@ -339,6 +328,7 @@ function nextHint(counter, ticket, count) {
   if (counter.state !== 'open' || isTaken(counter)) return 'console.hint.open';
   if (ticket?.state === 'called') return 'console.hint.called';
   if (count === 0) return 'console.hint.nobody';
+  if (!may(counter, 'next')) return 'console.hint.halted';
   if (counter.auto_paused) return 'console.hint.auto-paused';
   if (counter.next_call_at > serverNow()) return 'console.hint.auto';
   return ticket ? 'console.hint.finishes' : 'waiting';
@@ -389,7 +379,8 @@ function showRefusal(error) {
   if (isAccessError(error)) return endAccess(error);
   const key = error.retryable ? 'console.again' : `console.do.${error.code}`;
   let advice = null;
-  if (hasTranslation(key)) advice = textElement(key);
+  if (error.hours) advice = setTextPair(createElement('span'), error.hours);
+  else if (hasTranslation(key)) advice = textElement(key);
   else if (error.detail) advice = writtenElement(error.detail);
   advice?.classList.add('detail');
   showMessage('refused', error.texts, advice);

@@ -119,6 +119,7 @@ Object.assign(WORDS, {
   'console.hint.open': ['先开窗', 'Open first'],
   'console.hint.called': ['先开始、完成或过号', 'Start, finish or miss first'],
   'console.hint.nobody': ['没有人排队', 'Nobody is waiting'],
+  'console.hint.halted': ['有人在等，业务已暂停叫号', 'People wait, but calling rests'],
   'console.hint.finishes': ['{count} 人在等；{number} 同时完成', '{count} waiting; finishes {number}'],
   'console.hint.taken': ['先接班', 'Take over first'],
   'console.hint.auto': ['{seconds} 秒后自动叫下一位', 'by itself in {seconds} s'],

@@ -2,11 +2,14 @@
 //! are told only where somebody is called.
 
 use super::scene::*;
-use crate::fixture::{MINUTE_MS, SiteFixture, customer, rules};
+use crate::fixture::{MINUTE_MS, SiteFixture, customer, rules, staff};
 use paihao_domain::{
-    Act, Actor, CounterId, CounterTicket, Event, LetPassLimit, Mark, NotificationTrigger, QueueId,
-    QueueState, Refusal, Role, Ticket, TicketAct, TicketState, TicketStatus,
+    Act, Actor, CounterAct, CounterId, CounterTicket, Event, LetPassLimit, Mark,
+    NotificationTrigger, QueueId, QueueState, Refusal, Role, Ticket, TicketAct, TicketState,
+    TicketStatus,
 };
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// States of Ann's ticket, by the names of the scene.
 const STATES: [&str; 10] = [
@@ -119,6 +122,50 @@ fn what_may_be_done_is_what_is_listed() {
         }
     });
     assert!(allowed_count > 1000, "{allowed_count}");
+}
+
+#[test]
+fn what_may_be_done_at_a_counter_is_what_is_listed() {
+    let act = |act: CounterAct, counter: CounterId, from: Option<Arc<str>>| match act {
+        CounterAct::CallNext => Act::CallNext(counter),
+        CounterAct::Open => Act::OpenCounter(counter),
+        CounterAct::TakeOver => {
+            Act::TakeOver { counter, from: from.unwrap_or_else(|| "nobody".into()) }
+        }
+        CounterAct::Break => Act::BreakCounter(counter),
+        CounterAct::Close => Act::CloseCounter(counter),
+    };
+    let colleague = staff("late", &["1", "2"]);
+    let mut listed_acts = BTreeMap::<_, u32>::new();
+    each_scene(|column, fixture, case| {
+        let actors = [actor(column), colleague.clone()].into_iter();
+        for actor in actors.filter(|actor| actor.role() != Role::System) {
+            for counter in ["1", "2", "3"].map(CounterId::new) {
+                let SiteFixture { site, rules, now, .. } = fixture;
+                let listed = site.permitted_counter_acts(rules, &actor, &counter, now);
+                let before = site.counter(&counter);
+                let outcome = |name| {
+                    let mut after = fixture.copy();
+                    let act = act(name, counter.clone(), before.login.clone());
+                    let is_allowed = after.at_once_as(actor.clone(), act).0.is_ok();
+                    (is_allowed, after.site.counter(&counter))
+                };
+                let (opens, _) = outcome(CounterAct::Open);
+                for name in CounterAct::ALL {
+                    let (is_allowed, after) = outcome(name);
+                    let changes = match name {
+                        CounterAct::CallNext => after.calls > before.calls,
+                        CounterAct::TakeOver => !opens && after.login != before.login,
+                        _ => after.state != before.state,
+                    };
+                    let expected = is_allowed && changes;
+                    assert_eq!(listed.contains(&name), expected, "{name:?}: {case}, {listed:?}");
+                    *listed_acts.entry(name).or_default() += u32::from(expected);
+                }
+            }
+        }
+    });
+    assert!(CounterAct::ALL.iter().all(|act| listed_acts[act] > 10), "{listed_acts:?}");
 }
 
 #[test]
