@@ -1,8 +1,10 @@
 //! Opening hours of a queue as people read them: today and tomorrow, in the site's time zone.
 
+use crate::engine::SubmitError;
+use crate::http::refusals::{self, Problem};
 use crate::settings::SiteSettings;
 use jiff::Timestamp as Instant;
-use paihao_domain::{DecisionInput, Interval, QueueId, Timestamp};
+use paihao_domain::{DecisionInput, Interval, QueueId, Refusal, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -46,6 +48,21 @@ pub(crate) fn hours_sentences(
         format!("开放时间：今天 {today_zh}，明天 {tomorrow_zh}。"),
         format!("Hours: today {today_en}, tomorrow {tomorrow_en}."),
     )
+}
+
+/// Problem of a command that was not carried out, with the opening hours of a queue that gives no
+/// numbers now.
+pub(crate) fn command_problem(settings: &SiteSettings, now_ms: i64, error: SubmitError) -> Problem {
+    let hours = match &error {
+        SubmitError::Refused(
+            Refusal::QueueClosed(queue)
+            | Refusal::QueuePaused(queue)
+            | Refusal::QueueClosing(queue)
+            | Refusal::OutOfHours(queue),
+        ) => hours_sentences(settings, queue, now_ms),
+        _ => Default::default(),
+    };
+    refusals::with_hours(error.into(), hours)
 }
 
 /// Hours of a queue on a business day, in Chinese and English: 09:00–12:00 13:30–17:30.

@@ -220,6 +220,12 @@ pub(crate) struct ProblemMembers {
     /// Error code of OAuth (RFC 6749, 5.2); only for the exchange of codes for tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
+    /// Opening hours of a queue that gives no numbers now, in the site's time zone, in Chinese.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    hours: String,
+    /// The same in English.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    hours_en: String,
 }
 
 /// Error in a set-up.
@@ -249,7 +255,7 @@ pub fn invalid_settings(error: &ConfigError) -> Problem {
         advice: problem.advice.clone(),
         code: problem.code,
     });
-    let members = ProblemMembers { problems: problems.collect(), error: None };
+    let members = ProblemMembers { problems: problems.collect(), ..ProblemMembers::default() };
     let sentences: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
     let detail = sentences.join("; ").replace('\n', " ");
     Problem::new(&UNSOUND_SETUP).with_detail(detail).with_members(&members)
@@ -258,7 +264,13 @@ pub fn invalid_settings(error: &ConfigError) -> Problem {
 /// Adds the error code of OAuth 2.0 (RFC 6749, 5.2).
 #[must_use]
 pub(crate) fn with_oauth_error(problem: Problem, error: &'static str) -> Problem {
-    problem.with_members(&ProblemMembers { problems: Vec::new(), error: Some(error) })
+    problem.with_members(&ProblemMembers { error: Some(error), ..ProblemMembers::default() })
+}
+
+/// Adds the opening hours of a queue, in Chinese and English.
+#[must_use]
+pub(crate) fn with_hours(problem: Problem, (hours, hours_en): (String, String)) -> Problem {
+    problem.with_members(&ProblemMembers { hours, hours_en, ..ProblemMembers::default() })
 }
 
 #[cfg(test)]

@@ -14,7 +14,10 @@ export class ApiError extends Error {
    * @param {Partial<Problem>} problem
    * @param {number} status the answer's HTTP status; 0 without an answer
    */
-  constructor({ code, title, title_en: english, detail, problems }, status) {
+  constructor(
+    { code, title, title_en: english, detail, problems, hours, hours_en: hoursEnglish },
+    status,
+  ) {
     super(title);
     this.code = code || '';
     this.title = title || '';
@@ -22,6 +25,8 @@ export class ApiError extends Error {
     this.detail = detail || '';
     /** @type {SettingsProblem[] | undefined} */
     this.problems = problems;
+    /** @type {Texts | null} opening hours of a queue that gives no numbers now */
+    this.hours = hours ? [hours, hoursEnglish || hours] : null;
     this.status = status;
   }
 
@@ -31,6 +36,16 @@ export class ApiError extends Error {
    */
   get texts() {
     return [this.title, this.english];
+  }
+
+  /**
+   * Both sentences, each with the opening hours of a queue that gives no numbers now.
+   * @returns {Texts}
+   */
+  get textsWithHours() {
+    if (!this.hours) return this.texts;
+    const [chinese, english] = this.hours;
+    return [`${this.title}。${chinese}`, `${this.english}. ${english}`];
   }
 
   /** Tells whether the same request may succeed in a moment. */

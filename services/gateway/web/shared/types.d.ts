@@ -21,6 +21,9 @@ export interface Problem {
   title_en: string;
   detail?: string;
   problems?: SettingsProblem[];
+  /** Opening hours of a queue that gives no numbers now. */
+  hours?: string;
+  hours_en?: string;
 }
 
 /** A setting that was refused. */
@@ -179,6 +182,8 @@ export interface ConsoleCounterView {
   next_call_at?: number;
   /** The system waits for a person to call. */
   auto_paused?: boolean;
+  /** Commands that may be sent there now. */
+  may: string[];
 }
 
 export interface ConsoleTicketView {

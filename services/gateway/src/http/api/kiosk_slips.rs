@@ -6,6 +6,7 @@
 use crate::engine::CommandOutcome;
 use crate::http::board::discard_past_day;
 use crate::http::client_ip::ClientIp;
+use crate::http::hours::command_problem;
 use crate::http::idempotency;
 use crate::http::openapi::{Created, IdempotencyKeyExt, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -136,7 +137,9 @@ async fn take(
         act,
         day: None,
     };
-    let CommandOutcome { outcome, at } = state.engine.submit(&site, command).await?;
+    let decided = state.engine.submit(&site, command).await;
+    let CommandOutcome { outcome, at } =
+        decided.map_err(|error| command_problem(&settings, state.clock.now_ms(), error))?;
     let path = ticket_link::ticket_path(&state, &site, &outcome, at);
     match (outcome, path) {
         (Outcome::Holding { number, queue, standing, .. }, Some(path)) => {

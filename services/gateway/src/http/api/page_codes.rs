@@ -4,6 +4,7 @@
 
 use crate::engine::CommandOutcome;
 use crate::http::client_ip::ClientIp;
+use crate::http::hours::command_problem;
 use crate::http::idempotency;
 use crate::http::openapi::{Created, IdempotencyKeyExt, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -133,7 +134,9 @@ async fn take(
         act,
         day: None,
     };
-    let CommandOutcome { outcome, at } = state.engine.submit(&settings.facts.id, command).await?;
+    let decided = state.engine.submit(&settings.facts.id, command).await;
+    let CommandOutcome { outcome, at } =
+        decided.map_err(|error| command_problem(&settings, state.clock.now_ms(), error))?;
     if let Some((uuid, session)) = session {
         state.scan_sessions.store_progress(uuid, *session, &outcome).await;
     }

@@ -4,10 +4,11 @@ mod result;
 
 pub(crate) use result::StaffActionResult;
 
-use crate::engine::SiteSnapshot;
+use crate::engine::{CommandOutcome, SiteSnapshot};
 use crate::http::access::{AllowedRoles, SiteAccess, path_parameter};
 use crate::http::auth::Principal;
 use crate::http::counter_login::is_left_behind;
+use crate::http::hours::command_problem;
 use crate::http::idempotency;
 use crate::http::openapi::{ApiArgument, IdempotencyKeyExt, Operation};
 use crate::http::refusals::{self, Problem};
@@ -179,7 +180,7 @@ impl<R, T, B> StaffAction<R, T, B> {
     async fn submit_on(&self, day: Option<Day>, act: Act) -> StaffActionResponse {
         let actor = self.principal.actor.clone();
         let command = Command { id: self.command, fingerprint: self.fingerprint, actor, act, day };
-        let decided = self.state.engine.submit(&self.site, command).await?;
+        let decided = self.submit_command(command).await?;
         tracing::info!(
             site = self.site,
             staff = &*self.principal.name,
@@ -189,6 +190,16 @@ impl<R, T, B> StaffAction<R, T, B> {
         );
         let link = ticket_link::ticket_path(&self.state, &self.site, &decided.outcome, decided.at);
         Ok(Json(StaffActionResult::new(decided, link)))
+    }
+
+    async fn submit_command(&self, command: Command) -> Result<CommandOutcome, Problem> {
+        let engine = &self.state.engine;
+        engine.submit(&self.site, command).await.map_err(|error| {
+            match engine.settings(&self.site) {
+                Some(settings) => command_problem(&settings, self.state.clock.now_ms(), error),
+                None => error.into(),
+            }
+        })
     }
 
     /// Returns whether the site's business day lies in the future.

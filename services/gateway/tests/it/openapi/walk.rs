@@ -274,6 +274,11 @@ impl ApiRequest<'_> {
         let response = request.body(self.body).send().await;
         let response = response.unwrap_or_else(|error| panic!("{description}: {error:?}"));
         let checked = check_response(self.operation, &description, response).await;
+        if ["out_of_hours", "queue_closing"].contains(&checked.problem_code()) {
+            let hours = ["hours", "hours_en"].map(|name| checked.body[name].as_str().unwrap_or(""));
+            assert!(hours[0].starts_with("开放时间：今天 "), "{description}: {hours:?}");
+            assert!(hours[1].starts_with("Hours: today "), "{description}: {hours:?}");
+        }
         let covered = match checked.problem_code() {
             "ok" => checked.status.to_string(),
             code => code.to_owned(),

@@ -327,7 +327,7 @@ async function takePaperNumber() {
     showSlip(await takeSlip(queueId), hasPrinter);
   } catch (error) {
     if (!error.texts) slipTaker = import('./slips.js');
-    setTextPair(byId('refused'), error.texts || translations('unreachable'));
+    setTextPair(byId('refused'), error.textsWithHours || translations('unreachable'));
     byId('refused').hidden = false;
   }
   button.disabled = false;

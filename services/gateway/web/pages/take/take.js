@@ -57,7 +57,7 @@ async function take() {
     storePath(path);
     location.assign(path);
   } catch (error) {
-    setTextPair(byId('said'), /** @type {ApiError} */ (error).texts);
+    setTextPair(byId('said'), /** @type {ApiError} */ (error).textsWithHours);
     byId('said').hidden = false;
     byId('take').disabled = false;
   }
