@@ -9,6 +9,7 @@ use crate::scan::qr;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use paihao_domain::{QueueId, QueueRules};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -31,6 +32,9 @@ struct PageLinkView {
     /// Name of that queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_name: Option<String>,
+    /// The same in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_name_en: Option<String>,
     url: String,
     /// QR code of the address as SVG.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,19 +46,21 @@ async fn list(
     SiteAccess { site, settings, .. }: SiteAccess<ManagerScope>,
     headers: HeaderMap,
 ) -> Result<Json<Vec<PageLinkView>>, Problem> {
-    let link = |page: &'static str, queue: Option<(&str, &str)>| {
-        let query = queue.map(|(id, _)| format!("?queue={id}")).unwrap_or_default();
+    let english = &settings.english_names;
+    let link = |page: &'static str, queue: Option<(&QueueId, &QueueRules)>| {
+        let query = queue.map(|(id, _)| format!("?queue={}", id.as_str())).unwrap_or_default();
         let url = page_url(&state, &headers, &format!("/{page}/{site}{query}"));
         PageLinkView {
             page,
-            queue: queue.map(|(id, _)| id.to_owned()),
-            queue_name: queue.map(|(_, name)| name.to_owned()),
+            queue: queue.map(|(id, _)| id.as_str().to_owned()),
+            queue_name: queue.map(|(_, rules)| rules.name.to_string()),
+            queue_name_en: queue.and_then(|(id, _)| english.of_queue(id)).map(str::to_owned),
             code: qr::svg(&url).ok(),
             url,
         }
     };
     let mut links = vec![link("kiosk", None), link("board", None), link("console", None)];
     let queues = settings.queue_rules();
-    links.extend(queues.map(|(id, rules)| link("kiosk", Some((id.as_str(), &rules.name)))));
+    links.extend(queues.map(|queue| link("kiosk", Some(queue))));
     Ok(Json(links))
 }

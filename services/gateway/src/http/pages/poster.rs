@@ -20,7 +20,11 @@ pub(super) struct Poster {
 #[derive(Clone)]
 pub(super) struct Sheet {
     pub(super) site: String,
+    /// Its English name; empty without one.
+    pub(super) site_en: String,
     pub(super) queue: String,
+    /// Its English name; empty without one.
+    pub(super) queue_en: String,
     /// The code to scan, as SVG.
     pub(super) code: String,
     /// Site and queue as in addresses, in small letters at the foot.
@@ -83,14 +87,17 @@ async fn sheet(state: &AppState, site: &str, queue: &str) -> Result<Sheet, Probl
     let code = permanent_code(state, site, queue).await?;
     let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let queue_rules = settings.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
-    let (_, rules) = queue_rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
+    let (id, rules) = queue_rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
+    let english = &settings.english_names;
     let svg = qr::poster_svg(&code.qr_url).map_err(|error| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
     })?;
     Ok(Sheet {
         site: settings.facts.name.to_string(),
+        site_en: english.of_site().unwrap_or_default().to_owned(),
         queue: rules.name.to_string(),
+        queue_en: english.of_queue(id).unwrap_or_default().to_owned(),
         code: svg,
         path: format!("{site}/{queue}"),
         is_page: code.qr_ticket.is_empty(),
@@ -105,7 +112,9 @@ mod tests {
     fn a_sheet_is_filled_and_names_are_only_names() {
         let sheet = Sheet {
             site: "<b>阿&强".to_owned(),
+            site_en: String::new(),
             queue: "{{ sheet.code }}".to_owned(),
+            queue_en: "<i>Cash".to_owned(),
             code: "<svg/>".to_owned(),
             path: "hall/a".to_owned(),
             is_page: false,
@@ -116,7 +125,12 @@ mod tests {
             "{page}"
         );
         assert_eq!(page.matches("<svg/>").count(), 1);
-        for filled in ["lang=\"zh-CN\">&#60;b", "class=\"long\" lang=\"en\"", ">hall/a</i>"] {
+        for filled in [
+            "<small lang=\"en\">&#60;i&#62;Cash</small>",
+            "lang=\"zh-CN\">&#60;b",
+            "class=\"long\" lang=\"en\"",
+            ">hall/a</i>",
+        ] {
             assert!(page.contains(filled), "{filled}");
         }
     }

@@ -19,7 +19,9 @@ fn pages() -> Vec<(String, usize)> {
     let refused = Refused { zh: "没有", en: "No" };
     let sheet = poster::Sheet {
         site: "大厅".to_owned(),
+        site_en: String::new(),
         queue: "综合业务".to_owned(),
+        queue_en: "General".to_owned(),
         code: "<svg/>".to_owned(),
         path: "hall/general".to_owned(),
         is_page: false,

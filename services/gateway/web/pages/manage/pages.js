@@ -2,7 +2,7 @@
 /** @import { SectionContext } from '../../shared/types' */
 import { fetchJson } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
-import { setText, setTextPair, textElement, languageOf } from '../../shared/language.js';
+import { nameElement, setText, setTextPair, textElement } from '../../shared/language.js';
 
 /**
  * Page of a site, as the server lists it.
@@ -10,18 +10,20 @@ import { setText, setTextPair, textElement, languageOf } from '../../shared/lang
  * @property {'kiosk' | 'board' | 'console'} page
  * @property {string} [queue]
  * @property {string} [queue_name]
+ * @property {string} [queue_name_en]
  * @property {string} url
  * @property {string} [code] QR code as SVG
  */
 
 /** @param {PageLink} link */
-function linkCard({ page, queue_name: queue, url, code }) {
+function linkCard({ page, queue_name: queue, queue_name_en: english, url, code }) {
   const title = createElement(
     'h3',
     {},
     textElement(`manage.page.${page}`),
-    queue && createElement('span', { class: 'of', lang: languageOf(queue) }, queue),
+    ...(queue ? [nameElement(queue, english)] : []),
   );
+  title.lastElementChild?.classList.toggle('of', Boolean(queue));
   const picture = `data:image/svg+xml,${encodeURIComponent(code || '')}`;
   return createElement(
     'div',

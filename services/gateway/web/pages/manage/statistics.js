@@ -531,7 +531,10 @@ function selectionCard({ saved, id, withAuth }, load, showError) {
     });
   }
   /** @type {[string, string[]][]} */
-  const queues = Object.entries(saved.queues).map(([queueId, { name }]) => [queueId, [name]]);
+  const queues = Object.entries(saved.queues).map(([queueId, { name, name_en: english }]) => [
+    queueId,
+    english ? [name, english] : [name],
+  ]);
   const queue = selectField(
     'numbers.queue',
     translations('numbers.queue'),

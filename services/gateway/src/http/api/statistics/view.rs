@@ -38,6 +38,9 @@ pub(super) struct StatisticsRow {
     pub(super) hour: Option<u8>,
     pub(super) queue: String,
     pub(super) queue_name: String,
+    /// The same in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) queue_name_en: Option<String>,
     #[serde(flatten)]
     pub(super) stats: VisitStats,
 }
@@ -133,6 +136,7 @@ impl StatisticsView {
             hour: *hour,
             queue: queue.as_str().to_owned(),
             queue_name: queue_name(settings, documents, queue).to_owned(),
+            queue_name_en: settings.english_names.of_queue(queue).map(str::to_owned),
             stats: visit_stats(tally),
         });
         let all_queues = statistics.all_queues.iter().map(|((day, hour), tally)| StatisticsSlot {
