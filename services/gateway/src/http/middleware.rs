@@ -8,26 +8,54 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use paihao_chassis::trace::{self, Traceparent};
 
-/// Headers of every response that does not set them itself.
-const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
+/// Headers of every response that does not set them itself. Nothing is stored by browsers and
+/// proxies unless its handler says so: most answers are somebody's.
+const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DEFAULT_CSP)),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
 ];
 
+/// Header with the origins whose pages may embed a response.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// Header of pictures that pages of any origin may embed.
+pub(crate) const EMBEDDABLE: (HeaderName, HeaderValue) =
+    (CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+
+/// Where people come by HTTPS, their browsers come no other way for a year.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Middleware of every route. One layer: each further one costs every request two allocations.
-pub(crate) fn with_middleware<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes.layer(from_fn(trace_and_default_headers))
+pub(crate) fn with_middleware<S: Clone + Send + Sync + 'static>(
+    routes: Router<S>,
+    is_https: bool,
+) -> Router<S> {
+    routes.layer(from_fn(move |request, next| trace_and_default_headers(is_https, request, next)))
 }
 
 /// Continues the client's trace, or begins one; entries that are appended meanwhile carry it.
-async fn trace_and_default_headers(request: Request, next: Next) -> Response {
+async fn trace_and_default_headers(is_https: bool, request: Request, next: Next) -> Response {
     let header =
         request.headers().get(trace::TRACEPARENT_HEADER).and_then(|value| value.to_str().ok());
     let traceparent = Traceparent::continue_from(header);
     let mut response = trace::scope(traceparent, next.run(request)).await;
     for (name, value) in DEFAULT_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
+    }
+    if is_https {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     response
 }
@@ -39,10 +67,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
-    async fn get_raw(path: &str) -> String {
+    async fn get_raw(path: &str, is_https: bool) -> String {
         let own = || async { ([(header::REFERRER_POLICY, "origin")], "own") };
-        let routes =
-            with_middleware(Router::new().route("/", get(|| async { "" })).route("/own", get(own)));
+        let routes = Router::new().route("/", get(|| async { "" })).route("/own", get(own));
+        let routes = with_middleware(routes, is_https);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let exchange = async {
@@ -60,13 +88,22 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_has_the_headers_and_keeps_its_own() {
-        let plain = get_raw("/").await;
+        let plain = get_raw("/", false).await;
         for (name, value) in DEFAULT_HEADERS {
             let line = format!("{name}: {}\r\n", value.to_str().unwrap());
             assert!(plain.contains(&line), "no {line} in {plain}");
         }
-        let own = get_raw("/own").await;
+        let own = get_raw("/own", false).await;
         assert!(own.contains("referrer-policy: origin\r\n"), "{own}");
         assert!(!own.contains("no-referrer"), "{own}");
+    }
+
+    #[tokio::test]
+    async fn browsers_keep_to_https_where_people_come_by_it() {
+        let line = "strict-transport-security: max-age=31536000\r\n";
+        for (is_https, count) in [(false, 0), (true, 1)] {
+            let answer = get_raw("/", is_https).await;
+            assert_eq!(answer.matches(line).count(), count, "{answer}");
+        }
     }
 }

@@ -51,13 +51,15 @@ pub(crate) fn described() -> Routes {
 }
 
 pub(crate) fn routers(state: AppState) -> Routers {
-    let router = |routes: Routes| with_fallbacks(routes.into_router()).with_state(state.clone());
+    let is_https = state.settings.login.is_secure();
+    let router =
+        |routes: Routes| with_fallbacks(routes.into_router(), is_https).with_state(state.clone());
     Routers { public: router(described()), callbacks: router(wechat::routes()) }
 }
 
-fn with_fallbacks(routes: Router<AppState>) -> Router<AppState> {
+fn with_fallbacks(routes: Router<AppState>, is_https: bool) -> Router<AppState> {
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
-    middleware::with_middleware(routes)
+    middleware::with_middleware(routes, is_https)
 }

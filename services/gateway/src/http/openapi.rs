@@ -16,7 +16,7 @@ use paihao_http_api::openapi::{DocumentSettings, schema_of};
 use serde_json::{Map, Value, json};
 
 pub(crate) use paihao_http_api::openapi::{
-    Accepted, ApiArgument, ApiResponse, Created, OpenApiDocument, ResponseSpec, WithEtag,
+    Accepted, ApiArgument, Created, OpenApiDocument, WithEtag,
 };
 
 /// Description of an operation of the gateway.

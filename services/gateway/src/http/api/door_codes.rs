@@ -2,6 +2,7 @@
 //!
 //! Public, because the code hangs at the entrance. It is created once, for a configured queue only.
 
+use crate::http::middleware::EMBEDDABLE;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
@@ -89,7 +90,7 @@ async fn code_image(
     };
     let headers =
         [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "max-age=3600".into())];
-    Ok((headers, bytes).into_response())
+    Ok((headers, [EMBEDDABLE], bytes).into_response())
 }
 
 /// Permanent code of a queue, created if there is none.

@@ -3,6 +3,7 @@
 use super::door_codes::code_refusal;
 use crate::http::client_ip::ClientIp;
 use crate::http::event_stream::json_event;
+use crate::http::middleware::EMBEDDABLE;
 use crate::http::openapi::Created;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -191,7 +192,8 @@ async fn open_and_draw(
     state.rate_limiter.admit_code(client_ip)?;
     let session =
         open_for_queue(&state, parse_uuid(uuid)?, query.site.as_deref(), &query.queue).await?;
-    qr_image(&state, &session, format).await
+    let image = qr_image(&state, &session, format).await?;
+    Ok(([EMBEDDABLE], image).into_response())
 }
 
 /// Query of a code's image.
@@ -211,7 +213,8 @@ async fn session_image(
 ) -> Result<Response, Problem> {
     state.rate_limiter.admit_read(client_ip)?;
     let session = ticket_session(&state, parse_uuid(&uuid)?).await?;
-    qr_image(&state, &session, format).await
+    let image = qr_image(&state, &session, format).await?;
+    Ok(([EMBEDDABLE], image).into_response())
 }
 
 /// Finds the session of a uuid that takes a ticket. Logins and invitations are not found here,
@@ -278,9 +281,7 @@ pub(super) async fn qr_image(
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
     })?;
-    let headers =
-        [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store".into())];
-    Ok((headers, bytes).into_response())
+    Ok(([(header::CONTENT_TYPE, content_type)], bytes).into_response())
 }
 
 /// Streams `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.

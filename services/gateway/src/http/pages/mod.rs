@@ -13,7 +13,7 @@ use crate::http::state::AppState;
 use crate::http::ticket_link::parse;
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use render::html;
@@ -96,7 +96,7 @@ async fn ticket(
         },
         Err(_) => StatusCode::NOT_FOUND,
     };
-    (status, [(header::CACHE_CONTROL, "no-store")], html(&Ticket)).into_response()
+    (status, html(&Ticket)).into_response()
 }
 
 /// `GET /console`: to the console of the only site, or the list of sites to choose from.

@@ -1,12 +1,14 @@
 //! Actions of a ticket's holder. The link is the permission: only the holder knows it.
 
 use super::coming::may_come;
-use super::{UncachedTicket, current_ticket};
+use super::current_ticket;
+use super::view::HeldTicketView;
 use crate::http::idempotency;
 use crate::http::openapi::{IdempotencyKeyExt, Operation, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::http::ticket_link::{HeldTicket, parse};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -168,7 +170,7 @@ async fn submit_action<R: DeserializeOwned>(
     headers: HeaderMap,
     body: Body,
     act: impl FnOnce(&HeldTicket, R) -> Result<Act, Problem>,
-) -> Result<UncachedTicket, Problem> {
+) -> Result<Json<HeldTicketView>, Problem> {
     let link = parse(&site, &id)?;
     let held = link.resolve_newest(&state).await?;
     state.link_limiter.admit_action(&site, &id, state.clock.now_ms())?;

@@ -5,7 +5,6 @@ mod coming;
 mod view;
 
 use crate::engine::SiteSnapshot;
-use crate::http::openapi::{ApiResponse, ResponseSpec};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
@@ -13,7 +12,6 @@ use crate::http::stream_budget::StreamPlace;
 use crate::http::ticket_link::{HeldTicket, SiteTicketLink, parse};
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -30,25 +28,6 @@ const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Interval of keepalive events, at which the quoted wait is computed again.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-
-/// Header of responses that must not be cached.
-const NO_STORE_HEADER: [(HeaderName, HeaderValue); 1] =
-    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-
-/// Response with a ticket, which must not be cached.
-struct UncachedTicket(HeldTicketView);
-
-impl IntoResponse for UncachedTicket {
-    fn into_response(self) -> Response {
-        (NO_STORE_HEADER, Json(self.0)).into_response()
-    }
-}
-
-impl ApiResponse for UncachedTicket {
-    fn response_specs() -> Vec<ResponseSpec> {
-        Json::<HeldTicketView>::response_specs()
-    }
-}
 
 pub(super) fn routes() -> Routes {
     let reads = |id, summary| {
@@ -71,18 +50,21 @@ pub(super) fn routes() -> Routes {
 async fn show(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
-) -> Result<UncachedTicket, Problem> {
+) -> Result<Json<HeldTicketView>, Problem> {
     let held = parse(&site, &id)?.resolve_to_show(&state).await?;
-    Ok(uncached(&state, &held))
+    Ok(ticket_now(&state, &held))
 }
 
 /// Response after an action, whose decision this replica has applied.
-fn current_ticket(state: &AppState, link: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
-    Ok(uncached(state, &link.resolve(state)?))
+fn current_ticket(
+    state: &AppState,
+    link: &SiteTicketLink,
+) -> Result<Json<HeldTicketView>, Problem> {
+    Ok(ticket_now(state, &link.resolve(state)?))
 }
 
-fn uncached(state: &AppState, held: &HeldTicket) -> UncachedTicket {
-    UncachedTicket(held_ticket_view(state, held).with_now(state.clock.now_ms()))
+fn ticket_now(state: &AppState, held: &HeldTicket) -> Json<HeldTicketView> {
+    Json(held_ticket_view(state, held).with_now(state.clock.now_ms()))
 }
 
 async fn stream_events(
@@ -107,7 +89,7 @@ async fn stream_events(
         Some((event, (ticket_stream, permit)))
     });
     let events = place.hold(Box::pin(events));
-    Ok((NO_STORE_HEADER, sse::event_stream(events, &stop)).into_response())
+    Ok(sse::event_stream(events, &stop).into_response())
 }
 
 /// State of one stream of a ticket.
