@@ -68,7 +68,7 @@ async fn start_nginx(configuration: &str, port: u16) -> Program {
 /// Gateway behind nginx, with a ticket, a scan session, a login and an invitation.
 struct Deployment {
     _program: Program,
-    _nginx: Program,
+    nginx: Program,
     wechat: Simulator,
     http: Client,
     url: String,
@@ -144,7 +144,7 @@ impl Deployment {
             .into_iter()
             .map(|(operation, name, value)| ((operation.to_owned(), name.to_owned()), value));
         let parameters = parameters.collect();
-        Deployment { _program: program, _nginx: nginx, wechat, http, url, parameters, cookie }
+        Deployment { _program: program, nginx, wechat, http, url, parameters, cookie }
     }
 
     /// Operations of the gateway's own document whose answer is a stream of events: id and path.
@@ -210,6 +210,12 @@ async fn the_shipped_configuration_serves_callbacks_and_streams() {
     deployment.check_event_streams().await;
     assert_eq!(deployment.wechat.stats().pushes_failed, 0);
     deployment.wechat.stop().await;
+    let log = std::fs::read_to_string(deployment.nginx.folder().join("access.log")).unwrap();
+    assert!(log.lines().any(|line| line.contains(" callback ")), "{log}");
+    let secrets = deployment.parameters.values().map(String::as_str).chain(["oAnn", "signature"]);
+    for secret in secrets {
+        assert!(!log.contains(secret), "{secret} is in the access log:\n{log}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -292,3 +292,40 @@ fn the_image_runs_the_program_as_nobody_and_asks_it_how_it_is() {
     assert_eq!(config.admin.listen, "0.0.0.0:9090");
     config.resolve(Role::All).map(drop).unwrap();
 }
+
+/// What proxies write of an address: its path, query or line, or the page that led there.
+const ADDRESS_FIELDS: [&str; 14] = [
+    "$uri",
+    "$request_uri",
+    "$request ",
+    "$args",
+    "$query_string",
+    "$http_referer",
+    "$http_cookie",
+    "%HU",
+    "%HP",
+    "%HQ",
+    "%HV",
+    "%r ",
+    "%hr",
+    "capture",
+];
+
+#[test]
+fn no_proxy_of_the_samples_logs_an_address() {
+    let files = list_files("deploy", &[".cfg", ".conf", ".yaml", ".toml", ".md"]);
+    let mut formats = Vec::new();
+    for file in files {
+        let text = read_file(&file);
+        assert!(!text.contains("option httplog"), "{file}: it has whole request lines");
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        for line in lines.filter(|line| line.contains("log-format") || line.contains("log_format"))
+        {
+            let logged: Vec<_> =
+                ADDRESS_FIELDS.iter().filter(|field| line.contains(**field)).collect();
+            assert!(logged.is_empty(), "{file} logs {logged:?}: {line}");
+            formats.push(file.clone());
+        }
+    }
+    assert_eq!(formats, ["deploy/haproxy.cfg", "deploy/nginx.conf"]);
+}
