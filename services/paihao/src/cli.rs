@@ -137,7 +137,7 @@ pub fn main(
         Command::Account(options) => block_on(account::run(options)),
         Command::Site(options) => block_on(site::run(options)),
         Command::Doctor(options) => match config() {
-            Ok(config) => block_on(doctor::run(config, options)),
+            Ok(config) => block_on(doctor::run(config, source.file.as_deref(), options)),
             Err(error) => exit_of(Err(error)),
         },
         Command::Backup(options) => match config() {

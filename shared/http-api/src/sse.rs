@@ -1,6 +1,6 @@
 //! Server-sent events from a watched value.
 
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt, stream};
@@ -26,6 +26,10 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
+/// Header that has nobody keep what was sent: many streams are somebody's.
+const UNCACHED: (HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
 /// A response that sends the events until the stream or the process ends.
 pub fn event_stream<S: Stream<Item = Event> + Send + 'static>(
     events: S,
@@ -33,7 +37,7 @@ pub fn event_stream<S: Stream<Item = Event> + Send + 'static>(
 ) -> impl IntoResponse + use<S> {
     let events = paihao_chassis::http::until_stop(events, stop).map(Ok::<_, Infallible>);
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEPALIVE_INTERVAL));
-    ([UNBUFFERED], events)
+    ([UNBUFFERED, UNCACHED], events)
 }
 
 /// A value that can be streamed: its position becomes the id of an event.

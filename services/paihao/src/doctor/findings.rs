@@ -217,6 +217,10 @@ findings! {
         "检查 ledger.file、它的所有者和权限", "look at ledger.file, its owner and its permissions";
     FILE_ON_NETWORK = "file_on_network", Bad, "SQLite 文件在网络文件系统上，锁不可靠", "The SQLite file is on a network file system, where locks do not hold",
         "放到本机磁盘", "put it on a disk of this machine";
+    FILE_READABLE_BY_OTHERS = "file_readable_by_others", Warning, "本机的其他用户能读写 SQLite 文件，里面有顾客和密钥", "Other users of this machine may read or write the SQLite file, which holds people and keys",
+        "chmod 600 文件，目录 chmod 700", "chmod 600 the file, and chmod 700 its folder";
+    SECRET_READABLE_BY_OTHERS = "secret_readable_by_others", Warning, "本机的其他用户能读写放有密钥的文件", "Other users of this machine may read or write a file that holds secrets",
+        "chmod 600 这个文件", "chmod 600 the file";
     DISK_OK = "disk_ok", Ok, "磁盘空间够用", "There is enough space on the disk",
         "", "";
     DISK_LOW = "disk_low", Warning, "磁盘剩余不到 1 GiB", "Less than 1 GiB is left on the disk",

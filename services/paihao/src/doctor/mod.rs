@@ -18,6 +18,7 @@ mod callback_faults;
 
 mod clock;
 mod file;
+mod permissions;
 mod stores;
 
 use crate::config::{Config, LedgerKind, ResolvedConfig, Role};
@@ -32,6 +33,7 @@ use paihao_chassis::config::ConfigError;
 use paihao_contracts::envelope::WriteVersion;
 use paihao_wechat::Client;
 use report::{Finding, Report};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -73,8 +75,8 @@ impl ProbeContext {
 }
 
 /// Runs the checks and prints the report. Exits with 1 if a finding is bad.
-pub async fn run(config: Config, options: DoctorOptions) -> Exit {
-    let report = match examine(&config, options.account.as_deref()).await {
+pub async fn run(config: Config, file: Option<&Path>, options: DoctorOptions) -> Exit {
+    let report = match examine(&config, file, options.account.as_deref()).await {
         Ok(report) => report,
         Err(error) => {
             eprintln!("{error}");
@@ -89,8 +91,12 @@ pub async fn run(config: Config, options: DoctorOptions) -> Exit {
     if report.bad_count() == 0 { Exit::Clean } else { Exit::FailedToStart }
 }
 
-/// Checks the deployment, or one account and the stores.
-pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, ConfigError> {
+/// Checks the deployment, or one account and the stores. `file` holds the configuration.
+async fn examine(
+    config: &Config,
+    file: Option<&Path>,
+    only: Option<&str>,
+) -> Result<Report, ConfigError> {
     let resolved = config.resolve(Role::All)?;
     let client = match Client::new(resolved.wechat_client.clone()) {
         Ok(client) => client,
@@ -149,6 +155,7 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     findings.extend(faults);
     findings.extend(time);
     findings.extend(stores);
+    findings.extend(permissions::check(config, file));
     findings.push(write_version(resolved.write_version));
     Ok(Report::new(findings))
 }
