@@ -216,9 +216,9 @@ fn notifier(
         wechat: wechat.clone(),
         clock: ports.clock.clone(),
     };
-    let ledger = ports.ledger.clone();
+    let (ledger, cache) = (ports.ledger.clone(), ports.cache.clone());
     let clock = ports.clock.clone();
-    paihao_notifier::webhooks::start(resolved.webhooks.clone(), ledger, clock, tasks)
+    paihao_notifier::webhooks::start(resolved.webhooks.clone(), ledger, cache, clock, tasks)
         .context("cannot send webhooks")?;
     Ok(paihao_notifier::start(resolved.notifier.clone(), ports, tasks))
 }

@@ -200,6 +200,7 @@ forms! {
     crate::unfollowed::Unfollowed, "unfollowed people", 1;
     crate::visit::HistoryEntry, "visit entry", crate::visit::HISTORY_VERSION;
     crate::webhook::WebhookMessage, "webhook message", 1;
+    crate::webhook_deliveries::WebhookDeliveries, "webhook deliveries", 1;
 }
 
 #[cfg(test)]

@@ -31,3 +31,4 @@ pub mod unfollowed;
 pub mod validation_error;
 pub mod visit;
 pub mod webhook;
+pub mod webhook_deliveries;

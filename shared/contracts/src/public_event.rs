@@ -116,11 +116,12 @@ pub enum PublicEventKind {
         queue: Arc<str>,
         state: QueueState,
     },
+    WebhookTest {},
 }
 
 impl PublicEventKind {
     /// Names of all types, for filters.
-    pub const TYPES: [&str; 14] = [
+    pub const TYPES: [&str; 15] = [
         "day_opened",
         "counter_opened",
         "counter_closed",
@@ -135,6 +136,7 @@ impl PublicEventKind {
         "counter_paused",
         "queue_set",
         "holder_migrated",
+        "webhook_test",
     ];
 
     /// Name of the type in the JSON form.
@@ -154,6 +156,7 @@ impl PublicEventKind {
             PublicEventKind::CounterPaused { .. } => 11,
             PublicEventKind::QueueSet { .. } => 12,
             PublicEventKind::HolderMigrated { .. } => 13,
+            PublicEventKind::WebhookTest {} => 14,
         };
         PublicEventKind::TYPES[at]
     }

@@ -198,6 +198,11 @@ pub fn authorization_code_key(code: &str) -> String {
     format!("login-grant/{code}")
 }
 
+/// Cache key of the recent deliveries to a webhook.
+pub fn webhook_deliveries_key(hook: &str) -> String {
+    format!("webhook-deliveries/{hook}")
+}
+
 /// Cache key of a request to replay webhooks, by hash of the request.
 pub fn webhook_replay_key(request_hash: &str) -> String {
     format!("webhook-replay/{request_hash}")
@@ -232,4 +237,32 @@ pub fn callback_faults_key(account: &str) -> String {
 /// Cache key of the messages that were sent to a person lately, by tag of the person.
 pub fn sent_index_key(account: &str, person: &str) -> String {
     format!("sent/{account}/{person}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_to_personal_data_has_every_store_with_its_retention() {
+        let guide = include_str!("../../../docs/guide/privacy.md");
+        let (chinese, english) = guide.split_once("## In English").unwrap();
+        for (text, [hours, days]) in [(chinese, ["小时", "天"]), (english, ["hours", "days"])] {
+            let row = |name: &str| {
+                let named = format!("`{name}`");
+                let row = text.lines().find(|line| line.starts_with('|') && line.contains(&named));
+                row.unwrap_or_else(|| panic!("docs/guide/privacy.md has no row of {named}"))
+            };
+            for log in LOGS {
+                let Some(retention) = log.retention else { continue };
+                let count = retention.as_secs() / 3600;
+                let kept = match count {
+                    0..=72 => format!("{count} {hours}"),
+                    _ => format!("{} {days}", count / 24),
+                };
+                assert!(row(log.name).contains(&kept), "{}: {kept}", log.name);
+            }
+            WORK_QUEUES.iter().for_each(|queue| drop(row(queue.name)));
+        }
+    }
 }

@@ -228,7 +228,11 @@ impl Client {
             let TransportResponse { status, headers, body: bytes } =
                 self.exchange(request, &[]).await?;
             let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let content_type = content_type.unwrap_or_default().to_owned();
+            // WeChat's name for it, which is not registered.
+            let content_type = match content_type.unwrap_or_default() {
+                "image/jpg" => "image/jpeg".to_owned(),
+                other => other.to_owned(),
+            };
             if status.is_success() && content_type.starts_with("image/") {
                 return Ok(Picture { content_type, bytes });
             }

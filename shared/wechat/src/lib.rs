@@ -5,8 +5,8 @@
 //!
 //! In reading order: [`codes`] is the table of return codes; [`Client`] makes calls; [`traffic`]
 //! limits them; [`AccountClient`] combines client, tokens and limits; [`template`] knows the rules
-//! of a template's fields; [`callback`] reads pushes, [`forward`] passes them on to other systems,
-//! and [`probe`] sends them for a test.
+//! of a template's fields; [`callback`] reads pushes, [`forward`] passes them on to other systems
+//! within [`private_targets`], and [`probe`] sends them for a test.
 
 mod secret;
 
@@ -38,6 +38,7 @@ mod account_client;
 pub mod callback;
 
 pub mod forward;
+pub mod private_targets;
 
 pub mod probe;
 

@@ -95,7 +95,7 @@ pub struct QrCode {
 /// An image as WeChat serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// Content type that WeChat declares, usually `image/jpg`.
+    /// Content type that WeChat declares, with `image/jpeg` for its `image/jpg`.
     pub content_type: String,
     /// Content of the file.
     pub bytes: Bytes,

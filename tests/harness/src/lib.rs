@@ -36,6 +36,6 @@ pub use redis::RedisServer;
 pub use syncs::count_syncs;
 pub use tools::{
     blackbox_exporter, kubectl, kubernetes_validate, nats_server, nats_server_oldest, nginx,
-    prometheus, promtool, python, redis_server,
+    prometheus, promtool, python, redis_server, schemathesis,
 };
 pub use wait::wait_until;

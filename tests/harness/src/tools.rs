@@ -46,6 +46,19 @@ pub fn python() -> Command {
     python
 }
 
+/// The command `schemathesis`, which `tests/run` installs.
+///
+/// # Panics
+/// It is not installed.
+pub fn schemathesis() -> Command {
+    let packages = installed("schemathesis");
+    assert!(packages.is_dir(), "{} is missing: run ./tests/run", packages.display());
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.args(["-m", "schemathesis.cli"]);
+    python
+}
+
 /// Path of nginx: `PAIHAO_NGINX`, or the one in PATH or where Debian installs it.
 pub fn nginx() -> PathBuf {
     let debian = Path::new("/usr/sbin/nginx");

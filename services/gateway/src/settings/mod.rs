@@ -22,7 +22,7 @@ use paihao_domain::{Actor, ApiScope, CounterId};
 use paihao_notice_text::policy::sends_customer_service_texts;
 use paihao_notice_text::words::WordTable;
 use paihao_wechat::callback::Protection;
-use paihao_wechat::forward::PrivateTargets;
+use paihao_wechat::private_targets::PrivateTargets;
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};

@@ -19,7 +19,7 @@ use paihao_domain::{
     Placement, QueueId, QueueRules, Rules,
 };
 use paihao_ledger::Subject;
-use paihao_wechat::forward::TargetError;
+use paihao_wechat::private_targets::TargetError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Validates a site; `at` is its key, and `accounts` are the known accounts. Returns `None` if

@@ -2,8 +2,9 @@
 //! most a day.
 
 use super::client::{Client, PostError};
+use super::delivery_log::DeliveryLog;
 use super::settings::{Settings, WebhookEndpoint};
-use super::{retry, signature};
+use super::{retry, signature, standard_signature};
 use crate::delivery::account_permits::AccountPermits;
 use crate::stored_time;
 use paihao_chassis::clock::Clock;
@@ -12,16 +13,21 @@ use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm};
 use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::streams::WEBHOOKS;
 use paihao_contracts::webhook::WebhookMessage;
+use paihao_contracts::webhook_deliveries::WebhookDelivery;
 use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Handler, Ledger, Worker};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Most messages in progress at once, over all webhooks.
 const MAX_IN_FLIGHT: usize = 1024;
 
 /// Delay for an event of a type that only a newer program knows.
 const UNKNOWN_TYPE_RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// Reason of dead letters while a webhook is paused.
+const PAUSED_REASON: &str = "the webhook is paused: it has failed for days";
 
 /// Header by which a receiver detects duplicates.
 const EVENT_ID_HEADER: &str = "Paihao-Event-Id";
@@ -30,12 +36,13 @@ const EVENT_ID_HEADER: &str = "Paihao-Event-Id";
 pub(super) fn worker(
     settings: Arc<Settings>,
     client: Client,
+    log: Arc<DeliveryLog>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 ) -> Worker<impl Handler> {
     // One more than the webhooks' permits together, to find out that all are in use.
     let in_flight = (settings.in_flight * settings.endpoints.len() + 1).min(MAX_IN_FLIGHT);
-    let sender = handler(settings, client, clock);
+    let sender = handler(settings, client, log, clock);
     Worker::new(ledger, Source::Queue(WEBHOOKS), in_flight, sender)
 }
 
@@ -43,15 +50,17 @@ pub(super) fn worker(
 pub(super) fn handler(
     settings: Arc<Settings>,
     client: Client,
+    log: Arc<DeliveryLog>,
     clock: Arc<dyn Clock>,
 ) -> impl Handler<Message = WebhookMessage> {
     let permits = AccountPermits::new(settings.in_flight);
-    WebhookSender { settings, client, clock, permits }
+    WebhookSender { settings, client, log, clock, permits }
 }
 
 struct WebhookSender {
     settings: Arc<Settings>,
     client: Client,
+    log: Arc<DeliveryLog>,
     clock: Arc<dyn Clock>,
     permits: AccountPermits,
 }
@@ -69,15 +78,23 @@ impl Handler for WebhookSender {
             let delay = entropy::jitter(retry::permit_retry_delay(age), 0.2);
             return Ok(Disposition::RetryAfter(delay));
         };
+        let hook = message.hook.to_string();
+        if self.log.is_paused(&message.hook) {
+            metrics::counter!("paihao_webhooks_total", "hook" => hook, "result" => "paused")
+                .increment(1);
+            return Ok(Disposition::DeadLetter(PAUSED_REASON.to_owned()));
+        }
         let sent = match self.settings.endpoints.get(&message.hook) {
             Some(hook) => self.post(hook, &message).await,
             // The configuration of another replica may be newer or older.
-            None => Err(PostError("no webhook of this name is configured".to_owned())),
+            None => Err(PostError::unanswered("no webhook of this name is configured")),
         };
-        let hook = message.hook.to_string();
         let id = message.event.id;
+        let is_test = message.event.kind == PublicEventKind::WebhookTest {};
         let (result, disposition) = match (sent, retry::retry_delay(age)) {
-            (Ok(()), _) => {
+            // Whoever asked for a test sees in the log how it went.
+            (Err(_), _) if is_test => ("failed", Disposition::Ack),
+            (Ok(_), _) => {
                 if !message.event.replay {
                     let age_ms = self.clock.now_ms().saturating_sub(message.event.at).max(0);
                     metrics::histogram!("paihao_webhooks_age_seconds", "hook" => hook.clone())
@@ -85,11 +102,11 @@ impl Handler for WebhookSender {
                 }
                 ("sent", Disposition::Ack)
             }
-            (Err(PostError(reason)), Some(wait)) => {
+            (Err(PostError { reason, .. }), Some(wait)) => {
                 tracing::debug!(hook, %id, reason, "cannot deliver a webhook message, retrying");
                 ("failed", Disposition::RetryAfter(entropy::jitter(wait, 0.2)))
             }
-            (Err(PostError(reason)), None) => {
+            (Err(PostError { reason, .. }), None) => {
                 tracing::warn!(hook, %id, reason, "cannot deliver a webhook message for a day, giving up");
                 ("given_up", Disposition::DeadLetter(format!("not taken for 24 hours: {reason}")))
             }
@@ -113,13 +130,37 @@ impl WebhookSender {
         &self,
         hook: &WebhookEndpoint,
         message: &WebhookMessage,
-    ) -> Result<(), PostError> {
+    ) -> Result<u16, PostError> {
         let body = serde_json::to_vec(&message.event).expect("string keys only");
         let seconds = self.clock.now_ms().div_euclid(1000);
         let signature = signature::sign(&hook.secrets, seconds, &body);
         let id = message.event.id.to_string();
-        let headers = [(signature::SIGNATURE_HEADER, &*signature), (EVENT_ID_HEADER, &*id)];
-        self.client.post(&hook.url, headers, body).await
+        let standard = standard_signature::sign(&hook.secrets, &id, seconds, &body);
+        let headers = [
+            (signature::SIGNATURE_HEADER, &*signature),
+            (EVENT_ID_HEADER, &*id),
+            (standard_signature::ID_HEADER, &*id),
+            (standard_signature::TIMESTAMP_HEADER, &*seconds.to_string()),
+            (standard_signature::SIGNATURE_HEADER, &*standard),
+        ];
+        let (begun, at) = (Instant::now(), self.clock.now_ms());
+        let posted = self.client.post(&hook.url, headers, body).await;
+        let (status, error) = match &posted {
+            Ok(status) => (Some(*status), None),
+            Err(PostError { status, reason }) => (*status, Some(reason.clone())),
+        };
+        self.log.add(
+            &message.hook,
+            WebhookDelivery {
+                at,
+                id: message.event.id,
+                kind: message.event.kind.name().to_owned(),
+                status,
+                error,
+                duration_ms: u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX),
+            },
+        );
+        posted
     }
 }
 

@@ -108,10 +108,13 @@ fn start_old(env: &TestEnv, policy: NoticePolicy) {
         secrets: vec![SecretText::new("the-secret-of-the-tests-alone")],
         events: ["day_opened".to_owned()].into(),
     };
-    let settings =
-        webhooks::Settings { in_flight: 64, endpoints: [(Arc::from("hall/x"), hook)].into() };
+    let settings = webhooks::Settings {
+        in_flight: 64,
+        endpoints: [(Arc::from("hall/x"), hook)].into(),
+        ..webhooks::Settings::default()
+    };
     let clock = Arc::new(env.clock.clone());
-    webhooks::start(settings, env.ledger.clone(), clock, &env.tasks).unwrap();
+    webhooks::start(settings, env.ledger.clone(), env.cache.clone(), clock, &env.tasks).unwrap();
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use crate::support::{
     policy_for, window_key,
 };
 use bytes::Bytes;
+use paihao_cache::MemoryCache;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::notice::{Channel, Notice};
 use paihao_contracts::outcome::{AttemptAnnounced, OutcomeRecord};
@@ -225,9 +226,10 @@ async fn no_stored_instant_keeps_a_receipt_or_a_webhook_message_from_its_end() {
             events: Default::default(),
         };
         let endpoints = [(message.hook.clone(), endpoint)].into();
-        let settings = Settings { in_flight: 1, endpoints };
+        let settings = Settings { in_flight: 1, endpoints, ..Settings::default() };
         let clock = ManualClock::at(START_MS);
-        let worker = sender(settings, Arc::new(clock.clone())).unwrap();
+        let worker =
+            sender(settings, Arc::new(MemoryCache::default()), Arc::new(clock.clone())).unwrap();
         let payload = message.encode();
         let taken = play(&worker, (WEBHOOKS.name, message, payload), &clock).await;
         assert!(taken < 36 * HOUR, "webhook message of {instant}: {taken:?}");

@@ -1,25 +1,36 @@
 //! Tests of webhooks: signed messages, retries, dead letters, and isolation of receivers.
 
+use crate::support::wait_until;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
+use paihao_cache::{Cache, MemoryCache};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::SecretText;
-use paihao_contracts::public_event::PublicEventKind;
-use paihao_contracts::streams::{DEAD_LETTERS, LEDGER};
+use paihao_contracts::envelope::decode;
+use paihao_contracts::public_event::{EventId, PUBLIC_VERSION, PublicEvent, PublicEventKind};
+use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, WEBHOOKS, webhook_deliveries_key};
+use paihao_contracts::webhook::WebhookMessage;
+use paihao_contracts::webhook_deliveries::WebhookDeliveries;
 use paihao_ledger::dead_letter::REASON_HEADER;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_notifier::webhooks::{Settings, WebhookEndpoint, start};
+use paihao_wechat::private_targets::PrivateTargets;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -32,6 +43,8 @@ const START_MS: i64 = 1_795_384_474_775;
 struct ReceivedPost {
     signature: String,
     id: String,
+    /// Id, time and signature of Standard Webhooks.
+    standard: [String; 3],
     body: String,
 }
 
@@ -98,8 +111,9 @@ async fn receive_post(
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     let signature = header("paihao-signature");
     let id = header("paihao-event-id");
+    let standard = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(header);
     let body = String::from_utf8(body.to_vec()).unwrap();
-    let _ = state.sender.send(ReceivedPost { signature, id, body });
+    let _ = state.sender.send(ReceivedPost { signature, id, standard, body });
     let count = state.count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     match (state.responses)(count) {
         Some(StatusCode::TEMPORARY_REDIRECT) => Redirect::temporary("/hook").into_response(),
@@ -119,8 +133,14 @@ fn hmac(key: &str, message: &[u8]) -> String {
     hex::encode(Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize())
 }
 
+/// Private targets that allow the receivers of these tests.
+fn this_machine() -> PrivateTargets {
+    PrivateTargets::parse(["127.0.0.1"]).unwrap()
+}
+
 struct TestEnv {
     ledger: Arc<SqliteLedger>,
+    cache: Arc<MemoryCache>,
     clock: ManualClock,
     tasks: Tasks,
     _folder: TempDir,
@@ -133,14 +153,24 @@ impl TestEnv {
         let time = clock.clone();
         let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
         let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
-        TestEnv { ledger: Arc::new(ledger), clock, tasks: Tasks::new(), _folder: folder }
+        let (ledger, cache) = (Arc::new(ledger), Arc::new(MemoryCache::default()));
+        TestEnv { ledger, cache, clock, tasks: Tasks::new(), _folder: folder }
     }
 
     fn start(&self, hooks: impl IntoIterator<Item = (&'static str, WebhookEndpoint)>) {
+        self.start_with_targets(this_machine(), hooks);
+    }
+
+    fn start_with_targets(
+        &self,
+        private_targets: PrivateTargets,
+        hooks: impl IntoIterator<Item = (&'static str, WebhookEndpoint)>,
+    ) {
         let hooks: BTreeMap<Arc<str>, WebhookEndpoint> =
             hooks.into_iter().map(|(name, hook)| (name.into(), hook)).collect();
-        let settings = Settings { in_flight: 2, endpoints: hooks };
-        start(settings, self.ledger.clone(), Arc::new(self.clock.clone()), &self.tasks).unwrap();
+        let settings = Settings { in_flight: 2, private_targets, endpoints: hooks };
+        let (ledger, cache) = (self.ledger.clone(), self.cache.clone());
+        start(settings, ledger, cache, Arc::new(self.clock.clone()), &self.tasks).unwrap();
     }
 
     /// Appends a commit in which a ticket is taken.
@@ -179,10 +209,23 @@ impl TestEnv {
     }
 
     async fn wait_for_dead_letter(&self) -> StoredEntry {
-        let mut dead_letters = self.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
-        let dead_letter = tokio::time::timeout(Duration::from_secs(30), dead_letters.next()).await;
-        let Ok(Some(LogItem::Entry(dead_letter))) = dead_letter else { panic!("{dead_letter:?}") };
-        dead_letter
+        self.wait_for_dead_letters(1).await.remove(0)
+    }
+
+    async fn wait_for_dead_letters(&self, count: usize) -> Vec<StoredEntry> {
+        let dead_letters = self.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
+        let entries = dead_letters.filter_map(async |item| match item {
+            LogItem::Entry(entry) => Some(entry),
+            _ => None,
+        });
+        let found = entries.take(count).collect::<Vec<_>>();
+        tokio::time::timeout(Duration::from_secs(30), found).await.expect("dead letters in time")
+    }
+
+    /// Recent deliveries as gateways read them.
+    async fn shared_deliveries(&self, hook: &str) -> WebhookDeliveries {
+        let stored = self.cache.get(&webhook_deliveries_key(hook)).await.unwrap();
+        stored.map_or_else(WebhookDeliveries::default, |stored| decode(&stored).unwrap())
     }
 }
 
@@ -208,6 +251,11 @@ async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
         let t = START_MS / 1000;
         let v1 = hmac(SIGNING_SECRET, format!("{t}.{}", message.body).as_bytes());
         assert_eq!(message.signature, format!("t={t},v1={v1}"));
+        let [id, time, standard] = &message.standard;
+        assert_eq!((id, time), (&message.id, &t.to_string()));
+        let signed = hmac(SIGNING_SECRET, format!("{id}.{t}.{}", message.body).as_bytes());
+        let in_base64 = STANDARD.encode(hex::decode(signed).unwrap());
+        assert_eq!(*standard, format!("v1,{in_base64}"));
         assert!(!message.body.contains("oPerson"), "{message:?}");
     }
     assert_eq!(posts[0].event()["number"], "A017");
@@ -275,6 +323,109 @@ async fn a_message_that_fails_for_a_day_becomes_a_dead_letter() {
         assert!(!debug_text.contains(hidden), "{hidden} stands in {debug_text}");
     }
     assert!(receiver.received.try_recv().is_err(), "a redirect was followed");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_into_a_private_network_that_is_not_named() {
+    for name in ["127.0.0.1", "localhost"] {
+        let env = TestEnv::new();
+        let mut receiver = Receiver::new(|_| Some(StatusCode::OK)).await;
+        let mut hook = receiver.hook(&["ticket_taken"]);
+        hook.url.set_host(Some(name)).unwrap();
+        let elsewhere = PrivateTargets::parse(["10.0.0.0/8"]).unwrap();
+        env.start_with_targets(elsewhere, [("hall/crm", hook)]);
+        env.append_commit(1).await;
+        let mut dead_letter = pin!(env.wait_for_dead_letter());
+        let dead_letter = loop {
+            tokio::select! {
+                letter = &mut dead_letter => break letter,
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    env.clock.advance(Duration::from_secs(3600));
+                }
+            }
+        };
+        let reason = dead_letter.entry.header(REASON_HEADER).unwrap();
+        let expected = "not taken for 24 hours: it is in a private network that the configuration does not name";
+        assert_eq!(reason, expected, "{name}");
+        assert!(receiver.received.try_recv().is_err(), "{name}: it was sent");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_fails_for_days_is_paused_until_an_attempt_succeeds() {
+    let env = TestEnv::new();
+    let works = Arc::new(AtomicBool::new(false));
+    let status = {
+        let works = works.clone();
+        move |_| Some(if works.load(SeqCst) { StatusCode::OK } else { StatusCode::BAD_GATEWAY })
+    };
+    let mut receiver = Receiver::new(status).await;
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    for ticket in 0..3 {
+        env.append_commit(ticket).await;
+        for hours in [0, 10, 20] {
+            env.next_after_steps(&mut receiver, Duration::from_secs(hours * 3600)).await;
+        }
+    }
+    let day_by_day = env.wait_for_dead_letters(3).await;
+    for letter in &day_by_day {
+        let reason = letter.entry.header(REASON_HEADER).unwrap();
+        assert_eq!(reason, "not taken for 24 hours: answered 502");
+    }
+
+    // The attempt of the hour, and one that is not made.
+    env.clock.advance(Duration::from_secs(3600));
+    env.append_commit(3).await;
+    assert_eq!(receiver.next().await.event()["ticket"], 3);
+    env.append_commit(4).await;
+    let paused = env.wait_for_dead_letters(4).await.remove(3);
+    let reason = paused.entry.header(REASON_HEADER).unwrap();
+    assert_eq!(reason, "the webhook is paused: it has failed for days");
+    assert!(receiver.received.try_recv().is_err(), "it was sent to a webhook that is paused");
+    let is_shared = async || {
+        let shared = env.shared_deliveries("hall/crm").await;
+        shared.paused_since(env.clock.now_ms()).is_some()
+    };
+    wait_until("the other replicas know of it", is_shared).await;
+
+    works.store(true, SeqCst);
+    env.clock.advance(Duration::from_secs(3600));
+    for ticket in [5, 6, 7] {
+        env.append_commit(ticket).await;
+        while receiver.next().await.event()["ticket"] != ticket {}
+    }
+    let is_over = async || {
+        let shared = env.shared_deliveries("hall/crm").await;
+        shared.failing_since.is_none() && shared.deliveries.last().unwrap().status == Some(200)
+    };
+    wait_until("the other replicas know of its end", is_over).await;
+}
+
+#[tokio::test]
+async fn a_test_is_sent_once_whatever_the_webhook_subscribes_to() {
+    let env = TestEnv::new();
+    let mut receiver = Receiver::new(|_| Some(StatusCode::IM_A_TEAPOT)).await;
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    let event = PublicEvent {
+        v: PUBLIC_VERSION,
+        id: EventId { position: 0, index: 7 },
+        site: "hall".into(),
+        at: START_MS,
+        kind: PublicEventKind::WebhookTest {},
+        replay: false,
+    };
+    let message = WebhookMessage { v: 1, hook: "hall/crm".into(), since: START_MS, event };
+    let entry = Entry::new(message.encode());
+    env.ledger.enqueue(&WEBHOOKS, &message.key(), entry, Duration::ZERO).await.unwrap();
+    assert_eq!(receiver.next().await.event()["type"], "webhook_test");
+    let is_logged = async || {
+        let shared = env.shared_deliveries("hall/crm").await;
+        shared.deliveries.iter().any(|it| it.status == Some(418) && it.kind == "webhook_test")
+    };
+    wait_until("it is in the log", is_logged).await;
+    env.clock.advance(Duration::from_secs(25 * 3600));
+    env.append_commit(1).await;
+    assert_eq!(receiver.next().await.event()["type"], "ticket_taken", "no second test");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use paihao_chassis::config::{ConfigProblems, SecretText};
 use paihao_gateway::settings::validate::validate_account;
 use paihao_gateway::settings::{AccountLimits, AccountSettings};
 use paihao_wechat::callback::{self, AesKey, FormerMode, Protection};
-use paihao_wechat::forward::PrivateTargets;
+use paihao_wechat::private_targets::PrivateTargets;
 use paihao_wechat::{AppId, CallbackToken};
 
 impl Config {

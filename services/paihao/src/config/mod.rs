@@ -173,7 +173,12 @@ section!(TokenServer {
     keys: BTreeMap<String, TokenServerKey>,
 });
 section!(TokenServerKey { key: SecretText, accounts: Vec<String>, });
-section!(Notifier { webhook_in_flight: usize, in_flight: usize, bindings_check_seconds: u64 });
+section!(Notifier {
+    webhook_in_flight: usize,
+    webhook_private: Vec<String>,
+    in_flight: usize,
+    bindings_check_seconds: u64,
+});
 section!(Login {
     account: String, confirm: bool, idle_hours: u64, longest_hours: u64,
     clients: BTreeMap<String, LoginClient>,

@@ -5,7 +5,8 @@ use paihao_chassis::config::{ConfigProblems, SecretText};
 use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::webhook::hook_name;
 use paihao_gateway::settings::validate::{check_id, refuse_unknown};
-use paihao_notifier::webhooks::{Settings, WebhookEndpoint, is_allowed_url};
+use paihao_notifier::webhooks::{Settings, WebhookEndpoint};
+use paihao_wechat::private_targets::{PrivateTargets, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Event types by site and webhook. The gateway publishes only these.
@@ -22,13 +23,19 @@ impl Config {
             let description = format!("{in_flight} messages at once");
             problems.add("notifier.webhook_in_flight", description, "use 1 to 256; 8 is good");
         }
-        let mut settings = Settings { in_flight, ..Settings::default() };
+        let networks = self.notifier.webhook_private.iter().map(String::as_str);
+        let private_targets = PrivateTargets::parse(networks).unwrap_or_else(|error| {
+            let advice = "name addresses or ranges like 10.0.0.0/8";
+            problems.add("notifier.webhook_private", error.to_string(), advice);
+            PrivateTargets::default()
+        });
+        let mut settings = Settings { in_flight, private_targets, ..Settings::default() };
         let mut event_types = WebhookEventTypes::new();
         for (site, section) in &self.sites {
             for (name, webhook) in &section.webhooks {
                 let at = format!("sites.{site}.webhooks.{name}");
                 check_id(&at, name, problems);
-                let Some(hook) = check_webhook(&at, webhook, problems) else { continue };
+                let Some(hook) = check_webhook(&at, webhook, &settings, problems) else { continue };
                 let types = hook.events.clone();
                 event_types.entry(site.clone()).or_default().insert(name.clone(), types);
                 settings.endpoints.insert(hook_name(site, name), hook);
@@ -41,6 +48,7 @@ impl Config {
 fn check_webhook(
     at: &str,
     webhook: &Webhook,
+    settings: &Settings,
     problems: &mut ConfigProblems,
 ) -> Option<WebhookEndpoint> {
     let former = webhook.former_secret.as_ref().map(|secret| ("former_secret", secret));
@@ -63,12 +71,13 @@ fn check_webhook(
             events.iter().cloned().collect()
         }
     };
-    match webhook.url.parse() {
-        Ok(url) if is_allowed_url(&url) => Some(WebhookEndpoint { url, secrets, events }),
-        _ => {
+    let url = webhook.url.parse().map_err(|_| TargetError::Malformed);
+    match url.and_then(|url| settings.private_targets.check(&url).map(|()| url)) {
+        Ok(url) => Some(WebhookEndpoint { url, secrets, events }),
+        Err(error) => {
             // The message does not quote the address: it may hold a password.
-            let advice = "use https://…, or http:// on this machine";
-            problems.add(&format!("{at}.url"), "messages cannot be sent there", advice);
+            let advice = "use https://…; a private address, or one without https, has to be in notifier.webhook_private";
+            problems.add(&format!("{at}.url"), error.to_string(), advice);
             None
         }
     }
@@ -105,7 +114,8 @@ mod tests {
         assert_eq!((hook.secrets.len(), hook.events.len()), (1, PublicEventKind::TYPES.len()));
         assert_eq!(resolved.settings.webhooks["hall"]["crm"], hook.events);
         let more = "former_secret = 'another-one-of-24-letters'\nevents = ['ticket_called']";
-        let resolved = checked(&format!("url = 'http://127.0.0.1:1/x'\n{secret}\n{more}")).unwrap();
+        let resolved =
+            checked(&format!("url = 'https://[2606:4700::1]/x'\n{secret}\n{more}")).unwrap();
         let hook = &resolved.webhooks.endpoints["hall/crm"];
         assert_eq!((hook.secrets.len(), hook.events.len()), (2, 1));
     }

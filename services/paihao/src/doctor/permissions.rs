@@ -98,7 +98,7 @@ mod tests {
         let at = tempfile::tempdir().unwrap();
         let path = |name: &str| at.path().join(name);
         let text = format!(
-            "ledger.kind = 'sqlite'\nledger.file = '{}'\nsites.hall.name = '大厅'\n\
+            "ledger.kind = 'sqlite'\nledger.file = '{}'\n\
              [accounts.shop]\nappid = 'wx0123456789abcdef'\nsecret = {{ file = 'secret' }}\n\
              callback_token = 'token1'\n",
             path("ledger.sqlite").display()
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_configuration_without_secrets_may_be_read_by_all() {
-        let config = Config::from_text("in a test", "sites.hall.name = '大厅'").unwrap();
+        let config = Config::from_text("in a test", "stop.lame_duck_seconds = 9").unwrap();
         let places = SecretPlaces::of(&config);
         assert!(!places.is_inline && places.files.is_empty());
     }

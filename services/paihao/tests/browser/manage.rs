@@ -140,7 +140,7 @@ async fn every_page_of_the_site_has_its_link_and_code() {
     assert_eq!(page.texts(".page-link img").await.len(), expected.len());
     page.click("#language").await;
     page.wait_for_text(".page-link:last-child h3", "Kiosk").await;
-    page.wait_for_text(".page-link:last-child h3", "社保医保").await;
+    page.wait_for_text(".page-link:last-child h3", "Social insurance").await;
     page.click("#language").await;
     take_pictures(&page, "manage-pages", &[PHONE, DESKTOP]).await;
     browser.quit(&["status of 401"]).await;

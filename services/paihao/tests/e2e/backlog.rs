@@ -17,6 +17,7 @@ async fn messages_that_nobody_takes_are_counted_and_grow_old() {
     let text = format!(
         "
         {process}
+        notifier.webhook_private = ['127.0.0.1']
         [staff.tests]
         key = '{STAFF_KEY}'
         sites = ['hall']

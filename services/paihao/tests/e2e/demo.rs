@@ -176,7 +176,7 @@ async fn a_session_code_is_an_image_in_every_format() {
     let formats: [(&str, &str, &[u8]); 3] = [
         ("", "image/svg+xml", b"<?xml"),
         (".png", "image/png", b"\x89PNG"),
-        (".jpg", "image/jpg", b"\xff\xd8\xff"),
+        (".jpg", "image/jpeg", b"\xff\xd8\xff"),
     ];
     for (end, content_type, magic) in formats {
         let url = format!("{}/qr/{uuid}{end}?site=hall&queue=general", demo.pages());

@@ -31,6 +31,7 @@ mod mode_changes;
 mod newer;
 mod nginx;
 mod notices;
+mod openapi_fuzz;
 mod permanent_codes;
 mod reported;
 mod settings;

@@ -67,6 +67,7 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
     let text = format!(
         "
         {process}
+        notifier.webhook_private = ['127.0.0.1']
         [staff.tests]
         key = '{STAFF_KEY}'
         sites = ['hall']
@@ -120,6 +121,19 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
     }
     let repeated = next().await;
     assert_eq!((&repeated["id"], &repeated["replay"]), (&opened["id"], &true.into()));
+
+    let test = staff_request(&http, STAFF_KEY, &format!("{site}/webhooks/crm/test"), "test");
+    let (status, tested) = send_json(test).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{tested}");
+    let received = next().await;
+    assert_eq!((&received["type"], &received["id"]), (&"webhook_test".into(), &tested["id"]));
+    let deliveries = format!("{site}/webhooks/crm/deliveries");
+    wait_until("the deliveries are listed", Duration::from_secs(30), async || {
+        let (_, listed) = send_json(http.get(&deliveries).bearer_auth(STAFF_KEY)).await;
+        let newest = &listed["deliveries"][0];
+        newest["id"] == tested["id"] && newest["status"] == 200 && listed["paused"] == false
+    })
+    .await;
 
     let other = json!({"from": time(at - 1)}).to_string();
     let refused = [

@@ -27,6 +27,7 @@ mod settings;
 mod sites;
 mod statistics;
 mod tickets;
+mod webhook_deliveries;
 mod webhooks;
 
 mod openapi;
@@ -65,6 +66,7 @@ pub(crate) fn routes() -> Routes {
         dead_letters::routes(),
         statistics::routes(),
         as_of::routes(),
+        webhook_deliveries::routes(),
         webhooks::routes(),
         openapi::routes(),
     ];

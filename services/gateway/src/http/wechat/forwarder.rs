@@ -2,9 +2,8 @@
 
 use crate::settings::ForwardTarget;
 use metrics::Label;
-use paihao_wechat::forward::{
-    ForwardError, ForwardedReply, PrivateTargets, PushForwarder, RawPush,
-};
+use paihao_wechat::forward::{ForwardError, ForwardedReply, PushForwarder, RawPush};
+use paihao_wechat::private_targets::PrivateTargets;
 use paihao_wechat::traffic::{Breaker, BreakerRules};
 use parking_lot::Mutex;
 use std::collections::HashMap;

@@ -49,6 +49,8 @@ const SETTINGS_SCRIPT: &str = r#"
     manager list_setups
     manager read_site
     manager page_links
+    manager webhook_deliveries
+    manager test_webhook
     manager list_queue_setups
     manager read_queue
     manager list_counter_setups

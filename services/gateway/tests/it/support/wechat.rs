@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use paihao_contracts::settings::{AccountSetup, KeywordAction};
 use paihao_gateway::settings::{AccountLimits, AccountSettings};
 use paihao_wechat::callback::{Protection, signature};
-use paihao_wechat::forward::PrivateTargets;
+use paihao_wechat::private_targets::PrivateTargets;
 use paihao_wechat::{AccessToken, AppId, CallbackToken, TokenSource, TokenUnavailable};
 use reqwest::StatusCode;
 

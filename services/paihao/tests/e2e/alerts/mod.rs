@@ -172,6 +172,8 @@ async fn failures_of_messages_are_seen() {
     drop(receiver);
     let (cluster, mut prometheus) = start(&format!(
         "
+        [notifier]
+        webhook_private = ['127.0.0.1']
         [sites.{}.webhooks.crm]
         url = 'http://{address}/hook'
         secret = 'a-secret-of-the-tests-alone'

@@ -12,8 +12,10 @@ use run::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use wechat_sim::{Quotas, SimAccount, SimConfig, SimTemplate, Simulator, TokenInvalidation};
 
 const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -58,6 +60,11 @@ async fn each_fault_of_one_process_has_its_finding() {
     let healthy = run_doctor(&valid_config).await;
     assert_eq!(healthy.problems(), always, "{:#}", healthy.report);
     assert_eq!(healthy.exit, 0, "warnings alone do not fail");
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} is for others, too: {mode:o}", file.path());
+    }
     let passed = [
         "credentials_ok",
         "calls_ok",
@@ -227,7 +234,9 @@ async fn each_fault_of_one_process_has_its_finding() {
     wechat.refuse_connections(false);
 
     // A file that is no ledger, an unknown account, and an invalid configuration.
-    std::fs::write(folder.path().join("notes.txt"), "not a ledger ".repeat(100)).unwrap();
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "not a ledger ".repeat(100)).unwrap();
+    std::fs::set_permissions(&notes, Permissions::from_mode(0o600)).unwrap();
     let notes = run_doctor(&valid_config.replace("ledger.sqlite", "notes.txt")).await;
     assert_eq!(&notes.problems() - &always, set(["ledger file_unusable"]), "{:#}", notes.report);
     let run_of_unknown = run_doctor_with(&valid_config, &["--json", "--account", "bakery"]).await;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 use wechat_sim::{PushMode, SimAccount, SimTemplate, Simulator};
@@ -113,6 +115,7 @@ pub async fn run_doctor_with(text: &str, arguments: &[&str]) -> DoctorRun {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("paihao.toml");
         std::fs::write(&file, &text).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         let mut command = Command::new(PROGRAM);
         command.env_clear().arg("doctor").arg("--config").arg(file).args(arguments);
         command.current_dir(folder.path()).output().unwrap()
