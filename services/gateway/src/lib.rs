@@ -28,6 +28,7 @@ use engine::as_of::PointInTimeReader;
 use engine::{DecisionObserver, Engine, Forecasts};
 use http::Routers;
 use http::board::cache::BoardCache;
+use http::fair_use::FairUse;
 use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
 use http::state::{AppState, AppStateInner};
@@ -59,6 +60,8 @@ use scan::codes::page::{PageCodeSource, PageCodes};
 use scan::codes::permanent::PermanentCodes;
 use scan::codes::pool::Pools;
 use scan::codes::usage::QrUsageReader;
+use scan::drawings::DrawingCache;
+use scan::progress_poll::ProgressPolls;
 use scan::sessions::ScanSessions;
 use settings::DeploymentSettings;
 use settings::live::{LiveSettings, SitesObserver};
@@ -217,18 +220,20 @@ fn start_with(
     let session_ttl = settings.scan_session_ttl;
     let accounts = deployment.sites.values().map(|site| site.facts.account.to_string());
     let pools = Pools::start(&settings.pool, accounts, session_ttl, &code_source, &clock, tasks);
-    let scan_sessions = Arc::new(ScanSessions::new(
+    let scan_sessions = ScanSessions::new(
         cache.clone(),
         code_source.clone(),
         pools.clone(),
         clock.clone(),
         session_ttl,
-    ));
+    );
+    let scan_sessions = Arc::new(scan_sessions.with_shares(settings.code_shares));
     let permanent_codes = PermanentCodes::start(
         ledger.clone(),
         cache.clone(),
         code_source.clone(),
         clock.clone(),
+        settings.permanent_codes,
         tasks,
     );
     let qr_usage = QrUsageReader::new(code_source.clone(), permanent_codes.clone(), pools.clone());
@@ -288,11 +293,14 @@ fn start_with(
         wechat,
         engine: engine.clone(),
         visits: visits.clone(),
+        progress_polls: ProgressPolls::new(scan_sessions.clone()),
         scan_sessions,
         roster: roster.clone(),
         browser_sessions: browser_sessions.clone(),
         rate_limiter: RateLimiter::new(settings.limits, clock.clone()),
+        fair_use: FairUse::new(&clock),
         stream_budget: StreamBudget::new(settings.streams),
+        drawings: DrawingCache::default(),
         code_source,
         permanent_codes,
         point_in_time: PointInTimeReader::new(ledger.clone()),

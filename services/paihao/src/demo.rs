@@ -1,14 +1,15 @@
 //! Demo of a sample hall with a simulated WeChat, in one process on this machine: `paihao demo`.
 
 use crate::config::{Config, ResolvedConfig, Role};
-use crate::gateway_client::GatewayOptions;
+use crate::gateway_client::{GatewayOptions, send_request};
 use crate::ports::Ports;
 use crate::{compose, menu, simulator};
 use anyhow::Context;
 use clap::Args;
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, entropy, telemetry};
-use paihao_domain::{Act, Actor, Command, CommandId, CounterId};
+use paihao_domain::{Act, Actor, Command, CommandId, CounterId, QueueId};
 use paihao_gateway::Gateway;
+use reqwest::Method;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,8 +17,11 @@ use tokio::net::TcpListener;
 
 const DEMO_CONFIG: &str = include_str!("demo.toml");
 
-/// Wait between two attempts to push the menu, while the first access token is fetched.
-const MENU_RETRY_DELAY: Duration = Duration::from_millis(300);
+/// Wait between two attempts to ask WeChat, while the first access token is fetched.
+const RETRY_DELAY: Duration = Duration::from_millis(300);
+
+/// Longest time for which the demo waits for its permanent codes.
+const DOOR_CODES_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Options of `paihao demo`.
 #[derive(Debug, Clone, Args)]
@@ -99,6 +103,15 @@ async fn start(
     gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;
     let client = GatewayOptions::new(pages.parse()?, key.clone());
+    let doors = gateway.engine.all_settings().flat_map(|site| {
+        let path = |queue: &QueueId| {
+            format!("api/v1/sites/{}/queues/{}/door.svg", site.facts.id, queue.as_str())
+        };
+        site.queues.iter().map(path).collect::<Vec<_>>()
+    });
+    // Boards and posters show them; without them the demo goes on.
+    let making = make_door_codes(&client, doors.collect());
+    let _ = tokio::time::timeout(DOOR_CODES_TIMEOUT, making).await;
     let pushing = push_menus(client, resolved.settings.accounts.keys().cloned().collect());
     let stop = tasks.stop().clone();
     tasks.spawn("menus", async move {
@@ -179,11 +192,24 @@ async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Has the permanent code of each queue made, as a member of staff does who opens a poster.
+async fn make_door_codes(client: &GatewayOptions, paths: Vec<String>) {
+    for path in paths {
+        loop {
+            let Ok(request) = client.request(Method::GET, &path, "") else { return };
+            if matches!(send_request(request).await, Ok(Ok(_))) {
+                break;
+            }
+            tokio::time::sleep(RETRY_DELAY).await;
+        }
+    }
+}
+
 /// Pushes the menu of each account to the simulator, which keeps nothing over a restart.
 async fn push_menus(client: GatewayOptions, accounts: Vec<String>) {
     for account in accounts {
         while !menu::push(&client, &account).await {
-            tokio::time::sleep(MENU_RETRY_DELAY).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 }

@@ -2,8 +2,10 @@
 //! connection is left behind.
 
 mod connections;
+mod network;
 
 pub use connections::ConnectionLimits;
+pub use network::{CLIENT_NETWORK_BITS, network};
 
 use crate::tasks::Tasks;
 use axum::Router;

@@ -94,6 +94,9 @@ setup!(
         bound: u32 = "four_times",
         capacity: u32 = "zero",
         daily_cap: u32 = "zero",
+        // Absent unless changed, so that a program of before the field reads such a queue.
+        #[serde(skip_serializing_if = "is_usual_per_person")]
+        daily_per_person: u32 = "usual_per_person",
         missed: MissedNumberPolicy = "after_k",
         missed_places: u32 = "three",
         missed_grow: u32 = "zero",
@@ -349,7 +352,9 @@ impl CounterSetup {
 
 impl QueueSetup {
     fn is_of_version_1(&self) -> bool {
-        self.order.is_none() && self.name_en.is_none()
+        self.order.is_none()
+            && self.name_en.is_none()
+            && is_usual_per_person(&self.daily_per_person)
     }
 }
 
@@ -408,6 +413,14 @@ pub fn queueing() -> BTreeMap<String, KeywordAction> {
 
 fn is_yes(value: &bool) -> bool {
     *value
+}
+
+fn usual_per_person() -> u32 {
+    6
+}
+
+fn is_usual_per_person(value: &u32) -> bool {
+    *value == usual_per_person()
 }
 
 fn is_nothing(value: &u32) -> bool {

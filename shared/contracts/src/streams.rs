@@ -178,6 +178,11 @@ pub fn permanent_code_lease(account: &str, site: &str, queue: &str) -> String {
     format!("door-code/{account}/{site}/{queue}")
 }
 
+/// Cache key of the count of an account's codes for those who are not known, by the share's name.
+pub fn code_share_key(account: &str, share: &str) -> String {
+    format!("code-share/{account}/{share}")
+}
+
 /// Cache key of a scan session, by the uuid that its browser has.
 pub fn scan_session_key(uuid: &str) -> String {
     format!("session/{uuid}")

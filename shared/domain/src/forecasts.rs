@@ -31,10 +31,9 @@ impl Site {
         if hours == OpeningStatus::Outside {
             return QueueAvailability::OutOfHours;
         }
-        let (waiting, taken) =
-            self.lines.get(queue).map_or((0, 0), |line| (line.len(), line.taken));
+        let waiting = self.lines.get(queue).map_or(0, |line| line.len());
         let full = of_queue.capacity.is_some_and(|limit| waiting >= limit as usize)
-            || of_queue.daily_cap.is_some_and(|limit| taken >= limit);
+            || of_queue.daily_cap.is_some_and(|limit| self.counted_today(rules, queue) >= limit);
         if full {
             return QueueAvailability::Full;
         }

@@ -1,7 +1,7 @@
 //! Parts of a site: its whole state as plain values, to be stored and to be put together again.
 //!
-//! What follows from the tickets is no part: lanes, holders, deadlines, serials and the tickets at
-//! counters are derived again.
+//! What follows from the tickets is no part: lanes, holders, deadlines, serials, tallies and the
+//! tickets at counters are derived again.
 
 use crate::model::ids::{CommandId, CounterId, Number, QueueId, TicketId};
 use crate::model::line::{Line, Overtake};
@@ -138,6 +138,11 @@ impl Site {
             };
             site.counters.insert(parts.counter, counter);
         }
+        // Those that were carried over came before any that was taken today.
+        let taken_today: u32 = site.lines.values().map(|line| line.taken).sum();
+        let carried = parts.tickets.len().saturating_sub(taken_today as usize);
+        let last_carried = carried.checked_sub(1).and_then(|index| parts.tickets.get(index));
+        site.last_carried = last_carried.map_or(TicketId::default(), |ticket| ticket.id);
         for ticket in parts.tickets {
             site.index_new(ticket);
         }

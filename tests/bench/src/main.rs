@@ -1,5 +1,5 @@
 //! Benchmarks of the product and of simpler alternatives: `bench callback`, `bench token`, `bench
-//! estimate`, `bench history`, `bench qr`, `bench line`, `bench watchers`.
+//! estimate`, `bench history`, `bench qr`, `bench line`, `bench siege`, `bench watchers`.
 
 mod member;
 mod process;
@@ -9,6 +9,7 @@ mod estimate;
 mod history;
 mod line;
 mod qr;
+mod siege;
 mod token;
 mod watchers;
 
@@ -42,6 +43,8 @@ enum BenchCommand {
     Callers(token::CallerProcessOptions),
     /// From a browser's request to its code: with ready codes, without, and the tutorial's way.
     Qr(qr::Options),
+    /// Callbacks while strangers do what they can, beside the same in peace.
+    Siege(siege::Options),
     /// Thousands of screens on one gateway: delay of a call, memory and processor time.
     Watchers(watchers::Options),
     /// A baseline server; started by the measuring process.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         BenchCommand::Token(options) => token::run(&options),
         BenchCommand::Callers(options) => token::serve(&options),
         BenchCommand::Qr(options) => qr::run(&options),
+        BenchCommand::Siege(options) => siege::run(&options),
         BenchCommand::Watchers(options) => watchers::run(&options),
         BenchCommand::Serve(options) => callback::serve(&options),
         BenchCommand::Role { arguments } => {

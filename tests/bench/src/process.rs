@@ -1,6 +1,7 @@
-//! Processor time and memory of processes, as counted by the Linux kernel.
+//! Processor time and memory of processes, as counted by the Linux kernel, and their open files.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::Duration;
 
 /// Ticks per second in which Linux reports processor time to programs (USER_HZ), whatever its own
@@ -42,6 +43,23 @@ pub fn machine_cpu_time() -> anyhow::Result<Duration> {
 /// Number of processors.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Raises the limit of open files, which the processes that are started inherit. Every connection
+/// is one, here and there.
+pub fn raise_file_limit(wanted: u64) -> anyhow::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let most = limit.maximum;
+    ensure!(
+        most.is_none_or(|most| most >= wanted),
+        "{wanted} open files are needed and {most:?} allowed: raise it with `ulimit -Hn {wanted}`"
+    );
+    limit.current = Some(wanted);
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(())
 }
 
 /// Sums the fields 14 and 15. The second field is the program's name, which may contain spaces.

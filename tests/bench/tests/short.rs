@@ -122,6 +122,34 @@ fn the_short_form_of_qr_finds_every_figure_and_every_answer_is_a_code_of_its_own
 }
 
 #[test]
+fn the_short_form_of_siege_loses_no_callback() {
+    let (figures, report) = run_short("siege");
+    let turns = figures["turns"].as_array().unwrap();
+    let names: Vec<_> = turns.iter().map(|turn| turn["turn"].as_str().unwrap()).collect();
+    assert_eq!(names, ["peace", "siege", "peace again"]);
+    for turn in turns {
+        assert!(turn["callbacks"].as_u64().unwrap() >= 50, "{turn}");
+        for figure in ["p50_ms", "p99_ms", "p999_ms", "max_ms"] {
+            assert!(turn["latency"][figure].as_f64().unwrap() > 0.0, "{turn}");
+        }
+    }
+    for nothing in ["bad_replies", "sites_out_of_order"] {
+        assert_eq!(figures["truth"][nothing], 0, "{}", figures["first_bad"]);
+    }
+    let siege = &figures["siege"];
+    assert!(siege["open"].as_u64().unwrap() >= 160, "{siege}");
+    // A gateway answers every request of the flood: with a code, or with a refusal.
+    let answers = siege["answers"].as_object().unwrap();
+    assert!(
+        answers["200"].as_u64().unwrap() > 0 && answers["201"].as_u64().unwrap() > 0,
+        "{siege}"
+    );
+    for part in ["idle sockets", "answers to the flood", "peace again", "calls to WeChat"] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+}
+
+#[test]
 fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
     let (figures, report) = run_short("line");
     let list = |name: &str| figures[name].as_array().unwrap().clone();

@@ -213,7 +213,7 @@ pub async fn scan(
 pub async fn permanent_codes(deployment: &Deployment) -> anyhow::Result<Vec<String>> {
     for queue in QUEUES {
         let url = format!("{}/api/v1/sites/{SITE}/queues/{queue}/door.svg", deployment.url);
-        deployment.http.get(url).send().await?.error_for_status()?;
+        deployment.http.get(url).bearer_auth(STAFF_KEY).send().await?.error_for_status()?;
     }
     let url = format!("{}/api/v1/sites/{SITE}/codes", deployment.url);
     let usage = deployment.http.get(url).bearer_auth(STAFF_KEY).send().await?;

@@ -12,6 +12,7 @@ use crate::settings::SiteSettings;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use paihao_domain::{Actor, ApiScope};
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -134,6 +135,26 @@ impl<R: AllowedRoles> ApiArgument<AppState> for SiteAccess<R> {
         describe_roles::<R>(operation).refuses(&[&refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE])
     }
 }
+
+/// Principal of a request that needs none, if it has one.
+pub(crate) struct Visitor(Option<Principal>);
+
+impl Visitor {
+    /// True for somebody to whom the site is open.
+    pub(crate) fn is_staff_of(&self, site: &str) -> bool {
+        self.0.as_ref().is_some_and(|principal| principal.scope().contains(site))
+    }
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        Ok(Visitor(Principal::authenticate(state, &parts.headers, &parts.method).await.ok()))
+    }
+}
+
+impl ApiArgument<AppState> for Visitor {}
 
 /// Principal with a manager's scope over every site.
 pub(crate) struct Owner {

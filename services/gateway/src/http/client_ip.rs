@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Range of addresses: `10.0.0.0/8`, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +40,43 @@ impl IpRange {
 
 /// Proxies whose forwarding headers are believed.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(pub Arc<[IpRange]>);
+pub struct TrustedProxies {
+    ranges: Arc<[IpRange]>,
+    has_warned: Arc<AtomicBool>,
+}
 
 impl TrustedProxies {
+    /// Names the proxies.
+    pub fn new(ranges: impl IntoIterator<Item = IpRange>) -> TrustedProxies {
+        TrustedProxies { ranges: ranges.into_iter().collect(), has_warned: Arc::default() }
+    }
+
     /// True if the address is one of theirs.
     pub fn contain(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|range| range.contains(address))
+        self.ranges.iter().any(|range| range.contains(address))
+    }
+
+    /// True once, for the first request of what looks like a proxy that is not named: a private
+    /// address that forwards.
+    fn finds_unnamed(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let forwards =
+            ["x-forwarded-for", "forwarded"].iter().any(|name| headers.contains_key(*name));
+        forwards
+            && is_private(peer.to_canonical())
+            && !self.contain(peer)
+            && !self.has_warned.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// True for an address within a network of one's own, from which no client on the internet comes.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_private() || address.is_loopback() || address.is_link_local()
+        }
+        IpAddr::V6(address) => {
+            address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local()
+        }
     }
 }
 
@@ -65,6 +97,13 @@ where
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         let proxies = TrustedProxies::from_ref(state);
+        if proxies.finds_unnamed(peer, &parts.headers) {
+            tracing::warn!(
+                %peer,
+                "a private address forwards requests and is not in gateway.trusted_proxies: all its \
+                 clients count as one address"
+            );
+        }
         Ok(ClientIp(client_address(peer, &parts.headers, &proxies)))
     }
 }
@@ -151,7 +190,7 @@ mod tests {
             headers.append("x-forwarded-for", HeaderValue::try_from(*value).unwrap());
         }
         let trusted = trusted.iter().map(|range| range.parse().unwrap());
-        let proxies = TrustedProxies(trusted.collect());
+        let proxies = TrustedProxies::new(trusted);
         client_address(peer.parse().unwrap(), &headers, &proxies).to_string()
     }
 
@@ -171,6 +210,40 @@ mod tests {
         assert_eq!(client_address_of("10.1.2.3", &["nonsense"], &["10.0.0.0/8"]), "10.1.2.3");
         assert_eq!(client_address_of("::ffff:10.1.2.3", &["1.2.3.4"], &["10.0.0.0/8"]), "1.2.3.4");
         assert_eq!(client_address_of("::1", &["2001:db8::7"], &["::1"]), "2001:db8::7");
+    }
+
+    #[test]
+    fn every_hop_that_is_skipped_is_a_named_proxy() {
+        let trusted = ["10.0.0.1", "10.0.0.2"];
+        // The office's own network is private too, and names no proxy.
+        let forged = &["1.2.3.4, 10.0.0.77, 10.0.0.2"];
+        assert_eq!(client_address_of("10.0.0.1", forged, &trusted), "10.0.0.77");
+        let whole = &["1.2.3.4, 203.0.113.9, 10.0.0.2"];
+        assert_eq!(client_address_of("10.0.0.1", whole, &trusted), "203.0.113.9");
+        let broken = &["1.2.3.4, , 10.0.0.2"];
+        assert_eq!(client_address_of("10.0.0.1", broken, &trusted), "10.0.0.2");
+    }
+
+    #[test]
+    fn an_unnamed_proxy_is_warned_of_once() {
+        let found = |proxies: &TrustedProxies, peer: &str, header: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(name) = header {
+                headers.insert(name, HeaderValue::from_static("203.0.113.9"));
+            }
+            proxies.finds_unnamed(peer.parse().unwrap(), &headers)
+        };
+        let forwarded = Some("x-forwarded-for");
+        for peer in ["10.0.0.5", "172.17.0.1", "192.168.1.1", "127.0.0.1", "::1", "fd00::1"] {
+            let named = TrustedProxies::new([peer.parse().unwrap()]);
+            assert!(!found(&named, peer, forwarded), "{peer} is named");
+            let proxies = TrustedProxies::new(["10.9.9.9".parse().unwrap()]);
+            assert!(!found(&proxies, peer, None), "{peer} forwards nothing");
+            assert!(found(&proxies, peer, Some("forwarded")) && !found(&proxies, peer, forwarded));
+        }
+        let proxies = TrustedProxies::default();
+        assert!(!found(&proxies, "8.8.8.8", forwarded), "a client that makes something up");
+        assert!(found(&proxies, "::ffff:10.0.0.5", forwarded));
     }
 
     #[test]

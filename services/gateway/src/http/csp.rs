@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
 use std::str::FromStr;
+use url::Url;
 
 /// Scripts, styles and connections from this server only; pictures also inline.
 macro_rules! csp {
@@ -44,6 +45,13 @@ impl FromStr for Origin {
         } else {
             Err(InvalidOrigin)
         }
+    }
+}
+
+impl Origin {
+    /// True if the page has this origin.
+    pub(crate) fn is_of(&self, page: &Url) -> bool {
+        Url::parse(&self.0).is_ok_and(|own| own.origin() == page.origin())
     }
 }
 

@@ -104,6 +104,7 @@ impl From<SubmitError> for Problem {
                 Refusal::QueuePaused(_) => &refusals::QUEUE_PAUSED,
                 Refusal::QueueHalted(_) => &refusals::QUEUE_HALTED,
                 Refusal::QueueFull(_) => &refusals::QUEUE_FULL,
+                Refusal::PersonLimit(_) => &refusals::PERSON_LIMIT,
                 Refusal::QueueClosing(_) => &refusals::QUEUE_CLOSING,
                 Refusal::OutOfHours(_) => &refusals::OUT_OF_HOURS,
                 Refusal::CounterClosed(_) => &refusals::COUNTER_CLOSED,

@@ -5,18 +5,25 @@
 use crate::http::client_ip::ClientIp;
 use crate::http::refusals::{self, Problem};
 use paihao_chassis::clock::Clock;
+use paihao_chassis::http::network;
 use paihao_wechat::traffic::RateLimiter as TokenBucket;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
-/// Number of counted addresses or kiosks from which on idle ones are removed.
-const PRUNE_THRESHOLD: usize = 4096;
+/// Networks of an IPv6 address that are counted, by the bits of their prefix, with the multiple of
+/// an address's allowance that each has. Providers give out networks of 64, 56 and 48 bits, and the
+/// owner of one has every address in it.
+const COUNTED_NETWORKS: [(u32, u32); 3] = [(64, 1), (56, 2), (48, 4)];
+
+/// Largest number of keys that are counted anew before those that were idle since are forgotten. At
+/// most twice as many are kept.
+const MAX_RECENT_KEYS: usize = 16_384;
 
 /// Limits per minute; 0 is no limit. A minute's worth may come at once.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,74 +40,110 @@ pub struct RateLimitSettings {
 
 /// Rate limiter per address, of codes, of reads and of kiosks' slips.
 pub(crate) struct RateLimiter {
-    codes: KeyLimiter<IpAddr>,
-    reads: KeyLimiter<IpAddr>,
-    slips: KeyLimiter<IpAddr>,
+    codes: AddressLimiter,
+    reads: AddressLimiter,
+    slips: AddressLimiter,
     kiosk_slips: KeyLimiter<String>,
     clock: Arc<dyn Clock>,
 }
 
-/// Rate limiter per address, or per kiosk.
-struct KeyLimiter<K> {
-    metric_label: &'static str,
-    per_minute: u32,
-    rates: Mutex<HashMap<K, (TokenBucket, Duration)>>,
-}
-
 impl RateLimiter {
     pub(crate) fn new(settings: RateLimitSettings, clock: Arc<dyn Clock>) -> Self {
+        let kiosk_slips = settings.kiosk_slips_per_minute;
         RateLimiter {
-            codes: KeyLimiter::new("codes", settings.codes_per_minute),
-            reads: KeyLimiter::new("looks", settings.looks_per_minute),
-            slips: KeyLimiter::new("slips", settings.slips_per_minute),
-            kiosk_slips: KeyLimiter::new("slips", settings.kiosk_slips_per_minute),
+            codes: AddressLimiter::new("codes", settings.codes_per_minute),
+            reads: AddressLimiter::new("looks", settings.looks_per_minute),
+            slips: AddressLimiter::new("slips", settings.slips_per_minute),
+            kiosk_slips: KeyLimiter::new("slips", kiosk_slips, RATE_WINDOW),
             clock,
         }
     }
 
     /// Admits one more code for this address, or says when to come again.
     pub(crate) fn admit_code(&self, client_ip: ClientIp) -> Result<(), Problem> {
-        self.codes.admit(network_prefix(client_ip.0), self.now())
+        self.codes.admit(client_ip, now(&*self.clock))
     }
 
     /// Admits one more read, or says when to come again.
     pub(crate) fn admit_read(&self, client_ip: ClientIp) -> Result<(), Problem> {
-        self.reads.admit(network_prefix(client_ip.0), self.now())
+        self.reads.admit(client_ip, now(&*self.clock))
     }
 
     /// Admits one more number without WeChat at this kiosk, which has named itself, and for its
     /// address, or says when to come again.
     pub(crate) fn admit_slip(&self, client_ip: ClientIp, kiosk: &str) -> Result<(), Problem> {
         // Somebody who makes up a kiosk for each request is bounded by the address.
-        self.slips.admit(network_prefix(client_ip.0), self.now())?;
-        self.kiosk_slips.admit(kiosk.to_owned(), self.now())
-    }
-
-    fn now(&self) -> Duration {
-        Duration::from_millis(self.clock.now_ms().max(0).unsigned_abs())
+        let now = now(&*self.clock);
+        self.slips.admit(client_ip, now)?;
+        self.kiosk_slips.admit(&[(kiosk.to_owned(), 1)], now)
     }
 }
 
-impl<K: Eq + Hash> KeyLimiter<K> {
-    fn new(metric_label: &'static str, per_minute: u32) -> KeyLimiter<K> {
-        KeyLimiter { metric_label, per_minute, rates: Mutex::default() }
+/// Time since a fixed start, for a limiter.
+pub(crate) fn now(clock: &dyn Clock) -> Duration {
+    Duration::from_millis(clock.now_ms().max(0).unsigned_abs())
+}
+
+/// Rate limiter per address, and per network of IPv6.
+struct AddressLimiter(KeyLimiter<(IpAddr, u32)>);
+
+impl AddressLimiter {
+    fn new(metric_label: &'static str, per_minute: u32) -> AddressLimiter {
+        AddressLimiter(KeyLimiter::new(metric_label, per_minute, RATE_WINDOW))
     }
 
-    fn admit(&self, key: K, now: Duration) -> Result<(), Problem> {
-        if self.per_minute == 0 {
+    fn admit(&self, ClientIp(address): ClientIp, now: Duration) -> Result<(), Problem> {
+        match address {
+            IpAddr::V4(_) => self.0.admit(&[((address, 32), 1)], now),
+            IpAddr::V6(_) => {
+                let keys = COUNTED_NETWORKS
+                    .map(|(bits, multiple)| ((network(address, bits), bits), multiple));
+                self.0.admit(&keys, now)
+            }
+        }
+    }
+}
+
+/// Rate limiter per key, bounded in memory.
+pub(crate) struct KeyLimiter<K> {
+    metric_label: &'static str,
+    limit: u32,
+    window: Duration,
+    rates: Mutex<RecentRates<K>>,
+}
+
+/// Rates of the keys of late. When there are too many, those that were not used since the last time
+/// are forgotten: they have most of their allowance again.
+struct RecentRates<K> {
+    recent: HashMap<K, TokenBucket>,
+    former: HashMap<K, TokenBucket>,
+}
+
+impl<K: Eq + Hash + Clone> KeyLimiter<K> {
+    /// Creates a limiter of `limit` requests in each window; 0 is no limit.
+    pub(crate) fn new(metric_label: &'static str, limit: u32, window: Duration) -> KeyLimiter<K> {
+        let rates = RecentRates { recent: HashMap::new(), former: HashMap::new() };
+        KeyLimiter { metric_label, limit, window, rates: Mutex::new(rates) }
+    }
+
+    /// Admits a request that counts for all of these keys, each with a multiple of the limit, or
+    /// says when to come again. One that is refused counts for none.
+    pub(crate) fn admit(&self, keys: &[(K, u32)], now: Duration) -> Result<(), Problem> {
+        if self.limit == 0 {
             return Ok(());
         }
         let mut rates = self.rates.lock();
-        if rates.len() >= PRUNE_THRESHOLD {
-            // A key that was idle for a minute has its full allowance again.
-            rates.retain(|_, (_, last)| now.saturating_sub(*last) < RATE_WINDOW);
+        let mut wait = Duration::ZERO;
+        for (key, multiple) in keys {
+            let limit = self.limit.saturating_mul(*multiple);
+            let rate = rates.rate(key, || TokenBucket::new(limit, self.window));
+            wait = wait.max(rate.delay(now));
         }
-        let fresh = || (TokenBucket::new(self.per_minute, RATE_WINDOW), now);
-        let (rate, last) = rates.entry(key).or_insert_with(fresh);
-        let wait = rate.delay(now);
         if wait.is_zero() {
-            rate.reserve(now);
-            *last = now;
+            for (key, multiple) in keys {
+                let limit = self.limit.saturating_mul(*multiple);
+                rates.rate(key, || TokenBucket::new(limit, self.window)).reserve(now);
+            }
             return Ok(());
         }
         metrics::counter!("paihao_gateway_limited_total", "what" => self.metric_label).increment(1);
@@ -108,11 +151,14 @@ impl<K: Eq + Hash> KeyLimiter<K> {
     }
 }
 
-/// Network of an IPv6 address: its owner has all of them.
-pub(crate) fn network_prefix(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
+impl<K: Eq + Hash + Clone> RecentRates<K> {
+    fn rate(&mut self, key: &K, fresh: impl FnOnce() -> TokenBucket) -> &mut TokenBucket {
+        if !self.recent.contains_key(key) && self.recent.len() >= MAX_RECENT_KEYS {
+            self.former = std::mem::take(&mut self.recent);
+        }
+        let former = &mut self.former;
+        let kept = || former.remove(key).unwrap_or_else(fresh);
+        self.recent.entry(key.clone()).or_insert_with(kept)
     }
 }
 
@@ -127,7 +173,7 @@ mod tests {
         let settings = RateLimitSettings { codes_per_minute: 3, ..RateLimitSettings::default() };
         let limits = RateLimiter::new(settings, Arc::new(clock.clone()));
         let client_ip = |text: &str| ClientIp(text.parse().unwrap());
-        let codes = |text| limits.admit_code(client_ip(text)).is_ok();
+        let codes = |text: &str| limits.admit_code(client_ip(text)).is_ok();
         assert_eq!([codes("10.0.0.1"), codes("10.0.0.1"), codes("10.0.0.1")], [true; 3]);
         assert!(!codes("10.0.0.1") && codes("10.0.0.2"), "each for itself");
         let refused = limits.admit_code(client_ip("10.0.0.1")).unwrap_err();
@@ -139,10 +185,45 @@ mod tests {
             "0 is no limit"
         );
 
-        for host in ["1::1", "1::2", "1::3"] {
-            assert!(codes(host));
-        }
+        assert!((0..3).all(|host| codes(&format!("1::{host}"))));
         assert!(!codes("1::4") && codes("1:0:0:1::4"), "a network is one address");
+    }
+
+    #[test]
+    fn the_owner_of_a_network_of_ipv6_has_no_more_than_a_few_addresses() {
+        let admitted = |network: &dyn Fn(u32) -> String| {
+            let clock = ManualClock::at(1_795_140_000_000);
+            let settings =
+                RateLimitSettings { codes_per_minute: 10, ..RateLimitSettings::default() };
+            let limits = RateLimiter::new(settings, Arc::new(clock));
+            (0..10_000)
+                .filter(|i| limits.admit_code(ClientIp(network(*i).parse().unwrap())).is_ok())
+                .count()
+        };
+        assert_eq!(admitted(&|i| format!("2001:db8:1:aa00::{i:x}")), 10, "/64");
+        assert_eq!(admitted(&|i| format!("2001:db8:1:aa{:02x}::1", i % 256)), 20, "/56");
+        assert_eq!(admitted(&|i| format!("2001:db8:1:{i:x}::1")), 40, "/48");
+        assert_eq!(admitted(&|i| format!("2001:db8:{i:x}::1")), 10_000, "10000 networks");
+        assert_eq!(admitted(&|i| format!("10.0.{}.{}", i / 256, i % 256)), 10_000);
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_bounded_in_memory_and_frees_nobody_who_goes_on() {
+        let clock = ManualClock::at(1_795_140_000_000);
+        let settings = RateLimitSettings { codes_per_minute: 3, ..RateLimitSettings::default() };
+        let limits = RateLimiter::new(settings, Arc::new(clock));
+        let mut admitted = 0;
+        for i in 0..200_000_u32 {
+            let address = IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000 + i));
+            limits.admit_code(ClientIp(address)).unwrap();
+            if i % 1000 == 0 {
+                let greedy = ClientIp("203.0.113.9".parse().unwrap());
+                admitted += usize::from(limits.admit_code(greedy).is_ok());
+            }
+        }
+        let rates = limits.codes.0.rates.lock();
+        assert!(rates.recent.len() + rates.former.len() <= 2 * MAX_RECENT_KEYS);
+        assert_eq!(admitted, 3);
     }
 
     #[test]

@@ -49,7 +49,7 @@ problem_kinds! {
     UNAUTHORISED = "unauthorised", UNAUTHORIZED, "请先登录", "Please log in",
         "There is neither a known bearer key in the Authorization header nor the cookie of a session that goes on; or whoever it belonged to no longer works here.";
     CROSS_SITE = "cross_site", FORBIDDEN, "请求不是从本系统的页面发出的", "A page of this system has to ask for this",
-        "A browser's cookie counts for a request that changes something only with the header X-Paihao-Page, and not if Origin or Sec-Fetch-Site name another site.";
+        "A browser's cookie counts for a request that changes something only with the header X-Paihao-Page, and not if Origin or Sec-Fetch-Site name another site. Codes of scan sessions are for pages of this system and of gateway.codes_shown_by.";
     NOT_YOUR_SITE = "not_your_site", FORBIDDEN, "您不能管理这个门店", "This site is not open to you",
         "The key or session is good, but does not open this site.";
     UNKNOWN_MEMBER = "unknown_member", NOT_FOUND, "没有这位工作人员", "There is no such member of staff",
@@ -59,7 +59,9 @@ problem_kinds! {
     LAST_MANAGER = "last_manager", CONFLICT, "至少要留一位管理全部门店的管理员", "One manager of every site has to stay",
         "This is the last member who manages every site. Make somebody else one first.";
     TOO_MANY_REQUESTS = "too_many_requests", TOO_MANY_REQUESTS, "请求太多，请稍后再试", "Too many requests, please try again in a moment",
-        "More came from this address within a minute than [gateway.limits] allows; Retry-After says when to go on.";
+        "More came from this address within a minute than [gateway.limits] allows, or from this key or about this site than what reads the ledger may; Retry-After says when to go on.";
+    CODES_RATIONED = "codes_rationed", TOO_MANY_REQUESTS, "现在要二维码的人太多，请扫门口的码，或稍后再试", "Too many codes were asked for: scan the code at the door, or try again later",
+        "WeChat makes so many codes a day for the account, and what is not asked for by staff has a share of them, spread over the day ([gateway.codes]). Retry-After says when there is one more.";
     WRONG_BROWSER = "wrong_browser", FORBIDDEN, "这次登录不是在这个浏览器开始的", "This login was begun in another browser",
         "Only the browser that shows the code holds the secret with which its login is watched and taken. What is in the code, or in an address, is not enough.";
     LOGIN_PENDING = "login_pending", CONFLICT, "还没有在手机上确认", "It has not been confirmed on the phone yet",
@@ -94,6 +96,8 @@ problem_kinds! {
         "The queue is halted. Open it to go on.";
     QUEUE_FULL = "queue_full", CONFLICT, "名额已满", "The queue is full",
         "As many wait as the queue's capacity, or its numbers of the day are used up.";
+    PERSON_LIMIT = "person_limit", CONFLICT, "您今天取这个业务的号已够多，需要时请找工作人员", "You have taken enough numbers here today, please ask the staff",
+        "One person has taken as many numbers of the queue today as its daily_per_person allows, those given up included. Staff may give a number all the same.";
     QUEUE_CLOSING = "queue_closing", CONFLICT, "今日号已发完，下班前办不到", "The next one's turn would come after closing",
         "By the forecast the queue does not come to the next person before its closing time. Staff may give a number all the same.";
     NO_SLIPS = "no_slips", FORBIDDEN, "这里不发纸号，请用微信扫码，或找工作人员取号", "No paper numbers are given here: scan with WeChat, or ask the staff",
@@ -183,7 +187,7 @@ problem_kinds! {
     TOO_MANY_WISHES = "too_many_wishes", TOO_MANY_REQUESTS, "操作太频繁，请稍后再试", "That is too often, please try again in a minute",
         "The page of one ticket asked for more than 20 acts in a minute, or is open more than 8 times.";
     TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
-        "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
+        "This replica serves 64 event streams at once, and 8 of them for a key or about a site. Share one among those who need it, or use pages.";
     TOO_MANY_STREAMS = "too_many_streams", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many pages are open, please try again in a moment",
         "This address, or everybody together, has as many event streams open as [gateway.limits] allows this replica; Retry-After says when to try again.";
     DAY_TURNED = "day_turned", CONFLICT, "营业日刚刚更替，请刷新后再试", "The business day has just turned, please look again",
@@ -198,6 +202,10 @@ problem_kinds! {
         "A newer program wrote what the answer depends on, and this replica cannot read it. It does not decide or answer from the rest until it is updated; a newer replica does.";
     CACHE_UNAVAILABLE = "cache_unavailable", SERVICE_UNAVAILABLE, "暂时不能生成二维码，请扫门口的码", "No code can be made right now",
         "The cache does not answer, so no scan session can be kept. Door codes keep working.";
+    NO_DOOR_CODE = "no_door_code", NOT_FOUND, "门口码还没有生成，请管理员先打开海报", "There is no door code yet: somebody of the staff has to open the poster first",
+        "WeChat makes so many permanent codes for an account, ever, so one is made for the site's staff only. Afterwards everybody sees it.";
+    DOOR_CODES_LIMITED = "door_codes_limited", CONFLICT, "这个门店或公众号的永久二维码已达上限", "The site, or its account, has as many permanent codes as it may have",
+        "A site has gateway.codes.permanent_per_site codes of its account, and all sites together 95,000 of WeChat's 100,000; and no queue that was taken away has left one to be used again.";
     DOOR_CODE_PENDING = "door_code_pending", SERVICE_UNAVAILABLE, "门口码正在生成，请稍后刷新", "The door code is being made, please reload soon",
         "Another request is just having the permanent code made, or WeChat refused it a few seconds ago.";
     WECHAT_UNAVAILABLE = "wechat_unavailable", SERVICE_UNAVAILABLE, "微信暂时没有响应", "WeChat does not answer right now",

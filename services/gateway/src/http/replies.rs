@@ -202,6 +202,10 @@ pub fn refusal_reply(settings: &SiteSettings, refusal: &Refusal, now_ms: i64) ->
         Refusal::QueueFull(queue) => {
             format!("{}名额已满，请稍后再来。\n\nThis queue is full.", queue_name(settings, queue))
         }
+        Refusal::PersonLimit(queue) => format!(
+            "您今天取{}的号已够多，需要时请找工作人员。\n\nYou have taken enough numbers of this queue today. Please ask the staff.",
+            queue_name(settings, queue)
+        ),
         Refusal::QueueClosing(queue) => with_hours(
             queue,
             "今天排不到了，请改天再来。",
@@ -286,6 +290,7 @@ mod tests {
             Refusal::QueueClosed(queue()),
             Refusal::QueuePaused(queue()),
             Refusal::QueueFull(queue()),
+            Refusal::PersonLimit(queue()),
             Refusal::QueueClosing(queue()),
             Refusal::OutOfHours(queue()),
             Refusal::PersonUnknown,

@@ -5,9 +5,12 @@ use crate::http::csp::Origin;
 use crate::http::rate_limit::RateLimitSettings;
 use crate::http::stream_budget::StreamLimits;
 use crate::identity::login::settings::LoginSettings;
+use crate::scan::codes::permanent::PermanentCodeLimits;
 use crate::scan::codes::pool::PoolSettings;
+use crate::scan::codes::share::CodeShareSettings;
 use paihao_chassis::http::ConnectionLimits;
 use paihao_contracts::envelope::WriteVersion;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of a gateway, from the configuration.
@@ -28,6 +31,12 @@ pub struct Settings {
     pub simulator_url: Option<String>,
     /// Sites whose pages may embed the board.
     pub frame_ancestors: Vec<Origin>,
+    /// Sites whose pages may show codes of scan sessions.
+    pub code_embedders: Arc<[Origin]>,
+    /// Shares of WeChat's day of codes for those who are not known.
+    pub code_shares: CodeShareSettings,
+    /// Limits of permanent codes.
+    pub permanent_codes: PermanentCodeLimits,
     /// Login by scanning, and OAuth clients.
     pub login: LoginSettings,
     /// Proxies whose forwarding headers are believed.

@@ -4,6 +4,8 @@ use crate::engine::as_of::PointInTimeReader;
 use crate::engine::{Engine, SiteSnapshot};
 use crate::http::board::cache::BoardCache;
 use crate::http::client_ip::TrustedProxies;
+use crate::http::cross_site::CodeEmbedders;
+use crate::http::fair_use::FairUse;
 use crate::http::link_limit::LinkLimiter;
 use crate::http::rate_limit::RateLimiter;
 use crate::http::refusals::{self, ProblemKind};
@@ -24,6 +26,8 @@ use crate::scan::codes::CodeSource;
 use crate::scan::codes::page::PageCodes;
 use crate::scan::codes::permanent::PermanentCodes;
 use crate::scan::codes::usage::QrUsageReader;
+use crate::scan::drawings::DrawingCache;
+use crate::scan::progress_poll::ProgressPolls;
 use crate::scan::sessions::ScanSessions;
 use crate::settings::DeploymentSettings;
 use crate::settings::live::LiveSettings;
@@ -53,10 +57,13 @@ pub(crate) struct AppStateInner {
     pub(crate) engine: Engine,
     pub(crate) visits: VisitProjection,
     pub(crate) scan_sessions: Arc<ScanSessions>,
+    pub(crate) progress_polls: Arc<ProgressPolls>,
     pub(crate) roster: Arc<RosterLog>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,
     pub(crate) rate_limiter: RateLimiter,
+    pub(crate) fair_use: FairUse,
     pub(crate) stream_budget: Arc<StreamBudget>,
+    pub(crate) drawings: DrawingCache,
     pub(crate) code_source: Arc<dyn CodeSource>,
     pub(crate) permanent_codes: Arc<PermanentCodes>,
     pub(crate) ledger: Arc<dyn Ledger>,
@@ -89,6 +96,15 @@ impl Deref for AppState {
 impl FromRef<AppState> for TrustedProxies {
     fn from_ref(state: &AppState) -> TrustedProxies {
         state.settings.trusted_proxies.clone()
+    }
+}
+
+impl FromRef<AppState> for CodeEmbedders {
+    fn from_ref(state: &AppState) -> CodeEmbedders {
+        CodeEmbedders {
+            public_url: state.settings.public_url.clone(),
+            origins: state.settings.code_embedders.clone(),
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 //! Each replica counts for itself. Phones in one mobile network share an address.
 
 use crate::http::client_ip::{ClientIp, TrustedProxies};
-use crate::http::rate_limit::network_prefix;
 use crate::http::refusals::{self, Problem};
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use futures::{Stream, StreamExt};
+use paihao_chassis::http::{CLIENT_NETWORK_BITS, network};
 use paihao_http_api::ApiState;
 use paihao_http_api::openapi::{ApiArgument, Operation};
 use parking_lot::Mutex;
@@ -53,7 +53,7 @@ impl StreamBudget {
     }
 
     fn acquire(self: &Arc<StreamBudget>, ClientIp(address): ClientIp) -> Option<StreamPlace> {
-        let address = network_prefix(address);
+        let address = network(address, CLIENT_NETWORK_BITS);
         let mut open = self.open.lock();
         let of_address = open.by_address.get(&address).copied().unwrap_or(0);
         let has_room = |count, limit| limit == 0 || count < limit;

@@ -1,6 +1,8 @@
 //! QR codes and the browser sessions that wait for a scan.
 
 pub mod codes;
+pub(crate) mod drawings;
+pub mod progress_poll;
 pub mod qr;
 pub mod scene;
 pub mod sessions;

@@ -5,6 +5,7 @@
 //! one that WeChat's callback reached.
 
 use crate::scan::codes::pool::{Pools, ReadyCode};
+use crate::scan::codes::share::{CodeShareSettings, CodeShares, CodeWorth, ShareError};
 use crate::scan::codes::{CodeSource, count_created};
 use crate::scan::scene::Scene;
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
 use paihao_contracts::streams;
 use paihao_domain::{Decision, Event, Outcome, QueueState, TicketStatus};
-use paihao_wechat::{AccountClientError, CallPriority, Picture, QrRequest};
+use paihao_wechat::{AccountClientError, Picture, QrRequest};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub enum SessionError {
     /// The cache does not answer.
     #[error(transparent)]
     Cache(#[from] Unavailable),
+    /// What strangers may have of the account's codes is used up for so long.
+    #[error("the share of the account's codes for such requests is used up")]
+    ShareUsedUp(Duration),
     /// WeChat created no code.
     #[error(transparent)]
     WeChat(#[from] AccountClientError),
@@ -53,11 +57,13 @@ pub struct ScanSessions {
     pools: Arc<Pools>,
     clock: Arc<dyn Clock>,
     session_ttl: Duration,
+    shares: CodeShares,
     watchers: Mutex<HashMap<Uuid, watch::Sender<ScanProgress>>>,
 }
 
 impl ScanSessions {
-    /// Creates sessions whose codes work for `session_ttl`, as those in the pools do.
+    /// Creates sessions whose codes work for `session_ttl`, as those in the pools do. The codes of
+    /// strangers have no limit.
     pub fn new(
         cache: Arc<dyn Cache>,
         code_source: Arc<dyn CodeSource>,
@@ -65,12 +71,40 @@ impl ScanSessions {
         clock: Arc<dyn Clock>,
         session_ttl: Duration,
     ) -> Self {
-        ScanSessions { cache, code_source, pools, clock, session_ttl, watchers: Mutex::default() }
+        let shares = CodeShares::new(CodeShareSettings::default(), cache.clone(), clock.clone());
+        ScanSessions {
+            cache,
+            code_source,
+            pools,
+            clock,
+            session_ttl,
+            shares,
+            watchers: Mutex::default(),
+        }
     }
 
-    /// Creates a session, or finds the one that has this uuid.
+    /// Limits the codes of strangers to these shares of a day.
+    #[must_use]
+    pub fn with_shares(self, settings: CodeShareSettings) -> Self {
+        let shares = CodeShares::new(settings, self.cache.clone(), self.clock.clone());
+        ScanSessions { shares, ..self }
+    }
+
+    /// Creates a session for somebody who is not known, or finds the one that has this uuid.
     pub async fn open(
         &self,
+        uuid: Uuid,
+        account: &str,
+        purpose: ScanPurpose,
+    ) -> Result<ScanSession, SessionError> {
+        let worth = CodeWorth::of_public(&purpose);
+        self.open_as(worth, uuid, account, purpose).await
+    }
+
+    /// Creates a session with a code of this worth, or finds the one that has this uuid.
+    pub async fn open_as(
+        &self,
+        worth: CodeWorth,
         uuid: Uuid,
         account: &str,
         purpose: ScanPurpose,
@@ -81,9 +115,11 @@ impl ScanSessions {
             Err(SessionError::Unknown) => {}
             Err(error) => return Err(error),
         }
+        let daily_limit = self.code_source.daily_limit(account);
+        self.shares.admit(account, worth, daily_limit).await?;
         let ReadyCode { scene, ticket, url, expires_at } = match self.pools.pop(account) {
             Some(ready) => ready,
-            None => self.create_code(account).await?,
+            None => self.create_code(account, worth).await?,
         };
         let now = self.clock.now_ms();
         // A code of the pool works longer than its session.
@@ -110,10 +146,14 @@ impl ScanSessions {
     }
 
     /// Creates a code for a new session.
-    async fn create_code(&self, account: &str) -> Result<ReadyCode, SessionError> {
+    async fn create_code(
+        &self,
+        account: &str,
+        worth: CodeWorth,
+    ) -> Result<ReadyCode, SessionError> {
         let scene = Scene::new_session();
         let request = QrRequest::temporary_str(scene.clone(), self.session_ttl);
-        let code = self.code_source.create(account, &request, CallPriority::Normal).await?;
+        let code = self.code_source.create(account, &request, worth.priority()).await?;
         count_created(account, "session");
         let lifetime = code.expires_in.unwrap_or(self.session_ttl).min(self.session_ttl);
         let expires_at = self.clock.now_ms() + lifetime.as_millis() as i64;
@@ -267,6 +307,15 @@ fn session_ticket(outcome: &Outcome) -> Option<SessionTicket> {
 
 fn encode(session: &ScanSession) -> Bytes {
     serde_json::to_vec(session).expect("a session has string keys only").into()
+}
+
+impl From<ShareError> for SessionError {
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::UsedUp(wait) => SessionError::ShareUsedUp(wait),
+            ShareError::Cache(error) => SessionError::Cache(error),
+        }
+    }
 }
 
 /// Decodes a session. One of a newer replica is there, and can be had from that replica.

@@ -104,6 +104,12 @@ pub fn validate_account(
     }
 }
 
+/// Largest number of queues of a site. Each can have one of the account's permanent codes.
+const MAX_QUEUES: usize = 100;
+
+/// Largest number of counters of a site.
+const MAX_COUNTERS: usize = 200;
+
 fn build_site<'a>(
     at: &str,
     name: &str,
@@ -244,6 +250,14 @@ pub fn refuse_unknown<'a>(
 
 /// Builds the rules of a site's queues and counters.
 fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rules {
+    for (kind, count, most) in
+        [("queues", site.queues.len(), MAX_QUEUES), ("counters", site.counters.len(), MAX_COUNTERS)]
+    {
+        if count > most {
+            let message = format!("{count} are more than a site can have");
+            problems.add(&format!("{at}.{kind}"), message, format!("use at most {most}"));
+        }
+    }
     let mut rules = Rules { several_counters: site.several_counters, ..Rules::default() };
     for (name, queue) in &site.queues {
         let key = format!("{at}.queues.{name}");
@@ -295,6 +309,7 @@ fn queue_rules(queue: &QueueSetup) -> QueueRules {
         max_passes: queue.bound,
         capacity: limit(queue.capacity),
         daily_cap: limit(queue.daily_cap),
+        daily_per_person: limit(queue.daily_per_person),
         missed: MissedRules {
             policy: match queue.missed {
                 MissedNumberPolicy::Void => MissedPolicy::Void,
@@ -337,6 +352,7 @@ fn check_ranges(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
         ("calls", queue.calls, 1, 10),
         ("let_pass", queue.let_pass, 0, 20),
         ("let_pass_minutes", queue.let_pass_minutes, 1, 600),
+        ("daily_per_person", queue.daily_per_person, 0, 1000),
         ("near", queue.near, 1, MAX_NOTIFY_AHEAD),
         ("interleave", queue.interleave.0, 1, 20),
         ("interleave", queue.interleave.1, 1, 20),

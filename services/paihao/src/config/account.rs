@@ -199,7 +199,8 @@ mod tests {
     fn codes_that_lead_to_pages_need_the_public_address() {
         let codes = "codes = 'page'\n";
         assert!(problems_of(codes).contains("accounts.shop.codes"));
-        let public = "[gateway]\npublic = 'https://queue.example.com'\n";
+        let public =
+            "[gateway]\npublic = 'https://queue.example.com'\ntrusted_proxies = ['10.0.0.1']\n";
         assert_eq!(problems_of(&format!("{codes}{public}")), "");
     }
 

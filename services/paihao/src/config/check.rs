@@ -95,6 +95,9 @@ impl Config {
         let token = self.token_config(&mut problems);
         let log = self.log_options(&mut problems);
         let gateway = self.gateway_settings(&mut problems);
+        if matches!(role, Role::All | Role::Gateway) {
+            self.check_proxies_named(&mut problems);
+        }
         let mut settings = self.initial_settings(&mut problems);
         let (webhooks, event_types) = self.webhook_settings(&mut problems);
         settings.webhooks = event_types;
@@ -220,7 +223,16 @@ impl Config {
             pool: self.pool_settings(expiry, problems),
             public_url: self.gateway.public_url(),
             simulator_url: (!phones.is_empty()).then(|| format!("{phones}/")),
-            frame_ancestors: self.frame_origins(problems),
+            frame_ancestors: self.origins(
+                "gateway.board_framed_by",
+                &self.gateway.board_framed_by,
+                problems,
+            ),
+            code_embedders: self
+                .origins("gateway.codes_shown_by", &self.gateway.codes_shown_by, problems)
+                .into(),
+            code_shares: self.code_shares(problems),
+            permanent_codes: self.permanent_code_limits(problems),
             login: self.login_settings(problems),
             connections: self.connection_limits(trusted_proxies.clone(), problems),
             trusted_proxies,
@@ -261,15 +273,15 @@ impl Config {
         }
     }
 
-    fn frame_origins(&self, problems: &mut ConfigProblems) -> Vec<Origin> {
+    fn origins(&self, key: &str, texts: &[String], problems: &mut ConfigProblems) -> Vec<Origin> {
         let read = |text: &String| {
             text.parse().map_err(|error: InvalidOrigin| {
                 let description = format!("{text:?}: {error}");
                 let advice = "use something like [\"https://signs.example.com\"]";
-                problems.add("gateway.board_framed_by", description, advice);
+                problems.add(key, description, advice);
             })
         };
-        self.gateway.board_framed_by.iter().map(read).filter_map(Result::ok).collect()
+        texts.iter().map(read).filter_map(Result::ok).collect()
     }
 
     fn pool_settings(&self, session: u64, problems: &mut ConfigProblems) -> PoolSettings {
@@ -434,6 +446,19 @@ mod tests {
         for key in ["queues.cash.prefix", "callback_token", "staff.desk.key", "staff.desk.sites"] {
             assert!(message.contains(key), "{key} is missing in:\n{message}");
         }
+    }
+
+    #[test]
+    fn the_proxy_of_an_https_address_has_to_be_named() {
+        let https = "[gateway]\npublic = 'https://queue.example.com'\n";
+        let http = https.replace("https", "http");
+        let named = format!("{https}trusted_proxies = ['127.0.0.1']\n");
+        let with = |gateway: &str, role| problems(|text| format!("{gateway}{text}"), role);
+        assert!(with(https, Role::All).contains("gateway.trusted_proxies"));
+        assert!(with(https, Role::Gateway).contains("gateway.trusted_proxies"));
+        assert!(!with(https, Role::Notifier).contains("gateway.trusted_proxies"));
+        assert_eq!(with(&named, Role::All), "");
+        assert_eq!(with(&http, Role::All), "");
     }
 
     #[test]

@@ -103,9 +103,20 @@ impl Config {
                 problems.add("gateway.trusted_proxies", format!("{text:?}: {error}"), advice);
             })
         };
-        TrustedProxies(
-            self.gateway.trusted_proxies.iter().map(read).filter_map(Result::ok).collect(),
-        )
+        TrustedProxies::new(self.gateway.trusted_proxies.iter().map(read).filter_map(Result::ok))
+    }
+
+    /// Demands the proxies of an address that only a proxy can serve, since this program speaks no
+    /// TLS.
+    pub(super) fn check_proxies_named(&self, problems: &mut ConfigProblems) {
+        if self.gateway.public.starts_with("https://") && self.gateway.trusted_proxies.is_empty() {
+            problems.add(
+                "gateway.trusted_proxies",
+                "gateway.public is https, which a proxy serves, and no proxy is named: all the \
+                 world would count as one address",
+                "name its address, such as [\"127.0.0.1\"] or [\"10.0.0.0/8\"]",
+            );
+        }
     }
 }
 
@@ -136,7 +147,7 @@ mod tests {
     fn a_browser_is_sent_back_only_where_a_code_is_safe() {
         let problems_of = |redirect: &str| {
             let text = format!(
-                "[gateway]\npublic = 'https://q.example.com'\n[login.clients.x]\nname = 'X'\nredirects = ['{redirect}']"
+                "[gateway]\npublic = 'https://q.example.com'\ntrusted_proxies = ['10.0.0.1']\n[login.clients.x]\nname = 'X'\nredirects = ['{redirect}']"
             );
             let checked = Config::from_text("in x.toml", &text).unwrap().resolve(Role::All);
             checked.err().map(|error| error.to_string()).unwrap_or_default()

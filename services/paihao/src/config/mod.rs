@@ -6,6 +6,7 @@
 mod account;
 mod calls;
 mod check;
+mod codes;
 mod credentials;
 mod login;
 mod notices;
@@ -75,11 +76,14 @@ section!(Gateway {
     session_expiry_seconds: u64,
     phones: String,
     board_framed_by: Vec<String>,
+    codes_shown_by: Vec<String>,
     trusted_proxies: Vec<String>,
     forward_private: Vec<String>,
     pool: Pool,
+    codes: Codes,
     limits: GatewayLimits,
 });
+section!(Codes { strangers_percent: u32, logins_percent: u32, permanent_per_site: u64 });
 section!(GatewayLimits {
     codes_per_minute: u32,
     looks_per_minute: u32,

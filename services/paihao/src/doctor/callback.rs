@@ -30,6 +30,9 @@ pub(super) async fn check(
     let Ok(address) = Url::parse(&address) else { return findings };
     if !inside {
         findings.extend(address_findings(name, &address));
+        if config.gateway.trusted_proxies.is_empty() {
+            findings.push(Finding::new(name, findings::PROXIES_UNNAMED));
+        }
     }
     if protection.mode == Mode::Plain {
         findings.push(Finding::new(name, findings::MODE_PLAIN));

@@ -117,6 +117,8 @@ findings! {
         "", "";
     CALLBACK_INSIDE = "callback_inside", Warning, "没有配置 gateway.public，只从内网问了 gateway.listen", "gateway.public is not set, so only gateway.listen was probed, from inside",
         "把 gateway.public 设为微信后台填写的地址的前半部分", "set gateway.public to the beginning of the address entered in WeChat's console";
+    PROXIES_UNNAMED = "proxies_unnamed", Warning, "没有配置 gateway.trusted_proxies：如果前面有反向代理，所有顾客都算同一个地址", "gateway.trusted_proxies is empty: behind a proxy everybody counts as one address",
+        "写上反向代理的地址", "name the address of the proxy in front";
     CALLBACK_NOT_HTTPS = "callback_not_https", Warning, "回调地址不是 https", "The callback address is not https",
         "配上证书，改用 https", "get a certificate and use https";
     CALLBACK_WRONG_PORT = "callback_wrong_port", Bad, "微信只推送到 80 和 443 端口", "WeChat pushes to the ports 80 and 443 only",

@@ -7,6 +7,17 @@ use reqwest::StatusCode;
 use std::time::Duration;
 use wechat_sim::{Code, Routing};
 
+/// Asks as somebody of the staff, for whom a code is made.
+async fn staff_get(
+    cluster: &Cluster,
+    process: &ProgramProcess,
+    path: &str,
+) -> (StatusCode, String) {
+    let request = cluster.http.get(format!("{}{path}", process.url)).bearer_auth(STAFF_KEY);
+    let response = request.send().await.unwrap();
+    (response.status(), response.text().await.unwrap())
+}
+
 async fn get(cluster: &Cluster, process: &ProgramProcess, path: &str) -> (StatusCode, String) {
     let response = cluster.http.get(format!("{}{path}", process.url)).send().await.unwrap();
     (response.status(), response.text().await.unwrap())
@@ -23,16 +34,20 @@ async fn a_queue_has_one_permanent_code() {
     let mut cluster = Cluster::start(1).await;
     let poster = format!("/poster/{}/a", site_id(0));
     let svg = format!("/api/v1/sites/{}/queues/a/door.svg", site_id(0));
-    assert!(permanent_codes(&cluster).is_empty(), "none is created before a request");
+    let [one, other] = &cluster.gateways[..] else { panic!("two gateways") };
+    for path in [&poster, &svg] {
+        assert_eq!(get(&cluster, one, path).await.0, StatusCode::NOT_FOUND, "nobody is known");
+    }
+    assert!(permanent_codes(&cluster).is_empty(), "none is created for strangers");
 
     // Two concurrent requests at each of two gateways create one code.
-    let [one, other] = &cluster.gateways[..] else { panic!("two gateways") };
     let (a, b, c, d) = tokio::join!(
-        get(&cluster, one, &poster),
-        get(&cluster, other, &poster),
-        get(&cluster, one, &svg),
-        get(&cluster, other, &svg),
+        staff_get(&cluster, one, &poster),
+        staff_get(&cluster, other, &poster),
+        staff_get(&cluster, one, &svg),
+        staff_get(&cluster, other, &svg),
     );
+    assert_eq!(get(&cluster, one, &svg).await, (StatusCode::OK, c.1.clone()), "everybody sees it");
     for (status, page) in [&a, &b] {
         assert_eq!(*status, StatusCode::OK, "{page}");
         assert!(page.contains("综合业务") && page.contains("<svg"), "{page}");

@@ -3,6 +3,7 @@
 //! A client that opens more than it uses does not keep others out: when the budget is used up, the
 //! connections that have been idle for longest make room.
 
+use super::network::{CLIENT_NETWORK_BITS, network};
 use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ const EVICTED_SHARE: usize = 32;
 pub struct ConnectionLimits {
     /// Connections at the same time.
     pub total: usize,
-    /// Connections at the same time from one address.
+    /// Connections at the same time from one address, or one network of IPv6.
     pub per_address: usize,
     /// Addresses that speak for many clients, and are limited by `total` only.
     pub is_proxy: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
@@ -100,9 +101,11 @@ impl Connections {
 
     /// Admits a connection, if need be in the place of idle ones. `None` if all are in use.
     pub(super) fn admit(self: &Arc<Connections>, address: IpAddr) -> Option<ConnectionPlace> {
+        let is_proxy = (self.limits.is_proxy)(address);
+        let address = if is_proxy { address } else { network(address, CLIENT_NETWORK_BITS) };
         let mut open = self.open.lock();
         let of_address = open.by_address.get(&address).map_or(0, HashMap::len);
-        if of_address >= self.limits.per_address && !(self.limits.is_proxy)(address) {
+        if of_address >= self.limits.per_address && !is_proxy {
             let idle = open.idle(|other| other == address);
             evict(idle, 1)?;
         } else if open.count >= self.limits.total {
@@ -268,6 +271,18 @@ mod tests {
         let proxy: IpAddr = "10.9.9.9".parse().unwrap();
         let all: Vec<_> = (0..8).map(|_| connections.admit(proxy).unwrap()).collect();
         assert_eq!(count(&all), 0, "only the total limits it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_of_ipv6_is_one_address() {
+        let connections = Connections::new(limits(100, 2));
+        let admit = |text: &str| connections.admit(text.parse().unwrap()).unwrap();
+        let first = admit("2001:db8:0:aa00::1");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let others = [admit("2001:db8:0:aa01::2"), admit("2001:db8:0:aaff::3")];
+        let elsewhere = [admit("2001:db8:0:bb00::1"), admit("2001:db8:1:aa00::1")];
+        assert!(first.evicted().is_cancelled());
+        assert!(!others.iter().chain(&elsewhere).any(|place| place.evicted().is_cancelled()));
     }
 
     #[tokio::test(start_paused = true)]

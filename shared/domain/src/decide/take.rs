@@ -36,6 +36,7 @@ impl Decider<'_> {
         }
         let rules = self.queue(queue)?;
         self.check_availability(queue)?;
+        self.check_person_limit(queue, person)?;
         let class = class.unwrap_or(rules.class);
         if class >= MISSED_LANE_CLASS {
             return Err(Refusal::OutOfRange("a priority class is 0 to 8"));
@@ -98,6 +99,18 @@ impl Decider<'_> {
             QueueAvailability::Paused => Err(Refusal::QueuePaused(queue.clone())),
             QueueAvailability::OutOfHours => Err(Refusal::OutOfHours(queue.clone())),
             QueueAvailability::Closed => Err(Refusal::QueueClosed(queue.clone())),
+        }
+    }
+
+    /// Requires that the person may take one more today. Staff give a number all the same.
+    fn check_person_limit(&self, queue: &QueueId, person: Option<&Person>) -> Result<(), Refusal> {
+        let limit = self.queue(queue)?.daily_per_person;
+        let (Some(limit), Some(person)) = (limit, person) else { return Ok(()) };
+        let is_reached = self.site.taken_by(self.rules, queue, person) >= limit;
+        if self.actor.role() == Role::Customer && is_reached {
+            Err(Refusal::PersonLimit(queue.clone()))
+        } else {
+            Ok(())
         }
     }
 

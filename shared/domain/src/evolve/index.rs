@@ -1,5 +1,6 @@
 //! Indexes of a site, kept in step with its tickets: lines, counters, holders and deadlines.
 
+use super::tally::TallyEntry;
 use crate::model::ids::{CounterId, Person, QueueId, TicketId};
 use crate::model::lane::SlipThreshold;
 use crate::model::line::Line;
@@ -66,6 +67,7 @@ impl Site {
         let serial = self.serials.entry(ticket.number.prefix.clone()).or_default();
         *serial = (*serial).max(ticket.number.serial);
         self.index(ticket.id, IndexEntry::for_ticket(&ticket));
+        self.add_to_tallies(ticket.id, TallyEntry::for_ticket(&ticket));
         self.tickets.insert(ticket.id, ticket);
     }
 
@@ -78,6 +80,7 @@ impl Site {
         let progress = self.visit_progress(self.ticket(id)?);
         let shared = self.tickets.get_mut(&id)?;
         let was = IndexEntry::for_ticket(shared);
+        let was_counted = TallyEntry::for_ticket(shared);
         let ticket = Arc::make_mut(shared);
         ticket.progress = progress;
         change(ticket);
@@ -97,6 +100,11 @@ impl Site {
         {
             self.unindex(id, was);
             self.index(id, is);
+        }
+        let is_counted = TallyEntry::for_ticket(&ticket);
+        if was_counted != is_counted {
+            self.remove_from_tallies(id, was_counted);
+            self.add_to_tallies(id, is_counted);
         }
         Some(ticket)
     }

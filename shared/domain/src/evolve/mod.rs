@@ -1,6 +1,7 @@
 //! Application of decisions to a site. It needs no rules and no clock: everything is in the events.
 
 mod index;
+mod tally;
 
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId};
@@ -149,6 +150,7 @@ impl Site {
                 if self.pending_carry_over.front().is_some_and(|next| next.id == ticket.id) {
                     self.pending_carry_over.pop_front();
                 }
+                self.last_carried = self.last_carried.max(ticket.id);
                 self.insert_ticket((**ticket).clone());
             }
             Event::TicketCalled {

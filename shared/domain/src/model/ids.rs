@@ -113,7 +113,7 @@ string_id! {
 }
 
 /// Identifier of a ticket, unique within its site and business day: its ordinal of the day, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct TicketId(pub u32);
 
 /// Secret that opens a ticket for its bearer: 128 random bits, made where the ticket was requested.

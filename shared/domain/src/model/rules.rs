@@ -43,8 +43,11 @@ pub struct QueueRules {
     pub max_passes: u32,
     /// Largest number of waiting tickets; `None` for no limit.
     pub capacity: Option<u32>,
-    /// Largest number of tickets a day; `None` for no limit.
+    /// Largest number of tickets a day, without those that were given up before they were called;
+    /// `None` for no limit.
     pub daily_cap: Option<u32>,
+    /// Largest number of tickets a day that one person takes, given up or not; `None` for no limit.
+    pub daily_per_person: Option<u32>,
     /// Rules for missed calls.
     pub missed: MissedRules,
     /// Placement of tickets that are transferred here.
@@ -151,6 +154,7 @@ impl QueueRules {
             max_passes: 4,
             capacity: None,
             daily_cap: None,
+            daily_per_person: None,
             missed: MissedRules {
                 policy: MissedPolicy::AfterK { k: 3, grow: 0 },
                 returns: 2,

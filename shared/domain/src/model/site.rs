@@ -21,6 +21,12 @@ pub struct Site {
     pub(crate) day: Option<Day>,
     pub(crate) lines: OrdMap<QueueId, Line>,
     pub(crate) counters: OrdMap<CounterId, Counter>,
+    /// Last ticket that was carried over from the day before: all later ones were taken today.
+    pub(crate) last_carried: TicketId,
+    /// Number of tickets that each person took today, by the prefix of their numbers.
+    pub(crate) takings: OrdMap<(Person, Arc<str>), u32>,
+    /// Number of today's tickets that were given up before they were called, by prefix.
+    pub(crate) given_up: OrdMap<Arc<str>, u32>,
     /// Shared, since a persistent map copies a node of them on every change.
     pub(crate) tickets: OrdMap<TicketId, Arc<Ticket>>,
     pub(crate) holders: OrdMap<Person, TicketId>,

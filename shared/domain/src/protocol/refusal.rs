@@ -26,6 +26,8 @@ pub enum Refusal {
     QueueHalted(QueueId),
     /// The limit of waiting tickets or of tickets a day is reached.
     QueueFull(QueueId),
+    /// The person has taken as many tickets of the queue today as one may.
+    PersonLimit(QueueId),
     /// The turn of a new ticket would come after closing time.
     QueueClosing(QueueId),
     /// The queue is outside of its opening hours.
@@ -104,6 +106,9 @@ impl fmt::Display for Refusal {
             Refusal::QueuePaused(id) => write!(f, "queue {id:?} gives out no numbers for now"),
             Refusal::QueueHalted(id) => write!(f, "queue {id:?} calls nobody for now"),
             Refusal::QueueFull(id) => write!(f, "queue {id:?} is full"),
+            Refusal::PersonLimit(id) => {
+                write!(f, "this person has taken enough numbers of queue {id:?} today")
+            }
             Refusal::QueueClosing(id) => {
                 write!(f, "queue {id:?} would not come to the next one before it closes")
             }

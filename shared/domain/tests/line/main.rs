@@ -7,6 +7,7 @@ mod calling;
 mod counters;
 mod days;
 mod forgetting;
+mod limits;
 mod migrating;
 mod repeats;
 mod taking;

@@ -19,6 +19,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wechat_sim::{Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
 
+/// Settings of a gateway that takes what a load generator sends.
+const NO_LIMITS: &str = "
+        [gateway.limits]
+        codes_per_minute = 0
+        looks_per_minute = 0
+        [gateway.codes]
+        strangers_percent = 0
+        ";
+
 /// The running deployment.
 pub struct Deployment {
     pub nats: NatsServer,
@@ -56,7 +65,7 @@ impl Deployment {
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
             RoleProcess::start(&program, role, |port, admin| {
-                configuration(sites, "", port, admin, &nats, &redis, &wechat)
+                configuration(sites, NO_LIMITS, port, admin, &nats, &redis, &wechat)
             })
         };
         let gateway = start("gateway");
@@ -72,10 +81,18 @@ impl Deployment {
 
     /// Starts a further gateway with these settings of its pool of ready codes.
     pub async fn add_gateway(&self, pool: &str) -> anyhow::Result<RoleProcess> {
-        let pool = format!("[gateway.pool]\n{pool}");
+        self.start_gateway(&format!("{NO_LIMITS}\n[gateway.pool]\n{pool}")).await
+    }
+
+    /// Starts a further gateway with the limits that a gateway has by default.
+    pub async fn add_gateway_with_default_limits(&self) -> anyhow::Result<RoleProcess> {
+        self.start_gateway("").await
+    }
+
+    async fn start_gateway(&self, settings: &str) -> anyhow::Result<RoleProcess> {
         let Deployment { sites, nats, redis, wechat, program, .. } = self;
         let member = RoleProcess::start(program, "gateway", |port, admin| {
-            configuration(*sites, &pool, port, admin, nats, redis, wechat)
+            configuration(*sites, settings, port, admin, nats, redis, wechat)
         });
         member.wait_until_ready().await?;
         Ok(member)
@@ -188,9 +205,6 @@ fn configuration(
         [gateway]
         listen = '127.0.0.1:{port}'
         {gateway_settings}
-        [gateway.limits]
-        codes_per_minute = 0
-        looks_per_minute = 0
         [admin]
         listen = '127.0.0.1:{admin}'
         [ledger]

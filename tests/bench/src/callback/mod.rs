@@ -10,7 +10,7 @@ pub mod scans;
 
 pub mod wire;
 
-mod load;
+pub mod load;
 
 pub mod deployment;
 pub mod servers;

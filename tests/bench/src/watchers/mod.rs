@@ -12,9 +12,9 @@ mod rounds;
 
 mod figures;
 
+use crate::process::raise_file_limit;
 use anyhow::ensure;
 use clap::Args;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 
 /// File descriptors that are needed in addition to those of the streams.
@@ -62,22 +62,5 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
     ensure!(figures.missed == 0, "{} screens missed a call", figures.missed);
-    Ok(())
-}
-
-/// Raises the limit of open files. Every stream is one, here and in the gateway, which inherits the
-/// limit.
-fn raise_file_limit(wanted: u64) -> anyhow::Result<()> {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= wanted) {
-        return Ok(());
-    }
-    let most = limit.maximum;
-    ensure!(
-        most.is_none_or(|most| most >= wanted),
-        "{wanted} open files are needed and {most:?} allowed: raise it with `ulimit -Hn {wanted}`"
-    );
-    limit.current = Some(wanted);
-    setrlimit(Resource::Nofile, limit)?;
     Ok(())
 }

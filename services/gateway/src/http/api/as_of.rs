@@ -1,7 +1,7 @@
 //! Public view of a site at an instant of the last 72 hours.
 
 use crate::engine::as_of::ReplayError;
-use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::access::{ManagerScope, SiteAccess};
 use crate::http::board::{self, RenderedBoard};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
@@ -21,6 +21,7 @@ pub(super) fn routes() -> Routes {
         show,
         endpoint("site_at", "Shows the board at an instant of the last 72 hours").refuses(&[
             &refusals::PAST_GONE,
+            &refusals::TOO_MANY_REQUESTS,
             &refusals::LEDGER_UNAVAILABLE,
             &refusals::NEWER_LEDGER,
         ]),
@@ -37,7 +38,7 @@ struct SiteAtQuery {
 
 async fn show(
     State(state): State<AppState>,
-    SiteAccess { settings, .. }: SiteAccess<AnyRole>,
+    SiteAccess { principal, site, settings, .. }: SiteAccess<ManagerScope>,
     ApiQuery(query): ApiQuery<SiteAtQuery>,
 ) -> Result<Json<RenderedBoard>, Problem> {
     let at = parse_instant(&query.time, &settings.calendar).ok_or_else(|| {
@@ -45,6 +46,7 @@ async fn show(
             "time: use 2026-11-23T10:42:00+08:00, or 2026-11-23T10:42 by the site's clocks",
         )
     })?;
+    let _permit = state.fair_use.past_views.admit(&principal.name, &site)?;
     let snapshot = state.point_in_time.snapshot_at(&settings, at, state.clock.now_ms()).await?;
     Ok(Json(board::past_board(&settings, snapshot, at)))
 }

@@ -1,16 +1,18 @@
 //! Permanent codes of queues as images, for owners who design a sign of their own.
 //!
-//! Public, because the code hangs at the entrance. It is created once, for a configured queue only.
+//! Public, because the code hangs at the entrance. It is created once, for a configured queue only,
+//! when somebody of the staff asks for it: an account has so many, ever.
 
+use super::code_image::{image_response, undrawable};
+use crate::http::access::Visitor;
 use crate::http::middleware::EMBEDDABLE;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
 use crate::scan::codes::permanent::{PermanentCodeError, PermanentCodeKey};
-use crate::scan::qr::{self, QrFormat};
+use crate::scan::qr::QrFormat;
 use crate::scan::scene::Scene;
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::settings_log::PermanentCode;
 use paihao_domain::QueueId;
@@ -23,6 +25,8 @@ pub(super) fn routes() -> Routes {
             &refusals::WECHAT_UNAVAILABLE,
             &refusals::CODES_NOT_PERMITTED,
             &refusals::CODES_USED_UP,
+            &refusals::NO_DOOR_CODE,
+            &refusals::DOOR_CODES_LIMITED,
             &refusals::DOOR_CODE_PENDING,
             &refusals::CACHE_UNAVAILABLE,
             &refusals::LEDGER_UNAVAILABLE,
@@ -32,17 +36,17 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .get(
             &path("door.svg"),
-            async |state, path| code_image(state, path, QrFormat::Svg).await,
+            async |state, path, visitor| code_image(state, path, visitor, QrFormat::Svg).await,
             image_operation("door_svg", "Draws the queue's permanent code as SVG", "image/svg+xml"),
         )
         .get(
             &path("door.png"),
-            async |state, path| code_image(state, path, QrFormat::Png).await,
+            async |state, path, visitor| code_image(state, path, visitor, QrFormat::Png).await,
             image_operation("door_png", "Draws the queue's permanent code as PNG", "image/png"),
         )
         .get(
             &path("door.jpg"),
-            async |state, path| code_image(state, path, QrFormat::Jpg).await,
+            async |state, path, visitor| code_image(state, path, visitor, QrFormat::Jpg).await,
             image_operation(
                 "door_jpg",
                 "Returns WeChat's own picture of the queue's permanent code",
@@ -64,46 +68,42 @@ const QUEUE_REFUSALS: [&ProblemKind; 3] =
 async fn code_image(
     State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
+    visitor: Visitor,
     format: QrFormat,
 ) -> Result<Response, Problem> {
-    let code = permanent_code(&state, &site, &queue).await?;
-    let undrawable = |error: qr::TextTooLong| {
-        tracing::error!(%error, "WeChat's address for a code cannot be drawn");
-        Problem::new(&refusals::WECHAT_UNAVAILABLE)
-    };
-    let (content_type, bytes) = match format {
-        QrFormat::Svg => {
-            ("image/svg+xml".to_owned(), qr::poster_svg(&code.qr_url).map_err(undrawable)?.into())
-        }
+    let code = permanent_code(&state, &site, &queue, &visitor).await?;
+    let drawings = &state.drawings;
+    let drawing = match format {
+        QrFormat::Svg => drawings.poster_svg(&code.qr_url).await.map_err(undrawable)?,
         // A code that WeChat did not make has no picture there.
         QrFormat::Jpg if !code.qr_ticket.is_empty() => {
-            let picture = state
-                .code_source
-                .picture(&code.qr_ticket)
-                .await
-                .map_err(PermanentCodeError::from)?;
-            (picture.content_type, picture.bytes)
+            let fetch = || state.code_source.picture(&code.qr_ticket);
+            drawings.wechat(&code.qr_ticket, fetch).await.map_err(PermanentCodeError::from)?
         }
-        QrFormat::Png | QrFormat::Jpg => {
-            ("image/png".to_owned(), qr::png(&code.qr_url).map_err(undrawable)?.into())
-        }
+        QrFormat::Png | QrFormat::Jpg => drawings.png(&code.qr_url).await.map_err(undrawable)?,
     };
-    let headers =
-        [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "max-age=3600".into())];
-    Ok((headers, [EMBEDDABLE], bytes).into_response())
+    Ok(([EMBEDDABLE], image_response(drawing, "max-age=3600")).into_response())
 }
 
-/// Permanent code of a queue, created if there is none.
+/// Permanent code of a queue. If there is none, one is created for the site's staff, and for nobody
+/// else.
 pub(crate) async fn permanent_code(
     state: &AppState,
     site: &str,
     queue: &str,
+    visitor: &Visitor,
 ) -> Result<PermanentCode, Problem> {
     let key = resolve_queue(state, site, queue)?;
-    match page_code(state, &key) {
-        Some(code) => Ok(code),
-        None => Ok(state.permanent_codes.get_or_create(&key).await?),
+    if let Some(code) = page_code(state, &key) {
+        return Ok(code);
     }
+    if visitor.is_staff_of(site) {
+        let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+        let configured: Vec<_> =
+            settings.queues.iter().map(|queue| queue.as_str().to_owned()).collect();
+        return Ok(state.permanent_codes.get_or_create(&key, &configured).await?);
+    }
+    Ok(state.permanent_codes.find(&key).await?.ok_or(&refusals::NO_DOOR_CODE)?)
 }
 
 /// Code of a queue that leads to a page, if its account has such codes. It is stored nowhere: the
@@ -125,11 +125,20 @@ pub(crate) fn resolve_queue(
     if !settings.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
-    let account = settings.facts.account.to_string();
-    let account_settings =
-        state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let appid = account_settings.protection().app.0.clone();
-    Ok(PermanentCodeKey { account, appid, site: site.to_owned(), queue: queue.to_owned() })
+    let key = resolve_account(state, &settings.facts.account, site, queue);
+    Ok(key.ok_or(&refusals::UNKNOWN_ACCOUNT)?)
+}
+
+/// Key of a permanent code of an account, whether there is such a queue or not.
+pub(crate) fn resolve_account(
+    state: &AppState,
+    account: &str,
+    site: &str,
+    queue: &str,
+) -> Option<PermanentCodeKey> {
+    let appid = state.deployment.accounts.get(account)?.protection().app.0.clone();
+    let [account, site, queue] = [account, site, queue].map(str::to_owned);
+    Some(PermanentCodeKey { account, appid, site, queue })
 }
 
 impl From<PermanentCodeError> for Problem {
@@ -139,6 +148,7 @@ impl From<PermanentCodeError> for Problem {
             PermanentCodeError::Ledger(_) => &refusals::LEDGER_UNAVAILABLE,
             PermanentCodeError::Cache(_) => &refusals::CACHE_UNAVAILABLE,
             PermanentCodeError::WeChat(error) => code_refusal(&error),
+            PermanentCodeError::LimitReached => &refusals::DOOR_CODES_LIMITED,
             PermanentCodeError::Pending => &refusals::DOOR_CODE_PENDING,
             PermanentCodeError::Unreadable => &refusals::NEWER_LEDGER,
         })

@@ -34,7 +34,7 @@ pub(super) fn routes() -> Routes {
                 .header("Last-Event-ID", "The cursor of somebody who comes back")
                 .sends_event::<PublicEvent>("*")
                 .sends_event::<ProblemDetails>("refused")
-                .refuses(&[&refusals::TOO_MANY_FEEDS])
+                .refuses(&[&refusals::TOO_MANY_FEEDS, &refusals::TOO_MANY_REQUESTS])
                 .refuses(&read),
         )
         .get(
@@ -42,7 +42,7 @@ pub(super) fn routes() -> Routes {
             page,
             endpoint("feed_pages", "Lists the site's events in pages")
                 .refuses(&read)
-                .refuses(&[&refusals::NEWER_LEDGER]),
+                .refuses(&[&refusals::TOO_MANY_REQUESTS, &refusals::NEWER_LEDGER]),
         )
 }
 
@@ -76,10 +76,11 @@ async fn subscribe(
     // A browser that reconnects sends this header; the address still has the first cursor.
     let last_event_id = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let after = parse_cursor(last_event_id.or(query.after.as_deref()))?;
+    let own_permit = state.fair_use.feeds.admit(&principal.name, &site)?;
     let permit = state.feed.acquire_stream_permit().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
     let messages = state.feed.stream(start_reading(&state, &site, after).await?, permit);
-    let events = stream::unfold(messages, async |mut messages| {
-        Some((sse_event(messages.recv().await?), messages))
+    let events = stream::unfold((messages, own_permit), async |(mut messages, own_permit)| {
+        Some((sse_event(messages.recv().await?), (messages, own_permit)))
     });
     Ok(stream_until_revoked(events, principal, &state))
 }
@@ -99,9 +100,10 @@ fn sse_event(message: FeedMessage) -> Event {
 
 async fn page(
     State(state): State<AppState>,
-    SiteAccess { site, .. }: SiteAccess<AnyRole>,
+    SiteAccess { principal, site, .. }: SiteAccess<AnyRole>,
     ApiQuery(query): ApiQuery<FeedQuery>,
 ) -> Result<Json<FeedPage>, Problem> {
+    let _permit = state.fair_use.feed_pages.admit(&principal.name, &site)?;
     let limit = pagination::limit::<AppState>(query.limit)?;
     let after = parse_cursor(query.after.as_deref())?;
     let reader = start_reading(&state, &site, after).await?;

@@ -14,6 +14,7 @@ use crate::http::stream_budget::StreamPlace;
 use crate::identity::login;
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
+use crate::scan::progress_poll::{POLL_INTERVAL, PolledProgress, ProgressPoll};
 use crate::scan::qr::QrFormat;
 use crate::scan::sessions::SessionError;
 use axum::Json;
@@ -45,9 +46,6 @@ const MAX_BODY_BYTES: usize = 4096;
 /// Lifetime of the cookie with a browser's secret: longer than any code is valid.
 const BROWSER_COOKIE_TTL: Duration = Duration::from_secs(3600);
 
-/// Interval in which the progress of a session is read. It is in the cache alone, and few wait.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
-
 pub(super) fn routes() -> Routes {
     const NEW_CODE_EACH_TIME: &str = "each time it is one code more, which ends by itself";
     const RATE_LIMIT_REFUSALS: &[&refusals::ProblemKind] =
@@ -67,6 +65,7 @@ pub(super) fn routes() -> Routes {
                 .without_idempotency_key(NEW_CODE_EACH_TIME)
                 .responds_json::<LoginSessionView>(StatusCode::CREATED)
                 .refuses(RATE_LIMIT_REFUSALS)
+                .refuses(&[&refusals::CODES_RATIONED])
                 .refuses(&[&refusals::CROSS_SITE, &refusals::UNKNOWN_ACCOUNT])
                 .refuses(&[&refusals::FIRST_CODE_USED, &refusals::LEDGER_UNAVAILABLE])
                 .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::WRONG_REDIRECT])
@@ -291,7 +290,8 @@ async fn events(
 /// Response that streams the progress of a session, until it is approved, refused or expired.
 pub(super) fn progress_stream(state: &AppState, uuid: Uuid, place: StreamPlace) -> Response {
     let stop = state.stop.clone();
-    let initial = ProgressStream { state: state.clone(), uuid, last_sent: None, has_ended: false };
+    let poll = state.progress_polls.poll(uuid);
+    let initial = ProgressStream { poll, last_sent: None, has_ended: false };
     let events = stream::unfold(initial, |mut stream| async move {
         let event = stream.next().await?;
         Some((event, stream))
@@ -301,8 +301,7 @@ pub(super) fn progress_stream(state: &AppState, uuid: Uuid, place: StreamPlace) 
 
 /// State of the stream of a session's progress.
 struct ProgressStream {
-    state: AppState,
-    uuid: Uuid,
+    poll: ProgressPoll,
     last_sent: Option<ScanProgress>,
     has_ended: bool,
 }
@@ -314,17 +313,17 @@ impl ProgressStream {
             return None;
         }
         loop {
-            match self.state.scan_sessions.find(self.uuid).await {
-                Ok(session) if Some(&session.progress) != self.last_sent.as_ref() => {
-                    let event = progress_event(&session.progress);
+            match self.poll.read().await {
+                PolledProgress::Current(progress) if Some(&progress) != self.last_sent.as_ref() => {
+                    let event = progress_event(&progress);
                     self.has_ended = !matches!(
-                        session.progress,
+                        progress,
                         ScanProgress::Pending | ScanProgress::AwaitingConfirmation { .. }
                     );
-                    self.last_sent = Some(session.progress);
+                    self.last_sent = Some(progress);
                     return Some(event);
                 }
-                Err(SessionError::Expired | SessionError::Unknown) => {
+                PolledProgress::Ended => {
                     self.has_ended = true;
                     return Some(step_event("expired"));
                 }

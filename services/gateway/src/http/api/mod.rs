@@ -4,6 +4,7 @@ mod account_menu;
 mod api_keys;
 mod as_of;
 mod callback_faults;
+pub(crate) mod code_image;
 mod console;
 mod counters;
 mod dead_letters;

@@ -1,7 +1,9 @@
 //! Scan sessions: opening one, drawing its code, following its progress.
 
+use super::code_image::{image_response, undrawable};
 use super::door_codes::code_refusal;
 use crate::http::client_ip::ClientIp;
+use crate::http::cross_site::SameSite;
 use crate::http::event_stream::json_event;
 use crate::http::middleware::EMBEDDABLE;
 use crate::http::openapi::Created;
@@ -9,11 +11,10 @@ use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
-use crate::scan::qr::{self, QrFormat};
+use crate::scan::qr::QrFormat;
 use crate::scan::sessions::SessionError;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
@@ -43,6 +44,7 @@ pub(super) fn routes() -> Routes {
         &refusals::WECHAT_UNAVAILABLE,
         &refusals::CODES_NOT_PERMITTED,
         &refusals::TOO_MANY_REQUESTS,
+        &refusals::CODES_RATIONED,
     ];
     let session_refusals = [
         &refusals::MALFORMED_UUID,
@@ -67,21 +69,21 @@ pub(super) fn routes() -> Routes {
         )
         .get(
             &path("qr.svg"),
-            async |state, uuid, client_ip| {
+            async |state, uuid, client_ip, _: SameSite| {
                 session_image(state, uuid, client_ip, QrFormat::Svg).await
             },
             image_operation("scan_session_svg", "Draws the session's code as SVG", "image/svg+xml"),
         )
         .get(
             &path("qr.png"),
-            async |state, uuid, client_ip| {
+            async |state, uuid, client_ip, _: SameSite| {
                 session_image(state, uuid, client_ip, QrFormat::Png).await
             },
             image_operation("scan_session_png", "Draws the session's code as PNG", "image/png"),
         )
         .get(
             &path("qr.jpg"),
-            async |state, uuid, client_ip| {
+            async |state, uuid, client_ip, _: SameSite| {
                 session_image(state, uuid, client_ip, QrFormat::Jpg).await
             },
             image_operation(
@@ -151,6 +153,7 @@ struct ScanSessionView {
 async fn open(
     State(state): State<AppState>,
     client_ip: ClientIp,
+    _: SameSite,
     body: Body,
 ) -> Result<Created<ScanSessionView>, Problem> {
     state.rate_limiter.admit_code(client_ip)?;
@@ -180,6 +183,7 @@ async fn open_and_draw(
     State(state): State<AppState>,
     Path(name): Path<String>,
     client_ip: ClientIp,
+    _: SameSite,
     ApiQuery(query): ApiQuery<QrQuery>,
 ) -> Result<Response, Problem> {
     let (uuid, extension) = name.rsplit_once('.').unwrap_or((&name, "svg"));
@@ -266,22 +270,17 @@ pub(super) async fn qr_image(
     session: &ScanSession,
     format: QrFormat,
 ) -> Result<Response, Problem> {
-    let (content_type, bytes) = match format {
-        QrFormat::Svg => {
-            ("image/svg+xml".to_owned(), qr::svg(&session.qr_url).map(String::into_bytes))
-        }
+    let drawings = &state.drawings;
+    let drawing = match format {
+        QrFormat::Svg => drawings.svg(&session.qr_url).await.map_err(undrawable)?,
         // A code that WeChat did not make has no picture there.
         QrFormat::Jpg if !session.qr_ticket.is_empty() => {
-            let picture = state.scan_sessions.picture(session).await?;
-            (picture.content_type, Ok(picture.bytes.into()))
+            let fetch = || state.scan_sessions.picture(session);
+            drawings.wechat(&session.qr_ticket, fetch).await?
         }
-        QrFormat::Png | QrFormat::Jpg => ("image/png".to_owned(), qr::png(&session.qr_url)),
+        QrFormat::Png | QrFormat::Jpg => drawings.png(&session.qr_url).await.map_err(undrawable)?,
     };
-    let bytes = bytes.map_err(|error| {
-        tracing::error!(%error, "WeChat's address for a code cannot be drawn");
-        Problem::new(&refusals::WECHAT_UNAVAILABLE)
-    })?;
-    Ok(([(header::CONTENT_TYPE, content_type)], bytes).into_response())
+    Ok(image_response(drawing, "no-store"))
 }
 
 /// Streams `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
@@ -344,6 +343,9 @@ impl From<SessionError> for Problem {
             SessionError::Cache(error) => {
                 tracing::warn!(%error, "cannot access the scan session");
                 Problem::new(&refusals::CACHE_UNAVAILABLE)
+            }
+            SessionError::ShareUsedUp(wait) => {
+                Problem::new(&refusals::CODES_RATIONED).with_retry_after(wait)
             }
             SessionError::WeChat(error) => {
                 tracing::warn!(%error, "cannot create a QR code at WeChat");

@@ -1,7 +1,7 @@
 //! Replay of the events of a time range to a webhook.
 
 use super::as_of::parse_instant;
-use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::access::{AnyRole, ManagerScope, SiteAccess};
 use crate::http::idempotency;
 use crate::http::openapi::{Accepted, IdempotencyKeyExt};
 use crate::http::openapi::{Routes, endpoint};
@@ -58,6 +58,7 @@ pub(super) fn routes() -> Routes {
             .refuses(&[
                 &refusals::UNKNOWN_WEBHOOK,
                 &refusals::REPLAY_TOO_LARGE,
+                &refusals::TOO_MANY_REQUESTS,
                 &refusals::PAST_GONE,
                 &refusals::CURSOR_GONE,
                 &refusals::LEDGER_UNAVAILABLE,
@@ -116,7 +117,7 @@ impl Form for ReplayRecord {
 async fn replay(
     State(state): State<AppState>,
     Path((site, id)): Path<(String, String)>,
-    SiteAccess { principal, .. }: SiteAccess<AnyRole>,
+    SiteAccess { principal, .. }: SiteAccess<ManagerScope>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Accepted<ReplayWebhookResult>, Problem> {
@@ -138,6 +139,7 @@ async fn replay(
             ReplayRecord { done: None, .. } => {}
         }
     }
+    let _permit = state.fair_use.replays.admit(&principal.name, &site)?;
     let started = ReplayRecord { body: body_hash.clone(), done: None };
     store_record(&state, &record_key, &started).await;
     let events = matching_events(&state, &site, types, from, to).await?;

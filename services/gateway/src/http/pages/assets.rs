@@ -54,6 +54,7 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "pages/kiosk/kiosk.js",
     "pages/kiosk/slips.css",
     "pages/kiosk/slips.js",
+    "pages/kiosk/unscanned.js",
     "pages/kiosk/words.js",
     "pages/login/login.css",
     "pages/login/login.js",

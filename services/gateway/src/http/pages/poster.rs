@@ -1,10 +1,11 @@
 //! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
 use super::render::{html, language, refused};
+use crate::http::access::Visitor;
+use crate::http::api::code_image::undrawable;
 use crate::http::api::door_codes::permanent_code;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
-use crate::scan::qr;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -53,7 +54,11 @@ impl Sheet {
 }
 
 /// `GET /poster/{site}`: a sheet for every queue of the site.
-pub(super) async fn all(State(state): State<AppState>, Path(site): Path<String>) -> Response {
+pub(super) async fn all(
+    State(state): State<AppState>,
+    Path(site): Path<String>,
+    visitor: Visitor,
+) -> Response {
     let queues = match state.engine.settings(&site) {
         Some(settings) => settings.queues.iter().map(|queue| queue.as_str().to_owned()).collect(),
         None => Vec::new(),
@@ -61,21 +66,22 @@ pub(super) async fn all(State(state): State<AppState>, Path(site): Path<String>)
     if queues.is_empty() {
         return refused(&Problem::new(&refusals::UNKNOWN_SITE));
     }
-    page(&state, &site, &queues).await
+    page(&state, &site, &queues, &visitor).await
 }
 
 /// `GET /poster/{site}/{queue}`: one sheet.
 pub(super) async fn one(
     State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
+    visitor: Visitor,
 ) -> Response {
-    page(&state, &site, &[queue]).await
+    page(&state, &site, &[queue], &visitor).await
 }
 
-async fn page(state: &AppState, site: &str, queues: &[String]) -> Response {
+async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor) -> Response {
     let mut sheets = Vec::new();
     for queue in queues {
-        match sheet(state, site, queue).await {
+        match sheet(state, site, queue, visitor).await {
             Ok(sheet) => sheets.push(sheet),
             Err(problem) => return refused(&problem),
         }
@@ -83,22 +89,24 @@ async fn page(state: &AppState, site: &str, queues: &[String]) -> Response {
     html(&Poster { sheets })
 }
 
-async fn sheet(state: &AppState, site: &str, queue: &str) -> Result<Sheet, Problem> {
-    let code = permanent_code(state, site, queue).await?;
+async fn sheet(
+    state: &AppState,
+    site: &str,
+    queue: &str,
+    visitor: &Visitor,
+) -> Result<Sheet, Problem> {
+    let code = permanent_code(state, site, queue, visitor).await?;
     let settings = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let queue_rules = settings.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
     let (id, rules) = queue_rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
     let english = &settings.english_names;
-    let svg = qr::poster_svg(&code.qr_url).map_err(|error| {
-        tracing::error!(%error, "WeChat's address for a code cannot be drawn");
-        Problem::new(&refusals::WECHAT_UNAVAILABLE)
-    })?;
+    let drawing = state.drawings.poster_svg(&code.qr_url).await.map_err(undrawable)?;
     Ok(Sheet {
         site: settings.facts.name.to_string(),
         site_en: english.of_site().unwrap_or_default().to_owned(),
         queue: rules.name.to_string(),
         queue_en: english.of_queue(id).unwrap_or_default().to_owned(),
-        code: svg,
+        code: String::from_utf8_lossy(&drawing.bytes).into_owned(),
         path: format!("{site}/{queue}"),
         is_page: code.qr_ticket.is_empty(),
     })

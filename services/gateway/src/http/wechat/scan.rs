@@ -2,6 +2,7 @@
 
 use super::dispatch::{PushHandler, Reply};
 use crate::engine::{CommandOutcome, SubmitError};
+use crate::http::api::door_codes;
 use crate::http::replies;
 use crate::http::ticket_link;
 use crate::scan::scene::Scene;
@@ -51,7 +52,10 @@ impl PushHandler<'_> {
     async fn resolve_scene(&self, scene: Scene) -> Result<ScanIntent, Reply> {
         let expired = || self.text_reply(replies::expired_code_reply());
         let (site, queue, session) = match scene {
-            Scene::Queue { site, queue } => (site, queue, None),
+            Scene::Queue { site, queue } => {
+                let queue = self.present_queue(&site, queue);
+                (site, queue, None)
+            }
             Scene::Session(scene) => {
                 let session =
                     timeout_at(self.deadline, self.state.scan_sessions.by_scene(&scene)).await;
@@ -82,6 +86,13 @@ impl PushHandler<'_> {
         let own = settings.filter(|settings| &*settings.facts.account == self.account_name);
         let settings = own.ok_or_else(expired)?;
         Ok(ScanIntent::Ticket(Box::new(TicketIntent { settings, queue, session })))
+    }
+
+    /// Queue that a permanent code is of now: it may have gone over from one that is not there any
+    /// more.
+    fn present_queue(&self, site: &str, queue: String) -> String {
+        let key = door_codes::resolve_account(self.state, self.account_name, site, &queue);
+        key.map_or(queue, |key| self.state.permanent_codes.queue_of(&key))
     }
 
     pub(super) async fn take_ticket(&self, intent: TicketIntent) -> (Reply, &'static str) {

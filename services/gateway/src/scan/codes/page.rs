@@ -82,6 +82,10 @@ impl CodeSource for PageCodeSource {
     async fn usage_today(&self, account: &str) -> DailyCallUsage {
         self.wechat.usage_today(account).await
     }
+
+    fn daily_limit(&self, account: &str) -> Option<u64> {
+        if (self.pages.is_used_by)(account) { None } else { self.wechat.daily_limit(account) }
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! Every replica follows the log: a code that exists needs neither WeChat nor the cache. A missing
 //! one is created under a lease, so that concurrent requests call WeChat once. It is appended only
 //! if the log has none, so that even without the lease one code wins.
+//!
+//! WeChat gives an account so many codes and takes none back. Each site has a share of them: once
+//! it is used up, a new queue gets the code of a queue that is no longer there.
 
 use super::source::{CodeSource, count_created, count_lost};
 use crate::scan::scene::Scene;
@@ -19,7 +22,7 @@ use paihao_ledger::{
 };
 use paihao_wechat::{AccountClientError, CallPriority, QrRequest};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -27,6 +30,22 @@ use tokio::time::{Instant, sleep};
 
 /// Largest number of permanent codes that WeChat creates for an account, ever.
 pub const MAX_PERMANENT_CODES: u64 = 100_000;
+
+/// Limits of an account's permanent codes.
+#[derive(Debug, Clone, Copy)]
+pub struct PermanentCodeLimits {
+    /// Codes of one site, ever.
+    pub per_site: u64,
+    /// Codes of all sites, ever. Less than WeChat's own limit: what is left is for the day on which
+    /// somebody has to decide.
+    pub per_account: u64,
+}
+
+impl Default for PermanentCodeLimits {
+    fn default() -> Self {
+        PermanentCodeLimits { per_site: 200, per_account: MAX_PERMANENT_CODES * 95 / 100 }
+    }
+}
 
 /// Longest wait for a code that another replica is creating.
 const CODE_WAIT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -54,6 +73,9 @@ pub enum PermanentCodeError {
     /// WeChat created no code.
     #[error(transparent)]
     WeChat(#[from] AccountClientError),
+    /// The site, or the account, has as many codes as it may.
+    #[error("the site or the account has as many permanent codes as it may have")]
+    LimitReached,
     /// Another request is creating it, or has just failed to.
     #[error("the permanent code is being made")]
     Pending,
@@ -94,6 +116,7 @@ pub struct PermanentCodes {
     source: Arc<dyn CodeSource>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
+    limits: PermanentCodeLimits,
     index: Mutex<CodeIndex>,
 }
 
@@ -101,10 +124,43 @@ pub struct PermanentCodes {
 #[derive(Default)]
 struct CodeIndex {
     codes: HashMap<Subject, PermanentCode>,
+    /// Queues that the codes are of now: a code can go over to another one.
+    owners: HashMap<SceneKey, Subject>,
     /// Number of codes in the log, by account and appid.
     counts: HashMap<(String, String), u64>,
+    counted: HashSet<SceneKey>,
     /// Codes that WeChat has created and the log did not accept.
     unpersisted: HashMap<Subject, PermanentCode>,
+}
+
+/// Account, appid and scene of a code.
+type SceneKey = (String, String, String);
+
+impl CodeIndex {
+    fn insert(&mut self, subject: Subject, code: PermanentCode) {
+        self.owners.insert(scene_key(&code), subject.clone());
+        self.codes.insert(subject, code);
+    }
+
+    /// Code of a queue, unless it went over to another one.
+    fn find(&self, subject: &Subject) -> Option<&PermanentCode> {
+        let code = self.codes.get(subject)?;
+        (self.owners.get(&scene_key(code)) == Some(subject)).then_some(code)
+    }
+
+    /// Codes of an account that are in force.
+    fn of_account<'a>(
+        &'a self,
+        key: &'a PermanentCodeKey,
+    ) -> impl Iterator<Item = &'a PermanentCode> {
+        let is_of_account =
+            |code: &&PermanentCode| (&code.account, &code.appid) == (&key.account, &key.appid);
+        self.codes.keys().filter_map(|subject| self.find(subject)).filter(is_of_account)
+    }
+}
+
+fn scene_key(code: &PermanentCode) -> SceneKey {
+    (code.account.clone(), code.appid.clone(), code.scene.clone())
 }
 
 /// Newest entry of a code in the log.
@@ -120,35 +176,48 @@ impl PermanentCodes {
         cache: Arc<dyn Cache>,
         source: Arc<dyn CodeSource>,
         clock: Arc<dyn Clock>,
+        limits: PermanentCodeLimits,
         tasks: &Tasks,
     ) -> Arc<PermanentCodes> {
         let tasks = tasks.child("doors");
         let index = Mutex::default();
-        let codes = Arc::new(PermanentCodes { ledger, cache, source, clock, tasks, index });
+        let codes = Arc::new(PermanentCodes { ledger, cache, source, clock, tasks, limits, index });
         let follow = Follow::new(codes.ledger.clone(), SETTINGS, codes.tasks.stop().clone());
         let (_, following) = follow.start(CodeProjection(codes.clone()));
         codes.tasks.spawn("book", following);
         codes
     }
 
+    /// Returns the code of a queue, if there is one.
+    pub async fn find(
+        &self,
+        key: &PermanentCodeKey,
+    ) -> Result<Option<PermanentCode>, PermanentCodeError> {
+        if let Some(code) = self.cached(key) {
+            return Ok(Some(code));
+        }
+        let subject = key.subject()?;
+        let newest = self.latest(&subject).await?.code.filter(|code| key.matches(code));
+        Ok(newest.filter(|code| self.is_owned_by(code, &subject)))
+    }
+
     /// Returns the code of a queue, which is created if there is none. The caller has to check that
     /// the queue is configured, since a permanent code is never returned to the quota.
+    /// `configured` has all queues of the site.
     pub async fn get_or_create(
         self: &Arc<Self>,
         key: &PermanentCodeKey,
+        configured: &[String],
     ) -> Result<PermanentCode, PermanentCodeError> {
         let subject = key.subject()?;
         let deadline = Instant::now() + CODE_WAIT_TIMEOUT;
         loop {
-            if let Some(code) = self.cached(key) {
-                return Ok(code);
-            }
-            if let Some(code) = self.latest(&subject).await?.code.filter(|code| key.matches(code)) {
+            if let Some(code) = self.find(key).await? {
                 return Ok(self.store(subject, code));
             }
             let lease = streams::permanent_code_lease(&key.account, &key.site, &key.queue);
             match self.cache.acquire(&lease, &entropy::token(16), LEASE_TTL).await? {
-                Some(lease) => return self.create_in_task(key, subject, lease).await,
+                Some(lease) => return self.create_in_task(key, subject, configured, lease).await,
                 None if Instant::now() >= deadline => return Err(PermanentCodeError::Pending),
                 None => sleep(LEASE_POLL_INTERVAL).await,
             }
@@ -158,7 +227,16 @@ impl PermanentCodes {
     /// Returns the code of a queue, if this replica has read it.
     pub fn cached(&self, key: &PermanentCodeKey) -> Option<PermanentCode> {
         let index = self.index.lock();
-        index.codes.get(&key.subject().ok()?).filter(|code| key.matches(code)).cloned()
+        index.find(&key.subject().ok()?).filter(|code| key.matches(code)).cloned()
+    }
+
+    /// Queue that a scanned code of a queue is of now: another one, if the code went over to it.
+    pub fn queue_of(&self, key: &PermanentCodeKey) -> String {
+        let index = self.index.lock();
+        let scene = Scene::for_queue(&key.site, &key.queue);
+        let owner = index.owners.get(&(key.account.clone(), key.appid.clone(), scene));
+        let code = owner.and_then(|subject| index.codes.get(subject));
+        code.map_or_else(|| key.queue.clone(), |code| code.queue.clone())
     }
 
     /// Returns the number of an account's permanent codes in the log, as far as this replica has
@@ -174,13 +252,15 @@ impl PermanentCodes {
         self: &Arc<Self>,
         key: &PermanentCodeKey,
         subject: Subject,
+        configured: &[String],
         lease: Lease,
     ) -> Result<PermanentCode, PermanentCodeError> {
         let codes = self.clone();
         let key = key.clone();
+        let configured = configured.to_vec();
         let (reply, response) = oneshot::channel();
         self.tasks.spawn("make", async move {
-            let created = codes.create(&key, subject).await;
+            let created = codes.create(&key, subject, &configured).await;
             let released = match &created {
                 Ok(_) => codes.cache.release(&lease).await,
                 Err(_) => codes.cache.renew(&lease, FAILURE_COOLDOWN).await.map(drop),
@@ -197,15 +277,19 @@ impl PermanentCodes {
         &self,
         key: &PermanentCodeKey,
         subject: Subject,
+        configured: &[String],
     ) -> Result<PermanentCode, PermanentCodeError> {
         // Another replica may have finished before the lease was acquired.
         let LatestCode { mut expect, code: existing } = self.latest(&subject).await?;
-        if let Some(existing) = existing.filter(|code| key.matches(code)) {
+        let existing = existing.filter(|code| key.matches(code));
+        if let Some(existing) = existing.filter(|code| self.is_owned_by(code, &subject)) {
             return Ok(self.store(subject, existing));
         }
-        let code = match self.unpersisted(&subject).filter(|code| key.matches(code)) {
+        let unpersisted = self.unpersisted(&subject).filter(|code| key.matches(code));
+        let code = match unpersisted {
             Some(code) => code,
-            None => self.request_code(key).await?,
+            None if self.has_room(key) => self.request_code(key).await?,
+            None => self.retired_code(key, configured).ok_or(PermanentCodeError::LimitReached)?,
         };
         let event = SettingsEvent::PermanentCodeCreated(code.clone());
         let entry = SettingsEntry::new(self.clock.now_ms(), event);
@@ -221,7 +305,8 @@ impl PermanentCodes {
                 }
                 Err(AppendError::Conflict { .. }) => {
                     let newest = self.latest(&subject).await?;
-                    if let Some(existing) = newest.code.filter(|code| key.matches(code)) {
+                    let newer = newest.code.filter(|code| key.matches(code));
+                    if let Some(existing) = newer.filter(|code| self.is_owned_by(code, &subject)) {
                         if existing != code {
                             count_lost(&key.account, "race");
                             tracing::warn!(
@@ -239,6 +324,32 @@ impl PermanentCodes {
         }
         self.index.lock().unpersisted.insert(subject, code);
         Err(paihao_ledger::Unavailable("the ledger did not take a permanent code".into()).into())
+    }
+
+    /// True if the site may have one more code.
+    fn has_room(&self, key: &PermanentCodeKey) -> bool {
+        let of_account = self.count(&key.account, &key.appid);
+        let index = self.index.lock();
+        let of_site = index.of_account(key).filter(|code| code.site == key.site).count() as u64;
+        of_site < self.limits.per_site && of_account < self.limits.per_account
+    }
+
+    /// Code of a queue of the site that is no longer there, as that of this queue.
+    fn retired_code(&self, key: &PermanentCodeKey, configured: &[String]) -> Option<PermanentCode> {
+        let index = self.index.lock();
+        let retired = index
+            .of_account(key)
+            .filter(|code| code.site == key.site && !configured.contains(&code.queue))
+            .min_by(|left, right| left.queue.cmp(&right.queue))?;
+        let PermanentCodeKey { site, queue, .. } = key;
+        tracing::info!(site, queue, retired = retired.queue, "a queue gets a retired queue's code");
+        Some(PermanentCode { queue: queue.clone(), ..retired.clone() })
+    }
+
+    /// False if the code went over from this queue to another one.
+    fn is_owned_by(&self, code: &PermanentCode, subject: &Subject) -> bool {
+        let index = self.index.lock();
+        index.owners.get(&scene_key(code)).is_none_or(|owner| owner == subject)
     }
 
     async fn request_code(
@@ -276,7 +387,7 @@ impl PermanentCodes {
     fn store(&self, subject: Subject, code: PermanentCode) -> PermanentCode {
         let mut index = self.index.lock();
         index.unpersisted.remove(&subject);
-        index.codes.insert(subject, code.clone());
+        index.insert(subject, code.clone());
         code
     }
 
@@ -301,11 +412,12 @@ impl Projection for CodeProjection {
         let SettingsEvent::PermanentCodeCreated(code) = entry.event else { return Ok(()) };
         let mut index = self.0.index.lock();
         let owner = (code.account.clone(), code.appid.clone());
+        let is_new = index.counted.insert(scene_key(&code));
         let count = index.counts.entry(owner).or_default();
-        *count += 1;
+        *count += u64::from(is_new);
         metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())
             .set(*count as f64);
-        index.codes.insert(stored.subject, code);
+        index.insert(stored.subject, code);
         Ok(())
     }
 

@@ -24,6 +24,10 @@ pub trait CodeSource: Send + Sync + 'static {
 
     /// Returns the number of codes that were created for an account today.
     async fn usage_today(&self, account: &str) -> DailyCallUsage;
+
+    /// Returns the number of codes that may be created for an account in a day, as far as it is
+    /// known here; `None` is no limit.
+    fn daily_limit(&self, account: &str) -> Option<u64>;
 }
 
 #[async_trait]
@@ -39,6 +43,10 @@ impl CodeSource for AccountClient {
 
     async fn picture(&self, ticket: &str) -> Result<Picture, AccountClientError> {
         Ok(self.show_qr(ticket).await?)
+    }
+
+    fn daily_limit(&self, account: &str) -> Option<u64> {
+        self.usage(account, Api::CreateQr)?.per_day
     }
 
     async fn usage_today(&self, account: &str) -> DailyCallUsage {

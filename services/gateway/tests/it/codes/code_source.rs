@@ -80,6 +80,10 @@ impl CodeSource for FakeCodeSource {
         unreachable!("nobody asks for a picture here")
     }
 
+    fn daily_limit(&self, _: &str) -> Option<u64> {
+        Some(100_000)
+    }
+
     async fn usage_today(&self, _: &str) -> DailyCallUsage {
         let made = self.call_count() as u64;
         DailyCallUsage { made, cap: Some(100_000), counted_by: UsageSource::Wechat }

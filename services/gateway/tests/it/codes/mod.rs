@@ -4,3 +4,4 @@ mod code_source;
 
 mod permanent_codes;
 mod pool;
+mod strangers;

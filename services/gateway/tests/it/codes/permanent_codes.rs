@@ -10,7 +10,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::streams::SETTINGS;
 use paihao_gateway::scan::codes::permanent::{
-    PermanentCodeError, PermanentCodeKey, PermanentCodes,
+    PermanentCodeError, PermanentCodeKey, PermanentCodeLimits, PermanentCodes,
 };
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Position, Subject};
 use paihao_ledger_sqlite::SqliteLedger;
@@ -34,6 +34,7 @@ struct Fixture {
     code_source: Arc<FakeCodeSource>,
     clock: ManualClock,
     tasks: Tasks,
+    limits: PermanentCodeLimits,
     _folder: TempDir,
 }
 
@@ -51,6 +52,7 @@ impl Fixture {
             code_source: FakeCodeSource::new(),
             clock,
             tasks: Tasks::new(),
+            limits: PermanentCodeLimits::default(),
             _folder,
         }
     }
@@ -61,6 +63,7 @@ impl Fixture {
             self.cache.clone(),
             self.code_source.clone(),
             Arc::new(self.clock.clone()),
+            self.limits,
             &self.tasks,
         )
     }
@@ -101,7 +104,7 @@ async fn replicas_that_want_a_code_at_once_make_one() {
     *fixture.code_source.response_delay.lock() = Duration::from_millis(30);
     let replicas = [fixture.start_replica(), fixture.start_replica(), fixture.start_replica()];
     let key = queue_key("a");
-    let requests = (0..12).map(|i| replicas[i % 3].get_or_create(&key));
+    let requests = (0..12).map(|i| replicas[i % 3].get_or_create(&key, &[]));
     let codes: Vec<_> = join_all(requests).await.into_iter().map(Result::unwrap).collect();
     assert!(codes.iter().all(|code| *code == codes[0]), "{codes:?}");
     let expected = (QrRequest::permanent_str("q_hall_a"), CallPriority::Normal);
@@ -112,15 +115,15 @@ async fn replicas_that_want_a_code_at_once_make_one() {
 #[tokio::test]
 async fn a_fresh_replica_finds_it_in_the_book_and_calls_nobody_even_without_the_cache() {
     let fixture = Fixture::new();
-    let code = fixture.start_replica().get_or_create(&queue_key("a")).await.unwrap();
+    let code = fixture.start_replica().get_or_create(&queue_key("a"), &[]).await.unwrap();
     let without_cache =
         Fixture { cache: Arc::new(BrokenCache { grants_every_lease: false }), ..fixture };
     let restarted = without_cache.start_replica();
-    assert_eq!(restarted.get_or_create(&queue_key("a")).await.unwrap(), code);
+    assert_eq!(restarted.get_or_create(&queue_key("a"), &[]).await.unwrap(), code);
     assert_eq!(without_cache.code_source.call_count(), 1);
     // A missing code is not created while the lease cannot be acquired, since another replica may
     // be creating it.
-    let refused = restarted.get_or_create(&queue_key("b")).await;
+    let refused = restarted.get_or_create(&queue_key("b"), &[]).await;
     assert!(matches!(refused, Err(PermanentCodeError::Cache(_))), "{refused:?}");
     assert_eq!(without_cache.code_source.call_count(), 1);
 }
@@ -132,7 +135,7 @@ async fn without_a_lease_the_book_decides_and_all_show_the_same_code() {
     let one = fixture.start_replica();
     let other = fixture.start_replica();
     let key = queue_key("a");
-    let (one, other) = tokio::join!(one.get_or_create(&key), other.get_or_create(&key));
+    let (one, other) = tokio::join!(one.get_or_create(&key, &[]), other.get_or_create(&key, &[]));
     assert_eq!(one.unwrap(), other.unwrap());
     assert!(fixture.code_source.call_count() <= 2, "{}", fixture.code_source.call_count());
     assert_eq!(fixture.head().await, Position(1));
@@ -146,10 +149,10 @@ async fn whoever_asks_and_goes_away_has_it_made_all_the_same() {
     let key = queue_key("a");
     while fixture.code_source.call_count() == 0 {
         let impatient =
-            tokio::time::timeout(Duration::from_millis(10), replica.get_or_create(&key)).await;
+            tokio::time::timeout(Duration::from_millis(10), replica.get_or_create(&key, &[])).await;
         assert!(impatient.is_err());
     }
-    let code = fixture.start_replica().get_or_create(&key).await.unwrap();
+    let code = fixture.start_replica().get_or_create(&key, &[]).await.unwrap();
     assert_eq!((fixture.code_source.call_count(), &*code.qr_ticket), (1, "T1"));
 }
 
@@ -159,14 +162,17 @@ async fn after_a_refusal_wechat_is_left_alone_for_a_while() {
     fixture.code_source.refuse_next(1, 45029);
     let one = fixture.start_replica();
     let other = fixture.start_replica();
-    assert!(matches!(one.get_or_create(&queue_key("a")).await, Err(PermanentCodeError::WeChat(_))));
+    assert!(matches!(
+        one.get_or_create(&queue_key("a"), &[]).await,
+        Err(PermanentCodeError::WeChat(_))
+    ));
     let at_once =
-        tokio::time::timeout(Duration::from_millis(500), other.get_or_create(&queue_key("a")))
+        tokio::time::timeout(Duration::from_millis(500), other.get_or_create(&queue_key("a"), &[]))
             .await;
     assert!(at_once.is_err(), "it waits");
     assert_eq!(fixture.code_source.call_count(), 1);
     // Afterwards the next request tries again.
-    assert_eq!(other.get_or_create(&queue_key("a")).await.unwrap().qr_ticket, "T2");
+    assert_eq!(other.get_or_create(&queue_key("a"), &[]).await.unwrap().qr_ticket, "T2");
 }
 
 #[tokio::test]
@@ -174,13 +180,13 @@ async fn another_appid_needs_a_code_of_its_own_and_codes_are_counted() {
     let fixture = Fixture::new();
     let replica = fixture.start_replica();
     for queue in ["a", "b", "a"] {
-        replica.get_or_create(&queue_key(queue)).await.unwrap();
+        replica.get_or_create(&queue_key(queue), &[]).await.unwrap();
     }
     let moved = PermanentCodeKey { appid: "wx2".into(), ..queue_key("a") };
-    let code = replica.get_or_create(&moved).await.unwrap();
+    let code = replica.get_or_create(&moved, &[]).await.unwrap();
     assert_eq!((&*code.appid, &*code.qr_ticket), ("wx2", "T3"));
     let restarted = fixture.start_replica();
-    assert_eq!(restarted.get_or_create(&moved).await.unwrap(), code);
+    assert_eq!(restarted.get_or_create(&moved, &[]).await.unwrap(), code);
     assert_eq!(fixture.code_source.call_count(), 3);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while (restarted.count("shop", "wx1"), restarted.count("shop", "wx2")) != (2, 1) {
@@ -190,12 +196,62 @@ async fn another_appid_needs_a_code_of_its_own_and_codes_are_counted() {
 }
 
 #[tokio::test]
+async fn a_site_has_its_share_and_then_new_queues_get_the_codes_of_those_taken_away() {
+    let limits = PermanentCodeLimits { per_site: 3, ..PermanentCodeLimits::default() };
+    let fixture = Fixture { limits, ..Fixture::new() };
+    let replica = fixture.start_replica();
+    let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let configured = queues(&["a", "b", "c", "d"]);
+    let mut codes = Vec::new();
+    for queue in ["a", "b", "c"] {
+        codes.push(replica.get_or_create(&queue_key(queue), &configured).await.unwrap());
+    }
+    let refused = replica.get_or_create(&queue_key("d"), &configured).await;
+    assert!(matches!(refused, Err(PermanentCodeError::LimitReached)), "{refused:?}");
+    let elsewhere = PermanentCodeKey { site: "other".into(), ..queue_key("a") };
+    assert!(replica.get_or_create(&elsewhere, &configured).await.is_ok(), "another site's share");
+
+    // Queue b was taken away: whoever scans its old poster comes to the new queue.
+    let configured = queues(&["a", "c", "d"]);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let code = replica.get_or_create(&queue_key("d"), &configured).await.unwrap();
+    assert_eq!((&code.scene, &code.qr_url, &*code.queue), (&codes[1].scene, &codes[1].qr_url, "d"));
+    assert_eq!(fixture.code_source.call_count(), 4, "none of them was made again");
+    let restarted = fixture.start_replica();
+    let is_read = async || restarted.queue_of(&queue_key("b")) == "d";
+    harness::wait_until("the log is read", Duration::from_secs(20), is_read).await;
+    assert_eq!(restarted.queue_of(&queue_key("a")), "a");
+    assert_eq!(restarted.cached(&queue_key("b")), None, "it is no longer b's");
+    assert_eq!(restarted.count("shop", "wx1"), 4, "a code that goes over is none more");
+
+    // The queue comes back, and there is no code for it but those in use.
+    let configured = queues(&["a", "b", "c", "d"]);
+    let refused = restarted.get_or_create(&queue_key("b"), &configured).await;
+    assert!(matches!(refused, Err(PermanentCodeError::LimitReached)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn codes_stop_before_the_account_has_none_left() {
+    let limits = PermanentCodeLimits { per_account: 2, ..PermanentCodeLimits::default() };
+    let fixture = Fixture { limits, ..Fixture::new() };
+    let replica = fixture.start_replica();
+    for (site, is_made) in [("one", true), ("two", true), ("three", false)] {
+        let key = PermanentCodeKey { site: site.into(), ..queue_key("a") };
+        assert_eq!(replica.get_or_create(&key, &["a".into()]).await.is_ok(), is_made, "{site}");
+        let made = fixture.code_source.call_count() as u64;
+        let is_counted = async || replica.count("shop", "wx1") == made;
+        harness::wait_until("the log is read", Duration::from_secs(20), is_counted).await;
+    }
+    assert_eq!(fixture.code_source.call_count(), 2);
+}
+
+#[tokio::test]
 async fn what_a_newer_program_wrote_is_not_written_over() {
     let fixture = Fixture::new();
     let subject = Subject::new(&["shop", "hall", "door", "a"]).unwrap();
     let newer = Entry::new(&br#"{"v":2,"wonders":[]}"#[..]);
     fixture.ledger.append(&SETTINGS, &subject, ExpectedPosition::Empty, newer).await.unwrap();
-    let refused = fixture.start_replica().get_or_create(&queue_key("a")).await;
+    let refused = fixture.start_replica().get_or_create(&queue_key("a"), &[]).await;
     assert!(matches!(refused, Err(PermanentCodeError::Unreadable)), "{refused:?}");
     assert_eq!(fixture.code_source.call_count(), 0);
 }

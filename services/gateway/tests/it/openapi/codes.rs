@@ -94,17 +94,18 @@ async fn check_without_codes(coverage: &Coverage) {
         anybody open_scan_session {"queue": "a", "site": "hall"} -> wechat_unavailable
         anybody begin_login {} -> wechat_unavailable
         manager invite {"name": "b", "role": "manager", "sites": ["hall"]} -> wechat_unavailable
-        anybody door_svg -> wechat_unavailable
-        anybody door_png queue=b -> wechat_unavailable
-        anybody door_jpg queue=idle -> wechat_unavailable"#;
+        anybody door_svg -> no_door_code
+        anybody door_png -> no_door_code
+        anybody door_jpg -> no_door_code
+        manager door_svg -> wechat_unavailable
+        manager door_png queue=b -> wechat_unavailable
+        manager door_jpg queue=idle -> wechat_unavailable"#;
     run_script(&fixture, "", without_wechat).await;
     let lease = permanent_code_lease("shop", "hall", "shut");
     fixture.cache.acquire(&lease, "somebody else", Duration::from_secs(60)).await.unwrap().unwrap();
-    let pending = async |id: &str| {
-        let response = fixture.client.request(id).path_parameter("queue", "shut").send().await;
-        assert_eq!(response.problem_code(), "door_code_pending", "{id}");
-    };
-    tokio::join!(pending("door_svg"), pending("door_png"), pending("door_jpg"));
+    let scripts = ["door_svg", "door_png", "door_jpg"]
+        .map(|id| format!("manager {id} queue=shut -> door_code_pending"));
+    futures::future::join_all(scripts.iter().map(|script| run_script(&fixture, "", script))).await;
 }
 
 /// Checks the two ways in which WeChat refuses to create codes for good.
@@ -114,9 +115,9 @@ async fn check_code_refusals(coverage: &Coverage) {
         fixture.qr_errcode.store(errcode, Ordering::SeqCst);
         fixture.refuses_qr.store(true, Ordering::SeqCst);
         let doors = format!(
-            "anybody door_svg -> {code}
-             anybody door_png queue=b -> {code}
-             anybody door_jpg queue=idle -> {code}"
+            "manager door_svg -> {code}
+             manager door_png queue=b -> {code}
+             manager door_jpg queue=idle -> {code}"
         );
         run_script(&fixture, "", &doors).await;
         if errcode == 48001 {

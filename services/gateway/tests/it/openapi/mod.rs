@@ -70,6 +70,16 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("login_token", "200", "a phone that says yes: `e2e/login.rs`"),
     ("login_token", "invalid_grant", "an address of this server: `e2e/login.rs`"),
     ("*", "too_many_requests", "hundreds in a minute: `gateway/src/http/rate_limit.rs`"),
+    (
+        "open_scan_session qr begin_login",
+        "codes_rationed",
+        "thousands of codes: `gateway/tests/it/codes/strangers.rs`",
+    ),
+    (
+        "door_svg door_png door_jpg",
+        "door_codes_limited",
+        "hundreds of queues: `gateway/tests/it/codes/permanent_codes.rs`",
+    ),
     ("*", "too_many_streams", "thousands of pages: `gateway/tests/it/identity/limits.rs`"),
     ("login_code", "wechat_unavailable", "an address that cannot be drawn"),
     ("invitation_code", "wechat_unavailable", "an address that cannot be drawn"),

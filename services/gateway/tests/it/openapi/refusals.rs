@@ -214,15 +214,15 @@ const READS: &str = r#"
     api tickets query=state=gone -> malformed_request
     api tickets query=after=x -> malformed_request
     api tickets query=queue=z -> unknown_queue
-    api site_at query=time=never -> malformed_request
-    api site_at query=time=2026-11-21T10:00 -> malformed_request
-    api site_at query=time=2026-11-10T10:00 -> past_gone
+    manager site_at query=time=never -> malformed_request
+    manager site_at query=time=2026-11-21T10:00 -> malformed_request
+    manager site_at query=time=2026-11-10T10:00 -> past_gone
     api numbers query=from=never -> malformed_request
     api numbers_csv query=by=week -> malformed_request
-    api replay_webhook wish=r {"from": "2026-11-20T09:00"}
-    api replay_webhook wish=r {"from": "2026-11-20T09:30"} -> idempotency_key_reused
-    api replay_webhook {"from": "2026-11-10T09:00"} -> past_gone
-    api replay_webhook {"from": "yesterday"} -> malformed_request
+    manager replay_webhook wish=r {"from": "2026-11-20T09:00"}
+    manager replay_webhook wish=r {"from": "2026-11-20T09:30"} -> idempotency_key_reused
+    manager replay_webhook {"from": "2026-11-10T09:00"} -> past_gone
+    manager replay_webhook {"from": "yesterday"} -> malformed_request
 "#;
 
 /// Refusals of acts of a ticket's holder.

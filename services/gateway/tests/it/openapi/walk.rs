@@ -224,7 +224,7 @@ impl ApiRequest<'_> {
     /// Makes the request one of another site's page.
     pub fn cross_site(mut self) -> Self {
         self.headers.retain(|(name, _)| name != "x-paihao-page");
-        self
+        self.header("sec-fetch-site", "cross-site")
     }
 
     /// Replaces a path parameter.

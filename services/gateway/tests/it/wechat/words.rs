@@ -4,7 +4,9 @@ use crate::support::cluster::Cluster;
 use crate::support::gateway::Gateway;
 use crate::support::wechat::event_elements;
 use paihao_contracts::settings::{AccountSetup, CodeKind, KeywordAction};
+use paihao_domain::QueueId;
 use serde_json::json;
+use std::sync::Arc;
 
 /// State of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +126,27 @@ async fn each_word_is_answered_in_each_state() {
             cluster.tasks.stop_and_wait().await;
         }
     }
+}
+
+#[tokio::test]
+async fn whoever_has_taken_enough_today_is_told_so_by_scan_and_by_word() {
+    let cluster = Cluster::new();
+    let account = AccountSetup { codes: CodeKind::Page, ..AccountSetup::default() };
+    let mut setup = cluster.setup_with_account(account);
+    let site = Arc::get_mut(setup.deployment.sites.get_mut("hall").unwrap()).unwrap();
+    site.rules.queues.get_mut(&QueueId::new("a")).unwrap().daily_per_person = Some(1);
+    let gateway = cluster.start(setup).await;
+    let scan = event_elements("SCAN", "q_hall_a", "t");
+    assert!(gateway.push("oAnn", &scan).await.1.contains("A001"));
+    assert!(gateway.push_text("oAnn", "cancel", 1).await.contains("given up"));
+    let again = event_elements("SCAN", "q_hall_a", "u");
+    let by_scan = gateway.push("oAnn", &again).await.1;
+    let by_word = gateway.push_text("oAnn", "取号", 2).await;
+    for reply in [by_scan, by_word] {
+        assert!(reply.contains("已够多") && reply.contains("enough numbers"), "{reply}");
+    }
+    assert!(gateway.push("oBen", &scan).await.1.contains("A002"), "somebody else");
+    cluster.tasks.stop_and_wait().await;
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ import {
   resetLanguage,
 } from '../../shared/language.js';
 import { fitChoices } from './fit.js';
+import { forgetCode, rememberCode, unscannedCode } from './unscanned.js';
 
 const TICKET_SHOWN_MS = 12000;
 const SLIP_SHOWN_MS = 40000; // a photo takes its time
@@ -47,6 +48,7 @@ const IDLE_TIMEOUT_MS = 90000; // without a touch, the next person's turn
  * @property {() => void} stop
  * @property {number} [stopTimer]
  * @property {boolean} [taken] its number was shown
+ * @property {boolean} isUnknown its code was shown before, and may have been scanned meanwhile
  */
 
 /** @type {SiteView | null} the latest state */
@@ -240,15 +242,17 @@ function retireSession(session) {
 async function renewSession() {
   clearTimeout(renewTimer);
   const requestedQueue = queueId;
+  const uuid = currentSession ? undefined : unscannedCode(requestedQueue);
   let created;
   isOpening = true;
   try {
     created = await fetchJson('/api/v1/scan-sessions', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ purpose: 'ticket', site: siteId, queue: requestedQueue }),
+      body: JSON.stringify({ purpose: 'ticket', site: siteId, queue: requestedQueue, uuid }),
     });
   } catch (error) {
+    forgetCode(requestedQueue);
     if (requestedQueue !== queueId) return;
     isOpening = false;
     showCodeError(error);
@@ -262,12 +266,25 @@ async function renewSession() {
   failures = 0;
   retireSession(currentSession);
   /** @type {Session} */
-  const session = { expiresAt: created.expires_at + clockOffset, stop: () => {} };
+  const session = {
+    expiresAt: created.expires_at + clockOffset,
+    stop: () => {},
+    isUnknown: uuid !== undefined,
+  };
+  rememberCode(requestedQueue, { uuid: created.uuid, expiresAt: session.expiresAt });
   session.stop = subscribe(
     created.events,
     {
-      scanned: () => session === currentSession && byId('scan').classList.add('scanned'),
-      ticket: ticket => showTicket(session, ticket),
+      pending: () => {
+        session.isUnknown = false;
+      },
+      scanned: () => {
+        forgetCode(requestedQueue);
+        if (session !== currentSession) return;
+        if (session.isUnknown) replaceSession();
+        else byId('scan').classList.add('scanned');
+      },
+      ticket: ticket => session.isUnknown || showTicket(session, ticket),
       expired: () => session === currentSession && renewSession(),
     },
     (_, refusal) => refusal && (session === currentSession ? renewSession() : stopSession(session)),
@@ -288,6 +305,13 @@ async function renewSession() {
     renewSession,
     Math.max(5000, lifetime - Math.min(RENEW_BEFORE_EXPIRY_MS, lifetime / 4)),
   );
+}
+
+/** Makes a new code in the place of one whose number somebody has taken away. */
+function replaceSession() {
+  stopSession(currentSession);
+  currentSession = null;
+  renewSession();
 }
 
 /**

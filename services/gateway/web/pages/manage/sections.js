@@ -50,6 +50,7 @@ const NUMBER_RULES = [
   'calls',
   'capacity',
   'daily_cap',
+  'daily_per_person',
   'near',
   'class',
   'bound',
@@ -221,7 +222,8 @@ function queues({ draft, changed, redraw }) {
             numberField(
               `${prefix}.${name}`,
               translations(`manage.rule.${name}`),
-              queue[name],
+              // What is as usual may be absent.
+              queue[name] ?? DEFAULT_QUEUE[name],
               set(name),
               { attributes: { min: 0 } },
             ),
@@ -265,6 +267,7 @@ const DEFAULT_QUEUE = {
   bound: 4,
   capacity: 0,
   daily_cap: 0,
+  daily_per_person: 6,
   missed: 'after_k',
   missed_places: 3,
   missed_grow: 0,

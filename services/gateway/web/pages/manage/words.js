@@ -52,6 +52,7 @@ Object.assign(WORDS, {
   'manage.rule.calls': ['最多叫几次', 'Calls at most'],
   'manage.rule.capacity': ['最多几人在等（0 不限）', 'Waiting at most (0: any)'],
   'manage.rule.daily_cap': ['每天最多几号（0 不限）', 'Numbers a day (0: any)'],
+  'manage.rule.daily_per_person': ['每人每天最多几号（0 不限）', 'Numbers a day for one person (0: any)'],
   'manage.rule.near': ['前面几位时提醒', 'Told with so many ahead'],
   'manage.rule.class': ['优先级（0 最先）', 'Class (0 first)'],
   'manage.rule.bound': ['最多被超过几次', 'Passed at most'],

@@ -142,7 +142,8 @@ async fn each_fault_of_one_process_has_its_finding() {
     for (change, finding) in [
         (
             public(&format!("http://127.0.0.1:{port}")),
-            ["callback_not_https", "callback_private", "callback_wrong_port"].as_slice(),
+            ["callback_not_https", "callback_private", "callback_wrong_port", "proxies_unnamed"]
+                .as_slice(),
         ),
         (
             public(&wechat.base_url()),
@@ -151,6 +152,7 @@ async fn each_fault_of_one_process_has_its_finding() {
                 "callback_private",
                 "callback_wrong_answer",
                 "callback_wrong_port",
+                "proxies_unnamed",
             ],
         ),
     ] {

@@ -33,6 +33,14 @@ pub(super) fn full_queue(capacity: Option<u32>, daily_cap: Option<u32>) -> SiteF
     given_with_rules(rules, [take("ben", "a")])
 }
 
+/// Site at which ann has taken the one number that a person may, and left.
+pub(super) fn ann_has_left() -> SiteFixture {
+    let mut rules = rules();
+    queue_a(&mut rules).daily_per_person = Some(1);
+    let leave = Act::Leave { ticket: TicketId(1), reason: None };
+    given_with_rules(rules, [take("ann", "a"), leave])
+}
+
 /// Site with counter 1 open and two waiting for five minutes each, whose queue closes in so many
 /// minutes.
 pub(super) fn closes_in(minutes: i64) -> SiteFixture {

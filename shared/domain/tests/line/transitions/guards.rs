@@ -54,6 +54,14 @@ pub(super) fn guards() -> Vec<Guard> {
         ),
         guard(
             "1",
+            "the person has taken as many as one may",
+            ann_has_left,
+            "C",
+            || take("ann", "a"),
+            "person_limit",
+        ),
+        guard(
+            "1",
             "outside of the opening hours",
             || closes_in(0),
             "C",

@@ -1,0 +1,88 @@
+//! Tallies of the numbers of today, by person and by queue, kept in step with the tickets.
+//!
+//! A number keeps its prefix wherever its ticket is transferred, so the prefix tells of which queue
+//! it was taken. Tickets that were carried over from the day before are not counted.
+
+use crate::model::ids::{Person, QueueId, TicketId};
+use crate::model::rules::Rules;
+use crate::model::site::Site;
+use crate::model::ticket::{CloseReason, Ticket, TicketState};
+use imbl::OrdMap;
+use std::sync::Arc;
+
+/// Entry of a ticket in the tallies.
+#[derive(PartialEq)]
+pub(super) struct TallyEntry {
+    prefix: Arc<str>,
+    person: Option<Person>,
+    /// It was given up before it was called.
+    is_given_up: bool,
+}
+
+impl TallyEntry {
+    pub(super) fn for_ticket(ticket: &Ticket) -> TallyEntry {
+        let is_given_up = matches!(
+            ticket.state,
+            TicketState::Closed { reason: CloseReason::ByCustomer | CloseReason::ByStaff, .. }
+        );
+        TallyEntry {
+            prefix: ticket.number.prefix.clone(),
+            person: ticket.person.clone(),
+            is_given_up: is_given_up && ticket.counts.calls == 0,
+        }
+    }
+}
+
+impl Site {
+    /// Number of tickets that a person took of a queue today.
+    pub fn taken_by(&self, rules: &Rules, queue: &QueueId, person: &Person) -> u32 {
+        let Some(rules) = rules.queues.get(queue) else { return 0 };
+        let key = (person.clone(), rules.prefix.clone());
+        self.takings.get(&key).copied().unwrap_or(0)
+    }
+
+    /// Number of today's tickets of a queue that count for its daily limit: those that were not
+    /// given up before they were called.
+    pub fn counted_today(&self, rules: &Rules, queue: &QueueId) -> u32 {
+        let taken = self.lines.get(queue).map_or(0, |line| line.taken);
+        let given_up = rules.queues.get(queue).and_then(|rules| self.given_up.get(&rules.prefix));
+        taken.saturating_sub(given_up.copied().unwrap_or(0))
+    }
+
+    pub(super) fn add_to_tallies(&mut self, id: TicketId, entry: TallyEntry) {
+        if id <= self.last_carried {
+            return;
+        }
+        if entry.is_given_up {
+            *self.given_up.entry(entry.prefix.clone()).or_default() += 1;
+        }
+        if let Some(person) = entry.person {
+            *self.takings.entry((person, entry.prefix)).or_default() += 1;
+        }
+    }
+
+    pub(super) fn remove_from_tallies(&mut self, id: TicketId, entry: TallyEntry) {
+        if id <= self.last_carried {
+            return;
+        }
+        if entry.is_given_up {
+            decrement(&mut self.given_up, entry.prefix.clone());
+        }
+        if let Some(person) = entry.person {
+            decrement(&mut self.takings, (person, entry.prefix));
+        }
+    }
+}
+
+/// Counts one less. A count of nothing is no entry, so that equal sites are equal.
+fn decrement<K: Ord + Clone>(counts: &mut OrdMap<K, u32>, key: K) {
+    match counts.get(&key) {
+        Some(count) if *count > 1 => {
+            let less = count - 1;
+            counts.insert(key, less);
+        }
+        _ => {
+            counts.remove(&key);
+        }
+    }
+}
