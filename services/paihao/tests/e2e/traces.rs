@@ -9,20 +9,31 @@ use harness::wait_until;
 use reqwest::StatusCode;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wechat_sim::{Routing, SimAccount};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 const COLLECTOR_KEY: &str = "a-key-of-the-collector";
-const PEOPLE: [&str; 2] = ["oAnnAnnAnn", "oBenBenBen"];
+const PEOPLE: [&str; 4] = ["oAnnAnnAnn", "oBenBenBen", "oCaiCaiCai", "oDanDanDan"];
+/// Time after a scan in which its reply is news enough, with some to spare.
+const JOIN_GRACE: Duration = Duration::from_secs(62);
+/// Messages about the line, as template messages.
+const PROGRESS: &str = "
+    [accounts.shop.progress]
+    template_id = 'SIM43521_progress_of_the_line_0000000000001'
+    fields = { thing1 = '{site}', character_string2 = '{number}', short_thing3 = '{ahead}', thing4 = '{news}' }
+";
 
-/// Waits until a trace has a span of this name, and returns the span and those above it, by name
-/// and service.
+/// Route and service of WeChat's pushes.
+const CALLBACK: (&str, &str) = ("POST /wechat/{account}", "paihao-gateway");
+
+/// Waits for a span of this name, and returns it with those above it. The last one begins its
+/// trace, and has this name if one is given.
 async fn wait_for_path(
     collector: &Collector,
     name: &str,
-) -> (CollectedSpan, Vec<(String, String)>) {
-    let find = || collector.spans().into_iter().rev().find(|collected| collected.span.name == name);
+    first: Option<&str>,
+) -> Vec<CollectedSpan> {
     let path_of = |end: &CollectedSpan| {
         let trace = collector.trace(&end.span.trace_id);
         let mut path = vec![end.clone()];
@@ -33,39 +44,68 @@ async fn wait_for_path(
         }
         path
     };
-    let whole = |path: &[CollectedSpan]| {
-        path.last().is_some_and(|first| first.span.parent_span_id.is_empty())
+    let is_whole = |path: &Vec<CollectedSpan>| {
+        let last = &path.last().expect("never empty").span;
+        last.parent_span_id.is_empty() && first.is_none_or(|first| last.name == first)
     };
     let found = async {
         loop {
-            let path = find().map(|end| path_of(&end));
-            if let Some(path) = path.filter(|path| whole(path)) {
+            let ends = collector.spans().into_iter().filter(|end| end.span.name == name);
+            if let Some(path) = ends.map(|end| path_of(&end)).find(is_whole) {
                 return path;
             }
             sleep(Duration::from_millis(100)).await;
         }
     };
-    let path = timeout(WAIT_TIMEOUT, found).await.unwrap_or_else(|_| {
-        let names: BTreeSet<_> = collector.spans().into_iter().map(|c| c.span.name).collect();
-        panic!("no whole trace to {name}: {names:?}")
-    });
-    let end = path[0].clone();
-    for above in path.windows(2) {
-        assert!(above[0].span.start_time_unix_nano >= above[1].span.start_time_unix_nano);
-    }
-    let names = path.into_iter().map(|collected| (collected.span.name, collected.service));
-    (end, names.collect())
+    timeout(WAIT_TIMEOUT, found).await.unwrap_or_else(|_| {
+        let names: BTreeSet<_> = collector.spans().into_iter().map(|end| end.span.name).collect();
+        panic!("no whole trace from {first:?} to {name}: {names:?}")
+    })
 }
 
-fn named(path: &[(&str, &str)]) -> Vec<(String, String)> {
-    path.iter().map(|(name, service)| (name.to_string(), service.to_string())).collect()
+/// Checks the way from a request over the ledger and the queue to the message, and its receipt in
+/// the same trace.
+async fn check_message_and_receipt(collector: &Collector, request: (&str, &str)) {
+    let above = [
+        ("process notices", "paihao-notifier"),
+        ("process planner", "paihao-notifier"),
+        ("append entry", "paihao-gateway"),
+        request,
+    ];
+    let mut traces = Vec::new();
+    for end in ["/cgi-bin/message/template/send", "match receipt"] {
+        let path = wait_for_path(collector, end, Some(request.0)).await;
+        let names: Vec<_> =
+            path[1..].iter().map(|above| (&*above.span.name, &*above.service)).collect();
+        assert_eq!(names, above, "above {end}");
+        for (span, above) in path.iter().zip(&path[1..]) {
+            assert!(span.span.start_time_unix_nano >= above.span.start_time_unix_nano, "{span:?}");
+            assert_eq!(above.text("paihao.site"), Some(&*site_id(0)), "{above:?}");
+        }
+        traces.push(path[0].span.trace_id.clone());
+        if end == "match receipt" {
+            assert_eq!(path[0].text("paihao.receipt"), Some("delivered"));
+            // It came with a push of its own.
+            let push = &path[0].span.links[0].trace_id;
+            assert_ne!(push, &path[0].span.trace_id);
+            wait_until("the push with the receipt", WAIT_TIMEOUT, async || {
+                collector.trace(push).iter().any(|span| span.span.name == CALLBACK.0)
+            })
+            .await;
+        }
+    }
+    assert_eq!(traces[0], traces[1], "message and receipt are in one trace");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trace_goes_from_the_callback_to_the_message_and_its_receipt() {
     let collector = Collector::start().await;
     let extra_config = format!(
-        "\n[traces]\nendpoint = '{}'\nauthorization = 'Bearer {COLLECTOR_KEY}'\n",
+        "{PROGRESS}
+        [traces]
+        endpoint = '{}'
+        authorization = 'Bearer {COLLECTOR_KEY}'
+        ",
         collector.url
     );
     let cluster = Cluster::start_setup(ClusterSetup { extra_config, ..Default::default() }).await;
@@ -76,51 +116,31 @@ async fn a_trace_goes_from_the_callback_to_the_message_and_its_receipt() {
         let outcome = cluster.wechat.scan(person, &code, to()).await;
         assert!(outcome.reply.is_some(), "{:?}", outcome.pushes);
     }
+    let joined = Instant::now();
     let post = async |act: &str| {
         let site = site_id(0);
         let url = format!("{}/api/v1/sites/{site}/counters/1/{act}", cluster.gateways[0].url);
         let (status, body) = send_json(staff_request(&cluster.http, STAFF_KEY, &url, act)).await;
         assert_eq!(status, StatusCode::OK, "{body}");
     };
+
+    // The first is called.
     post("open").await;
-
-    // The first in line leaves: the second is told that it is the next.
-    let left = cluster.wechat.send_text(None, PEOPLE[0], "退号", to()).await;
-    assert!(left.is_some_and(|outcome| outcome.reply.is_some()));
-    let callback = ("POST /wechat/{account}", "paihao-gateway");
-    let (send, path) = wait_for_path(&collector, "/cgi-bin/message/custom/send").await;
-    let delivery = [
-        ("process notices", "paihao-notifier"),
-        ("process planner", "paihao-notifier"),
-        ("append entry", "paihao-gateway"),
-    ];
-    assert_eq!(path[1..], named(&[&delivery[..], &[callback]].concat()), "after {send:?}");
-    for collected in collector.trace(&send.span.trace_id) {
-        let site = collected.text("paihao.site");
-        let is_call = collected.span.name.starts_with("/cgi-bin/");
-        assert_eq!(site, (!is_call).then_some(&*site_id(0)), "{collected:?}");
-    }
-
-    // The second is called. WeChat's receipt comes with a push of its own, and is told in the trace
-    // of the call, with a link to that push.
     post("call-next").await;
-    let (matched, path) = wait_for_path(&collector, "match receipt").await;
     let call = ("POST /api/v1/sites/{site}/counters/{counter}/call-next", "paihao-gateway");
-    assert_eq!(path[1..], named(&[&delivery[..], &[call]].concat()));
-    assert_eq!(matched.text("paihao.receipt"), Some("delivered"));
-    let push = matched.span.links[0].trace_id.clone();
-    assert_ne!(push, matched.span.trace_id);
-    let is_push = |collected: &CollectedSpan| collected.span.name == callback.0;
-    wait_until("the push with the receipt", WAIT_TIMEOUT, async || {
-        collector.trace(&push).iter().any(is_push)
-    })
-    .await;
-    let (_, path) = wait_for_path(&collector, "/cgi-bin/message/template/send").await;
-    assert_eq!(path.last(), named(&[call]).last(), "the message is in the same trace");
+    check_message_and_receipt(&collector, call).await;
+
+    // The second leaves, and the fourth is told that the turn is near.
+    sleep_until(joined + JOIN_GRACE).await;
+    let left = cluster.wechat.send_text(None, PEOPLE[1], "退号", to()).await;
+    assert!(left.is_some_and(|outcome| outcome.reply.is_some()));
+    let notified = async || !cluster.wechat.messages(PEOPLE[3]).is_empty();
+    wait_until("the fourth is told", WAIT_TIMEOUT, notified).await;
+    check_message_and_receipt(&collector, CALLBACK).await;
 
     // The token service's own work is traced as well.
-    let (_, path) = wait_for_path(&collector, "/cgi-bin/stable_token").await;
-    assert_eq!(path[0].1, "paihao-token");
+    let path = wait_for_path(&collector, "/cgi-bin/stable_token", None).await;
+    assert_eq!(path[0].service, "paihao-token");
 
     for head in collector.heads() {
         assert!(head.starts_with("post /v1/traces "), "{head}");
