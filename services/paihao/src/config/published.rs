@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn secrets_that_everybody_knows_are_refused_where_wechat_is_real() {
         let [secret, token, key] = PUBLISHED_SECRETS;
-        let own = ["ff23456789abcdef0123456789abcdef", "token-of-our-own", "key-of-our-own-desk"];
+        let own = ["ff23456789abcdef0123456789abcdef", "token1", "key-of-our-own-desk"];
         assert_eq!(problems(Role::All, "", own[0], own[1], own[2]), "");
         for (found, refused) in [
             (problems(Role::All, "", secret, own[1], own[2]), "accounts.shop.secret"),
