@@ -8,6 +8,7 @@ use crate::delivery::sent_index::{self, ReceiptMatch, SentMessage};
 use crate::delivery::ticket_log;
 use crate::ports::{Ports, StoreError};
 use crate::stored_time;
+use paihao_chassis::trace::{self, Span, SpanKind};
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::outcome::NoticeReceipt;
 use paihao_contracts::receipt::Receipt;
@@ -86,6 +87,7 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Store
         status_text: receipt.status_text.clone(),
         at: receipt.created_s.saturating_mul(1000),
     };
+    let _span = span_of_notice(ports, account, &key, receipt).await;
     // A retry after a failure below records it twice, which does not change the result.
     ticket_log::record_receipt(&*ports.ledger, account, record)
         .await
@@ -99,6 +101,26 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Store
     };
     sent_index::update(cache, account, person, (&key, receipt.channel), match_receipt).await?;
     Ok(true)
+}
+
+/// Begins a span in the trace of the notice, which is not that of the push with the receipt.
+async fn span_of_notice(
+    ports: &Ports,
+    account: &str,
+    key: &str,
+    receipt: &Receipt,
+) -> Option<Span> {
+    if !trace::is_recording() {
+        return None;
+    }
+    // Without the ledger there is a span less; the record below needs it as well.
+    let sent = ticket_log::trace_of_end(&*ports.ledger, account, key).await.ok().flatten()?;
+    let mut span = Span::child_of(sent, SpanKind::Consumer, "match receipt");
+    span.site(key.split('/').next().unwrap_or_default());
+    span.label("paihao.channel", receipt.channel.name());
+    span.label("paihao.receipt", receipt.receipt.name());
+    trace::current().into_iter().for_each(|push| span.link(push));
+    Some(span)
 }
 
 fn count_receipt(receipt: &Receipt, result: &'static str) {

@@ -4,6 +4,7 @@ use crate::backlog;
 use crate::config::{ResolvedConfig, Role};
 use crate::ports::Ports;
 use crate::storage;
+use crate::trace_export;
 use anyhow::Context;
 use futures::FutureExt;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
@@ -93,6 +94,9 @@ pub fn start_with_listeners(
 ) -> anyhow::Result<RunningServices> {
     let Listeners { admin, gateway: gateway_listeners, token_server } = listeners;
     let recorder = metrics::install(tasks).context("cannot record metrics")?;
+    if let Some(options) = &resolved.traces {
+        trace_export::start(role, options.clone(), tasks)?;
+    }
     let client = Client::new(resolved.wechat_client.clone()).context("cannot call WeChat")?;
     let token = matches!(role, Role::All | Role::Token)
         .then(|| token(resolved, ports, &client, token_server, &tasks.child("token")));

@@ -1,8 +1,8 @@
 //! Composition root of the program: the only crate that picks adapters and joins the services.
 //!
 //! In reading order: [`config`] is every setting; [`ports`] opens the stores; [`compose`] starts
-//! the services on them; `storage` watches their size and
-//! `backlog` what waits in them; [`reload`] applies changes of the
+//! the services on them; `storage` watches their size, `backlog` what waits in them, and
+//! [`trace_export`] hands on their traces; [`reload`] applies changes of the
 //! configuration while they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`]
 //! checks a deployment; [`backup`] copies its ledger; [`settings`], [`menu`], [`account`], [`site`]
 //! and [`health`] are commands that call a running process; [`cli`] parses the command line.
@@ -26,6 +26,7 @@ pub mod settings;
 pub mod simulator;
 pub mod site;
 mod storage;
+pub mod trace_export;
 
 pub mod cli;
 

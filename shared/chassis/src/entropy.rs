@@ -40,9 +40,18 @@ pub fn is_token(text: &str, n: usize) -> bool {
 /// Varies a duration evenly by up to `share` of it (0 to 1) in both directions, so that replicas
 /// that started together do not act together.
 pub fn jitter(duration: Duration, share: f64) -> Duration {
+    duration.mul_f64(1.0 + share.clamp(0.0, 1.0) * (2.0 * unit() - 1.0))
+}
+
+/// Returns true with this probability (0 to 1).
+pub fn chance(probability: f64) -> bool {
+    probability >= 1.0 || unit() < probability
+}
+
+/// Evenly distributed from 0 to below 1.
+fn unit() -> f64 {
     // 53 bits are what an f64 holds exactly.
-    let unit = (u64::from_le_bytes(bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
-    duration.mul_f64(1.0 + share.clamp(0.0, 1.0) * (2.0 * unit - 1.0))
+    (u64::from_le_bytes(bytes()) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]
@@ -66,6 +75,13 @@ mod tests {
             assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
         }
         assert_eq!((0..100).map(|_| token(16)).collect::<HashSet<_>>().len(), 100);
+    }
+
+    #[test]
+    fn a_chance_comes_as_often_as_it_says() {
+        let taken = |probability| (0..1000).filter(|_| chance(probability)).count();
+        assert_eq!((taken(0.0), taken(1.0)), (0, 1000));
+        assert!((150..=350).contains(&taken(0.25)), "{}", taken(0.25));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Trace context by W3C `traceparent`, propagated through HTTP and message headers between
-//! processes.
+//! processes; the spans of the work between, in `span`.
+
+mod span;
+
+pub use span::{AlreadyRecording, Span, SpanKind, SpanRecord, SpanSink, install, is_recording};
 
 use crate::entropy;
 use std::fmt;
@@ -24,13 +28,13 @@ pub struct Traceparent {
 pub struct InvalidTraceparent;
 
 impl Traceparent {
-    /// Starts a new trace, marked as sampled.
+    /// Starts a new trace, marked as sampled if this process records it.
     pub fn new_root() -> Traceparent {
         Traceparent {
             // Zero means "none" in the format.
             trace: u128::from_be_bytes(entropy::bytes()).max(1),
             parent: new_parent(),
-            flags: 1,
+            flags: u8::from(span::draw_sampled().unwrap_or_default()),
         }
     }
 
@@ -40,11 +44,20 @@ impl Traceparent {
         Traceparent { parent: new_parent(), ..*self }
     }
 
-    /// Continues the trace of a header, or starts one if the header is missing or invalid.
-    pub fn continue_from(header: Option<&str>) -> Traceparent {
-        header
-            .and_then(|value| value.parse().ok())
-            .map_or_else(Traceparent::new_root, |before: Traceparent| before.child())
+    /// Returns the same position, marked as sampled or not.
+    #[must_use]
+    pub fn with_sampled(self, sampled: bool) -> Traceparent {
+        Traceparent { flags: self.flags & !1 | u8::from(sampled), ..self }
+    }
+
+    /// Id of the trace as a number.
+    pub fn trace(&self) -> u128 {
+        self.trace
+    }
+
+    /// Id of the span as a number.
+    pub fn span(&self) -> u64 {
+        self.parent
     }
 
     /// Id of the trace, 32 hexadecimal digits: the field `trace` of log lines.
@@ -105,18 +118,29 @@ fn is_lower_hex(field: &str, digits: usize) -> bool {
 }
 
 tokio::task_local! {
-    static CURRENT: Traceparent;
+    static CURRENT: Span;
 }
 
-/// Runs `work` as part of a trace: [`current`] returns it inside, and log lines carry its id.
-pub async fn scope<F: Future>(at: Traceparent, work: F) -> F::Output {
-    let span = tracing::info_span!("trace", id = at.trace_id());
-    CURRENT.scope(at, work).instrument(span).await
+/// Runs `work` as a span: [`current`] returns its position inside, and log lines carry the id of
+/// its trace.
+pub async fn scope<F: Future>(span: Span, work: F) -> F::Output {
+    let logged = tracing::info_span!("trace", id = span.at().trace_id());
+    CURRENT.scope(span, work).instrument(logged).await
 }
 
 /// Trace position of the current task; `None` outside of [`scope`].
 pub fn current() -> Option<Traceparent> {
-    CURRENT.try_with(|at| *at).ok()
+    CURRENT.try_with(Span::at).ok()
+}
+
+/// Trace position of the current task, if its span is recorded.
+pub fn recorded() -> Option<Traceparent> {
+    CURRENT.try_with(|span| span.is_recorded().then(|| span.at())).ok().flatten()
+}
+
+/// Names the site that the current span concerns, which has to exist.
+pub fn note_site(site: &str) {
+    let _ = CURRENT.try_with(|span| span.clone().site(site));
 }
 
 #[cfg(test)]
@@ -161,17 +185,24 @@ mod tests {
     #[test]
     fn work_goes_on_in_the_trace_it_was_given() {
         let given: Traceparent = VALID.parse().unwrap();
-        let here = Traceparent::continue_from(Some(VALID));
-        assert_eq!(here.trace_id(), given.trace_id());
-        assert_ne!(here.span_id(), given.span_id());
-        assert_ne!(Traceparent::continue_from(None).trace_id(), given.trace_id());
-        assert_ne!(Traceparent::continue_from(Some("nonsense")).trace_id(), given.trace_id());
+        let trace = |header| {
+            let message = Span::of_message(header, "x").at();
+            let request = Span::of_request(header, "GET", None).at();
+            assert_ne!(message.span_id(), request.span_id());
+            (message.trace_id(), request.trace_id())
+        };
+        assert_eq!(trace(Some(VALID)), (given.trace_id(), given.trace_id()));
+        for header in [None, Some("nonsense")] {
+            let (message, request) = trace(header);
+            assert_ne!(message, given.trace_id());
+            assert_ne!(request, given.trace_id());
+        }
     }
 
     #[tokio::test]
     async fn the_current_trace_is_known_inside_only() {
         let at = Traceparent::new_root();
-        assert_eq!(scope(at, async { current() }).await, Some(at));
+        assert_eq!(scope(at.into(), async { current() }).await, Some(at));
         assert_eq!(current(), None);
     }
 }

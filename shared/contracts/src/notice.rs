@@ -59,6 +59,11 @@ impl Notice {
         self.key.rsplit_once('/').map_or(&*self.key, |(ticket, _)| ticket)
     }
 
+    /// Id of the site, the first part of the key.
+    pub fn site(&self) -> &str {
+        self.key.split('/').next().unwrap_or_default()
+    }
+
     /// The last part of the key, which tells the notices of one ticket apart: `called#1`.
     pub fn name(&self) -> &str {
         self.key.rsplit_once('/').map_or(&*self.key, |(_, name)| name)

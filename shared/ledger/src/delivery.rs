@@ -16,6 +16,17 @@ pub enum Disposition {
     DeadLetter(String),
 }
 
+impl Disposition {
+    /// Returns the name in traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Disposition::Ack => "ack",
+            Disposition::RetryAfter(_) => "retry",
+            Disposition::DeadLetter(_) => "dead_letter",
+        }
+    }
+}
+
 /// Acknowledgement handle of one delivery, implemented by each adapter.
 #[async_trait]
 pub trait Acknowledge: Send + Sync {

@@ -5,6 +5,8 @@
 //! `conformance`, which defines the behaviour precisely.
 
 mod entry;
+#[cfg(feature = "runners")]
+mod entry_traces;
 
 mod delivery;
 
@@ -26,6 +28,8 @@ pub mod conformance;
 pub use delivery::{Acknowledge, Deliveries, Delivery, Disposition};
 pub use entry::{Entry, InvalidSubject, Position, StoredEntry, Subject};
 
+#[cfg(feature = "runners")]
+pub use entry_traces::PartTraces;
 #[cfg(feature = "runners")]
 pub use projection::{Follower, Projection};
 #[cfg(feature = "runners")]

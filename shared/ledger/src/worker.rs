@@ -8,7 +8,7 @@ use crate::{Deliveries, Delivery, Disposition, Ledger, StoredEntry, Unavailable}
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use paihao_chassis::backoff::Backoff;
-use paihao_chassis::trace::{self, Traceparent};
+use paihao_chassis::trace::{self, Span, TRACEPARENT_HEADER};
 use paihao_chassis::{CancellationToken, Tasks, entropy};
 use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm, ReadError};
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
@@ -169,18 +169,21 @@ impl<H: Handler> Worker<H> {
 
     /// Handles a delivery within the trace of its message and reports the disposition.
     async fn settle(&self, delivery: Delivery) {
-        let trace_context =
-            Traceparent::continue_from(delivery.message.entry.header(trace::TRACEPARENT_HEADER));
-        trace::scope(trace_context, async {
-            let source = self.source.name();
-            let position = delivery.message.position.0;
+        let source = self.source.name();
+        let header = delivery.message.entry.header(TRACEPARENT_HEADER);
+        let mut span = Span::of_message(header, source);
+        span.number("messaging.message.delivery_attempt", delivery.attempt as i64);
+        let position = delivery.message.position.0;
+        trace::scope(span.clone(), async {
             let disposition = self.disposition(&delivery).await;
+            span.label("paihao.disposition", disposition.name());
             if let Err(error) = delivery.settle(disposition).await {
                 tracing::debug!(source, position, %error, "cannot acknowledge a message, it will be redelivered");
             }
         })
         .await;
     }
+
     async fn disposition(&self, delivery: &Delivery) -> Disposition {
         let handled = match H::Message::read(&delivery.message) {
             Ok(message) => self.handler.handle(message, delivery).await,

@@ -7,6 +7,7 @@ use crate::hosts::HostSelector;
 use crate::json::{self, garbled_response, redact};
 use crate::qr::Picture;
 use crate::transport::{HttpTransport, Transport, TransportError, TransportResponse, root_cause};
+use paihao_chassis::trace::{Span, SpanKind};
 use parking_lot::Mutex;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, redirect};
@@ -273,8 +274,13 @@ async fn with_metrics<T>(
     answer: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     let started = Instant::now();
+    let mut span = Span::begin(SpanKind::Client, api.path());
     let answer = answer.await;
     let outcome = answer.as_ref().map_or_else(CallError::outcome, |_| "ok");
+    span.label("paihao.outcome", outcome);
+    if answer.is_err() {
+        span.fail(outcome);
+    }
     let api = api.name();
     metrics::counter!("paihao_wechat_calls_total", "api" => api, "outcome" => outcome).increment(1);
     metrics::histogram!("paihao_wechat_call_seconds", "api" => api)

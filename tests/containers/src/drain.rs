@@ -63,7 +63,7 @@ async fn fill_line(deployment: &Deployment) -> anyhow::Result<u64> {
     let board = deployment.get_json(&url, Duration::from_secs(20)).await?;
     let queues = board["queues"].as_array().context("a board without queues")?;
     let line = queues.iter().find(|queue| queue["id"] == QUEUES[0]).context("no such queue")?;
-    line["waiting"].as_u64().with_context(|| format!("a line without a length: {line}"))
+    line["waiting_count"].as_u64().context("a line without a length")
 }
 
 async fn set_queue(deployment: &Deployment, state: &str, round: &str) -> anyhow::Result<()> {
@@ -115,6 +115,8 @@ async fn drain_by(deployment: &Deployment, notices: u64, count: usize) -> anyhow
     deployment.scale("notifier", 0).await?;
     let round = format!("by {count}");
     set_queue(deployment, "open", &round).await?;
+    // Whoever has not been told that the line goes on is not told that it is halted again.
+    until_quiet(deployment).await?;
     set_queue(deployment, "halt", &round).await?;
     until_quiet(deployment).await?;
     let before = accepted(deployment).await?;
@@ -183,6 +185,7 @@ async fn drain_scaled(deployment: &Deployment, notices: u64) -> anyhow::Result<D
     deployment.scale("notifier", NOTIFIERS.0).await?;
     deployment.wait_until_ready().await?;
     set_queue(deployment, "open", "scaled").await?;
+    until_quiet(deployment).await?;
     let before = accepted(deployment).await?;
     let started = Instant::now();
     set_queue(deployment, "halt", "scaled").await?;

@@ -1,6 +1,7 @@
 //! Engine: follows the ledger, which holds the lines of all sites, and decides commands by
 //! appending to it.
 //!
+//! - `append_spans`: the traces that an append belongs to;
 //! - `view`: the replica of one site, and its snapshots;
 //! - `replica`: the projection of the ledger onto all sites;
 //! - `site_worker`: the task that decides the commands of a site and appends the decisions;
@@ -10,6 +11,7 @@
 //! - `past_decisions`: the decisions that restored snapshots include, for the observer;
 //! - `as_of`: snapshots of a site at a past instant.
 
+mod append_spans;
 pub(crate) mod as_of;
 mod coverage;
 mod past_decisions;
@@ -103,6 +105,7 @@ impl Engine {
         command: Command,
     ) -> Result<CommandOutcome, SubmitError> {
         let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
+        trace::note_site(site);
         let (reply, response) = oneshot::channel();
         let request = PendingCommand { command, trace: trace::current(), reply };
         handle.commands.try_send(request).map_err(|_| SubmitError::Unavailable)?;

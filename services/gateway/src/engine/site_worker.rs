@@ -3,12 +3,13 @@
 //! Commands that arrive while an entry is being appended form the next batch. On a conflict no
 //! command is lost: the worker waits until its replica has the missing entries, and decides again.
 
+use super::append_spans::AppendSpans;
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
 use crate::site::SiteSettings;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, ClockReading, ClockTrust};
-use paihao_chassis::trace::{self, Traceparent};
+use paihao_chassis::trace::Traceparent;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
     Act, Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
@@ -142,6 +143,8 @@ impl WakeSignals {
 /// Decisions on a batch, made on a given snapshot.
 struct DecidedBatch {
     decisions: Vec<Decision>,
+    /// Index in the batch of the command of each decision.
+    commands: Vec<usize>,
     /// Site after the decisions.
     site: Site,
     answers: Vec<Result<CommandOutcome, SubmitError>>,
@@ -309,8 +312,13 @@ impl SiteWorker {
                 }
                 continue;
             }
-            let DecidedBatch { decisions, site, answers } = decided;
-            match self.append(&settings, &snapshot, (decisions, site), batch[0].trace).await {
+            let DecidedBatch { decisions, commands, site, answers } = decided;
+            // The end of a day is caused by the first command after it, which is that of index 0.
+            let traces = commands.iter().map(|index| batch[*index].trace);
+            let spans = AppendSpans::begin(&settings.facts.id, traces);
+            let appended = self.append(&settings, &snapshot, (decisions, site), &spans).await;
+            spans.end(&appended);
+            match appended {
                 Ok(position) => {
                     self.replica.confirm(position);
                     if day_close.is_none() {
@@ -353,7 +361,8 @@ impl SiteWorker {
     ) -> DecidedBatch {
         let mut site = snapshot.site.clone();
         let mut decisions = Vec::new();
-        let results = commands.into_iter().map(|command| {
+        let mut indices = Vec::new();
+        let results = commands.into_iter().enumerate().map(|(index, command)| {
             match decide(&site, &settings.rules, command, now)? {
                 DecisionResult::AlreadyDecided(recorded) => {
                     Ok(CommandOutcome { outcome: recorded.outcome, at: recorded.at })
@@ -363,12 +372,13 @@ impl SiteWorker {
                     let outcome =
                         CommandOutcome { outcome: decision.outcome.clone(), at: decision.at };
                     decisions.push(decision);
+                    indices.push(index);
                     Ok(outcome)
                 }
             }
         });
         let answers = results.collect();
-        DecidedBatch { decisions, site, answers }
+        DecidedBatch { decisions, commands: indices, site, answers }
     }
 
     async fn append(
@@ -376,21 +386,18 @@ impl SiteWorker {
         settings: &SiteSettings,
         snapshot: &SiteSnapshot,
         (decisions, site): (Vec<Decision>, Site),
-        trace: Option<Traceparent>,
+        spans: &AppendSpans,
     ) -> Result<Position, AppendError> {
         let expect = match snapshot.position {
             Position::START => ExpectedPosition::Empty,
             position => ExpectedPosition::At(position),
         };
-        let mut entry = codec::encode(&settings.facts, &decisions);
+        let entry = codec::encode(&settings.facts, &decisions);
         self.replica.set_pending(
             snapshot,
             PendingWrite { payload: entry.payload.clone(), decisions, site },
         );
-        if let Some(trace) = trace {
-            entry = entry.with_header(trace::TRACEPARENT_HEADER, trace.to_string());
-        }
-        self.ledger.append(&LEDGER, &settings.subject, expect, entry).await
+        self.ledger.append(&LEDGER, &settings.subject, expect, spans.add_to(entry)).await
     }
 
     /// Returns whether the snapshot has every entry of the site in the ledger; if not, waits for

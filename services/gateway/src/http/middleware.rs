@@ -2,11 +2,11 @@
 
 use crate::http::csp::DEFAULT_CSP;
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use paihao_chassis::trace::{self, Traceparent};
+use paihao_chassis::trace::{self, Span};
 
 /// Headers of every response that does not set them itself. Nothing is stored by browsers and
 /// proxies unless its handler says so: most answers are somebody's.
@@ -49,8 +49,14 @@ pub(crate) fn with_middleware<S: Clone + Send + Sync + 'static>(
 async fn trace_and_default_headers(is_https: bool, request: Request, next: Next) -> Response {
     let header =
         request.headers().get(trace::TRACEPARENT_HEADER).and_then(|value| value.to_str().ok());
-    let traceparent = Traceparent::continue_from(header);
-    let mut response = trace::scope(traceparent, next.run(request)).await;
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let mut span = Span::of_request(header, method_name(request.method()), route);
+    let mut response = trace::scope(span.clone(), next.run(request)).await;
+    let status = response.status();
+    span.number("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        span.fail("the answer is a server error");
+    }
     for (name, value) in DEFAULT_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
@@ -58,6 +64,20 @@ async fn trace_and_default_headers(is_https: bool, request: Request, next: Next)
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     response
+}
+
+/// Name of a method in spans: a client's own word for one is not recorded.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,14 @@ use crate::delivery::ticket_state;
 use crate::ports::{StoreError, read_stored};
 use futures::StreamExt;
 use paihao_chassis::backoff::Backoff;
+use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::notice::Notice;
 use paihao_contracts::outcome::{NoticeReceipt, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_contracts::ticket_record::{EndedNotice, TicketNotices, TicketRecord};
 use paihao_ledger::{
-    AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, Subject, Unavailable,
+    AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject,
+    Unavailable,
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -60,7 +62,11 @@ pub(crate) struct TicketLog {
 /// Returns the subject of a ticket's records. A notice without an order number is alone in its own.
 pub(crate) fn ticket_subject(notice: &Notice) -> Subject {
     let ticket = if notice.order > 0 { notice.ticket_prefix() } else { &*notice.key };
-    hashed_subject(&notice.account, &format!("ticket/{ticket}"))
+    subject_of(&notice.account, ticket)
+}
+
+fn subject_of(account: &str, ticket: &str) -> Subject {
+    hashed_subject(account, &format!("ticket/{ticket}"))
 }
 
 /// Returns the subject of a notice's receipts, and of its records in former versions.
@@ -130,20 +136,8 @@ impl TicketLog {
         notice: &Notice,
         newest: Position,
     ) -> Result<Option<EndedNotice>, StoreError> {
-        let mut items =
-            self.ledger.follow_subject(&OUTCOMES, &self.subject, Position::START).await?;
-        while let Some(LogItem::Entry(stored)) = items.next().await {
-            let record: Option<TicketRecord> = read_stored(&stored.entry.payload)?;
-            if let Some(TicketRecord { record: OutcomeRecord::Ended(ended), ticket }) = record
-                && ended.key == notice.key
-            {
-                return Ok(ticket_state::ended(&ticket, notice.name()).cloned());
-            }
-            if stored.position >= newest {
-                return Ok(None);
-            }
-        }
-        Err(Unavailable("the log of outcomes was cut off".to_owned()).into())
+        let found = find_ended(&*self.ledger, &self.subject, &notice.key, newest).await?;
+        Ok(found.and_then(|(_, ticket)| ticket_state::ended(&ticket, notice.name()).cloned()))
     }
 
     /// Appends a record, unless another one has been written since the log was read. An error
@@ -154,7 +148,8 @@ impl TicketLog {
         state: TicketNotices,
     ) -> Result<Written, StoreError> {
         let record = TicketRecord { record, ticket: state };
-        let entry = Entry::new(serde_json::to_vec(&record).expect("string keys only"));
+        let entry = Entry::new(serde_json::to_vec(&record).expect("string keys only"))
+            .in_trace(trace::recorded());
         let expect = self.newest.map_or(ExpectedPosition::Empty, ExpectedPosition::At);
         match self.ledger.append(&OUTCOMES, &self.subject, expect, entry).await {
             Ok(position) => {
@@ -211,6 +206,42 @@ pub(crate) async fn record_receipt(
 ) -> Result<(), AppendError> {
     let subject = notice_subject(account, &receipt.key);
     let record = OutcomeRecord::Receipt(receipt);
-    let entry = Entry::new(serde_json::to_vec(&record).expect("string keys only"));
+    let entry = Entry::new(serde_json::to_vec(&record).expect("string keys only"))
+        .in_trace(trace::recorded());
     ledger.append(&OUTCOMES, &subject, ExpectedPosition::Any, entry).await.map(drop)
+}
+
+/// Returns the position in a trace at which a notice ended, if that was recorded.
+pub(crate) async fn trace_of_end(
+    ledger: &dyn Ledger,
+    account: &str,
+    key: &str,
+) -> Result<Option<Traceparent>, StoreError> {
+    let (ticket, _) = key.rsplit_once('/').unwrap_or((key, ""));
+    let subject = subject_of(account, ticket);
+    let Some(newest) = ledger.last(&OUTCOMES, &subject).await? else { return Ok(None) };
+    let found = find_ended(ledger, &subject, key, newest.position).await?;
+    Ok(found.and_then(|(stored, _)| stored.entry.trace()))
+}
+
+/// Finds the record of a notice's end among the records up to the newest.
+async fn find_ended(
+    ledger: &dyn Ledger,
+    subject: &Subject,
+    key: &str,
+    newest: Position,
+) -> Result<Option<(StoredEntry, TicketNotices)>, StoreError> {
+    let mut items = ledger.follow_subject(&OUTCOMES, subject, Position::START).await?;
+    while let Some(LogItem::Entry(stored)) = items.next().await {
+        let record: Option<TicketRecord> = read_stored(&stored.entry.payload)?;
+        if let Some(TicketRecord { record: OutcomeRecord::Ended(ended), ticket }) = record
+            && ended.key == key
+        {
+            return Ok(Some((stored, ticket)));
+        }
+        if stored.position >= newest {
+            return Ok(None);
+        }
+    }
+    Err(Unavailable("the log of outcomes was cut off".to_owned()).into())
 }

@@ -14,6 +14,7 @@ use crate::ports::{Ports, StoreError};
 use crate::settings::Settings;
 use crate::stored_time::time_left;
 use crate::templates::TemplatesReceiver;
+use paihao_chassis::trace;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
 use paihao_contracts::outcome::OutcomeRecord;
@@ -118,6 +119,7 @@ impl Handler for DeliveryWorker {
     type Message = Notice;
 
     async fn handle(&self, notice: Notice, delivery: &Delivery) -> Result<Disposition, NewerForm> {
+        trace::note_site(notice.site());
         let notice = self.with_absolute_link(notice);
         let Some(_permit) = self.permits.try_acquire(&notice.account) else {
             return Ok(Disposition::RetryAfter(PERMIT_RETRY_DELAY));

@@ -1,14 +1,18 @@
 //! Plan of notices: a pure function from a commit to its notices.
 
-use paihao_contracts::commit::{Commit, Event, NotificationKind, NotificationTrigger};
+use paihao_contracts::commit::{Commit, Decision, Event, NotificationKind, NotificationTrigger};
 use paihao_contracts::notice::{Notice, NoticeContent};
 use paihao_contracts::ticket_link::TicketLink;
 
 /// Returns the notices of a commit. Their keys are deterministic, so replanning produces the same
 /// keys.
 pub fn plan(commit: &Commit) -> Vec<Notice> {
-    let events = commit.decisions.iter().flat_map(|decision| &decision.events);
-    let triggers = events.filter_map(|event| match event {
+    commit.decisions.iter().flat_map(|decision| plan_decision(commit, decision)).collect()
+}
+
+/// Returns the notices of one decision of a commit.
+pub(crate) fn plan_decision(commit: &Commit, decision: &Decision) -> Vec<Notice> {
+    let triggers = decision.events.iter().filter_map(|event| match event {
         Event::NotificationTriggered(trigger) => Some(trigger),
         _ => None,
     });
@@ -75,7 +79,7 @@ fn notice_for(commit: &Commit, trigger: &NotificationTrigger) -> Option<Notice> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::commit::{Decision, Number, Outcome, QuotedWait, SiteFacts};
+    use paihao_contracts::commit::{Number, Outcome, QuotedWait, SiteFacts};
     use paihao_contracts::ticket_link::TicketKey;
 
     fn commit(events: Vec<Event>) -> Commit {

@@ -1,14 +1,15 @@
 //! Planner: consumes commits and puts their notices on the work queue.
 
 use crate::delivery::planned_order;
-use crate::planning::plan::plan;
+use crate::planning::plan::plan_decision;
 use crate::ports::StoreError;
 use paihao_cache::Cache;
+use paihao_chassis::trace::{self, Span, SpanKind};
 use paihao_contracts::commit::Commit;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Worker};
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, PartTraces, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,15 +59,28 @@ async fn enqueue_notices(
     delivery: &Delivery,
     commit: &Commit,
 ) -> Result<(), StoreError> {
-    let notices = plan(commit);
-    for notice in notices.iter().filter(|notice| planned_order::is_ordered(notice)) {
+    trace::note_site(&commit.site.id);
+    let planned: Vec<_> =
+        commit.decisions.iter().map(|decision| plan_decision(commit, decision)).collect();
+    for notice in planned.iter().flatten().filter(|notice| planned_order::is_ordered(notice)) {
         planned_order::register_planned(cache, notice).await?;
     }
-    for notice in notices {
-        let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));
-        entry.headers = delivery.message.entry.headers.clone();
-        ledger.enqueue(&NOTICES, &notice.key, entry, Duration::ZERO).await?;
-        metrics::counter!("paihao_notifier_planned_total").increment(1);
+    let traces = PartTraces::of(&delivery.message.entry);
+    for (index, notices) in planned.into_iter().enumerate() {
+        let current = trace::current();
+        // The trace of the command that this decision is about, if it is not that of the entry.
+        let span = traces.get(index).filter(|_| !notices.is_empty()).map(|trace| {
+            let mut span = Span::child_of(trace, SpanKind::Consumer, "plan notices");
+            span.site(&commit.site.id);
+            current.into_iter().for_each(|current| span.link(current));
+            span
+        });
+        let at = span.as_ref().map(Span::at).or(current);
+        for notice in notices {
+            let entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));
+            ledger.enqueue(&NOTICES, &notice.key, entry.in_trace(at), Duration::ZERO).await?;
+            metrics::counter!("paihao_notifier_planned_total").increment(1);
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::clock::Clock;
+use paihao_chassis::trace;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::public_event::to_public_events;
@@ -42,6 +43,7 @@ impl Handler for Planner {
     type Message = Commit;
 
     async fn handle(&self, commit: Commit, delivery: &Delivery) -> Result<Disposition, NewerForm> {
+        trace::note_site(&commit.site.id);
         let position = delivery.message.position.0;
         let messages = plan(&self.settings, position, &commit, self.clock.now_ms());
         Ok(match enqueue_messages(&*self.ledger, messages).await {
@@ -77,7 +79,7 @@ async fn enqueue_messages(
     messages: Vec<WebhookMessage>,
 ) -> Result<(), Unavailable> {
     let enqueue = |message: WebhookMessage| async move {
-        let entry = Entry::new(message.encode());
+        let entry = Entry::new(message.encode()).in_trace(trace::current());
         ledger.enqueue(&WEBHOOKS, &message.key(), entry, Duration::ZERO).await.map(drop)
     };
     stream::iter(messages.into_iter().map(enqueue))

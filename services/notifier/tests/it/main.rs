@@ -15,5 +15,6 @@ mod redrive;
 mod stored_instants;
 mod templates;
 mod ticket_log;
+mod traces;
 mod update;
 mod webhooks;

@@ -3,6 +3,7 @@
 use super::calls::ResolvedTokenConfig;
 use super::{Account, CacheKind, Config, GatewayLimits, LedgerKind, LogFormat, Pool, TokenChannel};
 use super::{account, staff};
+use crate::trace_export::TraceOptions;
 use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::http::ConnectionLimits;
 use paihao_chassis::telemetry;
@@ -70,6 +71,8 @@ pub struct ResolvedConfig {
     pub call_limits: Limits,
     /// Format and filter of the logs.
     pub log: telemetry::LogOptions,
+    /// Export of traces; `None` if it is off.
+    pub traces: Option<TraceOptions>,
     /// Newest generation of forms that may be written.
     pub write_version: WriteVersion,
     /// Time between the first stop request and the stop, in which the process serves unready.
@@ -83,6 +86,7 @@ impl Config {
     pub fn resolve(&self, role: Role) -> Result<ResolvedConfig, ConfigError> {
         let mut problems = ConfigProblems::new();
         self.check_stores(role, &mut problems);
+        self.check_published(role, &mut problems);
         let listen = parse_listen_address("gateway.listen", &self.gateway.listen, &mut problems);
         let callback_listen = &self.gateway.callback_listen;
         let callback_listen = (!callback_listen.is_empty()).then(|| {
@@ -94,6 +98,7 @@ impl Config {
         let limits = self.call_limits(&mut problems);
         let token = self.token_config(&mut problems);
         let log = self.log_options(&mut problems);
+        let traces = self.trace_options(&mut problems);
         let gateway = self.gateway_settings(&mut problems);
         if matches!(role, Role::All | Role::Gateway) {
             self.check_proxies_named(&mut problems);
@@ -119,6 +124,7 @@ impl Config {
             wechat_client: wechat,
             call_limits: limits,
             log,
+            traces,
             write_version: WriteVersion::clamped(self.ledger.write_version),
             lame_duck: Duration::from_secs(self.stop.lame_duck_seconds),
             shutdown_timeout: Duration::from_secs(self.stop.soft_limit_seconds),

@@ -10,11 +10,14 @@ mod codes;
 mod credentials;
 mod login;
 mod notices;
+mod published;
 mod staff;
+mod traces;
 mod webhooks;
 
 pub use calls::ResolvedTokenConfig;
 pub use check::{ResolvedConfig, Role};
+pub use published::PUBLISHED_SECRETS;
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
 use paihao_contracts::menu::MenuButton;
@@ -48,6 +51,7 @@ pub struct Config {
     pub login: Login,
     pub clock: Clock,
     pub log: Log,
+    pub traces: Traces,
     pub stop: Stop,
     pub accounts: BTreeMap<String, Account>,
     pub sites: BTreeMap<String, Site>,
@@ -193,6 +197,11 @@ section!(LoginClient {
 });
 section!(Clock { max_skew_seconds: u64 });
 section!(Log { format: LogFormat, filter: String });
+section!(Traces {
+    endpoint: String,
+    authorization: Option<SecretText> = "Option::default",
+    ratio: f64,
+});
 section!(Stop { lame_duck_seconds: u64, soft_limit_seconds: u64 });
 section!(Account {
     appid: String,

@@ -38,6 +38,7 @@ mod settings;
 mod shapes;
 mod statistics;
 mod tokens;
+mod traces;
 mod two_systems;
 mod webhooks;
 mod wechatpy;

@@ -1,7 +1,7 @@
 //! Files in `deploy/`: configurations, Compose file and image fit the program.
 
 use crate::repository::{list_files, read_file, repository_root};
-use paihao::config::{Config, DEFAULTS, Role};
+use paihao::config::{Config, DEFAULTS, PUBLISHED_SECRETS, Role};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -65,6 +65,22 @@ fn every_sample_configuration_is_accepted_for_its_roles() {
 fn the_defaults_are_accepted() {
     let config = Config::from_text("in the defaults", DEFAULTS).unwrap();
     config.resolve(Role::All).map(drop).unwrap();
+}
+
+#[test]
+fn every_secret_that_a_sample_shows_is_refused_where_wechat_is_real() {
+    let compose = read_file("deploy/compose.yaml");
+    let defaults = ["APP_SECRET", "CALLBACK_TOKEN", "STAFF_KEY"].map(|name| {
+        let default =
+            compose.split(&format!("${{{name}:-")).nth(1).unwrap_or_else(|| panic!("{name}"));
+        default.split('}').next().unwrap()
+    });
+    let demo: toml::Table = read_file("services/paihao/src/demo.toml").parse().unwrap();
+    let account = &demo["accounts"]["demo"];
+    let shown = ["secret", "callback_token"].map(|key| account[key].as_str().unwrap());
+    for secret in defaults.into_iter().chain(shown) {
+        assert!(PUBLISHED_SECRETS.contains(&secret), "{secret} is in a sample, and not refused");
+    }
 }
 
 fn read_compose() -> Value {

@@ -15,6 +15,7 @@ mod kubernetes;
 mod links;
 mod metrics;
 mod modules;
+mod packages;
 mod reports;
 mod sources;
 mod unused;

@@ -5,7 +5,7 @@
 
 use super::dispatch::{PushHandler, Reply};
 use crate::http::state::AppState;
-use paihao_chassis::Tasks;
+use paihao_chassis::{Tasks, trace};
 use paihao_contracts::notice::Channel;
 use paihao_contracts::receipt::{Receipt, ReceiptStatus};
 use paihao_contracts::streams::RECEIPTS;
@@ -89,7 +89,8 @@ impl PushHandler<'_> {
 
 async fn enqueue(state: &AppState, receipt: &Receipt) -> Result<(), Unavailable> {
     let key = format!("{}/{}", receipt.account, receipt.identity);
-    let entry = Entry::new(serde_json::to_vec(receipt).expect("string keys only"));
+    let entry = Entry::new(serde_json::to_vec(receipt).expect("string keys only"))
+        .in_trace(trace::current());
     state.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO).await.map(drop)
 }
 

@@ -356,6 +356,14 @@ pub(super) const DASHBOARDS: &[Dashboard] = &[
                             "mean",
                         )],
                     ),
+                    panel(
+                        "追踪 · Spans of traces",
+                        PER_MINUTE,
+                        &[(
+                            "sum by (result) (rate(paihao_trace_spans_total[5m])) * 60",
+                            "{{result}}",
+                        )],
+                    ),
                 ],
             ),
             (
