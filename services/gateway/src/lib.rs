@@ -38,7 +38,7 @@ use http::wechat::forwarder::Forwarder;
 use http::wechat::late_receipts::LateReceipts;
 use http::wechat::receipts;
 use identity::browser_sessions::{BrowserSessions, SessionLifetime};
-use identity::login;
+use identity::login::first_manager;
 use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -65,6 +65,7 @@ use settings::live::{LiveSettings, SitesObserver};
 use settings::update::{CurrentSite, CurrentSites, SettingsEditor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -92,6 +93,7 @@ pub struct Gateway {
     roster: Arc<RosterLog>,
     browser_sessions: Arc<BrowserSessions>,
     dead_letters: DeadLetterProjection,
+    clock: Arc<dyn Clock>,
     /// Forecast models learned from finished visits.
     pub visits: VisitProjection,
     /// Delivery status of the notices about its tickets.
@@ -143,14 +145,18 @@ impl Gateway {
         fault::routes(self.callback_faults.clone())
     }
 
-    /// Returns the code that makes its bearer the first manager; `None` if there has been one.
-    /// Waits until the log of staff has been read.
-    pub fn first_manager_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
+    /// Returns a code that makes its bearer the first manager for this time; `None` if there has
+    /// been one. Waits until the log of staff has been read.
+    pub fn first_manager_code(
+        &self,
+        ttl: Duration,
+    ) -> impl Future<Output = Option<String>> + Send + use<> {
         let roster_log = self.roster.clone();
+        let clock = self.clock.clone();
         async move {
             loop {
                 if let Ok(roster) = roster_log.loaded().await {
-                    return login::first_manager_code(&roster);
+                    return first_manager::make_code(&roster, clock.now_ms(), ttl);
                 }
             }
         }
@@ -309,7 +315,7 @@ fn start_with(
         page_codes,
         feed,
         board_cache: BoardCache::default(),
-        clock,
+        clock: clock.clone(),
         settings,
         stop: edge_tasks.stop().clone(),
     }));
@@ -329,6 +335,7 @@ fn start_with(
         roster,
         browser_sessions,
         dead_letters,
+        clock,
         visits,
         delivery_status,
     }

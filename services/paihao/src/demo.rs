@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 
 const DEMO_CONFIG: &str = include_str!("demo.toml");
 
+/// Validity of the link that makes the first manager: a demo is looked at for a day.
+const FIRST_MANAGER_TTL: Duration = Duration::from_secs(24 * 3600);
+
 /// Wait between two attempts to push the menu, while the first access token is fetched.
 const MENU_RETRY_DELAY: Duration = Duration::from_millis(300);
 
@@ -104,7 +107,7 @@ async fn start(
     tasks.spawn("menus", async move {
         let _ = stop.run_until_cancelled(pushing).await;
     });
-    let first = gateway.first_manager_code().await;
+    let first = gateway.first_manager_code(FIRST_MANAGER_TTL).await;
     let greeting = greeting(&pages, &sim, &key, &file, is_reused, first.as_deref());
     Ok(Demo { resolved, greeting })
 }

@@ -4,7 +4,7 @@
 //! the services on them; `storage` watches their size and
 //! `backlog` what waits in them; [`reload`] applies changes of the
 //! configuration while they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`]
-//! checks a deployment; [`backup`] copies its ledger; [`settings`], [`menu`], [`account`], [`site`]
+//! checks a deployment; [`backup`] copies its ledger; [`first_manager`] makes its first manager; [`settings`], [`menu`], [`account`], [`site`]
 //! and [`health`] are commands that call a running process; [`cli`] parses the command line.
 
 mod backlog;
@@ -18,6 +18,7 @@ pub mod account;
 pub mod backup;
 pub mod demo;
 pub mod doctor;
+pub mod first_manager;
 mod gateway_client;
 pub mod health;
 pub mod menu;

@@ -180,8 +180,8 @@ async fn the_example_of_the_documentation_logs_a_person_in() {
         &["--config", "{dir}/paihao.toml", "all"],
         &[("paihao.toml", &text)],
     );
-    let printed = async || program.output().contains("/login#first=");
-    wait_until("the first manager's link is printed", PAGE_TIMEOUT, printed).await;
+    let started = async || program.output().contains("paihao first-manager");
+    wait_until("the gateway serves", PAGE_TIMEOUT, started).await;
     let routing = || Routing { deliveries: 1, urls: vec![format!("{issuer}/wechat/shop")] };
 
     let browser = Browser::start().await;

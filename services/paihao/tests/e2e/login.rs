@@ -14,6 +14,7 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::process::{Command, Output};
 use std::time::Duration;
 use wechat_sim::Routing;
 
@@ -76,18 +77,9 @@ impl LoginCluster {
         LoginCluster { cluster, gateways }
     }
 
-    /// Waits for the first manager's code, which both gateways print.
+    /// Has the command print the link of the first manager. Returns its code.
     async fn first_code(&self) -> String {
-        let code = |gateway: &ProgramProcess| {
-            let output = gateway.program.output();
-            let code = output.split("http://queue.example.com/login#first=").nth(1)?;
-            Some(code.split_whitespace().next()?.to_owned())
-        };
-        let printed = async || self.gateways.iter().all(|gateway| code(gateway).is_some());
-        wait_until("the first code is printed", WAIT_TIMEOUT, printed).await;
-        let codes: Vec<_> = self.gateways.iter().filter_map(code).collect();
-        assert_eq!(codes[0], codes[1], "replicas print the same code");
-        codes[0].clone()
+        first_manager_code(&self.gateways[1].program).await
     }
 
     fn route_to(&self, gateway: usize) -> Routing {
@@ -120,6 +112,19 @@ impl LoginCluster {
         assert_eq!(status, StatusCode::CREATED, "{redeemed}");
         browser
     }
+}
+
+/// Has the command print the link of the first manager, beside the running program. Returns its
+/// code.
+pub async fn first_manager_code(program: &Program) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paihao"));
+    command.args(["--config", "paihao.toml", "first-manager"]).current_dir(program.folder());
+    let run = tokio::task::spawn_blocking(move || command.output().expect("the program runs"));
+    let Output { status, stdout, stderr } = run.await.unwrap();
+    let text = String::from_utf8([stdout, stderr].concat()).unwrap();
+    assert!(status.success(), "{text}");
+    let code = text.split("http://queue.example.com/login#first=").nth(1);
+    code.unwrap_or_else(|| panic!("no link: {text}")).trim().to_owned()
 }
 
 /// Browser at one gateway, with its cookies.
@@ -182,6 +187,13 @@ impl Browser<'_> {
 async fn a_member_is_invited_logs_in_and_is_logged_out_at_once_when_removed() {
     let mut deployment = LoginCluster::start().await;
     let code = deployment.first_code().await;
+    let other_code = deployment.first_code().await;
+    assert_ne!(code, other_code, "each is a new one");
+    for gateway in &deployment.gateways {
+        let output = gateway.program.output();
+        assert!(output.contains("paihao first-manager"), "the log names the command");
+        assert!(!output.contains("#first="), "a log opens nothing");
+    }
 
     let mut browser = deployment.browser(0);
     let opened = browser.open_login(json!({ "first": code })).await;
@@ -203,8 +215,11 @@ async fn a_member_is_invited_logs_in_and_is_logged_out_at_once_when_removed() {
     assert_eq!(redeemed["me"]["sites"], Value::Null, "every site");
     let (status, refused) = browser.redeem(&opened).await;
     assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("login_used")), "once");
-    let second = browser.json(Method::POST, "/api/v1/logins", Some(json!({ "first": code }))).await;
-    assert_eq!((second.0, &second.1["code"]), (410, &json!("first_code_used")));
+    for code in [code, other_code] {
+        let again = Some(json!({ "first": code }));
+        let (status, refused) = browser.json(Method::POST, "/api/v1/logins", again).await;
+        assert_eq!((status, &refused["code"]), (410, &json!("first_code_used")));
+    }
 
     // A manager invites. The first to scan becomes staff and can then log in; the code works once.
     let member = json!({"name": "李雷", "role": "staff", "sites": ["hall-0"], "counters": ["1"]});

@@ -1,6 +1,7 @@
 //! Story of an account that migrates: people wait at the former one, and are called and told at the
 //! new one.
 
+use crate::login::first_manager_code;
 use crate::support::cluster::STAFF_KEY;
 use crate::support::gateway::{HALL, process_configuration, wait_until_ready};
 use crate::support::http::{client, send_json};
@@ -195,15 +196,7 @@ fn number_in(reply: &str) -> &str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_at_the_former_account_is_called_and_told_at_the_new_one() {
     let mut shop = MigratingShop::start().await;
-    let first = |output: &str| {
-        let code = output.split("/login#first=").nth(1)?;
-        Some(code.split_whitespace().next()?.to_owned())
-    };
-    wait_until("the first code is printed", WAIT_TIMEOUT, async || {
-        first(&shop.program.output()).is_some()
-    })
-    .await;
-    let code = first(&shop.program.output()).unwrap();
+    let code = first_manager_code(&shop.program).await;
     let reply = shop.log_in(FORMER, BOSS, json!({ "first": code })).await;
     assert!(reply.contains("登录成功"), "{reply}");
 

@@ -11,7 +11,7 @@ use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
-use crate::identity::login;
+use crate::identity::login::{self, first_manager};
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
 use crate::scan::qr::QrFormat;
@@ -121,7 +121,7 @@ pub(super) struct LoginStepEvent {}
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BeginLoginRequest {
-    /// The code that the first start has printed.
+    /// The code of the first manager's link.
     first: Option<String>,
     /// The query of `/login/authorize`, as it came.
     authorize: Option<String>,
@@ -176,9 +176,7 @@ async fn open(
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
             let roster = state.roster.loaded().await?;
-            let expected = login::first_manager_code(&roster).unwrap_or_default();
-            let is_equal = bool::from(expected.as_bytes().ct_eq(code.as_bytes()));
-            if expected.is_empty() || !is_equal {
+            if !first_manager::is_valid(&roster, &code, state.clock.now_ms()) {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
             }
             LoginTarget::First

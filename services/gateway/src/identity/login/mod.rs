@@ -4,10 +4,10 @@
 //! change the session in the cache. Only the browser with the secret can watch it and take its
 //! result, once.
 
+pub mod first_manager;
 pub(crate) mod prompt;
 pub mod settings;
 
-use crate::identity::roster::Roster;
 use paihao_chassis::entropy;
 use paihao_contracts::session::LoginTarget;
 use settings::LoginSettings;
@@ -61,10 +61,4 @@ pub(crate) fn login_destination(
 /// Generates the id of a new member.
 pub(crate) fn new_member_id() -> String {
     format!("m_{}", hex::encode(entropy::bytes::<6>()))
-}
-
-/// Returns the code that makes its bearer the first manager, until there was one. Every replica
-/// derives the same code from the deployment's secret, so that nothing has to be agreed on.
-pub(crate) fn first_manager_code(roster: &Roster) -> Option<String> {
-    if roster.has_had_members() { None } else { roster.tag("first manager", &[]) }
 }
