@@ -27,6 +27,7 @@ use axum::Router;
 use engine::as_of::PointInTimeReader;
 use engine::{DecisionObserver, Engine, Forecasts};
 use http::Routers;
+use http::backchannel_logout::BackchannelLogout;
 use http::board::cache::BoardCache;
 use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
@@ -59,6 +60,7 @@ use scan::codes::page::{PageCodeSource, PageCodes};
 use scan::codes::permanent::PermanentCodes;
 use scan::codes::pool::Pools;
 use scan::codes::usage::QrUsageReader;
+use scan::invitation_index::InvitationIndex;
 use scan::sessions::ScanSessions;
 use settings::DeploymentSettings;
 use settings::live::{LiveSettings, SitesObserver};
@@ -213,6 +215,7 @@ fn start_with(
     tasks: &Tasks,
 ) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
+    settings.login.warn_of_weak_confirmation();
     let edge_tasks = tasks.child("door");
     let requests_answered = CancellationToken::new();
 
@@ -295,6 +298,8 @@ fn start_with(
         engine: engine.clone(),
         visits: visits.clone(),
         scan_sessions,
+        backchannel_logout: BackchannelLogout::new(&edge_tasks),
+        invitation_index: InvitationIndex(cache.clone()),
         roster: roster.clone(),
         browser_sessions: browser_sessions.clone(),
         rate_limiter: RateLimiter::new(settings.limits, clock.clone()),

@@ -135,6 +135,7 @@ fn demo_config(
         sites: vec![paihao_gateway::settings::ALL_SITES.to_owned()],
         role: crate::config::StaffRole::Manager,
         counters: Vec::new(),
+        scopes: None,
     };
     config.staff.insert("demo".into(), staff);
     Ok(config)

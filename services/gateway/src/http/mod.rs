@@ -5,14 +5,18 @@ pub(crate) mod state;
 
 pub(crate) mod access;
 pub(crate) mod auth;
+pub(crate) mod backchannel_logout;
 pub mod client_ip;
 pub(crate) mod cookies;
 pub(crate) mod counter_login;
 pub mod csp;
+pub(crate) mod csv;
+pub(crate) mod digit_entry;
 pub(crate) mod event_stream;
 pub(crate) mod hours;
 mod idempotency;
 pub(crate) mod link_limit;
+pub(crate) mod login_approval;
 mod middleware;
 pub mod rate_limit;
 pub mod stream_budget;

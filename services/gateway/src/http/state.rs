@@ -2,6 +2,7 @@
 
 use crate::engine::as_of::PointInTimeReader;
 use crate::engine::{Engine, SiteSnapshot};
+use crate::http::backchannel_logout::BackchannelLogout;
 use crate::http::board::cache::BoardCache;
 use crate::http::client_ip::TrustedProxies;
 use crate::http::link_limit::LinkLimiter;
@@ -24,6 +25,7 @@ use crate::scan::codes::CodeSource;
 use crate::scan::codes::page::PageCodes;
 use crate::scan::codes::permanent::PermanentCodes;
 use crate::scan::codes::usage::QrUsageReader;
+use crate::scan::invitation_index::InvitationIndex;
 use crate::scan::sessions::ScanSessions;
 use crate::settings::DeploymentSettings;
 use crate::settings::live::LiveSettings;
@@ -53,6 +55,8 @@ pub(crate) struct AppStateInner {
     pub(crate) engine: Engine,
     pub(crate) visits: VisitProjection,
     pub(crate) scan_sessions: Arc<ScanSessions>,
+    pub(crate) backchannel_logout: BackchannelLogout,
+    pub(crate) invitation_index: InvitationIndex,
     pub(crate) roster: Arc<RosterLog>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,
     pub(crate) rate_limiter: RateLimiter,

@@ -1,6 +1,7 @@
 //! QR codes and the browser sessions that wait for a scan.
 
 pub mod codes;
+pub(crate) mod invitation_index;
 pub mod qr;
 pub mod scene;
 pub mod sessions;

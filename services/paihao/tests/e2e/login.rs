@@ -1,6 +1,7 @@
 //! Tests of login by scanning with two gateways: the browser uses one, and WeChat pushes to the
 //! other.
 
+mod membership;
 mod unionid;
 
 use crate::support::cluster::{Cluster, ClusterSetup, ProgramProcess};
@@ -75,6 +76,17 @@ impl LoginCluster {
             cluster.wait_until_ready(gateway).await;
         }
         LoginCluster { cluster, gateways }
+    }
+
+    /// Digits that a phone shows.
+    pub fn digits_in(prompt: &str) -> String {
+        let number = prompt.split("数字 ").nth(1).unwrap_or_else(|| panic!("no digits: {prompt}"));
+        number.chars().take_while(char::is_ascii_digit).collect()
+    }
+
+    /// Digits other than these.
+    fn other_digits(digits: &str) -> String {
+        format!("{:04}", (digits.parse::<u32>().unwrap() + 1) % 10_000)
     }
 
     /// Has the command print the link of the first manager. Returns its code.
@@ -173,9 +185,28 @@ impl Browser<'_> {
     /// Opens a login, scans its code, confirms it on the phone, and redeems it.
     async fn log_in(&mut self, person: &str, request: Value) -> (StatusCode, Value) {
         let opened = self.open_login(request).await;
-        self.cluster.scan(person, &opened).await;
-        self.cluster.send_text(person, "1").await;
+        let prompt = self.cluster.scan(person, &opened).await;
+        let (status, refused) = self.enter(&opened, &digits_in(&prompt)).await;
+        assert_eq!(status, 204, "{refused}");
         self.redeem(&opened).await
+    }
+
+    /// Enters digits at the page that shows the code.
+    async fn enter(&mut self, opened: &Value, digits: &str) -> (u16, Value) {
+        let path = format!("/api/v1/logins/{}/confirm", opened["uuid"].as_str().unwrap());
+        self.json(Method::POST, &path, Some(json!({ "digits": digits }))).await
+    }
+
+    /// Invites a member, who scans, and confirms them.
+    async fn invite(&mut self, member: Value, person: &str) -> Value {
+        let (status, invited) = self.json(Method::POST, "/api/v1/invitations", Some(member)).await;
+        assert_eq!(status, 201, "{invited}");
+        let prompt = self.cluster.scan(person, &invited).await;
+        let entered = Some(json!({ "digits": digits_in(&prompt) }));
+        let path = invited["confirm"].as_str().unwrap();
+        let (status, joined) = self.json(Method::POST, path, entered).await;
+        assert_eq!(status, 200, "{joined}");
+        joined
     }
 
     async fn me(&mut self) -> (u16, Value) {
@@ -203,13 +234,21 @@ async fn a_member_is_invited_logs_in_and_is_logged_out_at_once_when_removed() {
     let (status, refused) = browser.redeem(&opened).await;
     assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("login_pending")));
     let question = deployment.scan("oAnn", &opened).await;
-    for part in ["queue.example.com", "127.0.0.*", "回复 1", "Reply 1"] {
+    for part in ["queue.example.com", "127.0.0.*", "时间：", "只有登录页是您自己打开的", "reply 0"]
+    {
         assert!(question.contains(part), "{part}: {question}");
     }
-    assert_eq!(events.next().await.0, "scanned");
+    let (step, data) = events.next().await;
+    assert_eq!((&*step, &data["digits"]), ("scanned", &json!(4)), "{data}");
     assert!(deployment.scan("oEve", &opened).await.contains("已有人扫过"), "one person a code");
-    assert!(deployment.send_text("oAnn", "１").await.contains("登录成功"));
-    assert_eq!(events.next().await.0, "approved");
+    // An answer on the phone lets nobody in: the digits are entered where the code is.
+    assert_eq!(deployment.send_text("oAnn", "１").await, question);
+    assert_eq!(browser.redeem(&opened).await.1["code"], "login_pending");
+    let digits = digits_in(&question);
+    assert_eq!(browser.enter(&opened, &other_digits(&digits)).await.1["code"], "wrong_digits");
+    assert_eq!(browser.enter(&opened, &digits).await.0, 204);
+    assert_eq!(browser.enter(&opened, &digits).await.0, 204, "entered again");
+    while events.next().await.0 != "approved" {}
     let (status, redeemed) = browser.redeem(&opened).await;
     assert_eq!((status, &redeemed["me"]["role"]), (StatusCode::CREATED, &json!("manager")));
     assert_eq!(redeemed["me"]["sites"], Value::Null, "every site");
@@ -221,12 +260,43 @@ async fn a_member_is_invited_logs_in_and_is_logged_out_at_once_when_removed() {
         assert_eq!((status, &refused["code"]), (410, &json!("first_code_used")));
     }
 
-    // A manager invites. The first to scan becomes staff and can then log in; the code works once.
+    // A manager invites, and confirms whoever stands before them; the code works once.
     let member = json!({"name": "李雷", "role": "staff", "sites": ["hall-0"], "counters": ["1"]});
-    let (status, invited) = browser.json(Method::POST, "/api/v1/invitations", Some(member)).await;
+    let (status, invited) =
+        browser.json(Method::POST, "/api/v1/invitations", Some(member.clone())).await;
     assert_eq!(status, 201, "{invited}");
-    assert!(deployment.scan("oBen", &invited).await.contains("欢迎，李雷"));
+    let confirm = invited["confirm"].as_str().unwrap();
+    let enter = |digits: &str| Some(json!({ "digits": digits }));
+    assert_eq!(browser.json(Method::POST, confirm, enter("0000")).await.1["code"], "login_pending");
+    // A stranger who saw the code is first to scan it: nobody has joined, and the manager sees it.
+    let prompt = deployment.scan("oEve", &invited).await;
+    assert!(prompt.contains("李雷") && prompt.contains("标记"), "{prompt}");
+    assert!(deployment.scan("oBen", &invited).await.contains("已有人扫过"));
+    let open = "/api/v1/invitations";
+    let (_, listed) = browser.json(Method::GET, open, None).await;
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["scanned"]), (1, &json!(true)));
+    let (_, list) = browser.json(Method::GET, "/api/v1/staff", None).await;
+    assert_eq!(list["members"].as_array().unwrap().len(), 1, "{list}");
+    let revoke = format!("{open}/{}", invited["uuid"].as_str().unwrap());
+    assert_eq!(browser.json(Method::DELETE, &revoke, None).await.0, 204);
+    let entered = enter(&digits_in(&prompt));
+    assert_eq!(browser.json(Method::POST, confirm, entered).await.1["code"], "not_staff");
     assert!(deployment.scan("oEve", &invited).await.contains("不能再用"));
+    assert_eq!(browser.json(Method::GET, open, None).await.1, json!([]));
+    // Nor does anybody join by guessing.
+    let (_, invited) =
+        browser.json(Method::POST, "/api/v1/invitations", Some(member.clone())).await;
+    let confirm = invited["confirm"].as_str().unwrap();
+    let digits = digits_in(&deployment.scan("oEve", &invited).await);
+    let mut wrong = other_digits(&digits);
+    for code in ["wrong_digits", "wrong_digits", "login_refused", "login_refused"] {
+        assert_eq!(browser.json(Method::POST, confirm, enter(&wrong)).await.1["code"], code);
+        wrong = other_digits(&wrong);
+    }
+    let late = browser.json(Method::POST, confirm, enter(&digits)).await;
+    assert_eq!(late.1["code"], "login_refused", "the right digits are too late");
+    let joined = browser.invite(member, "oBen").await;
+    assert_eq!((&joined["name"], &joined["role"]), (&json!("李雷"), &json!("staff")));
     let mut staff = deployment.browser(0);
     let (_, redeemed) = staff.log_in("oBen", json!({})).await;
     assert_eq!(
@@ -302,8 +372,9 @@ async fn a_login_cannot_be_redeemed_by_another_browser_or_person() {
     }
     let scene = opened["scan_link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     assert!(!opened["redeem"].to_string().contains(&scene));
-    deployment.scan("oAnn", &opened).await;
-    deployment.send_text("oAnn", "1").await;
+    let digits = digits_in(&deployment.scan("oAnn", &opened).await);
+    assert_eq!(other.enter(&opened, &digits).await.1["code"], "wrong_browser");
+    assert_eq!(browser.enter(&opened, &digits).await.0, 204);
     assert_eq!(other.redeem(&opened).await.1["code"], "wrong_browser");
     other.open_login(json!({})).await;
     assert_eq!(other.redeem(&opened).await.1["code"], "wrong_browser", "with its own cookie");
@@ -405,13 +476,14 @@ async fn a_client_gets_a_token_that_it_can_verify_and_nobody_else_gets_one() {
         let reply = deployment.scan(person, &opened).await;
         if client == "intranet" {
             assert!(reply.contains("「内部网」"), "{reply}");
-            deployment.send_text(person, "1").await;
+            assert_eq!(browser.enter(&opened, &digits_in(&reply)).await.0, 204);
         }
         let (_, redeemed) = browser.redeem(&opened).await;
         let Some(back) = redeemed["redirect"].as_str() else { return Err(redeemed) };
         let back = Url::parse(back).unwrap();
         let query: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
         assert!(back.as_str().starts_with(REDIRECT_URI) && query["state"] == "a b&c", "{back}");
+        assert_eq!(query["iss"], "http://queue.example.com", "RFC 9207");
         assert!(
             !browser.cookies.contains_key("paihao"),
             "the browser has no session of this system"
@@ -467,6 +539,12 @@ async fn a_client_gets_a_token_that_it_can_verify_and_nobody_else_gets_one() {
     let token = exchange("staff-only", &code, CODE_VERIFIER).await.1;
     let staff = verified_claims(&deployment, token["id_token"].as_str().unwrap()).await;
     assert_eq!((&staff["role"], &claims["role"]), (&json!("manager"), &Value::Null));
+    assert_eq!((&staff["sites"], &claims["sites"]), (&json!(["*"]), &Value::Null));
+    let discovery = send_json(http.get(url("/.well-known/openid-configuration"))).await.1;
+    assert_eq!(discovery["issuer"], claims["iss"]);
+    assert_eq!(discovery["jwks_uri"], "http://queue.example.com/.well-known/jwks.json");
+    let metadata = send_json(http.get(url("/.well-known/oauth-authorization-server"))).await.1;
+    assert_eq!(metadata, discovery);
     assert_ne!(staff["sub"], claims["sub"]);
 }
 

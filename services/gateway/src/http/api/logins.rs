@@ -6,11 +6,15 @@ use super::scan_sessions::{parse_uuid, qr_image, scan_link};
 use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
 use crate::http::client_ip::{ClientIp, browser_label};
 use crate::http::cookies;
+use crate::http::digit_entry::{self, DigitEntry};
 use crate::http::event_stream::{json_event, refused_event};
+use crate::http::login_approval::{self, LoginError, LoginOutcome};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
+use crate::identity::login::digits::DIGITS;
+use crate::identity::login::settings::{Confirmation, LoginSettings};
 use crate::identity::login::{self, first_manager};
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
@@ -97,6 +101,22 @@ pub(super) fn routes() -> Routes {
             .refuses(SESSION_REFUSALS),
         )
         .post(
+            "/api/v1/logins/{uuid}/confirm",
+            confirm,
+            endpoint(
+                "confirm_login",
+                "Enters the digits of the phone that scanned, in the browser that the code was made for",
+            )
+            .json_body::<EnterDigitsRequest>()
+            .without_idempotency_key("right digits entered again change nothing")
+            .responds_no_content()
+            .refuses(RATE_LIMIT_REFUSALS)
+            .refuses(SESSION_REFUSALS)
+            .refuses(&[&refusals::CROSS_SITE, &refusals::LOGIN_PENDING, &refusals::WRONG_DIGITS])
+            .refuses(&[&refusals::LOGIN_USED, &refusals::LOGIN_REFUSED, &refusals::NOT_STAFF])
+            .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
+        )
+        .post(
             "/api/v1/logins/{uuid}/redeem",
             redeem,
             endpoint(
@@ -113,9 +133,26 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// Empty data of an event.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct LoginStepEvent {}
+/// Data of a step; that of a scan names the digits that the phone shows, if they are asked for.
+#[derive(Default, Serialize, JsonSchema)]
+pub(super) struct LoginStepEvent {
+    /// Number of digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digits: Option<usize>,
+    /// Short tag of the person, which their phone shows too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
+    /// Time of the scan, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+}
+
+/// Digits of the phone that scanned.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnterDigitsRequest {
+    pub(super) digits: String,
+}
 
 /// Target of the login: this system, if nothing is given.
 #[derive(Deserialize, JsonSchema)]
@@ -133,7 +170,7 @@ struct LoginSessionView {
     uuid: Uuid,
     /// Name of the site that is logged in to, as the phone shows it.
     target: String,
-    /// True if the phone asks for confirmation.
+    /// True if the person confirms: with the digits of the phone, or on it.
     confirm: bool,
     /// True if the site is told the person's unionid.
     unionid: bool,
@@ -141,6 +178,8 @@ struct LoginSessionView {
     expires_at: i64,
     qr_svg: String,
     events: String,
+    /// Address that takes the digits of the phone.
+    confirm_digits: String,
     redeem: String,
     /// Address at which a simulated phone scans the code; in a demo only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,7 +230,7 @@ async fn open(
     };
     let target = login::login_destination(settings, &to).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cancel = match &to {
-        LoginTarget::Client(request) => Some(access_denied_url(request)),
+        LoginTarget::Client(request) => Some(access_denied_url(settings, request)),
         _ => None,
     };
     // A browser has several windows and one cookie: all its codes have the same secret.
@@ -202,7 +241,7 @@ async fn open(
         secret: secret_hash(&secret),
         browser: browser_label(&headers),
         address: client_ip.masked(),
-        confirm: target.confirm,
+        confirm: target.confirm != Confirmation::None,
         target: to,
     };
     let uuid = entropy::uuid();
@@ -212,11 +251,12 @@ async fn open(
     let view = LoginSessionView {
         uuid,
         target: target.name,
-        confirm: target.confirm,
+        confirm: target.confirm != Confirmation::None,
         unionid: target.unionid,
         expires_at: session.expires_at,
         qr_svg: format!("{path}/qr.svg"),
         events: format!("{path}/events"),
+        confirm_digits: format!("{path}/confirm"),
         redeem: format!("{path}/redeem"),
         scan_link: scan_link(&state, &session),
         cancel,
@@ -238,9 +278,9 @@ fn authorize_problem(error: AuthorizeError) -> Problem {
     }
 }
 
-fn access_denied_url(request: &AuthorizationRequest) -> String {
+fn access_denied_url(settings: &LoginSettings, request: &AuthorizationRequest) -> String {
     let parameters = [("error", "access_denied")];
-    authorize::redirect_url(&request.redirect, request.state.as_deref(), &parameters)
+    authorize::redirect_url(settings, &request.redirect, request.state.as_deref(), &parameters)
 }
 
 /// Finds the login of a uuid, for the browser that it was made for.
@@ -336,7 +376,14 @@ impl ProgressStream {
 fn progress_event(progress: &ScanProgress) -> Event {
     match progress {
         ScanProgress::Pending | ScanProgress::Ticket(_) => step_event("pending"),
-        ScanProgress::AwaitingConfirmation { .. } => step_event("scanned"),
+        ScanProgress::AwaitingConfirmation { challenge, .. } => {
+            let data = challenge.as_ref().map(|asked| LoginStepEvent {
+                digits: Some(DIGITS),
+                tag: Some(asked.tag.clone()),
+                at: Some(asked.at),
+            });
+            json_event("scanned", data.unwrap_or_default())
+        }
         ScanProgress::Approved { .. } => step_event("approved"),
         ScanProgress::Declined { reason, .. } => {
             refused_event(&Problem::new(decline_kind(*reason)))
@@ -345,7 +392,7 @@ fn progress_event(progress: &ScanProgress) -> Event {
     }
 }
 
-fn decline_kind(why: DeclineReason) -> &'static refusals::ProblemKind {
+pub(super) fn decline_kind(why: DeclineReason) -> &'static refusals::ProblemKind {
     match why {
         DeclineReason::NotStaff | DeclineReason::Already => &refusals::NOT_STAFF,
         DeclineReason::ByPerson => &refusals::LOGIN_REFUSED,
@@ -353,7 +400,44 @@ fn decline_kind(why: DeclineReason) -> &'static refusals::ProblemKind {
 }
 
 fn step_event(name: &str) -> Event {
-    json_event(name, LoginStepEvent {})
+    json_event(name, LoginStepEvent::default())
+}
+
+async fn confirm(
+    State(state): State<AppState>,
+    Path(uuid): Path<String>,
+    client_ip: ClientIp,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    require_same_origin(&headers, state.settings.login.public_url.as_deref())?;
+    state.rate_limiter.admit_read(client_ip)?;
+    let EnterDigitsRequest { digits } =
+        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
+    let (uuid, request, _) = find_own_login(&state, &uuid, &headers).await?;
+    let outcome = match digit_entry::enter(&state.scan_sessions, uuid, &digits).await? {
+        DigitEntry::Right { person, unionid, .. } => {
+            login_approval::approve(&state, uuid, &request.target, &person, unionid).await
+        }
+        DigitEntry::Wrong => return Err(Problem::new(&refusals::WRONG_DIGITS)),
+        DigitEntry::NotAsked(session) => {
+            return match session.progress {
+                ScanProgress::Pending
+                | ScanProgress::AwaitingConfirmation { .. }
+                | ScanProgress::Ticket(_) => Err(Problem::new(&refusals::LOGIN_PENDING)),
+                ScanProgress::Approved { .. } => Ok(StatusCode::NO_CONTENT.into_response()),
+                ScanProgress::Declined { reason, .. } => Err(Problem::new(decline_kind(reason))),
+                ScanProgress::Redeemed { .. } => Err(Problem::new(&refusals::LOGIN_USED)),
+            };
+        }
+    };
+    match outcome {
+        Ok(LoginOutcome::LoggedIn) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Ok(LoginOutcome::NotStaff) => Err(Problem::new(&refusals::NOT_STAFF)),
+        Ok(_) => Err(Problem::new(&refusals::LOGIN_REFUSED)),
+        Err(LoginError::Expired) => Err(Problem::new(&refusals::SESSION_EXPIRED)),
+        Err(LoginError::Unavailable) => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+    }
 }
 
 async fn redeem(
@@ -443,7 +527,9 @@ async fn grant_code(
     let code = code::issue(&*state.cache, &grant).await.map_err(SessionError::from)?;
     tracing::info!(client = grant.client, "login to another site");
     let state_parameter = request.state.as_deref();
-    Ok(authorize::redirect_url(&request.redirect, state_parameter, &[("code", &code)]))
+    let parameters = [("code", &*code)];
+    let settings = &state.settings.login;
+    Ok(authorize::redirect_url(settings, &request.redirect, state_parameter, &parameters))
 }
 
 fn secret_hash(secret: &str) -> String {
