@@ -298,7 +298,12 @@ fn start_with(
         engine: engine.clone(),
         visits: visits.clone(),
         scan_sessions,
-        backchannel_logout: BackchannelLogout::new(&edge_tasks),
+        backchannel_logout: BackchannelLogout::new(
+            settings.login.clone(),
+            roster.clone(),
+            clock.clone(),
+            &edge_tasks,
+        ),
         invitation_index: InvitationIndex(cache.clone()),
         roster: roster.clone(),
         browser_sessions: browser_sessions.clone(),

@@ -1,8 +1,8 @@
 //! Link that makes the first manager: `paihao first-manager`.
 //!
 //! The link works for whoever opens it first, so it reaches nobody but the operator: a start prints
-//! it on a terminal alone, since what a service prints is kept in logs. The command reads the ledger
-//! that the configuration names, also while processes use it.
+//! it on a terminal alone, since what a service prints is kept in logs. The command reads the
+//! ledger that the configuration names, also while processes use it.
 
 use crate::config::Config;
 use crate::ports;

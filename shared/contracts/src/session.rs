@@ -221,6 +221,24 @@ pub struct Invitation {
     pub member: Member,
 }
 
+/// Index of the invitations that are open, in the cache beside their sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenInvitations {
+    /// Version of this form: 1.
+    pub v: u32,
+    /// The invitations, oldest first.
+    pub invitations: Vec<OpenInvitation>,
+}
+
+/// Invitation of the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenInvitation {
+    /// Uuid of its session.
+    pub uuid: String,
+    /// End of the code's validity when it was made, in Unix milliseconds.
+    pub expires_at: i64,
+}
+
 /// Reasons for a refused login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

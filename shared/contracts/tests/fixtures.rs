@@ -14,7 +14,7 @@ use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::public_event::{PublicEvent, PublicEventKind, to_public_events};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::send_window::SendWindow;
-use paihao_contracts::session::{ScanSession, UnionId};
+use paihao_contracts::session::{OpenInvitations, ScanSession, UnionId};
 use paihao_contracts::settings_log::SettingsEntry;
 use paihao_contracts::snapshot::{Snapshot, SnapshotFloor, SnapshotHead};
 use paihao_contracts::staff::{StaffEntry, StaffSession};
@@ -351,6 +351,7 @@ fn scan_sessions() {
     let expected = ["pending", "asked", "approved", "declined", "redeemed"];
     assert_eq!(steps, expected.map(str::to_owned).into());
     assert_round_trips::<AuthorizationGrant>("login-grant-v1");
+    assert_round_trips::<OpenInvitations>("open-invitations-v1");
 }
 
 #[test]
@@ -444,6 +445,7 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
         ],
         &mut checked,
     );
+    check_form::<OpenInvitations>(&["open-invitations-v1"], &mut checked);
     check_form::<SettingsEntry>(&SETTINGS, &mut checked);
     check_form::<Snapshot>(&SNAPSHOTS, &mut checked);
     check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);
@@ -473,6 +475,7 @@ const GENERATIONS: &[&[(&str, u32)]] = &[
         ("receipt", 1),
         ("send window", 1),
         ("scan session", 1),
+        ("open invitations", 1),
         ("settings entry", 1),
         ("site snapshot", 1),
         ("snapshot floor", 1),

@@ -5,13 +5,13 @@
 //! neither [`Authorized`] nor [`SiteAccess`] is public.
 
 use crate::http::auth::{Principal, SiteScope};
+use crate::http::key_scope::required_scope;
 use crate::http::openapi::{ApiArgument, Operation};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
-use paihao_contracts::staff::KeyScope;
 use paihao_domain::{Actor, ApiScope};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -185,17 +185,6 @@ fn require_role<R: AllowedRoles>(principal: &Principal, parts: &Parts) -> Result
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let is_for_counters = R::ALLOWED.contains(&Role::Api);
     principal.require_key_scope(required_scope(parts.method.is_safe(), path, is_for_counters))
-}
-
-/// Scope that a program's key needs for an operation, by its method, by the pattern of its path,
-/// and by whether keys of counters may call it.
-pub(crate) fn required_scope(is_safe: bool, path: &str, is_for_counters: bool) -> KeyScope {
-    match (is_safe, is_for_counters) {
-        (true, _) if path.split('/').any(|part| part == "feed") => KeyScope::Feed,
-        (true, _) => KeyScope::Read,
-        (false, true) => KeyScope::Counter,
-        (false, false) => KeyScope::Manage,
-    }
 }
 
 fn describe_roles<R: AllowedRoles>(operation: Operation) -> Operation {

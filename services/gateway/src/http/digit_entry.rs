@@ -14,7 +14,7 @@ pub(crate) enum DigitEntry {
     /// They are not; there are further attempts.
     Wrong,
     /// Nothing was entered, since the session is in another state, or was the last attempt.
-    NotAsked(ScanSession),
+    NotAsked(Box<ScanSession>),
 }
 
 /// Compares the digits that were entered at a page. The last wrong entry declines the session.
@@ -51,5 +51,5 @@ pub(crate) async fn enter(
         })
     });
     let session = session.await?;
-    Ok(entry.unwrap_or(DigitEntry::NotAsked(session)))
+    Ok(entry.unwrap_or_else(|| DigitEntry::NotAsked(Box::new(session))))
 }

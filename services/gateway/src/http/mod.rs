@@ -15,6 +15,7 @@ pub(crate) mod digit_entry;
 pub(crate) mod event_stream;
 pub(crate) mod hours;
 mod idempotency;
+pub(crate) mod key_scope;
 pub(crate) mod link_limit;
 pub(crate) mod login_approval;
 mod middleware;

@@ -10,7 +10,7 @@
 //! for a new one: an action of staff needs a row in `actions.rs`, a read a line in `responses.rs`,
 //! and each refusal a line of a script.
 
-use crate::http::access::required_scope;
+use crate::http::key_scope::required_scope;
 use crate::http::refusals::{self, ProblemDetails};
 use crate::http::state::AppState;
 use paihao_http_api::openapi::{DocumentSettings, schema_of};

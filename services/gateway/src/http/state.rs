@@ -55,7 +55,7 @@ pub(crate) struct AppStateInner {
     pub(crate) engine: Engine,
     pub(crate) visits: VisitProjection,
     pub(crate) scan_sessions: Arc<ScanSessions>,
-    pub(crate) backchannel_logout: BackchannelLogout,
+    pub(crate) backchannel_logout: Arc<BackchannelLogout>,
     pub(crate) invitation_index: InvitationIndex,
     pub(crate) roster: Arc<RosterLog>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,

@@ -43,9 +43,14 @@ impl SimulatedPhones {
     pub async fn scan_and_confirm(&self, person: &str, page: &Window) -> String {
         let reply = self.scan(person, page).await;
         page.wait_for_text("#said", "请看手机微信里的数字").await;
-        page.type_into("#digits", &digits_in(&reply)).await;
-        page.click("#digits-form button").await;
+        self.enter_digits(&reply, page).await;
         reply
+    }
+
+    /// Enters the digits of a phone at the page that shows the code.
+    pub async fn enter_digits(&self, prompt: &str, page: &Window) {
+        page.type_into("#digits", &digits_in(prompt)).await;
+        page.click("#digits-form button").await;
     }
 
     pub async fn send_text(&self, person: &str, text: &str) -> String {

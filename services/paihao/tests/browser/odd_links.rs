@@ -1,5 +1,5 @@
-//! Tests of links that strangers make: to the login with an address elsewhere, and with a key; and of
-//! a login that is not one's own.
+//! Tests of links that strangers make: to the login with an address elsewhere, and with a key; and
+//! of a login that is not one's own.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, http_client};

@@ -78,17 +78,6 @@ impl LoginCluster {
         LoginCluster { cluster, gateways }
     }
 
-    /// Digits that a phone shows.
-    pub fn digits_in(prompt: &str) -> String {
-        let number = prompt.split("数字 ").nth(1).unwrap_or_else(|| panic!("no digits: {prompt}"));
-        number.chars().take_while(char::is_ascii_digit).collect()
-    }
-
-    /// Digits other than these.
-    fn other_digits(digits: &str) -> String {
-        format!("{:04}", (digits.parse::<u32>().unwrap() + 1) % 10_000)
-    }
-
     /// Has the command print the link of the first manager. Returns its code.
     async fn first_code(&self) -> String {
         first_manager_code(&self.gateways[1].program).await
@@ -124,6 +113,17 @@ impl LoginCluster {
         assert_eq!(status, StatusCode::CREATED, "{redeemed}");
         browser
     }
+}
+
+/// Digits that a phone shows.
+pub fn digits_in(prompt: &str) -> String {
+    let number = prompt.split("数字 ").nth(1).unwrap_or_else(|| panic!("no digits: {prompt}"));
+    number.chars().take_while(char::is_ascii_digit).collect()
+}
+
+/// Digits other than these.
+fn other_digits(digits: &str) -> String {
+    format!("{:04}", (digits.parse::<u32>().unwrap() + 1) % 10_000)
 }
 
 /// Has the command print the link of the first manager, beside the running program. Returns its

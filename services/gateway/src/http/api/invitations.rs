@@ -3,7 +3,7 @@
 //! The code works once and for minutes. The phone that scanned it shows digits, and the manager
 //! enters them: whoever merely saw the code joins nothing.
 
-use super::logins::{EnterDigitsRequest, LoginStepEvent, decline_kind, progress_stream};
+use super::login_progress::{EnterDigitsRequest, LoginStepEvent, decline_kind, progress_stream};
 use super::members::{AccessScope, MemberView, validate_name};
 use super::scan_sessions::{parse_uuid, qr_image, scan_link};
 use crate::http::access::{Authorized, Manager};
@@ -17,7 +17,6 @@ use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
 use crate::identity::login;
 use crate::identity::roster::Roster;
-use crate::scan::invitation_index::OpenInvitation;
 use crate::scan::qr::QrFormat;
 use axum::Json;
 use axum::body::Body;
@@ -212,7 +211,7 @@ async fn open_invitations(
 ) -> Result<Vec<(Uuid, ScanSession, Invitation)>, Problem> {
     let roster = state.roster.loaded().await?;
     let mut open = Vec::new();
-    for OpenInvitation { uuid, .. } in state.invitation_index.list(state.clock.now_ms()).await? {
+    for uuid in state.invitation_index.list(state.clock.now_ms()).await? {
         let Ok(session) = state.scan_sessions.find(uuid).await else { continue };
         let is_open = matches!(
             session.progress,

@@ -1,19 +1,18 @@
 //! Login of a browser: it gets a code to show and a secret to keep, follows the scan of the code by
 //! a phone, and redeems the result with the secret, once.
 
+use super::login_progress::{EnterDigitsRequest, LoginStepEvent, decline_kind, progress_stream};
 use super::me::{PrincipalView, begin_session, principal_view};
 use super::scan_sessions::{parse_uuid, qr_image, scan_link};
 use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
 use crate::http::client_ip::{ClientIp, browser_label};
 use crate::http::cookies;
 use crate::http::digit_entry::{self, DigitEntry};
-use crate::http::event_stream::{json_event, refused_event};
 use crate::http::login_approval::{self, LoginError, LoginOutcome};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
-use crate::identity::login::digits::DIGITS;
 use crate::identity::login::settings::{Confirmation, LoginSettings};
 use crate::identity::login::{self, first_manager};
 use crate::identity::oauth::authorize::{self, AuthorizeError};
@@ -24,18 +23,15 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use futures::stream;
 use paihao_chassis::entropy;
 use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::session::{
-    AuthorizationRequest, DeclineReason, LoginRequest, LoginTarget, ScanProgress, ScanPurpose,
-    ScanSession, UnionId,
+    AuthorizationRequest, LoginRequest, LoginTarget, ScanProgress, ScanPurpose, ScanSession,
+    UnionId,
 };
 use paihao_contracts::staff::SessionHolder;
 use paihao_http_api::body;
-use paihao_http_api::sse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -48,9 +44,6 @@ const MAX_BODY_BYTES: usize = 4096;
 
 /// Lifetime of the cookie with a browser's secret: longer than any code is valid.
 const BROWSER_COOKIE_TTL: Duration = Duration::from_secs(3600);
-
-/// Interval in which the progress of a session is read. It is in the cache alone, and few wait.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) fn routes() -> Routes {
     const NEW_CODE_EACH_TIME: &str = "each time it is one code more, which ends by itself";
@@ -131,27 +124,6 @@ pub(super) fn routes() -> Routes {
             .refuses(&[&refusals::LOGIN_USED, &refusals::LOGIN_REFUSED])
             .refuses(&[&refusals::NOT_STAFF, &refusals::LEDGER_UNAVAILABLE]),
         )
-}
-
-/// Data of a step; that of a scan names the digits that the phone shows, if they are asked for.
-#[derive(Default, Serialize, JsonSchema)]
-pub(super) struct LoginStepEvent {
-    /// Number of digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digits: Option<usize>,
-    /// Short tag of the person, which their phone shows too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tag: Option<String>,
-    /// Time of the scan, in Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<i64>,
-}
-
-/// Digits of the phone that scanned.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EnterDigitsRequest {
-    pub(super) digits: String,
 }
 
 /// Target of the login: this system, if nothing is given.
@@ -324,83 +296,6 @@ async fn events(
     state.rate_limiter.admit_read(client_ip)?;
     let (uuid, _, _) = find_own_login(&state, &uuid, &headers).await?;
     Ok(progress_stream(&state, uuid, place))
-}
-
-/// Response that streams the progress of a session, until it is approved, refused or expired.
-pub(super) fn progress_stream(state: &AppState, uuid: Uuid, place: StreamPlace) -> Response {
-    let stop = state.stop.clone();
-    let initial = ProgressStream { state: state.clone(), uuid, last_sent: None, has_ended: false };
-    let events = stream::unfold(initial, |mut stream| async move {
-        let event = stream.next().await?;
-        Some((event, stream))
-    });
-    sse::event_stream(place.hold(Box::pin(events)), &stop).into_response()
-}
-
-/// State of the stream of a session's progress.
-struct ProgressStream {
-    state: AppState,
-    uuid: Uuid,
-    last_sent: Option<ScanProgress>,
-    has_ended: bool,
-}
-
-impl ProgressStream {
-    /// Waits for the next change of the progress. Returns `None` after the last one.
-    async fn next(&mut self) -> Option<Event> {
-        if self.has_ended {
-            return None;
-        }
-        loop {
-            match self.state.scan_sessions.find(self.uuid).await {
-                Ok(session) if Some(&session.progress) != self.last_sent.as_ref() => {
-                    let event = progress_event(&session.progress);
-                    self.has_ended = !matches!(
-                        session.progress,
-                        ScanProgress::Pending | ScanProgress::AwaitingConfirmation { .. }
-                    );
-                    self.last_sent = Some(session.progress);
-                    return Some(event);
-                }
-                Err(SessionError::Expired | SessionError::Unknown) => {
-                    self.has_ended = true;
-                    return Some(step_event("expired"));
-                }
-                // Nothing has changed, or the cache does not answer for a moment.
-                _ => tokio::time::sleep(POLL_INTERVAL).await,
-            }
-        }
-    }
-}
-
-fn progress_event(progress: &ScanProgress) -> Event {
-    match progress {
-        ScanProgress::Pending | ScanProgress::Ticket(_) => step_event("pending"),
-        ScanProgress::AwaitingConfirmation { challenge, .. } => {
-            let data = challenge.as_ref().map(|asked| LoginStepEvent {
-                digits: Some(DIGITS),
-                tag: Some(asked.tag.clone()),
-                at: Some(asked.at),
-            });
-            json_event("scanned", data.unwrap_or_default())
-        }
-        ScanProgress::Approved { .. } => step_event("approved"),
-        ScanProgress::Declined { reason, .. } => {
-            refused_event(&Problem::new(decline_kind(*reason)))
-        }
-        ScanProgress::Redeemed { .. } => refused_event(&Problem::new(&refusals::LOGIN_USED)),
-    }
-}
-
-pub(super) fn decline_kind(why: DeclineReason) -> &'static refusals::ProblemKind {
-    match why {
-        DeclineReason::NotStaff | DeclineReason::Already => &refusals::NOT_STAFF,
-        DeclineReason::ByPerson => &refusals::LOGIN_REFUSED,
-    }
-}
-
-fn step_event(name: &str) -> Event {
-    json_event(name, LoginStepEvent::default())
 }
 
 async fn confirm(

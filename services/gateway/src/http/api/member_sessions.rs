@@ -4,7 +4,6 @@ use super::me::{BrowserSessionView, session_views};
 use super::members::managed_member;
 use crate::http::access::{Authorized, Manager};
 use crate::http::auth::Principal;
-use crate::http::backchannel_logout::BackchannelLogout;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
@@ -61,7 +60,7 @@ async fn end_session(
     let holder = managed_session_holder(&state, &principal, member.clone()).await?;
     let selection = SessionSelection::Only(&session);
     state.browser_sessions.end(principal.author(), &holder, selection).await?;
-    BackchannelLogout::tell(&state, &*state.roster.loaded().await?, &member);
+    state.backchannel_logout.tell(&*state.roster.loaded().await?, &member);
     tracing::info!(staff = &*principal.name, member, "browser session ended");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

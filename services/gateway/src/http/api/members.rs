@@ -4,7 +4,6 @@
 
 use crate::http::access::{Authorized, Manager};
 use crate::http::auth::{Principal, SiteScope};
-use crate::http::backchannel_logout::BackchannelLogout;
 use crate::http::counter_login::close_left_counters;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
@@ -107,7 +106,7 @@ struct ApiKeyView {
     /// Unix milliseconds at which the key ends; `null` is never.
     expires_at: Option<i64>,
     expired: bool,
-    /// Id of the member, or name of the key, that made it. It ends with a member's right to make it.
+    /// Id of the member, or name of the key, that made it. It ends with their right to make it.
     made_by: String,
     made_at: i64,
     /// Newest recorded use within a month, in Unix milliseconds; give or take an hour.
@@ -212,7 +211,7 @@ async fn update_member(
     close_counters_of_ended_keys(&state, &principal, &before, &roster).await;
     let rights = |roster: &Roster| roster.member(&id).map(|it| (it.role, it.sites.clone()));
     if rights(&before) != rights(&roster) {
-        BackchannelLogout::tell(&state, &before, &id);
+        state.backchannel_logout.tell(&before, &id);
     }
     close_left_counters(&state, &principal, &id).await;
     Ok(Json(managed_member(&roster, &principal, &id)?.into()))
@@ -230,7 +229,7 @@ async fn remove_member(
     let before = state.roster.loaded().await?;
     let roster = state.roster.update(principal.author(), remove).await?;
     close_counters_of_ended_keys(&state, &principal, &before, &roster).await;
-    BackchannelLogout::tell(&state, &before, &id);
+    state.backchannel_logout.tell(&before, &id);
     tracing::info!(staff = &*principal.name, member = id, "member removed");
     close_left_counters(&state, &principal, &id).await;
     Ok(StatusCode::NO_CONTENT.into_response())

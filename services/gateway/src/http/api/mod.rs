@@ -13,6 +13,7 @@ mod feed;
 mod held_ticket;
 pub(crate) mod invitations;
 mod kiosk_slips;
+mod login_progress;
 mod logins;
 mod me;
 mod member_sessions;

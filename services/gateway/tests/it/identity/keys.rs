@@ -148,7 +148,7 @@ async fn a_key_does_what_its_scopes_say_at_every_operation() {
                 of_programs += 1;
                 let scope = operation["x-scope"].as_str().expect("a scope of every operation");
                 // Nothing of these names is there, so that nothing is changed.
-                let path = path.replace("{site}", "hall").replace('{', "x").replace('}', "x");
+                let path = path.replace("{site}", "hall").replace(['{', '}'], "x");
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let request = cluster.http.request(method, format!("{}{path}", gateway.url));
                 let response = request.bearer_auth(key).body("?").send().await.unwrap();

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 struct Received(Arc<Mutex<Vec<String>>>);
 
 impl Received {
-    async fn serve(&self) -> String {
+    async fn serve(&self, cluster: &Cluster) -> String {
         let received = self.clone();
         let router = Router::new().route(
             "/logout",
@@ -36,7 +36,9 @@ impl Received {
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/logout", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        cluster.tasks.spawn("client", async move {
+            let _ = axum::serve(listener, router).await;
+        });
         url
     }
 }
@@ -98,7 +100,7 @@ async fn a_client_is_told_when_a_member_is_out_or_less_than_before_and_the_log_s
         staff_only: true,
         roles: Vec::new(),
         sites: [].into(),
-        logout_url: Some(received.serve().await.parse().unwrap()),
+        logout_url: Some(received.serve(&cluster).await.parse().unwrap()),
         unionid: false,
     };
     let mut setup = cluster.hall_setup();

@@ -611,5 +611,7 @@ setInterval(() => {
 setInterval(() => {
   if (view && counterId && !byId('desk').hidden) render();
 }, 10000);
-storeKeyFromAddress().then(showCurrentView);
-watchLogins();
+storeKeyFromAddress().then(() => {
+  showCurrentView();
+  watchLogins();
+});

@@ -382,5 +382,7 @@ addEventListener('beforeunload', event => {
 
 onLanguageChange(renderTitle);
 addEventListener('hashchange', followAddress);
-storeKeyFromAddress().then(start);
-watchLogins();
+storeKeyFromAddress().then(() => {
+  start();
+  watchLogins();
+});
