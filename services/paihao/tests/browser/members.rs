@@ -130,3 +130,22 @@ async fn a_key_works_from_its_creation_until_it_is_revoked() {
     page.wait_for_text("#webhooks", "配置文件里没有").await;
     browser.quit(&["status of 401"]).await;
 }
+
+#[tokio::test]
+async fn the_audit_log_says_who_made_a_key_and_from_where() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    open_section_named(&page, "程序密钥").await;
+    page.wait_for_text("#keys", "还没有密钥").await;
+    page.type_into("#making input", "CRM").await;
+    page.click("#making .tick:first-child input").await;
+    page.click("#making .primary").await;
+    page.wait_for_text("#making .secret", "只显示这一次").await;
+    open_section_named(&page, "操作记录").await;
+    page.wait_for_text("#audit [data-event=key_made]", "CRM").await;
+    page.wait_for_text("#audit [data-event=key_made]", "demo").await;
+    page.wait_for_text("#audit [data-event=key_made]", "来自 127.0.0.*").await;
+    take_pictures(&page, "manage-audit", &[PHONE, DESKTOP]).await;
+    browser.quit(&["status of 401"]).await;
+}
