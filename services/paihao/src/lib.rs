@@ -5,7 +5,8 @@
 //! `backlog` what waits in them; [`reload`] applies changes of the
 //! configuration while they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`]
 //! checks a deployment; [`backup`] copies its ledger; [`first_manager`] lets its first manager in;
-//! [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that call a running process; [`cli`] parses the command line.
+//! [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that call a running
+//! process; [`cli`] parses the command line.
 
 mod backlog;
 mod clock_references;

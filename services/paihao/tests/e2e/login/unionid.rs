@@ -1,8 +1,7 @@
 //! Test of the unionid that a client is told, and what is left of it.
 
-use super::{
-    CODE_VERIFIER, LoginCluster, REDIRECT_URI, authorize_path, digits_in, verified_claims,
-};
+use super::clients::{CODE_VERIFIER, authorize_path, verified_claims};
+use super::{LoginCluster, REDIRECT_URI, digits_in};
 use crate::support::http::send_json;
 use paihao_cache::Cache;
 use paihao_cache_redis::{RedisCache, RedisOptions};
