@@ -27,6 +27,7 @@ use axum::Router;
 use engine::as_of::PointInTimeReader;
 use engine::{DecisionObserver, Engine, Forecasts};
 use http::Routers;
+use http::backchannel_logout::BackchannelLogout;
 use http::board::cache::BoardCache;
 use http::fair_use::FairUse;
 use http::link_limit::LinkLimiter;
@@ -39,7 +40,7 @@ use http::wechat::forwarder::Forwarder;
 use http::wechat::late_receipts::LateReceipts;
 use http::wechat::receipts;
 use identity::browser_sessions::{BrowserSessions, SessionLifetime};
-use identity::login;
+use identity::login::first_manager;
 use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -61,6 +62,7 @@ use scan::codes::permanent::PermanentCodes;
 use scan::codes::pool::Pools;
 use scan::codes::usage::QrUsageReader;
 use scan::drawings::DrawingCache;
+use scan::invitation_index::InvitationIndex;
 use scan::progress_poll::ProgressPolls;
 use scan::sessions::ScanSessions;
 use settings::DeploymentSettings;
@@ -68,6 +70,7 @@ use settings::live::{LiveSettings, SitesObserver};
 use settings::update::{CurrentSite, CurrentSites, SettingsEditor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -95,6 +98,7 @@ pub struct Gateway {
     roster: Arc<RosterLog>,
     browser_sessions: Arc<BrowserSessions>,
     dead_letters: DeadLetterProjection,
+    clock: Arc<dyn Clock>,
     /// Forecast models learned from finished visits.
     pub visits: VisitProjection,
     /// Delivery status of the notices about its tickets.
@@ -146,14 +150,18 @@ impl Gateway {
         fault::routes(self.callback_faults.clone())
     }
 
-    /// Returns the code that makes its bearer the first manager; `None` if there has been one.
-    /// Waits until the log of staff has been read.
-    pub fn first_manager_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
+    /// Returns a code that makes its bearer the first manager for this time; `None` if there has
+    /// been one. Waits until the log of staff has been read.
+    pub fn first_manager_code(
+        &self,
+        ttl: Duration,
+    ) -> impl Future<Output = Option<String>> + Send + use<> {
         let roster_log = self.roster.clone();
+        let clock = self.clock.clone();
         async move {
             loop {
                 if let Ok(roster) = roster_log.loaded().await {
-                    return login::first_manager_code(&roster);
+                    return first_manager::make_code(&roster, clock.now_ms(), ttl);
                 }
             }
         }
@@ -210,6 +218,7 @@ fn start_with(
     tasks: &Tasks,
 ) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
+    settings.login.warn_of_weak_confirmation();
     let edge_tasks = tasks.child("door");
     let requests_answered = CancellationToken::new();
 
@@ -295,6 +304,13 @@ fn start_with(
         visits: visits.clone(),
         progress_polls: ProgressPolls::new(scan_sessions.clone()),
         scan_sessions,
+        backchannel_logout: BackchannelLogout::new(
+            settings.login.clone(),
+            roster.clone(),
+            clock.clone(),
+            &edge_tasks,
+        ),
+        invitation_index: InvitationIndex(cache.clone()),
         roster: roster.clone(),
         browser_sessions: browser_sessions.clone(),
         rate_limiter: RateLimiter::new(settings.limits, clock.clone()),
@@ -317,7 +333,7 @@ fn start_with(
         page_codes,
         feed,
         board_cache: BoardCache::default(),
-        clock,
+        clock: clock.clone(),
         settings,
         stop: edge_tasks.stop().clone(),
     }));
@@ -337,6 +353,7 @@ fn start_with(
         roster,
         browser_sessions,
         dead_letters,
+        clock,
         visits,
         delivery_status,
     }

@@ -9,10 +9,11 @@ use crate::menu::{self, MenuOptions};
 use crate::reload::{self, ConfigSource};
 use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
-use crate::{compose, health, ports::Ports, simulator};
+use crate::{compose, first_manager, health, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, open_files, telemetry};
+use paihao_gateway::identity::login::first_manager::FIRST_MANAGER_CODE_TTL;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -56,6 +57,8 @@ enum Command {
     Account(AccountOptions),
     /// Repairs a site of a running gateway.
     Site(SiteOptions),
+    /// Prints the link that makes the first manager, while nobody manages the deployment.
+    FirstManager,
     /// Checks every account and the stores before opening day, with advice for each finding.
     Doctor(DoctorOptions),
     /// Writes a backup of the ledger to a file, also while processes use it.
@@ -136,6 +139,10 @@ pub fn main(
         Command::Menu(options) => block_on(menu::run(options)),
         Command::Account(options) => block_on(account::run(options)),
         Command::Site(options) => block_on(site::run(options)),
+        Command::FirstManager => match config() {
+            Ok(config) => block_on(first_manager::run(config)),
+            Err(error) => exit_of(Err(error)),
+        },
         Command::Doctor(options) => match config() {
             Ok(config) => block_on(doctor::run(config, source.file.as_deref(), options)),
             Err(error) => exit_of(Err(error)),
@@ -229,25 +236,16 @@ async fn start(
     let ports = Ports::open(config).await?;
     let started = compose::start(role, resolved, &ports, draining, tasks).await?;
     if let Some(gateway) = &started.gateway {
-        let code = gateway.first_manager_code();
+        let code = gateway.first_manager_code(FIRST_MANAGER_CODE_TTL);
         let public = config.gateway.public.clone();
         tasks.spawn("first manager", async move {
             if let Some(code) = code.await {
-                println!("{}", first_manager_notice(&public, &code));
+                first_manager::announce(&public, &code);
             }
         });
     }
     reload::watch(source, role, started, resolved.token.reload_interval, tasks);
     Ok(Some(ports))
-}
-
-/// Text with the link that makes the first manager, printed while no manager exists. It goes to the
-/// terminal and not to the logs, because the link works for whoever opens it first.
-pub(crate) fn first_manager_notice(public: &str, code: &str) -> String {
-    let public = public.trim_end_matches('/');
-    format!(
-        "\n  还没有管理员：打开下面的链接，用微信扫码，成为第一位管理员（只能用一次）\n  Nobody manages this yet: open this and scan to become the first manager (once)\n  {public}/login#first={code}\n"
-    )
 }
 
 fn block_on(work: impl Future<Output = Exit>) -> Exit {

@@ -23,6 +23,9 @@ const RETRY_DELAY: Duration = Duration::from_millis(300);
 /// Longest time for which the demo waits for its permanent codes.
 const DOOR_CODES_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Validity of the link that makes the first manager: a demo is looked at for a day.
+const FIRST_MANAGER_TTL: Duration = Duration::from_secs(24 * 3600);
+
 /// Options of `paihao demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoOptions {
@@ -117,7 +120,7 @@ async fn start(
     tasks.spawn("menus", async move {
         let _ = stop.run_until_cancelled(pushing).await;
     });
-    let first = gateway.first_manager_code().await;
+    let first = gateway.first_manager_code(FIRST_MANAGER_TTL).await;
     let greeting = greeting(&pages, &sim, &key, &file, is_reused, first.as_deref());
     Ok(Demo { resolved, greeting })
 }
@@ -145,6 +148,7 @@ fn demo_config(
         sites: vec![paihao_gateway::settings::ALL_SITES.to_owned()],
         role: crate::config::StaffRole::Manager,
         counters: Vec::new(),
+        scopes: None,
     };
     config.staff.insert("demo".into(), staff);
     Ok(config)

@@ -4,8 +4,9 @@
 //! the services on them; `storage` watches their size, `backlog` what waits in them, and
 //! [`trace_export`] hands on their traces; [`reload`] applies changes of the
 //! configuration while they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`]
-//! checks a deployment; [`backup`] copies its ledger; [`settings`], [`menu`], [`account`], [`site`]
-//! and [`health`] are commands that call a running process; [`cli`] parses the command line.
+//! checks a deployment; [`backup`] copies its ledger; [`first_manager`] lets its first manager in;
+//! [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that call a running
+//! process; [`cli`] parses the command line.
 
 mod backlog;
 mod clock_references;
@@ -18,6 +19,7 @@ pub mod account;
 pub mod backup;
 pub mod demo;
 pub mod doctor;
+pub mod first_manager;
 mod gateway_client;
 pub mod health;
 pub mod menu;

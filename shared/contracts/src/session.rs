@@ -54,6 +54,13 @@ pub enum ScanProgress {
     AwaitingConfirmation {
         /// Hash of the person.
         person: String,
+        /// Digits that the phone shows and the page asks for; without them the person answers on
+        /// the phone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        challenge: Option<DigitChallenge>,
+        /// The person's unionid, for a client that is told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unionid: Option<UnionId>,
     },
     /// Approved: the browser may redeem the result. For an invitation: accepted.
     Approved {
@@ -86,7 +93,31 @@ pub enum ScanProgress {
 impl ScanProgress {
     /// True if a unionid is in it, which is kept no longer than the login goes on.
     pub fn has_unionid(&self) -> bool {
-        matches!(self, ScanProgress::Approved { unionid: Some(_), .. })
+        matches!(
+            self,
+            ScanProgress::Approved { unionid: Some(_), .. }
+                | ScanProgress::AwaitingConfirmation { unionid: Some(_), .. }
+        )
+    }
+}
+
+/// Digits that only the phone that scanned shows: whoever enters them at the page has both before
+/// them. Prints without the digits.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigitChallenge {
+    /// The digits.
+    pub digits: String,
+    /// Number of wrong entries that are left before the code is of no use.
+    pub attempts: u8,
+    /// Short tag of the person at this code, shown on the phone and on the page.
+    pub tag: String,
+    /// Time of the scan, in Unix milliseconds.
+    pub at: i64,
+}
+
+impl std::fmt::Debug for DigitChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DigitChallenge({}, {} attempts)", self.tag, self.attempts)
     }
 }
 
@@ -188,6 +219,24 @@ pub struct Invitation {
     pub by: String,
     /// The membership that the invited person receives.
     pub member: Member,
+}
+
+/// Index of the invitations that are open, in the cache beside their sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenInvitations {
+    /// Version of this form: 1.
+    pub v: u32,
+    /// The invitations, oldest first.
+    pub invitations: Vec<OpenInvitation>,
+}
+
+/// Invitation of the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenInvitation {
+    /// Uuid of its session.
+    pub uuid: String,
+    /// End of the code's validity when it was made, in Unix milliseconds.
+    pub expires_at: i64,
 }
 
 /// Reasons for a refused login.

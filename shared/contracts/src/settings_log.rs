@@ -17,6 +17,9 @@ pub struct SettingsEntry {
     pub v: u32,
     /// Time of the event, in Unix milliseconds.
     pub at: i64,
+    /// Approximate origin of the operator's request: an address without its last part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The event.
     #[serde(flatten)]
     pub event: SettingsEvent,
@@ -110,7 +113,13 @@ impl SettingsEvent {
 impl SettingsEntry {
     /// Creates an entry under the oldest version that can express its content.
     pub fn new(at: i64, event: SettingsEvent) -> SettingsEntry {
-        SettingsEntry { v: event.version(), at, event }
+        SettingsEntry { v: event.version(), at, from: None, event }
+    }
+
+    /// Returns the entry with the approximate origin of the operator's request.
+    #[must_use]
+    pub fn with_origin(self, from: Option<String>) -> SettingsEntry {
+        SettingsEntry { from, ..self }
     }
 
     /// Returns the generation of forms that the entry belongs to.

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Newest version of an entry of the roster log. Version 1 had no migration of an account.
+/// Newest version of an entry of the roster log. Version 1 had no migration of an account, no API
+/// key with limits, and no revoked signing key.
 pub const STAFF_VERSION: u32 = 2;
 
-/// Generation of forms from which the migration of a member is written.
-pub const MEMBER_MIGRATION_GENERATION: u32 = 2;
+/// Generation of forms from which entries of version 2 are written.
+pub const STAFF_GENERATION: u32 = 2;
 
-/// Version of an entry without the migration of an account.
+/// Version of an entry that every program reads.
 const FIRST_VERSION: u32 = 1;
 
 /// An entry of the roster log.
@@ -21,6 +22,9 @@ pub struct StaffEntry {
     pub at: i64,
     /// The operator: id of a member, name of a key, `first` or `system`.
     pub by: String,
+    /// Approximate origin of the operator's request: an address without its last part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The event.
     #[serde(flatten)]
     pub event: StaffEvent,
@@ -41,6 +45,11 @@ pub enum StaffEvent {
         kid: String,
         /// Private key: ES256, PKCS #8, base64url.
         pkcs8: String,
+    },
+    /// A signing key was revoked: its signatures are good no longer.
+    SigningKeyRevoked {
+        /// Public id of the key.
+        kid: String,
     },
     /// A person accepted an invitation and is a member from now on.
     Joined {
@@ -131,16 +140,59 @@ pub struct ApiKey {
     pub sites: Option<BTreeSet<String>>,
     /// Counters of the key; a key without counters acts as a manager.
     pub counters: BTreeSet<String>,
+    /// Purpose of the key, in the words of whoever made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// Scopes of the key; `None` is everything that its counters permit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<BTreeSet<KeyScope>>,
+    /// Time of the key's end, in Unix milliseconds; `None` is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+impl ApiKey {
+    /// Returns whether the key is limited in what it may do or for how long.
+    pub fn has_limits(&self) -> bool {
+        self.scopes.is_some() || self.expires_at.is_some()
+    }
+
+    /// Returns whether the key has ended.
+    pub fn has_expired(&self, now_ms: i64) -> bool {
+        self.expires_at.is_some_and(|at| at <= now_ms)
+    }
+}
+
+/// Scopes of an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum KeyScope {
+    /// Reads, without the feed.
+    Read,
+    /// Reads the feed of events.
+    Feed,
+    /// Acts on the line, as staff at the key's counters do.
+    Counter,
+    /// Everything else that a program may do.
+    Manage,
 }
 
 impl StaffEntry {
     /// Creates an entry under the oldest version that can express its event.
     pub fn new(at: i64, by: &str, event: StaffEvent) -> StaffEntry {
         let v = match event {
-            StaffEvent::Migrated { .. } => STAFF_VERSION,
+            StaffEvent::Migrated { .. } | StaffEvent::SigningKeyRevoked { .. } => STAFF_VERSION,
+            StaffEvent::KeyMade { ref key } if key.has_limits() => STAFF_VERSION,
             _ => FIRST_VERSION,
         };
-        StaffEntry { v, at, by: by.to_owned(), event }
+        StaffEntry { v, at, by: by.to_owned(), from: None, event }
+    }
+
+    /// Returns the entry with the approximate origin of the operator's request.
+    #[must_use]
+    pub fn with_origin(self, from: Option<&str>) -> StaffEntry {
+        StaffEntry { from: from.map(str::to_owned), ..self }
     }
 
     /// Encodes the stored form.
@@ -164,6 +216,12 @@ pub struct StaffSession {
     /// Time of the end, in Unix milliseconds, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<i64>,
+    /// Id of the member, or name of the key, that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
+    /// Approximate origin of the request that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_from: Option<String>,
     /// Kind of browser, in a few words.
     pub browser: String,
     /// Approximate origin: an address without its last part.

@@ -198,6 +198,11 @@ pub fn login_prompt_key(account: &str, person: &str) -> String {
     format!("login-asked/{account}/{person}")
 }
 
+/// Cache key of the index of invitations that are open.
+pub fn open_invitations_key() -> &'static str {
+    "invitations"
+}
+
 /// Cache key of an authorization grant, by hash of the code.
 pub fn authorization_code_key(code: &str) -> String {
     format!("login-grant/{code}")

@@ -14,7 +14,7 @@ use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::public_event::{PublicEvent, PublicEventKind, to_public_events};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::send_window::SendWindow;
-use paihao_contracts::session::{ScanSession, UnionId};
+use paihao_contracts::session::{OpenInvitations, ScanSession, UnionId};
 use paihao_contracts::settings_log::SettingsEntry;
 use paihao_contracts::snapshot::{Snapshot, SnapshotFloor, SnapshotHead};
 use paihao_contracts::staff::{StaffEntry, StaffSession};
@@ -176,12 +176,14 @@ fn staff() {
     let lines = ["staff-v1", "staff-v2"].map(assert_round_trips::<StaffEntry>).concat();
     for line in &lines {
         let entry: StaffEntry = serde_json::from_value(line.clone()).unwrap();
-        assert_eq!(StaffEntry::new(entry.at, &entry.by, entry.event.clone()), entry);
+        let made = StaffEntry::new(entry.at, &entry.by, entry.event.clone());
+        assert_eq!(made.with_origin(entry.from.as_deref()), entry);
     }
     let kinds: BTreeSet<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     let expected = [
         "secret_made",
         "signing_key_made",
+        "signing_key_revoked",
         "joined",
         "renamed",
         "role_changed",
@@ -355,6 +357,7 @@ fn scan_sessions() {
     let expected = ["pending", "asked", "approved", "declined", "redeemed"];
     assert_eq!(steps, expected.map(str::to_owned).into());
     assert_round_trips::<AuthorizationGrant>("login-grant-v1");
+    assert_round_trips::<OpenInvitations>("open-invitations-v1");
 }
 
 #[test]
@@ -368,6 +371,13 @@ fn unionids_are_told_and_not_printed() {
     let session: ScanSession = serde_json::from_value(session.clone()).unwrap();
     let grant: AuthorizationGrant = serde_json::from_value(grant.clone()).unwrap();
     assert!(session.progress.has_unionid());
+    let [asked] = &assert_round_trips::<ScanSession>("scan-session-v1-digits")[..] else {
+        panic!("one line")
+    };
+    let asked: ScanSession = serde_json::from_value(asked.clone()).unwrap();
+    assert!(asked.progress.has_unionid());
+    let printed = format!("{asked:?}");
+    assert!(!printed.contains("o6_bma") && !printed.contains("4827"), "{printed}");
     assert_eq!(grant.unionid.as_ref().map(UnionId::expose), Some("o6_bmasdasdsad6_2sgVt7hMZOPfL"));
     let printed = format!("{session:?} {grant:?}");
     assert!(!printed.contains("o6_bma"), "{printed}");
@@ -433,9 +443,15 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
     check_form::<Receipt>(&["receipt-v1"], &mut checked);
     check_form::<SendWindow>(&["allowance-v1"], &mut checked);
     check_form::<ScanSession>(
-        &["scan-session-v1", "scan-session-v1-login", "scan-session-v1-unionid"],
+        &[
+            "scan-session-v1",
+            "scan-session-v1-login",
+            "scan-session-v1-unionid",
+            "scan-session-v1-digits",
+        ],
         &mut checked,
     );
+    check_form::<OpenInvitations>(&["open-invitations-v1"], &mut checked);
     check_form::<SettingsEntry>(&SETTINGS, &mut checked);
     check_form::<Snapshot>(&SNAPSHOTS, &mut checked);
     check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);

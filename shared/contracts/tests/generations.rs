@@ -1,4 +1,4 @@
-//! Tests of the generations of stored forms.
+//! Test of the generations of stored forms: an older program meets no version that it cannot read.
 
 use paihao_contracts::envelope::{FORMS, WriteVersion};
 
@@ -17,6 +17,7 @@ const GENERATIONS: &[&[(&str, u32)]] = &[
         ("receipt", 1),
         ("send window", 1),
         ("scan session", 1),
+        ("open invitations", 1),
         ("settings entry", 1),
         ("site snapshot", 1),
         ("snapshot floor", 1),

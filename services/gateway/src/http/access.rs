@@ -5,11 +5,12 @@
 //! neither [`Authorized`] nor [`SiteAccess`] is public.
 
 use crate::http::auth::{Principal, SiteScope};
+use crate::http::key_scope::required_scope;
 use crate::http::openapi::{ApiArgument, Operation};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
 use paihao_domain::{Actor, ApiScope};
 use std::convert::Infallible;
@@ -95,8 +96,8 @@ impl<R: AllowedRoles> FromRequestParts<AppState> for Authorized<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let principal = Principal::authenticate(state, &parts.headers, &parts.method).await?;
-        require_role::<R>(&principal)?;
+        let principal = Principal::authenticate(state, parts).await?;
+        require_role::<R>(&principal, parts)?;
         Ok(Authorized { principal, roles: PhantomData })
     }
 }
@@ -122,10 +123,10 @@ impl<R: AllowedRoles> FromRequestParts<AppState> for SiteAccess<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let principal = Principal::authenticate(state, &parts.headers, &parts.method).await?;
+        let principal = Principal::authenticate(state, parts).await?;
         let site = path_parameter(parts, "site").await?;
         let settings = principal.authorize_site(state, &site)?;
-        require_role::<R>(&principal)?;
+        require_role::<R>(&principal, parts)?;
         Ok(SiteAccess { principal, site, settings, roles: PhantomData })
     }
 }
@@ -150,7 +151,7 @@ impl FromRequestParts<AppState> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        Ok(Visitor(Principal::authenticate(state, &parts.headers, &parts.method).await.ok()))
+        Ok(Visitor(Principal::authenticate(state, parts).await.ok()))
     }
 }
 
@@ -198,12 +199,13 @@ pub(crate) async fn path_parameter(parts: &mut Parts, name: &str) -> Result<Stri
     Ok(value.unwrap_or_else(|| panic!("a route without {{{name}}} in its path")).to_owned())
 }
 
-fn require_role<R: AllowedRoles>(principal: &Principal) -> Result<(), Problem> {
-    if Role::of(&principal.actor).is_some_and(|role| R::ALLOWED.contains(&role)) {
-        Ok(())
-    } else {
-        Err(Problem::new(&refusals::NOT_ALLOWED))
+fn require_role<R: AllowedRoles>(principal: &Principal, parts: &Parts) -> Result<(), Problem> {
+    if !Role::of(&principal.actor).is_some_and(|role| R::ALLOWED.contains(&role)) {
+        return Err(Problem::new(&refusals::NOT_ALLOWED));
     }
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let is_for_counters = R::ALLOWED.contains(&Role::Api);
+    principal.require_key_scope(required_scope(parts.method.is_safe(), path, is_for_counters))
 }
 
 fn describe_roles<R: AllowedRoles>(operation: Operation) -> Operation {
@@ -214,6 +216,10 @@ fn describe_roles<R: AllowedRoles>(operation: Operation) -> Operation {
         .refuses(&[&refusals::UNAUTHORISED, &refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
         // A page of another site must not use a browser's session.
         .refuses_write(&[&refusals::CROSS_SITE]);
+    let is_for_programs =
+        [Role::Api, Role::ApiManager].iter().any(|role| R::ALLOWED.contains(role));
+    let operation =
+        if is_for_programs { operation.refuses(&[&refusals::NOT_IN_SCOPE]) } else { operation };
     if R::ALLOWED.len() == AnyRole::ALLOWED.len() {
         operation
     } else {

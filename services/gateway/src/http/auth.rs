@@ -5,13 +5,17 @@
 //! that changes something must also show that a page of this server sent it, since browsers send
 //! cookies with the requests of other sites' pages too.
 
+use crate::http::client_ip::ClientIp;
 use crate::http::cookies;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::roster::{Roster, member_actor, program_actor};
+use crate::identity::roster_log::Author;
 use crate::settings::{SiteSettings, StaffKey};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
-use paihao_contracts::staff::{ApiKey, SessionHolder};
+use paihao_contracts::staff::{ApiKey, KeyScope, SessionHolder};
 use paihao_domain::{Actor, CounterId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,8 +35,12 @@ pub(crate) struct Principal {
     /// Actor of their commands.
     pub(crate) actor: Actor,
     scope: SiteScope,
+    /// Scopes of a program's key; `None` is everything that its role permits.
+    key_scopes: Option<Arc<BTreeSet<KeyScope>>>,
     /// Session of the request, if it came with one.
     pub(crate) session: Option<Arc<PrincipalSession>>,
+    /// Approximate origin of the request: an address without its last part.
+    address: Option<Arc<str>>,
 }
 
 /// Session that a request came with.
@@ -79,6 +87,18 @@ impl Principal {
     /// Authenticates a request by its key or its session cookie.
     pub(crate) async fn authenticate(
         state: &AppState,
+        parts: &mut Parts,
+    ) -> Result<Principal, Problem> {
+        let Ok(client_ip) = ClientIp::from_request_parts(parts, state).await;
+        let principal = Principal::find(state, &parts.headers, &parts.method).await?;
+        if principal.session.is_none() {
+            state.browser_sessions.note_key_use(&principal.name, || client_ip.masked());
+        }
+        Ok(Principal { address: Some(client_ip.masked().into()), ..principal })
+    }
+
+    async fn find(
+        state: &AppState,
         headers: &HeaderMap,
         method: &Method,
     ) -> Result<Principal, Problem> {
@@ -86,6 +106,15 @@ impl Principal {
             let key = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
             return authenticate_bearer(state, key.unwrap_or_default()).await;
         }
+        Principal::of_session(state, headers, method).await
+    }
+
+    /// Authenticates a request by its session cookie.
+    pub(crate) async fn of_session(
+        state: &AppState,
+        headers: &HeaderMap,
+        method: &Method,
+    ) -> Result<Principal, Problem> {
         let settings = &state.settings.login;
         let cookie = cookies::read(headers, settings.session_cookie());
         let cookie = cookie.ok_or(&refusals::UNAUTHORISED)?;
@@ -115,7 +144,7 @@ impl Principal {
     /// Principal with this login at counters; `None` if nobody has it any more.
     pub(crate) fn of_login(state: &AppState, roster: &Roster, login: &str) -> Option<Principal> {
         let member = SessionHolder::Member { id: login.to_owned() };
-        let program = || roster.keys().find(|key| key.id == login).map(program_principal);
+        let program = || program_principal(state, roster.key(login)?);
         let mut configured = state.deployment.staff_keys.iter();
         holder_principal(state, roster, &member)
             .or_else(program)
@@ -150,6 +179,20 @@ impl Principal {
     /// Refused unless every site of the scope is open to the principal.
     pub(crate) fn authorize_scope(&self, scope: &SiteScope) -> Result<(), Problem> {
         if self.scope.covers(scope) { Ok(()) } else { Err(Problem::new(&refusals::NOT_YOUR_SITE)) }
+    }
+
+    /// Author of what the principal changes.
+    pub(crate) fn author(&self) -> Author<'_> {
+        Author { id: &self.name, address: self.address.as_deref() }
+    }
+
+    /// Refused unless the key of the request has the scope. People have no scopes, but roles.
+    pub(crate) fn require_key_scope(&self, needed: KeyScope) -> Result<(), Problem> {
+        if self.key_scopes.as_ref().is_none_or(|scopes| is_granted(scopes, needed)) {
+            Ok(())
+        } else {
+            Err(Problem::new(&refusals::NOT_IN_SCOPE))
+        }
     }
 
     /// Sites that are open to the principal.
@@ -190,8 +233,8 @@ impl Principal {
             Some(session) if is_member(&session.holder) && !is_current => None,
             Some(session) => holder_principal(state, &roster, &session.holder),
             None => {
-                let known = roster.keys().find(|key| *key.id == *self.name);
-                let program = known.filter(|_| is_current).map(program_principal);
+                let known = roster.key(&self.name).filter(|_| is_current);
+                let program = known.and_then(|key| program_principal(state, key));
                 let configured =
                     state.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
                 program.or_else(|| configured.map(configured_key_principal))
@@ -217,20 +260,32 @@ async fn authenticate_bearer(state: &AppState, bearer: &str) -> Result<Principal
     let roster = state.roster.loaded().await?;
     let key = roster.find_key(bearer).ok_or(&refusals::UNAUTHORISED)?;
     state.roster.require_current()?;
-    Ok(program_principal(key))
+    program_principal(state, key).ok_or_else(|| Problem::new(&refusals::UNAUTHORISED))
+}
+
+/// Returns whether scopes contain one, which those of acts do with the scopes that they need.
+fn is_granted(scopes: &BTreeSet<KeyScope>, needed: KeyScope) -> bool {
+    let has = |scope| scopes.contains(&scope);
+    match needed {
+        KeyScope::Read => has(KeyScope::Read) || has(KeyScope::Counter) || has(KeyScope::Manage),
+        _ => has(needed),
+    }
 }
 
 fn is_member(holder: &SessionHolder) -> bool {
     matches!(holder, SessionHolder::Member { .. })
 }
 
-fn program_principal(key: &ApiKey) -> Principal {
-    Principal {
+/// Principal of a program's key; `None` once it has expired.
+fn program_principal(state: &AppState, key: &ApiKey) -> Option<Principal> {
+    (!key.has_expired(state.clock.now_ms())).then(|| Principal {
         name: key.id.as_str().into(),
         actor: program_actor(key),
         scope: key.sites.clone().into(),
+        key_scopes: key.scopes.clone().map(Arc::new),
         session: None,
-    }
+        address: None,
+    })
 }
 
 /// Prefix of keys that were made through the API.
@@ -239,7 +294,14 @@ pub(crate) const PROGRAM_KEY_PREFIX: &str = "paihao_";
 fn configured_key_principal(key: &StaffKey) -> Principal {
     let scope =
         if key.grants_all_sites() { SiteScope::All } else { SiteScope::Only(key.sites.clone()) };
-    Principal { name: key.name.as_str().into(), actor: key.actor.clone(), scope, session: None }
+    Principal {
+        name: key.name.as_str().into(),
+        actor: key.actor.clone(),
+        scope,
+        key_scopes: key.scopes.clone().map(Arc::new),
+        session: None,
+        address: None,
+    }
 }
 
 /// Principal of the holder of a session, if the holder is still valid.
@@ -255,7 +317,9 @@ fn holder_principal(
                 name: member.id.as_str().into(),
                 actor: member_actor(member),
                 scope: member.sites.clone().into(),
+                key_scopes: None,
                 session: None,
+                address: None,
             })
         }
         SessionHolder::Key { name, print } => {

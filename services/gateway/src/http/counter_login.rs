@@ -23,7 +23,7 @@ pub(crate) fn is_left_behind(
 pub(crate) fn login_name(state: &AppState, login: &str) -> String {
     let roster = state.roster.now();
     let member = roster.member(login).map(|member| member.name.clone());
-    let key = || roster.keys().find(|key| key.id == login).map(|key| key.name.clone());
+    let key = || roster.key(login).map(|key| key.name.clone());
     member.or_else(key).unwrap_or_else(|| login.to_owned())
 }
 

@@ -10,6 +10,7 @@
 //! for a new one: an action of staff needs a row in `actions.rs`, a read a line in `responses.rs`,
 //! and each refusal a line of a script.
 
+use crate::http::key_scope::required_scope;
 use crate::http::refusals::{self, ProblemDetails};
 use crate::http::state::AppState;
 use paihao_http_api::openapi::{DocumentSettings, schema_of};
@@ -71,7 +72,7 @@ impl IdempotencyKeyExt for Operation {
 
 /// The OpenAPI document of these routes.
 pub(crate) fn document_of(routes: &Routes) -> Value {
-    routes.document(&DocumentSettings {
+    let mut document = routes.document(&DocumentSettings {
         title: "paihao 排号",
         version: env!("CARGO_PKG_VERSION"),
         description: "Queues of Official Accounts. Times are Unix milliseconds; a refusal is a problem with one of the codes of docs/reference/refusals.md.",
@@ -79,7 +80,7 @@ pub(crate) fn document_of(routes: &Routes) -> Value {
             "key": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "A key of the configuration's [staff], or one made for a program, that opens the site, in one of the roles under x-roles.",
+                "description": "A key of the configuration's [staff], or one made for a program, that opens the site, in one of the roles under x-roles and with the scope under x-scope; `counter` and `manage` include `read`.",
             },
             "session": {
                 "type": "apiKey",
@@ -91,5 +92,23 @@ pub(crate) fn document_of(routes: &Routes) -> Value {
         path_parameters: PATH_PARAMETERS,
         problem: schema_of::<ProblemDetails>,
         problem_headers: |_| Map::new(),
-    })
+    });
+    add_scopes(&mut document);
+    document
+}
+
+/// Adds the scope that a program's key needs to each operation that programs may call.
+fn add_scopes(document: &mut Value) {
+    let paths = document["paths"].as_object_mut().expect("a document has paths");
+    for (path, operations) in paths {
+        let operations = operations.as_object_mut().expect("a path has operations");
+        for (method, operation) in operations {
+            let Some(roles) = operation["x-roles"].as_array() else { continue };
+            let has_role = |name: &str| roles.iter().any(|role| role == name);
+            if has_role("api") || has_role("api_manager") {
+                let scope = required_scope(method == "get", path, has_role("api"));
+                operation["x-scope"] = json!(scope);
+            }
+        }
+    }
 }

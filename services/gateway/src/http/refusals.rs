@@ -52,6 +52,8 @@ problem_kinds! {
         "A browser's cookie counts for a request that changes something only with the header X-Paihao-Page, and not if Origin or Sec-Fetch-Site name another site. Codes of scan sessions are for pages of this system and of gateway.codes_shown_by.";
     NOT_YOUR_SITE = "not_your_site", FORBIDDEN, "您不能管理这个门店", "This site is not open to you",
         "The key or session is good, but does not open this site.";
+    NOT_IN_SCOPE = "not_in_scope", FORBIDDEN, "这个密钥没有这项权限", "This key does not have the scope for this",
+        "The program's key is good, but was made without the scope that the operation's x-scope names: read, feed, counter or manage.";
     UNKNOWN_MEMBER = "unknown_member", NOT_FOUND, "没有这位工作人员", "There is no such member of staff",
         "Nobody of this id works here, or no longer.";
     UNKNOWN_KEY = "unknown_key", NOT_FOUND, "没有这个密钥", "There is no such key",
@@ -66,14 +68,16 @@ problem_kinds! {
         "Only the browser that shows the code holds the secret with which its login is watched and taken. What is in the code, or in an address, is not enough.";
     LOGIN_PENDING = "login_pending", CONFLICT, "还没有在手机上确认", "It has not been confirmed on the phone yet",
         "Nobody has scanned the code, or whoever did has not answered yet.";
+    WRONG_DIGITS = "wrong_digits", FORBIDDEN, "数字不对，请看手机上的数字", "These are not the digits on the phone",
+        "The digits of a login or an invitation stand on the phone that scanned its code. After three wrong entries the code is of no use.";
     LOGIN_USED = "login_used", CONFLICT, "这次登录已经用过", "This login has been used",
         "A login is taken once. Begin another one.";
     LOGIN_REFUSED = "login_refused", FORBIDDEN, "已在手机上拒绝登录", "The login was refused on the phone",
-        "Whoever scanned the code answered that it was not them.";
+        "Whoever scanned the code answered that it was not them, or the digits of the phone were entered wrongly three times.";
     NOT_STAFF = "not_staff", FORBIDDEN, "您不在工作人员名单中，请联系管理员", "You are not on the list of staff, please ask a manager",
-        "Whoever scanned the code does not work here, or no longer; or an invitation was scanned by somebody who does already.";
-    FIRST_CODE_USED = "first_code_used", GONE, "首位管理员已经产生，此链接已失效", "There has been a first manager, this link is over",
-        "The code that the first start prints makes the first of all a manager, once. Others are invited.";
+        "Whoever scanned the code does not work here, or no longer; or an invitation was scanned by somebody who does already, was used or was revoked.";
+    FIRST_CODE_USED = "first_code_used", GONE, "首位管理员已经产生，或此链接已过期", "There has been a first manager, or this link has ended",
+        "The code of the link makes the first of all a manager, once, for half an hour; `paihao first-manager` prints another. Others are invited.";
     UNKNOWN_CLIENT = "unknown_client", BAD_REQUEST, "没有登记过这个网站", "This site is not known here",
         "There is no [login.clients] of the client_id.";
     WRONG_REDIRECT = "wrong_redirect", BAD_REQUEST, "返回地址没有登记", "The address to go back to is not known here",

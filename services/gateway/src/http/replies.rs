@@ -308,7 +308,9 @@ mod tests {
             ..samples::login_request()
         };
         let logins = [
-            prompt::confirmation_prompt(&names.site, true, &request),
+            prompt::confirmation_prompt(&names.site, true, &request, "14:03", Some("4827")),
+            prompt::confirmation_prompt(&names.site, true, &request, "14:03", None),
+            prompt::membership_prompt(&names.site, true, "14:03", &samples::challenge()),
             prompt::login_succeeded(&names.site, true, &request),
             prompt::login_refused(),
             prompt::not_staff(),

@@ -2,6 +2,7 @@
 
 use crate::engine::as_of::PointInTimeReader;
 use crate::engine::{Engine, SiteSnapshot};
+use crate::http::backchannel_logout::BackchannelLogout;
 use crate::http::board::cache::BoardCache;
 use crate::http::client_ip::TrustedProxies;
 use crate::http::cross_site::CodeEmbedders;
@@ -27,6 +28,7 @@ use crate::scan::codes::page::PageCodes;
 use crate::scan::codes::permanent::PermanentCodes;
 use crate::scan::codes::usage::QrUsageReader;
 use crate::scan::drawings::DrawingCache;
+use crate::scan::invitation_index::InvitationIndex;
 use crate::scan::progress_poll::ProgressPolls;
 use crate::scan::sessions::ScanSessions;
 use crate::settings::DeploymentSettings;
@@ -58,6 +60,8 @@ pub(crate) struct AppStateInner {
     pub(crate) visits: VisitProjection,
     pub(crate) scan_sessions: Arc<ScanSessions>,
     pub(crate) progress_polls: Arc<ProgressPolls>,
+    pub(crate) backchannel_logout: Arc<BackchannelLogout>,
+    pub(crate) invitation_index: InvitationIndex,
     pub(crate) roster: Arc<RosterLog>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,
     pub(crate) rate_limiter: RateLimiter,

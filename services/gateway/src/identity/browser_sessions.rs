@@ -5,8 +5,9 @@
 //! a MAC, which is verified before anything is looked up.
 
 use super::error::IdentityError;
+use super::key_uses::{KeyUse, KeyUses, is_key_id};
 use super::roster::Roster;
-use super::roster_log::RosterLog;
+use super::roster_log::{Author, RosterLog};
 use super::session_cache::SessionCache;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
@@ -30,6 +31,9 @@ const REFRESHES_PER_IDLE_TIMEOUT: u32 = 8;
 /// Longest wait for the sessions that other replicas have begun.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Interval in which the use of an API key is recorded, by each replica.
+const KEY_USE_INTERVAL: Duration = Duration::from_secs(3600);
+
 /// Number of random characters of a cookie; the rest is their MAC.
 const COOKIE_RANDOM_CHARS: usize = 22;
 
@@ -50,6 +54,7 @@ pub(crate) struct BrowserSessions {
     tasks: Tasks,
     lifetime: SessionLifetime,
     sessions: Mutex<SessionCache>,
+    key_uses: KeyUses,
     changed: watch::Sender<u64>,
     follower: OnceLock<Follower<()>>,
     /// Form of an entry that a newer program wrote.
@@ -79,6 +84,7 @@ impl BrowserSessions {
             tasks,
             lifetime,
             sessions: Mutex::default(),
+            key_uses: KeyUses::default(),
             changed: watch::Sender::default(),
             follower: OnceLock::new(),
             newer: Mutex::default(),
@@ -109,6 +115,8 @@ impl BrowserSessions {
             begun_at: now,
             seen_at: now,
             ended_at: None,
+            ended_by: None,
+            ended_from: None,
             browser,
             address,
         };
@@ -185,6 +193,7 @@ impl BrowserSessions {
     /// Ends sessions of a holder, those of other replicas included, and returns their number.
     pub(crate) async fn end(
         &self,
+        by: Author<'_>,
         holder: &SessionHolder,
         selection: SessionSelection<'_>,
     ) -> Result<usize, IdentityError> {
@@ -195,11 +204,48 @@ impl BrowserSessions {
         let selected: Vec<_> =
             self.list_for(holder).await?.into_iter().filter(|(id, _)| is_selected(id)).collect();
         for (id, session) in &selected {
-            let ended = StaffSession { ended_at: Some(self.clock.now_ms()), ..session.clone() };
+            let ended = StaffSession {
+                ended_at: Some(self.clock.now_ms()),
+                ended_by: Some(by.id.to_owned()),
+                ended_from: by.address.map(str::to_owned),
+                ..session.clone()
+            };
             let position = self.append(id, ExpectedPosition::Any, &ended).await?;
             self.apply(id.clone(), ended, position);
         }
         Ok(selected.len())
+    }
+
+    /// Records the use of an API key, at most once in an interval. Its newest use has one subject
+    /// of the log, as a session has.
+    pub(crate) fn note_key_use(self: &Arc<Self>, key: &str, address: impl FnOnce() -> String) {
+        if !is_key_id(key) || !self.key_uses.is_due(key, self.clock.now_ms(), KEY_USE_INTERVAL) {
+            return;
+        }
+        let now = self.clock.now_ms();
+        let session = StaffSession {
+            v: 1,
+            holder: SessionHolder::Key { name: key.to_owned(), print: String::new() },
+            begun_at: now,
+            seen_at: now,
+            ended_at: None,
+            ended_by: None,
+            ended_from: None,
+            browser: String::new(),
+            address: address(),
+        };
+        let sessions = self.clone();
+        let id = key.to_owned();
+        self.tasks.spawn("note-key", async move {
+            if let Ok(position) = sessions.append(&id, ExpectedPosition::Any, &session).await {
+                sessions.apply(id, session, position);
+            }
+        });
+    }
+
+    /// Returns the newest recorded use of an API key.
+    pub(crate) fn last_key_use(&self, key: &str) -> Option<KeyUse> {
+        self.key_uses.last(key)
     }
 
     /// Returns the `Max-Age` of a session's cookie.
@@ -269,6 +315,10 @@ impl BrowserSessions {
     }
 
     fn apply(&self, id: String, session: StaffSession, position: Position) {
+        if is_key_id(&id) {
+            self.key_uses.apply(id, session);
+            return;
+        }
         // A session past its maximum age never becomes valid again.
         let oldest = self.clock.now_ms() - ms(self.lifetime.max_age);
         self.sessions.lock().insert(id, session, position, oldest);
@@ -301,6 +351,7 @@ impl Projection for SessionProjection {
     fn reset(&mut self) {
         tracing::warn!("the session log was made anew, forgetting all browser sessions");
         self.0.sessions.lock().clear();
+        self.0.key_uses.clear();
         *self.0.newer.lock() = None;
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod browser_sessions;
 pub(crate) mod error;
+mod key_uses;
 pub(crate) mod roster;
 pub(crate) mod roster_log;
 pub(crate) mod sealed_members;

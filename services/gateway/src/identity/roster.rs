@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 pub(crate) struct Roster {
     secret: Option<String>,
     members: BTreeMap<String, MemberEntry>,
-    keys: BTreeMap<String, ApiKey>,
+    keys: BTreeMap<String, KeyEntry>,
     /// Ids of all keys that were ever created.
     issued_key_ids: BTreeSet<String>,
     /// Ids of the invitations that were used.
@@ -28,6 +28,16 @@ struct MemberEntry {
     person_hash: String,
 }
 
+/// API key with its maker.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyEntry {
+    pub(crate) key: ApiKey,
+    /// Member or key of the configuration that made it.
+    pub(crate) made_by: String,
+    /// Time of its creation, in Unix milliseconds.
+    pub(crate) made_at: i64,
+}
+
 /// Key that tokens of logins are signed with.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SigningKey {
@@ -36,6 +46,8 @@ pub(crate) struct SigningKey {
     pub(crate) pkcs8: String,
     /// Time of creation, in Unix milliseconds.
     pub(crate) made_at: i64,
+    /// True if nothing that it signed is good any longer.
+    pub(crate) is_revoked: bool,
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -50,7 +62,12 @@ impl Roster {
         match entry.event.clone() {
             StaffEvent::SecretMade { secret } => self.secret = Some(secret),
             StaffEvent::SigningKeyMade { kid, pkcs8 } => {
-                self.signing_keys.push(SigningKey { kid, pkcs8, made_at: entry.at });
+                let made_at = entry.at;
+                self.signing_keys.push(SigningKey { kid, pkcs8, made_at, is_revoked: false });
+            }
+            StaffEvent::SigningKeyRevoked { kid } => {
+                let revoked = self.signing_keys.iter_mut().filter(|key| key.kid == kid);
+                revoked.for_each(|key| key.is_revoked = true);
             }
             StaffEvent::Joined { member, person, invitation } => {
                 self.used_invitations.insert(invitation);
@@ -65,19 +82,34 @@ impl Roster {
                 if let Some(MemberEntry { member, .. }) = self.members.get_mut(&id) {
                     *member = Member { role, sites, counters, ..member.clone() };
                 }
+                self.drop_keys_beyond(&id);
             }
             StaffEvent::Migrated { id, person } => {
                 if let Some(MemberEntry { person_hash, .. }) = self.members.get_mut(&id) {
                     *person_hash = person;
                 }
             }
-            StaffEvent::Removed { id } => drop(self.members.remove(&id)),
+            StaffEvent::Removed { id } => {
+                self.members.remove(&id);
+                self.drop_keys_beyond(&id);
+            }
             StaffEvent::KeyMade { key } => {
                 self.issued_key_ids.insert(key.id.clone());
-                self.keys.insert(key.id.clone(), key);
+                let made_by = entry.by.clone();
+                let key_entry = KeyEntry { key, made_by, made_at: entry.at };
+                self.keys.insert(key_entry.key.id.clone(), key_entry);
             }
             StaffEvent::KeyRevoked { id } => drop(self.keys.remove(&id)),
         }
+    }
+
+    /// Drops the keys that a former member made, or that a member could not make any longer.
+    fn drop_keys_beyond(&mut self, maker: &str) {
+        let member = self.member(maker).cloned();
+        self.keys.retain(|_, entry| {
+            entry.made_by != maker
+                || member.as_ref().is_some_and(|member| may_grant(member, &entry.key.sites))
+        });
     }
 
     /// Returns all members, by id.
@@ -111,9 +143,14 @@ impl Roster {
         !self.used_invitations.is_empty()
     }
 
-    /// Returns the keys of programs, by id.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &ApiKey> {
+    /// Returns the keys of programs, by id, those that have expired included.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &KeyEntry> {
         self.keys.values()
+    }
+
+    /// Returns the key of a program by its id.
+    pub(crate) fn key(&self, id: &str) -> Option<&ApiKey> {
+        self.keys.get(id).map(|entry| &entry.key)
     }
 
     /// Returns whether there was ever a key of this id.
@@ -126,9 +163,8 @@ impl Roster {
     pub(crate) fn find_key(&self, key: &str) -> Option<&ApiKey> {
         let hash = hex::encode(Sha256::digest(key));
         let matches = |key: &ApiKey| bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes()));
-        self.keys
-            .values()
-            .fold(None, |matching, key| if matches(key) { Some(key) } else { matching })
+        let keys = self.keys.values().map(|entry| &entry.key);
+        keys.fold(None, |matching, key| if matches(key) { Some(key) } else { matching })
     }
 
     /// Returns the keys that tokens are signed with, oldest first.
@@ -168,6 +204,16 @@ impl Roster {
     pub(crate) fn person_hash(&self, account: &str, openid: &str) -> Option<String> {
         self.tag("person", &[account, openid])
     }
+}
+
+/// Returns whether a member may give somebody else access to these sites.
+pub(crate) fn may_grant(member: &Member, sites: &Option<BTreeSet<String>>) -> bool {
+    let covers = match (&member.sites, sites) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(own), Some(granted)) => own.is_superset(granted),
+    };
+    member.role == StaffRole::Manager && covers
 }
 
 /// Returns the actor of a member, which has the member's id and not the name, since names change.
@@ -233,6 +279,7 @@ mod tests {
     fn whoever_migrated_is_known_by_the_new_hash_alone() {
         let mut roster = roster_after(4);
         let migrated = include_str!("../../../../shared/contracts/tests/fixtures/staff-v2.jsonl");
+        let migrated = migrated.lines().next().unwrap();
         roster.apply(&envelope::decode(migrated.as_bytes()).unwrap());
         let (former, new) =
             ("799119a90202799119a90202799119a9", "999119a90202799119a90202799119a9");
@@ -247,6 +294,82 @@ mod tests {
         assert_eq!(roster_after(8).find_key("abc").unwrap().id, "k_0a1b2c3d");
         assert!(roster_after(8).find_key("abd").is_none());
         assert!(roster_after(9).find_key("abc").is_none());
+    }
+
+    /// Roster with a manager of two sites, who made a key for each choice of sites, and one of an
+    /// operator's key.
+    fn roster_with_keys() -> Roster {
+        let mut roster = roster_after(3);
+        let id = "m_4e5f6a7b".to_owned();
+        let join = entries().remove(3);
+        roster.apply(&join);
+        let sites = Some(["hall".to_owned(), "annex".to_owned()].into());
+        let counters = BTreeSet::new();
+        let role = StaffRole::Manager;
+        let promoted = StaffEvent::RoleChanged { id: id.clone(), role, sites, counters };
+        roster.apply(&StaffEntry::new(0, "m_0a1b2c3d", promoted));
+        for (key, by, sites) in [
+            ("k_hall", &*id, &["hall"][..]),
+            ("k_annex", &id, &["annex"]),
+            ("k_both", &id, &["annex", "hall"]),
+            ("k_other", "m_0a1b2c3d", &["hall"]),
+            ("k_desk", "front-desk", &["hall"]),
+        ] {
+            let sites = Some(sites.iter().map(ToString::to_string).collect());
+            let key = ApiKey {
+                id: key.into(),
+                name: key.into(),
+                hash: key.into(),
+                sites,
+                counters: [].into(),
+                purpose: None,
+                scopes: None,
+                expires_at: None,
+            };
+            roster.apply(&StaffEntry::new(0, by, StaffEvent::KeyMade { key }));
+        }
+        roster
+    }
+
+    #[test]
+    fn the_keys_of_whoever_is_out_or_less_than_before_end_and_stay_so() {
+        let others = ["k_desk", "k_other"];
+        let change = |role, sites: Option<&[&str]>| StaffEvent::RoleChanged {
+            id: "m_4e5f6a7b".into(),
+            role,
+            sites: sites.map(|sites| sites.iter().map(ToString::to_string).collect()),
+            counters: [].into(),
+        };
+        let everything = || change(StaffRole::Manager, None);
+        for (event, left) in [
+            (StaffEvent::Removed { id: "m_4e5f6a7b".into() }, &[][..]),
+            (change(StaffRole::Staff, Some(&["annex", "hall"])), &[]),
+            (change(StaffRole::Staff, None), &[]),
+            (change(StaffRole::Manager, Some(&["hall"])), &["k_hall"]),
+            (change(StaffRole::Manager, Some(&["annex"])), &["k_annex"]),
+            (change(StaffRole::Manager, Some(&[])), &[]),
+            (
+                change(StaffRole::Manager, Some(&["annex", "hall"])),
+                &["k_annex", "k_both", "k_hall"],
+            ),
+            (everything(), &["k_annex", "k_both", "k_hall"]),
+        ] {
+            let mut roster = roster_with_keys();
+            let made = roster.keys().count();
+            assert_eq!(made, 5);
+            roster.apply(&StaffEntry::new(0, "m_0a1b2c3d", event.clone()));
+            let mut expected: Vec<_> = left.iter().chain(&others).copied().collect();
+            expected.sort_unstable();
+            let ids = |roster: &Roster| {
+                roster.keys().map(|entry| entry.key.id.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(ids(&roster), expected, "{event:?}");
+            roster.apply(&StaffEntry::new(0, "m_0a1b2c3d", everything()));
+            assert_eq!(ids(&roster), expected, "a promotion brings nothing back: {event:?}");
+            for id in ids(&roster) {
+                assert!(roster.is_key_id_issued(&id) && roster.find_key("abc").is_none());
+            }
+        }
     }
 
     #[test]

@@ -23,6 +23,21 @@ use tokio::time::{Instant, timeout_at};
 /// Longest time for a change to become durable and known here.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Author of a change.
+#[derive(Clone, Copy)]
+pub(crate) struct Author<'a> {
+    /// Id of a member, name of a key, `first` or `system`.
+    pub(crate) id: &'a str,
+    /// Approximate origin of their request, if they sent one.
+    pub(crate) address: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Author<'a> {
+    fn from(id: &'a str) -> Author<'a> {
+        Author { id, address: None }
+    }
+}
+
 /// Reader and writer of the log of staff.
 pub(crate) struct RosterLog {
     ledger: Arc<dyn Ledger>,
@@ -112,18 +127,18 @@ impl RosterLog {
 
     /// Appends the event that `decide` returns, given everything before it; `None` appends nothing.
     /// Returns the roster after it.
-    pub(crate) async fn update<E: From<IdentityError>>(
+    pub(crate) async fn update<'a, E: From<IdentityError>>(
         &self,
-        by: &str,
+        by: impl Into<Author<'a>>,
         decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, E>,
     ) -> Result<Arc<Roster>, E> {
         self.loaded().await?;
-        self.append_decided(by, decide).await
+        self.append_decided(by.into(), decide).await
     }
 
     async fn append_decided<E: From<IdentityError>>(
         &self,
-        by: &str,
+        by: Author<'_>,
         decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, E>,
     ) -> Result<Arc<Roster>, E> {
         let deadline = Instant::now() + CHANGE_TIMEOUT;
@@ -134,7 +149,8 @@ impl RosterLog {
                 return Err(IdentityError::NewerVersion.into());
             }
             let Some(event) = decide(&view.roster)? else { return Ok(view.roster) };
-            let staff_entry = StaffEntry::new(self.clock.now_ms(), by, event);
+            let staff_entry = StaffEntry::new(self.clock.now_ms(), by.id, event);
+            let staff_entry = staff_entry.with_origin(by.address);
             let expect = match position {
                 Position::START => ExpectedPosition::Empty,
                 position => ExpectedPosition::At(position),
@@ -185,7 +201,7 @@ impl RosterLog {
             if !matches!(stop.run_until_cancelled(emptied).await, Some(Ok(_))) {
                 return;
             }
-            let created = self.append_decided("system", |roster| {
+            let created = self.append_decided("system".into(), |roster| {
                 let secret = || StaffEvent::SecretMade { secret: entropy::token(32) };
                 Ok::<_, IdentityError>((!roster.has_secret()).then(secret))
             });

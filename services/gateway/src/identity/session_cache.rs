@@ -102,6 +102,8 @@ mod tests {
             begun_at,
             seen_at: begun_at,
             ended_at: None,
+            ended_by: None,
+            ended_from: None,
             browser: String::new(),
             address: String::new(),
         }

@@ -113,7 +113,7 @@ async fn a_session_is_good_at_any_replica_at_once_and_over_at_all_of_them() {
         assert!(there.find(&roster, bad).await.unwrap().is_none(), "{bad}");
     }
 
-    assert_eq!(there.end(&holder(), SessionSelection::Only(&id)).await.unwrap(), 1);
+    assert_eq!(there.end("m_1".into(), &holder(), SessionSelection::Only(&id)).await.unwrap(), 1);
     let mut changes = here.changes();
     while here.is_active(&id) {
         changes.changed().await.unwrap();
@@ -230,7 +230,7 @@ async fn a_replica_that_has_not_read_all_sessions_waits_before_it_lists_or_ends_
     ];
     for (selection, ended) in selections {
         let late = fixture.start_sessions(fixture.ledger.clone());
-        assert_eq!(late.end(&holder, selection).await.unwrap(), ended);
+        assert_eq!(late.end("m_1".into(), &holder, selection).await.unwrap(), ended);
     }
     assert!(late.list_for(&holder).await.unwrap().is_empty());
     fixture.tasks.abort();
@@ -244,7 +244,7 @@ async fn a_replica_that_cannot_read_all_sessions_says_so() {
     let never = CancellationToken::new();
     let held = HeldLog::new(fixture.ledger.clone(), &STAFF_SESSIONS, never);
     let late = fixture.start_sessions(Arc::new(held));
-    let ended = late.end(&holder(), SessionSelection::AllExcept("")).await;
+    let ended = late.end("m_1".into(), &holder(), SessionSelection::AllExcept("")).await;
     assert!(matches!(ended, Err(IdentityError::LedgerUnavailable)), "{ended:?}");
     fixture.tasks.abort();
 }

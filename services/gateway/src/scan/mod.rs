@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub(crate) mod drawings;
+pub(crate) mod invitation_index;
 pub mod progress_poll;
 pub mod qr;
 pub mod scene;

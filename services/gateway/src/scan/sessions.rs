@@ -27,6 +27,9 @@ use uuid::Uuid;
 /// Time after its expiry for which a session is kept, so that it is reported as expired.
 const EXPIRED_SESSION_RETENTION: Duration = Duration::from_secs(3600);
 
+/// Validity of a login's code, which is scanned at once.
+const LOGIN_CODE_TTL: Duration = Duration::from_secs(120);
+
 /// Reason why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -123,7 +126,11 @@ impl ScanSessions {
         };
         let now = self.clock.now_ms();
         // A code of the pool works longer than its session.
-        let expires_at = expires_at.min(now + self.session_ttl.as_millis() as i64);
+        let ttl = match purpose {
+            ScanPurpose::Login(_) => LOGIN_CODE_TTL.min(self.session_ttl),
+            ScanPurpose::Ticket { .. } | ScanPurpose::Invitation(_) => self.session_ttl,
+        };
+        let expires_at = expires_at.min(now + ttl.as_millis() as i64);
         let session = ScanSession {
             v: 1,
             purpose,

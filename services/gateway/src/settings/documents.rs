@@ -62,6 +62,9 @@ pub struct SettingsChange {
     pub at: i64,
     /// Author.
     pub by: String,
+    /// Approximate origin of the request, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Kind of the document.
     pub of: DocumentKind,
     /// Id of the site or account.
@@ -196,7 +199,7 @@ impl SettingsDocuments {
         if entry.is_err() && is_document {
             self.unreadable.push(stored.subject.clone());
         }
-        let SettingsEntry { at, event, .. } = entry?;
+        let SettingsEntry { at, from, event, .. } = entry?;
         let revision = stored.position;
         let (of, id, by, idempotency, (did, changed)) = match event {
             SettingsEvent::SiteSet { site, by, setup, idempotency } => {
@@ -214,8 +217,17 @@ impl SettingsDocuments {
             }
             _ => return Ok(false),
         };
-        let change =
-            SettingsChange { revision: revision.0, at, by, of, id, did, changed, idempotency };
+        let change = SettingsChange {
+            revision: revision.0,
+            at,
+            by,
+            from,
+            of,
+            id,
+            did,
+            changed,
+            idempotency,
+        };
         self.changes.push(Arc::new(change));
         if self.changes.len() > MAX_RETAINED_CHANGES {
             self.changes.remove(0);

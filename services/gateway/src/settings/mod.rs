@@ -18,6 +18,7 @@ pub use crate::site::{Announcement, SiteSettings, calendar};
 use paihao_contracts::settings::{
     AccountSetup, CodeKind, CustomerServiceSetup, ForwardSetup, KeywordAction, PushClass,
 };
+use paihao_contracts::staff::KeyScope;
 use paihao_domain::{Actor, ApiScope, CounterId};
 use paihao_notice_text::policy::sends_customer_service_texts;
 use paihao_notice_text::words::WordTable;
@@ -191,6 +192,8 @@ pub struct StaffKey {
     pub sites: BTreeSet<String>,
     /// Actor that its holder is at those sites.
     pub actor: Actor,
+    /// Scopes of a program's key; `None` is everything that its role permits.
+    pub scopes: Option<BTreeSet<KeyScope>>,
 }
 
 /// Role of the holder of a key.
@@ -208,7 +211,8 @@ impl StaffKey {
     /// Creates a manager's key for these sites.
     pub fn new(name: &str, key: &str, sites: BTreeSet<String>) -> Self {
         let actor = Actor::Manager(name.into());
-        StaffKey { name: name.to_owned(), hash: Sha256::digest(key).into(), sites, actor }
+        let hash = Sha256::digest(key).into();
+        StaffKey { name: name.to_owned(), hash, sites, actor, scopes: None }
     }
 
     /// Returns the key with another role, at these counters.
@@ -226,6 +230,12 @@ impl StaffKey {
             KeyRole::Api => Actor::Api { name, scope: ApiScope::Manager },
         };
         StaffKey { actor, ..self }
+    }
+
+    /// Returns the key of a program with these scopes alone.
+    #[must_use]
+    pub fn with_scopes(self, scopes: BTreeSet<KeyScope>) -> Self {
+        StaffKey { scopes: Some(scopes), ..self }
     }
 
     /// Returns whether it grants this site.

@@ -35,6 +35,8 @@ pub(crate) enum DocumentUpdate {
 pub(crate) struct UpdateRequest {
     /// Name that the change is recorded under.
     pub(crate) author: String,
+    /// Approximate origin of the request, if it is known.
+    pub(crate) origin: Option<String>,
     /// Revision that the author saw; `None` if they named none.
     pub(crate) expected_revision: Option<u64>,
     /// True if the change is only computed, and not written.
@@ -190,6 +192,7 @@ impl SettingsEditor {
         }
         let event = settings_event(id, update, request);
         let entry = SettingsEntry::new(self.clock.now_ms(), event);
+        let entry = entry.with_origin(request.origin.clone());
         if !self.write_version.allows(entry.generation()) {
             return Err(UpdateError::FormsHeldBack);
         }

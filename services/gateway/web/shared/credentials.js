@@ -1,6 +1,7 @@
 // Credentials of staff: the session of this browser, or an API key that this window holds.
 /** @import { ApiError } from './http.js' */
 import { fetchJson, redirectToLogin, siteId, switchUserLink } from './http.js';
+import { translations } from './language.js';
 import { showFatalError } from './page.js';
 
 const STORAGE_KEY = `paihao-staff-key/${siteId}`;
@@ -15,6 +16,9 @@ function storedKey() {
   }
 }
 
+/** Tells whether this window acts by a key, and not by the browser's session. */
+export const holdsKey = () => storedKey() !== null;
+
 /** @param {string | null} key */
 function storeKey(key) {
   heldKey = key;
@@ -26,12 +30,43 @@ function storeKey(key) {
   }
 }
 
-/** Moves a demo's key from the address into this window; it must not stay in the address. */
-export function storeKeyFromAddress() {
+/**
+ * Somebody who acts here.
+ * @typedef {{ id: string, name: string }} Person
+ */
+
+/**
+ * The holder of a key, and whoever the browser is logged in as beside it; `null` if it is nobody's.
+ * @param {string} key
+ * @returns {Promise<Person & { browser?: Person } | null>}
+ */
+const holderOf = key =>
+  fetchJson('/api/v1/me', { headers: { authorization: `Bearer ${key}` } }).catch(() => null);
+
+/**
+ * Moves a demo's key from the address into this window; it must not stay in the address. Anybody can
+ * make such a link, so whoever is somebody else here already is asked first.
+ */
+export async function storeKeyFromAddress() {
   const key = new URLSearchParams(location.hash.slice(1)).get('key');
   if (!key) return;
-  storeKey(key);
   history.replaceState(null, '', location.pathname + location.search);
+  const stored = storedKey();
+  if (key === stored) return;
+  const next = await holderOf(key);
+  if (!next) return;
+  const present = stored === null ? next.browser : await holderOf(stored);
+  if (present && present.id !== next.id && !isChangeWanted(present, next)) return;
+  storeKey(key);
+}
+
+/**
+ * @param {Person} present
+ * @param {Person} next
+ */
+function isChangeWanted(present, next) {
+  const names = { present: present.name, next: next.name };
+  return confirm(translations('key-link.change', names).join('\n\n'));
 }
 
 /**

@@ -83,3 +83,12 @@ export function minutesElement(key, [low, high], values) {
   if (low >= 60) return textElement(`${key}.long`, values);
   return textElement(key, { ...values, low, high });
 }
+
+/**
+ * Digits of a text in the form that a server compares, whatever keyboard they were typed with.
+ * @param {string} text
+ */
+export const toAsciiDigits = text =>
+  text
+    .replace(/[０-９]/g, digit => String.fromCharCode(digit.charCodeAt(0) - 0xfee0))
+    .replace(/\D/g, '');

@@ -64,6 +64,21 @@ export function pageError(code, key, status = 0) {
   return new ApiError({ code, title, title_en: english }, status);
 }
 
+/**
+ * Address of a page of this server; the first page for anything else. It is whole: a path of it, like
+ * `//host`, may be an address elsewhere.
+ * @param {string} text
+ */
+export function ownAddress(text) {
+  try {
+    const { origin, href } = new URL(text, location.origin);
+    if (origin === location.origin) return href;
+  } catch {
+    /* no address */
+  }
+  return `${location.origin}/`;
+}
+
 /** Path of the login page, which leads back to this one. */
 const loginUrl = () =>
   `/login?to=${encodeURIComponent(location.pathname + location.search + location.hash)}`;

@@ -45,6 +45,10 @@ export const WORDS = {
   'ticket.fate.superseded': ['有更新的消息', 'A later one was sent'],
   'ticket.fate.unknown': ['不确定', 'Not certain'],
   'login.as-other': ['换个身份登录', 'Log in as somebody else'],
+  'key-link.change': ['您现在是「{present}」。这个链接会让您在这个窗口以「{next}」的身份操作。链接是您自己打开的吗？', 'You are {present}. This link makes you act as {next} in this window. Did you open it on purpose?'],
+  'new-login.what': ['{time} 有另一个浏览器以您的身份登录：{browser}（{address}）', 'Another browser logged in as you at {time}: {browser} ({address})'],
+  'new-login.mine': ['是我', 'It was me'],
+  'new-login.end': ['不是我，退出它', 'It was not me, log it out'],
   'dialog.cancel': ['取消', 'Cancel'],
   'dialog.close': ['返回', 'Back'],
 };

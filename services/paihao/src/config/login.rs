@@ -1,9 +1,10 @@
 //! Checks of the section `[login]`, and of the trusted proxies.
 
-use super::{Config, LoginClient};
+use super::{Config, LoginClient, LoginConfirm, LoginRole, ReplyConfirm};
 use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::staff::StaffRole;
 use paihao_gateway::http::client_ip::TrustedProxies;
-use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient};
+use paihao_gateway::identity::login::settings::{Confirmation, LoginSettings, OAuthClient};
 use paihao_gateway::settings::validate::{check_id, check_name, refuse_unknown};
 use std::time::Duration;
 use url::Url;
@@ -90,10 +91,41 @@ impl Config {
             } else {
                 client.account.clone()
             },
-            confirm: client.confirm,
+            confirm: match client.confirm {
+                LoginConfirm::Digits(true) => Confirmation::Digits,
+                LoginConfirm::Digits(false) => Confirmation::None,
+                LoginConfirm::Reply(ReplyConfirm::Reply) => Confirmation::Reply,
+            },
             staff_only: client.staff_only,
+            roles: client.roles.iter().copied().map(staff_role).collect(),
+            sites: client.sites.iter().cloned().collect(),
+            logout_url: self.logout_url(&at, client, problems),
             unionid: client.unionid,
         }
+    }
+
+    fn logout_url(
+        &self,
+        at: &str,
+        client: &LoginClient,
+        problems: &mut ConfigProblems,
+    ) -> Option<Url> {
+        let is_limited = !client.roles.is_empty() || !client.sites.is_empty();
+        if !client.staff_only && (is_limited || client.logout.is_some()) {
+            let description = "roles, sites and logout are about members of staff";
+            let advice = "set staff_only = true, or leave them out";
+            problems.add(&format!("{at}.staff_only"), description, advice);
+        }
+        for site in client.sites.iter().filter(|site| !self.sites.contains_key(*site)) {
+            refuse_unknown(&format!("{at}.sites"), "site", site, self.sites.keys(), problems);
+        }
+        let logout = client.logout.as_ref()?;
+        if !is_safe_redirect(logout) {
+            let description = format!("{logout:?} is not an address that a logout is sent to");
+            let advice = "use https, or http on this machine, without a fragment";
+            problems.add(&format!("{at}.logout"), description, advice);
+        }
+        Url::parse(logout).ok()
     }
 
     pub(super) fn trusted_proxy_ranges(&self, problems: &mut ConfigProblems) -> TrustedProxies {
@@ -117,6 +149,13 @@ impl Config {
                 "name its address, such as [\"127.0.0.1\"] or [\"10.0.0.0/8\"]",
             );
         }
+    }
+}
+
+fn staff_role(role: LoginRole) -> StaffRole {
+    match role {
+        LoginRole::Manager => StaffRole::Manager,
+        LoginRole::Staff => StaffRole::Staff,
     }
 }
 

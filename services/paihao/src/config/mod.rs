@@ -26,8 +26,9 @@ use paihao_contracts::settings::{
     self, AccountSetup, CodeKind, CounterSetup, CustomerServiceSetup, ForwardSetup, KeywordAction,
     NoticeSetup, QueueSetup, SiteSetup, Wording,
 };
+use paihao_contracts::staff::KeyScope;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Text of `default.toml`.
@@ -193,8 +194,39 @@ section!(Login {
 });
 section!(LoginClient {
     name: String, redirects: Vec<String>, account: String = "String::default",
-    confirm: bool = "yes", staff_only: bool = "bool::default", unionid: bool = "bool::default",
+    confirm: LoginConfirm = "confirmed", staff_only: bool = "bool::default",
+    sites: Vec<String> = "Vec::default", roles: Vec<LoginRole> = "Vec::default",
+    logout: Option<String> = "Option::default", unionid: bool = "bool::default",
 });
+
+/// Confirmation of a login: by digits, by an answer on the phone, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged, expecting = "true, false or \"reply\"")]
+pub enum LoginConfirm {
+    /// By the digits that the phone shows, or not at all.
+    Digits(bool),
+    /// By an answer on the phone.
+    Reply(ReplyConfirm),
+}
+
+/// The word for a confirmation by an answer on the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyConfirm {
+    /// People answer 1.
+    Reply,
+}
+
+/// Roles that a client may admit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginRole {
+    /// Manages sites.
+    Manager,
+    /// Works at counters.
+    Staff,
+}
+
 section!(Clock { max_skew_seconds: u64 });
 section!(Log { format: LogFormat, filter: String });
 section!(Traces {
@@ -254,6 +286,7 @@ section!(Staff {
     sites: Vec<String>,
     role: StaffRole = "manager",
     counters: Vec<String> = "Vec::new",
+    scopes: Option<BTreeSet<KeyScope>> = "Option::default",
 });
 section!(Sim { listen: String, gateway: String, open_platform: String });
 
@@ -339,6 +372,10 @@ fn four() -> i8 {
 
 fn yes() -> bool {
     true
+}
+
+fn confirmed() -> LoginConfirm {
+    LoginConfirm::Digits(true)
 }
 
 fn manager() -> StaffRole {

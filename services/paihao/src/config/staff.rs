@@ -3,6 +3,7 @@
 use super::credentials::check_key;
 use super::{Site, Staff, StaffRole};
 use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::staff::KeyScope;
 use paihao_domain::CounterId;
 use paihao_gateway::settings::validate::refuse_unknown;
 use paihao_gateway::settings::{ALL_SITES, KeyRole, StaffKey};
@@ -50,5 +51,19 @@ pub(super) fn staff_key(
     }
     let counters = staff.counters.iter().map(|counter| CounterId::new(counter)).collect();
     let site_names = staff.sites.iter().cloned().collect();
-    StaffKey::new(name, staff.key.expose(), site_names).with_role(role, counters)
+    let key = StaffKey::new(name, staff.key.expose(), site_names).with_role(role, counters);
+    let Some(scopes) = &staff.scopes else { return key };
+    if role != KeyRole::Api {
+        let advice = "use role = \"api\", or leave scopes out";
+        problems.add(&format!("{at}.scopes"), "people have no scopes", advice);
+    }
+    if scopes.is_empty() {
+        let advice = "name read, feed, counter or manage, or leave it out";
+        problems.add(&format!("{at}.scopes"), "there is none", advice);
+    }
+    if !staff.counters.is_empty() && scopes.contains(&KeyScope::Manage) {
+        let advice = "leave counters out, or manage";
+        problems.add(&format!("{at}.scopes"), "a key of counters does not manage", advice);
+    }
+    key.with_scopes(scopes.clone())
 }

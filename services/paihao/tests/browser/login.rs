@@ -38,18 +38,30 @@ impl SimulatedPhones {
         self.post_action("scan", json!({ "openid": person, "url": code })).await
     }
 
-    /// Scans the code that a login page shows, and confirms the login on the phone. Returns the
+    /// Scans the code that a login page shows, and enters the digits of the phone. Returns the
     /// reply to the scan.
     pub async fn scan_and_confirm(&self, person: &str, page: &Window) -> String {
         let reply = self.scan(person, page).await;
-        page.wait_for_text("#said", "回复 1").await;
-        self.send_text(person, "1").await;
+        page.wait_for_text("#said", "请看手机微信里的数字").await;
+        self.enter_digits(&reply, page).await;
         reply
+    }
+
+    /// Enters the digits of a phone at the page that shows the code.
+    pub async fn enter_digits(&self, prompt: &str, page: &Window) {
+        page.type_into("#digits", &digits_in(prompt)).await;
+        page.click("#digits-form button").await;
     }
 
     pub async fn send_text(&self, person: &str, text: &str) -> String {
         self.post_action("text", json!({ "openid": person, "text": text })).await
     }
+}
+
+/// Digits that a phone shows.
+pub fn digits_in(prompt: &str) -> String {
+    let number = prompt.split("数字 ").nth(1).unwrap_or_else(|| panic!("no digits: {prompt}"));
+    number.chars().take_while(char::is_ascii_digit).collect()
 }
 
 /// Content of the code that a page shows.
@@ -80,7 +92,7 @@ async fn the_first_manager_logs_in_invites_a_member_and_logs_out() {
     page.wait_for_text("#manage", "管理").await;
     page.navigate(&format!("{pages}/manage/hall")).await;
     members::show_invite_code(&page, "李雷").await;
-    assert!(phones.scan("oBen", &page).await.contains("欢迎，李雷"));
+    members::confirm_scan(&page, &phones.scan("oBen", &page).await).await;
     page.wait_for_text(".told.done", "李雷 已加入").await;
     page.wait_for_text("#members", "李雷").await;
 
@@ -98,7 +110,10 @@ async fn the_first_manager_logs_in_invites_a_member_and_logs_out() {
     page.click("#again").await;
     page.wait_for_text("#login[data-state=waiting] #said", "扫码登录").await;
     phones.scan("oBen", &page).await;
-    page.wait_for_text("#said", "回复 1").await;
+    page.wait_for_text("#said", "请看手机微信里的数字").await;
+    page.type_into("#digits", "xxxx").await;
+    page.click("#digits-form button").await;
+    page.wait_for_text("#digits-said", "数字不对").await;
     phones.send_text("oBen", "0").await;
     page.wait_for_text("#login[data-state=over] #said", "已在手机上拒绝登录").await;
     page.click("#again").await;
@@ -180,17 +195,19 @@ async fn the_example_of_the_documentation_logs_a_person_in() {
         &["--config", "{dir}/paihao.toml", "all"],
         &[("paihao.toml", &text)],
     );
-    let printed = async || program.output().contains("/login#first=");
-    wait_until("the first manager's link is printed", PAGE_TIMEOUT, printed).await;
+    let started = async || program.output().contains("paihao first-manager");
+    wait_until("the gateway serves", PAGE_TIMEOUT, started).await;
     let routing = || Routing { deliveries: 1, urls: vec![format!("{issuer}/wechat/shop")] };
 
     let browser = Browser::start().await;
     let page = browser.open(&back).await;
     page.wait_for_text("#target", "示例网站").await;
     let scanned = wechat.scan("oAnn", &code_on_page(&page).await, routing()).await;
-    assert!(scanned.reply.unwrap_or_default().contains("「示例网站」"));
-    page.wait_for_text("#said", "回复 1").await;
-    wechat.send_text(None, "oAnn", "1", routing()).await.expect("a follower");
+    let prompt = scanned.reply.unwrap_or_default();
+    assert!(prompt.contains("「示例网站」"), "{prompt}");
+    page.wait_for_text("#said", "请看手机微信里的数字").await;
+    page.type_into("#digits", &digits_in(&prompt)).await;
+    page.click("#digits-form button").await;
     page.wait_for_text("#who", "logged in as").await;
     assert!(page.url().await.starts_with(&back), "the browser is redirected back");
     let shown = page.texts("#who").await.join("");

@@ -33,5 +33,6 @@ mod reconnect;
 mod accessibility;
 mod languages;
 mod members;
+mod odd_links;
 mod old_browsers;
 mod pictures;

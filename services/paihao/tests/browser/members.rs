@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::demo::Demo;
-use crate::login::SimulatedPhones;
+use crate::login::{SimulatedPhones, digits_in};
 use crate::manage::open_manage_page;
 use crate::pictures::{DESKTOP, PHONE, take_pictures};
 use crate::window::Window;
@@ -30,6 +30,13 @@ pub async fn show_invite_code(page: &Window, name: &str) {
     page.wait_for_text(".invited", "前有效").await;
 }
 
+/// Enters the digits of the phone that scanned the invitation that a page shows.
+pub async fn confirm_scan(page: &Window, prompt: &str) {
+    page.wait_for_text(".invited .seen", "有人扫了码").await;
+    page.type_into(".invited .digits", &digits_in(prompt)).await;
+    page.click(".invited form button").await;
+}
+
 /// Logs oBen in on a page that shows the login, and waits for the console.
 async fn log_in(page: &Window, phones: &SimulatedPhones) {
     page.wait_for_text("#said", "扫码登录").await;
@@ -47,7 +54,7 @@ async fn an_invited_member_can_work_until_removed() {
     page.wait_for_text("#members", "还没有人").await;
     show_invite_code(&page, "李雷").await;
     take_pictures(&page, "manage-staff-invited", &[PHONE, DESKTOP]).await;
-    phones.scan("oBen", &page).await;
+    confirm_scan(&page, &phones.scan("oBen", &page).await).await;
     page.wait_for_text(".told.done", "李雷 已加入").await;
     page.wait_for_text("#members", "1号窗口").await;
 
@@ -121,5 +128,24 @@ async fn a_key_works_from_its_creation_until_it_is_revoked() {
 
     open_section_named(&page, "事件通知").await;
     page.wait_for_text("#webhooks", "配置文件里没有").await;
+    browser.quit(&["status of 401"]).await;
+}
+
+#[tokio::test]
+async fn the_audit_log_says_who_made_a_key_and_from_where() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    open_section_named(&page, "程序密钥").await;
+    page.wait_for_text("#keys", "还没有密钥").await;
+    page.type_into("#making input", "CRM").await;
+    page.click("#making .tick:first-child input").await;
+    page.click("#making .primary").await;
+    page.wait_for_text("#making .secret", "只显示这一次").await;
+    open_section_named(&page, "操作记录").await;
+    page.wait_for_text("#audit [data-event=key_made]", "CRM").await;
+    page.wait_for_text("#audit [data-event=key_made]", "demo").await;
+    page.wait_for_text("#audit [data-event=key_made]", "来自 127.0.0.*").await;
+    take_pictures(&page, "manage-audit", &[PHONE, DESKTOP]).await;
     browser.quit(&["status of 401"]).await;
 }

@@ -49,10 +49,10 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     take_pictures(&page, "login-refused", STAFF_SCREENS).await;
     page.navigate("about:blank").await;
     page.navigate(&demo.printed_address("/login#first=")).await;
-    simulated.scan("oAnn", &page).await;
-    page.wait_for_text("#login[data-state=scanned]", "回复 1").await;
+    let prompt = simulated.scan("oAnn", &page).await;
+    page.wait_for_text("#login[data-state=scanned]", "请看手机微信里的数字").await;
     take_pictures(&page, "login-scanned", STAFF_SCREENS).await;
-    simulated.send_text("oAnn", "1").await;
+    simulated.enter_digits(&prompt, &page).await;
     page.wait_for_text("#sessions li", "就是这个浏览器").await;
     take_pictures(&page, "me", STAFF_SCREENS).await;
     page.click("#sign-out").await;

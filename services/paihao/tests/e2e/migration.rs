@@ -1,6 +1,7 @@
 //! Story of an account that migrates: people wait at the former one, and are called and told at the
 //! new one.
 
+use crate::login::{digits_in, first_manager_code};
 use crate::support::cluster::STAFF_KEY;
 use crate::support::gateway::{HALL, process_configuration, wait_until_ready};
 use crate::support::http::{client, send_json};
@@ -9,6 +10,7 @@ use paihao_wechat::migration::ChangedOpenId;
 use paihao_wechat::{
     AppId, AppSecret, CallError, Client as WechatClient, ClientOptions, Endpoints, OpenId,
 };
+use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::process::{Command, Output};
@@ -141,15 +143,22 @@ impl MigratingShop {
         messages.iter().map(call).collect()
     }
 
-    /// Opens a login, scans its code and says yes.
-    async fn log_in(&self, appid: &str, person: &str, request: Value) -> String {
+    /// Opens a login, scans its code and enters the digits. Returns the reply to another scan.
+    async fn log_in(&self, person: &str, request: Value) -> String {
         let opened = self.http.post(format!("{}/api/v1/logins", self.url));
         let opened = opened.header("x-paihao-page", "1").json(&request);
-        let (status, opened) = send_json(opened).await;
-        assert_eq!(status, StatusCode::CREATED, "{opened}");
+        let response = opened.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let opened: Value = response.json().await.unwrap();
         let code = opened["scan_link"].as_str().unwrap().split_once("?scan=").unwrap().1;
-        self.wechat.scan(person, code, Routing::default()).await;
-        self.say(appid, person, "1").await
+        let prompt = self.wechat.scan(person, code, Routing::default()).await.reply.unwrap();
+        let path = format!("{}{}", self.url, opened["confirm_digits"].as_str().unwrap());
+        let entered = self.http.post(path).header("x-paihao-page", "1").header(COOKIE, cookie);
+        let entered = entered.json(&json!({ "digits": digits_in(&prompt) })).send().await.unwrap();
+        assert_eq!(entered.status(), StatusCode::NO_CONTENT);
+        self.wechat.scan(person, code, Routing::default()).await.reply.unwrap()
     }
 }
 
@@ -195,16 +204,8 @@ fn number_in(reply: &str) -> &str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_at_the_former_account_is_called_and_told_at_the_new_one() {
     let mut shop = MigratingShop::start().await;
-    let first = |output: &str| {
-        let code = output.split("/login#first=").nth(1)?;
-        Some(code.split_whitespace().next()?.to_owned())
-    };
-    wait_until("the first code is printed", WAIT_TIMEOUT, async || {
-        first(&shop.program.output()).is_some()
-    })
-    .await;
-    let code = first(&shop.program.output()).unwrap();
-    let reply = shop.log_in(FORMER, BOSS, json!({ "first": code })).await;
+    let code = first_manager_code(&shop.program).await;
+    let reply = shop.log_in(BOSS, json!({ "first": code })).await;
     assert!(reply.contains("登录成功"), "{reply}");
 
     // People wait, and one of them has left the account unheard.
@@ -316,7 +317,7 @@ async fn who_waits_at_the_former_account_is_called_and_told_at_the_new_one() {
     .await;
 
     // The member logs in by the new openid, and by the former no more.
-    let reply = shop.log_in(NEW, &new(BOSS), json!({})).await;
+    let reply = shop.log_in(&new(BOSS), json!({})).await;
     assert!(reply.contains("登录成功"), "{reply}");
 
     // A restart reads the same from the ledger.

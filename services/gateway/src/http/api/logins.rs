@@ -1,38 +1,37 @@
 //! Login of a browser: it gets a code to show and a secret to keep, follows the scan of the code by
 //! a phone, and redeems the result with the secret, once.
 
+use super::login_progress::{EnterDigitsRequest, LoginStepEvent, decline_kind, progress_stream};
 use super::me::{PrincipalView, begin_session, principal_view};
 use super::scan_sessions::{parse_uuid, qr_image, scan_link};
 use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
 use crate::http::client_ip::{ClientIp, browser_label};
 use crate::http::cookies;
-use crate::http::event_stream::{json_event, refused_event};
+use crate::http::digit_entry::{self, DigitEntry};
+use crate::http::login_approval::{self, LoginError, LoginOutcome};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
-use crate::identity::login;
+use crate::identity::login::settings::{Confirmation, LoginSettings};
+use crate::identity::login::{self, first_manager};
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
-use crate::scan::progress_poll::{POLL_INTERVAL, PolledProgress, ProgressPoll};
 use crate::scan::qr::QrFormat;
 use crate::scan::sessions::SessionError;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use futures::stream;
 use paihao_chassis::entropy;
 use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::session::{
-    AuthorizationRequest, DeclineReason, LoginRequest, LoginTarget, ScanProgress, ScanPurpose,
-    ScanSession, UnionId,
+    AuthorizationRequest, LoginRequest, LoginTarget, ScanProgress, ScanPurpose, ScanSession,
+    UnionId,
 };
 use paihao_contracts::staff::SessionHolder;
 use paihao_http_api::body;
-use paihao_http_api::sse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -96,6 +95,22 @@ pub(super) fn routes() -> Routes {
             .refuses(SESSION_REFUSALS),
         )
         .post(
+            "/api/v1/logins/{uuid}/confirm",
+            confirm,
+            endpoint(
+                "confirm_login",
+                "Enters the digits of the phone that scanned, in the browser that the code was made for",
+            )
+            .json_body::<EnterDigitsRequest>()
+            .without_idempotency_key("right digits entered again change nothing")
+            .responds_no_content()
+            .refuses(RATE_LIMIT_REFUSALS)
+            .refuses(SESSION_REFUSALS)
+            .refuses(&[&refusals::CROSS_SITE, &refusals::LOGIN_PENDING, &refusals::WRONG_DIGITS])
+            .refuses(&[&refusals::LOGIN_USED, &refusals::LOGIN_REFUSED, &refusals::NOT_STAFF])
+            .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
+        )
+        .post(
             "/api/v1/logins/{uuid}/redeem",
             redeem,
             endpoint(
@@ -112,15 +127,11 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-/// Empty data of an event.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct LoginStepEvent {}
-
 /// Target of the login: this system, if nothing is given.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BeginLoginRequest {
-    /// The code that the first start has printed.
+    /// The code of the first manager's link.
     first: Option<String>,
     /// The query of `/login/authorize`, as it came.
     authorize: Option<String>,
@@ -132,7 +143,7 @@ struct LoginSessionView {
     uuid: Uuid,
     /// Name of the site that is logged in to, as the phone shows it.
     target: String,
-    /// True if the phone asks for confirmation.
+    /// True if the person confirms: with the digits of the phone, or on it.
     confirm: bool,
     /// True if the site is told the person's unionid.
     unionid: bool,
@@ -140,6 +151,8 @@ struct LoginSessionView {
     expires_at: i64,
     qr_svg: String,
     events: String,
+    /// Address that takes the digits of the phone.
+    confirm_digits: String,
     redeem: String,
     /// Address at which a simulated phone scans the code; in a demo only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,9 +188,7 @@ async fn open(
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
             let roster = state.roster.loaded().await?;
-            let expected = login::first_manager_code(&roster).unwrap_or_default();
-            let is_equal = bool::from(expected.as_bytes().ct_eq(code.as_bytes()));
-            if expected.is_empty() || !is_equal {
+            if !first_manager::is_valid(&roster, &code, state.clock.now_ms()) {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
             }
             LoginTarget::First
@@ -192,7 +203,7 @@ async fn open(
     };
     let target = login::login_destination(settings, &to).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cancel = match &to {
-        LoginTarget::Client(request) => Some(access_denied_url(request)),
+        LoginTarget::Client(request) => Some(access_denied_url(settings, request)),
         _ => None,
     };
     // A browser has several windows and one cookie: all its codes have the same secret.
@@ -203,7 +214,7 @@ async fn open(
         secret: secret_hash(&secret),
         browser: browser_label(&headers),
         address: client_ip.masked(),
-        confirm: target.confirm,
+        confirm: target.confirm != Confirmation::None,
         target: to,
     };
     let uuid = entropy::uuid();
@@ -213,11 +224,12 @@ async fn open(
     let view = LoginSessionView {
         uuid,
         target: target.name,
-        confirm: target.confirm,
+        confirm: target.confirm != Confirmation::None,
         unionid: target.unionid,
         expires_at: session.expires_at,
         qr_svg: format!("{path}/qr.svg"),
         events: format!("{path}/events"),
+        confirm_digits: format!("{path}/confirm"),
         redeem: format!("{path}/redeem"),
         scan_link: scan_link(&state, &session),
         cancel,
@@ -239,9 +251,9 @@ fn authorize_problem(error: AuthorizeError) -> Problem {
     }
 }
 
-fn access_denied_url(request: &AuthorizationRequest) -> String {
+fn access_denied_url(settings: &LoginSettings, request: &AuthorizationRequest) -> String {
     let parameters = [("error", "access_denied")];
-    authorize::redirect_url(&request.redirect, request.state.as_deref(), &parameters)
+    authorize::redirect_url(settings, &request.redirect, request.state.as_deref(), &parameters)
 }
 
 /// Finds the login of a uuid, for the browser that it was made for.
@@ -287,74 +299,41 @@ async fn events(
     Ok(progress_stream(&state, uuid, place))
 }
 
-/// Response that streams the progress of a session, until it is approved, refused or expired.
-pub(super) fn progress_stream(state: &AppState, uuid: Uuid, place: StreamPlace) -> Response {
-    let stop = state.stop.clone();
-    let poll = state.progress_polls.poll(uuid);
-    let initial = ProgressStream { poll, last_sent: None, has_ended: false };
-    let events = stream::unfold(initial, |mut stream| async move {
-        let event = stream.next().await?;
-        Some((event, stream))
-    });
-    sse::event_stream(place.hold(Box::pin(events)), &stop).into_response()
-}
-
-/// State of the stream of a session's progress.
-struct ProgressStream {
-    poll: ProgressPoll,
-    last_sent: Option<ScanProgress>,
-    has_ended: bool,
-}
-
-impl ProgressStream {
-    /// Waits for the next change of the progress. Returns `None` after the last one.
-    async fn next(&mut self) -> Option<Event> {
-        if self.has_ended {
-            return None;
+async fn confirm(
+    State(state): State<AppState>,
+    Path(uuid): Path<String>,
+    client_ip: ClientIp,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    require_same_origin(&headers, state.settings.login.public_url.as_deref())?;
+    state.rate_limiter.admit_read(client_ip)?;
+    let EnterDigitsRequest { digits } =
+        body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
+    let (uuid, request, _) = find_own_login(&state, &uuid, &headers).await?;
+    let outcome = match digit_entry::enter(&state.scan_sessions, uuid, &digits).await? {
+        DigitEntry::Right { person, unionid, .. } => {
+            login_approval::approve(&state, uuid, &request.target, &person, unionid).await
         }
-        loop {
-            match self.poll.read().await {
-                PolledProgress::Current(progress) if Some(&progress) != self.last_sent.as_ref() => {
-                    let event = progress_event(&progress);
-                    self.has_ended = !matches!(
-                        progress,
-                        ScanProgress::Pending | ScanProgress::AwaitingConfirmation { .. }
-                    );
-                    self.last_sent = Some(progress);
-                    return Some(event);
-                }
-                PolledProgress::Ended => {
-                    self.has_ended = true;
-                    return Some(step_event("expired"));
-                }
-                // Nothing has changed, or the cache does not answer for a moment.
-                _ => tokio::time::sleep(POLL_INTERVAL).await,
-            }
+        DigitEntry::Wrong => return Err(Problem::new(&refusals::WRONG_DIGITS)),
+        DigitEntry::NotAsked(session) => {
+            return match session.progress {
+                ScanProgress::Pending
+                | ScanProgress::AwaitingConfirmation { .. }
+                | ScanProgress::Ticket(_) => Err(Problem::new(&refusals::LOGIN_PENDING)),
+                ScanProgress::Approved { .. } => Ok(StatusCode::NO_CONTENT.into_response()),
+                ScanProgress::Declined { reason, .. } => Err(Problem::new(decline_kind(reason))),
+                ScanProgress::Redeemed { .. } => Err(Problem::new(&refusals::LOGIN_USED)),
+            };
         }
+    };
+    match outcome {
+        Ok(LoginOutcome::LoggedIn) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Ok(LoginOutcome::NotStaff) => Err(Problem::new(&refusals::NOT_STAFF)),
+        Ok(_) => Err(Problem::new(&refusals::LOGIN_REFUSED)),
+        Err(LoginError::Expired) => Err(Problem::new(&refusals::SESSION_EXPIRED)),
+        Err(LoginError::Unavailable) => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
     }
-}
-
-fn progress_event(progress: &ScanProgress) -> Event {
-    match progress {
-        ScanProgress::Pending | ScanProgress::Ticket(_) => step_event("pending"),
-        ScanProgress::AwaitingConfirmation { .. } => step_event("scanned"),
-        ScanProgress::Approved { .. } => step_event("approved"),
-        ScanProgress::Declined { reason, .. } => {
-            refused_event(&Problem::new(decline_kind(*reason)))
-        }
-        ScanProgress::Redeemed { .. } => refused_event(&Problem::new(&refusals::LOGIN_USED)),
-    }
-}
-
-fn decline_kind(why: DeclineReason) -> &'static refusals::ProblemKind {
-    match why {
-        DeclineReason::NotStaff | DeclineReason::Already => &refusals::NOT_STAFF,
-        DeclineReason::ByPerson => &refusals::LOGIN_REFUSED,
-    }
-}
-
-fn step_event(name: &str) -> Event {
-    json_event(name, LoginStepEvent {})
 }
 
 async fn redeem(
@@ -444,7 +423,9 @@ async fn grant_code(
     let code = code::issue(&*state.cache, &grant).await.map_err(SessionError::from)?;
     tracing::info!(client = grant.client, "login to another site");
     let state_parameter = request.state.as_deref();
-    Ok(authorize::redirect_url(&request.redirect, state_parameter, &[("code", &code)]))
+    let parameters = [("code", &*code)];
+    let settings = &state.settings.login;
+    Ok(authorize::redirect_url(settings, &request.redirect, state_parameter, &parameters))
 }
 
 fn secret_hash(secret: &str) -> String {

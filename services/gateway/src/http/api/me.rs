@@ -10,7 +10,7 @@ use crate::http::state::AppState;
 use crate::identity::browser_sessions::SessionSelection;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::staff::SessionHolder;
 use paihao_domain::{Actor, ApiScope};
@@ -63,6 +63,16 @@ pub(super) struct PrincipalView {
     counters: Option<Vec<String>>,
     /// True if the request came with a session.
     session: bool,
+    /// Whoever this browser is logged in as, if the request came with a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    browser: Option<BrowserPrincipal>,
+}
+
+/// Principal of the session of a browser.
+#[derive(Serialize, JsonSchema)]
+struct BrowserPrincipal {
+    id: String,
+    name: String,
 }
 
 /// A browser session.
@@ -78,7 +88,7 @@ pub(super) struct BrowserSessionView {
 
 pub(super) fn principal_view(state: &AppState, principal: &Principal) -> PrincipalView {
     let roster = state.roster.now();
-    let program = roster.keys().find(|key| *key.id == *principal.name).map(|key| key.name.clone());
+    let program = roster.key(&principal.name).map(|key| key.name.clone());
     let member = roster.member(&principal.name).map(|member| member.name.clone());
     let counters = match &principal.actor {
         Actor::Staff { counters, .. } | Actor::Api { scope: ApiScope::Counters(counters), .. } => {
@@ -97,14 +107,25 @@ pub(super) fn principal_view(state: &AppState, principal: &Principal) -> Princip
         sites,
         counters,
         session: principal.session.is_some(),
+        browser: None,
     }
 }
 
 async fn show(
     State(state): State<AppState>,
     Authorized { principal, .. }: Authorized<AnyRole>,
+    headers: HeaderMap,
 ) -> Result<Json<PrincipalView>, Problem> {
-    Ok(Json(principal_view(&state, &principal)))
+    let view = principal_view(&state, &principal);
+    if principal.session.is_some() {
+        return Ok(Json(view));
+    }
+    let of_session = Principal::of_session(&state, &headers, &Method::GET).await.ok();
+    let browser = of_session.map(|principal| {
+        let PrincipalView { id, name, .. } = principal_view(&state, &principal);
+        BrowserPrincipal { id, name }
+    });
+    Ok(Json(PrincipalView { browser, ..view }))
 }
 
 /// Holder whose sessions the principal may see: their own.
@@ -189,7 +210,8 @@ async fn end(
     let current = principal.session.as_ref().map(|session| session.id.as_str());
     let selected = if id == "current" { current } else { Some(&*id) };
     if let Some(selected) = selected {
-        state.browser_sessions.end(&holder, SessionSelection::Only(selected)).await?;
+        let selection = SessionSelection::Only(selected);
+        state.browser_sessions.end(principal.author(), &holder, selection).await?;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     if selected == current {
@@ -213,7 +235,11 @@ async fn end_others(
     let current = principal.session.as_ref().map_or("", |session| session.id.as_str());
     let ended = state
         .browser_sessions
-        .end(&session_holder(&state, &principal)?, SessionSelection::AllExcept(current))
+        .end(
+            principal.author(),
+            &session_holder(&state, &principal)?,
+            SessionSelection::AllExcept(current),
+        )
         .await?;
     Ok(Json(EndOtherSessionsResult { ended }))
 }

@@ -58,7 +58,9 @@ async fn end_session(
     Authorized { principal, .. }: Authorized<Manager>,
 ) -> Result<Response, Problem> {
     let holder = managed_session_holder(&state, &principal, member.clone()).await?;
-    state.browser_sessions.end(&holder, SessionSelection::Only(&session)).await?;
+    let selection = SessionSelection::Only(&session);
+    state.browser_sessions.end(principal.author(), &holder, selection).await?;
+    state.backchannel_logout.tell(&*state.roster.loaded().await?, &member);
     tracing::info!(staff = &*principal.name, member, "browser session ended");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -8,14 +8,14 @@ use crate::http::counter_login::close_left_counters;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
-use crate::identity::roster::Roster;
+use crate::identity::roster::{KeyEntry, Roster};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use paihao_chassis::entropy;
-use paihao_contracts::staff::{ApiKey, Member, StaffEvent, StaffRole};
+use paihao_contracts::staff::{ApiKey, KeyScope, Member, StaffEvent, StaffRole};
 use paihao_domain::CounterId;
 use paihao_http_api::body;
 use schemars::JsonSchema;
@@ -72,7 +72,7 @@ struct StaffListView {
 
 /// Member of staff.
 #[derive(Serialize, JsonSchema)]
-struct MemberView {
+pub(super) struct MemberView {
     id: String,
     name: String,
     /// `manager` or `staff`.
@@ -100,6 +100,42 @@ struct ApiKeyView {
     name: String,
     sites: Option<BTreeSet<String>>,
     counters: BTreeSet<String>,
+    purpose: Option<String>,
+    /// `null` is everything that its counters permit.
+    scopes: Option<BTreeSet<KeyScope>>,
+    /// Unix milliseconds at which the key ends; `null` is never.
+    expires_at: Option<i64>,
+    expired: bool,
+    /// Id of the member, or name of the key, that made it. It ends with their right to make it.
+    made_by: String,
+    made_at: i64,
+    /// Newest recorded use within a month, in Unix milliseconds; give or take an hour.
+    last_used_at: Option<i64>,
+    /// Approximate origin of this use.
+    last_used_from: Option<String>,
+}
+
+impl ApiKeyView {
+    fn new(state: &AppState, entry: &KeyEntry) -> ApiKeyView {
+        let KeyEntry { key, made_by, made_at } = entry.clone();
+        let expired = key.has_expired(state.clock.now_ms());
+        let last_use = state.browser_sessions.last_key_use(&key.id);
+        let ApiKey { id, name, sites, counters, purpose, scopes, expires_at, hash: _ } = key;
+        ApiKeyView {
+            id,
+            name,
+            sites,
+            counters,
+            purpose,
+            scopes,
+            expires_at,
+            expired,
+            made_by,
+            made_at,
+            last_used_at: last_use.as_ref().map(|last| last.at),
+            last_used_from: last_use.map(|last| last.address),
+        }
+    }
 }
 
 async fn list(
@@ -111,10 +147,9 @@ async fn list(
         |sites: &Option<BTreeSet<String>>| principal.scope().covers(&sites.clone().into());
     let members =
         roster.members().filter(|member| covered(&member.sites)).map(MemberView::from).collect();
-    let keys = roster.keys().filter(|key| covered(&key.sites)).cloned();
-    let key_view =
-        |ApiKey { id, name, sites, counters, .. }| ApiKeyView { id, name, sites, counters };
-    Ok(Json(StaffListView { members, keys: keys.map(key_view).collect() }))
+    let keys = roster.keys().filter(|entry| covered(&entry.key.sites));
+    let keys = keys.map(|entry| ApiKeyView::new(&state, entry)).collect();
+    Ok(Json(StaffListView { members, keys }))
 }
 
 /// Changes of a member; a field that is left out stays.
@@ -153,9 +188,10 @@ async fn update_member(
             let event = StaffEvent::Renamed { id: id.clone(), name: name.clone() };
             Ok::<_, Problem>((member.name != name).then_some(event))
         };
-        state.roster.update(&principal.name, rename).await?;
+        state.roster.update(principal.author(), rename).await?;
     }
-    let roster = state.roster.update(&principal.name, |roster| {
+    let before = state.roster.loaded().await?;
+    let roster = state.roster.update(principal.author(), |roster| {
         let member = managed_member(roster, &principal, &id)?;
         let role = request.role.unwrap_or(member.role);
         let scope = AccessScope {
@@ -172,6 +208,11 @@ async fn update_member(
     });
     let roster = roster.await?;
     tracing::info!(staff = &*principal.name, member = id, "member changed");
+    close_counters_of_ended_keys(&state, &principal, &before, &roster).await;
+    let rights = |roster: &Roster| roster.member(&id).map(|it| (it.role, it.sites.clone()));
+    if rights(&before) != rights(&roster) {
+        state.backchannel_logout.tell(&before, &id);
+    }
     close_left_counters(&state, &principal, &id).await;
     Ok(Json(managed_member(&roster, &principal, &id)?.into()))
 }
@@ -185,10 +226,27 @@ async fn remove_member(
         ensure_not_last_manager(roster, managed_member(roster, &principal, &id)?)?;
         Ok::<_, Problem>(Some(StaffEvent::Removed { id: id.clone() }))
     };
-    state.roster.update(&principal.name, remove).await?;
+    let before = state.roster.loaded().await?;
+    let roster = state.roster.update(principal.author(), remove).await?;
+    close_counters_of_ended_keys(&state, &principal, &before, &roster).await;
+    state.backchannel_logout.tell(&before, &id);
     tracing::info!(staff = &*principal.name, member = id, "member removed");
     close_left_counters(&state, &principal, &id).await;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Closes the counters at which keys were that ended with the rights of their maker.
+async fn close_counters_of_ended_keys(
+    state: &AppState,
+    manager: &Principal,
+    before: &Roster,
+    after: &Roster,
+) {
+    for KeyEntry { key, .. } in before.keys() {
+        if after.key(&key.id).is_none() {
+            close_left_counters(state, manager, &key.id).await;
+        }
+    }
 }
 
 /// Sites and counters of a member.

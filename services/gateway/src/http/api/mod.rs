@@ -3,6 +3,7 @@
 mod account_menu;
 mod api_keys;
 mod as_of;
+mod audit;
 mod callback_faults;
 pub(crate) mod code_image;
 mod console;
@@ -11,8 +12,9 @@ mod dead_letters;
 pub(crate) mod door_codes;
 mod feed;
 mod held_ticket;
-mod invitations;
+pub(crate) mod invitations;
 mod kiosk_slips;
+mod login_progress;
 mod logins;
 mod me;
 mod member_sessions;
@@ -25,6 +27,7 @@ mod qr_usage;
 mod queues;
 mod scan_sessions;
 mod settings;
+mod signing_keys;
 mod sites;
 mod statistics;
 mod tickets;
@@ -41,6 +44,7 @@ use crate::http::openapi::Routes;
 pub(crate) fn routes() -> Routes {
     let routes = [
         scan_sessions::routes(),
+        signing_keys::routes(),
         sites::routes(),
         door_codes::routes(),
         page_codes::routes(),
@@ -53,6 +57,7 @@ pub(crate) fn routes() -> Routes {
         me::routes(),
         members::routes(),
         api_keys::routes(),
+        audit::routes(),
         member_sessions::routes(),
         counters::routes(),
         tickets::routes(),

@@ -9,7 +9,7 @@ use crate::http::state::AppState;
 use crate::identity::login::settings::OAuthClient;
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
-use crate::identity::oauth::id_token::{self, ID_TOKEN_TTL_S, IdTokenClaims, JwkSet};
+use crate::identity::oauth::id_token::{self, ID_TOKEN_TTL_S, IdTokenClaims, JwkSet, TokenKind};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -52,6 +52,23 @@ pub(super) fn routes() -> Routes {
             .responds_json::<JwkSet>(StatusCode::OK)
             .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
         )
+        .get(
+            "/.well-known/openid-configuration",
+            discovery,
+            endpoint(
+                "login_discovery",
+                "Describes the login to clients (OpenID Connect Discovery)",
+            )
+            .responds_json::<DiscoveryDocument>(StatusCode::OK)
+            .refuses(&[&refusals::LOGIN_UNADDRESSED]),
+        )
+        .get(
+            "/.well-known/oauth-authorization-server",
+            discovery,
+            endpoint("login_metadata", "Describes the login to clients (RFC 8414)")
+                .responds_json::<DiscoveryDocument>(StatusCode::OK)
+                .refuses(&[&refusals::LOGIN_UNADDRESSED]),
+        )
 }
 
 /// Form that exchanges a code for a token.
@@ -72,8 +89,8 @@ struct TokenRequest {
 #[derive(Serialize, JsonSchema)]
 struct TokenResponse {
     /// A signed JWT (ES256). Its claims: `iss`, `sub`, `aud`, `iat`, `exp`, `auth_time` and
-    /// `nonce`; `name` and `role` for a client that only staff may log in to; `unionid` for a
-    /// client with that option, where WeChat knows one.
+    /// `nonce`; `name`, `role` and `sites` for a client that only staff may log in to; `unionid`
+    /// for a client with that option, where WeChat knows one.
     id_token: String,
     /// Validity of the token, in seconds.
     expires_in: i64,
@@ -147,7 +164,7 @@ async fn exchange_code(
     let grant = code::redeem(&*state.cache, code, id, redirect, field("code_verifier")?).await?;
     let roster = state.roster.loaded().await?;
     let member = grant.member.as_deref().and_then(|id| roster.member(id));
-    let member = member.filter(|_| client.staff_only);
+    let member = member.filter(|member| client.staff_only && client.admits(member));
     if client.staff_only && member.is_none() {
         return Err(Problem::new(&refusals::INVALID_GRANT));
     }
@@ -165,15 +182,74 @@ async fn exchange_code(
             StaffRole::Manager => "manager",
             StaffRole::Staff => "staff",
         }),
+        sites: member.map(|member| client.told_sites(member).map(str::to_owned).collect()),
         // The option may have been taken back since the login.
         unionid: grant.unionid.filter(|_| client.unionid),
     };
-    let id_token = id_token::sign(&state.roster, state.clock.now_ms(), &claims).await?;
+    let id_token =
+        id_token::sign(&state.roster, state.clock.now_ms(), TokenKind::Id, &claims).await?;
     Ok(TokenResponse { id_token, expires_in: ID_TOKEN_TTL_S })
 }
 
 async fn jwks(State(state): State<AppState>) -> Result<Response, Problem> {
     let keys = id_token::jwk_set(&state.roster, state.clock.now_ms()).await?;
-    let caching = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    let caching = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=600"));
     Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, caching], Json(keys)).into_response())
+}
+
+/// Metadata of the login (RFC 8414).
+#[derive(Serialize, JsonSchema)]
+struct DiscoveryDocument {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    response_types_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 1],
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 1],
+    code_challenge_methods_supported: [&'static str; 1],
+    scopes_supported: [&'static str; 1],
+    claims_supported: Vec<&'static str>,
+    authorization_response_iss_parameter_supported: bool,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
+}
+
+async fn discovery(State(state): State<AppState>) -> Result<Response, Problem> {
+    let issuer = state.settings.login.public_url.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
+    let document = DiscoveryDocument {
+        authorization_endpoint: format!("{issuer}/login/authorize"),
+        token_endpoint: format!("{issuer}/login/token"),
+        jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+        issuer,
+        response_types_supported: ["code"],
+        response_modes_supported: ["query"],
+        grant_types_supported: ["authorization_code"],
+        subject_types_supported: ["pairwise"],
+        id_token_signing_alg_values_supported: ["ES256"],
+        token_endpoint_auth_methods_supported: ["none"],
+        code_challenge_methods_supported: ["S256"],
+        scopes_supported: ["openid"],
+        claims_supported: vec![
+            "iss",
+            "sub",
+            "aud",
+            "iat",
+            "exp",
+            "auth_time",
+            "nonce",
+            "name",
+            "role",
+            "sites",
+            "unionid",
+        ],
+        authorization_response_iss_parameter_supported: true,
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: false,
+    };
+    let caching = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=600"));
+    Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, caching], Json(document)).into_response())
 }

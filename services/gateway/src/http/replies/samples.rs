@@ -6,7 +6,7 @@ use crate::site::SiteSettings;
 use crate::site::calendar::Calendar;
 use jiff::tz::TimeZone;
 use paihao_contracts::commit::SiteFacts;
-use paihao_contracts::session::{LoginRequest, LoginTarget};
+use paihao_contracts::session::{DigitChallenge, LoginRequest, LoginTarget};
 use paihao_contracts::settings::{MAX_NAME_CHARS, MAX_PREFIX_CHARS};
 use paihao_contracts::ticket_link::{TicketKey, TicketLink};
 use paihao_domain::{
@@ -168,6 +168,11 @@ fn states(names: &Names) -> Vec<(bool, StandingState, Option<QuotedWait>)> {
         (false, closed(CloseReason::QueueCleared, None), None),
         (false, closed(CloseReason::Duplicate, None), None),
     ]
+}
+
+/// Digits of a phone.
+pub(crate) fn challenge() -> DigitChallenge {
+    DigitChallenge { digits: "4827".into(), attempts: 3, tag: "a1b2".into(), at: 0 }
 }
 
 /// Login of a browser.

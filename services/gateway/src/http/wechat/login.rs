@@ -1,73 +1,28 @@
 //! Login by phone: the scan, and the answer to the question that follows it.
 
 use super::dispatch::{PushHandler, Reply};
-use crate::http::refusals::{self, Problem};
+use crate::http::login_approval::{
+    self, CONFIRMATION_TIMEOUT_MS, LoginError, LoginOutcome, local_time, outcome_for,
+};
 use crate::http::replies;
-use crate::identity::error::IdentityError;
-use crate::identity::login::{self, LoginDestination, prompt};
+use crate::identity::login::settings::Confirmation;
+use crate::identity::login::{self, LoginDestination, digits, prompt};
 use crate::identity::roster::Roster;
 use crate::scan::sessions::SessionError;
 use bytes::Bytes;
 use paihao_contracts::session::{
-    DeclineReason, Invitation, LoginRequest, LoginTarget, ScanProgress, ScanPurpose, ScanSession,
-    UnionId,
+    DeclineReason, DigitChallenge, LoginRequest, LoginTarget, ScanProgress, ScanPurpose, UnionId,
 };
-use paihao_contracts::staff::{Member, StaffEvent, StaffRole};
 use paihao_contracts::streams;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{timeout, timeout_at};
 use uuid::Uuid;
-
-/// Time limit for the answer on the phone, and for the browser to redeem it.
-const CONFIRMATION_TIMEOUT_MS: i64 = 3 * 60 * 1000;
 
 /// Time for which an answer is taken for one to a login: one that comes too late is told so.
 const QUESTION_RETENTION: Duration = Duration::from_secs(30 * 60);
 
 /// Longest wait for a unionid. The person waits for the answer, and the login does without it.
 const UNIONID_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Effect of a scan or an answer.
-enum LoginOutcome {
-    AwaitingConfirmation,
-    LoggedIn,
-    RefusedByPerson,
-    NotStaff,
-    TakenByAnother,
-    Joined(Member),
-    AlreadyMember,
-}
-
-/// Reason for which nothing was done.
-enum LoginError {
-    Expired,
-    Unavailable,
-}
-
-impl From<SessionError> for LoginError {
-    fn from(error: SessionError) -> LoginError {
-        match error {
-            SessionError::Cache(error) => {
-                tracing::warn!(%error, "cannot read the login session");
-                LoginError::Unavailable
-            }
-            _ => LoginError::Expired,
-        }
-    }
-}
-
-impl From<IdentityError> for LoginError {
-    fn from(_: IdentityError) -> LoginError {
-        LoginError::Unavailable
-    }
-}
-
-impl From<Problem> for LoginError {
-    fn from(_: Problem) -> LoginError {
-        LoginError::Unavailable
-    }
-}
 
 impl PushHandler<'_> {
     /// Handles the scan of a browser's login code.
@@ -83,10 +38,9 @@ impl PushHandler<'_> {
         if target.account != self.account_name {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         }
-        let scanned =
-            timeout_at(self.deadline, self.advance_on_scan(uuid, &request, target.staff_only));
+        let scanned = timeout_at(self.deadline, self.advance_on_scan(uuid, &request, &target));
         let result = scanned.await.unwrap_or(Err(LoginError::Unavailable));
-        if let Ok(LoginOutcome::AwaitingConfirmation) = result {
+        if let Ok(LoginOutcome::AwaitingConfirmation(_)) = result {
             self.remember_question(uuid).await;
         }
         self.login_reply(result, &target, &request)
@@ -96,20 +50,30 @@ impl PushHandler<'_> {
         &self,
         uuid: Uuid,
         request: &LoginRequest,
-        staff_only: bool,
+        destination: &LoginDestination,
     ) -> Result<LoginOutcome, LoginError> {
         let roster = self.state.roster.loaded().await?;
         let person = self.person_tag(&roster)?;
+        let member = roster.member_by_person_hash(&person);
         let is_permitted = match request.target {
-            LoginTarget::First => {
-                !roster.has_had_members() || roster.member_by_person_hash(&person).is_some()
-            }
-            _ => !staff_only || roster.member_by_person_hash(&person).is_some(),
+            LoginTarget::First => !roster.has_had_members() || member.is_some(),
+            _ => destination.admits(member),
         };
-        if is_permitted && !request.confirm {
-            return self.approve(uuid, request, &person).await;
+        let is_new = self.state.scan_sessions.find(uuid).await?.progress == ScanProgress::Pending;
+        let unionid =
+            if is_permitted && is_new && destination.unionid { self.unionid().await } else { None };
+        if is_permitted && destination.confirm == Confirmation::None {
+            return login_approval::approve(self.state, uuid, &request.target, &person, unionid)
+                .await;
         }
         let now = self.state.clock.now_ms();
+        let challenge = match destination.confirm {
+            Confirmation::Digits => {
+                let made = digits::new_challenge(&roster, uuid, &person, now);
+                Some(made.ok_or(LoginError::Unavailable)?)
+            }
+            Confirmation::Reply | Confirmation::None => None,
+        };
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
             ScanProgress::Pending if !is_permitted => {
                 let reason = DeclineReason::NotStaff;
@@ -117,11 +81,15 @@ impl PushHandler<'_> {
             }
             ScanProgress::Pending => {
                 session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
-                Some(ScanProgress::AwaitingConfirmation { person: person.clone() })
+                Some(ScanProgress::AwaitingConfirmation {
+                    person: person.clone(),
+                    challenge: challenge.clone(),
+                    unionid: unionid.clone(),
+                })
             }
             _ => None,
         });
-        Ok(self.outcome_for(&advanced.await?, &person))
+        Ok(outcome_for(&advanced.await?, &person))
     }
 
     /// Handles a normalised text as the answer to the login question, if one was asked.
@@ -149,10 +117,17 @@ impl PushHandler<'_> {
         let ScanPurpose::Login(request) = &session.purpose else { return None };
         let target = login::login_destination(&self.state.settings.login, &request.target)?;
         let decision = async {
-            if is_approval {
-                self.approve(uuid, request, &person).await
-            } else {
-                self.decline(uuid, &person).await
+            match &session.progress {
+                // The digits are entered at the page, where a stranger's code has none.
+                ScanProgress::AwaitingConfirmation { challenge: None, unionid, .. }
+                    if is_approval =>
+                {
+                    let unionid = unionid.clone();
+                    login_approval::approve(self.state, uuid, &request.target, &person, unionid)
+                        .await
+                }
+                _ if is_approval => Ok(outcome_for(&session, &person)),
+                _ => self.decline(uuid, &person).await,
             }
         };
         let result =
@@ -166,7 +141,7 @@ impl PushHandler<'_> {
 
     async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
         let advanced = self.state.scan_sessions.advance(uuid, |session| match &session.progress {
-            ScanProgress::AwaitingConfirmation { person: asked_person }
+            ScanProgress::AwaitingConfirmation { person: asked_person, .. }
                 if asked_person == person =>
             {
                 let reason = DeclineReason::ByPerson;
@@ -174,60 +149,7 @@ impl PushHandler<'_> {
             }
             _ => None,
         });
-        Ok(self.outcome_for(&advanced.await?, person))
-    }
-
-    /// Approves the login of the browser. The first manager is recorded before.
-    async fn approve(
-        &self,
-        uuid: Uuid,
-        request: &LoginRequest,
-        person: &str,
-    ) -> Result<LoginOutcome, LoginError> {
-        if request.target == LoginTarget::First {
-            // Only the person who may approve this login: the code on the screen is not enough.
-            let session = self.state.scan_sessions.find(uuid).await?;
-            let is_free = match &session.progress {
-                ScanProgress::Pending => !request.confirm,
-                ScanProgress::AwaitingConfirmation { person: asked_person } => {
-                    asked_person == person
-                }
-                _ => return Ok(self.outcome_for(&session, person)),
-            };
-            if !is_free {
-                return Ok(LoginOutcome::TakenByAnother);
-            }
-            self.claim_first_manager(person).await?;
-        }
-        let roster = self.state.roster.loaded().await?;
-        let member = roster.member_by_person_hash(person).map(|member| member.id.clone());
-        let target = login::login_destination(&self.state.settings.login, &request.target);
-        if member.is_none() && target.as_ref().is_none_or(|target| target.staff_only) {
-            return Ok(LoginOutcome::NotStaff);
-        }
-        let is_own = |session: &ScanSession| match &session.progress {
-            ScanProgress::Pending => !request.confirm,
-            ScanProgress::AwaitingConfirmation { person: asked_person } => asked_person == person,
-            _ => false,
-        };
-        let mut unionid = None;
-        if target.is_some_and(|target| target.unionid)
-            && is_own(&self.state.scan_sessions.find(uuid).await?)
-        {
-            unionid = self.unionid().await;
-        }
-        let now = self.state.clock.now_ms();
-        let advanced = self.state.scan_sessions.advance(uuid, |session| {
-            session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
-            let approved = ScanProgress::Approved {
-                person: person.to_owned(),
-                member: member.clone(),
-                at: now,
-                unionid: unionid.clone(),
-            };
-            is_own(session).then_some(approved)
-        });
-        Ok(self.outcome_for(&advanced.await?, person))
+        Ok(outcome_for(&advanced.await?, person))
     }
 
     /// Asks WeChat for the unionid of the person. `None` if the account belongs to no open
@@ -251,116 +173,6 @@ impl PushHandler<'_> {
         }
     }
 
-    async fn claim_first_manager(&self, person: &str) -> Result<Arc<Roster>, Problem> {
-        let member = Member {
-            id: login::new_member_id(),
-            name: "管理员".into(),
-            role: StaffRole::Manager,
-            sites: None,
-            counters: [].into(),
-        };
-        self.state
-            .roster
-            .update(login::FIRST_MANAGER_AUTHOR, |roster| {
-                if roster.member_by_person_hash(person).is_some() {
-                    return Ok(None);
-                }
-                if roster.has_had_members() {
-                    return Err(Problem::new(&refusals::FIRST_CODE_USED));
-                }
-                Ok(Some(StaffEvent::Joined {
-                    member: member.clone(),
-                    person: person.to_owned(),
-                    invitation: login::FIRST_MANAGER_AUTHOR.into(),
-                }))
-            })
-            .await
-    }
-
-    /// Outcome for this person of a session in this state, equal at every repetition.
-    fn outcome_for(&self, session: &ScanSession, person: &str) -> LoginOutcome {
-        match &session.progress {
-            ScanProgress::AwaitingConfirmation { person: asked_person }
-                if asked_person == person =>
-            {
-                LoginOutcome::AwaitingConfirmation
-            }
-            ScanProgress::Approved { person: scanned_by, .. }
-            | ScanProgress::Redeemed { person: scanned_by }
-                if scanned_by == person =>
-            {
-                LoginOutcome::LoggedIn
-            }
-            ScanProgress::Declined { person: scanned_by, reason } if scanned_by == person => {
-                match reason {
-                    DeclineReason::NotStaff => LoginOutcome::NotStaff,
-                    DeclineReason::ByPerson => LoginOutcome::RefusedByPerson,
-                    DeclineReason::Already => LoginOutcome::AlreadyMember,
-                }
-            }
-            _ => LoginOutcome::TakenByAnother,
-        }
-    }
-
-    /// Handles the scan of an invitation.
-    pub(super) async fn handle_invitation_scan(
-        &self,
-        uuid: Uuid,
-        invitation: Invitation,
-    ) -> (Reply, &'static str) {
-        if self.state.settings.login.account.as_deref() != Some(self.account_name) {
-            return (self.text_reply(replies::expired_code_reply()), "refused");
-        }
-        let joined = timeout_at(self.deadline, self.accept_invitation(uuid, &invitation));
-        match joined.await.unwrap_or(Err(LoginError::Unavailable)) {
-            Ok(LoginOutcome::Joined(member)) => {
-                let manager = member.role == StaffRole::Manager;
-                (self.text_reply(prompt::welcome_member(&member.name, manager)), "joined")
-            }
-            Ok(_) => (self.text_reply(prompt::invitation_unusable()), "refused"),
-            Err(LoginError::Expired) => (self.text_reply(replies::expired_code_reply()), "refused"),
-            Err(LoginError::Unavailable) => {
-                (self.failure_reply(replies::REQUEST_FAILED), "not_now")
-            }
-        }
-    }
-
-    async fn accept_invitation(
-        &self,
-        uuid: Uuid,
-        invitation: &Invitation,
-    ) -> Result<LoginOutcome, LoginError> {
-        let person = self.person_tag(&*self.state.roster.loaded().await?)?;
-        let id = uuid.to_string();
-        let Invitation { by, member } = invitation;
-        let updated = self.state.roster.update(by, |roster| {
-            if roster.member_by_person_hash(&person).is_some() || roster.is_invitation_used(&id) {
-                return Ok(None);
-            }
-            Ok::<_, IdentityError>(Some(StaffEvent::Joined {
-                member: member.clone(),
-                person: person.clone(),
-                invitation: id.clone(),
-            }))
-        });
-        let joined =
-            updated.await?.member_by_person_hash(&person).cloned().filter(|m| m.id == member.id);
-        let advanced = self.state.scan_sessions.advance(uuid, |session| match &joined {
-            Some(member) if session.progress == ScanProgress::Pending => {
-                let member = Some(member.id.clone());
-                Some(ScanProgress::Approved {
-                    person: person.clone(),
-                    member,
-                    at: 0,
-                    unionid: None,
-                })
-            }
-            _ => None,
-        });
-        advanced.await?;
-        Ok(joined.map_or(LoginOutcome::AlreadyMember, LoginOutcome::Joined))
-    }
-
     fn login_reply(
         &self,
         result: Result<LoginOutcome, LoginError>,
@@ -369,8 +181,12 @@ impl PushHandler<'_> {
     ) -> (Reply, &'static str) {
         let LoginDestination { name, unionid, .. } = target;
         match result {
-            Ok(LoginOutcome::AwaitingConfirmation) => {
-                (self.text_reply(prompt::confirmation_prompt(name, *unionid, request)), "asked")
+            Ok(LoginOutcome::AwaitingConfirmation(challenge)) => {
+                let at = challenge.as_ref().map_or(self.state.clock.now_ms(), |asked| asked.at);
+                let time = local_time(self.state, self.account_name, at);
+                let digits = challenge.as_ref().map(|DigitChallenge { digits, .. }| &**digits);
+                let text = prompt::confirmation_prompt(name, *unionid, request, &time, digits);
+                (self.text_reply(text), "asked")
             }
             Ok(LoginOutcome::LoggedIn) => {
                 (self.text_reply(prompt::login_succeeded(name, *unionid, request)), "logged_in")
@@ -379,11 +195,9 @@ impl PushHandler<'_> {
                 (self.text_reply(prompt::login_refused()), "refused")
             }
             Ok(LoginOutcome::NotStaff) => (self.text_reply(prompt::not_staff()), "refused"),
-            Ok(
-                LoginOutcome::TakenByAnother
-                | LoginOutcome::Joined(_)
-                | LoginOutcome::AlreadyMember,
-            ) => (self.text_reply(prompt::code_already_scanned()), "refused"),
+            Ok(LoginOutcome::TakenByAnother) => {
+                (self.text_reply(prompt::code_already_scanned()), "refused")
+            }
             Err(LoginError::Expired) => (self.text_reply(replies::expired_code_reply()), "refused"),
             Err(LoginError::Unavailable) => {
                 (self.failure_reply(replies::REQUEST_FAILED), "not_now")
@@ -402,7 +216,7 @@ impl PushHandler<'_> {
         }
     }
 
-    fn person_tag(&self, roster: &Roster) -> Result<String, LoginError> {
+    pub(super) fn person_tag(&self, roster: &Roster) -> Result<String, LoginError> {
         roster
             .person_hash(self.account_name, self.message.from_user.expose())
             .ok_or(LoginError::Unavailable)

@@ -8,6 +8,7 @@ mod dispatch;
 pub(crate) mod fault;
 mod forward;
 pub(crate) mod forwarder;
+mod invitation;
 mod login;
 mod opening_hours;
 mod queue_choice;

@@ -4,13 +4,15 @@
 //! change the session in the cache. Only the browser with the secret can watch it and take its
 //! result, once.
 
+pub(crate) mod digits;
+pub mod first_manager;
 pub(crate) mod prompt;
 pub mod settings;
 
-use crate::identity::roster::Roster;
 use paihao_chassis::entropy;
 use paihao_contracts::session::LoginTarget;
-use settings::LoginSettings;
+use paihao_contracts::staff::Member;
+use settings::{Confirmation, LoginSettings, OAuthClient};
 
 /// Author of the entry that adds the first manager.
 pub(crate) const FIRST_MANAGER_AUTHOR: &str = "first";
@@ -20,10 +22,23 @@ pub(crate) struct LoginDestination {
     pub(crate) name: String,
     /// Account whose code is scanned.
     pub(crate) account: String,
-    pub(crate) confirm: bool,
+    pub(crate) confirm: Confirmation,
     pub(crate) staff_only: bool,
+    /// Client of the login, unless it is to this system.
+    client: Option<OAuthClient>,
     /// True if it is told the person's unionid.
     pub(crate) unionid: bool,
+}
+
+impl LoginDestination {
+    /// Returns whether a person, who is this member or none, may log in.
+    pub(crate) fn admits(&self, member: Option<&Member>) -> bool {
+        match (member, &self.client) {
+            (Some(member), Some(client)) => !self.staff_only || client.admits(member),
+            (Some(_), None) => true,
+            (None, _) => !self.staff_only,
+        }
+    }
 }
 
 /// Returns the destination of a login; `None` if it no longer exists.
@@ -37,8 +52,9 @@ pub(crate) fn login_destination(
         Some(LoginDestination {
             name,
             account: settings.account.clone()?,
-            confirm: settings.confirm,
+            confirm: if settings.confirm { Confirmation::Digits } else { Confirmation::None },
             staff_only,
+            client: None,
             unionid: false,
         })
     };
@@ -52,6 +68,7 @@ pub(crate) fn login_destination(
                 account: client.account.clone(),
                 confirm: client.confirm,
                 staff_only: client.staff_only,
+                client: Some(client.clone()),
                 unionid: client.unionid,
             })
         }
@@ -61,10 +78,4 @@ pub(crate) fn login_destination(
 /// Generates the id of a new member.
 pub(crate) fn new_member_id() -> String {
     format!("m_{}", hex::encode(entropy::bytes::<6>()))
-}
-
-/// Returns the code that makes its bearer the first manager, until there was one. Every replica
-/// derives the same code from the deployment's secret, so that nothing has to be agreed on.
-pub(crate) fn first_manager_code(roster: &Roster) -> Option<String> {
-    if roster.has_had_members() { None } else { roster.tag("first manager", &[]) }
 }

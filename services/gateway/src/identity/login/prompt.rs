@@ -1,16 +1,55 @@
 //! Texts that a person reads on their phone while logging in.
 
-use paihao_contracts::session::LoginRequest;
+use paihao_contracts::session::{DigitChallenge, LoginRequest};
 
-/// Question that asks the person to confirm the login. The answer is a text message, which works
-/// for every kind of account: a menu needs a certified one, and a link a domain that WeChat knows.
-/// It says if the target is told the person's unionid.
-pub(crate) fn confirmation_prompt(target: &str, unionid: bool, request: &LoginRequest) -> String {
+/// Question that asks the person to confirm the login. With digits they are entered at the page;
+/// without, the answer is a text message, which works for every kind of account: a menu needs a
+/// certified one, and a link a domain that WeChat knows. It says if the target is told the person's
+/// unionid.
+pub(crate) fn confirmation_prompt(
+    target: &str,
+    unionid: bool,
+    request: &LoginRequest,
+    time: &str,
+    digits: Option<&str>,
+) -> String {
     let LoginRequest { browser, address, .. } = request;
     let [zh, en] = unionid_notice(unionid);
+    let (ask_zh, ask_en) = match digits {
+        Some(digits) => (
+            format!(
+                "只有登录页是您自己打开的，才在那一页输入数字 {digits}。不是，请回复 0，也不要把数字告诉任何人。"
+            ),
+            format!(
+                "Only if you opened the login page yourself, enter {digits} there. If not, reply 0, and tell nobody the digits."
+            ),
+        ),
+        None => (
+            "只有登录页是您自己打开的，才回复 1；不是，请回复 0。".to_owned(),
+            "Only if you opened the login page yourself, reply 1. If not, reply 0.".to_owned(),
+        ),
+    };
     format!(
-        "登录确认\n您正在登录「{target}」\n浏览器：{browser}\n来自：{address}{zh}\n\n是您本人，请回复 1；不是，请回复 0。\n\nLogging in to {target} from {browser}, {address}.{en} Reply 1 to confirm, 0 if it is not you."
+        "登录确认\n您正在登录「{target}」\n浏览器：{browser}\n来自：{address}\n时间：{time}{zh}\n\n{ask_zh}\n\nLogging in to {target} from {browser}, {address}, at {time}.{en} {ask_en}"
     )
+}
+
+/// Question that asks a person to tell the manager who invited them the digits of their phone.
+pub(crate) fn membership_prompt(
+    name: &str,
+    manager: bool,
+    time: &str,
+    challenge: &DigitChallenge,
+) -> String {
+    let (zh, en) = role_words(manager);
+    let DigitChallenge { digits, tag, .. } = challenge;
+    format!(
+        "邀请确认\n您被邀请为{zh}「{name}」\n时间：{time}，标记：{tag}\n\n请把数字 {digits} 告诉邀请您的管理员，由管理员输入后您就加入了。\n\nYou are invited as {en}, {name}, at {time} (tag {tag}). Tell {digits} to the manager who invited you: once they enter it, you have joined."
+    )
+}
+
+fn role_words(manager: bool) -> (&'static str, &'static str) {
+    if manager { ("管理员", "a manager") } else { ("工作人员", "staff") }
 }
 
 /// Sentence about the unionid, in Chinese and in English; empty if it is not told.
@@ -51,7 +90,7 @@ pub(crate) fn code_already_scanned() -> String {
 
 /// Welcome to a new member.
 pub(crate) fn welcome_member(name: &str, manager: bool) -> String {
-    let (zh, en) = if manager { ("管理员", "a manager") } else { ("工作人员", "staff") };
+    let (zh, en) = role_words(manager);
     format!(
         "欢迎，{name}。您现在是{zh}，可以在登录页扫码登录。\n\nWelcome, {name}. You are {en} now, and log in by scanning."
     )

@@ -48,8 +48,10 @@ pub(crate) fn parse_params(text: &str) -> Result<BTreeMap<String, String>, Inval
     Ok(fields)
 }
 
-/// Returns the address that a browser is redirected to with these parameters.
+/// Returns the address that a browser is redirected to with these parameters, and with the issuer
+/// (RFC 9207), by which a client of several issuers knows whose response it is.
 pub(crate) fn redirect_url(
+    settings: &LoginSettings,
     redirect: &str,
     state: Option<&str>,
     parameters: &[(&str, &str)],
@@ -58,6 +60,9 @@ pub(crate) fn redirect_url(
     url.query_pairs_mut().extend_pairs(parameters);
     if let Some(state) = state {
         url.query_pairs_mut().append_pair("state", state);
+    }
+    if let Some(issuer) = &settings.public_url {
+        url.query_pairs_mut().append_pair("iss", issuer);
     }
     url.into()
 }
@@ -78,6 +83,7 @@ pub(crate) fn parse_request(
     let state = field("state").filter(|text| text.len() <= MAX_PARAM_CHARS);
     let refuse = |error: &str, description: &str| {
         AuthorizeError::Redirect(redirect_url(
+            settings,
             redirect,
             state,
             &[("error", error), ("error_description", description)],
@@ -110,17 +116,25 @@ pub(crate) fn parse_request(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::login::settings::Confirmation;
 
     fn settings() -> LoginSettings {
         let client = OAuthClient {
             name: "内部网".into(),
             redirect_uris: vec!["https://intranet.example.com/back?a=1".into()],
             account: "shop".into(),
-            confirm: true,
+            confirm: Confirmation::Digits,
             staff_only: false,
+            roles: Vec::new(),
+            sites: [].into(),
+            logout_url: None,
             unionid: false,
         };
-        LoginSettings { clients: [("intranet".into(), client)].into(), ..Default::default() }
+        LoginSettings {
+            public_url: Some("https://queue.example.com".into()),
+            clients: [("intranet".into(), client)].into(),
+            ..Default::default()
+        }
     }
 
     const VALID_QUERY: &str = "response_type=code&client_id=intranet&redirect_uri=https%3A%2F%2Fintranet.example.com%2Fback%3Fa%3D1&state=x%26y&nonce=n&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
@@ -133,8 +147,11 @@ mod tests {
     fn what_is_right_is_taken_as_it_is() {
         let Ok(request) = parse_query(VALID_QUERY) else { panic!("refused") };
         assert_eq!((request.state.as_deref(), request.nonce.as_deref()), (Some("x&y"), Some("n")));
-        let url = redirect_url(&request.redirect, request.state.as_deref(), &[("code", "abc")]);
-        assert_eq!(url, "https://intranet.example.com/back?a=1&code=abc&state=x%26y");
+        let parameters = [("code", "abc")];
+        let state = request.state.as_deref();
+        let url = redirect_url(&settings(), &request.redirect, state, &parameters);
+        let expected = "https://intranet.example.com/back?a=1&code=abc&state=x%26y";
+        assert_eq!(url, format!("{expected}&iss=https%3A%2F%2Fqueue.example.com"));
     }
 
     #[test]
@@ -172,7 +189,7 @@ mod tests {
                 panic!("{change} → {replacement}")
             };
             assert!(url.contains(&format!("error={error}&")), "{url}");
-            assert!(url.ends_with("&state=x%26y"), "{url}");
+            assert!(url.ends_with("&state=x%26y&iss=https%3A%2F%2Fqueue.example.com"), "{url}");
         }
     }
 }

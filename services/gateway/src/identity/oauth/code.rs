@@ -18,6 +18,9 @@ const CODE_TTL: Duration = Duration::from_secs(60);
 /// Value that replaces the grant of a used code until the code expires.
 const USED_MARKER: &[u8] = b"used";
 
+/// Lengths of a verifier (RFC 7636, 4.1): a shorter one can be guessed from its challenge.
+const VERIFIER_CHARS: std::ops::RangeInclusive<usize> = 43..=128;
+
 /// Reason why a code is not exchanged for its grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RedeemError {
@@ -69,12 +72,18 @@ pub(crate) async fn redeem(
     let grant = grant.map_err(|_| RedeemError::InvalidGrant)?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
     let is_verified = bool::from(challenge.as_bytes().ct_eq(grant.challenge.as_bytes()));
+    let is_verified = is_verified && is_verifier(verifier);
     let is_same_client = grant.client == client && grant.redirect == redirect;
     if is_first && is_verified && is_same_client {
         Ok(grant)
     } else {
         Err(RedeemError::InvalidGrant)
     }
+}
+
+fn is_verifier(text: &str) -> bool {
+    let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    VERIFIER_CHARS.contains(&text.len()) && text.bytes().all(is_unreserved)
 }
 
 fn cache_key(code: &str) -> String {
@@ -100,6 +109,24 @@ mod tests {
             member: None,
             at: 0,
             unionid: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_verifier_is_as_long_as_the_standard_says_and_has_its_characters() {
+        let cache = MemoryCache::new(MemoryOptions::default());
+        let of_length = |length: usize| ("a".repeat(length), (43..=128).contains(&length));
+        let lengths = [1, 16, 42, 43, 44, 127, 128, 129, 4096].map(of_length);
+        let characters = ['-', '.', '_', '~', '9', 'Z', '+', '/', '=', ' ', 'é', '\0'].map(|c| {
+            let is_unreserved = c.is_ascii_alphanumeric() || "-._~".contains(c);
+            (format!("{}{c}", "a".repeat(60)), is_unreserved)
+        });
+        for (verifier, is_good) in lengths.into_iter().chain(characters) {
+            let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+            let grant = AuthorizationGrant { challenge, ..grant() };
+            let code = issue(&cache, &grant).await.unwrap();
+            let redeemed = redeem(&cache, &code, "intranet", &grant.redirect, &verifier).await;
+            assert_eq!(redeemed.is_ok(), is_good, "{} characters: {verifier:.70}", verifier.len());
         }
     }
 

@@ -6,7 +6,7 @@
 
 use crate::identity::error::IdentityError;
 use crate::identity::roster::{Roster, SigningKey};
-use crate::identity::roster_log::RosterLog;
+use crate::identity::roster_log::{Author, RosterLog};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paihao_chassis::entropy;
@@ -57,20 +57,44 @@ pub(crate) struct IdTokenClaims {
     pub(crate) name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) role: Option<&'static str>,
+    /// Sites at which the member has the role: `*` is every site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sites: Option<Vec<String>>,
     /// The person's id at all accounts of one open platform, for clients that are told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unionid: Option<UnionId>,
+}
+
+/// Claims of a logout token (OpenID Connect Back-Channel Logout, 2.4).
+#[derive(Debug, Serialize)]
+pub(crate) struct LogoutTokenClaims {
+    pub(crate) iss: String,
+    /// Pseudonym of the person at the client.
+    pub(crate) sub: String,
+    pub(crate) aud: String,
+    pub(crate) iat: i64,
+    pub(crate) exp: i64,
+    pub(crate) jti: String,
+    pub(crate) events: serde_json::Value,
+}
+
+/// Kind of a token, as its header names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TokenKind {
+    Id,
+    Logout,
 }
 
 /// Signs a token, in the compact form of JWS.
 pub(crate) async fn sign(
     roster_log: &RosterLog,
     now_ms: i64,
-    claims: &IdTokenClaims,
+    kind: TokenKind,
+    claims: &impl Serialize,
 ) -> Result<String, SignError> {
     let roster = roster_with_signing_key(roster_log, now_ms).await?;
     let key = active_key(roster.signing_keys(), now_ms).ok_or(SignError::NoUsableKey)?;
-    encode_jws(key, claims).ok_or_else(|| {
+    encode_jws(key, kind, claims).ok_or_else(|| {
         tracing::error!(kid = key.kid, "cannot use a signing key of the ledger");
         SignError::NoUsableKey
     })
@@ -120,21 +144,46 @@ async fn roster_with_signing_key(
     change.await
 }
 
+/// Makes a key before the present one is too old. One that is not in use yet is the next one.
+pub(crate) async fn rotate(
+    roster_log: &RosterLog,
+    by: Author<'_>,
+    now_ms: i64,
+) -> Result<Arc<Roster>, SignError> {
+    let (kid, pkcs8) = generate_key()?;
+    let change = roster_log.update(by, |roster| {
+        let newest = usable_keys(roster.signing_keys()).next_back();
+        let is_waiting = newest.is_some_and(|newest| now_ms - newest.made_at < DAY_MS);
+        let event = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
+        Ok::<_, SignError>((!is_waiting).then(event))
+    });
+    change.await
+}
+
+fn usable_keys(keys: &[SigningKey]) -> impl DoubleEndedIterator<Item = &SigningKey> + Clone {
+    keys.iter().filter(|key| !key.is_revoked)
+}
+
 fn needs_new_key(keys: &[SigningKey], now: i64) -> bool {
-    keys.last().is_none_or(|newest| now - newest.made_at >= SIGNING_KEY_LIFETIME_MS)
+    let newest = usable_keys(keys).next_back();
+    newest.is_none_or(|newest| now - newest.made_at >= SIGNING_KEY_LIFETIME_MS)
 }
 
-/// Returns the newest key that has been published for a day, or the first one of all at once.
-fn active_key(keys: &[SigningKey], now: i64) -> Option<&SigningKey> {
-    keys.iter().rfind(|key| now - key.made_at >= DAY_MS).or(keys.first())
+/// Returns the newest key that has been published for a day, or the first one of all at once. A
+/// revoked key signs nothing, so the next one is used at once if there is no other.
+pub(crate) fn active_key(keys: &[SigningKey], now: i64) -> Option<&SigningKey> {
+    let usable = usable_keys(keys);
+    usable.clone().rfind(|key| now - key.made_at >= DAY_MS).or(usable.clone().next())
 }
 
-/// Returns all keys but those whose successor has been in use for a day.
-fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &SigningKey> {
-    let is_retired = move |index: usize| {
-        keys.get(index + 1).is_some_and(|next| now - next.made_at >= 2 * DAY_MS)
-    };
-    keys.iter().enumerate().filter(move |(index, _)| !is_retired(*index)).map(|(_, key)| key)
+/// Returns all keys but those that were revoked or whose successor has been in use for a day.
+pub(crate) fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &SigningKey> {
+    let usable: Vec<_> = usable_keys(keys).collect();
+    let successors = usable.clone().into_iter().skip(1).map(Some).chain([None]);
+    usable.into_iter().zip(successors).filter_map(move |(key, next)| {
+        let is_retired = next.is_some_and(|next| now - next.made_at >= 2 * DAY_MS);
+        (!is_retired).then_some(key)
+    })
 }
 
 fn generate_key() -> Result<(String, String), SignError> {
@@ -153,9 +202,13 @@ fn key_pair(key: &SigningKey) -> Option<EcdsaKeyPair> {
     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &SystemRandom::new()).ok()
 }
 
-fn encode_jws(key: &SigningKey, claims: &IdTokenClaims) -> Option<String> {
+fn encode_jws(key: &SigningKey, kind: TokenKind, claims: &impl Serialize) -> Option<String> {
     let part = |value: Vec<u8>| URL_SAFE_NO_PAD.encode(value);
-    let header = json!({ "alg": "ES256", "typ": "JWT", "kid": key.kid });
+    let typ = match kind {
+        TokenKind::Id => "JWT",
+        TokenKind::Logout => "logout+jwt",
+    };
+    let header = json!({ "alg": "ES256", "typ": typ, "kid": key.kid });
     let payload = serde_json::to_vec(claims).ok()?;
     let text = format!("{}.{}", part(header.to_string().into_bytes()), part(payload));
     let signature = key_pair(key)?.sign(&SystemRandom::new(), text.as_bytes()).ok()?;
@@ -176,7 +229,8 @@ mod tests {
     use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
     fn key(kid: &str, made_at: i64) -> SigningKey {
-        SigningKey { kid: kid.into(), pkcs8: generate_key().unwrap().1, made_at }
+        let pkcs8 = generate_key().unwrap().1;
+        SigningKey { kid: kid.into(), pkcs8, made_at, is_revoked: false }
     }
 
     fn kids<'a>(keys: impl Iterator<Item = &'a SigningKey>) -> Vec<&'a str> {
@@ -197,9 +251,10 @@ mod tests {
             nonce: None,
             name: None,
             role: None,
+            sites: None,
             unionid: None,
         };
-        let token = encode_jws(&own, &claims).unwrap();
+        let token = encode_jws(&own, TokenKind::Id, &claims).unwrap();
         let (text, signature) = token.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let verifies = |key: &SigningKey, text: &str| {
@@ -219,6 +274,34 @@ mod tests {
         assert!(
             !serde_json::to_string(&public_jwk(&own).unwrap()).unwrap().contains(&own.pkcs8[60..])
         );
+    }
+
+    #[test]
+    fn a_revoked_key_neither_signs_nor_verifies_and_another_takes_its_place_at_once() {
+        // Of up to three keys, a week apart, any may be revoked.
+        let week = 7 * DAY_MS;
+        let made: Vec<_> = (0..3).map(|n| key(&n.to_string(), n * week)).collect();
+        for revoked in 0..8_u8 {
+            for count in 0..=3_usize {
+                for days in 0..40 {
+                    let now = days * DAY_MS;
+                    let keys = made.iter().take(count).enumerate().map(|(n, key)| SigningKey {
+                        is_revoked: revoked & (1 << n) != 0,
+                        ..key.clone()
+                    });
+                    let keys: Vec<_> = keys.filter(|key| key.made_at <= now).collect();
+                    let is_left = keys.iter().any(|key| !key.is_revoked);
+                    let active = active_key(&keys, now);
+                    assert_eq!(active.is_some(), is_left);
+                    assert_eq!(needs_new_key(&keys, now), !is_left);
+                    let published: Vec<_> = published_keys(&keys, now).collect();
+                    assert!(published.iter().all(|key| !key.is_revoked));
+                    if let Some(active) = active {
+                        assert!(published.contains(&active), "what signs can be verified");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

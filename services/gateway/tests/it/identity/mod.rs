@@ -4,4 +4,6 @@ mod browser;
 
 mod keys;
 mod limits;
+mod logout;
 mod sessions;
+mod signing_keys;

@@ -140,6 +140,7 @@ pub async fn run(coverage: &Coverage) {
     run_script(&fixture, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
     run_script(&fixture, "", EVENTFUL_DAY).await;
     check_reset_day(coverage).await;
+    check_slips(coverage).await;
     // Nobody but the staff has a code made, and everybody sees it then.
     run_script(&fixture, "", "manager door_svg").await;
     for id in [
@@ -230,6 +231,26 @@ async fn check_reset_day(coverage: &Coverage) {
         manager reset_day {} -> not_due
         manager reset_day {\"force\": true} -> not_due";
     run_script(&fixture, "", reset).await;
+}
+
+/// Prints slips of tickets of both queues, whose links are for those who act there.
+async fn check_slips(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    run_script(&fixture, "", "manager take_ticket\nmanager take_ticket queue=idle").await;
+    for (holder, of_a, of_idle) in [
+        ("staff", true, false),
+        ("mate", true, true),
+        ("manager", true, true),
+        ("api", true, false),
+        ("api_manager", true, true),
+        ("reader", false, false),
+    ] {
+        for (number, expected) in [("A001", of_a), ("D001", of_idle)] {
+            let request = fixture.client.request("ticket_slip").path_parameter("number", number);
+            let slip = request.with_key_of(holder).send().await;
+            assert_eq!(slip.body["code"].is_string(), expected, "{holder} {number}: {slip:?}");
+        }
+    }
 }
 
 /// Reads the tickets of the day by pages, each once, while the line moves.

@@ -20,6 +20,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "redrive_letters" => json!({"reason": "template_unknown"}),
         "change_member" => json!({"name": "安"}),
         "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
+        "confirm_login" | "confirm_invitation" => json!({"digits": "0000"}),
         "begin_login" | "reset_day" | "take_at_page" => json!({}),
         "take_slip" => json!({"kiosk": "the-east-kiosk"}),
         "invite" => json!({"name": "李", "role": "staff", "sites": ["hall"], "counters": ["1"]}),
@@ -116,6 +117,15 @@ pub async fn run(coverage: &Coverage) {
                 } else {
                     assert_eq!(response.problem_code(), "not_allowed", "{holder} {id}");
                 }
+            }
+            if operation.codes().contains("not_in_scope") {
+                let holder = if operation.scope() == "feed" { "reader" } else { "follower" };
+                expect_refusal(
+                    sample_request(&fixture, operation).with_key_of(holder),
+                    403,
+                    "not_in_scope",
+                )
+                .await;
             }
             if operation.is_write() {
                 // A page of another site makes the manager's browser send this.

@@ -13,7 +13,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::{ConfigProblems, Layers};
 use paihao_contracts::settings::{AccountSetup, CodeKind, SiteSetup};
-use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
+use paihao_contracts::staff::{KeyScope, Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_contracts::streams::{
     DEAD_LETTERS, HISTORY, LEDGER, OUTCOMES, SETTINGS, STAFF, STAFF_SESSIONS,
 };
@@ -22,7 +22,9 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, Outcome, Person, QueueId, TicketKey,
 };
 use paihao_gateway::engine::Engine;
-use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient as LoginClient};
+use paihao_gateway::identity::login::settings::{
+    Confirmation, LoginSettings, OAuthClient as LoginClient,
+};
 use paihao_gateway::settings::documents::ConfiguredDocuments;
 use paihao_gateway::settings::{
     AccountLimits, AccountSettings, DeploymentSettings, KeyRole, StaffKey, validate,
@@ -229,7 +231,10 @@ fn login_settings() -> LoginSettings {
         name: "内网".to_owned(),
         redirect_uris: vec!["https://intranet.example/in".to_owned()],
         account: "shop".to_owned(),
-        confirm: true,
+        confirm: Confirmation::Digits,
+        roles: Vec::new(),
+        sites: [].into(),
+        logout_url: None,
         staff_only: true,
         unionid: false,
     };
@@ -337,6 +342,12 @@ pub fn deployment_settings() -> DeploymentSettings {
             site_key("manager"),
             site_key("api").with_role(KeyRole::Api, at(&["1"])),
             site_key("api_manager").with_role(KeyRole::Api, at(&[])),
+            site_key("reader")
+                .with_role(KeyRole::Api, at(&[]))
+                .with_scopes([KeyScope::Read].into()),
+            site_key("follower")
+                .with_role(KeyRole::Api, at(&[]))
+                .with_scopes([KeyScope::Feed].into()),
             StaffKey::new("owner", &key_of("owner"), ["*".to_owned()].into()),
             StaffKey::new("stranger", &key_of("stranger"), ["other".to_owned()].into()),
         ],

@@ -4,6 +4,7 @@ use super::everywhere::sample_body;
 use super::fixture::Fixture;
 use super::script::run_script;
 use super::walk::Coverage;
+use serde_json::json;
 
 /// Refused requests of logins and invitations.
 const REFUSED_LOGINS: &str = r#"
@@ -14,6 +15,21 @@ const REFUSED_LOGINS: &str = r#"
     anybody login_code uuid=u -> malformed_uuid
     anybody login_events uuid=u -> malformed_uuid
     anybody redeem_login uuid=u -> malformed_uuid
+    anybody confirm_login uuid=u {"digits": "0000"} -> malformed_uuid
+    anybody confirm_login {"digits": "0000"} -> unknown_session
+    manager confirm_invitation uuid=u {"digits": "0000"} -> malformed_uuid
+    manager confirm_invitation {"digits": "0000"} -> unknown_session
+    manager revoke_invitation uuid=u -> malformed_uuid
+    manager revoke_invitation -> unknown_session
+    manager audit query=kind=nonsense -> malformed_request
+    owner signing_keys
+    owner rotate_signing_key
+    manager signing_keys -> not_every_site
+    manager rotate_signing_key -> not_every_site
+    manager revoke_signing_key -> not_every_site
+    owner revoke_signing_key -> unknown_key
+    anybody login_discovery -> login_unaddressed
+    anybody login_metadata -> login_unaddressed
     anybody login_code -> unknown_session
     anybody login_events -> unknown_session
     anybody redeem_login -> unknown_session
@@ -36,6 +52,8 @@ pub async fn run(coverage: &Coverage) {
         anybody login_code uuid=UUID cookie=COOKIE
         anybody login_events uuid=UUID cookie=COOKIE
         anybody redeem_login uuid=UUID cookie=COOKIE -> login_pending
+        anybody confirm_login uuid=UUID cookie=COOKIE {"digits": "0000"} -> login_pending
+        anybody confirm_login uuid=UUID {"digits": "0000"} -> wrong_browser
         anybody login_code uuid=UUID -> wrong_browser
         anybody login_events uuid=UUID -> wrong_browser
         anybody redeem_login uuid=UUID -> wrong_browser"#;
@@ -47,15 +65,29 @@ pub async fn run(coverage: &Coverage) {
         .json(&sample_body("invite").unwrap())
         .send()
         .await;
+    let of_other = fixture
+        .client
+        .request("invite")
+        .with_key_of("owner")
+        .json(&json!({"name": "b", "role": "staff", "sites": ["other"], "counters": ["1"]}));
+    let of_other = of_other.send().await;
     let invited = r#"
+        manager invitations
+        manager confirm_invitation uuid=UUID {"digits": "0000"} -> login_pending
+        manager revoke_invitation uuid=OTHER -> not_your_site
+        owner revoke_invitation uuid=OTHER
         manager invitation_code uuid=UUID
         manager invitation_events uuid=UUID
         wait 700
         manager invitation_code uuid=UUID -> session_expired
         manager invitation_events uuid=UUID -> session_expired
+        manager confirm_invitation uuid=UUID {"digits": "0000"} -> session_expired
+        manager revoke_invitation uuid=UUID -> session_expired
+        anybody confirm_login uuid=LOGIN cookie=COOKIE {"digits": "0000"} -> session_expired
         anybody login_code uuid=LOGIN cookie=COOKIE -> session_expired
         anybody login_events uuid=LOGIN cookie=COOKIE -> session_expired
         anybody redeem_login uuid=LOGIN cookie=COOKIE -> session_expired"#;
+    let invited = invited.replace("OTHER", of_other.body["uuid"].as_str().unwrap());
     let invited = invited.replace("UUID", invite.body["uuid"].as_str().unwrap());
     run_script(&fixture, "", &invited.replace("LOGIN", &uuid).replace("COOKIE", &cookie)).await;
     run_script(&Fixture::new(coverage).await, "", REFUSED_LOGINS).await;

@@ -32,7 +32,8 @@ pub const SETTINGS_SCRIPT: &str = r#"
     owner put_account seen=0 {"channels": []} -> unsound_setup
     manager preview_notice {"kind": "caled"} -> unknown_wording
     manager preview_notice {"kind": "called", "account": {"channels": []}} -> unsound_setup
-    manager preview_notice {"kind": "called", "setup": {"account": "nobody", "name": "x"}} -> unknown_account
+    manager preview_notice {"kind": "called", "setup": {"account": "nobody", "name": "x"}} -> not_every_site
+    owner preview_notice {"kind": "called", "setup": {"account": "nobody", "name": "x"}} -> unknown_account
     manager put_site site=new {"account": "shop", "name": "x"} -> not_every_site
     manager list_changes -> not_every_site
     manager list_changes query=site=other -> not_your_site

@@ -338,7 +338,9 @@ pub async fn run(coverage: &Coverage) {
 const READABLE_WHEN_NEWER: &str = "
     list_changes list_setups preview_notice invite invitation_events invitation_code me
     end_other_sessions my_sessions begin_session end_session codes desk desk_events feed tickets
-    ticket_slip page_links webhooks webhook_deliveries test_webhook staff member_sessions end_member_session callback_faults";
+    confirm_invitation invitations revoke_invitation signing_keys ticket_slip page_links
+    webhooks webhook_deliveries test_webhook staff member_sessions end_member_session
+    callback_faults";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
 async fn check_newer_ledger(coverage: &Coverage) {

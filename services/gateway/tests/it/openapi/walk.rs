@@ -38,6 +38,11 @@ impl Operation {
         Some(self.spec["x-roles"].as_array()?.iter().map(|role| role.as_str().unwrap()).collect())
     }
 
+    /// Scope that a program's key needs.
+    pub fn scope(&self) -> &str {
+        self.spec["x-scope"].as_str().unwrap_or_default()
+    }
+
     /// True if it takes an `Idempotency-Key`.
     pub fn takes_idempotency_key(&self) -> bool {
         self.parameters().any(|parameter| parameter["name"] == "Idempotency-Key")
@@ -56,6 +61,9 @@ impl Operation {
     /// Holder of a key that may call the operation: a manager of the hall, or the owner, who has
     /// every site.
     pub fn permitted_holder(&self) -> &'static str {
+        if self.path.starts_with("/api/v1/signing-keys") {
+            return "owner";
+        }
         let is_of_account = self.path.starts_with("/api/v1/accounts/");
         let is_of_all =
             (self.is_for_settings() || is_of_account) && self.codes().contains("not_every_site");

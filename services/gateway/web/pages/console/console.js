@@ -27,6 +27,7 @@ import {
   authHeaders,
 } from '../../shared/credentials.js';
 import { isDialogOpen, closeDialog } from '../../shared/dialog.js';
+import { watchLogins } from '../../shared/new-logins.js';
 import {
   renderWaiting,
   renderAway,
@@ -601,5 +602,7 @@ setInterval(() => {
 setInterval(() => {
   if (view && counterId && !byId('desk').hidden) render();
 }, 10000);
-storeKeyFromAddress();
-showCurrentView();
+storeKeyFromAddress().then(() => {
+  showCurrentView();
+  watchLogins();
+});

@@ -1,9 +1,10 @@
 // Login page: shows a code, follows its scan and confirmation, and goes on to the page that was asked for.
 /** @import { Texts } from '../../shared/types' */
 import './words.js';
-import { pageError, clockOffset, fetchJson } from '../../shared/http.js';
+import { pageError, clockOffset, fetchJson, ownAddress } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
 import { byId } from '../../shared/dom.js';
+import { toAsciiDigits } from '../../shared/format.js';
 import { showConnection } from '../../shared/page.js';
 import {
   translations,
@@ -21,7 +22,7 @@ const firstManagerToken = new URLSearchParams(location.hash.slice(1)).get('first
 
 /**
  * Login session: a code and the events of its scan.
- * @typedef {{ stop: () => void, redeem: string, entering?: boolean }} Session
+ * @typedef {{ stop: () => void, confirm: string, redeem: string, entering?: boolean }} Session
  */
 
 /** @type {Session | null} */
@@ -30,10 +31,7 @@ let codesShown = 0;
 let renewTimer = 0;
 
 /** Address to go to: the page of this server that was asked for, or the first one. */
-function destination() {
-  const to = new URL(query.get('to') || (firstManagerToken ? '/me' : '/'), location.origin);
-  return to.origin === location.origin ? to.pathname + to.search + to.hash : '/';
-}
+const destination = () => ownAddress(query.get('to') || (firstManagerToken ? '/me' : '/'));
 
 /**
  * @param {'waiting' | 'scanned' | 'in' | 'over'} name
@@ -44,6 +42,7 @@ function showState(name, key, texts) {
   byId('login').dataset.state = name;
   setTextPair(byId('said'), texts || translations(key));
   byId('again').hidden = name !== 'over';
+  if (name !== 'scanned') byId('digits-form').hidden = true;
   if (name === 'over') byId('phone').hidden = true;
 }
 
@@ -83,7 +82,7 @@ async function startLogin() {
   }
   showConnection(true);
   /** @type {Session} */
-  const session = { stop: () => {}, redeem: login.redeem };
+  const session = { stop: () => {}, confirm: login.confirm_digits, redeem: login.redeem };
   currentSession = session;
   setName(byId('target'), login.target);
   const picture = byId('code');
@@ -100,9 +99,15 @@ async function startLogin() {
     login.events,
     {
       pending: () => showState('waiting', 'login.scan'),
-      scanned: () => {
+      scanned: ({ digits }) => {
         codesShown = 0;
-        showState('scanned', 'login.confirm');
+        showState('scanned', digits ? 'login.digits.asked' : 'login.confirm');
+        // A wrong entry is told as a scan again.
+        if (!digits || !byId('digits-form').hidden) return;
+        setTextPair(byId('digits-said'), ['', '']);
+        byId('digits').value = '';
+        byId('digits-form').hidden = false;
+        byId('digits').focus({ preventScroll: true });
       },
       approved: () => redeem(session),
       refused: problem =>
@@ -127,6 +132,19 @@ function renewCode() {
   if (codesShown < MAX_UNATTENDED_CODES) startLogin();
   else showEnd('login.idle');
 }
+
+byId('digits-form').addEventListener('submit', async event => {
+  event.preventDefault();
+  const session = currentSession;
+  if (!session) return;
+  const digits = toAsciiDigits(byId('digits').value);
+  byId('digits').value = '';
+  try {
+    await fetchJson(session.confirm, { method: 'POST', body: JSON.stringify({ digits }) });
+  } catch (error) {
+    if (session === currentSession) setTextPair(byId('digits-said'), error.texts);
+  }
+});
 
 /** @param {Session} session */
 async function redeem(session) {

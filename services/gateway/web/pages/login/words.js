@@ -8,6 +8,8 @@ Object.assign(WORDS, {
   'login.scan': ['打开微信「扫一扫」，扫码登录', 'Scan with WeChat to log in'],
   'login.scanned': ['已扫码', 'Scanned'],
   'login.confirm': ['请在手机微信里回复 1 确认', 'Now answer 1 in WeChat on your phone'],
+  'login.digits.asked': ['已扫码，请看手机微信里的数字', 'Scanned: see the digits in WeChat on your phone'],
+  'login.digits': ['手机上的数字', 'Digits on the phone'],
   'login.unionid': ['该网站会收到您的 unionid', 'The site is told your unionid'],
   'login.in': ['登录成功，正在进入…', 'Logged in, one moment…'],
   'login.over': ['没有登录', 'Not logged in'],

@@ -23,6 +23,7 @@ import {
   signOut,
   authHeaders,
 } from '../../shared/credentials.js';
+import { watchLogins } from '../../shared/new-logins.js';
 import { resetFields, markProblems, addForm, copyOf } from './fields.js';
 import { problemTexts } from './problems.js';
 import { SECTIONS } from './sections.js';
@@ -47,6 +48,7 @@ const SECTION_NAMES = [
   'staff',
   'keys',
   'webhooks',
+  'audit',
 ];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
@@ -59,6 +61,7 @@ const MODULES = {
   staff: './staff.js',
   keys: './api-keys.js',
   webhooks: './webhooks.js',
+  audit: './audit.js',
 };
 
 /**
@@ -379,5 +382,7 @@ addEventListener('beforeunload', event => {
 
 onLanguageChange(renderTitle);
 addEventListener('hashchange', followAddress);
-storeKeyFromAddress();
-start();
+storeKeyFromAddress().then(() => {
+  start();
+  watchLogins();
+});

@@ -2,7 +2,7 @@
 /** @import { SectionContext } from '../../shared/types' */
 import { subscribe } from '../../shared/sse.js';
 import { createElement } from '../../shared/dom.js';
-import { formatTime, formatDateTime } from '../../shared/format.js';
+import { formatTime, formatDateTime, toAsciiDigits } from '../../shared/format.js';
 import { translations, setTextPair, textElement } from '../../shared/language.js';
 import { authHeaders } from '../../shared/credentials.js';
 import { field } from './fields.js';
@@ -23,22 +23,75 @@ let unsubscribe = () => {};
 export function section({ id, draft }) {
   unsubscribe();
   const { line, showStatus, request } = statusLine();
-  const [memberList, invitation] = [
+  const [memberList, invitation, openList] = [
     createElement('ul', { class: 'rows', id: 'members' }),
     createElement('div', { class: 'card', id: 'invitation' }),
+    createElement('div', { class: 'card', id: 'open-invitations', hidden: true }),
   ];
 
   async function renderMembers(me) {
-    const { members } = await request('/api/v1/staff');
+    const [{ members, keys }, open] = await Promise.all([
+      request('/api/v1/staff'),
+      request('/api/v1/invitations'),
+    ]);
     const here = members.filter(concernsSite(id));
     memberList.replaceChildren(
       ...(here.length
-        ? here.map(member => memberRow(me, member))
+        ? here.map(member => memberRow(me, member, keys, open))
         : [createElement('li', {}, textElement('access.nobody'))]),
+    );
+    openList.hidden = open.length === 0;
+    openList.replaceChildren(
+      textElement('access.open', {}, 'h3'),
+      createElement(
+        'ul',
+        { class: 'rows' },
+        open.map(one => openRow(me, one)),
+      ),
     );
   }
 
-  function memberRow(me, member) {
+  function openRow(me, { uuid, member, expires_at: expiresAt }) {
+    return createElement(
+      'li',
+      { class: 'one' },
+      createElement(
+        'span',
+        {},
+        nameElement(member.name),
+        ' · ',
+        describeScope(member, draft),
+        ' · ',
+        textElement('access.open.until', { time: formatTime(expiresAt) }),
+      ),
+      actionButton('access.cancel', async () => {
+        await request(`/api/v1/invitations/${uuid}`, { method: 'DELETE' });
+        await renderMembers(me);
+      }),
+    );
+  }
+
+  /** What ends with a member: the keys that they made and the invitations that they gave. */
+  function endingWith(member, keys, open) {
+    const of = (list, by) => list.filter(one => one[by] === member.id);
+    const parts = [
+      ...of(keys, 'made_by').map(key => textElement('access.ends.key', { name: key.name }, 'li')),
+      ...of(open, 'by').map(one =>
+        textElement('access.ends.invitation', { name: one.member.name }, 'li'),
+      ),
+    ];
+    return (
+      parts.length > 0 &&
+      createElement(
+        'div',
+        { class: 'ends' },
+        textElement('access.ends'),
+        createElement('ul', {}, parts),
+      )
+    );
+  }
+
+  function memberRow(me, member, keys, open) {
     const path = `/api/v1/staff/${encodeURIComponent(member.id)}`;
     const isOwnRow = member.id === me.id;
     const chosen = scopeFields({ id, draft, me, current: member });
@@ -101,6 +154,7 @@ export function section({ id, draft }) {
             await renderMembers(me);
           }),
       ),
+      !isOwnRow && endingWith(member, keys, open),
       !isOwnRow &&
         createElement(
           'details',
@@ -136,6 +190,7 @@ export function section({ id, draft }) {
           response.text(),
         );
         unsubscribe();
+        renderMembers(me).catch(() => {});
         const endInvitation = (kind, key) => {
           unsubscribe();
           shown.replaceChildren();
@@ -174,9 +229,42 @@ export function section({ id, draft }) {
               ]
             : []),
         );
+        const confirmation = createElement('form', { class: 'adding', hidden: true });
+        const digits = createElement('input', {
+          class: 'digits',
+          inputmode: 'numeric',
+          maxlength: 4,
+          autocomplete: 'off',
+          required: true,
+        });
+        const seen = createElement('p', { class: 'seen', role: 'status' });
+        confirmation.append(
+          field('digits', translations('access.digits'), digits),
+          setTextPair(
+            createElement('button', { class: 'primary', type: 'submit' }),
+            translations('access.confirm'),
+          ),
+        );
+        confirmation.addEventListener('submit', event => {
+          event.preventDefault();
+          const body = { digits: toAsciiDigits(digits.value) };
+          digits.value = '';
+          request(created.confirm, { method: 'POST', body }).catch(() => {});
+        });
+        const cancel = actionButton('access.cancel', () =>
+          request(`/api/v1/invitations/${created.uuid}`, { method: 'DELETE' }),
+        );
+        shown.append(seen, confirmation, createElement('div', { class: 'adding' }, cancel));
         unsubscribe = subscribe(
           created.events,
           {
+            scanned: ({ tag, at }) => {
+              const time = formatTime(at);
+              setTextPair(seen, translations('access.scanned', { time, tag }));
+              if (!confirmation.hidden) return;
+              confirmation.hidden = false;
+              digits.focus();
+            },
             approved: () => endInvitation('done', 'access.joined'),
             refused: () => endInvitation('refused', 'access.unused'),
             expired: () => endInvitation('refused', 'access.unused'),
@@ -204,5 +292,5 @@ export function section({ id, draft }) {
     await renderMembers(me);
   };
   start().catch(() => {});
-  return [line, createElement('div', { class: 'card' }, memberList), invitation];
+  return [line, createElement('div', { class: 'card' }, memberList), openList, invitation];
 }

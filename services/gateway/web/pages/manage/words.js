@@ -21,6 +21,8 @@ Object.assign(WORDS, {
   'manage.keys': ['程序密钥', 'API keys'],
   'manage.keys.lead': ['给您的其他程序使用，可随时吊销', 'For your other programs; revoked at any time'],
   'manage.webhooks': ['事件通知', 'Webhooks'],
+  'manage.audit': ['操作记录', 'Audit log'],
+  'manage.audit.lead': ['谁在什么时候、从哪里改了人员、密钥、登录和设置', 'Who changed people, keys, logins and settings, when and from where'],
   'manage.webhooks.lead': ['这里发生的事会通知您的其他系统；地址写在配置文件里', 'Your other systems are told what happens here; the configuration names them'],
   'manage.site': ['门店', 'Site'],
   'manage.site.lead': ['顾客看到的名称，以及一天怎么算', 'What customers read, and how days are counted'],

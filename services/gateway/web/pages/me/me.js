@@ -12,6 +12,7 @@ import {
   setName,
   onLanguageChange,
 } from '../../shared/language.js';
+import { watchLogins } from '../../shared/new-logins.js';
 
 /** @type {{ name: string, role: string } | null} */
 let user = null;
@@ -98,3 +99,4 @@ byId('sign-out').addEventListener('click', async () => {
 });
 onLanguageChange(renderTitle);
 start();
+watchLogins();

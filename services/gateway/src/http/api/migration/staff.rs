@@ -12,7 +12,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use paihao_contracts::migrating_members::{MigratingMember, MigratingMembers};
-use paihao_contracts::staff::{MEMBER_MIGRATION_GENERATION, StaffEvent};
+use paihao_contracts::staff::{STAFF_GENERATION, StaffEvent};
 use paihao_http_api::body;
 use paihao_wechat::OpenId;
 use schemars::JsonSchema;
@@ -126,7 +126,7 @@ pub(super) async fn migrate(
     let MigrateStaffRequest { from, sealed, dry_run } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let from = validate_former(&from)?;
-    if !dry_run && !state.settings.write_version.allows(MEMBER_MIGRATION_GENERATION) {
+    if !dry_run && !state.settings.write_version.allows(STAFF_GENERATION) {
         return Err(Problem::new(&refusals::FORMS_HELD_BACK));
     }
     state.roster.require_current()?;
@@ -161,7 +161,7 @@ pub(super) async fn migrate(
             continue;
         }
         if !dry_run {
-            let updated = state.roster.update(&owner.principal.name, |roster| {
+            let updated = state.roster.update(owner.principal.author(), |roster| {
                 let state = MemberState::of(roster, &list.account, &member);
                 let event = StaffEvent::Migrated { id: member.id.clone(), person: hash.clone() };
                 let is_due = state == MemberState::Former && !is_invited(roster);

@@ -1,7 +1,7 @@
 //! Preview of a notice as a customer sees it in WeChat, rendered by the notifier's code.
 
 use super::request::MAX_BODY_BYTES;
-use crate::http::access::{ManagerScope, SiteAccess};
+use crate::http::access::{ManagerScope, Owner, SiteAccess};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::replies;
@@ -32,6 +32,7 @@ pub(super) fn routes() -> Routes {
                 &refusals::UNSOUND_SETUP,
                 &refusals::UNKNOWN_WORDING,
                 &refusals::UNKNOWN_ACCOUNT,
+                &refusals::NOT_EVERY_SITE,
             ]),
     )
 }
@@ -81,14 +82,19 @@ struct PreviewCardLine {
 
 async fn preview(
     State(state): State<AppState>,
-    SiteAccess { site, .. }: SiteAccess<ManagerScope>,
+    SiteAccess { site, principal, .. }: SiteAccess<ManagerScope>,
     body: Body,
 ) -> Result<Json<NoticePreview>, Problem> {
     let request: PreviewNoticeRequest =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let documents = state.live_settings.now();
     let current_setup = documents.site(&site).cloned();
+    let current_account = current_setup.as_ref().map(|setup| setup.account.clone());
     let setup = request.setup.or(current_setup).ok_or(&refusals::UNKNOWN_SITE)?;
+    // Texts and templates of another account are read by those who manage every site alone.
+    if current_account.as_ref() != Some(&setup.account) {
+        Owner::require(principal)?;
+    }
     let document = documents.accounts.get(&setup.account);
     let current_account = || document.and_then(|document| document.setup.clone());
     let account = request.account.or_else(current_account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;

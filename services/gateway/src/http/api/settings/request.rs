@@ -101,6 +101,7 @@ impl UnreadRequest {
         });
         let update = UpdateRequest {
             author: author.name.to_string(),
+            origin: author.author().address.map(str::to_owned),
             expected_revision: if_match_revision(&headers)?,
             dry_run,
             idempotency: idempotency.filter(|_| !dry_run),

@@ -1,7 +1,7 @@
-//! Statistics as CSV for spreadsheets. No name of a queue makes a cell a formula.
+//! Statistics as CSV for spreadsheets.
 
 use super::view::{StatisticsRow, VisitStats};
-use std::borrow::Cow;
+use crate::http::csv::{self, text_cell};
 use std::fmt::Display;
 
 /// Columns in order, as docs/reference/statistics.md explains them.
@@ -38,15 +38,9 @@ const COLUMNS: [&str; 30] = [
     "overtaken_total",
 ];
 
-/// Table with a header row. It begins with the byte-order mark by which spreadsheets recognise
-/// UTF-8.
+/// Table with a header row.
 pub(super) fn table(rows: &[StatisticsRow]) -> String {
-    let mut table = format!("\u{feff}{}\r\n", COLUMNS.join(","));
-    for row in rows {
-        table.push_str(&cells(row).join(","));
-        table.push_str("\r\n");
-    }
-    table
+    csv::table(&COLUMNS, rows.iter().map(cells))
 }
 
 fn cells(row: &StatisticsRow) -> [String; COLUMNS.len()] {
@@ -94,39 +88,4 @@ fn cells(row: &StatisticsRow) -> [String; COLUMNS.len()] {
 
 fn optional_cell(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
-}
-
-/// Text as a cell: quoted where CSV needs it, and behind an apostrophe where a spreadsheet would
-/// take it for a formula.
-fn text_cell(text: &str) -> String {
-    let is_formula =
-        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if is_formula { Cow::from(format!("'{text}")) } else { Cow::from(text) };
-    if text.contains(['"', ',', ';', '\r', '\n', '\t', '\'']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.into_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_name_is_a_formula_and_none_breaks_the_row() {
-        for (name, cell) in [
-            ("存取款", "存取款"),
-            ("a, b", "\"a, b\""),
-            ("the \"fast\" one", "\"the \"\"fast\"\" one\""),
-            ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
-            ("+1", "\"'+1\""),
-            ("-1", "\"'-1\""),
-            ("@x", "\"'@x\""),
-            ("\t=1", "\"'\t=1\""),
-            ("two\nlines", "\"two\nlines\""),
-        ] {
-            assert_eq!(text_cell(name), cell);
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Content of a paper ticket.
 
 use crate::http::access::{AnyRole, SiteAccess};
+use crate::http::auth::Principal;
 use crate::http::board::queue_state_name;
 use crate::http::hours::{HoursView, hours_view};
 use crate::http::openapi::{Routes, endpoint};
@@ -9,10 +10,13 @@ use crate::http::staff_action::ticket_by_number;
 use crate::http::state::AppState;
 use crate::http::ticket_link;
 use crate::scan::qr;
+use crate::settings::SiteSettings;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use jiff::Timestamp;
+use paihao_contracts::staff::KeyScope;
+use paihao_domain::{CounterId, QueueId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -64,7 +68,7 @@ struct TicketSlipView {
     /// Time of the print, at which this is how it stands, in Unix milliseconds.
     now: i64,
     /// QR code as SVG that opens the ticket's page; only for a holder without WeChat, who has no
-    /// other way to it.
+    /// other way to it, and only to those who act on the ticket's queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }
@@ -72,7 +76,7 @@ struct TicketSlipView {
 async fn show(
     State(state): State<AppState>,
     Path((site, number)): Path<(String, String)>,
-    SiteAccess { settings, .. }: SiteAccess<AnyRole>,
+    SiteAccess { settings, principal, .. }: SiteAccess<AnyRole>,
     headers: HeaderMap,
 ) -> Result<Json<TicketSlipView>, Problem> {
     let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
@@ -84,7 +88,8 @@ async fn show(
     let rules = settings.rules.queues.get(&ticket.queue);
     let english = &settings.english_names;
     let owned = |name: Option<&str>| name.map(str::to_owned);
-    let path = ticket_link::path_for(&settings, ticket).filter(|_| ticket.person.is_none());
+    let gets_code = ticket.person.is_none() && may_hand_out(&settings, &principal, &ticket.queue);
+    let path = ticket_link::path_for(&settings, ticket).filter(|_| gets_code);
     let page = path.map(|path| ticket_link::page_url(&state, &headers, &path));
     Ok(Json(TicketSlipView {
         number: ticket.number.to_string(),
@@ -106,4 +111,15 @@ async fn show(
         now: now.at.0,
         code: page.and_then(|page| qr::svg(&page).ok()),
     }))
+}
+
+/// Returns whether the principal may hand out the link of a ticket of this queue, whose bearer acts
+/// as its holder.
+fn may_hand_out(settings: &SiteSettings, principal: &Principal, queue: &QueueId) -> bool {
+    let serves = |counter: &CounterId| {
+        settings.rules.counters.get(counter).is_some_and(|rules| rules.queues.contains(queue))
+    };
+    let counters = principal.actor.allowed_counters();
+    let acts_here = counters.is_none_or(|counters| counters.iter().any(serves));
+    acts_here && principal.require_key_scope(KeyScope::Counter).is_ok()
 }
