@@ -5,7 +5,8 @@ use async_nats::client::RequestErrorKind;
 use async_nats::connection::State as ClientState;
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{
-    Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, Request, Subscriber,
+    Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, ReconnectToServer,
+    Request, Server, Subscriber,
 };
 use bytes::Bytes;
 use paihao_chassis::backoff::Backoff;
@@ -14,6 +15,8 @@ use paihao_ledger::Unavailable;
 use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -49,11 +52,39 @@ pub(crate) struct Connection {
     has_alternatives: bool,
     /// Time of the last change to another server.
     changed_at: Mutex<Option<Instant>>,
+    rotation: Arc<Rotation>,
+}
+
+/// Turns of the servers after one that was left. By itself the client prefers the server to which
+/// the fewest attempts have failed, and that is the one that was left, if the others were away once.
+#[derive(Default)]
+struct Rotation {
+    is_due: AtomicBool,
+    turn: AtomicUsize,
+}
+
+impl Rotation {
+    /// Has the next connection made to the server whose turn it is.
+    fn turn(&self) {
+        self.is_due.store(true, Ordering::SeqCst);
+    }
+
+    /// Server whose turn it is; `None` if the client chooses. In as many turns as there are servers
+    /// each is tried.
+    fn next(&self, servers: &[Server]) -> Option<ReconnectToServer> {
+        if !self.is_due.swap(false, Ordering::SeqCst) {
+            return None;
+        }
+        let turn = self.turn.fetch_add(1, Ordering::SeqCst);
+        let server = servers.get(turn.checked_rem(servers.len())?)?;
+        Some(ReconnectToServer { addr: server.addr.clone(), delay: Some(Duration::ZERO) })
+    }
 }
 
 impl Connection {
     pub(crate) async fn connect(options: &NatsOptions) -> Result<Self, ConnectError> {
         let (sender, state) = watch::channel(ConnectionState::default());
+        let rotation = Arc::new(Rotation::default());
         let mut connect = ConnectOptions::new()
             .name("paihao")
             .connection_timeout(options.timeout)
@@ -70,6 +101,10 @@ impl Connection {
             .event_callback(move |event| {
                 record_event(&sender, &event);
                 std::future::ready(())
+            })
+            .reconnect_to_server_callback({
+                let rotation = rotation.clone();
+                move |servers, _| std::future::ready(rotation.next(&servers))
             });
         if let Some(user) = &options.user {
             let password = options.password.as_ref().map_or("", |p| p.expose_secret());
@@ -104,6 +139,7 @@ impl Connection {
             timeout: options.timeout,
             has_alternatives: servers.len() > 1,
             changed_at: Mutex::default(),
+            rotation,
         };
         connection.require_jetstream().await?;
         Ok(connection)
@@ -208,6 +244,7 @@ impl Connection {
         };
         if is_due {
             tracing::warn!("the NATS server does not answer, connecting anew");
+            self.rotation.turn();
             let _ = self.client.force_reconnect().await;
         }
     }

@@ -186,7 +186,13 @@ async fn a_client_leaves_a_server_that_has_lost_the_others() {
         paths.iter().map(|path| format!("nats://127.0.0.1:{}", path.port())).collect();
     let ledger = connect(urls.join(",")).await;
     lead_from(&cluster, STREAM, 0).await;
-    paths[1..].iter().for_each(Proxy::cut);
+    // Attempts to reach the others have failed, which the client remembers.
+    paths.iter().for_each(Proxy::cut);
+    wait_until("the client is at no server", TEST_TIMEOUT, async || {
+        append(&ledger, "a", "nowhere").await.is_err()
+    })
+    .await;
+    paths[0].restore();
     wait_until("the client is at the server", TEST_TIMEOUT, async || {
         paths[0].open_connections() > 0 && append(&ledger, "a", "before").await.is_ok()
     })

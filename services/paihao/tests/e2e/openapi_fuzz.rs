@@ -64,6 +64,7 @@ async fn no_request_gets_a_server_error_or_an_answer_outside_of_the_document() {
         sites = ['*']
         [staff.one]
         key = '{COUNTER_KEY}'
+        role = 'staff'
         sites = ['hall']
         counters = ['1']
         [accounts.shop]

@@ -136,7 +136,7 @@ mod tests {
         for filled in [
             "<small lang=\"en\">&#60;i&#62;Cash</small>",
             "lang=\"zh-CN\">&#60;b",
-            "class=\"long\" lang=\"en\"",
+            "class=\"long\"><span data-zh=\"{{ sheet.code }}\" data-en=\"&#60;i&#62;Cash\"",
             ">hall/a</i>",
         ] {
             assert!(page.contains(filled), "{filled}");
