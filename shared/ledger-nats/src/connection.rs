@@ -56,7 +56,7 @@ pub(crate) struct Connection {
 }
 
 /// Turns of the servers after one that was left. By itself the client prefers the server to which
-/// the fewest attempts have failed, and that is the one that was left, if the others were away once.
+/// the fewest attempts have failed: the one that was left, if the others were away once.
 #[derive(Default)]
 struct Rotation {
     is_due: AtomicBool,

@@ -180,14 +180,14 @@ async fn a_picture_is_fetched_by_an_encoded_ticket() {
     let (wechat, client) = FakeWeChat::start().await;
     wechat.enqueue(FakeResponse::Image("image/jpg", vec![0xff, 0xd8]));
     let picture = client.show_qr("gQ+a/b==").await.unwrap();
-    assert_eq!((&*picture.content_type, &picture.bytes[..]), ("image/jpg", &[0xff, 0xd8][..]));
+    assert_eq!((&*picture.content_type, &picture.bytes[..]), ("image/jpeg", &[0xff, 0xd8][..]));
     assert_eq!(wechat.requests()[0].1, "/base/cgi-bin/showqrcode?ticket=gQ%2Ba%2Fb%3D%3D");
 
     wechat.enqueue(FakeResponse::Status(404, "<html>"));
     wechat
         .enqueue(FakeResponse::Image("text/plain", br#"{"errcode":40053,"errmsg":"x"}"#.to_vec()));
     wechat.enqueue(FakeResponse::Image("text/html", b"{}".to_vec()));
-    wechat.enqueue(FakeResponse::Image("image/jpg", vec![0; 3 << 20]));
+    wechat.enqueue(FakeResponse::Image("image/jpeg", vec![0; 3 << 20]));
     assert!(matches!(client.show_qr("t").await, Err(CallError::Garbled(_))));
     let Err(CallError::Refused(refusal)) = client.show_qr("t").await else { panic!() };
     assert_eq!(refusal.code, 40053);

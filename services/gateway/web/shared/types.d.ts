@@ -70,6 +70,8 @@ export interface QueueView {
   waiting_count: number;
   missed_count: number;
   minutes?: MinuteRange | null;
+  /** It has a permanent code, which `door.svg` draws. */
+  door_code?: boolean;
   waiting: { number: string }[];
   announcement?: { zh?: string; en?: string };
 }

@@ -1,7 +1,8 @@
 //! Fuzzing of every route by schemathesis, which knows nothing but the OpenAPI document: as a
 //! stranger, at a counter and as a manager.
 //!
-//! `PAIHAO_FUZZ_EXAMPLES` is the number of requests made up for each operation and role; 2 without.
+//! `PAIHAO_FUZZ_EXAMPLES` is the number of requests made up for each operation and role; with it
+//! every border of every parameter is tried first, without it one request is made up for each.
 
 use crate::support::cluster::STAFF_KEY;
 use crate::support::gateway::{HALL, process_configuration, start_program, wait_until_ready};
@@ -29,12 +30,13 @@ const LIMITS: &str = "
     kiosk_slips_per_minute = 1000000
 ";
 
-async fn fuzz(url: &str, key: Option<&str>, examples: u32) -> Output {
+async fn fuzz(url: &str, key: Option<&str>, examples: Option<&str>) -> Output {
+    let phases = if examples.is_some() { "coverage,fuzzing" } else { "fuzzing" };
     let mut schemathesis = harness::schemathesis();
     schemathesis
         .args(["run", &format!("{url}/api/v1/openapi.json"), "--no-color", "--seed", "1"])
-        .args(["--phases", "coverage,fuzzing", "--continue-on-failure"])
-        .args(["--max-examples", &examples.to_string(), "--request-timeout", "10"])
+        .args(["--phases", phases, "--continue-on-failure"])
+        .args(["--max-examples", examples.unwrap_or("1"), "--request-timeout", "10"])
         .args(["--exclude-path-regex", ENDLESS])
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance"])
         .args(["--checks", "response_schema_conformance,response_headers_conformance"]);
@@ -46,7 +48,7 @@ async fn fuzz(url: &str, key: Option<&str>, examples: u32) -> Output {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_gets_a_server_error_or_an_answer_outside_of_the_document() {
-    let examples = std::env::var("PAIHAO_FUZZ_EXAMPLES").map_or(2, |count| count.parse().unwrap());
+    let examples = std::env::var("PAIHAO_FUZZ_EXAMPLES").ok();
     let account = SimAccount::default();
     let config = SimConfig { accounts: vec![account.clone()], ..SimConfig::default() };
     let wechat = Simulator::start(config).await.unwrap();
@@ -82,7 +84,7 @@ async fn no_request_gets_a_server_error_or_an_answer_outside_of_the_document() {
     wait_until_ready(&client(), &format!("http://127.0.0.1:{admin}")).await;
     // One after the other: what a manager removes is not there for the others.
     for (role, key) in ROLES {
-        let output = fuzz(&url, key, examples).await;
+        let output = fuzz(&url, key, examples.as_deref()).await;
         let report = String::from_utf8_lossy(&output.stdout);
         let summary = report.rsplit("= SUMMARY =").next().unwrap_or_default();
         assert!(output.status.success(), "{role}: {report}");

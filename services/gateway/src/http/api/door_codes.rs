@@ -12,6 +12,7 @@ use crate::http::state::AppState;
 use crate::scan::codes::permanent::{PermanentCodeError, PermanentCodeKey};
 use crate::scan::qr::QrFormat;
 use crate::scan::scene::Scene;
+use crate::settings::SiteSettings;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::settings_log::PermanentCode;
@@ -113,6 +114,15 @@ pub(crate) fn page_code(state: &AppState, key: &PermanentCodeKey) -> Option<Perm
     let scene = Scene::for_queue(&site, &queue);
     let qr_url = state.page_codes.url(&account, &scene)?;
     Some(PermanentCode { account, appid, site, queue, scene, qr_ticket: String::new(), qr_url })
+}
+
+/// Returns whether a queue has a permanent code that this replica knows of.
+pub(crate) fn has_door_code(state: &AppState, settings: &SiteSettings, queue: &QueueId) -> bool {
+    let facts = &settings.facts;
+    let key = resolve_account(state, &facts.account, &facts.id, queue.as_str());
+    let has_code =
+        |key| page_code(state, key).is_some() || state.permanent_codes.cached(key).is_some();
+    key.as_ref().is_some_and(has_code)
 }
 
 /// Key of a queue's permanent code, if the queue is configured.

@@ -1,5 +1,6 @@
 //! Sites: their public boards, once and as a stream.
 
+use super::door_codes::has_door_code;
 use crate::engine::Engine;
 use crate::http::access::Manager;
 use crate::http::board::{BoardView, RenderedBoard, current_board};
@@ -13,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use paihao_contracts::commit::DAY_RESET_GENERATION;
-use paihao_domain::Act;
+use paihao_domain::{Act, QueueId};
 use paihao_http_api::sse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,9 @@ async fn show(
 ) -> Result<Json<RenderedBoard>, Problem> {
     let settings = state.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let snapshot = state.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(Json(current_board(&state.engine, &settings, snapshot, state.clock.now_ms())))
+    let has_code = |queue: &QueueId| has_door_code(&state, &settings, queue);
+    let now_ms = state.clock.now_ms();
+    Ok(Json(current_board(&state.engine, &settings, snapshot, now_ms, has_code)))
 }
 
 async fn events(
@@ -120,7 +123,10 @@ async fn events(
     let stop = state.stop.clone();
     let render = move |snapshot| {
         let settings = state.engine.settings(&site)?;
-        Some(state.board_cache.board_json(&state.engine, &settings, snapshot, state.clock.now_ms()))
+        let has_code = |queue: &QueueId| has_door_code(&state, &settings, queue);
+        let now_ms = state.clock.now_ms();
+        let engine = &state.engine;
+        Some(state.board_cache.board_json(engine, &settings, snapshot, now_ms, has_code))
     };
     let events = place.hold(sse::render_on_change("site", snapshots, None, render));
     Ok(sse::event_stream(events, &stop).into_response())

@@ -3,6 +3,7 @@
 use super::current_board;
 use crate::engine::{Engine, SiteSnapshot};
 use crate::settings::SiteSettings;
+use paihao_domain::QueueId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ impl BoardCache {
         settings: &Arc<SiteSettings>,
         snapshot: SiteSnapshot,
         at_ms: i64,
+        has_door_code: impl Fn(&QueueId) -> bool,
     ) -> Arc<str> {
         let entry = self.0.lock().entry(settings.facts.id.to_string()).or_default().clone();
         // Held during the rendering: a thousand screens wake at once, and one of them renders.
@@ -45,7 +47,9 @@ impl BoardCache {
             Some(cached) if is_valid(cached) => cached.json.clone(),
             _ => {
                 let json: Arc<str> =
-                    current_board(engine, settings, snapshot, at_ms).to_json().into();
+                    current_board(engine, settings, snapshot, at_ms, has_door_code)
+                        .to_json()
+                        .into();
                 *last = Some(CachedBoard {
                     settings: settings.clone(),
                     version,

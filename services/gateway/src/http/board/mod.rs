@@ -6,7 +6,7 @@ use crate::engine::{Engine, SiteSnapshot};
 use crate::http::hours::{HoursView, hours_view};
 use crate::settings::{Announcement, SiteSettings};
 use paihao_domain::{
-    CounterId, CounterState, DecisionInput, QueueAvailability, QueueState, Site, TicketId,
+    CounterId, CounterState, DecisionInput, QueueAvailability, QueueId, QueueState, Site, TicketId,
     TicketState,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -83,6 +83,9 @@ struct BoardQueueView<'a> {
     /// Opening hours, if there are any and no numbers are given out now.
     #[serde(skip_serializing_if = "Option::is_none")]
     hours: Option<HoursView>,
+    /// True if the queue has a permanent code, which `door.svg` draws.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    door_code: bool,
     held_count: usize,
     missed_count: usize,
     last_called: Option<String>,
@@ -133,16 +136,22 @@ struct BoardCallView<'a> {
     call: u32,
 }
 
-/// Public view of a site in this state, at a time in Unix milliseconds.
+/// Public view of a site in this state, at a time in Unix milliseconds. `has_door_code` tells of a
+/// queue whether it has a permanent code.
 pub(crate) fn current_board(
     engine: &Engine,
     settings: &SiteSettings,
     snapshot: SiteSnapshot,
     now_ms: i64,
+    has_door_code: impl Fn(&QueueId) -> bool,
 ) -> RenderedBoard {
     let now = engine.decision_input(settings, now_ms);
     let today = discard_past_day(&now, snapshot);
-    RenderedBoard::render(board_view(settings, &today, &now, true))
+    let mut view = board_view(settings, &today, &now, true);
+    for queue in &mut view.queues {
+        queue.door_code = has_door_code(&QueueId::new(queue.id));
+    }
+    RenderedBoard::render(view)
 }
 
 /// Public view of a site in this past state, at a time in Unix milliseconds, without quoted waits,
@@ -196,6 +205,7 @@ fn board_view<'a>(
                 .flatten()
                 .map(|range| (range.low, range.high)),
             hours: if issues_numbers(availability) { None } else { hours_view(settings, id, now) },
+            door_code: false,
             held_count: line.held(),
             missed_count: line.missed(),
             last_called: line.last_called().map(ToString::to_string),

@@ -142,7 +142,14 @@ pub async fn run(coverage: &Coverage) {
     check_reset_day(coverage).await;
     check_slips(coverage).await;
     // Nobody but the staff has a code made, and everybody sees it then.
+    let with_codes = async || {
+        let board = fixture.client.request("site").send().await;
+        let queues = board.body["queues"].as_array().unwrap().iter();
+        queues.filter(|it| it["door_code"] == true).map(|it| it["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(with_codes().await, Vec::<Value>::new());
     run_script(&fixture, "", "manager door_svg").await;
+    assert_eq!(with_codes().await, ["a"]);
     for id in [
         "door_svg",
         "door_png",

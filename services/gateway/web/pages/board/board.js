@@ -194,7 +194,7 @@ function queueItem(queue, isRoomy) {
           queue.missed_count > 0 && textElement('board.missed', { count: queue.missed_count }),
         ),
     ),
-    isRoomy && hasCodes && queue.open && codeImage(queue),
+    isRoomy && hasCodes && queue.door_code && queue.open && codeImage(queue),
   );
 }
 

@@ -211,6 +211,13 @@ function closeSessions() {
   previousSession = null;
   isOpening = false;
   failures = 0;
+  hideCode();
+}
+
+/** Takes the code away: it is another service's, or used. */
+function hideCode() {
+  byId('code').hidden = true;
+  byId('phone').hidden = true;
 }
 
 /**
@@ -311,6 +318,7 @@ async function renewSession() {
 function replaceSession() {
   stopSession(currentSession);
   currentSession = null;
+  hideCode();
   renewSession();
 }
 
@@ -333,8 +341,7 @@ function showCodeError(error) {
  * @param {...HTMLElement} lines
  */
 function showTrouble(...lines) {
-  byId('code').hidden = true;
-  byId('phone').hidden = true;
+  hideCode();
   byId('scan').classList.remove('scanned');
   byId('scan').classList.add('broken');
   byId('trouble').hidden = false;
