@@ -32,8 +32,11 @@ const LIMITS: &str = "
 
 async fn fuzz(url: &str, key: Option<&str>, examples: Option<&str>) -> Output {
     let phases = if examples.is_some() { "coverage,fuzzing" } else { "fuzzing" };
+    // It keeps a cache where it runs.
+    let folder = tempfile::tempdir().unwrap();
     let mut schemathesis = harness::schemathesis();
     schemathesis
+        .current_dir(folder.path())
         .args(["run", &format!("{url}/api/v1/openapi.json"), "--no-color", "--seed", "1"])
         .args(["--phases", phases, "--continue-on-failure"])
         .args(["--max-examples", examples.unwrap_or("1"), "--request-timeout", "10"])
@@ -43,7 +46,9 @@ async fn fuzz(url: &str, key: Option<&str>, examples: Option<&str>) -> Output {
     if let Some(key) = key {
         schemathesis.args(["--header", &format!("Authorization: Bearer {key}")]);
     }
-    tokio::task::spawn_blocking(move || schemathesis.output().unwrap()).await.unwrap()
+    let output = tokio::task::spawn_blocking(move || schemathesis.output().unwrap()).await;
+    drop(folder);
+    output.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

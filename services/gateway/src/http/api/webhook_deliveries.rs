@@ -135,9 +135,6 @@ async fn test(
 }
 
 fn require_webhook(state: &AppState, site: &str, id: &str) -> Result<(), Problem> {
-    let hooks = state.deployment.webhooks.get(site);
-    match hooks.is_some_and(|hooks| hooks.contains_key(id)) {
-        true => Ok(()),
-        false => Err(Problem::new(&refusals::UNKNOWN_WEBHOOK)),
-    }
+    let hook = state.deployment.webhooks.get(site).and_then(|hooks| hooks.get(id));
+    hook.map(drop).ok_or_else(|| Problem::new(&refusals::UNKNOWN_WEBHOOK))
 }
