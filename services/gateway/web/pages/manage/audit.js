@@ -31,15 +31,22 @@ const entryRow = ({ at, event, by, by_name: byName, from, target, target_name: n
   createElement(
     'li',
     { 'data-event': event },
-    createElement('time', { datetime: new Date(at).toISOString() }, formatDateTime(at)),
-    ' · ',
-    nameElement(byName || by),
-    ' · ',
-    textElement(`audit.event.${event}`),
-    target && target !== by && [' ', nameElement(name || target)],
-    (from || detail) && createElement('br'),
-    from && createElement('small', { class: 'soft' }, textElement('audit.from', { from }), ' '),
-    detail && createElement('small', { class: 'soft', lang: languageTag(detail) }, detail),
+    createElement(
+      'p',
+      {},
+      createElement('time', { datetime: new Date(at).toISOString() }, formatDateTime(at)),
+      ' · ',
+      nameElement(byName || by),
+      ' · ',
+      textElement(`audit.event.${event}`),
+      ...(target && target !== by ? [' ', nameElement(name || target)] : []),
+    ),
+    createElement(
+      'small',
+      { class: 'soft' },
+      ...(from ? [textElement('audit.from', { from }), ' '] : []),
+      ...(detail ? [createElement('span', { lang: languageTag(detail) }, detail)] : []),
+    ),
   );
 
 /** @param {SectionContext} _context */

@@ -16,10 +16,14 @@ const TEST_LOOK_MS = 1500;
 const deliveryRow = ({ at, id, type, status, error, duration_ms: duration }) =>
   createElement(
     'li',
-    { class: error ? 'refused' : '', lang: 'en', 'data-event': id },
-    `${formatDateTime(at)} ${id} ${type} `,
-    createElement('strong', {}, error || `${status}`),
-    ` ${duration} ms`,
+    { lang: 'en', 'data-event': id },
+    createElement(
+      'p',
+      {},
+      `${formatDateTime(at)} · ${type} · `,
+      createElement('strong', {}, error || `${status}`),
+    ),
+    createElement('small', { class: 'soft' }, `${id} · ${duration} ms`),
   );
 
 /** @param {SectionContext} context */
@@ -43,7 +47,7 @@ export function section({ id }) {
           ? [textElement('access.hook.failing', since, 'p')]
           : []),
         log.deliveries.length
-          ? createElement('ul', { class: 'deliveries' }, ...log.deliveries.map(deliveryRow))
+          ? createElement('ul', { class: 'rows' }, ...log.deliveries.map(deliveryRow))
           : textElement('access.hook.none', {}, 'p'),
       );
     };
