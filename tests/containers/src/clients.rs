@@ -6,7 +6,7 @@ use crate::timeline::{Service, Timeline};
 use anyhow::{Context, bail};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,6 +30,9 @@ const SERVED_TIMEOUT: Duration = Duration::from_secs(300);
 pub struct Answers {
     /// Number of each customer, by openid.
     pub numbers: BTreeMap<String, String>,
+    /// People who got no answer to a scan and scanned again. If the first scan took a number that was
+    /// called and served meanwhile, the second one takes another.
+    pub scanned_again: BTreeSet<String>,
     /// Numbers that counters were told to call.
     pub called: Vec<String>,
     /// Requests of counters that got no answer and were sent again. The first may have an effect
@@ -131,6 +134,7 @@ impl Clients {
             if self.timeline.now() - began > SERVED_TIMEOUT {
                 bail!("{openid} never got a number");
             }
+            self.told.lock().expect("nobody panics with it").scanned_again.insert(openid.clone());
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
