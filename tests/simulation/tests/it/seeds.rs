@@ -9,7 +9,7 @@ use simulation::sweep::Sweep;
 use std::ops::Range;
 
 /// Seeds of one of the tests that run side by side. The command runs more.
-const SEEDS_PER_TEST: u64 = 60;
+const SEEDS_PER_TEST: u64 = 40;
 /// Seeds within which a fault has to be found that is there.
 const FINDING_SEEDS: Range<u64> = 0..400;
 /// Seeds that run before the next ones are begun.
