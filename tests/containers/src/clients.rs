@@ -144,13 +144,14 @@ impl Clients {
         self.staff_action(counter, "open", "open").await?;
         for round in 0.. {
             let began = self.timeline.now();
+            // Before the call: somebody may join the line after it was found empty.
+            let is_last_round = self.is_stopped() && self.all_have_numbers();
             let called = self.staff_action(counter, "call-next", &format!("call {round}")).await?;
             if called["outcome"] != "called" {
                 if called["code"] != "nobody_waiting" {
                     bail!("counter {counter} cannot call: {called}");
                 }
-                // Everybody who was told a number is in the line by then.
-                if self.is_stopped() && self.all_have_numbers() {
+                if is_last_round {
                     break;
                 }
                 tokio::time::sleep(CALL_INTERVAL).await;
