@@ -104,8 +104,11 @@ impl Clients {
     async fn run_customers(self: &Arc<Clients>) -> anyhow::Result<()> {
         let mut customers = JoinSet::new();
         let mut arrivals = tokio::time::interval(ARRIVAL_INTERVAL);
-        while !self.is_stopped() {
+        loop {
             arrivals.tick().await;
+            if self.is_stopped() {
+                break;
+            }
             let customer = self.next_customer.fetch_add(1, Ordering::Relaxed);
             let clients = self.clone();
             customers.spawn(async move { clients.take_number(customer).await });
