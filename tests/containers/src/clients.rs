@@ -30,8 +30,8 @@ const SERVED_TIMEOUT: Duration = Duration::from_secs(300);
 pub struct Answers {
     /// Number of each customer, by openid.
     pub numbers: BTreeMap<String, String>,
-    /// People who got no answer to a scan and scanned again. If the first scan took a number that was
-    /// called and served meanwhile, the second one takes another.
+    /// People who got no answer to a scan and scanned again. If the first scan took a number that
+    /// was called and served meanwhile, the second one takes another.
     pub scanned_again: BTreeSet<String>,
     /// Numbers that counters were told to call.
     pub called: Vec<String>,
