@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod backoff;
 pub mod blocking;
 pub mod lifecycle;
+pub mod permits;
 pub mod tasks;
 
 pub mod config;

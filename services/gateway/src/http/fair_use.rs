@@ -6,8 +6,7 @@
 use crate::http::rate_limit::{self, KeyLimiter};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use paihao_chassis::clock::Clock;
-use parking_lot::Mutex;
-use std::collections::HashMap;
+use paihao_chassis::permits::{Permit, Permits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ struct UseLimits {
     requests: u32,
     window: Duration,
     /// Requests under way at once, of one asker and about one site.
-    concurrent: u32,
+    concurrent: usize,
     refusal: &'static ProblemKind,
 }
 
@@ -78,21 +77,18 @@ pub(crate) struct UseLimiter {
     limits: UseLimits,
     clock: Arc<dyn Clock>,
     rates: KeyLimiter<UseKey>,
-    under_way: Arc<Mutex<HashMap<UseKey, u32>>>,
+    under_way: Permits<UseKey>,
 }
 
 /// Key of a count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum UseKey {
+pub(crate) enum UseKey {
     Asker(Arc<str>),
     Site(String),
 }
 
-/// Permit of one request, which is given back when it is dropped.
-pub(crate) struct UsePermit {
-    under_way: Arc<Mutex<HashMap<UseKey, u32>>>,
-    keys: [UseKey; 2],
-}
+/// Permit of one request, for its asker and its site.
+pub(crate) type UsePermit = Permit<UseKey, 2>;
 
 impl FairUse {
     pub(crate) fn new(clock: &Arc<dyn Clock>) -> FairUse {
@@ -109,39 +105,21 @@ impl FairUse {
 impl UseLimiter {
     fn new(limits: UseLimits, clock: Arc<dyn Clock>) -> UseLimiter {
         let rates = KeyLimiter::new(limits.name, limits.requests, limits.window);
-        UseLimiter { limits, clock, rates, under_way: Arc::default() }
+        UseLimiter { limits, clock, rates, under_way: Permits::default() }
     }
 
     /// Admits a request of an asker, by their name in logs, about a site, or says when to come
     /// again.
     pub(crate) fn admit(&self, asker: &Arc<str>, site: &str) -> Result<UsePermit, Problem> {
         let keys = [UseKey::Asker(asker.clone()), UseKey::Site(site.to_owned())];
-        let mut under_way = self.under_way.lock();
-        let is_full =
-            |key| under_way.get(key).is_some_and(|count| *count >= self.limits.concurrent);
-        if keys.iter().any(is_full) {
+        let limited = keys.clone().map(|key| (key, self.limits.concurrent));
+        let permit = self.under_way.try_acquire(limited).ok_or_else(|| {
             let name = self.limits.name;
             metrics::counter!("paihao_gateway_limited_total", "what" => name).increment(1);
-            return Err(Problem::new(self.limits.refusal).with_retry_after(BUSY_RETRY_AFTER));
-        }
-        let counted = keys.clone().map(|key| (key, 1));
-        self.rates.admit(&counted, rate_limit::now(&*self.clock))?;
-        for key in &keys {
-            *under_way.entry(key.clone()).or_default() += 1;
-        }
-        Ok(UsePermit { under_way: self.under_way.clone(), keys })
-    }
-}
-
-impl Drop for UsePermit {
-    fn drop(&mut self) {
-        let mut under_way = self.under_way.lock();
-        for key in &self.keys {
-            match under_way.get_mut(key) {
-                Some(count) if *count > 1 => *count -= 1,
-                _ => drop(under_way.remove(key)),
-            }
-        }
+            Problem::new(self.limits.refusal).with_retry_after(BUSY_RETRY_AFTER)
+        })?;
+        self.rates.admit(&keys.map(|key| (key, 1)), rate_limit::now(&*self.clock))?;
+        Ok(permit)
     }
 }
 
@@ -181,7 +159,7 @@ mod tests {
             assert!(spend("greedy", "north") <= requests as usize, "{name}");
             assert!(admit("greedy", "south").is_err() && admit("other", "north").is_err());
             assert!(admit("other", "south").is_ok(), "{name}");
-            assert!(limiter.under_way.lock().is_empty());
+            assert!(limiter.under_way.are_free());
         }
     }
 

@@ -2,6 +2,7 @@
 //! program that has gone wild.
 
 use crate::http::refusals::{self, Problem};
+use paihao_chassis::permits::{Permit, Permits};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,37 +11,33 @@ use std::sync::Arc;
 const MAX_ACTIONS_PER_MINUTE: u32 = 20;
 
 /// Streams of one ticket at once.
-const MAX_STREAMS_PER_TICKET: u32 = 8;
+const MAX_STREAMS_PER_TICKET: usize = 8;
 
 const MINUTE_MS: i64 = 60_000;
 
 /// Counts for every link that is in use.
 #[derive(Clone, Default)]
-pub(crate) struct LinkLimiter(Arc<Mutex<Counts>>);
-
-#[derive(Default)]
-struct Counts {
-    minute: i64,
-    actions: HashMap<String, u32>,
-    streams: HashMap<String, u32>,
+pub(crate) struct LinkLimiter {
+    actions: Arc<Mutex<ActionCounts>>,
+    streams: Permits<String>,
 }
 
-/// Permit of one stream, returned when it is dropped.
-pub(crate) struct StreamPermit {
-    counts: Arc<Mutex<Counts>>,
-    link: String,
+#[derive(Default)]
+struct ActionCounts {
+    minute: i64,
+    by_link: HashMap<String, u32>,
 }
 
 impl LinkLimiter {
     /// Admits one more action on this ticket, unless the limit is reached.
     pub(crate) fn admit_action(&self, site: &str, id: &str, now_ms: i64) -> Result<(), Problem> {
-        let mut counts = self.0.lock();
+        let mut counts = self.actions.lock();
         let minute = now_ms.div_euclid(MINUTE_MS);
         if counts.minute != minute {
             counts.minute = minute;
-            counts.actions.clear();
+            counts.by_link.clear();
         }
-        let actions = counts.actions.entry(link_key(site, id)).or_default();
+        let actions = counts.by_link.entry(link_key(site, id)).or_default();
         *actions += 1;
         if *actions > MAX_ACTIONS_PER_MINUTE {
             Err(Problem::new(&refusals::TOO_MANY_WISHES))
@@ -50,32 +47,14 @@ impl LinkLimiter {
     }
 
     /// Permit for one more stream of this ticket.
-    pub(crate) fn acquire_stream(&self, site: &str, id: &str) -> Result<StreamPermit, Problem> {
-        let link = link_key(site, id);
-        let mut counts = self.0.lock();
-        let streams = counts.streams.entry(link.clone()).or_default();
-        if *streams >= MAX_STREAMS_PER_TICKET {
-            return Err(Problem::new(&refusals::TOO_MANY_WISHES));
-        }
-        *streams += 1;
-        Ok(StreamPermit { counts: self.0.clone(), link })
+    pub(crate) fn acquire_stream(&self, site: &str, id: &str) -> Result<Permit<String>, Problem> {
+        let permit = self.streams.try_acquire([(link_key(site, id), MAX_STREAMS_PER_TICKET)]);
+        permit.ok_or_else(|| Problem::new(&refusals::TOO_MANY_WISHES))
     }
 }
 
 fn link_key(site: &str, id: &str) -> String {
     format!("{site}/{id}")
-}
-
-impl Drop for StreamPermit {
-    fn drop(&mut self) {
-        let mut counts = self.counts.lock();
-        if let Some(streams) = counts.streams.get_mut(&self.link) {
-            *streams -= 1;
-            if *streams == 0 {
-                counts.streams.remove(&self.link);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -99,6 +78,6 @@ mod tests {
         permits.pop();
         assert!(limiter.acquire_stream("hall", "a").is_ok());
         permits.clear();
-        assert!(limiter.0.lock().streams.is_empty());
+        assert!(limiter.streams.are_free());
     }
 }

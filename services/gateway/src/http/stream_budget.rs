@@ -8,10 +8,9 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use futures::{Stream, StreamExt};
 use paihao_chassis::http::{CLIENT_NETWORK_BITS, network};
+use paihao_chassis::permits::{Permit, Permits};
 use paihao_http_api::ApiState;
 use paihao_http_api::openapi::{ApiArgument, Operation};
-use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,39 +30,27 @@ pub struct StreamLimits {
 /// Budget of one replica.
 pub(crate) struct StreamBudget {
     limits: StreamLimits,
-    open: Mutex<OpenStreams>,
-}
-
-#[derive(Default)]
-struct OpenStreams {
-    count: usize,
-    by_address: HashMap<IpAddr, usize>,
+    /// By address; everybody's without one.
+    open: Permits<Option<IpAddr>>,
 }
 
 /// Place of one stream, which is given back when it is dropped. As an argument of a handler it
 /// refuses when there is none.
 pub(crate) struct StreamPlace {
-    budget: Arc<StreamBudget>,
-    address: IpAddr,
+    _permit: Permit<Option<IpAddr>, 2>,
 }
 
 impl StreamBudget {
     pub(crate) fn new(limits: StreamLimits) -> Arc<StreamBudget> {
-        Arc::new(StreamBudget { limits, open: Mutex::default() })
+        Arc::new(StreamBudget { limits, open: Permits::default() })
     }
 
-    fn acquire(self: &Arc<StreamBudget>, ClientIp(address): ClientIp) -> Option<StreamPlace> {
+    fn acquire(&self, ClientIp(address): ClientIp) -> Option<StreamPlace> {
         let address = network(address, CLIENT_NETWORK_BITS);
-        let mut open = self.open.lock();
-        let of_address = open.by_address.get(&address).copied().unwrap_or(0);
-        let has_room = |count, limit| limit == 0 || count < limit;
+        let most = |limit| if limit == 0 { usize::MAX } else { limit };
         let StreamLimits { total, per_address } = self.limits;
-        if !has_room(open.count, total) || !has_room(of_address, per_address) {
-            return None;
-        }
-        open.count += 1;
-        open.by_address.insert(address, of_address + 1);
-        Some(StreamPlace { budget: self.clone(), address })
+        let limited = [(None, most(total)), (Some(address), most(per_address))];
+        self.open.try_acquire(limited).map(|permit| StreamPlace { _permit: permit })
     }
 }
 
@@ -74,19 +61,6 @@ impl StreamPlace {
             let _held = &self;
             event
         })
-    }
-}
-
-impl Drop for StreamPlace {
-    fn drop(&mut self) {
-        let mut open = self.budget.open.lock();
-        open.count -= 1;
-        if let Some(of_address) = open.by_address.get_mut(&self.address) {
-            *of_address -= 1;
-            if *of_address == 0 {
-                open.by_address.remove(&self.address);
-            }
-        }
     }
 }
 
@@ -132,7 +106,7 @@ mod tests {
         drop(first);
         assert!(acquire("10.0.0.1").is_some());
         drop(other);
-        assert!(budget.open.lock().by_address.is_empty());
+        assert!(budget.open.are_free());
     }
 
     #[test]

@@ -13,8 +13,6 @@ pub mod ticket_state;
 
 pub(crate) mod ticket_log;
 
-pub(crate) mod account_permits;
-
 pub mod channels;
 
 pub(crate) mod planned_order;

@@ -1,6 +1,5 @@
 //! Delivery worker: consumes the notice queue and brings each notice to its one outcome.
 
-use crate::delivery::account_permits::AccountPermits;
 use crate::delivery::channels::{self, skipped_attempt};
 use crate::delivery::classify::{RETRY_WINDOW, gave_up_outcome};
 use crate::delivery::finish::{self, NoticeEnd, NoticeRef};
@@ -14,6 +13,7 @@ use crate::ports::{Ports, StoreError};
 use crate::settings::Settings;
 use crate::stored_time::time_left;
 use crate::templates::TemplatesReceiver;
+use paihao_chassis::permits::Permits;
 use paihao_chassis::trace;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
@@ -24,6 +24,7 @@ use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Entry, Handler, Worker};
 use paihao_notice_text::NoticePolicy;
 use paihao_notice_text::render::{self, Unrenderable};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Delay after the ledger or the cache did not answer.
@@ -57,8 +58,13 @@ pub(crate) fn handler(
     templates: TemplatesReceiver,
     ports: Ports,
 ) -> impl Handler<Message = Notice> + use<> {
-    let permits = AccountPermits::new(settings.in_flight);
-    DeliveryWorker { permits, public_url: settings.public_url.clone(), templates, ports }
+    DeliveryWorker {
+        public_url: settings.public_url.clone(),
+        templates,
+        ports,
+        in_flight: settings.in_flight,
+        permits: Permits::default(),
+    }
 }
 
 pub(super) struct DeliveryWorker {
@@ -66,7 +72,10 @@ pub(super) struct DeliveryWorker {
     public_url: Option<String>,
     templates: TemplatesReceiver,
     pub(super) ports: Ports,
-    permits: AccountPermits,
+    /// Most notices of one account in progress, so that one with slow or missing responses from
+    /// WeChat never delays another.
+    in_flight: usize,
+    permits: Permits<Arc<str>>,
 }
 
 /// Notice with what its delivery needs.
@@ -121,7 +130,8 @@ impl Handler for DeliveryWorker {
     async fn handle(&self, notice: Notice, delivery: &Delivery) -> Result<Disposition, NewerForm> {
         trace::note_site(notice.site());
         let notice = self.with_absolute_link(notice);
-        let Some(_permit) = self.permits.try_acquire(&notice.account) else {
+        let account = (notice.account.clone(), self.in_flight);
+        let Some(_permit) = self.permits.try_acquire([account]) else {
             return Ok(Disposition::RetryAfter(PERMIT_RETRY_DELAY));
         };
         match self.advance(&notice, &delivery.message.entry).await {

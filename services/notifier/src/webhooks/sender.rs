@@ -5,10 +5,10 @@ use super::client::{Client, PostError};
 use super::delivery_log::DeliveryLog;
 use super::settings::{Settings, WebhookEndpoint};
 use super::{retry, signature, standard_signature};
-use crate::delivery::account_permits::AccountPermits;
 use crate::stored_time;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
+use paihao_chassis::permits::Permits;
 use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm};
 use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::streams::WEBHOOKS;
@@ -53,8 +53,7 @@ pub(super) fn handler(
     log: Arc<DeliveryLog>,
     clock: Arc<dyn Clock>,
 ) -> impl Handler<Message = WebhookMessage> {
-    let permits = AccountPermits::new(settings.in_flight);
-    WebhookSender { settings, client, log, clock, permits }
+    WebhookSender { settings, client, log, clock, permits: Permits::default() }
 }
 
 struct WebhookSender {
@@ -62,7 +61,7 @@ struct WebhookSender {
     client: Client,
     log: Arc<DeliveryLog>,
     clock: Arc<dyn Clock>,
-    permits: AccountPermits,
+    permits: Permits<Arc<str>>,
 }
 
 impl Handler for WebhookSender {
@@ -74,7 +73,8 @@ impl Handler for WebhookSender {
         delivery: &Delivery,
     ) -> Result<Disposition, NewerForm> {
         let age = stored_time::age(message.since, self.clock.now_ms(), delivery.attempt);
-        let Some(_permit) = self.permits.try_acquire(&message.hook) else {
+        let of_hook = (message.hook.clone(), self.settings.in_flight);
+        let Some(_permit) = self.permits.try_acquire([of_hook]) else {
             let delay = entropy::jitter(retry::permit_retry_delay(age), 0.2);
             return Ok(Disposition::RetryAfter(delay));
         };

@@ -62,7 +62,7 @@ const RULES: [Rules; 4] = [
             ("delivery", &["ports", "settings", "stored_time", "templates"]),
             ("receipts", &["delivery", "ports", "stored_time"]),
             ("redrive", &["delivery", "ports"]),
-            ("webhooks", &["delivery", "stored_time"]),
+            ("webhooks", &["stored_time"]),
             ("account_checks", &["settings", "templates"]),
             ("templates", &["settings"]),
             ("ports", &[]),
