@@ -94,3 +94,24 @@ pub trait Cache: Send + Sync + 'static {
     /// Checks that the cache answers, for readiness.
     async fn check(&self) -> Result<(), Unavailable>;
 }
+
+/// Most attempts of an update; others change the same value.
+const MAX_UPDATE_ATTEMPTS: usize = 10;
+
+/// Replaces a value by what `edit` makes of it, and once more if another has replaced it meanwhile.
+pub async fn update<E: From<Unavailable>>(
+    cache: &dyn Cache,
+    key: &str,
+    ttl: Duration,
+    mut edit: impl FnMut(Option<&[u8]>) -> Result<Bytes, E>,
+) -> Result<(), E> {
+    let mut stored = cache.get(key).await?;
+    for _ in 0..MAX_UPDATE_ATTEMPTS {
+        let new = edit(stored.as_deref())?;
+        match cache.compare_and_set(key, stored.as_deref(), new, ttl).await? {
+            CasOutcome::Swapped => return Ok(()),
+            CasOutcome::Mismatch(newer) => stored = newer,
+        }
+    }
+    Err(Unavailable("others change it all the time".to_owned()).into())
+}

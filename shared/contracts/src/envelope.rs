@@ -139,6 +139,16 @@ impl ReadError {
     }
 }
 
+/// Reads a stored value whose loss costs nothing. `None` if there is none, or one that no program
+/// can read.
+pub fn read_stored<T: Form>(stored: Option<&[u8]>) -> Result<Option<T>, NewerForm> {
+    match stored.map(decode) {
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(ReadError::Newer(newer))) => Err(newer),
+        Some(Err(ReadError::Malformed(_))) | None => Ok(None),
+    }
+}
+
 /// Generation of the forms that a program writes. A release in which a form gets a version that the
 /// release before cannot read begins a generation, and writes that version only from it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

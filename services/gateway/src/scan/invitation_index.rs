@@ -1,9 +1,8 @@
 //! Index of the invitations that are open, in the cache beside their sessions.
 
 use crate::scan::sessions::SessionError;
-use bytes::Bytes;
-use paihao_cache::{Cache, CasOutcome, Unavailable};
-use paihao_contracts::envelope::{self, ReadError};
+use paihao_cache::{Cache, Unavailable, update};
+use paihao_contracts::envelope::read_stored;
 use paihao_contracts::session::{OpenInvitation, OpenInvitations};
 use paihao_contracts::streams;
 use std::sync::Arc;
@@ -27,20 +26,15 @@ impl InvitationIndex {
         expires_at: i64,
         now_ms: i64,
     ) -> Result<(), SessionError> {
-        let key = streams::open_invitations_key();
-        let mut stored = self.0.get(key).await?;
-        loop {
-            let mut invitations = read(stored.as_deref(), now_ms)?;
+        update(&*self.0, streams::open_invitations_key(), RETENTION, |stored| {
+            let mut invitations = read(stored, now_ms)?;
             invitations.push(OpenInvitation { uuid: uuid.to_string(), expires_at });
             let excess = invitations.len().saturating_sub(MAX_INVITATIONS);
             invitations.drain(..excess);
             let index = OpenInvitations { v: 1, invitations };
-            let new: Bytes = serde_json::to_vec(&index).expect("string keys only").into();
-            match self.0.compare_and_set(key, stored.as_deref(), new, RETENTION).await? {
-                CasOutcome::Swapped => return Ok(()),
-                CasOutcome::Mismatch(newer) => stored = newer,
-            }
-        }
+            Ok(serde_json::to_vec(&index).expect("string keys only").into())
+        })
+        .await
     }
 
     /// Returns the uuids of the invitations whose codes may still work, oldest first.
@@ -53,12 +47,9 @@ impl InvitationIndex {
 
 /// Reads the index. A scan prolongs its invitation, so those that ended a moment ago stay.
 fn read(stored: Option<&[u8]>, now_ms: i64) -> Result<Vec<OpenInvitation>, SessionError> {
-    let Some(stored) = stored else { return Ok(Vec::new()) };
-    let index = match envelope::decode::<OpenInvitations>(stored) {
-        Ok(index) => index,
-        Err(ReadError::Newer(newer)) => return Err(Unavailable(newer.to_string()).into()),
-        Err(ReadError::Malformed(_)) => return Ok(Vec::new()),
-    };
+    let index = read_stored::<OpenInvitations>(stored);
+    let index = index.map_err(|newer| Unavailable(newer.to_string()))?;
+    let invitations = index.map_or_else(Vec::new, |index| index.invitations);
     let since = now_ms - RETENTION.as_millis() as i64;
-    Ok(index.invitations.into_iter().filter(|one| one.expires_at > since).collect())
+    Ok(invitations.into_iter().filter(|one| one.expires_at > since).collect())
 }

@@ -3,14 +3,13 @@
 //!
 //! What is lost with the cache or a notifier costs nothing but itself.
 
-use bytes::Bytes;
-use paihao_cache::{Cache, CasOutcome, Unavailable};
+use paihao_cache::{Cache, Unavailable, update};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
-use paihao_contracts::envelope::{self, ReadError};
+use paihao_contracts::envelope::read_stored;
 use paihao_contracts::streams::webhook_deliveries_key;
 use paihao_contracts::webhook_deliveries::{
-    DELIVERIES_RETENTION, WebhookDeliveries, WebhookDelivery,
+    DELIVERIES_RETENTION, MAX_DELIVERIES, WebhookDeliveries, WebhookDelivery,
 };
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -19,9 +18,6 @@ use std::time::Duration;
 
 /// Time between two writes of a notifier.
 const SHARE_INTERVAL: Duration = Duration::from_secs(2);
-
-/// Most attempts of one write; others write to the same log.
-const MAX_CAS_ATTEMPTS: usize = 10;
 
 /// Time between two attempts at a webhook that is paused.
 const PROBE_INTERVAL_MS: i64 = 3_600_000;
@@ -101,6 +97,7 @@ impl DeliveryLog {
         !is_probe
     }
 
+    /// Shares what is not shared yet. What cannot be written is kept, as far as it is listed.
     async fn share(&self) -> Result<(), Unavailable> {
         let unshared: Vec<_> = {
             let mut hooks = self.hooks.lock();
@@ -109,14 +106,25 @@ impl DeliveryLog {
             };
             hooks.iter_mut().map(taken).filter(|(_, deliveries)| !deliveries.is_empty()).collect()
         };
-        for (hook, deliveries) in unshared {
-            let shared = write(&*self.cache, &hook, &deliveries).await?;
-            if let Some(log) = self.hooks.lock().get_mut(&hook) {
-                log.known = shared;
-                log.known.add(&log.unshared);
+        let mut result = Ok(());
+        for (hook, mut deliveries) in unshared {
+            let written = write(&*self.cache, &hook, &deliveries).await;
+            let mut hooks = self.hooks.lock();
+            let Some(log) = hooks.get_mut(&hook) else { continue };
+            match written {
+                Ok(shared) => {
+                    log.known = shared;
+                    log.known.add(&log.unshared);
+                }
+                Err(error) => {
+                    deliveries.append(&mut log.unshared);
+                    deliveries.drain(..deliveries.len().saturating_sub(MAX_DELIVERIES));
+                    log.unshared = deliveries;
+                    result = Err(error);
+                }
             }
         }
-        Ok(())
+        result
     }
 }
 
@@ -127,19 +135,70 @@ async fn write(
     more: &[WebhookDelivery],
 ) -> Result<WebhookDeliveries, Unavailable> {
     let key = webhook_deliveries_key(hook);
-    let mut found = cache.get(&key).await?;
-    for _ in 0..MAX_CAS_ATTEMPTS {
-        let mut deliveries = match found.as_deref().map(envelope::decode::<WebhookDeliveries>) {
-            Some(Ok(deliveries)) => deliveries,
-            Some(Err(ReadError::Newer(newer))) => return Err(Unavailable(newer.to_string())),
-            Some(Err(ReadError::Malformed(_))) | None => WebhookDeliveries::default(),
-        };
-        deliveries.add(more);
-        let changed = Bytes::from(deliveries.encode());
-        match cache.compare_and_set(&key, found.as_deref(), changed, DELIVERIES_RETENTION).await? {
-            CasOutcome::Swapped => return Ok(deliveries),
-            CasOutcome::Mismatch(newer) => found = newer,
+    let mut shared = WebhookDeliveries::default();
+    let written = update(cache, &key, DELIVERIES_RETENTION, |stored| {
+        let stored = read_stored(stored).map_err(|newer| Unavailable(newer.to_string()))?;
+        shared = stored.unwrap_or_default();
+        shared.add(more);
+        Ok(shared.encode().into())
+    });
+    written.await?;
+    Ok(shared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_cache::MemoryCache;
+    use paihao_cache::conformance::layer::CacheLayer;
+    use paihao_chassis::clock::ManualClock;
+    use paihao_contracts::public_event::EventId;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Cache that is away at times.
+    struct FlakyCache {
+        inner: Arc<MemoryCache>,
+        is_away: AtomicBool,
+    }
+
+    #[async_trait::async_trait]
+    impl CacheLayer for FlakyCache {
+        fn inner(&self) -> Result<Arc<dyn Cache>, Unavailable> {
+            if self.is_away.load(Ordering::SeqCst) {
+                return Err(Unavailable("away".to_owned()));
+            }
+            Ok(self.inner.clone())
         }
     }
-    Err(Unavailable("others change it all the time".to_owned()))
+
+    fn delivery(at: i64) -> WebhookDelivery {
+        WebhookDelivery {
+            at,
+            id: EventId { position: 1, index: 0 },
+            kind: "day_opened".to_owned(),
+            status: Some(204),
+            error: None,
+            duration_ms: 5,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_delivered_while_the_cache_was_away_is_shared_afterwards() {
+        let inner = Arc::new(MemoryCache::default());
+        let cache = Arc::new(FlakyCache { inner: inner.clone(), is_away: true.into() });
+        let log = DeliveryLog::new(cache.clone(), Arc::new(ManualClock::at(1_000)));
+        let hooks = ["hall/crm", "hall/sign"].map(Arc::<str>::from);
+        for at in [1, 2] {
+            hooks.iter().for_each(|hook| log.add(hook, delivery(at)));
+            assert!(log.share().await.is_err());
+        }
+        cache.is_away.store(false, Ordering::SeqCst);
+        log.share().await.unwrap();
+        for hook in &hooks {
+            let stored = inner.get(&webhook_deliveries_key(hook)).await.unwrap();
+            let shared: WebhookDeliveries = read_stored(stored.as_deref()).unwrap().unwrap();
+            let times: Vec<_> = shared.deliveries.iter().map(|delivery| delivery.at).collect();
+            assert_eq!(times, [1, 2], "{hook}");
+        }
+    }
 }

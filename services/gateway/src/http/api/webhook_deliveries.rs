@@ -6,7 +6,7 @@ use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::{Path, State};
-use paihao_contracts::envelope::{self, ReadError};
+use paihao_contracts::envelope::read_stored;
 use paihao_contracts::public_event::{EventId, PUBLIC_VERSION, PublicEvent, PublicEventKind};
 use paihao_contracts::streams::{WEBHOOKS, webhook_deliveries_key};
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
@@ -87,11 +87,8 @@ async fn list(
         tracing::warn!(%error, "cannot read the deliveries to a webhook");
         &refusals::CACHE_UNAVAILABLE
     })?;
-    let stored = match stored.as_deref().map(envelope::decode::<WebhookDeliveries>) {
-        Some(Ok(stored)) => stored,
-        Some(Err(ReadError::Newer(_))) => return Err(Problem::new(&refusals::NEWER_LEDGER)),
-        Some(Err(ReadError::Malformed(_))) | None => WebhookDeliveries::default(),
-    };
+    let stored = read_stored::<WebhookDeliveries>(stored.as_deref());
+    let stored = stored.map_err(|_| &refusals::NEWER_LEDGER)?.unwrap_or_default();
     Ok(Json(WebhookDeliveriesView {
         failing_since: stored.failing_since,
         paused: stored.paused_since(state.clock.now_ms()).is_some(),

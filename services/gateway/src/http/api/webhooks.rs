@@ -15,7 +15,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::entropy;
-use paihao_contracts::envelope::{self, Form, ReadError};
+use paihao_contracts::envelope::{Form, read_stored};
 use paihao_contracts::public_event::PublicEvent;
 use paihao_contracts::streams::{LEDGER, WEBHOOKS, webhook_replay_key};
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
@@ -226,12 +226,8 @@ async fn enqueue(
 /// Loads the record of an idempotency key. Without the cache every request is new: events are then
 /// sent twice, marked as replayed.
 async fn load_record(state: &AppState, record_key: &str) -> Result<Option<ReplayRecord>, Problem> {
-    let Ok(Some(stored)) = state.cache.get(record_key).await else { return Ok(None) };
-    match envelope::decode(&stored) {
-        Ok(record) => Ok(Some(record)),
-        Err(ReadError::Newer(_)) => Err(Problem::new(&refusals::NEWER_LEDGER)),
-        Err(ReadError::Malformed(_)) => Ok(None),
-    }
+    let Ok(stored) = state.cache.get(record_key).await else { return Ok(None) };
+    Ok(read_stored(stored.as_deref()).map_err(|_| &refusals::NEWER_LEDGER)?)
 }
 
 async fn store_record(state: &AppState, record_key: &str, record: &ReplayRecord) {

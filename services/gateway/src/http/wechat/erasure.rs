@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
 use paihao_cache::CasOutcome;
-use paihao_contracts::envelope::{self, ReadError};
+use paihao_contracts::envelope::read_stored;
 use paihao_contracts::streams::{ERASURES, LEDGER, erasures_key};
 use paihao_contracts::unfollowed::{MAX_UNFOLLOWED, Unfollowed, UnfollowedPerson};
 use paihao_domain::{Act, Actor, Command, CommandId, Person, Refusal, Ticket};
@@ -140,11 +140,9 @@ pub(super) async fn change_queued(
     let ttl = LEDGER.retention.expect("names leave the ledger");
     for _ in 0..MAX_CAS_ATTEMPTS {
         let found = state.cache.get(&key).await.map_err(|_| ErasureError::Cache)?;
-        let mut people = match found.as_deref().map(envelope::decode::<Unfollowed>) {
-            None | Some(Err(ReadError::Malformed(_))) => Vec::new(),
-            Some(Ok(unfollowed)) => unfollowed.people,
-            Some(Err(ReadError::Newer(_))) => return Err(ErasureError::Cache),
-        };
+        let unfollowed = read_stored::<Unfollowed>(found.as_deref());
+        let unfollowed = unfollowed.map_err(|_| ErasureError::Cache)?;
+        let mut people = unfollowed.map_or_else(Vec::new, |unfollowed| unfollowed.people);
         if !change(&mut people) {
             return Ok(false);
         }

@@ -5,19 +5,15 @@
 
 use super::fault::CallbackFaults;
 use crate::http::state::AppState;
-use bytes::Bytes;
-use paihao_cache::{Cache, CasOutcome, Unavailable};
+use paihao_cache::{Cache, Unavailable, update};
 use paihao_chassis::Tasks;
 use paihao_contracts::callback_faults::{CallbackFaultCounts, FAULT_RETENTION, FaultCount};
-use paihao_contracts::envelope::{self, ReadError};
+use paihao_contracts::envelope::read_stored;
 use paihao_contracts::streams::callback_faults_key;
 use std::time::Duration;
 
 /// Shortest time between two additions of a gateway to the counts.
 const SHARE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Most attempts of one addition; others add to the same counts.
-const MAX_CAS_ATTEMPTS: usize = 10;
 
 /// Starts sharing the faults of this gateway.
 pub(crate) fn start(state: AppState, tasks: &Tasks) {
@@ -52,30 +48,21 @@ async fn add(
     faults: &[(&'static str, FaultCount)],
     now_ms: i64,
 ) -> Result<(), Unavailable> {
-    let key = callback_faults_key(account);
-    let mut found = cache.get(&key).await?;
-    for _ in 0..MAX_CAS_ATTEMPTS {
-        let mut counts = decode(found.as_deref())?;
+    update(cache, &callback_faults_key(account), FAULT_RETENTION, |stored| {
+        let mut counts = decode(stored)?;
         counts.forget_old(now_ms);
         for (code, count) in faults {
             counts.add(code, *count);
         }
-        let changed = Bytes::from(counts.encode());
-        match cache.compare_and_set(&key, found.as_deref(), changed, FAULT_RETENTION).await? {
-            CasOutcome::Swapped => return Ok(()),
-            CasOutcome::Mismatch(newer) => found = newer,
-        }
-    }
-    Err(Unavailable("others change it all the time".to_owned()))
+        Ok(counts.encode().into())
+    })
+    .await
 }
 
 /// Decodes counts. Those of a newer gateway are left to it; what no program can read is replaced.
 fn decode(stored: Option<&[u8]>) -> Result<CallbackFaultCounts, Unavailable> {
-    match stored.map(envelope::decode::<CallbackFaultCounts>) {
-        Some(Ok(counts)) => Ok(counts),
-        Some(Err(ReadError::Newer(newer))) => Err(Unavailable(newer.to_string())),
-        Some(Err(ReadError::Malformed(_))) | None => Ok(CallbackFaultCounts::default()),
-    }
+    let counts = read_stored(stored).map_err(|newer| Unavailable(newer.to_string()))?;
+    Ok(counts.unwrap_or_default())
 }
 
 /// Returns the faults of an account over all gateways. `Err` has those of this gateway alone that
@@ -113,6 +100,7 @@ fn with_unshared(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use paihao_cache::{MemoryCache, MemoryOptions};
 
     const NOW_MS: i64 = 1_795_384_474_000;
