@@ -94,17 +94,23 @@ async fn an_invited_member_can_work_until_removed() {
     browser.quit(&["status of 401"]).await;
 }
 
-#[tokio::test]
-async fn a_key_works_from_its_creation_until_it_is_revoked() {
-    let demo = Demo::start().await;
-    let browser = Browser::start().await;
-    let page = open_manage_page(&demo, &browser).await;
+/// Makes a key on the manager's page, which shows it.
+async fn make_key(demo: &Demo, browser: &Browser) -> Window {
+    let page = open_manage_page(demo, browser).await;
     open_section_named(&page, "程序密钥").await;
     page.wait_for_text("#keys", "还没有密钥").await;
     page.type_into("#making input", "CRM").await;
     page.click("#making .tick:first-child input").await;
     page.click("#making .primary").await;
     page.wait_for_text("#making .secret", "只显示这一次").await;
+    page
+}
+
+#[tokio::test]
+async fn a_key_works_from_its_creation_until_it_is_revoked() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = make_key(&demo, &browser).await;
     take_pictures(&page, "manage-keys", &[PHONE, DESKTOP]).await;
     let key = page.run_script("return document.querySelector('.made').value", json!([])).await;
     let key = key.as_str().expect("a key").to_owned();
@@ -135,13 +141,7 @@ async fn a_key_works_from_its_creation_until_it_is_revoked() {
 async fn the_audit_log_says_who_made_a_key_and_from_where() {
     let demo = Demo::start().await;
     let browser = Browser::start().await;
-    let page = open_manage_page(&demo, &browser).await;
-    open_section_named(&page, "程序密钥").await;
-    page.wait_for_text("#keys", "还没有密钥").await;
-    page.type_into("#making input", "CRM").await;
-    page.click("#making .tick:first-child input").await;
-    page.click("#making .primary").await;
-    page.wait_for_text("#making .secret", "只显示这一次").await;
+    let page = make_key(&demo, &browser).await;
     open_section_named(&page, "操作记录").await;
     page.wait_for_text("#audit [data-event=key_made]", "CRM").await;
     page.wait_for_text("#audit [data-event=key_made]", "demo").await;

@@ -147,11 +147,7 @@ pub(crate) fn current_board(
 ) -> RenderedBoard {
     let now = engine.decision_input(settings, now_ms);
     let today = discard_past_day(&now, snapshot);
-    let mut view = board_view(settings, &today, &now, true);
-    for queue in &mut view.queues {
-        queue.door_code = has_door_code(&QueueId::new(queue.id));
-    }
-    RenderedBoard::render(view)
+    RenderedBoard::render(board_view(settings, &today, &now, true, has_door_code))
 }
 
 /// Public view of a site in this past state, at a time in Unix milliseconds, without quoted waits,
@@ -163,7 +159,7 @@ pub(crate) fn past_board(
 ) -> RenderedBoard {
     let now = settings.calendar.at(at_ms);
     let today = discard_past_day(&now, snapshot);
-    RenderedBoard::render(board_view(settings, &today, &now, false))
+    RenderedBoard::render(board_view(settings, &today, &now, false, |_| false))
 }
 
 /// The snapshot, without tickets if its day is over.
@@ -179,6 +175,7 @@ fn board_view<'a>(
     snapshot: &'a SiteSnapshot,
     now: &DecisionInput,
     with_waits: bool,
+    has_door_code: impl Fn(&QueueId) -> bool,
 ) -> BoardView<'a> {
     let site = &snapshot.site;
     let english = &settings.english_names;
@@ -205,7 +202,7 @@ fn board_view<'a>(
                 .flatten()
                 .map(|range| (range.low, range.high)),
             hours: if issues_numbers(availability) { None } else { hours_view(settings, id, now) },
-            door_code: false,
+            door_code: has_door_code(id),
             held_count: line.held(),
             missed_count: line.missed(),
             last_called: line.last_called().map(ToString::to_string),
