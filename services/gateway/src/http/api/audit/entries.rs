@@ -5,7 +5,7 @@ use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::documents::{ChangeKind, DocumentKind, SettingsChange};
 use futures::StreamExt;
-use paihao_contracts::envelope::{self, ReadError};
+use paihao_contracts::envelope::{Form, read_stored};
 use paihao_contracts::staff::{
     ApiKey, Member, SessionHolder, StaffEntry, StaffEvent, StaffRole, StaffSession,
 };
@@ -131,12 +131,8 @@ async fn read_log(state: &AppState, log: &Log) -> Result<Vec<StoredEntry>, Probl
 }
 
 /// Decodes an entry; `None` if no program can.
-fn decode<T: envelope::Form>(stored: &StoredEntry) -> Result<Option<T>, Problem> {
-    match envelope::decode(&stored.entry.payload) {
-        Ok(entry) => Ok(Some(entry)),
-        Err(ReadError::Newer(_)) => Err(Problem::new(&refusals::NEWER_LEDGER)),
-        Err(ReadError::Malformed(_)) => Ok(None),
-    }
+fn decode<T: Form>(stored: &StoredEntry) -> Result<Option<T>, Problem> {
+    Ok(read_stored(Some(&stored.entry.payload)).map_err(|_| &refusals::NEWER_LEDGER)?)
 }
 
 impl KnownStaff {
