@@ -156,12 +156,12 @@ impl<'a> NotificationBuilder<'a> {
             Event::TicketCalled { counter, call, deadline, .. } => {
                 let counter_name = self.counter_name(counter);
                 let kind = NotificationKind::Called { counter_name, call: *call };
-                self.add(ticket, kind, *deadline);
+                self.add(ticket, kind, self.valid_until(Some(*deadline)));
             }
             Event::TicketRecalled { counter, call, deadline, .. } => {
                 let counter_name = self.counter_name(counter);
                 let kind = NotificationKind::Recalled { counter_name, call: *call };
-                self.add(ticket, kind, *deadline);
+                self.add(ticket, kind, self.valid_until(Some(*deadline)));
             }
             Event::TicketMissed { until, .. } => self.add_missed(ticket, *until),
             Event::TicketReturned { .. } => self.add_returned(ticket, ReturnCause::Return, None),

@@ -2,7 +2,7 @@
 //! are told only where somebody is called.
 
 use super::scene::*;
-use crate::fixture::{MINUTE_MS, SiteFixture, customer, rules, staff};
+use crate::fixture::{MINUTE_MS, SiteFixture, customer, rules, served, staff};
 use paihao_domain::{
     Act, Actor, CounterAct, CounterId, CounterTicket, Event, LetPassLimit, Mark,
     NotificationTrigger, QueueId, QueueState, Refusal, Role, Ticket, TicketAct, TicketState,
@@ -11,13 +11,15 @@ use paihao_domain::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// States of Ann's ticket, by the names of the scene.
-const STATES: [&str; 10] = [
+/// States of Ann's ticket, by the names of the scene, and the call that was repeated once, whose
+/// deadline stays where it is from then on.
+const STATES: [&str; 11] = [
     "waiting",
     "away",
     "held",
     "suspended",
     "called",
+    "recalled",
     "serving",
     "missed",
     "void",
@@ -35,12 +37,19 @@ const DELAYS_MS: [i64; 4] = [0, 16_000, MINUTE_MS + 1, 31 * MINUTE_MS];
 /// Site with Ann's ticket in a state and its queue in a state, for an actor.
 fn scene(state: &str, queue_state: QueueState, column: &str, delay_ms: i64) -> SiteFixture {
     let mut rules = rules();
-    let mut fixture = if state == "void" {
-        let a = super::rows::queue_a(&mut rules);
-        a.missed.returns = 0;
-        site_with_ann(rules, column, "missed")
-    } else {
-        site_with_ann(rules, column, state)
+    let mut fixture = match state {
+        "void" => {
+            let a = super::rows::queue_a(&mut rules);
+            a.missed.returns = 0;
+            site_with_ann(rules, column, "missed")
+        }
+        "recalled" => {
+            let mut fixture = site_with_ann(rules, column, "called");
+            fixture.advance_ms(16_000);
+            fixture.when_as(setup_actor(column), Act::Recall(served("1"))).then();
+            fixture
+        }
+        _ => site_with_ann(rules, column, state),
     };
     let queue = QueueId::new("a");
     fixture.at_once(Act::SetQueueState { queue, state: queue_state }).then();
