@@ -10,6 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// The system gives chromedriver a free port of IPv4, and it ends if the same one of IPv6 is taken.
+const START_ATTEMPTS: usize = 5;
+
 /// A chromedriver process. Dropping it kills it and its browsers.
 pub struct ChromeDriver {
     process: Process,
@@ -21,6 +24,18 @@ pub struct ChromeDriver {
 impl ChromeDriver {
     /// Starts chromedriver on a free port and waits until it listens.
     pub fn start() -> ChromeDriver {
+        let mut failed = String::new();
+        for _ in 0..START_ATTEMPTS {
+            match ChromeDriver::try_start() {
+                Ok(driver) => return driver,
+                Err(log) => failed = log,
+            }
+        }
+        panic!("chromedriver does not come up:\n{failed}");
+    }
+
+    /// Starts chromedriver once. The error is its log.
+    fn try_start() -> Result<ChromeDriver, String> {
         let folder = tempfile::Builder::new().prefix("browser-").tempdir().expect("a directory");
         let log = folder.path().join("chromedriver.log");
         let mut command = Command::new(tools::chromedriver());
@@ -37,10 +52,9 @@ impl ChromeDriver {
         wait_blocking(Duration::from_secs(60), || {
             port_in_log(&log_text()).is_some() || process.has_ended()
         });
-        let port = port_in_log(&log_text());
-        let port = port.unwrap_or_else(|| panic!("chromedriver does not come up:\n{}", log_text()));
+        let port = port_in_log(&log_text()).ok_or_else(log_text)?;
         let url = format!("http://127.0.0.1:{port}");
-        ChromeDriver { process, chromium: tools::chromium(), url, folder }
+        Ok(ChromeDriver { process, chromium: tools::chromium(), url, folder })
     }
 
     /// Address for WebDriver commands.
