@@ -4,9 +4,11 @@ use crate::account::{self, AccountOptions};
 use crate::backup::{self, BackupOptions, MoveOptions, RestoreArguments};
 use crate::config::{Config, DEFAULTS, ResolvedConfig, Role};
 use crate::demo::{self, DemoOptions};
+use crate::doctor::page::DeploymentDoctor;
 use crate::doctor::{self, DoctorOptions};
 use crate::menu::{self, MenuOptions};
 use crate::reload::{self, ConfigSource};
+use crate::service::{self, ServiceOptions};
 use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
 use crate::{compose, first_manager, health, ports::Ports, simulator};
@@ -17,6 +19,7 @@ use paihao_gateway::identity::login::first_manager::FIRST_MANAGER_CODE_TTL;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// 排号：微信公众号排队叫号。A queue system on a WeChat Official Account.
 #[derive(Parser)]
@@ -59,6 +62,8 @@ enum Command {
     Site(SiteOptions),
     /// Prints the link that makes the first manager, while nobody manages the deployment.
     FirstManager,
+    /// Installs this program as a service of systemd, or removes it.
+    Service(ServiceOptions),
     /// Checks every account and the stores before opening day, with advice for each finding.
     Doctor(DoctorOptions),
     /// Writes a backup of the ledger to a file, also while processes use it.
@@ -139,6 +144,7 @@ pub fn main(
         Command::Menu(options) => block_on(menu::run(options)),
         Command::Account(options) => block_on(account::run(options)),
         Command::Site(options) => block_on(site::run(options)),
+        Command::Service(options) => service::run(&options),
         Command::FirstManager => match config() {
             Ok(config) => block_on(first_manager::run(config)),
             Err(error) => exit_of(Err(error)),
@@ -234,7 +240,9 @@ async fn start(
         return Ok(None);
     }
     let ports = Ports::open(config).await?;
-    let started = compose::start(role, resolved, &ports, draining, tasks).await?;
+    let examined = source.clone();
+    let doctor = Arc::new(DeploymentDoctor::new(source.file.clone(), move || examined.read()));
+    let started = compose::start(role, resolved, &ports, doctor, draining, tasks).await?;
     if let Some(gateway) = &started.gateway {
         let code = gateway.first_manager_code(FIRST_MANAGER_CODE_TTL);
         let public = config.gateway.public.clone();

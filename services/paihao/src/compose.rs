@@ -10,9 +10,10 @@ use futures::FutureExt;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_chassis::admin::{Admin, ReadinessCheck};
 use paihao_chassis::clock::Clock;
-use paihao_chassis::http::ConnectionLimits;
+use paihao_chassis::http::{ConnectionLimits, Listener, ServedCertificate};
 use paihao_chassis::{CancellationToken, Tasks, http, metrics};
 use paihao_gateway::Gateway;
+use paihao_gateway::http::examinations::Doctor;
 use paihao_ledger::Ledger;
 use paihao_notifier::Notifier;
 use paihao_token::TokenService;
@@ -31,6 +32,10 @@ pub struct Listeners {
     pub admin: TcpListener,
     /// Ports of the gateway; `None` in roles without one.
     pub gateway: Option<paihao_gateway::Listeners>,
+    /// Port of HTTP that leads to the gateway's HTTPS, if there is one.
+    pub redirect: Option<TcpListener>,
+    /// Certificate of the gateway's port, if it has one.
+    pub certificate: Option<ServedCertificate>,
     /// Port of the token server; `None` in roles without a token service, or if it is off.
     pub token_server: Option<TcpListener>,
 }
@@ -39,6 +44,8 @@ pub struct Listeners {
 pub struct RunningServices {
     /// Gateway, if the role has one.
     pub gateway: Option<Gateway>,
+    /// Certificate of its port, if it has one.
+    pub certificate: Option<ServedCertificate>,
     /// Token service, if the role has one.
     pub token: Option<TokenServices>,
     /// Notifier, if the role has one.
@@ -59,12 +66,23 @@ pub async fn start(
     role: Role,
     resolved: &ResolvedConfig,
     ports: &Ports,
+    doctor: Arc<dyn Doctor>,
     draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
     let admin = listen(resolved.admin_listen).await?;
+    let https = resolved.https.as_ref();
+    let certificate = https.map(|https| ServedCertificate::new(https.certificate.clone()));
+    let redirect = match https.and_then(|https| https.redirect_listen) {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let gateway = if matches!(role, Role::All | Role::Gateway) {
         let public = listen(resolved.gateway_listen).await?;
+        let public = match &certificate {
+            Some(certificate) => Listener::https(public, certificate.clone()),
+            None => public.into(),
+        };
         let callbacks = match resolved.callback_listen {
             Some(address) => Some(listen(address).await?),
             None => None,
@@ -79,8 +97,8 @@ pub async fn start(
         }
         _ => None,
     };
-    let listeners = Listeners { admin, gateway, token_server };
-    start_with_listeners(role, resolved, ports, listeners, draining, tasks)
+    let listeners = Listeners { admin, gateway, redirect, certificate, token_server };
+    start_with_listeners(role, resolved, ports, doctor, listeners, draining, tasks)
 }
 
 /// Starts the services of a role on listeners that are already bound.
@@ -88,11 +106,13 @@ pub fn start_with_listeners(
     role: Role,
     resolved: &ResolvedConfig,
     ports: &Ports,
+    doctor: Arc<dyn Doctor>,
     listeners: Listeners,
     draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
-    let Listeners { admin, gateway: gateway_listeners, token_server } = listeners;
+    let Listeners { admin, gateway: gateway_listeners, redirect, certificate, token_server } =
+        listeners;
     let recorder = metrics::install(tasks).context("cannot record metrics")?;
     if let Some(options) = &resolved.traces {
         trace_export::start(role, options.clone(), tasks)?;
@@ -113,7 +133,7 @@ pub fn start_with_listeners(
         .then(|| notifier(resolved, ports, &account_client, &tasks.child("notifier")))
         .transpose()?;
     let gateway = gateway_listeners.map(|listeners| {
-        gateway(resolved, ports, account_client, listeners, &tasks.child("gateway"))
+        gateway(resolved, ports, account_client, doctor, listeners, &tasks.child("gateway"))
     });
 
     let mut admin_port = Admin::new(draining)
@@ -156,13 +176,19 @@ pub fn start_with_listeners(
     tasks.spawn_vital("clock", ports.clock.clone().run(tasks.stop().clone()));
     tasks.spawn("checks", admin_port.clone().watch(tasks.stop().clone()));
     http::serve(tasks, "admin", admin, admin_port.router(), ConnectionLimits::internal());
-    Ok(RunningServices { gateway, token, notifier })
+    if let Some(redirect) = redirect {
+        let router = http::redirect_to(resolved.gateway.public_url.clone().unwrap_or_default());
+        let limits = resolved.gateway.connections.clone();
+        http::serve(tasks, "redirect", redirect, router, limits);
+    }
+    Ok(RunningServices { gateway, certificate, token, notifier })
 }
 
 fn gateway(
     resolved: &ResolvedConfig,
     ports: &Ports,
     wechat: AccountClient,
+    doctor: Arc<dyn Doctor>,
     listeners: paihao_gateway::Listeners,
     tasks: &Tasks,
 ) -> Gateway {
@@ -171,6 +197,7 @@ fn gateway(
         cache: ports.cache.clone(),
         wechat,
         clock: ports.clock.clone(),
+        doctor,
     };
     paihao_gateway::start(
         resolved.gateway.clone(),

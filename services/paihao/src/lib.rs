@@ -5,8 +5,8 @@
 //! [`trace_export`] hands on their traces; [`reload`] applies changes of the
 //! configuration while they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`]
 //! checks a deployment; [`backup`] copies its ledger; [`first_manager`] lets its first manager in;
-//! [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that call a running
-//! process; [`cli`] parses the command line.
+//! [`service`] installs it for systemd; [`settings`], [`menu`], [`account`], [`site`] and
+//! [`health`] are commands that call a running process; [`cli`] parses the command line.
 
 mod backlog;
 mod clock_references;
@@ -24,6 +24,7 @@ mod gateway_client;
 pub mod health;
 pub mod menu;
 mod plain_http;
+pub mod service;
 pub mod settings;
 pub mod simulator;
 pub mod site;

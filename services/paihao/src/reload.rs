@@ -1,7 +1,7 @@
 //! Reload of the configuration, on SIGHUP and at an interval.
 //!
-//! A running process takes up the credentials of the token service, the keys of its server, and the
-//! modes, tokens and keys of a gateway's callbacks. On SIGHUP a notifier also checks its accounts'
+//! A running process takes up the credentials of the token service, the keys of its server, the
+//! modes, tokens and keys of a gateway's callbacks, and the certificate of its port. On SIGHUP a notifier also checks its accounts'
 //! templates.
 
 use crate::compose::RunningServices;
@@ -70,7 +70,7 @@ struct ConfigReloader {
 
 impl ConfigReloader {
     async fn reload(&mut self, requested: bool) {
-        let RunningServices { gateway, token, notifier } = &self.services;
+        let RunningServices { gateway, certificate, token, notifier } = &self.services;
         if let Some(notifier) = notifier.as_ref().filter(|_| requested) {
             notifier.check_bindings();
         }
@@ -105,8 +105,14 @@ impl ConfigReloader {
         if let Some(gateway) = gateway {
             is_changed |= gateway.reload(&resolved.settings) > 0;
         }
+        if let (Some(served), Some(https)) = (certificate, resolved.https)
+            && served.replace(https.certificate)
+        {
+            is_changed = true;
+            tracing::info!("the certificate of the public port was replaced");
+        }
         if requested && !is_changed {
-            tracing::info!("configuration reloaded: no account changed");
+            tracing::info!("configuration reloaded: nothing changed");
         }
     }
 }

@@ -1,11 +1,15 @@
 //! HTTP server with graceful shutdown: requests in progress are answered, streams end, and no
 //! connection is left behind.
 
+mod certificate;
 mod connections;
 mod network;
+mod redirect;
 
+pub use certificate::{Certificate, CertificateError, ServedCertificate};
 pub use connections::ConnectionLimits;
 pub use network::{CLIENT_NETWORK_BITS, network};
+pub use redirect::redirect_to;
 
 use crate::tasks::Tasks;
 use axum::Router;
@@ -24,12 +28,38 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 /// Timeout of a request's head, and of an idle connection. It exceeds the idle timeout of usual
 /// load balancers (a minute), so that the balancer closes first.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Timeout of a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bound port of HTTP, or of HTTPS if it has a certificate.
+pub struct Listener {
+    tcp: TcpListener,
+    certificate: Option<ServedCertificate>,
+}
+
+impl Listener {
+    /// Port of HTTPS.
+    pub fn https(tcp: TcpListener, certificate: ServedCertificate) -> Listener {
+        Listener { tcp, certificate: Some(certificate) }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Listener {
+        Listener { tcp, certificate: None }
+    }
+}
 
 /// Serves `router` on `listener` within the limits, as an essential task of `tasks`, until its soft
 /// stop; the task ends with the last connection. Handlers can extract the peer's address with
@@ -40,11 +70,12 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(75);
 pub fn serve(
     tasks: &Tasks,
     name: &str,
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     limits: ConnectionLimits,
 ) {
     let connections = tasks.child(name);
+    let listener = listener.into();
     tasks.spawn_essential(name, accept(connections, listener, router, Connections::new(limits)));
 }
 
@@ -56,12 +87,9 @@ pub fn until_stop<S: Stream>(
     stream.take_until(stop.clone().cancelled_owned())
 }
 
-async fn accept(
-    tasks: Tasks,
-    listener: TcpListener,
-    router: Router,
-    connections: Arc<Connections>,
-) {
+async fn accept(tasks: Tasks, listener: Listener, router: Router, connections: Arc<Connections>) {
+    let Listener { tcp: listener, certificate } = listener;
+    let acceptor = certificate.map(|certificate| certificate.acceptor());
     let router = TowerToHyperService::new(router);
     let graceful = GracefulShutdown::new();
     let stop = tasks.stop().clone();
@@ -95,15 +123,22 @@ async fn accept(
                         )
                     }
                 });
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_READ_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), service);
-                let watched = graceful.watch(connection);
+                let (acceptor, watcher, stop) =
+                    (acceptor.clone(), graceful.watcher(), stop.clone());
                 tasks.spawn("connection", async move {
                     let _place = place;
+                    let serving = async {
+                        let Some(stream) = open(stream, acceptor, &stop).await? else {
+                            return Ok(());
+                        };
+                        let connection = http1::Builder::new()
+                            .timer(TokioTimer::new())
+                            .header_read_timeout(HEADER_READ_TIMEOUT)
+                            .serve_connection(TokioIo::new(stream), service);
+                        watcher.watch(connection).await.map_err(io::Error::other)
+                    };
                     // A connection that the peer breaks off is no error of ours.
-                    if let Some(Err(problem)) = evicted.run_until_cancelled(watched).await {
+                    if let Some(Err(problem)) = evicted.run_until_cancelled(serving).await {
                         debug!(%problem, "connection ended");
                     }
                 });
@@ -121,6 +156,20 @@ async fn accept(
     drop(listener);
     graceful.shutdown().await;
     tasks.wait().await;
+}
+
+/// Makes the handshake of TLS where there is a certificate. `None` if the stop comes before.
+async fn open(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    stop: &CancellationToken,
+) -> io::Result<Option<Either<TcpStream, TlsStream<TcpStream>>>> {
+    let Some(acceptor) = acceptor else { return Ok(Some(Either::Left(stream))) };
+    let handshake = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
+    match stop.run_until_cancelled(handshake).await {
+        Some(opened) => Ok(Some(Either::Right(opened??))),
+        None => Ok(None),
+    }
 }
 
 /// Has the system close a connection whose peer does not acknowledge, or does not read, what was

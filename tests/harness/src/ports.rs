@@ -47,8 +47,7 @@ pub fn free_port() -> u16 {
     let mut claimed = CLAIMED.lock();
     loop {
         let block = claimed.get_or_insert_with(Block::claim);
-        let mut unused = block.unused.by_ref();
-        if let Some(port) = unused.find(|port| is_free(*port)) {
+        if let Some(port) = block.unused.find(|port| is_free(*port)) {
             return port;
         }
         let used_up = claimed.replace(Block::claim());

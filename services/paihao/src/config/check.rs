@@ -1,6 +1,7 @@
 //! Conversion of a parsed configuration into the services' settings, with a list of all its errors.
 
 use super::calls::ResolvedTokenConfig;
+use super::https::Https;
 use super::{Account, CacheKind, Config, GatewayLimits, LedgerKind, LogFormat, Pool, TokenChannel};
 use super::{account, staff};
 use crate::trace_export::TraceOptions;
@@ -49,6 +50,8 @@ pub struct ResolvedConfig {
     pub gateway_listen: SocketAddr,
     /// Address of a port for callbacks alone, if there is one.
     pub callback_listen: Option<SocketAddr>,
+    /// HTTPS of the gateway's own port; `None` if it speaks HTTP, behind a proxy or on one machine.
+    pub https: Option<Https>,
     /// Listening address of the admin port.
     pub admin_listen: SocketAddr,
     /// Listening address of the simulator.
@@ -92,6 +95,8 @@ impl Config {
         let callback_listen = (!callback_listen.is_empty()).then(|| {
             parse_listen_address("gateway.callback_listen", callback_listen, &mut problems)
         });
+        let is_served_here = matches!(role, Role::All | Role::Gateway);
+        let https = is_served_here.then(|| self.https(&mut problems)).flatten();
         let admin = parse_listen_address("admin.listen", &self.admin.listen, &mut problems);
         let sim = parse_listen_address("sim.listen", &self.sim.listen, &mut problems);
         let wechat = self.client_options(&mut problems);
@@ -100,7 +105,7 @@ impl Config {
         let log = self.log_options(&mut problems);
         let traces = self.trace_options(&mut problems);
         let gateway = self.gateway_settings(&mut problems);
-        if matches!(role, Role::All | Role::Gateway) {
+        if is_served_here {
             self.check_proxies_named(&mut problems);
         }
         let mut settings = self.initial_settings(&mut problems);
@@ -113,6 +118,7 @@ impl Config {
         Ok(ResolvedConfig {
             gateway_listen: listen,
             callback_listen,
+            https,
             admin_listen: admin,
             sim_listen: sim,
             gateway,
@@ -380,7 +386,11 @@ fn token_account(name: &str, account: &Account) -> paihao_token::Account {
     }
 }
 
-fn parse_listen_address(key: &str, text: &str, problems: &mut ConfigProblems) -> SocketAddr {
+pub(super) fn parse_listen_address(
+    key: &str,
+    text: &str,
+    problems: &mut ConfigProblems,
+) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
         let description = format!("{text:?} is not an address and a port");
         problems.add(key, description, "use something like 0.0.0.0:8080");

@@ -1,6 +1,6 @@
 //! Checks of the section `[login]`, and of the trusted proxies.
 
-use super::{Config, LoginClient, LoginConfirm, LoginRole, ReplyConfirm};
+use super::{Config, Gateway, LoginClient, LoginConfirm, LoginRole, ReplyConfirm};
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::staff::StaffRole;
 use paihao_gateway::http::client_ip::TrustedProxies;
@@ -141,12 +141,14 @@ impl Config {
     /// Demands the proxies of an address that only a proxy can serve, since this program speaks no
     /// TLS.
     pub(super) fn check_proxies_named(&self, problems: &mut ConfigProblems) {
-        if self.gateway.public.starts_with("https://") && self.gateway.trusted_proxies.is_empty() {
+        let Gateway { public, trusted_proxies, tls, .. } = &self.gateway;
+        let serves_https = !tls.certificate.as_os_str().is_empty();
+        if public.starts_with("https://") && trusted_proxies.is_empty() && !serves_https {
             problems.add(
                 "gateway.trusted_proxies",
                 "gateway.public is https, which a proxy serves, and no proxy is named: all the \
                  world would count as one address",
-                "name its address, such as [\"127.0.0.1\"] or [\"10.0.0.0/8\"]",
+                "name its address, such as [\"127.0.0.1\"] or [\"10.0.0.0/8\"], or set gateway.tls",
             );
         }
     }

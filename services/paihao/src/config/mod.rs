@@ -8,6 +8,7 @@ mod calls;
 mod check;
 mod codes;
 mod credentials;
+mod https;
 mod login;
 mod notices;
 mod published;
@@ -17,6 +18,7 @@ mod webhooks;
 
 pub use calls::ResolvedTokenConfig;
 pub use check::{ResolvedConfig, Role};
+pub use https::Https;
 pub use published::PUBLISHED_SECRETS;
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
@@ -84,10 +86,12 @@ section!(Gateway {
     codes_shown_by: Vec<String>,
     trusted_proxies: Vec<String>,
     forward_private: Vec<String>,
+    tls: Tls,
     pool: Pool,
     codes: Codes,
     limits: GatewayLimits,
 });
+section!(Tls { certificate: PathBuf, key: PathBuf, redirect_listen: String });
 section!(Codes { strangers_percent: u32, logins_percent: u32, permanent_per_site: u64 });
 section!(GatewayLimits {
     codes_per_minute: u32,

@@ -22,6 +22,7 @@ mod erasure;
 mod failures;
 mod feed;
 mod hostile;
+mod https;
 mod linearizability;
 mod load;
 mod login;
