@@ -29,6 +29,7 @@ use engine::{DecisionObserver, Engine, Forecasts};
 use http::Routers;
 use http::backchannel_logout::BackchannelLogout;
 use http::board::cache::BoardCache;
+use http::examinations::{Doctor, Examinations};
 use http::fair_use::FairUse;
 use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
@@ -45,7 +46,7 @@ use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
-use paihao_chassis::http::{ConnectionLimits, serve};
+use paihao_chassis::http::{ConnectionLimits, Listener, serve};
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::settings::CodeKind;
 use paihao_domain::ForecastModel;
@@ -84,6 +85,8 @@ pub struct Ports {
     pub wechat: AccountClient,
     /// Clock.
     pub clock: Arc<dyn Clock>,
+    /// Checks of the whole deployment.
+    pub doctor: Arc<dyn Doctor>,
 }
 
 /// Running gateway.
@@ -171,7 +174,7 @@ impl Gateway {
 /// Bound listeners of a gateway.
 pub struct Listeners {
     /// Port of everything.
-    pub public: TcpListener,
+    pub public: Listener,
     /// Port of WeChat's callbacks alone, if they have one of their own.
     pub callbacks: Option<TcpListener>,
 }
@@ -217,7 +220,7 @@ fn start_with(
     serve: impl FnOnce(&Tasks, LiveSettings, Routers),
     tasks: &Tasks,
 ) -> Gateway {
-    let Ports { ledger, cache, wechat, clock } = ports;
+    let Ports { ledger, cache, wechat, clock, doctor } = ports;
     settings.login.warn_of_weak_confirmation();
     let edge_tasks = tasks.child("door");
     let requests_answered = CancellationToken::new();
@@ -328,6 +331,7 @@ fn start_with(
         dead_letter_handler,
         link_limiter: LinkLimiter::default(),
         callback_faults: callback_faults.clone(),
+        examinations: Examinations::new(doctor, clock.clone(), &edge_tasks),
         late_receipts: LateReceipts::default(),
         forwarder: Forwarder::new(private_targets),
         page_codes,

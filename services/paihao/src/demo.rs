@@ -1,6 +1,7 @@
 //! Demo of a sample hall with a simulated WeChat, in one process on this machine: `paihao demo`.
 
 use crate::config::{Config, ResolvedConfig, Role};
+use crate::doctor::page::DeploymentDoctor;
 use crate::gateway_client::{GatewayOptions, send_request};
 use crate::ports::Ports;
 use crate::{compose, menu, simulator};
@@ -12,6 +13,7 @@ use paihao_gateway::Gateway;
 use reqwest::Method;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -96,10 +98,25 @@ async fn start(
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(phones_listener, stop).await });
     let ports = Ports::open(&config).await?;
-    let gateway = paihao_gateway::Listeners { public: pages_listener, callbacks: None };
-    let listeners = compose::Listeners { admin, gateway: Some(gateway), token_server: None };
-    let started =
-        compose::start_with_listeners(Role::All, &resolved, &ports, listeners, draining, tasks)?;
+    let gateway = paihao_gateway::Listeners { public: pages_listener.into(), callbacks: None };
+    let listeners = compose::Listeners {
+        admin,
+        gateway: Some(gateway),
+        redirect: None,
+        certificate: None,
+        token_server: None,
+    };
+    let examined = config.clone();
+    let doctor = Arc::new(DeploymentDoctor::new(None, move || Ok(examined.clone())));
+    let started = compose::start_with_listeners(
+        Role::All,
+        &resolved,
+        &ports,
+        doctor,
+        listeners,
+        draining,
+        tasks,
+    )?;
     let gateway = started.gateway.context("the demo has a gateway")?;
     // The engine has no sites before the settings are read.
     gateway.live_settings.until_caught_up().await;

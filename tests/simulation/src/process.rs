@@ -10,6 +10,7 @@ use crate::stores::ledger::{SimulatedLedger, Store};
 use crate::wechat::platform::Platform;
 use crate::wechat::transport::SimulatedTransport;
 use crate::world::World;
+use async_trait::async_trait;
 use axum::Router;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::Cache;
@@ -17,6 +18,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::checked_clock::{AskTime, CheckedClock, ClockReference};
 use paihao_chassis::clock::Clock;
 use paihao_gateway::Gateway;
+use paihao_gateway::http::examinations::{Doctor, Finding};
 use paihao_ledger::Ledger;
 use paihao_ledger::conformance::next_release::Release;
 use paihao_wechat::traffic::{CallLimiter, Limits};
@@ -30,6 +32,16 @@ const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Largest difference of a good clock, the default of the configuration.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10);
+
+/// Doctor that nobody asks: a simulated deployment has no owner.
+struct NoDoctor;
+
+#[async_trait]
+impl Doctor for NoDoctor {
+    async fn examine(&self) -> Result<Vec<Finding>, String> {
+        Err("a simulated deployment is not examined".into())
+    }
+}
 
 /// Role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,7 +266,7 @@ fn start_gateway(
     let (gateway, routes) = paihao_gateway::start_in_process(
         deployment::gateway_settings(),
         Arc::new(deployment::deployment_settings()),
-        paihao_gateway::Ports { ledger, cache, wechat, clock },
+        paihao_gateway::Ports { ledger, cache, wechat, clock, doctor: Arc::new(NoDoctor) },
         tasks,
     );
     GatewayProcess { name: name.to_owned(), gateway, routes, dead }

@@ -14,6 +14,7 @@ pub mod csp;
 pub(crate) mod csv;
 pub(crate) mod digit_entry;
 pub(crate) mod event_stream;
+pub mod examinations;
 pub(crate) mod fair_use;
 pub(crate) mod hours;
 mod idempotency;

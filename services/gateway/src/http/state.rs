@@ -6,6 +6,7 @@ use crate::http::backchannel_logout::BackchannelLogout;
 use crate::http::board::cache::BoardCache;
 use crate::http::client_ip::TrustedProxies;
 use crate::http::cross_site::CodeEmbedders;
+use crate::http::examinations::Examinations;
 use crate::http::fair_use::FairUse;
 use crate::http::link_limit::LinkLimiter;
 use crate::http::rate_limit::RateLimiter;
@@ -78,6 +79,7 @@ pub(crate) struct AppStateInner {
     pub(crate) dead_letter_handler: DeadLetterHandler,
     pub(crate) link_limiter: LinkLimiter,
     pub(crate) callback_faults: Arc<CallbackFaults>,
+    pub(crate) examinations: Arc<Examinations>,
     pub(crate) late_receipts: LateReceipts,
     pub(crate) forwarder: Forwarder,
     pub(crate) page_codes: PageCodes,

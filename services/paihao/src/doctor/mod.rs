@@ -3,9 +3,11 @@
 //! In reading order: [`findings`] lists every kind of finding; [`report`] renders them; `account`
 //! and `notices` call WeChat, and `wechat_refusals` classifies its refusals; `callback` calls the
 //! gateway as WeChat does, and `callback_faults` reads what it did not act on; `stores`, `file` and
-//! `clock` check the stores, the disk and the time.
+//! `clock` check the stores, the disk and the time; [`page`] makes the same checks for the gateway's
+//! page.
 
 pub mod findings;
+pub mod page;
 pub mod report;
 
 mod account;

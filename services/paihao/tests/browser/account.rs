@@ -171,3 +171,25 @@ async fn the_page_that_takes_a_number_fits_every_screen_and_finds_the_number_aga
     take_pictures(&login, "take-login", TAKE_SCREENS).await;
     browser.quit(&["status of 401", "status of 409", "status of 422"]).await;
 }
+
+#[tokio::test]
+async fn the_doctor_says_what_works_and_what_to_do_and_its_light_leads_there() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    // The light comes on with the first examination, and leads to it.
+    page.wait_for_text("#light[data-level]", "").await;
+    page.click("#light").await;
+    page.wait_for_text("#place h2", "体检").await;
+    page.wait_for_text("#findings [data-code=credentials_ok]", "").await;
+    page.wait_for_text(".card .name [role=status]", "检查于").await;
+    take_pictures(&page, "manage-doctor", SECTION_SCREENS).await;
+    page.click("#place .name button").await;
+    page.wait_for_text(".card .name [role=status]", "正在检查").await;
+    page.wait_for_text(".card .name [role=status]", "检查于").await;
+    page.click("#language").await;
+    page.wait_for_text("#place h2", "Doctor").await;
+    page.wait_for_text("#findings summary", "without a finding").await;
+    take_pictures(&page, "manage-doctor-en", &[PHONE, NOTEBOOK]).await;
+    browser.quit(&["status of 401"]).await;
+}

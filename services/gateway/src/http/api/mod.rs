@@ -10,6 +10,7 @@ mod console;
 mod counters;
 mod dead_letters;
 pub(crate) mod door_codes;
+mod examination;
 mod feed;
 mod held_ticket;
 pub(crate) mod invitations;
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Routes {
         account_menu::routes(),
         migration::routes(),
         callback_faults::routes(),
+        examination::routes(),
         qr_usage::routes(),
         console::routes(),
         feed::routes(),

@@ -71,6 +71,8 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "pages/manage/charts.js",
     "pages/manage/dead-letters-words.js",
     "pages/manage/dead-letters.js",
+    "pages/manage/doctor-words.js",
+    "pages/manage/doctor.js",
     "pages/manage/fields.js",
     "pages/manage/manage.css",
     "pages/manage/manage.js",

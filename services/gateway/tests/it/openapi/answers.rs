@@ -87,6 +87,8 @@ const MENU_SCRIPT: &str = r#"
     owner account_menu
     owner delete_menu
     owner callback_faults
+    owner begin_examination
+    owner examination
 "#;
 
 pub async fn run(coverage: &Coverage) {

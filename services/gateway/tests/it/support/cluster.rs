@@ -1,5 +1,6 @@
 //! Cluster of gateways over one embedded ledger, the basis of all tests.
 
+use super::doctor::HealthyDoctor;
 use super::engine::{MORNING_MS, open_ledger};
 use super::gateway::Gateway;
 use async_trait::async_trait;
@@ -97,8 +98,9 @@ impl Cluster {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let GatewaySetup { deployment, settings, cache, wechat, clock } = setup;
-        let ports = Ports { ledger, cache, wechat, clock };
-        let listeners = Listeners { public: listener, callbacks: None };
+        let doctor = Arc::new(HealthyDoctor);
+        let ports = Ports { ledger, cache, wechat, clock, doctor };
+        let listeners = Listeners { public: listener.into(), callbacks: None };
         let started = start(settings, Arc::new(deployment), ports, listeners, &self.tasks);
         Gateway {
             engine: started.engine.clone(),

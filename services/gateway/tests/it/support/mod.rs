@@ -2,6 +2,7 @@
 
 pub mod away_stores;
 pub mod cluster;
+pub mod doctor;
 pub mod engine;
 pub mod gateway;
 pub mod lagging;

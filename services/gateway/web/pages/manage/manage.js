@@ -49,6 +49,7 @@ const SECTION_NAMES = [
   'keys',
   'webhooks',
   'audit',
+  'doctor',
 ];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
@@ -62,6 +63,7 @@ const MODULES = {
   keys: './api-keys.js',
   webhooks: './webhooks.js',
   audit: './audit.js',
+  doctor: './doctor.js',
 };
 
 /**
@@ -136,7 +138,7 @@ function renderTitle() {
 function render() {
   renderTitle();
   const names = SECTION_NAMES.filter(
-    name => documents.account || !['account', 'menu', 'file'].includes(name),
+    name => documents.account || !['account', 'menu', 'file', 'doctor'].includes(name),
   );
   if (!names.includes(currentSection)) currentSection = 'site';
   byId('sections').replaceChildren(
@@ -362,6 +364,8 @@ async function start() {
   showConnection(true);
   for (const id of ['work', 'sign-out']) byId(id).hidden = false;
   if (siteId) render();
+  // Only a manager of every site may read it.
+  if (documents.account) import('./doctor.js').then(({ watchLight }) => watchLight());
 }
 
 byId('sign-out').addEventListener('click', signOut);

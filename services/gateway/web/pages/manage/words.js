@@ -21,6 +21,8 @@ Object.assign(WORDS, {
   'manage.keys': ['程序密钥', 'API keys'],
   'manage.keys.lead': ['给您的其他程序使用，可随时吊销', 'For your other programs; revoked at any time'],
   'manage.webhooks': ['事件通知', 'Webhooks'],
+  'manage.doctor': ['体检', 'Doctor'],
+  'manage.doctor.lead': ['什么正常，什么不行，该怎么办；与 paihao doctor 相同', 'What works, what does not, and what to do; the same as paihao doctor'],
   'manage.audit': ['操作记录', 'Audit log'],
   'manage.audit.lead': ['谁在什么时候、从哪里改了人员、密钥、登录和设置', 'Who changed people, keys, logins and settings, when and from where'],
   'manage.webhooks.lead': ['这里发生的事会通知您的其他系统；地址写在配置文件里', 'Your other systems are told what happens here; the configuration names them'],

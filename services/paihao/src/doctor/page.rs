@@ -1,0 +1,53 @@
+//! The doctor of a running gateway, for the manager's page.
+
+use super::findings::Level;
+use super::{examine, report};
+use crate::config::Config;
+use async_trait::async_trait;
+use paihao_chassis::config::ConfigError;
+use paihao_gateway::http::examinations::{self, Doctor};
+use std::path::PathBuf;
+
+/// Checks of the configuration as it is then.
+pub struct DeploymentDoctor {
+    read: Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>,
+    /// File of the configuration, whose permissions are checked too.
+    file: Option<PathBuf>,
+}
+
+impl DeploymentDoctor {
+    /// Makes a doctor that reads the configuration each time.
+    pub fn new(
+        file: Option<PathBuf>,
+        read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
+    ) -> DeploymentDoctor {
+        DeploymentDoctor { read: Box::new(read), file }
+    }
+}
+
+#[async_trait]
+impl Doctor for DeploymentDoctor {
+    async fn examine(&self) -> Result<Vec<examinations::Finding>, String> {
+        let config = (self.read)().map_err(|error| error.to_string())?;
+        let report = examine(&config, self.file.as_deref(), None).await;
+        let report = report.map_err(|error| error.to_string())?;
+        Ok(report.findings.into_iter().map(finding).collect())
+    }
+}
+
+fn finding(found: report::Finding) -> examinations::Finding {
+    examinations::Finding {
+        about: found.subject,
+        code: found.kind.code,
+        level: match found.kind.level {
+            Level::Ok => examinations::Level::Ok,
+            Level::Warning => examinations::Level::Warning,
+            Level::Bad => examinations::Level::Bad,
+        },
+        title: found.kind.zh,
+        title_en: found.kind.en,
+        detail: found.detail,
+        advice: found.kind.advice_zh,
+        advice_en: found.kind.advice_en,
+    }
+}
