@@ -22,6 +22,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// 排号：微信公众号排队叫号。A queue system on a WeChat Official Account.
+///
+/// Without a command it runs every role in one process, with its data in the folder paihao-data.
 #[derive(Parser)]
 #[command(name = "paihao", version)]
 struct Cli {
@@ -29,7 +31,7 @@ struct Cli {
     #[arg(long, short, global = true, env = "PAIHAO_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -121,7 +123,10 @@ pub fn main(
     };
     let source = ConfigSource { file: cli.config, environment: environment.into_iter().collect() };
     let config = || source.read();
-    match cli.command {
+    let Some(command) = cli.command else {
+        return serve(source.for_a_first_look(), Role::All);
+    };
+    match command {
         Command::Demo(options) => block_on(demo::run(options)),
         Command::All => serve(source, Role::All),
         Command::Gateway => serve(source, Role::Gateway),
@@ -245,10 +250,10 @@ async fn start(
     let started = compose::start(role, resolved, &ports, doctor, draining, tasks).await?;
     if let Some(gateway) = &started.gateway {
         let code = gateway.first_manager_code(FIRST_MANAGER_CODE_TTL);
-        let public = config.gateway.public.clone();
+        let pages = first_manager::pages_url(config, resolved.gateway_listen);
         tasks.spawn("first manager", async move {
             if let Some(code) = code.await {
-                first_manager::announce(&public, &code);
+                first_manager::announce(&pages, &code);
             }
         });
     }
@@ -274,6 +279,21 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_phones_of_the_network_reach_the_pages_unless_something_else_is_set() {
+        let source = |file: Option<&str>, environment: &[(&str, &str)]| {
+            let environment =
+                environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            let file = file.map(PathBuf::from);
+            ConfigSource { file, environment: environment.collect() }.for_a_first_look()
+        };
+        let listen = |source: ConfigSource| source.read().unwrap().gateway.listen;
+        assert_eq!(listen(source(None, &[])), "0.0.0.0:8080");
+        let own = [("PAIHAO__GATEWAY__LISTEN", "127.0.0.1:9")];
+        assert_eq!(listen(source(None, &own)), "127.0.0.1:9");
+        assert!(source(Some("paihao.toml"), &[]).environment.is_empty());
     }
 
     #[test]

@@ -21,6 +21,16 @@ pub struct ConfigSource {
 }
 
 impl ConfigSource {
+    /// Source of a program that was started with nothing: its pages can be opened from a phone in
+    /// the same network. What the environment sets stays.
+    pub fn for_a_first_look(mut self) -> ConfigSource {
+        const LISTEN: (&str, &str) = ("PAIHAO__GATEWAY__LISTEN", "0.0.0.0:8080");
+        if self.file.is_none() && !self.environment.iter().any(|(key, _)| key == LISTEN.0) {
+            self.environment.push((LISTEN.0.to_owned(), LISTEN.1.to_owned()));
+        }
+        self
+    }
+
     /// Reads the configuration. The files it names, secrets included, are read again each time.
     pub fn read(&self) -> Result<Config, ConfigError> {
         Config::read(self.file.as_deref(), self.environment.iter().cloned())

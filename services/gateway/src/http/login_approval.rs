@@ -105,14 +105,21 @@ fn is_own(session: &ScanSession, destination: &LoginDestination, person: &str) -
     }
 }
 
-async fn claim_first_manager(state: &AppState, person: &str) -> Result<Arc<Roster>, Problem> {
-    let member = Member {
+/// First manager under a new id.
+pub(crate) fn first_manager() -> Member {
+    Member {
         id: login::new_member_id(),
         name: "管理员".into(),
         role: StaffRole::Manager,
         sites: None,
         counters: [].into(),
-    };
+    }
+}
+
+/// Makes a person the first manager. Whoever is it already in a browser is known by their WeChat
+/// from then on.
+async fn claim_first_manager(state: &AppState, person: &str) -> Result<Arc<Roster>, Problem> {
+    let member = first_manager();
     state
         .roster
         .update(login::FIRST_MANAGER_AUTHOR, |roster| {
@@ -121,6 +128,10 @@ async fn claim_first_manager(state: &AppState, person: &str) -> Result<Arc<Roste
             }
             if roster.has_had_members() {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
+            }
+            if let Some(id) = roster.browser_manager() {
+                let (id, person) = (id.to_owned(), person.to_owned());
+                return Ok(Some(StaffEvent::Migrated { id, person }));
             }
             Ok(Some(StaffEvent::Joined {
                 member: member.clone(),

@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
+/// Invitation of a first manager who opened their link in a browser, without scanning.
+pub(crate) const FIRST_IN_BROWSER: &str = "first-in-browser";
+
 /// Members, keys of programs, and the secret of the deployment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roster {
@@ -18,6 +21,8 @@ pub(crate) struct Roster {
     issued_key_ids: BTreeSet<String>,
     /// Ids of the invitations that were used.
     used_invitations: BTreeSet<String>,
+    /// Id of the first manager who opened their link in a browser and has scanned nothing yet.
+    browser_manager: Option<String>,
     signing_keys: Vec<SigningKey>,
 }
 
@@ -70,7 +75,11 @@ impl Roster {
                 revoked.for_each(|key| key.is_revoked = true);
             }
             StaffEvent::Joined { member, person, invitation } => {
-                self.used_invitations.insert(invitation);
+                if invitation == FIRST_IN_BROWSER {
+                    self.browser_manager = Some(member.id.clone());
+                } else {
+                    self.used_invitations.insert(invitation);
+                }
                 self.members.insert(member.id.clone(), MemberEntry { member, person_hash: person });
             }
             StaffEvent::Renamed { id, name } => {
@@ -85,11 +94,15 @@ impl Roster {
                 self.drop_keys_beyond(&id);
             }
             StaffEvent::Migrated { id, person } => {
+                if self.browser_manager.take_if(|browser| *browser == id).is_some() {
+                    self.used_invitations.insert(FIRST_IN_BROWSER.to_owned());
+                }
                 if let Some(MemberEntry { person_hash, .. }) = self.members.get_mut(&id) {
                     *person_hash = person;
                 }
             }
             StaffEvent::Removed { id } => {
+                self.browser_manager.take_if(|browser| *browser == id);
                 self.members.remove(&id);
                 self.drop_keys_beyond(&id);
             }
@@ -138,9 +151,15 @@ impl Roster {
         self.used_invitations.contains(invitation)
     }
 
-    /// Returns whether there was ever a member. If so, nobody becomes the first manager.
+    /// Returns whether there was ever a member who is known by their WeChat. If so, nobody becomes
+    /// the first manager.
     pub(crate) fn has_had_members(&self) -> bool {
         !self.used_invitations.is_empty()
+    }
+
+    /// Returns the first manager who opened their link in a browser and has scanned nothing yet.
+    pub(crate) fn browser_manager(&self) -> Option<&str> {
+        self.browser_manager.as_deref()
     }
 
     /// Returns the keys of programs, by id, those that have expired included.
@@ -273,6 +292,39 @@ mod tests {
             gone.is_invitation_used("0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"),
             "an invitation works once"
         );
+    }
+
+    #[test]
+    fn a_first_manager_in_a_browser_closes_the_door_once_they_have_scanned() {
+        let member = |id: &str| Member {
+            id: id.into(),
+            name: "管理员".into(),
+            role: StaffRole::Manager,
+            sites: None,
+            counters: [].into(),
+        };
+        let joined = |id: &str| StaffEvent::Joined {
+            member: member(id),
+            person: format!("hash of {id}"),
+            invitation: FIRST_IN_BROWSER.into(),
+        };
+        let migrated = |id: &str| StaffEvent::Migrated { id: id.into(), person: "scanned".into() };
+        let removed = |id: &str| StaffEvent::Removed { id: id.into() };
+        for (events, browser, is_closed) in [
+            (vec![joined("a")], Some("a"), false),
+            (vec![joined("a"), migrated("a")], None, true),
+            (vec![joined("a"), migrated("b")], Some("a"), false),
+            (vec![joined("a"), removed("a")], None, false),
+            (vec![joined("a"), removed("a"), joined("b")], Some("b"), false),
+            (vec![joined("a"), migrated("a"), removed("a")], None, true),
+        ] {
+            let mut roster = Roster::default();
+            events
+                .iter()
+                .for_each(|event| roster.apply(&StaffEntry::new(1, "first", event.clone())));
+            assert_eq!(roster.browser_manager(), browser, "{events:?}");
+            assert_eq!(roster.has_had_members(), is_closed, "{events:?}");
+        }
     }
 
     #[test]

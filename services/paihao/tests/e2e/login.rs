@@ -2,6 +2,7 @@
 //! other.
 
 mod clients;
+mod first_in_browser;
 mod membership;
 mod unionid;
 
@@ -131,8 +132,9 @@ pub async fn first_manager_code(program: &Program) -> String {
     let Output { status, stdout, stderr } = run.await.unwrap();
     let text = String::from_utf8([stdout, stderr].concat()).unwrap();
     assert!(status.success(), "{text}");
-    let code = text.split("http://queue.example.com/login#first=").nth(1);
-    code.unwrap_or_else(|| panic!("no link: {text}")).trim().to_owned()
+    let link = text.split("http://queue.example.com/login#first=").nth(1);
+    let code = link.and_then(|link| link.split_whitespace().next());
+    code.unwrap_or_else(|| panic!("no link: {text}")).to_owned()
 }
 
 /// Browser at one gateway, with its cookies.

@@ -12,6 +12,7 @@ mod dead_letters;
 pub(crate) mod door_codes;
 mod examination;
 mod feed;
+mod first_manager;
 mod held_ticket;
 pub(crate) mod invitations;
 mod kiosk_slips;
@@ -53,6 +54,7 @@ pub(crate) fn routes() -> Routes {
         kiosk_slips::routes(),
         held_ticket::routes(),
         logins::routes(),
+        first_manager::routes(),
         oauth::routes(),
         invitations::routes(),
         me::routes(),

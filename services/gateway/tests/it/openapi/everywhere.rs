@@ -21,6 +21,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "change_member" => json!({"name": "安"}),
         "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
         "confirm_login" | "confirm_invitation" => json!({"digits": "0000"}),
+        "become_first_manager" => json!({"code": "nonsense"}),
         "begin_login" | "reset_day" | "take_at_page" => json!({}),
         "take_slip" => json!({"kiosk": "the-east-kiosk"}),
         "invite" => json!({"name": "李", "role": "staff", "sites": ["hall"], "counters": ["1"]}),

@@ -10,6 +10,7 @@ use serde_json::json;
 const REFUSED_LOGINS: &str = r#"
     anybody begin_login {"first": "nonsense"} -> first_code_used
     anybody begin_login {"first": "a", "authorize": "b"} -> malformed_request
+    anybody become_first_manager {"code": "nonsense"} -> first_code_used
     anybody begin_login {"authorize": "client_id=nobody&redirect_uri=x"} -> unknown_client
     anybody begin_login {"authorize": "client_id=intranet&redirect_uri=https://elsewhere.example"} -> wrong_redirect
     anybody login_code uuid=u -> malformed_uuid

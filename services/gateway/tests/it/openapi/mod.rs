@@ -76,6 +76,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("make_key", "forms_held_back", "an older generation: `gateway/tests/it/identity/keys.rs`"),
     ("revoke_signing_key", "forms_held_back", "an older generation: `it/identity/signing_keys.rs`"),
     ("revoke_signing_key", "204", "a key to lose: `gateway/tests/it/identity/signing_keys.rs`"),
+    ("become_first_manager", "201", "a link that is good: `e2e/login/first_in_browser.rs`"),
     ("login_discovery login_metadata", "200", "an address of this server: `e2e/login.rs`"),
     ("redeem_login", "201", "a phone that says yes: `e2e/login.rs`"),
     ("redeem_login", "login_used", "a phone that says yes: `e2e/login.rs`"),

@@ -164,6 +164,19 @@ byId('again').addEventListener('click', () => {
   codesShown = 0;
   startLogin();
 });
+byId('first-here').addEventListener('click', async () => {
+  try {
+    await fetchJson('/api/v1/first-manager', {
+      method: 'POST',
+      body: JSON.stringify({ code: firstManagerToken }),
+    });
+    endSession();
+    location.replace('/manage');
+  } catch (error) {
+    setTextPair(byId('first-said'), error.texts);
+  }
+});
+byId('first').hidden = !firstManagerToken || isClientLogin;
 byId('sign-in').addEventListener('submit', async event => {
   event.preventDefault();
   const key = byId('key').value.trim();

@@ -15,6 +15,8 @@ Object.assign(WORDS, {
   'login.over': ['没有登录', 'Not logged in'],
   'login.idle': ['二维码已过期', 'The code has expired'],
   'login.again': ['换一个二维码', 'A new code'],
+  'login.first.lead': ['还没有可用的公众号？先用这个浏览器管理，公众号接好后再用这个链接扫码', 'No Official Account works yet? Begin in this browser, and scan by such a link once one does'],
+  'login.first.here': ['在这个浏览器里成为管理员', 'Become the manager in this browser'],
   'login.cancel': ['取消', 'Cancel'],
   'login.with-key': ['用密钥登录', 'Use a key instead'],
   'login.key': ['密钥', 'Key'],
