@@ -29,6 +29,7 @@ mod kiosk;
 mod kiosk_layout;
 mod login;
 mod reconnect;
+mod trades;
 
 mod accessibility;
 mod languages;

@@ -126,7 +126,12 @@ export function section(_context) {
     createElement(
       'div',
       { class: 'card' },
-      createElement('div', { class: 'name' }, state, actionButton('doctor.again', () => load('POST'))),
+      createElement(
+        'div',
+        { class: 'name' },
+        state,
+        actionButton('doctor.again', () => load('POST')),
+      ),
       place,
       line,
     ),

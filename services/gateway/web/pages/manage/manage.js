@@ -24,7 +24,7 @@ import {
   authHeaders,
 } from '../../shared/credentials.js';
 import { watchLogins } from '../../shared/new-logins.js';
-import { resetFields, markProblems, addForm, copyOf } from './fields.js';
+import { resetFields, markProblems, copyOf } from './fields.js';
 import { problemTexts } from './problems.js';
 import { SECTIONS } from './sections.js';
 
@@ -328,18 +328,13 @@ async function renderSiteChoice() {
       ' ',
       createElement('small', { translate: 'no' }, id),
     );
-  const add = async (id, name) => {
-    try {
-      const { account } = await fetchJson(sitePath(sites[0].site), withAuth({}));
-      await fetchJson(
-        sitePath(id),
-        withAuth({ method: 'PUT', body: JSON.stringify({ account, name }) }),
-      );
-      location.href = `/manage/${encodeURIComponent(id)}`;
-    } catch (error) {
-      showProblems(error.problems || [], error);
-    }
-  };
+  // Only a manager of every site may set another one up.
+  const book = await fetchJson('/api/v1/book', withAuth({})).catch(error => {
+    if (error.status === 403) return null;
+    throw error;
+  });
+  const { newSiteCard } = await import('./new-site.js');
+  const taken = sites.map(({ site }) => site);
   byId('place').replaceChildren(
     setText(createElement('h2'), 'index.title'),
     createElement(
@@ -347,7 +342,7 @@ async function renderSiteChoice() {
       { class: 'card' },
       createElement('div', { class: 'links wide' }, sites.map(link)),
     ),
-    addForm('manage.add.site', add, id => sites.some(({ site }) => site === id)),
+    book ? newSiteCard(Object.keys(book.accounts || {}), taken) : '',
   );
 }
 

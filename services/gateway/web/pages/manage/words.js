@@ -39,7 +39,6 @@ Object.assign(WORDS, {
   'manage.rules': ['叫号与过号规则', 'Rules of calling and missing'],
   'manage.add.queue': ['添加业务', 'Add a queue'],
   'manage.add.counter': ['添加窗口', 'Add a counter'],
-  'manage.add.site': ['添加门店', 'Add a site'],
   'manage.rule.policy': ['下一位是谁', 'Who is next'],
   'manage.rule.missed': ['过号怎么办', 'Missed numbers'],
   'manage.rule.transfer': ['转来的排在', 'Transferred ones stand'],

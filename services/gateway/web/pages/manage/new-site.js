@@ -1,0 +1,130 @@
+// Form that sets up a site: a trade, a name, services and counters in one step.
+import './new-site-words.js';
+import { createElement } from '../../shared/dom.js';
+import { setText, setTextPair, translations } from '../../shared/language.js';
+import { actionButton, statusLine } from './access.js';
+import { field } from './fields.js';
+import { TRADES, siteOfTrade, withoutEnglish } from './trades.js';
+
+const MAX_COUNTERS = 20;
+const MAX_SERVICES = 12;
+
+/**
+ * Id that no site has: the trade's name, with a number from the second on.
+ * @param {string} trade
+ * @param {string[]} taken
+ */
+function freeId(trade, taken) {
+  let id = trade;
+  for (let n = 2; taken.includes(id); n += 1) id = `${trade}-${n}`;
+  return id;
+}
+
+/**
+ * Card of the form.
+ * @param {string[]} accounts names of the accounts
+ * @param {string[]} taken ids of the sites that there are
+ */
+export function newSiteCard(accounts, taken) {
+  const { line, request } = statusLine();
+  if (accounts.length === 0) {
+    return createElement(
+      'div',
+      { class: 'card' },
+      setText(createElement('h3'), 'new-site'),
+      setText(createElement('p'), 'new-site.no-account'),
+    );
+  }
+  const trade = createElement(
+    'select',
+    { id: 'trade' },
+    Object.entries(TRADES).map(([id, { names }]) =>
+      createElement('option', { value: id }, names.join(' ')),
+    ),
+  );
+  const account = createElement(
+    'select',
+    { id: 'new-account' },
+    accounts.map(name => createElement('option', { value: name }, name)),
+  );
+  const name = createElement('input', { autocomplete: 'off', maxlength: 40, required: true });
+  const id = createElement('input', {
+    autocomplete: 'off',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+    pattern: '[a-z0-9\\-]{1,24}',
+    maxlength: 24,
+    required: true,
+  });
+  const services = createElement('textarea', { rows: 4, required: true });
+  const counters = createElement('input', {
+    type: 'number',
+    min: 1,
+    max: MAX_COUNTERS,
+    required: true,
+  });
+  const rules = createElement('ul', { class: 'rows' });
+  let idIsOurs = true;
+
+  const chooseTrade = () => {
+    const { services: usual, counters: count, rules: texts } = TRADES[trade.value];
+    services.value = usual.map(service => service.names[0]).join('\n');
+    counters.value = String(count);
+    rules.replaceChildren(...texts.map(pair => setTextPair(createElement('li'), pair)));
+    if (idIsOurs) id.value = freeId(trade.value, taken);
+  };
+  trade.addEventListener('change', chooseTrade);
+  id.addEventListener('input', () => {
+    idIsOurs = false;
+    id.setCustomValidity(taken.includes(id.value) ? translations('manage.taken').join(' ') : '');
+  });
+  chooseTrade();
+
+  const written = () =>
+    services.value
+      .split('\n')
+      .map(service => service.trim())
+      .filter(Boolean)
+      .slice(0, MAX_SERVICES);
+  async function make() {
+    if (!form.reportValidity()) return;
+    const site = siteOfTrade(trade.value, {
+      account: account.value,
+      name: name.value.trim(),
+      services: written(),
+      counters: Number(counters.value),
+    });
+    const path = `/api/v1/book/sites/${encodeURIComponent(id.value)}`;
+    const put = body => request(path, { method: 'PUT', body });
+    await put(site).catch(error => {
+      if (error.code !== 'forms_held_back') throw error;
+      return put(withoutEnglish(site));
+    });
+    location.href = `/manage/${encodeURIComponent(id.value)}#pages`;
+  }
+
+  const form = createElement(
+    'form',
+    { class: 'adding card', id: 'new-site' },
+    setText(createElement('h3'), 'new-site'),
+    setText(createElement('p', { class: 'soft' }), 'new-site.lead'),
+    field('new-site.trade', translations('new-site.trade'), trade),
+    field('new-site.name', translations('new-site.name'), name),
+    accounts.length > 1 && field('new-site.account', translations('new-site.account'), account),
+    field('new-site.services', translations('new-site.services'), services),
+    field('new-site.counters', translations('new-site.counters'), counters),
+    setText(createElement('p', { class: 'soft' }), 'new-site.rules'),
+    rules,
+    createElement(
+      'details',
+      {},
+      setText(createElement('summary'), 'new-site.id'),
+      field('new-site.id', translations('new-site.id'), id),
+    ),
+    actionButton('new-site.make', make, 'primary'),
+    line,
+  );
+  // The button acts; a line feed in a field does not.
+  form.addEventListener('submit', event => event.preventDefault());
+  return form;
+}
