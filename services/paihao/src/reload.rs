@@ -1,8 +1,8 @@
 //! Reload of the configuration, on SIGHUP and at an interval.
 //!
 //! A running process takes up the credentials of the token service, the keys of its server, the
-//! modes, tokens and keys of a gateway's callbacks, and the certificate of its port. On SIGHUP a notifier also checks its accounts'
-//! templates.
+//! modes, tokens and keys of a gateway's callbacks, and the certificate of its port. On SIGHUP a
+//! notifier also checks its accounts' templates.
 
 use crate::compose::RunningServices;
 use crate::config::{Config, Role};

@@ -3,8 +3,8 @@
 //! In reading order: [`findings`] lists every kind of finding; [`report`] renders them; `account`
 //! and `notices` call WeChat, and `wechat_refusals` classifies its refusals; `callback` calls the
 //! gateway as WeChat does, and `callback_faults` reads what it did not act on; `stores`, `file` and
-//! `clock` check the stores, the disk and the time; [`page`] makes the same checks for the gateway's
-//! page.
+//! `clock` check the stores, the disk and the time; [`page`] makes the same checks for the page of
+//! the gateway.
 
 pub mod findings;
 pub mod page;

@@ -41,6 +41,14 @@ pub(super) const DASHBOARDS: &[Dashboard] = &[
                             ),
                         ],
                     ),
+                    panel(
+                        "证书剩余 · Certificate left",
+                        SECONDS,
+                        &[(
+                            r#"paihao_certificate_end_timestamp_seconds{job=~"$job"} - time()"#,
+                            "{{instance}}",
+                        )],
+                    ),
                 ],
             ),
             (
