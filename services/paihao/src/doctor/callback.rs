@@ -30,7 +30,7 @@ pub(super) async fn check(
     let Ok(address) = Url::parse(&address) else { return findings };
     if !inside {
         findings.extend(address_findings(name, &address));
-        if config.gateway.trusted_proxies.is_empty() {
+        if config.gateway.trusted_proxies.is_empty() && resolved.https.is_none() {
             findings.push(Finding::new(name, findings::PROXIES_UNNAMED));
         }
     }

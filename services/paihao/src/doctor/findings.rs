@@ -121,6 +121,10 @@ findings! {
         "写上反向代理的地址", "name the address of the proxy in front";
     CALLBACK_NOT_HTTPS = "callback_not_https", Warning, "回调地址不是 https", "The callback address is not https",
         "配上证书，改用 https", "get a certificate and use https";
+    CERTIFICATE_ENDED = "certificate_ended", Bad, "网关的证书已经到期", "The certificate of the gateway has ended",
+        "续期，写到 gateway.tls 所指的文件；自动续期停了就修好", "renew it into the files that gateway.tls names, and mend what should have renewed it";
+    CERTIFICATE_ENDING = "certificate_ending", Warning, "网关的证书两周内到期", "The certificate of the gateway ends within two weeks",
+        "查看自动续期的日志", "look at the log of what renews it";
     CALLBACK_WRONG_PORT = "callback_wrong_port", Bad, "微信只推送到 80 和 443 端口", "WeChat pushes to the ports 80 and 443 only",
         "在前面放反向代理，改用 443", "put a reverse proxy in front and use 443";
     CALLBACK_PRIVATE = "callback_private", Bad, "回调地址是内网地址，微信到不了", "The callback address is a private one, which WeChat cannot reach",

@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`findings`] lists every kind of finding; [`report`] renders them; `account`
 //! and `notices` call WeChat, and `wechat_refusals` classifies its refusals; `callback` calls the
-//! gateway as WeChat does, and `callback_faults` reads what it did not act on; `stores`, `file` and
+//! gateway as WeChat does, `callback_faults` reads what it did not act on, and `certificate` looks
+//! at the gateway's own; `stores`, `file` and
 //! `clock` check the stores, the disk and the time; [`page`] makes the same checks for the page of
 //! the gateway.
 
@@ -17,6 +18,7 @@ mod wechat_refusals;
 
 mod callback;
 mod callback_faults;
+mod certificate;
 
 mod clock;
 mod file;
@@ -157,6 +159,7 @@ async fn examine(
     findings.extend(faults);
     findings.extend(time);
     findings.extend(stores);
+    findings.extend(certificate::check(resolved.https.as_ref(), context.now_ms()));
     findings.extend(permissions::check(config, file));
     findings.push(write_version(resolved.write_version));
     Ok(Report::new(findings))

@@ -46,6 +46,10 @@ async fn pages_come_by_https_and_a_renewed_certificate_needs_no_restart() {
         gateway.tls.key = '{folder}/key.pem'
         gateway.tls.redirect_listen = '127.0.0.1:{plain}'
         token.reload_seconds = 1
+        [accounts.shop]
+        appid = 'wx5f1d2c3b4a596877'
+        secret = 'a secret for nobody'
+        callback_token = 'atokenforthistest'
         {HALL}",
         process_configuration(port, admin, NO_WECHAT)
     );
