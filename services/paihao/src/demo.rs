@@ -106,8 +106,7 @@ async fn start(
         certificate: None,
         token_server: None,
     };
-    let examined = config.clone();
-    let doctor = Arc::new(DeploymentDoctor::new(None, move || Ok(examined.clone())));
+    let doctor = Arc::new(DeploymentDoctor::of_demo(config.clone()));
     let started = compose::start_with_listeners(
         Role::All,
         &resolved,

@@ -1,6 +1,6 @@
 //! The doctor of a running gateway, for the manager's page.
 
-use super::findings::Level;
+use super::findings::{self, FindingKind, Level};
 use super::{examine, report};
 use crate::config::Config;
 use async_trait::async_trait;
@@ -8,11 +8,21 @@ use paihao_chassis::config::ConfigError;
 use paihao_gateway::http::examinations::{self, Doctor};
 use std::path::PathBuf;
 
+/// Findings about how WeChat reaches an address on the internet, which a demo does not have.
+const OF_THE_INTERNET: [&FindingKind; 5] = [
+    findings::CALLBACK_NOT_HTTPS,
+    findings::CALLBACK_PRIVATE,
+    findings::CALLBACK_WRONG_PORT,
+    findings::MODE_PLAIN,
+    findings::PROXIES_UNNAMED,
+];
+
 /// Checks of the configuration as it is then.
 pub struct DeploymentDoctor {
     read: Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>,
     /// File of the configuration, whose permissions are checked too.
     file: Option<PathBuf>,
+    is_demo: bool,
 }
 
 impl DeploymentDoctor {
@@ -21,7 +31,13 @@ impl DeploymentDoctor {
         file: Option<PathBuf>,
         read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
     ) -> DeploymentDoctor {
-        DeploymentDoctor { read: Box::new(read), file }
+        DeploymentDoctor { read: Box::new(read), file, is_demo: false }
+    }
+
+    /// Makes the doctor of a demo, whose configuration stays and whose WeChat is this machine.
+    pub fn of_demo(config: Config) -> DeploymentDoctor {
+        let read = move || Ok(config.clone());
+        DeploymentDoctor { is_demo: true, ..DeploymentDoctor::new(None, read) }
     }
 }
 
@@ -31,7 +47,9 @@ impl Doctor for DeploymentDoctor {
         let config = (self.read)().map_err(|error| error.to_string())?;
         let report = examine(&config, self.file.as_deref(), None).await;
         let report = report.map_err(|error| error.to_string())?;
-        Ok(report.findings.into_iter().map(finding).collect())
+        let is_wanted =
+            |found: &report::Finding| !(self.is_demo && OF_THE_INTERNET.contains(&found.kind));
+        Ok(report.findings.into_iter().filter(is_wanted).map(finding).collect())
     }
 }
 

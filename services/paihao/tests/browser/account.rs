@@ -178,18 +178,56 @@ async fn the_doctor_says_what_works_and_what_to_do_and_its_light_leads_there() {
     let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     // The light comes on with the first examination, and leads to it.
-    page.wait_for_text("#light[data-level]", "").await;
+    page.wait_for_text("#light[data-level=ok]", "一切正常").await;
     page.click("#light").await;
     page.wait_for_text("#place h2", "体检").await;
-    page.wait_for_text("#findings [data-code=credentials_ok]", "").await;
+    page.wait_for_text("#findings h3", "一切正常").await;
     page.wait_for_text(".card .name [role=status]", "检查于").await;
-    take_pictures(&page, "manage-doctor", SECTION_SCREENS).await;
+    page.click("#findings summary").await;
+    page.wait_for_text("#findings [data-code=credentials_ok]", "微信接受").await;
+    take_pictures(&page, "manage-doctor", &[SMALL_PHONE, NOTEBOOK]).await;
     page.click("#place .name button").await;
-    page.wait_for_text(".card .name [role=status]", "正在检查").await;
-    page.wait_for_text(".card .name [role=status]", "检查于").await;
+    page.wait_for_text("#findings h3", "一切正常").await;
     page.click("#language").await;
     page.wait_for_text("#place h2", "Doctor").await;
     page.wait_for_text("#findings summary", "without a finding").await;
-    take_pictures(&page, "manage-doctor-en", &[PHONE, NOTEBOOK]).await;
     browser.quit(&["status of 401"]).await;
 }
+
+/// Findings of every level, with long texts and details.
+const FINDINGS_SCRIPT: &str = "
+const finding = (level, n) => ({
+  about: n % 2 ? 'shop' : 'ledger', code: `${level}_${n}`, level,
+  title: `第 ${n} 项检查发现的情况写成一句话，说清楚哪里不对`,
+  title_en: `Finding ${n} said in one sentence that names what is wrong and where it was found`,
+  detail: n % 3 ? '' : `40164: invalid ip 203.0.113.${n} ipv6 ::ffff:203.0.113.${n}, not in list`,
+  advice: level === 'ok' ? '' : '在微信后台的 IP 白名单里加入所示的 IP',
+  advice_en: level === 'ok' ? '' : 'add the address named here to the IP allow list of WeChat',
+});
+const many = (level, count) => Array.from({ length: count }, (_, n) => finding(level, n + 1));
+const answered = window.fetch;
+window.fetch = (url, options) => String(url).includes('/api/v1/examination')
+  ? Promise.resolve(new Response(JSON.stringify({
+      running: false, examined_at: Date.now(),
+      findings: [...many('ok', 20), ...many('bad', 20), ...many('warning', 20)],
+    }), { headers: { 'content-type': 'application/json' } }))
+  : answered(url, options);";
+
+#[tokio::test]
+async fn twenty_findings_of_each_level_fit_and_the_worst_come_first() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    page.before_each_page(FINDINGS_SCRIPT).await;
+    // An address of its own, since one that differs by its fragment alone loads nothing.
+    page.navigate(&format!("{}/manage/hall?many#doctor", demo.pages_url())).await;
+    page.wait_for_text("#light[data-level=bad]", "20 项不行").await;
+    page.wait_for_text("#findings h3", "20 项不行").await;
+    let codes = page.run_script(CODES_SCRIPT, json!([])).await;
+    assert_eq!((&codes[0], &codes[20]), (&json!("bad_1"), &json!("warning_1")));
+    take_pictures(&page, "manage-doctor-many", &[PHONE, NOTEBOOK]).await;
+    browser.quit(&["status of 401"]).await;
+}
+
+const CODES_SCRIPT: &str =
+    "return [...document.querySelectorAll('#findings [data-code]')].map(row => row.dataset.code)";

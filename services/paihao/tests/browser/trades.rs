@@ -3,7 +3,7 @@
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 use crate::manage::{fill_control, open_manage_page};
-use crate::pictures::{NOTEBOOK, PHONE, SMALL_PHONE, STAFF_SCREENS, take_pictures};
+use crate::pictures::{NOTEBOOK, PHONE, SMALL_PHONE, take_pictures};
 use serde_json::{Value, json};
 
 const TRADES: [&str; 7] = ["hall", "restaurant", "clinic", "bank", "barber", "repair", "campus"];
@@ -24,8 +24,7 @@ async fn a_site_of_each_trade_is_set_up_by_its_name_alone() {
         fill_control(&page, TRADE, trade).await;
         page.wait_for_text("#new-site li", "").await;
         if trade == "restaurant" {
-            let screens = [SMALL_PHONE, PHONE, STAFF_SCREENS[1], NOTEBOOK, STAFF_SCREENS[2]];
-            take_pictures(&page, "manage-new-site", &screens).await;
+            take_pictures(&page, "manage-new-site", &[SMALL_PHONE, NOTEBOOK]).await;
         }
         fill_control(&page, NAME, "新店").await;
         page.click("#new-site button").await;
@@ -54,7 +53,7 @@ async fn services_of_ones_own_take_the_place_of_the_trades() {
     let twenty: Vec<String> = (1..=20).map(|n| format!("第 {n} 项服务")).collect();
     fill_control(&page, SERVICES, &format!("剪发\n{}", twenty.join("\n"))).await;
     fill_control(&page, NAME, "老街理发").await;
-    take_pictures(&page, "manage-new-site-many", &[PHONE, NOTEBOOK]).await;
+    take_pictures(&page, "manage-new-site-many", &[PHONE]).await;
     page.click("#new-site button").await;
     page.wait_for_text("#site", "老街理发").await;
     let queues = page.run_script(QUEUES_SCRIPT, json!([demo.key()])).await;
@@ -80,8 +79,7 @@ async fn the_link_of_the_first_manager_opens_the_managers_page_in_the_browser_at
     let page = browser.open(&demo.printed_address("/login#first=")).await;
     page.wait_for_text("#first-here", "成为管理员").await;
     page.wait_for_picture("#code").await;
-    let screens = [SMALL_PHONE, PHONE, STAFF_SCREENS[1], NOTEBOOK, STAFF_SCREENS[2]];
-    take_pictures(&page, "login-first", &screens).await;
+    take_pictures(&page, "login-first", &[SMALL_PHONE, NOTEBOOK]).await;
     page.click("#first-here").await;
     page.wait_for_text("#place h2", "").await;
     page.wait_for_text("#new-site h3", "新门店").await;

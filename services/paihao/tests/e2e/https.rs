@@ -48,7 +48,7 @@ async fn pages_come_by_https_and_a_renewed_certificate_needs_no_restart() {
         token.reload_seconds = 1
         [accounts.shop]
         appid = 'wx5f1d2c3b4a596877'
-        secret = 'a secret for nobody'
+        secret = 'asecretfornobody'
         callback_token = 'atokenforthistest'
         {HALL}",
         process_configuration(port, admin, NO_WECHAT)
