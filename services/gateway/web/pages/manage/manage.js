@@ -37,6 +37,7 @@ const SECTION_NAMES = [
   'counters',
   'hours',
   'words',
+  'accounts',
   'account',
   'menu',
   'pages',
@@ -52,6 +53,7 @@ const SECTION_NAMES = [
 ];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
+  accounts: './accounts.js',
   account: './account.js',
   menu: './menu.js',
   pages: './pages.js',
@@ -136,7 +138,7 @@ function renderTitle() {
 function render() {
   renderTitle();
   const names = SECTION_NAMES.filter(
-    name => documents.account || !['account', 'menu', 'file'].includes(name),
+    name => documents.account || !['accounts', 'account', 'menu', 'file'].includes(name),
   );
   if (!names.includes(currentSection)) currentSection = 'site';
   byId('sections').replaceChildren(
@@ -302,7 +304,7 @@ async function save() {
 /**
  * Renders a section whose module is loaded now.
  * @param {string} name
- * @param {SectionContext} context
+ * @param {SectionContext | null} context
  */
 function renderModule(name, context) {
   const element = createElement('div', { class: 'place' });
@@ -317,6 +319,10 @@ function renderModule(name, context) {
 /** Renders the list of sites to choose from, and the form that adds one. */
 async function renderSiteChoice() {
   const sites = await fetchJson('/api/v1/book/sites', withAuth({}));
+  const accounts = await fetchJson('/api/v1/accounts', withAuth({})).catch(error => {
+    if (error.status === 403) return null; // only a manager of every site sees them
+    throw error;
+  });
   byId('sections').replaceChildren();
   const link = ({ site: id, name }) =>
     createElement(
@@ -328,10 +334,13 @@ async function renderSiteChoice() {
     );
   const add = async (id, name) => {
     try {
-      const { account } = await fetchJson(sitePath(sites[0].site), withAuth({}));
+      const account = sites[0]?.account ?? (await fetchJson('/api/v1/accounts', withAuth({})))[0];
       await fetchJson(
         sitePath(id),
-        withAuth({ method: 'PUT', body: JSON.stringify({ account, name }) }),
+        withAuth({
+          method: 'PUT',
+          body: JSON.stringify({ account: account?.account ?? account ?? '', name }),
+        }),
       );
       location.href = `/manage/${encodeURIComponent(id)}`;
     } catch (error) {
@@ -346,6 +355,7 @@ async function renderSiteChoice() {
       createElement('div', { class: 'links wide' }, sites.map(link)),
     ),
     addForm('manage.add.site', add, id => sites.some(({ site }) => site === id)),
+    ...(accounts ? renderModule('accounts', null) : []),
   );
 }
 
