@@ -6,6 +6,7 @@ use crate::config::{Config, DEFAULTS, ResolvedConfig, Role};
 use crate::demo::{self, DemoOptions};
 use crate::doctor::{self, DoctorOptions};
 use crate::menu::{self, MenuOptions};
+use crate::operator_key::{self, OperatorKeyOptions};
 use crate::reload::{self, ConfigSource};
 use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
@@ -59,6 +60,8 @@ enum Command {
     Site(SiteOptions),
     /// Prints the link that makes the first manager, while nobody manages the deployment.
     FirstManager,
+    /// Prints a new key that seals secrets, or puts one in the place of the present one.
+    OperatorKey(OperatorKeyOptions),
     /// Checks every account and the stores before opening day, with advice for each finding.
     Doctor(DoctorOptions),
     /// Writes a backup of the ledger to a file, also while processes use it.
@@ -141,6 +144,10 @@ pub fn main(
         Command::Site(options) => block_on(site::run(options)),
         Command::FirstManager => match config() {
             Ok(config) => block_on(first_manager::run(config)),
+            Err(error) => exit_of(Err(error)),
+        },
+        Command::OperatorKey(options) => match config() {
+            Ok(config) => operator_key::run(&config, &options),
             Err(error) => exit_of(Err(error)),
         },
         Command::Doctor(options) => match config() {

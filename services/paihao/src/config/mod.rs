@@ -45,6 +45,7 @@ pub struct Config {
     pub gateway: Gateway,
     pub admin: Admin,
     pub ledger: Ledger,
+    pub secrets: Secrets,
     pub cache: Cache,
     pub wechat: WeChat,
     pub token: Token,
@@ -117,6 +118,7 @@ section!(Ledger {
     write_version: u32,
     timeout_ms: u64,
 });
+section!(Secrets { key: Option<SecretText> = "Option::default" });
 section!(Cache {
     kind: CacheKind,
     url: String,
