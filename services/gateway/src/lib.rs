@@ -47,6 +47,7 @@ use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::http::{ConnectionLimits, Listener, serve};
+use paihao_chassis::sealing::{Keyring, UnsealError};
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::settings::CodeKind;
 use paihao_domain::ForecastModel;
@@ -69,6 +70,7 @@ use scan::sessions::ScanSessions;
 use settings::DeploymentSettings;
 use settings::live::{LiveSettings, SitesObserver};
 use settings::update::{CurrentSite, CurrentSites, SettingsEditor};
+use settings::update_credentials;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +89,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Checks of the whole deployment.
     pub doctor: Arc<dyn Doctor>,
+    /// Operator's keys, which seal stored secrets; `None` without any.
+    pub keyring: Option<Arc<Keyring>>,
 }
 
 /// Running gateway.
@@ -126,6 +130,12 @@ impl Gateway {
     pub fn newer_notifier(&self) -> Option<NewerForm> {
         let logs = [self.delivery_status.newer(), self.dead_letters.newer(), self.visits.newer()];
         logs.into_iter().flatten().next()
+    }
+
+    /// Returns the reason why a stored secret of this deployment cannot be opened: the operator's
+    /// key is not the one that sealed it.
+    pub fn unsealable(&self) -> Option<UnsealError> {
+        self.roster.unsealable()
     }
 
     /// Takes up the modes, tokens and keys of callbacks from a configuration that was read again.
@@ -220,7 +230,7 @@ fn start_with(
     serve: impl FnOnce(&Tasks, LiveSettings, Routers),
     tasks: &Tasks,
 ) -> Gateway {
-    let Ports { ledger, cache, wechat, clock, doctor } = ports;
+    let Ports { ledger, cache, wechat, clock, doctor, keyring } = ports;
     settings.login.warn_of_weak_confirmation();
     let edge_tasks = tasks.child("door");
     let requests_answered = CancellationToken::new();
@@ -250,7 +260,13 @@ fn start_with(
     );
     let qr_usage = QrUsageReader::new(code_source.clone(), permanent_codes.clone(), pools.clone());
 
-    let roster = RosterLog::start(ledger.clone(), clock.clone(), tasks);
+    let roster = RosterLog::start(
+        ledger.clone(),
+        clock.clone(),
+        keyring.clone(),
+        settings.write_version,
+        tasks,
+    );
     let session_lifetime = SessionLifetime {
         idle_timeout: settings.login.idle_timeout,
         max_age: settings.login.max_lifetime,
@@ -283,15 +299,27 @@ fn start_with(
         deployment.clone(),
         sites_observer(engine.clone(), pools),
         ledger.clone(),
+        keyring.clone(),
         requests_answered.clone(),
         tasks,
     );
+    if let Some(keyring) = keyring.clone() {
+        let sealed = update_credentials::keep_sealed(
+            live_settings.clone(),
+            keyring,
+            ledger.clone(),
+            clock.clone(),
+            tasks.stop().clone(),
+        );
+        tasks.spawn("sealed credentials", sealed);
+    }
     let settings_editor = SettingsEditor {
         deployment: deployment.clone(),
         live_settings: live_settings.clone(),
         sites: Arc::new(engine.clone()),
         ledger: ledger.clone(),
         clock: clock.clone(),
+        keyring,
         write_version: settings.write_version,
     };
 
@@ -367,7 +395,7 @@ fn start_with(
 fn page_codes(settings: &Settings, deployment: &Arc<DeploymentSettings>) -> PageCodes {
     let deployment = deployment.clone();
     let is_used_by = move |account: &str| {
-        let account = deployment.accounts.get(account);
+        let account = deployment.account(account);
         account.is_some_and(|account| account.replies().codes == CodeKind::Page)
     };
     PageCodes::new(settings.public_url.clone(), Arc::new(is_used_by))

@@ -1,21 +1,76 @@
 //! Account checks: compares bound templates with the account's own and reads WeChat's API quotas.
 
 use crate::settings::AccountCheckIntervals;
-use crate::templates::TemplatesReceiver;
+use crate::templates::{Templates, TemplatesReceiver};
+use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
+use paihao_ledger::projection::Progress;
 use paihao_notice_text::AccountPolicies;
 use paihao_notice_text::render::Binding;
 use paihao_wechat::template::Template;
 use paihao_wechat::template::list::{TemplateFault, check_binding};
 use paihao_wechat::{AccountClient, Api, CallPriority};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+/// Starter of the checks: of each account that can send, from when it is added until it is retired.
+pub(crate) struct AccountCheckStarter {
+    pub(crate) templates: TemplatesReceiver,
+    pub(crate) intervals: AccountCheckIntervals,
+    pub(crate) wechat: AccountClient,
+    pub(crate) requests: watch::Receiver<u64>,
+    pub(crate) tasks: Tasks,
+}
+
+impl AccountCheckStarter {
+    /// Starts and ends checks until the stop, once the settings have been read.
+    pub(crate) async fn run(self) {
+        let stop = self.tasks.stop().clone();
+        let mut changes = self.templates.changes();
+        let mut running: BTreeMap<String, CancellationToken> = BTreeMap::new();
+        loop {
+            let are_others = |progress: &Progress<Arc<Templates>>| {
+                progress.caught_up && !progress.view.accounts.keys().eq(running.keys())
+            };
+            let changed = changes.wait_for(are_others);
+            let accounts = match stop.run_until_cancelled(changed).await {
+                Some(Ok(progress)) => progress.view.accounts.clone(),
+                _ => return,
+            };
+            running.retain(|name, stop| {
+                let stays = accounts.contains_key(name);
+                if !stays {
+                    stop.cancel();
+                }
+                stays
+            });
+            for name in accounts.into_keys() {
+                running.entry(name.clone()).or_insert_with(|| self.start(name));
+            }
+        }
+    }
+
+    fn start(&self, name: String) -> CancellationToken {
+        let stop = self.tasks.stop().child_token();
+        let checks = run(
+            name,
+            self.templates.clone(),
+            self.intervals,
+            self.wechat.clone(),
+            self.requests.clone(),
+            stop.clone(),
+        );
+        self.tasks.spawn("account", checks);
+        stop
+    }
+}
+
 /// Checks one account until the stop, and immediately after a request or a change of its templates.
-pub(crate) async fn run(
+async fn run(
     name: String,
     templates: TemplatesReceiver,
     intervals: AccountCheckIntervals,

@@ -30,6 +30,7 @@ pub use paihao_notice_text::{AccountPolicies, NoticePolicy, render};
 pub use ports::Ports;
 pub use settings::{AccountCheckIntervals, Settings};
 
+use account_checks::AccountCheckStarter;
 use delivery::worker;
 use paihao_chassis::Tasks;
 use planning::{planner, visit_writer};
@@ -52,22 +53,14 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     let stop = tasks.stop().clone();
     let check_requests = watch::Sender::new(0);
     let templates = templates::follow(&settings, ports.ledger.clone(), stop.clone(), tasks);
-    for name in settings.accounts.keys().cloned() {
-        let checks = account_checks::run(
-            name,
-            templates.clone(),
-            settings.account_checks,
-            ports.wechat.clone(),
-            check_requests.subscribe(),
-            stop.clone(),
-        );
-        let (templates, stop) = (templates.clone(), stop.clone());
-        tasks.spawn("account-checks", async move {
-            if stop.run_until_cancelled(templates.until_caught_up()).await.is_some() {
-                checks.await;
-            }
-        });
-    }
+    let checks = AccountCheckStarter {
+        templates: templates.clone(),
+        intervals: settings.account_checks,
+        wechat: ports.wechat.clone(),
+        requests: check_requests.subscribe(),
+        tasks: tasks.child("account-checks"),
+    };
+    tasks.spawn("account-checks", checks.run());
     planner::worker(ports.ledger.clone(), ports.cache.clone()).start("planner", tasks);
     visit_writer::worker(ports.ledger.clone()).start("visit-writer", tasks);
     redrive::worker(ports.clone()).start("redriver", tasks);

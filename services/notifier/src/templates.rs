@@ -1,13 +1,13 @@
 //! Templates: the texts and channel policies of accounts and sites.
 //!
-//! They come from the configuration and from the settings log, which overrides it. A notice uses
-//! the templates in force at the time of its attempt.
+//! They come from the configuration and from the settings log, which overrides it and adds
+//! accounts. A notice uses the templates in force at the time of its attempt.
 
 use crate::settings::Settings;
 use paihao_chassis::Tasks;
 use paihao_contracts::envelope::{self, NewerForm, ReadError};
 use paihao_contracts::notice::Notice;
-use paihao_contracts::settings::Wording;
+use paihao_contracts::settings::{AccountSetup, Wording};
 use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::Follow;
@@ -21,8 +21,10 @@ use tokio_util::sync::CancellationToken;
 /// Policies and texts in force.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Templates {
-    /// Policies by account name.
+    /// Policies of the accounts that can send, by name.
     pub(crate) accounts: BTreeMap<String, AccountPolicies>,
+    /// Policies of accounts that are not there, such as one that was retired, by name.
+    absent: BTreeMap<String, AccountPolicies>,
     /// Texts of a site that override its account's, by site id and notice kind.
     pub(crate) sites: BTreeMap<String, BTreeMap<String, Wording>>,
     /// Number that increases whenever template bindings of an account may have changed.
@@ -82,16 +84,40 @@ impl Projection for TemplatesProjection {
         match entry.event {
             SettingsEvent::AccountSet { account, setup, .. } => {
                 let templates = Arc::make_mut(&mut self.templates);
-                // An account without credentials in the configuration cannot send.
+                let new = policy::account_policies(&setup);
+                // An account without credentials cannot send.
                 if let Some(policies) = templates.accounts.get_mut(&account) {
-                    *policies = policy::account_policies(&setup);
+                    *policies = new;
                     templates.revision += 1;
+                } else {
+                    templates.absent.insert(account, new);
+                }
+            }
+            SettingsEvent::CredentialsSet { account, .. }
+                if !self.templates.accounts.contains_key(&account) =>
+            {
+                let templates = Arc::make_mut(&mut self.templates);
+                let set = templates.absent.remove(&account);
+                let usual = || policy::account_policies(&AccountSetup::default());
+                templates.accounts.insert(account, set.unwrap_or_else(usual));
+                templates.revision += 1;
+            }
+            SettingsEvent::AccountRetired { account, .. }
+                if !self.base.accounts.contains_key(&account) =>
+            {
+                let templates = Arc::make_mut(&mut self.templates);
+                if let Some(policies) = templates.accounts.remove(&account) {
+                    templates.absent.insert(account, policies);
                 }
             }
             SettingsEvent::SiteSet { site, setup, .. } => {
                 Arc::make_mut(&mut self.templates).sites.insert(site, setup.wording);
             }
-            _ => {}
+            SettingsEvent::CredentialsSet { .. }
+            | SettingsEvent::CredentialsResealed { .. }
+            | SettingsEvent::AccountRetired { .. }
+            | SettingsEvent::SiteRetired { .. }
+            | SettingsEvent::PermanentCodeCreated(_) => {}
         }
         Ok(())
     }
@@ -118,4 +144,81 @@ pub(crate) fn follow(
     let (receiver, following) = Follow::new(ledger, SETTINGS, stop).start(projection);
     tasks.spawn("templates", following);
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_contracts::account_credentials::{AccountCredentials, CallbackMode, TokenChannel};
+    use paihao_contracts::stored_secret::StoredSecret;
+    use paihao_ledger::{Entry, Position};
+
+    fn projection(accounts: &[&str]) -> TemplatesProjection {
+        let policies = |name: &&str| ((*name).to_owned(), AccountPolicies::new());
+        let accounts = accounts.iter().map(policies).collect();
+        let base = Templates { accounts, ..Templates::default() };
+        TemplatesProjection { templates: Arc::new(base.clone()), base }
+    }
+
+    fn apply(projection: &mut TemplatesProjection, event: SettingsEvent) {
+        let entry = Entry::new(SettingsEntry::new(0, event).encode());
+        let subject = Subject::new(&["any"]).unwrap();
+        let stored = StoredEntry { position: Position(1), subject, at_ms: 0, entry };
+        projection.apply(stored).unwrap();
+    }
+
+    fn connected(account: &str) -> SettingsEvent {
+        let secret = || StoredSecret::new("sealed:1:0a1b2c3d:AAAA");
+        let credentials = AccountCredentials {
+            appid: "wx1".to_owned(),
+            secret: secret(),
+            token_channel: TokenChannel::Stable,
+            mode: CallbackMode::Secure,
+            former_mode: None,
+            callback_token: secret(),
+            former_callback_token: None,
+            aes_key: secret(),
+            former_aes_key: None,
+        };
+        let (account, by) = (account.to_owned(), "boss".to_owned());
+        let credentials = Box::new(credentials);
+        SettingsEvent::CredentialsSet { account, by, credentials, idempotency: None }
+    }
+
+    fn set(account: &str, text: &str) -> SettingsEvent {
+        let setup = serde_json::json!({"called": {"text": text}});
+        let setup = Box::new(serde_json::from_value(setup).unwrap());
+        let (account, by) = (account.to_owned(), "boss".to_owned());
+        SettingsEvent::AccountSet { account, by, setup, idempotency: None }
+    }
+
+    fn retired(account: &str) -> SettingsEvent {
+        let (account, by) = (account.to_owned(), "boss".to_owned());
+        SettingsEvent::AccountRetired { account, by, idempotency: None }
+    }
+
+    fn text(projection: &TemplatesProjection, account: &str) -> Option<String> {
+        let called = projection.templates.accounts.get(account)?.get("called");
+        Some(called.map_or(String::new(), |policy| policy.text.clone()))
+    }
+
+    #[test]
+    fn an_account_sends_from_its_credentials_on_until_it_is_retired() {
+        let mut projection = projection(&["shop"]);
+        apply(&mut projection, set("clinic", "早"));
+        assert_eq!(text(&projection, "clinic"), None, "nobody can send in its name yet");
+        apply(&mut projection, connected("clinic"));
+        assert_eq!(text(&projection, "clinic").as_deref(), Some("早"));
+        apply(&mut projection, set("clinic", "好"));
+        apply(&mut projection, connected("clinic"));
+        assert_eq!(text(&projection, "clinic").as_deref(), Some("好"), "another secret");
+        apply(&mut projection, retired("clinic"));
+        assert_eq!(text(&projection, "clinic"), None);
+        apply(&mut projection, connected("clinic"));
+        assert_eq!(text(&projection, "clinic").as_deref(), Some("好"), "it came back");
+        apply(&mut projection, connected("salon"));
+        assert!(text(&projection, "salon").is_some_and(|text| !text.is_empty()), "the usual text");
+        apply(&mut projection, retired("shop"));
+        assert!(text(&projection, "shop").is_some(), "the configuration has it");
+    }
 }

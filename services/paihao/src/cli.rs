@@ -7,6 +7,7 @@ use crate::demo::{self, DemoOptions};
 use crate::doctor::page::DeploymentDoctor;
 use crate::doctor::{self, DoctorOptions};
 use crate::menu::{self, MenuOptions};
+use crate::operator_key::{self, OperatorKeyOptions};
 use crate::reload::{self, ConfigSource};
 use crate::service::{self, ServiceOptions};
 use crate::settings::{self, SettingsOptions};
@@ -66,6 +67,8 @@ enum Command {
     FirstManager,
     /// Installs this program as a service of systemd, or removes it.
     Service(ServiceOptions),
+    /// Prints a new key that seals secrets, or puts one in the place of the present one.
+    OperatorKey(OperatorKeyOptions),
     /// Checks every account and the stores before opening day, with advice for each finding.
     Doctor(DoctorOptions),
     /// Writes a backup of the ledger to a file, also while processes use it.
@@ -152,6 +155,10 @@ pub fn main(
         Command::Service(options) => service::run(&options),
         Command::FirstManager => match config() {
             Ok(config) => block_on(first_manager::run(config)),
+            Err(error) => exit_of(Err(error)),
+        },
+        Command::OperatorKey(options) => match config() {
+            Ok(config) => operator_key::run(&config, &options),
             Err(error) => exit_of(Err(error)),
         },
         Command::Doctor(options) => match config() {

@@ -2,6 +2,7 @@
 
 use crate::backlog;
 use crate::config::{ResolvedConfig, Role};
+use crate::operator_key;
 use crate::ports::Ports;
 use crate::storage;
 use crate::trace_export;
@@ -70,6 +71,9 @@ pub async fn start(
     draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
+    if role != Role::Notifier {
+        operator_key::require(ports).await?;
+    }
     let admin = listen(resolved.admin_listen).await?;
     let https = resolved.https.as_ref();
     let certificate = https.map(|https| ServedCertificate::new(https.certificate.clone()));
@@ -159,6 +163,11 @@ pub fn start_with_listeners(
             let newer = newer_gateway.newer_gateway();
             async move { newer.map_or(Ok(()), |newer| Err(newer.to_string())) }
         };
+        let sealed_gateway = gateway.clone();
+        let secrets = move || {
+            let unsealable = sealed_gateway.unsealable();
+            async move { unsealable.map_or(Ok(()), |error| Err(error.to_string())) }
+        };
         let newer_notifier = gateway.clone();
         let newer_notifier = move || {
             let newer = newer_notifier.newer_notifier();
@@ -167,6 +176,7 @@ pub fn start_with_listeners(
         admin_port = admin_port
             .check("lines", boxed_check(caught_up))
             .check("newer_gateway", boxed_check(newer_gateway))
+            .check("secrets", boxed_check(secrets))
             .dependency("newer_notifier", boxed_check(newer_notifier))
             .merge(paihao_gateway::http::api::digest_routes(gateway.engine.clone()))
             .merge(gateway.callback_fault_routes());
@@ -198,6 +208,7 @@ fn gateway(
         wechat,
         clock: ports.clock.clone(),
         doctor,
+        keyring: ports.keyring.clone(),
     };
     paihao_gateway::start(
         resolved.gateway.clone(),
@@ -220,6 +231,7 @@ fn token(
         cache: ports.cache.clone(),
         issuer: Arc::new(client.clone()),
         clock: ports.clock.clone(),
+        keyring: ports.keyring.clone(),
     };
     let settings = resolved.token.settings.clone();
     let service = paihao_token::start(settings, resolved.accounts.clone(), token_ports, tasks);
@@ -228,7 +240,7 @@ fn token(
         // after a second.
         let options =
             TokenReaderOptions { refresh_interval: Duration::from_secs(1), ..Default::default() };
-        let Ports { cache, ledger, clock } = ports.clone();
+        let Ports { cache, ledger, clock, .. } = ports.clone();
         let reader = TokenReader::new(cache, ledger, clock.clone(), options);
         TokenServer::start(settings, service.clone(), reader, clock, listener, tasks)
     });

@@ -4,7 +4,7 @@ use crate::config::{Config, ResolvedConfig, Role};
 use crate::doctor::page::DeploymentDoctor;
 use crate::gateway_client::{GatewayOptions, send_request};
 use crate::ports::Ports;
-use crate::{compose, menu, simulator};
+use crate::{compose, menu, operator_key, simulator};
 use anyhow::Context;
 use clap::Args;
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, entropy, telemetry};
@@ -98,6 +98,7 @@ async fn start(
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(phones_listener, stop).await });
     let ports = Ports::open(&config).await?;
+    operator_key::require(&ports).await?;
     let gateway = paihao_gateway::Listeners { public: pages_listener.into(), callbacks: None };
     let listeners = compose::Listeners {
         admin,

@@ -2,6 +2,7 @@
 
 use crate::clock_references;
 use crate::config::{Cache as CacheConfig, CacheKind, Config, Ledger as LedgerConfig, LedgerKind};
+use crate::operator_key;
 use anyhow::Context;
 use bytes::Bytes;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
@@ -9,6 +10,7 @@ use paihao_cache_redis::{RedisCache, RedisOptions};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::checked_clock::CheckedClock;
 use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_chassis::sealing::Keyring;
 use paihao_contracts::streams::{HISTORY, LEDGER_MARKER_TTL, Log, ledger_marker_key};
 use paihao_ledger::Ledger;
 use paihao_ledger::backup::{BackupSource, RestoreTarget};
@@ -28,6 +30,8 @@ pub struct Ports {
     pub cache: Arc<dyn Cache>,
     /// Source of the time: this machine's clock, compared with the stores'.
     pub clock: Arc<CheckedClock>,
+    /// Operator's keys, which seal the secrets in the ledger; `None` without any.
+    pub keyring: Option<Arc<Keyring>>,
 }
 
 impl Ports {
@@ -43,7 +47,8 @@ impl Ports {
         let ledger = opened.get_or_init(|| ledger).clone();
         // Nothing is decided by a clock that has not been compared.
         clock.compare_all().await;
-        Ok(Ports { ledger, cache, clock })
+        let keyring = operator_key::load(config, &ledger).await?;
+        Ok(Ports { ledger, cache, clock, keyring })
     }
 
     /// Waits until what was given back to the ledger has reached it, for at most 2 s.

@@ -8,6 +8,7 @@ use crate::compose::RunningServices;
 use crate::config::{Config, Role};
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigError;
+use paihao_contracts::envelope::WriteVersion;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,9 +25,19 @@ impl ConfigSource {
     /// Source of a program that was started with nothing: its pages can be opened from a phone in
     /// the same network. What the environment sets stays.
     pub fn for_a_first_look(mut self) -> ConfigSource {
-        const LISTEN: (&str, &str) = ("PAIHAO__GATEWAY__LISTEN", "0.0.0.0:8080");
-        if self.file.is_none() && !self.environment.iter().any(|(key, _)| key == LISTEN.0) {
-            self.environment.push((LISTEN.0.to_owned(), LISTEN.1.to_owned()));
+        if self.file.is_some() {
+            return self;
+        }
+        let newest = WriteVersion::NEWEST.number().to_string();
+        let usual = [
+            ("PAIHAO__GATEWAY__LISTEN", "0.0.0.0:8080"),
+            // No older program reads what it writes.
+            ("PAIHAO__LEDGER__WRITE_VERSION", &newest),
+        ];
+        for (key, value) in usual {
+            if !self.environment.iter().any(|(set, _)| set == key) {
+                self.environment.push((key.to_owned(), value.to_owned()));
+            }
         }
         self
     }

@@ -2,6 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::decide::{Action, Channel, KeeperState, RefreshPolicy};
+use crate::failure_note;
 use crate::fetching::Issuer;
 use crate::settings::Account;
 use crate::store::{Store, StoreError, StoredToken, WriteOutcome};
@@ -249,8 +250,10 @@ impl Keeper {
         let issued = match issued {
             Ok(issued) => issued,
             Err(error) => {
-                state.fetch_failed(self.clock.now_ms(), &error, random_spread());
+                let now_ms = self.clock.now_ms();
+                state.fetch_failed(now_ms, &error, random_spread());
                 alarm.fetch_failed(&error);
+                failure_note::put(&*self.cache, account, &error, now_ms).await;
                 return WriteOutcome::Stored;
             }
         };
@@ -267,7 +270,9 @@ impl Keeper {
         state.fetch_succeeded(&record.token, random_spread());
         let fingerprint = issued.token.fingerprint();
         tracing::info!(account, fingerprint, force, lifetime_ms, "fetched a token");
-        self.store_token(stored, &record, lost).await
+        let written = self.store_token(stored, &record, lost).await;
+        failure_note::remove(&*self.cache, account).await;
+        written
     }
 
     /// Stores the token and retries while the cache is unavailable: on the classic channel the

@@ -3,6 +3,7 @@
 use crate::fetching::Issuer;
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
+use paihao_chassis::sealing::Keyring;
 use paihao_ledger::Ledger;
 use std::sync::Arc;
 
@@ -16,4 +17,6 @@ pub struct Ports {
     pub issuer: Arc<dyn Issuer>,
     /// Clock for expiry times.
     pub clock: Arc<dyn Clock>,
+    /// Operator's keys, which open the secrets of added accounts; `None` without any.
+    pub keyring: Option<Arc<Keyring>>,
 }

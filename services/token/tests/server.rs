@@ -66,6 +66,7 @@ impl Owner {
             ledger: ledger.clone(),
             issuer: Arc::new(client),
             clock: clock.clone(),
+            keyring: None,
         };
         let tasks = Tasks::new();
         let service = start(Settings::default(), vec![shop], ports, &tasks);

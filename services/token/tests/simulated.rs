@@ -5,9 +5,14 @@ use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, MemoryCache};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_ledger::Ledger;
+use paihao_chassis::sealing::Keyring;
+use paihao_contracts::account_credentials::{AccountCredentials, CallbackMode, TokenChannel};
+use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
+use paihao_contracts::stored_secret::{StoredSecret, account_secret_place};
+use paihao_contracts::streams::SETTINGS;
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
-use paihao_token::{Account, Channel, Ports, Settings, start};
+use paihao_token::{Account, Channel, Ports, Settings, TokenService, start};
 use paihao_wechat::{
     AccountClient, AppId, AppSecret, Client, ClientOptions, Endpoints, FailureClass, QrRequest,
     TokenSource,
@@ -59,6 +64,7 @@ impl TestEnv {
             ledger: self.ledger.clone(),
             issuer: Arc::new(self.client.clone()),
             clock: Arc::new(SystemClock),
+            keyring: None,
         };
         let tasks = self.tasks.child("token");
         let settings = Settings { lease: Duration::from_secs(3), ..Settings::default() };
@@ -146,5 +152,88 @@ async fn a_wechat_that_is_busy_or_away_is_waited_for() {
     let refused = env.caller().create_qr(ACCOUNT, &code()).await.unwrap_err();
     assert!(matches!(refused.class(), FailureClass::RetryLater(Some(_))), "{refused}");
     env.caller().create_qr(ACCOUNT, &code()).await.unwrap();
+    env.close().await;
+}
+
+impl TestEnv {
+    /// Starts a replica without an account of its configuration.
+    fn replica_with(&self, keyring: Arc<Keyring>) -> TokenService {
+        let ports = Ports {
+            cache: self.cache.clone(),
+            ledger: self.ledger.clone(),
+            issuer: Arc::new(self.client.clone()),
+            clock: Arc::new(SystemClock),
+            keyring: Some(keyring),
+        };
+        let settings = Settings { lease: Duration::from_secs(3), ..Settings::default() };
+        start(settings, Vec::new(), ports, &self.tasks.child("token"))
+    }
+
+    async fn append_settings(&self, event: SettingsEvent) {
+        let entry = Entry::new(SettingsEntry::new(0, event).encode());
+        let subject = Subject::new(&["credentials", ACCOUNT]).unwrap();
+        self.ledger.append(&SETTINGS, &subject, ExpectedPosition::Any, entry).await.unwrap();
+    }
+
+    async fn connect(&self, keyring: &Keyring, secret: &str) {
+        let seal = |field: &str, secret: &str| {
+            StoredSecret::new(keyring.seal(&account_secret_place(ACCOUNT, field), secret))
+        };
+        let credentials = AccountCredentials {
+            appid: SimAccount::default().appid,
+            secret: seal("secret", secret),
+            token_channel: TokenChannel::Stable,
+            mode: CallbackMode::Secure,
+            former_mode: None,
+            callback_token: seal("callback_token", "unused"),
+            former_callback_token: None,
+            aes_key: seal("aes_key", "unused"),
+            former_aes_key: None,
+        };
+        let (account, by) = (ACCOUNT.to_owned(), "boss".to_owned());
+        let credentials = Box::new(credentials);
+        let event = SettingsEvent::CredentialsSet { account, by, credentials, idempotency: None };
+        self.append_settings(event).await;
+    }
+}
+
+async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| {
+        panic!("never: {what}");
+    });
+}
+
+#[tokio::test]
+async fn an_account_of_the_settings_is_kept_with_its_newest_secret_until_it_is_retired() {
+    let env = TestEnv::open().await;
+    let keyring = Arc::new(Keyring::parse(&Keyring::generate_key()).unwrap());
+    let service = env.replica_with(keyring.clone());
+    env.connect(&keyring, "a-wrong-secret-that-wechat-refuses").await;
+    wait_until("the wrong secret is tried", async || {
+        env.wechat.stats().calls.get("/cgi-bin/stable_token").is_some_and(|calls| *calls > 0)
+    })
+    .await;
+    assert!(service.keeps(ACCOUNT));
+    // The right one is tried at once, and not after the back-off of the wrong one.
+    env.connect(&keyring, &SimAccount::default().secret).await;
+    env.caller().create_qr(ACCOUNT, &code()).await.unwrap();
+    // What cannot be opened leaves it as it is.
+    let other = Keyring::parse(&Keyring::generate_key()).unwrap();
+    env.connect(&other, &SimAccount::default().secret).await;
+    env.connect(&keyring, &SimAccount::default().secret).await;
+    env.caller().create_qr(ACCOUNT, &code()).await.unwrap();
+    // A replica that starts later begins with the newest.
+    let later = env.replica_with(keyring.clone());
+    wait_until("the second replica keeps it", async || later.keeps(ACCOUNT)).await;
+    let (account, by) = (ACCOUNT.to_owned(), "boss".to_owned());
+    env.append_settings(SettingsEvent::AccountRetired { account, by, idempotency: None }).await;
+    for service in [&service, &later] {
+        wait_until("its keeper ends", async || !service.keeps(ACCOUNT)).await;
+    }
     env.close().await;
 }

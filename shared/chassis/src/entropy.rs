@@ -31,6 +31,20 @@ pub fn token(n: usize) -> String {
     URL_SAFE_NO_PAD.encode(&out[..n])
 }
 
+/// Returns `n` unpredictable letters and digits, for systems that take no other characters. 32 are
+/// enough for a key.
+pub fn alphanumeric(n: usize) -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut out = String::with_capacity(n);
+    while out.len() < n {
+        // Of 64 values two are left out, so that every character is equally likely.
+        let indices = bytes::<16>().map(|byte| usize::from(byte & 63));
+        let drawn = indices.into_iter().filter_map(|index| ALPHABET.get(index));
+        out.extend(drawn.take(n - out.len()).map(|byte| char::from(*byte)));
+    }
+    out
+}
+
 /// Returns true if the text has the form of [`token`]`(n)`.
 pub fn is_token(text: &str, n: usize) -> bool {
     text.len() == (n * 4).div_ceil(3)
@@ -75,6 +89,15 @@ mod tests {
             assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
         }
         assert_eq!((0..100).map(|_| token(16)).collect::<HashSet<_>>().len(), 100);
+    }
+
+    #[test]
+    fn letters_and_digits_are_of_the_length_asked_for_and_all_come() {
+        for n in [0, 1, 43] {
+            let text = alphanumeric(n);
+            assert!(text.len() == n && text.bytes().all(|b| b.is_ascii_alphanumeric()), "{text}");
+        }
+        assert_eq!(alphanumeric(4000).bytes().collect::<HashSet<_>>().len(), 62);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Infrastructure of every process: clock, randomness, lifecycle with a soft and a hard stop,
-//! configuration, logs, metrics, and the admin port. It contains no product rules.
+//! configuration, sealing of secrets, logs, metrics, and the admin port. It contains no product
+//! rules.
 //!
 //! All other crates take time and randomness from here and start their tasks here, so that a test
 //! controls all three.
@@ -15,6 +16,7 @@ pub mod permits;
 pub mod tasks;
 
 pub mod config;
+pub mod sealing;
 
 pub mod metrics;
 pub mod telemetry;

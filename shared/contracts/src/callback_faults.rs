@@ -1,4 +1,5 @@
-//! Faults of the callbacks of one account, counted over all gateways.
+//! Faults of the callbacks of one account, counted over all gateways, and the time at which WeChat
+//! verified their address.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +26,30 @@ pub struct FaultCount {
     pub since: i64,
     /// Time of the newest, in Unix milliseconds.
     pub last_at: i64,
+}
+
+/// Time for which a verification is remembered.
+pub const VERIFICATION_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Newest verification of the address of an account's callbacks, stored in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackVerification {
+    /// Version of this form: 1.
+    pub v: u32,
+    /// Time in Unix milliseconds.
+    pub at: i64,
+}
+
+impl CallbackVerification {
+    /// Creates the record of a verification at this time, in Unix milliseconds.
+    pub fn new(at: i64) -> CallbackVerification {
+        CallbackVerification { v: 1, at }
+    }
+
+    /// Returns the stored form.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers always have a JSON form")
+    }
 }
 
 impl FaultCount {

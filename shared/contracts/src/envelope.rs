@@ -190,6 +190,7 @@ macro_rules! forms {
 
 forms! {
     crate::callback_faults::CallbackFaultCounts, "callback faults", 1;
+    crate::callback_faults::CallbackVerification, "callback verification", 1;
     crate::commit::Commit, "commit", crate::commit::COMMIT_VERSION;
     crate::dead_letter::DeadLetterResolution, "dead letter resolution", 1;
     crate::login::AuthorizationGrant, "authorization grant", 1;
@@ -207,6 +208,7 @@ forms! {
     crate::staff::StaffSession, "browser session", 1;
     crate::ticket_record::TicketRecord, "ticket record", 1;
     crate::token::RefusedToken, "refused token", 1;
+    crate::token::TokenFailure, "token failure", 1;
     crate::token::TokenRecord, "access token", 1;
     crate::unfollowed::Unfollowed, "unfollowed people", 1;
     crate::visit::HistoryEntry, "visit entry", crate::visit::HISTORY_VERSION;

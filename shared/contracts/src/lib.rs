@@ -8,6 +8,7 @@
 pub mod envelope;
 pub mod streams;
 
+pub mod account_credentials;
 pub mod callback_faults;
 pub mod commit;
 pub mod dead_letter;
@@ -24,6 +25,7 @@ pub mod settings;
 pub mod settings_log;
 pub mod snapshot;
 pub mod staff;
+pub mod stored_secret;
 pub mod ticket_link;
 pub mod ticket_record;
 pub mod token;

@@ -1,10 +1,11 @@
 //! Events of the settings log, kept for ever.
 
+use crate::account_credentials::AccountCredentials;
 use crate::settings::{AccountSetup, SiteSetup};
 use serde::{Deserialize, Serialize};
 
 /// Newest version of the entries. Version 2 has accounts and sites with settings that version 1
-/// does not know.
+/// does not know, and credentials of accounts.
 pub const SETTINGS_VERSION: u32 = 2;
 
 /// Generation of stored forms that version 2 of the entries belongs to.
@@ -69,6 +70,37 @@ pub enum SettingsEvent {
         #[serde(rename = "wish")]
         idempotency: Option<IdempotencyRecord>,
     },
+    /// An account that no configuration file has is connected by these credentials from now on.
+    CredentialsSet {
+        /// Name of the account.
+        account: String,
+        /// The operator: id of a member, or name of a key.
+        by: String,
+        /// The credentials.
+        credentials: Box<AccountCredentials>,
+        /// Record of the request, if it named itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "wish")]
+        idempotency: Option<IdempotencyRecord>,
+    },
+    /// The same credentials of an account were sealed under another key.
+    CredentialsResealed {
+        /// Name of the account.
+        account: String,
+        /// The credentials.
+        credentials: Box<AccountCredentials>,
+    },
+    /// An account that no configuration file has was removed.
+    AccountRetired {
+        /// Name of the account.
+        account: String,
+        /// The operator: id of a member, or name of a key.
+        by: String,
+        /// Record of the request, if it named itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "wish")]
+        idempotency: Option<IdempotencyRecord>,
+    },
 }
 
 /// A request with an Idempotency-Key, recorded so that its repeat gets the first answer.
@@ -105,7 +137,10 @@ impl SettingsEvent {
         match self {
             SettingsEvent::AccountSet { setup, .. } => setup.form_version(),
             SettingsEvent::SiteSet { setup, .. } => setup.form_version(),
-            _ => 1,
+            SettingsEvent::CredentialsSet { .. }
+            | SettingsEvent::CredentialsResealed { .. }
+            | SettingsEvent::AccountRetired { .. } => 2,
+            SettingsEvent::PermanentCodeCreated(_) | SettingsEvent::SiteRetired { .. } => 1,
         }
     }
 }

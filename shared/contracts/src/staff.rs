@@ -1,10 +1,11 @@
 //! Log of the staff roster: members, API keys and the signing keys of logins. Kept for ever.
 
+use crate::stored_secret::StoredSecret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Newest version of an entry of the roster log. Version 1 had no migration of an account, no API
-/// key with limits, and no revoked signing key.
+/// key with limits, no revoked signing key, and no sealed secret.
 pub const STAFF_VERSION: u32 = 2;
 
 /// Generation of forms from which entries of version 2 are written.
@@ -36,15 +37,21 @@ pub struct StaffEntry {
 pub enum StaffEvent {
     /// The deployment's secret was created, once: persons are stored as their hash under it.
     SecretMade {
-        /// 32 random bytes, base64url.
-        secret: String,
+        /// 32 random bytes, base64url; sealed from version 2 of the entry on.
+        secret: StoredSecret,
+        /// Time of its creation, in Unix milliseconds, if it was sealed again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made_at: Option<i64>,
     },
     /// A signing key for tokens of logins was created.
     SigningKeyMade {
         /// Public id of the key.
         kid: String,
-        /// Private key: ES256, PKCS #8, base64url.
-        pkcs8: String,
+        /// Private key: ES256, PKCS #8, base64url; sealed from version 2 of the entry on.
+        pkcs8: StoredSecret,
+        /// Time of its creation, in Unix milliseconds, if it was sealed again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made_at: Option<i64>,
     },
     /// A signing key was revoked: its signatures are good no longer.
     SigningKeyRevoked {
@@ -182,6 +189,12 @@ impl StaffEntry {
     /// Creates an entry under the oldest version that can express its event.
     pub fn new(at: i64, by: &str, event: StaffEvent) -> StaffEntry {
         let v = match event {
+            StaffEvent::SecretMade { ref secret, .. }
+            | StaffEvent::SigningKeyMade { pkcs8: ref secret, .. }
+                if secret.is_sealed() =>
+            {
+                STAFF_VERSION
+            }
             StaffEvent::Migrated { .. } | StaffEvent::SigningKeyRevoked { .. } => STAFF_VERSION,
             StaffEvent::KeyMade { ref key } if key.has_limits() => STAFF_VERSION,
             _ => FIRST_VERSION,

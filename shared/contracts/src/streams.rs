@@ -71,7 +71,8 @@ pub const SNAPSHOTS: Log = Log { name: "snapshots", retention: None, keep: Keep:
 pub const SNAPSHOT_FLOOR: &str = "floor";
 
 /// Settings documents and permanent codes. Subject of a code: account, site, `door`, queue; of a
-/// site's settings: `site`, its id; of an account's: `account`, its name.
+/// site's settings: `site`, its id; of an account's: `account`, its name; of its credentials:
+/// `credentials`, its name.
 pub const SETTINGS: Log = Log::permanent("book");
 
 /// Staff roster. It has one subject: each entry is decided on all entries before it.
@@ -168,6 +169,11 @@ pub fn access_token_key(account: &str) -> String {
     format!("token/{account}")
 }
 
+/// Cache key of the newest failure to fetch an account's token.
+pub fn token_failure_key(account: &str) -> String {
+    format!("token-failure/{account}")
+}
+
 /// Name of the lease for fetching an account's token.
 pub fn token_lease(account: &str) -> String {
     format!("token-keeper/{account}")
@@ -242,6 +248,11 @@ pub fn erasures_key(account: &str) -> String {
 /// Cache key of the faults of an account's callbacks, counted over all gateways.
 pub fn callback_faults_key(account: &str) -> String {
     format!("callback-faults/{account}")
+}
+
+/// Cache key of the newest verification of the address of an account's callbacks.
+pub fn callback_verification_key(account: &str) -> String {
+    format!("callback-verified/{account}")
 }
 
 /// Cache key of the messages that were sent to a person lately, by tag of the person.

@@ -1,7 +1,8 @@
-//! Stored access token, and the report of a token that WeChat refused.
+//! Stored access token, the report of a token that WeChat refused, and a failure to fetch one.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// Record of an account's access token in the cache, version 1. Debug output hides the token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,23 @@ impl fmt::Debug for TokenRecord {
     }
 }
 
+/// Time for which a failed fetch is told.
+pub const TOKEN_FAILURE_RETENTION: Duration = Duration::from_secs(24 * 3600);
+
+/// Newest failure to fetch a token of an account, in the cache until a fetch succeeds. For its
+/// owner, who corrects what is wrong with the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFailure {
+    /// Always 1.
+    pub v: u32,
+    /// Time of the failure, in Unix milliseconds.
+    pub at_ms: i64,
+    /// Name of the reason, as in metrics: `wrong_secret`, `address_not_listed`, `unreachable`.
+    pub reason: String,
+    /// WeChat's words, which name the address that is not listed. They hold no secret.
+    pub detail: String,
+}
+
 /// Report on the queue of refused tokens, version 1. It never holds the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedToken {
@@ -46,6 +64,13 @@ pub struct RefusedToken {
 }
 
 impl TokenRecord {
+    /// Encodes the stored form.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers and text always have a JSON form")
+    }
+}
+
+impl TokenFailure {
     /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")

@@ -3,7 +3,7 @@
 //!
 //! A fixture is never edited. A new version of a type gets a new file beside the old one.
 
-use paihao_contracts::callback_faults::CallbackFaultCounts;
+use paihao_contracts::callback_faults::{CallbackFaultCounts, CallbackVerification};
 use paihao_contracts::commit::Commit;
 use paihao_contracts::dead_letter::DeadLetterResolution;
 use paihao_contracts::envelope::{self, FORMS, Form, ReadError};
@@ -19,7 +19,7 @@ use paihao_contracts::settings_log::SettingsEntry;
 use paihao_contracts::snapshot::{Snapshot, SnapshotFloor, SnapshotHead};
 use paihao_contracts::staff::{StaffEntry, StaffSession};
 use paihao_contracts::ticket_record::TicketRecord;
-use paihao_contracts::token::{RefusedToken, TokenRecord};
+use paihao_contracts::token::{RefusedToken, TokenFailure, TokenRecord};
 use paihao_contracts::unfollowed::Unfollowed;
 use paihao_contracts::visit::{HistoryEntry, history_entry};
 use paihao_contracts::webhook::WebhookMessage;
@@ -156,7 +156,10 @@ fn to_snake_case(name: &str) -> String {
 }
 
 /// Entries of the settings log.
-const SETTINGS: [&str; 3] = ["book-v1", "book-v2", "book-v2-names"];
+const SETTINGS: [&str; 4] = ["book-v1", "book-v2", "book-v2-names", "book-v2-accounts"];
+
+/// Entries of the roster log.
+const ROSTER: [&str; 3] = ["staff-v1", "staff-v2", "staff-v2-sealed"];
 
 /// Snapshots of sites.
 const SNAPSHOTS: [&str; 4] = ["snapshot-v1", "snapshot-v1-counters", "snapshot-v2", "snapshot-v3"];
@@ -166,14 +169,15 @@ fn settings_entries() {
     // The version is the oldest that can express the content.
     for line in SETTINGS.map(assert_round_trips::<SettingsEntry>).concat() {
         let entry: SettingsEntry = serde_json::from_value(line).unwrap();
-        assert_eq!(SettingsEntry::new(entry.at, entry.event.clone()), entry);
+        let made = SettingsEntry::new(entry.at, entry.event.clone());
+        assert_eq!(made.with_origin(entry.from.clone()), entry);
     }
 }
 
 #[test]
 fn staff() {
     // The version is the oldest that can express the event.
-    let lines = ["staff-v1", "staff-v2"].map(assert_round_trips::<StaffEntry>).concat();
+    let lines = ROSTER.map(assert_round_trips::<StaffEntry>).concat();
     for line in &lines {
         let entry: StaffEntry = serde_json::from_value(line.clone()).unwrap();
         let made = StaffEntry::new(entry.at, &entry.by, entry.event.clone());
@@ -335,6 +339,7 @@ fn webhook_deliveries() {
 #[test]
 fn callback_faults() {
     assert_round_trips::<CallbackFaultCounts>("callback-faults-v1");
+    assert_round_trips::<CallbackVerification>("callback-verification-v1");
 }
 
 #[test]
@@ -387,6 +392,7 @@ fn unionids_are_told_and_not_printed() {
 fn access_tokens() {
     assert_round_trips::<TokenRecord>("access-token-v1");
     assert_round_trips::<RefusedToken>("refused-token-v1");
+    assert_round_trips::<TokenFailure>("token-failure-v1");
 }
 
 /// Decodes the fixtures of a form, one file or more for each version, and their successors.
@@ -433,6 +439,7 @@ fn successors(line: &str, version: u32) -> Vec<String> {
 fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_one() {
     let mut checked = Vec::new();
     check_form::<CallbackFaultCounts>(&["callback-faults-v1"], &mut checked);
+    check_form::<CallbackVerification>(&["callback-verification-v1"], &mut checked);
     let commits = ["commit-v1", "commit-v2", "commit-v3", "commit-v4", "commit-v5"];
     check_form::<Commit>(&commits, &mut checked);
     check_form::<DeadLetterResolution>(&["letter-handled-v1"], &mut checked);
@@ -455,10 +462,11 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
     check_form::<SettingsEntry>(&SETTINGS, &mut checked);
     check_form::<Snapshot>(&SNAPSHOTS, &mut checked);
     check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);
-    check_form::<StaffEntry>(&["staff-v1", "staff-v2"], &mut checked);
+    check_form::<StaffEntry>(&ROSTER, &mut checked);
     check_form::<StaffSession>(&["staff-session-v1"], &mut checked);
     check_form::<TicketRecord>(&["ticket-record-v1"], &mut checked);
     check_form::<RefusedToken>(&["refused-token-v1"], &mut checked);
+    check_form::<TokenFailure>(&["token-failure-v1"], &mut checked);
     check_form::<TokenRecord>(&["access-token-v1"], &mut checked);
     check_form::<Unfollowed>(&["unfollowed-v1"], &mut checked);
     check_form::<HistoryEntry>(&["history-v1"], &mut checked);

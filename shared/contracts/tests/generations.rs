@@ -8,6 +8,7 @@ use paihao_contracts::envelope::{FORMS, WriteVersion};
 const GENERATIONS: &[&[(&str, u32)]] = &[
     &[
         ("callback faults", 1),
+        ("callback verification", 1),
         ("commit", 3),
         ("dead letter resolution", 1),
         ("authorization grant", 1),
@@ -25,6 +26,7 @@ const GENERATIONS: &[&[(&str, u32)]] = &[
         ("browser session", 1),
         ("ticket record", 1),
         ("refused token", 1),
+        ("token failure", 1),
         ("access token", 1),
         ("unfollowed people", 1),
         ("visit entry", 1),

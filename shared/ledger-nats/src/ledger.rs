@@ -4,6 +4,7 @@ use crate::abandoned::AbandonedQueue;
 use crate::append::{self, PublishOutcome, publish};
 use crate::connection::{Connection, unavailable};
 use crate::consumer::{LedgerContext, Source, deliveries};
+use crate::erase::erase;
 use crate::follow::follow;
 use crate::message;
 use crate::naming::Namespace;
@@ -93,6 +94,11 @@ impl Ledger for NatsLedger {
 
     async fn get(&self, log: &Log, position: Position) -> Result<Option<StoredEntry>, Unavailable> {
         append::get(&self.context.connection, &self.context.streams, log, position).await
+    }
+
+    async fn erase(&self, log: &Log, position: Position) -> Result<(), Unavailable> {
+        let LedgerContext { connection, streams, .. } = &self.context;
+        erase(connection, streams, log, position).await
     }
 
     async fn consume(

@@ -19,6 +19,7 @@ mod quorum;
 mod streams;
 
 mod append;
+mod erase;
 mod follow;
 mod server_time;
 

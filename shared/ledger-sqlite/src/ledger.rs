@@ -155,6 +155,19 @@ impl Ledger for SqliteLedger {
             .await
     }
 
+    async fn erase(&self, log: &Log, position: Position) -> Result<(), Unavailable> {
+        let log = *log;
+        let erased = self.file.writer.run(move |connection| {
+            // Its bytes in the file are overwritten (`secure_delete`).
+            let sql = "DELETE FROM entries WHERE log = ?1 AND position = ?2";
+            connection.prepare_cached(sql)?.execute((log.name, position.0 as i64))
+        });
+        erased.await?;
+        // The write-ahead log still has the page as it was.
+        self.file.writer.checkpoint().await;
+        Ok(())
+    }
+
     async fn consume(
         &self,
         log: &Log,

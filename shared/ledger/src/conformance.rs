@@ -49,6 +49,7 @@ macro_rules! ledger_conformance {
                 drops_headers_it_cannot_carry,
                 last_is_the_newest_of_its_subject,
                 an_entry_is_found_by_its_position,
+                an_erased_entry_is_gone_and_all_others_stay,
                 head_is_the_newest_of_the_log,
                 refuses_what_is_too_large,
                 entries_age_out,

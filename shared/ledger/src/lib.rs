@@ -206,6 +206,13 @@ pub trait Ledger: Send + Sync + 'static {
         })
     }
 
+    /// Removes an entry for good, with its content, before its log would. Positions of others stay.
+    /// `Ok` also if it is there no longer. The newest entry of a subject is not to be erased: an
+    /// append is conditional on it.
+    async fn erase(&self, _log: &Log, _position: Position) -> Result<(), Unavailable> {
+        Err(Unavailable("this store erases nothing".to_owned()))
+    }
+
     /// Joins a shared consumer of a log. A new consumer begins at the oldest entry. At most
     /// `in_flight` deliveries of the returned stream are open at once.
     async fn consume(

@@ -100,6 +100,11 @@ impl NatsServer {
         self.port
     }
 
+    /// Folder of the server's files, its data among them.
+    pub fn data_folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Name of the server, by which others of its cluster know it.
     pub fn name(&self) -> String {
         format!("t{}", self.port)

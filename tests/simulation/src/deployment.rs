@@ -4,6 +4,7 @@ use crate::calendar::{DAY_STARTS_AT, ZONE};
 use crate::plan::Plan;
 use crate::wechat::platform::TEMPLATES;
 use crate::wechat::pushes::CALLBACK_TOKEN;
+use paihao_chassis::sealing::Keyring;
 use paihao_contracts::envelope::WriteVersion;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
@@ -20,6 +21,7 @@ use paihao_wechat::callback::Protection;
 use paihao_wechat::{AppId, AppSecret, CallbackToken};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The account.
@@ -35,6 +37,11 @@ pub const SHOW_WORD: &str = "排队";
 
 const APP_ID: &str = "wx0000000000000001";
 
+/// Operator's key of all processes.
+pub fn keyring() -> Arc<Keyring> {
+    Arc::new(Keyring::parse(&"A".repeat(43)).expect("32 bytes"))
+}
+
 /// Configuration of the gateways. The sites come from the settings log.
 pub fn deployment_settings() -> DeploymentSettings {
     let protection =
@@ -42,7 +49,7 @@ pub fn deployment_settings() -> DeploymentSettings {
     let configured = configured_account();
     let account = AccountSettings::new(protection, &configured);
     DeploymentSettings {
-        accounts: [(ACCOUNT.to_owned(), account)].into(),
+        accounts: [(ACCOUNT.to_owned(), Arc::new(account))].into(),
         staff_keys: vec![StaffKey::new("manager", MANAGER_KEY, [ALL_SITES.to_owned()].into())],
         configured: ConfiguredDocuments {
             sites: BTreeMap::new(),

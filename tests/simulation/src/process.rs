@@ -174,7 +174,13 @@ impl Process {
             }
             Role::Token => {
                 let ProcessPorts { ledger, cache, client, clock } = ports;
-                let ports = paihao_token::Ports { ledger, cache, clock, issuer: Arc::new(client) };
+                let ports = paihao_token::Ports {
+                    ledger,
+                    cache,
+                    clock,
+                    issuer: Arc::new(client),
+                    keyring: Some(deployment::keyring()),
+                };
                 let accounts = vec![deployment::token_account()];
                 paihao_token::start(deployment::token_settings(), accounts, ports, &tasks);
                 None
@@ -266,7 +272,14 @@ fn start_gateway(
     let (gateway, routes) = paihao_gateway::start_in_process(
         deployment::gateway_settings(),
         Arc::new(deployment::deployment_settings()),
-        paihao_gateway::Ports { ledger, cache, wechat, clock, doctor: Arc::new(NoDoctor) },
+        paihao_gateway::Ports {
+            ledger,
+            cache,
+            wechat,
+            clock,
+            doctor: Arc::new(NoDoctor),
+            keyring: Some(deployment::keyring()),
+        },
         tasks,
     );
     GatewayProcess { name: name.to_owned(), gateway, routes, dead }

@@ -83,6 +83,8 @@ impl From<UpdateError> for Problem {
             UpdateError::RevisionChanged => Problem::new(&refusals::REVISION_CHANGED),
             UpdateError::TooLarge => Problem::new(&refusals::BODY_TOO_LARGE),
             UpdateError::Invalid(error) => refusals::invalid_settings(&error),
+            UpdateError::SetByFile => Problem::new(&refusals::SET_BY_FILE),
+            UpdateError::NoOperatorKey => Problem::new(&refusals::NO_OPERATOR_KEY),
             UpdateError::InUse(detail) => Problem::new(&refusals::IN_USE).with_detail(detail),
         }
     }

@@ -67,7 +67,7 @@ pub(crate) async fn approve(
     person: &str,
     unionid: Option<UnionId>,
 ) -> Result<LoginOutcome, LoginError> {
-    let destination = login::login_destination(&state.settings.login, target);
+    let destination = state.login_destination(target);
     let Some(destination) = destination else { return Err(LoginError::Expired) };
     let session = state.scan_sessions.find(uuid).await?;
     if !is_own(&session, &destination, person) {

@@ -160,6 +160,10 @@ problem_kinds! {
         "What is there is only changed by who has seen it: send the ETag that it was read with.";
     REVISION_CHANGED = "revision_changed", PRECONDITION_FAILED, "设置已被别人修改，请重新载入", "Somebody else has changed it, please load it again",
         "The If-Match is not the newest revision. Nothing was changed.";
+    SET_BY_FILE = "set_by_file", CONFLICT, "这个公众号写在配置文件里，请在那里修改", "The configuration file has this account: change it there",
+        "The credentials of an account that stands in the configuration file are read from there alone. Replies, templates, texts and menu are changed here all the same.";
+    NO_OPERATOR_KEY = "no_operator_key", CONFLICT, "没有可用的运维密钥，不能保存公众号的密钥", "There is no operator's key to store secrets with",
+        "Secrets are stored sealed, under the operator's key. Set `[secrets] key` for gateways and token services, the same for all; `paihao doctor` says which key is missing.";
     IN_USE = "in_use", CONFLICT, "正在使用，不能删除", "It is in use and cannot be taken away",
         "People are in the queue, or the counter is open; the detail says which. Clear or close it first.";
     UNKNOWN_WORDING = "unknown_wording", NOT_FOUND, "没有这种自定义文字", "There are no such words",

@@ -18,6 +18,7 @@ use crate::http::wechat::fault::CallbackFaults;
 use crate::http::wechat::forwarder::Forwarder;
 use crate::http::wechat::late_receipts::LateReceipts;
 use crate::identity::browser_sessions::BrowserSessions;
+use crate::identity::login::{self, LoginDestination};
 use crate::identity::roster_log::RosterLog;
 use crate::projections::dead_letters::DeadLetterProjection;
 use crate::projections::dead_letters::handling::DeadLetterHandler;
@@ -38,6 +39,7 @@ use crate::settings::update::SettingsEditor;
 use axum::extract::FromRef;
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
+use paihao_contracts::session::LoginTarget;
 use paihao_http_api::ApiState;
 use paihao_http_api::sse::Positioned;
 use paihao_ledger::Ledger;
@@ -96,6 +98,19 @@ impl Deref for AppState {
 
     fn deref(&self) -> &AppStateInner {
         &self.0
+    }
+}
+
+impl AppState {
+    /// Returns the account by which staff log in.
+    pub(crate) fn login_account(&self) -> Option<String> {
+        let configured = self.settings.login.account.clone();
+        configured.or_else(|| self.deployment.first_added_account())
+    }
+
+    /// Returns the destination of a login; `None` if it no longer exists.
+    pub(crate) fn login_destination(&self, target: &LoginTarget) -> Option<LoginDestination> {
+        login::login_destination(&self.settings.login, self.login_account(), target)
     }
 }
 

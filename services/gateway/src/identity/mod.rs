@@ -8,6 +8,7 @@ pub(crate) mod error;
 mod key_uses;
 pub(crate) mod roster;
 pub(crate) mod roster_log;
+mod roster_seals;
 pub(crate) mod sealed_members;
 mod session_cache;
 

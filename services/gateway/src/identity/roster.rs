@@ -24,6 +24,8 @@ pub(crate) struct Roster {
     /// Id of the first manager who opened their link in a browser and has scanned nothing yet.
     browser_manager: Option<String>,
     signing_keys: Vec<SigningKey>,
+    /// Ids of the signing keys that were ever revoked.
+    revoked_signing_keys: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,17 +64,25 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl Roster {
-    /// Applies an entry.
+    /// Applies an entry, whose secrets are opened.
     pub(crate) fn apply(&mut self, entry: &StaffEntry) {
         match entry.event.clone() {
-            StaffEvent::SecretMade { secret } => self.secret = Some(secret),
-            StaffEvent::SigningKeyMade { kid, pkcs8 } => {
-                let made_at = entry.at;
-                self.signing_keys.push(SigningKey { kid, pkcs8, made_at, is_revoked: false });
+            StaffEvent::SecretMade { secret, .. } => {
+                self.secret = Some(secret.as_stored().to_owned());
+            }
+            StaffEvent::SigningKeyMade { kid, pkcs8, made_at } => {
+                let made_at = made_at.unwrap_or(entry.at);
+                let is_revoked = self.revoked_signing_keys.contains(&kid);
+                let pkcs8 = pkcs8.as_stored().to_owned();
+                // A key that was sealed again is the same key.
+                self.signing_keys.retain(|key| key.kid != kid);
+                self.signing_keys.push(SigningKey { kid, pkcs8, made_at, is_revoked });
+                self.signing_keys.sort_by_key(|key| key.made_at);
             }
             StaffEvent::SigningKeyRevoked { kid } => {
                 let revoked = self.signing_keys.iter_mut().filter(|key| key.kid == kid);
                 revoked.for_each(|key| key.is_revoked = true);
+                self.revoked_signing_keys.insert(kid);
             }
             StaffEvent::Joined { member, person, invitation } => {
                 if invitation == FIRST_IN_BROWSER {
@@ -262,6 +272,7 @@ fn counter_ids(ids: &BTreeSet<String>) -> Arc<BTreeSet<CounterId>> {
 mod tests {
     use super::*;
     use paihao_contracts::envelope;
+    use paihao_contracts::stored_secret::StoredSecret;
 
     fn entries() -> Vec<StaffEntry> {
         let stored = include_str!("../../../../shared/contracts/tests/fixtures/staff-v1.jsonl");
@@ -272,6 +283,29 @@ mod tests {
         let mut roster = Roster::default();
         entries().iter().take(n).for_each(|entry| roster.apply(entry));
         roster
+    }
+
+    #[test]
+    fn a_key_that_is_sealed_again_is_the_same_key_and_stays_revoked() {
+        let mut roster = Roster::default();
+        let made = |kid: &str, at: i64, made_at: Option<i64>| {
+            let (kid, pkcs8) = (kid.to_owned(), StoredSecret::new(format!("{kid} at {at}")));
+            StaffEntry::new(at, "system", StaffEvent::SigningKeyMade { kid, pkcs8, made_at })
+        };
+        roster.apply(&made("a", 1, None));
+        roster.apply(&made("b", 2, None));
+        let revoked = StaffEvent::SigningKeyRevoked { kid: "a".to_owned() };
+        roster.apply(&StaffEntry::new(3, "boss", revoked.clone()));
+        roster.apply(&made("a", 4, Some(1)));
+        let keys = roster.signing_keys();
+        let seen: Vec<_> =
+            keys.iter().map(|key| (&*key.kid, key.made_at, key.is_revoked)).collect();
+        assert_eq!(seen, [("a", 1, true), ("b", 2, false)]);
+        // The first entry of the key has been erased, and what is left is read.
+        let mut roster = Roster::default();
+        roster.apply(&StaffEntry::new(3, "boss", revoked));
+        roster.apply(&made("a", 4, Some(1)));
+        assert!(roster.signing_keys()[0].is_revoked);
     }
 
     #[test]
@@ -431,7 +465,8 @@ mod tests {
         assert_eq!(tag("shop", "oAnn"), tag("shop", "oAnn"));
         assert_ne!(tag("shop", "oAnn"), tag("shopo", "Ann"));
         let mut other = Roster::default();
-        let event = StaffEvent::SecretMade { secret: "another".into() };
+        let secret = StoredSecret::new("another");
+        let event = StaffEvent::SecretMade { secret, made_at: None };
         other.apply(&StaffEntry::new(0, "system", event));
         assert_ne!(other.person_hash("shop", "oAnn"), roster_after(1).person_hash("shop", "oAnn"));
     }

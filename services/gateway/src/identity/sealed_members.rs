@@ -63,10 +63,11 @@ mod tests {
     use super::*;
     use paihao_contracts::migrating_members::MigratingMember;
     use paihao_contracts::staff::{StaffEntry, StaffEvent};
+    use paihao_contracts::stored_secret::StoredSecret;
 
     fn roster(secret: &str) -> Roster {
         let mut roster = Roster::default();
-        let event = StaffEvent::SecretMade { secret: secret.into() };
+        let event = StaffEvent::SecretMade { secret: StoredSecret::new(secret), made_at: None };
         roster.apply(&StaffEntry::new(0, "system", event));
         roster
     }

@@ -5,6 +5,7 @@ use super::error::IdentityError;
 use super::roster_log::RosterLog;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::{CancellationToken, Tasks};
+use paihao_contracts::envelope::WriteVersion;
 use paihao_contracts::staff::{Member, SessionHolder, StaffEvent, StaffRole};
 use paihao_contracts::streams::{STAFF, STAFF_SESSIONS};
 use paihao_ledger::conformance::held_log::HeldLog;
@@ -50,7 +51,8 @@ impl Fixture {
 
     fn start_replica(&self) -> (Arc<RosterLog>, Arc<BrowserSessions>) {
         let clock = Arc::new(self.clock.clone());
-        let roster_log = RosterLog::start(self.ledger.clone(), clock, &self.tasks);
+        let newest = WriteVersion::NEWEST;
+        let roster_log = RosterLog::start(self.ledger.clone(), clock, None, newest, &self.tasks);
         (roster_log, self.start_sessions(self.ledger.clone()))
     }
 

@@ -1,6 +1,9 @@
 //! Settings documents: the newest one of every site and account, from the configuration and the
 //! settings log, and the changes that led to them.
 
+use super::credentials;
+pub use super::value_difference::ValueDifference;
+use paihao_contracts::account_credentials::AccountCredentials;
 use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
@@ -31,6 +34,8 @@ pub enum DocumentKind {
     Site,
     /// Settings of an account.
     Account,
+    /// Credentials of an account.
+    Credentials,
 }
 
 impl DocumentKind {
@@ -39,6 +44,7 @@ impl DocumentKind {
         match self {
             DocumentKind::Site => Subject::new(&["site", id]),
             DocumentKind::Account => Subject::new(&["account", id]),
+            DocumentKind::Credentials => Subject::new(&["credentials", id]),
         }
     }
 }
@@ -88,17 +94,6 @@ pub enum ChangeKind {
     Retired,
 }
 
-/// Change of one value.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct ValueDifference {
-    /// Path of the value: `queues.cash.minutes`.
-    pub key: String,
-    /// Value before; `null` if there was none.
-    pub before: Value,
-    /// Value after; `null` if there is none.
-    pub after: Value,
-}
-
 /// All documents, as far as the settings log has been read. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct SettingsDocuments {
@@ -106,6 +101,10 @@ pub struct SettingsDocuments {
     pub sites: BTreeMap<String, Arc<SettingsDocument<SiteSetup>>>,
     /// Accounts, by name.
     pub accounts: BTreeMap<String, Arc<SettingsDocument<AccountSetup>>>,
+    /// Credentials of the accounts that the log has added, by name; retired ones too.
+    pub credentials: BTreeMap<String, Arc<SettingsDocument<AccountCredentials>>>,
+    /// Names of the accounts that the log has added, in the order in which they first were.
+    pub(super) account_order: Vec<String>,
     /// Last name of every queue that a site has or has had, by site and queue.
     queue_names: BTreeMap<String, BTreeMap<String, String>>,
     /// Changes, oldest first.
@@ -154,6 +153,22 @@ impl SettingsDocuments {
         self.sites.get(id)?.setup.as_ref()
     }
 
+    /// Returns the accounts that the log has added and that are not retired, with the revisions of
+    /// their credentials.
+    pub fn added_accounts(
+        &self,
+    ) -> impl Iterator<Item = (&String, (Position, &AccountCredentials))> {
+        self.credentials.iter().filter_map(|(name, document)| {
+            Some((name, (document.revision, document.setup.as_ref()?)))
+        })
+    }
+
+    /// Returns the settings of an account, the usual ones if none were set.
+    pub fn account_setup(&self, name: &str) -> AccountSetup {
+        let document = self.accounts.get(name);
+        document.and_then(|document| document.setup.clone()).unwrap_or_default()
+    }
+
     /// Returns the sites of an account that are not retired, by id.
     pub fn sites_of(&self, account: &str) -> BTreeMap<&str, &SiteSetup> {
         let sites = self.sites.iter();
@@ -175,6 +190,7 @@ impl SettingsDocuments {
         let revision = match kind {
             DocumentKind::Site => self.sites.get(id).map(|document| document.revision),
             DocumentKind::Account => self.accounts.get(id).map(|document| document.revision),
+            DocumentKind::Credentials => self.credentials.get(id).map(|document| document.revision),
         };
         revision.unwrap_or(Position::START)
     }
@@ -192,8 +208,8 @@ impl SettingsDocuments {
     pub fn apply(&mut self, stored: &StoredEntry) -> Result<bool, ReadError> {
         self.position = stored.position;
         let first = stored.subject.parts().next().unwrap_or_default();
-        let is_document =
-            stored.subject.parts().count() == 2 && ["site", "account"].contains(&first);
+        let is_document = stored.subject.parts().count() == 2
+            && ["site", "account", "credentials"].contains(&first);
         self.unreadable.retain(|subject| *subject != stored.subject);
         let entry = envelope::decode(&stored.entry.payload);
         if entry.is_err() && is_document {
@@ -215,7 +231,21 @@ impl SettingsDocuments {
                 let change = replace_document(&mut self.accounts, &account, Some(*setup), revision);
                 (DocumentKind::Account, account, by, idempotency, change)
             }
-            _ => return Ok(false),
+            SettingsEvent::CredentialsSet { account, by, credentials, idempotency } => {
+                let change = self.replace_credentials(&account, Some(*credentials), revision);
+                (DocumentKind::Credentials, account, by, idempotency, change)
+            }
+            SettingsEvent::AccountRetired { account, by, idempotency } => {
+                let change = self.replace_credentials(&account, None, revision);
+                (DocumentKind::Credentials, account, by, idempotency, change)
+            }
+            SettingsEvent::CredentialsResealed { account, credentials } => {
+                // The same credentials: no change of theirs.
+                let document = SettingsDocument { setup: Some(*credentials), revision };
+                self.credentials.insert(account, Arc::new(document));
+                return Ok(true);
+            }
+            SettingsEvent::PermanentCodeCreated(_) => return Ok(false),
         };
         let change = SettingsChange {
             revision: revision.0,
@@ -233,6 +263,35 @@ impl SettingsDocuments {
             self.changes.remove(0);
         }
         Ok(true)
+    }
+}
+
+impl SettingsDocuments {
+    fn replace_credentials(
+        &mut self,
+        account: &str,
+        setup: Option<AccountCredentials>,
+        revision: Position,
+    ) -> (ChangeKind, Vec<ValueDifference>) {
+        let document = self.credentials.get(account);
+        let before = document.and_then(|document| document.setup.as_ref());
+        let did = match (before, &setup) {
+            (_, None) => ChangeKind::Retired,
+            (None, Some(_)) => ChangeKind::Created,
+            (Some(_), Some(_)) => ChangeKind::Changed,
+        };
+        let changed = match did {
+            ChangeKind::Created | ChangeKind::Changed => {
+                credentials::differences(before, setup.as_ref())
+            }
+            ChangeKind::Retired => Vec::new(),
+        };
+        if !self.account_order.iter().any(|name| name == account) {
+            self.account_order.push(account.to_owned());
+        }
+        let document = Arc::new(SettingsDocument { setup, revision });
+        self.credentials.insert(account.to_owned(), document);
+        (did, changed)
     }
 }
 

@@ -23,10 +23,15 @@ pub struct SettingsFile {
 impl SettingsFile {
     /// Collects the documents that are not retired.
     pub fn from_documents(documents: &SettingsDocuments) -> SettingsFile {
+        // The settings of an account that is gone could not be imported.
+        let is_retired = |id: &String| {
+            documents.credentials.get(id).is_some_and(|document| document.setup.is_none())
+        };
         let accounts = documents.accounts.iter();
         let sites = documents.sites.iter();
         SettingsFile {
             accounts: accounts
+                .filter(|(id, _)| !is_retired(id))
                 .filter_map(|(id, document)| Some((id.clone(), document.setup.clone()?)))
                 .collect(),
             sites: sites

@@ -1,11 +1,13 @@
 //! Settings while a gateway runs: the documents, kept current with their log, and the sites that
 //! they describe.
 
+use super::accounts::AccountOpener;
 use super::documents::{DocumentKind, SettingsDocuments};
 use super::{DeploymentSettings, validate};
 use crate::site::SiteSettings;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigProblems;
+use paihao_chassis::sealing::Keyring;
 use paihao_contracts::envelope::{NewerForm, ReadError};
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::{Follow, Follower, Projection};
@@ -29,10 +31,11 @@ impl LiveSettings {
         deployment: Arc<DeploymentSettings>,
         observer: SitesObserver,
         ledger: Arc<dyn Ledger>,
+        keyring: Option<Arc<Keyring>>,
         stop: CancellationToken,
         tasks: &Tasks,
     ) -> LiveSettings {
-        let projection = SettingsProjection::new(deployment, observer);
+        let projection = SettingsProjection::new(deployment, observer, keyring);
         let (follower, following) = Follow::new(ledger, SETTINGS, stop).start(projection);
         tasks.spawn_vital("settings", following);
         LiveSettings(follower)
@@ -53,6 +56,17 @@ impl LiveSettings {
         self.0.until_caught_up().await;
     }
 
+    /// Waits until the log has been read and its documents fulfil a condition. Returns them; `None`
+    /// when the log is followed no longer.
+    pub(crate) async fn until_documents(
+        &self,
+        condition: impl Fn(&SettingsDocuments) -> bool,
+    ) -> Option<Arc<SettingsDocuments>> {
+        let mut changes = self.0.changes();
+        let found = changes.wait_for(|progress| progress.caught_up && condition(&progress.view));
+        Some(found.await.ok()?.view.clone())
+    }
+
     /// Returns the form of an entry that a newer program wrote.
     pub fn newer(&self) -> Option<NewerForm> {
         self.0.newer()
@@ -69,6 +83,7 @@ struct SettingsProjection {
     deployment: Arc<DeploymentSettings>,
     observer: SitesObserver,
     documents: SettingsDocuments,
+    accounts: AccountOpener,
     /// Settings from the newest valid document of each site, with its revision.
     resolved_sites: BTreeMap<String, (Position, Arc<SiteSettings>)>,
     /// True once the whole log has been applied; sites of an older state are not published.
@@ -103,11 +118,16 @@ impl Projection for SettingsProjection {
 }
 
 impl SettingsProjection {
-    fn new(deployment: Arc<DeploymentSettings>, observer: SitesObserver) -> SettingsProjection {
+    fn new(
+        deployment: Arc<DeploymentSettings>,
+        observer: SitesObserver,
+        keyring: Option<Arc<Keyring>>,
+    ) -> SettingsProjection {
         let configured = deployment.sites.iter();
         let resolved = configured.map(|(id, site)| (id.clone(), (Position::START, site.clone())));
         SettingsProjection {
             documents: SettingsDocuments::from_configuration(&deployment.configured),
+            accounts: AccountOpener::new(keyring),
             resolved_sites: resolved.collect(),
             deployment,
             observer,
@@ -116,10 +136,11 @@ impl SettingsProjection {
     }
 
     fn publish(&mut self) {
+        self.accounts.publish(&self.deployment, &self.documents);
         let sites = self.resolve_sites();
         (self.observer)(&sites);
         for (name, document) in &self.documents.accounts {
-            if let Some(account) = self.deployment.accounts.get(name)
+            if let Some(account) = self.deployment.account(name)
                 && let Some(setup) = &document.setup
             {
                 account.update(setup);
@@ -130,6 +151,7 @@ impl SettingsProjection {
     /// Returns the current sites. A document that cannot be used leaves its site as it was, since
     /// an older program may know less than the one that wrote it.
     fn resolve_sites(&mut self) -> BTreeMap<String, Arc<SiteSettings>> {
+        let accounts = self.deployment.known_accounts(&self.documents);
         let resolved = &mut self.resolved_sites;
         for (id, document) in &self.documents.sites {
             let Some(setup) = &document.setup else {
@@ -140,9 +162,8 @@ impl SettingsProjection {
                 continue;
             }
             let mut problems = ConfigProblems::new();
-            let accounts = self.deployment.accounts.keys();
             let key = format!("sites.{id}");
-            match validate::stored_site(&key, id, setup, accounts, &mut problems) {
+            match validate::stored_site(&key, id, setup, &accounts, &mut problems) {
                 Some(site) => {
                     resolved.insert(id.clone(), (document.revision, Arc::new(site)));
                 }

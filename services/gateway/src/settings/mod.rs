@@ -2,16 +2,21 @@
 //!
 //! - [`validate`]: conversion of a site's document to its settings, or to all of its errors;
 //! - [`documents`]: the newest document of every site and account, and its changes;
+//! - [`credentials`]: secrets of the accounts that the log adds; `accounts` opens them;
 //! - [`menu`]: the menu of an account;
 //! - [`live`]: the documents and sites, kept current while a gateway runs.
 
+mod accounts;
 mod conflicts;
+pub mod credentials;
 pub mod documents;
 pub mod export;
 pub mod live;
 pub mod menu;
 pub(crate) mod update;
+pub(crate) mod update_credentials;
 pub mod validate;
+mod value_difference;
 
 pub use crate::site::{Announcement, SiteSettings, calendar};
 
@@ -39,7 +44,11 @@ pub const DEFAULT_GREETING: &str =
 #[derive(Default)]
 pub struct DeploymentSettings {
     /// Official Accounts, by the name in their callback address.
-    pub accounts: BTreeMap<String, AccountSettings>,
+    pub accounts: BTreeMap<String, Arc<AccountSettings>>,
+    /// AppIDs of those whose tokens come from the classic channel.
+    pub classic_appids: BTreeSet<String>,
+    /// Accounts that the settings log adds to them.
+    pub added_accounts: AddedAccounts,
     /// Sites, by id.
     pub sites: BTreeMap<String, Arc<SiteSettings>>,
     /// Keys of the staff API.
@@ -50,6 +59,47 @@ pub struct DeploymentSettings {
     pub webhooks: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// Facts of the process that the settings of accounts are checked against.
     pub account_limits: AccountLimits,
+}
+
+/// Accounts of the settings log, as they are now.
+#[derive(Debug, Default)]
+pub struct AddedAccounts(RwLock<Arc<Added>>);
+
+/// Accounts at one moment.
+#[derive(Debug, Default, Clone)]
+struct Added {
+    accounts: BTreeMap<String, Arc<AccountSettings>>,
+    /// Name of the account that was added first.
+    first: Option<String>,
+}
+
+impl DeploymentSettings {
+    /// Returns an account, whether the configuration or the settings log has it.
+    pub fn account(&self, name: &str) -> Option<Arc<AccountSettings>> {
+        let configured = self.accounts.get(name).cloned();
+        configured.or_else(|| self.added_accounts.0.read().accounts.get(name).cloned())
+    }
+
+    /// Returns the names of all accounts.
+    pub fn account_names(&self) -> BTreeSet<String> {
+        let added = self.added_accounts.0.read().clone();
+        self.accounts.keys().chain(added.accounts.keys()).cloned().collect()
+    }
+
+    /// Returns the account of the settings log that was added first. Staff log in by it where the
+    /// configuration has no account.
+    pub fn first_added_account(&self) -> Option<String> {
+        self.added_accounts.0.read().first.clone()
+    }
+
+    /// Returns the names of all accounts by these documents.
+    pub(crate) fn known_accounts(
+        &self,
+        documents: &documents::SettingsDocuments,
+    ) -> BTreeSet<String> {
+        let added = documents.added_accounts().map(|(name, _)| name);
+        self.accounts.keys().chain(added).cloned().collect()
+    }
 }
 
 /// Facts of the process that the settings of accounts are checked against.

@@ -7,6 +7,7 @@ use super::{DeploymentSettings, menu, validate};
 use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::config::{ConfigError, ConfigProblems};
+use paihao_chassis::sealing::Keyring;
 use paihao_contracts::envelope::WriteVersion;
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest wait for this replica to read an entry of the log.
-const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// New content of a document; `None` retires it.
 #[derive(Debug, Clone)]
@@ -90,6 +91,12 @@ pub(crate) enum UpdateError {
     /// The document contradicts itself, or holds values that cannot be.
     #[error(transparent)]
     Invalid(#[from] ConfigError),
+    /// The configuration file has the account, and nothing else changes its credentials.
+    #[error("the configuration file sets this")]
+    SetByFile,
+    /// There is no operator's key to seal secrets with, or not the one that sealed them.
+    #[error("the operator's key is missing")]
+    NoOperatorKey,
     /// A queue or counter that is in use would be removed; the text names it.
     #[error("{0}")]
     InUse(String),
@@ -116,6 +123,8 @@ pub(crate) struct SettingsEditor {
     pub(crate) sites: Arc<dyn CurrentSites>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Keys that seal secrets, if there are any.
+    pub(crate) keyring: Option<Arc<Keyring>>,
     /// Newest generation of stored forms that may be written.
     pub(crate) write_version: WriteVersion,
 }
@@ -206,11 +215,7 @@ impl SettingsEditor {
         let subject = kind.subject(id).map_err(|_| UpdateError::MalformedId)?;
         let appended =
             self.ledger.append(&SETTINGS, &subject, expect, Entry::new(entry.encode())).await;
-        let position = appended.map_err(|error| match error {
-            AppendError::Conflict { .. } => UpdateError::RevisionChanged,
-            AppendError::TooLarge { .. } => UpdateError::TooLarge,
-            AppendError::Unavailable(_) => UpdateError::LedgerUnavailable,
-        })?;
+        let position = appended.map_err(append_error)?;
         tracing::info!(of = ?kind, id, by = request.author, changed = changed.len(), "settings document changed");
         self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         Ok(result(position))
@@ -224,12 +229,13 @@ impl SettingsEditor {
         update: &DocumentUpdate,
     ) -> Result<(), UpdateError> {
         let mut problems = ConfigProblems::new();
+        let accounts = self.deployment.known_accounts(documents);
         let site = match update {
             DocumentUpdate::Account(account) => {
                 let key = format!("accounts.{id}");
-                let accounts = self.deployment.accounts.keys();
-                if !self.deployment.accounts.contains_key(id) {
-                    validate::refuse_unknown(&key, "account", id, accounts, &mut problems);
+                if !accounts.contains(id) {
+                    let known = accounts.iter();
+                    validate::refuse_unknown(&key, "account", id, known, &mut problems);
                 }
                 let limits = &self.deployment.account_limits;
                 validate::validate_account(&key, account, limits, &mut problems);
@@ -260,13 +266,7 @@ impl SettingsEditor {
                     let site = [(id, site)];
                     paihao_notice_text::check::exactness(&key, setup, site, &mut problems);
                 }
-                validate::validate_site(
-                    &key,
-                    id,
-                    site,
-                    self.deployment.accounts.keys(),
-                    &mut problems,
-                )
+                validate::validate_site(&key, id, site, &accounts, &mut problems)
             }
             DocumentUpdate::Site(None) => None,
         };
@@ -306,6 +306,15 @@ impl SettingsEditor {
     }
 }
 
+/// Reason why an entry was not appended.
+pub(super) fn append_error(error: AppendError) -> UpdateError {
+    match error {
+        AppendError::Conflict { .. } => UpdateError::RevisionChanged,
+        AppendError::TooLarge { .. } => UpdateError::TooLarge,
+        AppendError::Unavailable(_) => UpdateError::LedgerUnavailable,
+    }
+}
+
 /// Event that gives a document its new content.
 fn settings_event(id: &str, update: DocumentUpdate, request: &UpdateRequest) -> SettingsEvent {
     let id = id.to_owned();
@@ -323,7 +332,7 @@ fn settings_event(id: &str, update: DocumentUpdate, request: &UpdateRequest) -> 
 }
 
 /// Result of an earlier request with the same id, if there was one.
-fn repeated_result(
+pub(super) fn repeated_result(
     documents: &SettingsDocuments,
     kind: DocumentKind,
     id: &str,

@@ -66,6 +66,7 @@ impl MigratedHall {
             ..cluster.account_setup()
         };
         let former = AccountSettings::new(plain_protection(), &AccountSetup::default());
+        let former = Arc::new(former);
         setup.deployment.accounts.insert("former".to_owned(), former);
         let gateway = cluster.start(setup).await;
         gateway.engine.submit("hall", take_ticket(FORMER)).await.unwrap();

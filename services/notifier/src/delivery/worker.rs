@@ -36,6 +36,9 @@ const PERMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Delay while another notice of the same ticket is being sent, or after another worker was first.
 pub(super) const TURN_RETRY_DELAY: Duration = Duration::from_millis(200);
 
+/// Accounts that there is room for in any case: they can be added while the process runs.
+const MIN_ACCOUNTS: usize = 8;
+
 /// Most notices in progress at once, over all accounts.
 const MAX_IN_FLIGHT: usize = 4096;
 
@@ -45,8 +48,8 @@ pub(crate) fn worker(
     templates: TemplatesReceiver,
     ports: Ports,
 ) -> Worker<impl Handler> {
-    let in_flight =
-        settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MAX_IN_FLIGHT);
+    let accounts = settings.accounts.len().max(MIN_ACCOUNTS);
+    let in_flight = settings.in_flight.saturating_mul(accounts).min(MAX_IN_FLIGHT);
     let ledger = ports.ledger.clone();
     let handler = handler(&settings, templates, ports);
     Worker::new(ledger, Source::Queue(NOTICES), in_flight, handler)

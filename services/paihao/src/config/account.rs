@@ -3,9 +3,10 @@
 use super::{Account, Config, Mode, credentials};
 use jiff::Timestamp;
 use paihao_chassis::config::{ConfigProblems, SecretText};
+use paihao_gateway::settings::credentials::{MIN_TOKEN_CHARS, check_aes_key, check_callback_token};
 use paihao_gateway::settings::validate::validate_account;
 use paihao_gateway::settings::{AccountLimits, AccountSettings};
-use paihao_wechat::callback::{self, AesKey, FormerMode, Protection};
+use paihao_wechat::callback::{self, FormerMode, Protection};
 use paihao_wechat::private_targets::PrivateTargets;
 use paihao_wechat::{AppId, CallbackToken};
 
@@ -41,23 +42,15 @@ pub(super) fn account_settings(
         problems.add(&format!("{at}.aes_key"), description, advice);
     }
     let mut token = |key: &str, token: &SecretText| {
-        let token = token.expose();
-        if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            let description = "WeChat takes 3 to 32 letters and digits";
-            problems.add(&format!("{at}.{key}"), description, "copy it from WeChat's console");
-        }
+        let (key, token) = (format!("{at}.{key}"), token.expose());
+        check_callback_token(&key, token, MIN_TOKEN_CHARS, problems);
         CallbackToken::new(token)
     };
     let current_token = token("callback_token", &account.callback_token);
     let former_token =
         account.former_callback_token.as_ref().map(|text| token("former_callback_token", text));
     let mut key = |key: &str, text: &Option<SecretText>| {
-        let parsed = AesKey::parse(text.as_ref()?.expose());
-        if let Err(error) = &parsed {
-            let advice = "copy it from WeChat's console";
-            problems.add(&format!("{at}.{key}"), error.to_string(), advice);
-        }
-        parsed.ok()
+        check_aes_key(&format!("{at}.{key}"), text.as_ref()?.expose(), problems)
     };
     let protection = Protection {
         mode,

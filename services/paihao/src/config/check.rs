@@ -89,6 +89,7 @@ impl Config {
     pub fn resolve(&self, role: Role) -> Result<ResolvedConfig, ConfigError> {
         let mut problems = ConfigProblems::new();
         self.check_stores(role, &mut problems);
+        self.check_operator_key(&mut problems);
         self.check_published(role, &mut problems);
         let listen = parse_listen_address("gateway.listen", &self.gateway.listen, &mut problems);
         let callback_listen = &self.gateway.callback_listen;
@@ -342,11 +343,13 @@ impl Config {
         let mut settings =
             DeploymentSettings { account_limits: limits.clone(), ..DeploymentSettings::default() };
         self.check_appids(problems);
+        let classic = self.accounts.values().filter(|it| it.token_channel == TokenChannel::Classic);
+        settings.classic_appids = classic.map(|account| account.appid.clone()).collect();
         for (name, account) in &self.accounts {
             let at = format!("accounts.{name}");
             check_id(&at, name, problems);
             let account = account::account_settings(&at, account, &limits, problems);
-            settings.accounts.insert(name.clone(), account);
+            settings.accounts.insert(name.clone(), Arc::new(account));
         }
         for (name, site) in &self.sites {
             let at = format!("sites.{name}");

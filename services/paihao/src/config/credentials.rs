@@ -3,6 +3,8 @@
 
 use super::{Account, Config, TokenChannel};
 use paihao_chassis::config::{ConfigProblems, SecretText};
+use paihao_chassis::sealing::Keyring;
+pub(super) use paihao_gateway::settings::credentials::check_copied;
 use std::collections::BTreeMap;
 
 /// Checks the identifiers of an account; `at` is its key.
@@ -22,22 +24,6 @@ pub(super) fn check(at: &str, account: &Account, problems: &mut ConfigProblems) 
     }
 }
 
-/// Checks an identifier or secret, which the problem never quotes.
-pub(super) fn check_copied(key: &str, text: &str, problems: &mut ConfigProblems) {
-    let description = if text.is_empty() {
-        "it is empty"
-    } else if text.trim() != text {
-        "there is white space around it"
-    } else if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        "there is white space or a control character in it"
-    } else if !text.is_ascii() {
-        "there is a character in it that such a value never has, perhaps an invisible one"
-    } else {
-        return;
-    };
-    problems.add(key, description, "copy it again, and nothing around it");
-}
-
 /// Checks a key that programs send in a header, where white space around it is lost.
 pub(super) fn check_key(key: &str, secret: &SecretText, problems: &mut ConfigProblems) {
     if !secret.expose().is_empty() {
@@ -46,6 +32,15 @@ pub(super) fn check_key(key: &str, secret: &SecretText, problems: &mut ConfigPro
 }
 
 impl Config {
+    /// Checks the operator's key.
+    pub(super) fn check_operator_key(&self, problems: &mut ConfigProblems) {
+        let keyring = self.secrets.key.as_ref().map(|key| Keyring::parse(key.expose()));
+        if let Some(Err(error)) = keyring {
+            let advice = "use a line as `paihao operator-key` prints it";
+            problems.add("secrets.key", error.to_string(), advice);
+        }
+    }
+
     /// Refuses two accounts of one appid in the classic channel: each new token of one ends the
     /// other's.
     pub(super) fn check_appids(&self, problems: &mut ConfigProblems) {

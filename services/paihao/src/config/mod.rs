@@ -47,6 +47,7 @@ pub struct Config {
     pub gateway: Gateway,
     pub admin: Admin,
     pub ledger: Ledger,
+    pub secrets: Secrets,
     pub cache: Cache,
     pub wechat: WeChat,
     pub token: Token,
@@ -121,6 +122,7 @@ section!(Ledger {
     write_version: u32,
     timeout_ms: u64,
 });
+section!(Secrets { key: Option<SecretText> = "Option::default" });
 section!(Cache {
     kind: CacheKind,
     url: String,

@@ -201,6 +201,18 @@ findings! {
         "", "";
     FORMS_HELD_BACK = "forms_held_back", Warning, "写入的存储格式比本版本所知的旧", "Older stored forms are written than this version knows",
         "所有进程都升级之后，把 ledger.write_version 提高到所示的数字", "raise ledger.write_version to the number named here once every process is updated";
+    ACCOUNTS_ADDED = "accounts_added", Ok, "这些公众号是在管理页或用接口添加的", "These accounts were added on the manager's page or through the API",
+        "", "";
+    SECRETS_SEALED = "secrets_sealed", Ok, "账本里的密钥都已加密，运维密钥可用", "The secrets in the ledger are sealed, and the operator's key is at hand",
+        "", "";
+    SECRETS_CLEAR = "secrets_clear", Warning, "账本里有没有加密的密钥，备份里也有", "The ledger has secrets in the clear, and so have its backups",
+        "把 ledger.write_version 提高到 2；集群还要给所有网关和 token 服务设同一个 secrets.key（docs/guide/backup.md）", "raise ledger.write_version to 2; a cluster also needs one secrets.key for all gateways and token services (docs/guide/backup.md)";
+    OPERATOR_KEY_MISSING = "operator_key_missing", Bad, "缺少运维密钥：账本里的密钥解不开", "The operator's key is missing: secrets in the ledger cannot be opened",
+        "把所示的密钥放回 ledger.file 旁边的 operator.key，或写进 secrets.key", "put the key named here back into operator.key beside ledger.file, or name it as secrets.key";
+    OPERATOR_KEY_MALFORMED = "operator_key_malformed", Bad, "运维密钥读不了", "The operator's key cannot be read",
+        "检查文件的权限和内容：每行一个密钥，43 个字符", "look at the file's permissions and content: a key of 43 characters a line";
+    OPERATOR_KEY_REPLACED = "operator_key_replaced", Warning, "还有密钥由以前的运维密钥加密", "Some secrets are still sealed under a former key",
+        "启动网关，等它重新加密，再运行一次 doctor，然后删去旧的那一行", "let a gateway run, which seals them anew; run doctor again, and then take the former line out";
     REDIS_OK = "redis_ok", Ok, "Redis 可用，版本受支持，数据存盘", "Redis is available, in a supported version, and writes its data to disk",
         "", "";
     REDIS_OLD = "redis_old", Bad, "Redis 版本太旧，至少要 6.2", "Redis is too old: 6.2 is the oldest supported",

@@ -3,9 +3,9 @@
 //! In reading order: [`findings`] lists every kind of finding; [`report`] renders them; `account`
 //! and `notices` call WeChat, and `wechat_refusals` classifies its refusals; `callback` calls the
 //! gateway as WeChat does, `callback_faults` reads what it did not act on, and `certificate` looks
-//! at the gateway's own; `stores`, `file` and
-//! `clock` check the stores, the disk and the time; [`page`] makes the same checks for the page of
-//! the gateway.
+//! at the gateway's own; `stores`, `file` and `clock` check the stores, the disk and the time;
+//! `permissions` and `seals` the secrets; [`page`] makes the same checks for the page of the
+//! gateway.
 
 pub mod findings;
 pub mod page;
@@ -23,6 +23,7 @@ mod certificate;
 mod clock;
 mod file;
 mod permissions;
+mod seals;
 mod stores;
 
 use crate::config::{Config, LedgerKind, ResolvedConfig, Role};
@@ -143,7 +144,8 @@ async fn examine(
                 vec![Finding::new("cache", findings::REDIS_AWAY).with_detail(error.to_string())]
             }
         };
-        [ledger, cache].concat()
+        let seals = with_timeout("ledger", seals::check(config)).await;
+        [ledger, seals, cache].concat()
     };
     let (accounts, faults, time, stores) = futures::join!(
         futures::future::join_all(accounts),
@@ -152,7 +154,8 @@ async fn examine(
         stores
     );
     let mut findings = accounts.concat();
-    if names.is_empty() {
+    let is_added = |finding: &Finding| finding.kind == findings::ACCOUNTS_ADDED;
+    if names.is_empty() && !(only.is_none() && stores.iter().any(is_added)) {
         let subject = only.unwrap_or("accounts");
         findings.push(Finding::new(subject, findings::NO_ACCOUNT));
     }

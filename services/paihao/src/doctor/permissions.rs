@@ -3,6 +3,7 @@
 use super::report::Finding;
 use super::{finding, findings};
 use crate::config::{Config, LedgerKind};
+use crate::operator_key;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,9 @@ pub(super) fn check(config: &Config, file: Option<&Path>) -> Vec<Finding> {
             open.map(|detail| finding("ledger", findings::FILE_READABLE_BY_OTHERS, detail)),
         );
     }
+    let key = operator_key::key_file(config).and_then(|path| open_to(&path));
+    findings
+        .extend(key.map(|detail| finding("ledger", findings::SECRET_READABLE_BY_OTHERS, detail)));
     findings
 }
 

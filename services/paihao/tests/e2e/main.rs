@@ -9,6 +9,7 @@
 
 mod support;
 
+mod accounts;
 mod alerts;
 mod backlog;
 mod backup;

@@ -55,6 +55,7 @@ impl World {
             ledger: Arc::new(self.queue.clone()),
             issuer: issuer.clone(),
             clock: self.clock.clone(),
+            keyring: None,
         };
         let service = start(Settings::default(), vec![self.account("secret")], ports, &tasks);
         Replica { tasks, cache_link, issuer, service }

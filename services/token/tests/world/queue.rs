@@ -96,14 +96,14 @@ impl Ledger for Queue {
         unreachable!()
     }
     async fn head(&self, _: &Log) -> Result<Position, Unavailable> {
-        unreachable!()
+        Ok(Position::START)
     }
     async fn follow(
         &self,
         _: &Log,
         _: Position,
     ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
-        unreachable!()
+        Ok(Box::pin(stream::pending()))
     }
     async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
         unreachable!()

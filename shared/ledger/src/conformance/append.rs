@@ -287,6 +287,33 @@ pub async fn an_entry_is_found_by_its_position(ledger: Arc<dyn Ledger>) {
     .await;
 }
 
+/// An erased entry is found nowhere, erasing it again is no error, and everything else stays as it
+/// was: the other entries, their positions, and what an append is conditional on.
+pub async fn an_erased_entry_is_gone_and_all_others_stay(ledger: Arc<dyn Ledger>) {
+    let mut positions = Vec::new();
+    for (subject, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("a", "4")] {
+        positions.push(append_any(&*ledger, &LOG, subject, text).await);
+    }
+    let other = append_any(&*ledger, &OTHER_LOG, "a", "5").await;
+    for erased in [positions[0], positions[2], positions[2]] {
+        ledger.erase(&LOG, erased).await.unwrap();
+        assert_eq!(ledger.get(&LOG, erased).await.unwrap(), None);
+    }
+    assert_eq!(ledger.head(&LOG).await.unwrap(), positions[3]);
+    let entries = ledger.follow(&LOG, Position::START).await.unwrap();
+    let read = with_timeout("what is left is read", entries.take(2).collect::<Vec<_>>()).await;
+    let read = read.iter().map(|item| match item {
+        LogItem::Entry(stored) => (stored.position, payload_text(stored).to_owned()),
+        LogItem::Restarted => panic!("the log was not made anew"),
+    });
+    let left = [(positions[1], "2".to_owned()), (positions[3], "4".to_owned())];
+    assert_eq!(read.collect::<Vec<_>>(), left);
+    assert_eq!(payload_text(&ledger.get(&OTHER_LOG, other).await.unwrap().unwrap()), "5");
+    let expect = ExpectedPosition::At(positions[3]);
+    let next = ledger.append(&LOG, &subject("a"), expect, Entry::new("6")).await.unwrap();
+    assert!(next > positions[3]);
+}
+
 /// The store tells the time by which it dates the entries of the ledger, or at least that of the
 /// newest of them.
 pub async fn dates_entries_by_its_time(ledger: Arc<dyn Ledger>) {

@@ -86,6 +86,10 @@ impl<L: LedgerLayer> Ledger for L {
         LedgerLayer::follow(self, log, after).await
     }
 
+    async fn erase(&self, log: &Log, position: Position) -> Result<(), Unavailable> {
+        self.inner().erase(log, position).await
+    }
+
     async fn consume(
         &self,
         log: &Log,

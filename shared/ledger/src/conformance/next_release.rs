@@ -166,6 +166,10 @@ impl Ledger for NextLedger {
         Ok(self.inner.get(log, position).await?.map(read))
     }
 
+    async fn erase(&self, log: &Log, position: Position) -> Result<(), Unavailable> {
+        self.inner.erase(log, position).await
+    }
+
     async fn consume(
         &self,
         log: &Log,

@@ -71,7 +71,7 @@ impl StrategyClient {
         let setup = config.resolve(Role::Token)?;
         let client = Client::new(setup.wechat_client)?;
         if way == TokenStrategy::Product {
-            let Ports { cache, ledger, clock } = Ports::open(&config).await?;
+            let Ports { cache, ledger, clock, .. } = Ports::open(&config).await?;
             let reader = TokenReader::new(cache, ledger, clock, TokenReaderOptions::default());
             return Ok(StrategyClient::Product(AccountClient::new(client, Arc::new(reader))));
         }

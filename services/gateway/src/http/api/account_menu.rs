@@ -106,7 +106,7 @@ fn button_views(buttons: Vec<Button>) -> Vec<WechatButtonView> {
 
 /// Reads the menu that is set for an account.
 async fn buttons_of(state: &AppState, account: &str) -> Result<Vec<MenuButton>, Problem> {
-    if !state.deployment.accounts.contains_key(account) {
+    if state.deployment.account(account).is_none() {
         return Err(Problem::new(&refusals::UNKNOWN_ACCOUNT));
     }
     let documents = state.settings_editor.latest_documents(DocumentKind::Account, account).await?;

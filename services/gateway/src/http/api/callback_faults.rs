@@ -72,7 +72,7 @@ async fn show(
     Path(account): Path<String>,
     _: Owner,
 ) -> Result<Json<CallbackFaultsView>, Problem> {
-    if !state.deployment.accounts.contains_key(&account) {
+    if state.deployment.account(&account).is_none() {
         return Err(Problem::new(&refusals::UNKNOWN_ACCOUNT));
     }
     let (own, unaddressed) = futures::join!(

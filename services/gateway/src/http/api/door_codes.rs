@@ -146,7 +146,7 @@ pub(crate) fn resolve_account(
     site: &str,
     queue: &str,
 ) -> Option<PermanentCodeKey> {
-    let appid = state.deployment.accounts.get(account)?.protection().app.0.clone();
+    let appid = state.deployment.account(account)?.protection().app.0.clone();
     let [account, site, queue] = [account, site, queue].map(str::to_owned);
     Some(PermanentCodeKey { account, appid, site, queue })
 }

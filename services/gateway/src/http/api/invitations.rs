@@ -170,11 +170,11 @@ async fn open(
     let AccessScope { sites, counters } =
         AccessScope { sites, counters }.validated(&state, &principal, role)?;
     let member = Member { id: login::new_member_id(), name, role, sites, counters };
-    let account = state.settings.login.account.as_ref().ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let account = state.login_account().ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let uuid = entropy::uuid();
     let id = member.id.clone();
     let invitation = ScanPurpose::Invitation(Invitation { by: principal.name.to_string(), member });
-    let session = state.scan_sessions.open(uuid, account, invitation).await?;
+    let session = state.scan_sessions.open(uuid, &account, invitation).await?;
     state.invitation_index.add(uuid, session.expires_at, state.clock.now_ms()).await?;
     let path = format!("/api/v1/invitations/{uuid}");
     tracing::info!(staff = &*principal.name, member = id, "invitation created");

@@ -13,8 +13,8 @@ use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
+use crate::identity::login::first_manager;
 use crate::identity::login::settings::{Confirmation, LoginSettings};
-use crate::identity::login::{self, first_manager};
 use crate::identity::oauth::authorize::{self, AuthorizeError};
 use crate::identity::oauth::code;
 use crate::scan::qr::QrFormat;
@@ -201,7 +201,7 @@ async fn open(
             return Err(refusals::malformed("first, or authorize, or neither"));
         }
     };
-    let target = login::login_destination(settings, &to).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let target = state.login_destination(&to).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cancel = match &to {
         LoginTarget::Client(request) => Some(access_denied_url(settings, request)),
         _ => None,

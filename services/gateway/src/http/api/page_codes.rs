@@ -95,7 +95,7 @@ pub(crate) async fn resolve(state: &AppState, scene: &str) -> Result<PageCodeTar
         }
     };
     let settings = state.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let account = state.deployment.accounts.get(&*settings.facts.account);
+    let account = state.deployment.account(&settings.facts.account);
     if account.is_none_or(|account| account.replies().codes != CodeKind::Page) {
         return Err(Problem::new(&refusals::UNKNOWN_SESSION));
     }

@@ -43,8 +43,7 @@ async fn show(
     SiteAccess { site, settings, .. }: SiteAccess<AnyRole>,
 ) -> Result<Json<QrUsageView>, Problem> {
     let account = settings.facts.account.to_string();
-    let account_settings =
-        state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let account_settings = state.deployment.account(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cost = state.qr_usage.for_account(&account, &account_settings.protection().app.0).await;
     let queues = settings.queues.iter().map(|queue| queue.as_str());
     let doors = queues.map(|queue| {

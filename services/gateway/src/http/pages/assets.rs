@@ -63,6 +63,8 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "pages/manage/access-words.js",
     "pages/manage/access.js",
     "pages/manage/account.js",
+    "pages/manage/accounts-words.js",
+    "pages/manage/accounts.js",
     "pages/manage/api-keys.js",
     "pages/manage/audit-words.js",
     "pages/manage/audit.js",

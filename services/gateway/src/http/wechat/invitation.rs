@@ -17,7 +17,7 @@ impl PushHandler<'_> {
         uuid: Uuid,
         invitation: Invitation,
     ) -> (Reply, &'static str) {
-        if self.state.settings.login.account.as_deref() != Some(self.account_name) {
+        if self.state.login_account().as_deref() != Some(self.account_name) {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         }
         let asked = timeout_at(self.deadline, self.ask_for_membership(uuid, &invitation));

@@ -50,7 +50,7 @@ pub(crate) fn start(state: AppState, tasks: &Tasks) {
 
 /// Erases the people who are queued in the cache.
 async fn erase_queued(state: &AppState) {
-    for account in state.deployment.accounts.keys() {
+    for account in &state.deployment.account_names() {
         let Ok(Some(found)) = state.cache.get(&erasures_key(account)).await else { continue };
         let Ok(unfollowed) = envelope::decode::<Unfollowed>(&found) else { continue };
         for queued in unfollowed.people {

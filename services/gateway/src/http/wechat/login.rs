@@ -6,7 +6,7 @@ use crate::http::login_approval::{
 };
 use crate::http::replies;
 use crate::identity::login::settings::Confirmation;
-use crate::identity::login::{self, LoginDestination, digits, prompt};
+use crate::identity::login::{LoginDestination, digits, prompt};
 use crate::identity::roster::Roster;
 use crate::scan::sessions::SessionError;
 use bytes::Bytes;
@@ -31,8 +31,7 @@ impl PushHandler<'_> {
         uuid: Uuid,
         request: LoginRequest,
     ) -> (Reply, &'static str) {
-        let Some(target) = login::login_destination(&self.state.settings.login, &request.target)
-        else {
+        let Some(target) = self.state.login_destination(&request.target) else {
             return (self.text_reply(replies::expired_code_reply()), "refused");
         };
         if target.account != self.account_name {
@@ -115,7 +114,7 @@ impl PushHandler<'_> {
             Err(_) => return None,
         };
         let ScanPurpose::Login(request) = &session.purpose else { return None };
-        let target = login::login_destination(&self.state.settings.login, &request.target)?;
+        let target = self.state.login_destination(&request.target)?;
         let decision = async {
             match &session.progress {
                 // The digits are entered at the page, where a stranger's code has none.

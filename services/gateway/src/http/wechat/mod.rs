@@ -34,6 +34,8 @@ use axum::response::{IntoResponse, Response};
 use dispatch::{PushHandler, Reply};
 use fault::{CallbackFault, CallbackOrigin};
 use paihao_chassis::entropy;
+use paihao_contracts::callback_faults::{CallbackVerification, VERIFICATION_RETENTION};
+use paihao_contracts::streams::callback_verification_key;
 use paihao_http_api::body;
 use paihao_wechat::callback::{
     self, CallbackQuery, Message, Protection, ReplyEncryptor, VerifiedCallback,
@@ -42,10 +44,13 @@ use paihao_wechat::forward::{FORWARDED, RawPush};
 use paihao_wechat::probe;
 use schemars::JsonSchema;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Time limit for the reply to a push.
 const REPLY_TIMEOUT: Duration = Duration::from_millis(4500);
+
+/// Time limit for noting a verification.
+const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Refusals of a request without WeChat's signature.
 const SIGNATURE_REFUSALS: [&ProblemKind; 4] = [
@@ -109,7 +114,7 @@ async fn verify(
 ) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
     let faults = &state.callback_faults;
-    let Some(account) = state.deployment.accounts.get(&name) else {
+    let Some(account) = state.deployment.account(&name) else {
         return faults.answer_unknown_account(now_ms);
     };
     let mut origin = CallbackOrigin { account: &name, is_probe: false, now_ms };
@@ -118,9 +123,25 @@ async fn verify(
         Err((fault, detail)) => return faults.answer(&origin, fault, detail),
     };
     match query.echostr {
-        Some(echostr) => Ok(echostr.into_response()),
+        Some(echostr) => {
+            if !origin.is_probe {
+                note_verification(&state, &name, now_ms).await;
+            }
+            Ok(echostr.into_response())
+        }
         None => faults.answer(&origin, CallbackFault::BadQuery, "no echostr"),
     }
+}
+
+/// Notes for the owner that WeChat has verified the address. The answer does not depend on it.
+async fn note_verification(state: &AppState, account: &str, now_ms: i64) {
+    let record = CallbackVerification::new(now_ms).encode();
+    let key = callback_verification_key(account);
+    let noted = state.cache.put(&key, record.into(), VERIFICATION_RETENTION);
+    if !matches!(timeout(NOTE_TIMEOUT, noted).await, Ok(Ok(_))) {
+        tracing::debug!(account, "cannot note that the address of callbacks was verified");
+    }
+    tracing::info!(account, "WeChat verified the address of an account's callbacks");
 }
 
 /// `POST /wechat/{account}`: receives a push about an action of a person.
@@ -134,7 +155,7 @@ async fn receive(
     let deadline = Instant::now() + REPLY_TIMEOUT;
     let now_ms = state.clock.now_ms();
     let faults = &state.callback_faults;
-    let Some(account) = state.deployment.accounts.get(&name) else {
+    let Some(account) = state.deployment.account(&name) else {
         return faults.answer_unknown_account(now_ms);
     };
     let protection = account.protection();

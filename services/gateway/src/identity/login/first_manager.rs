@@ -51,12 +51,14 @@ fn mac(roster: &Roster, claim: &str) -> Option<String> {
 mod tests {
     use super::*;
     use paihao_contracts::staff::{Member, StaffEvent, StaffRole};
+    use paihao_contracts::stored_secret::StoredSecret;
 
     const NOW: i64 = 1_764_000_000_000;
     const TTL_MS: i64 = FIRST_MANAGER_CODE_TTL.as_millis() as i64;
 
     fn secret(secret: &str) -> StaffEntry {
-        StaffEntry::new(NOW, "system", StaffEvent::SecretMade { secret: secret.into() })
+        let secret = StoredSecret::new(secret);
+        StaffEntry::new(NOW, "system", StaffEvent::SecretMade { secret, made_at: None })
     }
 
     fn roster(entries: &[StaffEntry]) -> Roster {

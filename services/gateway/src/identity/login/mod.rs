@@ -41,17 +41,20 @@ impl LoginDestination {
     }
 }
 
-/// Returns the destination of a login; `None` if it no longer exists.
+/// Returns the destination of a login; `None` if it no longer exists. Staff log in by
+/// `staff_account`.
 pub(crate) fn login_destination(
     settings: &LoginSettings,
+    staff_account: Option<String>,
     to: &LoginTarget,
 ) -> Option<LoginDestination> {
+    let account = staff_account.clone();
     let staff_destination = |staff_only| {
         let host = settings.public_url.as_deref().and_then(|url| url.split("://").nth(1));
         let name = host.map_or("排号后台 paihao".to_owned(), |host| format!("排号 · {host}"));
         Some(LoginDestination {
             name,
-            account: settings.account.clone()?,
+            account: account?,
             confirm: if settings.confirm { Confirmation::Digits } else { Confirmation::None },
             staff_only,
             client: None,
@@ -65,7 +68,11 @@ pub(crate) fn login_destination(
             let client = settings.clients.get(&request.client)?;
             Some(LoginDestination {
                 name: client.name.clone(),
-                account: client.account.clone(),
+                account: if client.account.is_empty() {
+                    staff_account?
+                } else {
+                    client.account.clone()
+                },
                 confirm: client.confirm,
                 staff_only: client.staff_only,
                 client: Some(client.clone()),

@@ -11,7 +11,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paihao_chassis::entropy;
 use paihao_contracts::session::UnionId;
-use paihao_contracts::staff::StaffEvent;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use schemars::JsonSchema;
@@ -138,7 +137,7 @@ async fn roster_with_signing_key(
     }
     let (kid, pkcs8) = generate_key()?;
     let change = roster_log.update("system", |roster| {
-        let event = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
+        let event = || roster_log.signing_key_made(&kid, &pkcs8);
         Ok::<_, SignError>(needs_new_key(roster.signing_keys(), now_ms).then(event))
     });
     change.await
@@ -154,7 +153,7 @@ pub(crate) async fn rotate(
     let change = roster_log.update(by, |roster| {
         let newest = usable_keys(roster.signing_keys()).next_back();
         let is_waiting = newest.is_some_and(|newest| now_ms - newest.made_at < DAY_MS);
-        let event = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
+        let event = || roster_log.signing_key_made(&kid, &pkcs8);
         Ok::<_, SignError>((!is_waiting).then(event))
     });
     change.await

@@ -5,5 +5,6 @@ mod browser;
 mod keys;
 mod limits;
 mod logout;
+mod seals;
 mod sessions;
 mod signing_keys;

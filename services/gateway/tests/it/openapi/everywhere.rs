@@ -32,6 +32,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "put_counter" => json!({"name": "1号", "queues": ["a"]}),
         "put_wording" => json!({"news": "请到{counter}"}),
         "put_account" => json!({"greeting": "欢迎", "codes": "page"}),
+        "connect_account" => json!({"appid": "wx1", "secret": "0123456789abcdef"}),
         "put_menu" => json!({"buttons": [{"name": "我的号", "action": "my_ticket"}]}),
         "import_book" => json!({"accounts": {"shop": {"greeting": "欢迎", "codes": "page"}}}),
         "migrate_people" => json!({"from": "wx1"}),

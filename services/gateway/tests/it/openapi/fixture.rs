@@ -187,6 +187,7 @@ impl Fixture {
             (&STAFF, &["staff"]),
             (&SETTINGS, &["site", "hall"]),
             (&SETTINGS, &["account", "shop"]),
+            (&SETTINGS, &["credentials", "shop"]),
             (&OUTCOMES, &["shop", "newer"]),
             (&DEAD_LETTERS, &["handled", "1"]),
             (&HISTORY, &["shop", "hall"]),
@@ -334,7 +335,7 @@ pub fn deployment_settings() -> DeploymentSettings {
             sites: ["hall", "other"].map(|id| (id.to_owned(), setup.clone())).into(),
             accounts: [("shop".to_owned(), setup_of_account)].into(),
         },
-        accounts: [("shop".to_owned(), account)].into(),
+        accounts: [("shop".to_owned(), Arc::new(account))].into(),
         sites: ["hall", "other"].map(site).into(),
         staff_keys: vec![
             site_key("staff").with_role(KeyRole::Staff, at(&["1", "2"])),
@@ -357,6 +358,7 @@ pub fn deployment_settings() -> DeploymentSettings {
         )]
         .into(),
         account_limits: AccountLimits { has_public_address: true, ..Default::default() },
+        ..DeploymentSettings::default()
     }
 }
 

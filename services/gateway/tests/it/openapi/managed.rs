@@ -55,6 +55,29 @@ pub const SETTINGS_SCRIPT: &str = r#"
     manager delete_counter seen=SEEN -> in_use
 "#;
 
+/// Refused accounts: `shop` is one of the configuration.
+pub const ACCOUNTS_SCRIPT: &str = r#"
+    owner connect_account {"appid": "wx1", "secret": "0123456789abcdef"} -> set_by_file
+    owner retire_account -> set_by_file
+    owner connect_account account=added {"appid": "wx1"} -> unsound_setup
+    owner connect_account account=added seen=7 {"appid": "wx1", "secret": "x"} -> revision_changed
+    owner connect_account account=added {"appid": "wx1", "secret": "0123456789abcdef"}
+    owner connect_account account=added {"appid": "wx1", "secret": "x"} -> revision_needed
+    owner retire_account account=added -> revision_needed
+    owner retire_account account=added seen=7 -> revision_changed
+    owner retire_account account=added query=dry_run=true
+    owner account account=added
+    owner accounts
+    owner account account=nobody -> unknown_account
+    owner retire_account account=nobody -> unknown_account
+    manager accounts -> not_every_site
+    manager account -> not_every_site
+    manager connect_account {"appid": "wx1"} -> not_every_site
+    manager retire_account -> not_every_site
+    owner put_site site=new {"account": "added", "name": "x"}
+    owner retire_account account=added query=dry_run=true -> in_use
+"#;
+
 /// Refused menus.
 pub const MENU_SCRIPT: &str = r#"
     owner push_menu -> menu_not_set

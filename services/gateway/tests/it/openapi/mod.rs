@@ -41,6 +41,12 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
         "an older generation: `gateway/tests/it/settings/menu.rs`",
     ),
     (
+        "connect_account retire_account",
+        "forms_held_back",
+        "an older generation: `gateway/tests/it/settings/accounts.rs`",
+    ),
+    ("connect_account", "no_operator_key", "no key: `gateway/tests/it/settings/accounts.rs`"),
+    (
         "migrate_people migrate_staff",
         "forms_held_back",
         "an older generation: `paihao/tests/e2e/migration.rs`",

@@ -2,7 +2,7 @@
 
 use super::everywhere::sample_request;
 use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS, deployment_settings};
-use super::managed::{DEAD_LETTERS_SCRIPT, MENU_SCRIPT, SETTINGS_SCRIPT};
+use super::managed::{ACCOUNTS_SCRIPT, DEAD_LETTERS_SCRIPT, MENU_SCRIPT, SETTINGS_SCRIPT};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use paihao_contracts::staff::StaffRole;
@@ -318,7 +318,9 @@ pub async fn run(coverage: &Coverage) {
         fixture.client.request("make_key").with_key_of("owner").json(&elsewhere).send().await;
     let key = created.body["id"].as_str().unwrap();
     run_script(&fixture, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
-    for script in [COUNTERS, SERVING, TICKETS, RETURNS, STATISTICS, READS, SETTINGS_SCRIPT] {
+    for script in
+        [COUNTERS, SERVING, TICKETS, RETURNS, STATISTICS, READS, SETTINGS_SCRIPT, ACCOUNTS_SCRIPT]
+    {
         run_script(&Fixture::new(coverage).await, "", script).await;
     }
     for script in [HOLDER_ACTS, AFTER_HOURS] {
@@ -340,7 +342,7 @@ const READABLE_WHEN_NEWER: &str = "
     end_other_sessions my_sessions begin_session end_session codes desk desk_events feed tickets
     confirm_invitation invitations revoke_invitation signing_keys ticket_slip page_links
     webhooks webhook_deliveries test_webhook staff member_sessions end_member_session
-    callback_faults examination begin_examination";
+    callback_faults examination begin_examination accounts";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
 async fn check_newer_ledger(coverage: &Coverage) {

@@ -55,7 +55,8 @@ impl Operation {
 
     /// True if it belongs to the settings.
     pub fn is_for_settings(&self) -> bool {
-        self.path.starts_with("/api/v1/book")
+        let is_of_accounts = ["/api/v1/accounts", "/api/v1/accounts/{account}"];
+        self.path.starts_with("/api/v1/book") || is_of_accounts.contains(&&*self.path)
     }
 
     /// Holder of a key that may call the operation: a manager of the hall, or the owner, who has

@@ -1,6 +1,7 @@
 //! Client of a gateway's settings API, with a base configuration.
 
 use crate::support::cluster::Cluster;
+use crate::support::gateway::Gateway;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::envelope::WriteVersion;
 use paihao_gateway::engine::Engine;
@@ -40,8 +41,8 @@ queues = ['cash']
 /// Gateway with a client of its API.
 pub struct SettingsClient {
     pub engine: Engine,
-    url: String,
-    http: reqwest::Client,
+    pub url: String,
+    pub http: reqwest::Client,
 }
 
 pub fn deployment_settings(base: &str) -> DeploymentSettings {
@@ -65,7 +66,7 @@ pub fn deployment_settings(base: &str) -> DeploymentSettings {
     let accounts = file
         .accounts
         .iter()
-        .map(|(name, setup)| (name.clone(), AccountSettings::new(protection(), setup)));
+        .map(|(name, setup)| (name.clone(), Arc::new(AccountSettings::new(protection(), setup))));
     let only_site = |site: &str| [site.to_owned()].into();
     let counters = [paihao_domain::CounterId::new("1")].into();
     DeploymentSettings {
@@ -101,10 +102,15 @@ impl SettingsClient {
         SettingsClient::start_with(cluster, BASE_SETTINGS).await
     }
 
+    /// Returns the client of a gateway.
+    pub fn of(gateway: Gateway) -> SettingsClient {
+        SettingsClient { url: gateway.api(""), engine: gateway.engine, http: gateway.http }
+    }
+
     /// Starts a further gateway with another configuration.
     pub async fn start_with(cluster: &Cluster, base: &str) -> SettingsClient {
         let gateway = cluster.start(cluster.setup(deployment_settings(base))).await;
-        SettingsClient { url: gateway.api(""), engine: gateway.engine, http: gateway.http }
+        SettingsClient::of(gateway)
     }
 
     /// Starts a further gateway that writes no newer generation of stored forms than this one.
@@ -112,7 +118,7 @@ impl SettingsClient {
         let mut setup = cluster.setup(deployment_settings(BASE_SETTINGS));
         setup.settings.write_version = WriteVersion::clamped(generation);
         let gateway = cluster.start(setup).await;
-        SettingsClient { url: gateway.api(""), engine: gateway.engine, http: gateway.http }
+        SettingsClient::of(gateway)
     }
 
     pub fn request(&self, method: Method, path: &str, key: &str) -> RequestBuilder {

@@ -3,6 +3,7 @@
 mod client;
 mod menu;
 
+mod accounts;
 mod changing;
 mod names;
 mod refused;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_chassis::sealing::Keyring;
 use paihao_contracts::envelope::WriteVersion;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
@@ -27,7 +28,9 @@ pub struct Cluster {
     pub clock: ManualClock,
     pub http: reqwest::Client,
     pub tasks: Tasks,
-    _folder: TempDir,
+    /// Operator's key of its gateways.
+    pub keyring: Arc<Keyring>,
+    folder: TempDir,
 }
 
 /// Parameters of one gateway, which a test may replace.
@@ -37,6 +40,7 @@ pub struct GatewaySetup {
     pub cache: Arc<dyn Cache>,
     pub wechat: AccountClient,
     pub clock: Arc<dyn Clock>,
+    pub keyring: Option<Arc<Keyring>>,
 }
 
 impl Cluster {
@@ -47,7 +51,14 @@ impl Cluster {
         let clock = ManualClock::at(MORNING_MS);
         let (ledger, folder) = open_ledger(&clock);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Cluster { ledger, clock, http, tasks: Tasks::new(), _folder: folder }
+        let keyring = Arc::new(Keyring::parse(&Keyring::generate_key()).unwrap());
+        Cluster { ledger, clock, http, tasks: Tasks::new(), keyring, folder }
+    }
+
+    /// Returns the bytes of the ledger's files.
+    pub fn stored_bytes(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
 
     /// Returns the same cluster after its gateways have been stopped, so that others can start.
@@ -81,6 +92,7 @@ impl Cluster {
             cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
             wechat: AccountClient::new(wechat, Arc::new(NoTokens)),
             clock: Arc::new(self.clock.clone()),
+            keyring: Some(self.keyring.clone()),
         }
     }
 
@@ -97,9 +109,9 @@ impl Cluster {
     pub async fn start_over(&self, ledger: Arc<dyn Ledger>, setup: GatewaySetup) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let GatewaySetup { deployment, settings, cache, wechat, clock } = setup;
+        let GatewaySetup { deployment, settings, cache, wechat, clock, keyring } = setup;
         let doctor = Arc::new(HealthyDoctor);
-        let ports = Ports { ledger, cache, wechat, clock, doctor };
+        let ports = Ports { ledger, cache, wechat, clock, doctor, keyring };
         let listeners = Listeners { public: listener.into(), callbacks: None };
         let started = start(settings, Arc::new(deployment), ports, listeners, &self.tasks);
         Gateway {

@@ -10,6 +10,7 @@ use paihao_wechat::callback::{Protection, signature};
 use paihao_wechat::private_targets::PrivateTargets;
 use paihao_wechat::{AccessToken, AppId, CallbackToken, TokenSource, TokenUnavailable};
 use reqwest::StatusCode;
+use std::sync::Arc;
 
 /// Token of the account.
 pub const TOKEN: &str = "the-token-of-the-hall";
@@ -65,7 +66,7 @@ impl Cluster {
     ) -> GatewaySetup {
         let mut setup = self.hall_setup();
         let settings = AccountSettings::new(protection, &account);
-        setup.deployment.accounts = [("shop".to_owned(), settings)].into();
+        setup.deployment.accounts = [("shop".to_owned(), Arc::new(settings))].into();
         setup.deployment.configured.accounts = [("shop".to_owned(), account)].into();
         setup.deployment.account_limits = AccountLimits {
             private_targets: PrivateTargets::parse(["127.0.0.1"]).unwrap(),

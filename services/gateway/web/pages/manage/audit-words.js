@@ -30,5 +30,10 @@ Object.assign(WORDS, {
   'audit.event.site_created': ['门店已建立', 'Site made'],
   'audit.event.site_changed': ['门店设置已改', 'Site changed'],
   'audit.event.site_retired': ['门店已撤销', 'Site removed'],
+  'audit.event.secret_sealed': ['部署的密钥已重新加密', 'The deployment’s secret was sealed anew'],
+  'audit.event.signing_key_sealed': ['签名密钥已重新加密', 'Signing key sealed anew'],
+  'audit.event.account_added': ['公众号已添加', 'Account added'],
+  'audit.event.credentials_changed': ['公众号的密钥已改', 'Credentials of an account changed'],
+  'audit.event.account_retired': ['公众号已停用', 'Account retired'],
   'audit.event.account_changed': ['公众号设置已改', 'Account changed'],
 });

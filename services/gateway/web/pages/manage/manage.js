@@ -37,6 +37,7 @@ const SECTION_NAMES = [
   'counters',
   'hours',
   'words',
+  'accounts',
   'account',
   'menu',
   'pages',
@@ -53,6 +54,7 @@ const SECTION_NAMES = [
 ];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
+  accounts: './accounts.js',
   account: './account.js',
   menu: './menu.js',
   pages: './pages.js',
@@ -138,7 +140,7 @@ function renderTitle() {
 function render() {
   renderTitle();
   const names = SECTION_NAMES.filter(
-    name => documents.account || !['account', 'menu', 'file', 'doctor'].includes(name),
+    name => documents.account || !['accounts', 'account', 'menu', 'file', 'doctor'].includes(name),
   );
   if (!names.includes(currentSection)) currentSection = 'site';
   byId('sections').replaceChildren(
@@ -304,7 +306,7 @@ async function save() {
 /**
  * Renders a section whose module is loaded now.
  * @param {string} name
- * @param {SectionContext} context
+ * @param {object} context of the page, or what the module takes elsewhere
  */
 function renderModule(name, context) {
   const element = createElement('div', { class: 'place' });
@@ -319,6 +321,10 @@ function renderModule(name, context) {
 /** Renders the list of sites to choose from, and the form that adds one. */
 async function renderSiteChoice() {
   const sites = await fetchJson('/api/v1/book/sites', withAuth({}));
+  const accounts = await fetchJson('/api/v1/accounts', withAuth({})).catch(error => {
+    if (error.status === 403) return null; // only a manager of every site sees them
+    throw error;
+  });
   byId('sections').replaceChildren();
   const link = ({ site: id, name }) =>
     createElement(
@@ -328,13 +334,21 @@ async function renderSiteChoice() {
       ' ',
       createElement('small', { translate: 'no' }, id),
     );
-  // Only a manager of every site may set another one up.
-  const book = await fetchJson('/api/v1/book', withAuth({})).catch(error => {
-    if (error.status === 403) return null;
-    throw error;
-  });
   const { newSiteCard } = await import('./new-site.js');
   const taken = sites.map(({ site }) => site);
+  const newSite = createElement('div', { class: 'place' });
+  /** @param {{ account: string }[]} known */
+  const accountsChanged = known =>
+    newSite.replaceChildren(
+      newSiteCard(
+        known.map(({ account }) => account),
+        taken,
+      ),
+    );
+  // Only a manager of every site may set another one up, and an account comes before it.
+  const cards = accounts ? [newSite, ...renderModule('accounts', { accountsChanged })] : [];
+  if (accounts) accountsChanged(accounts);
+  if (accounts?.length === 0) cards.push(...cards.splice(0, 1));
   byId('place').replaceChildren(
     setText(createElement('h2'), 'index.title'),
     createElement(
@@ -342,7 +356,7 @@ async function renderSiteChoice() {
       { class: 'card' },
       createElement('div', { class: 'links wide' }, sites.map(link)),
     ),
-    book ? newSiteCard(Object.keys(book.accounts || {}), taken) : '',
+    ...cards,
   );
 }
 

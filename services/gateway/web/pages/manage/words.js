@@ -108,6 +108,8 @@ Object.assign(WORDS, {
   'manage.preview': ['微信里的样子', 'As WeChat shows it'],
   'manage.silent': ['这种通知不会发出', 'Nothing is sent for this'],
   'manage.order': ['依次尝试：{channels}', 'Tried in this order: {channels}'],
+  'manage.accounts': ['公众号连接', 'Accounts'],
+  'manage.accounts.lead': ['公众号的密钥和回调地址：密钥加密保存，不再显示，只能更换', 'Secrets and callback addresses: stored sealed, never shown again, only replaced'],
   'manage.account': ['公众号', 'Account'],
   'manage.account.lead': ['模板和自动回复，对这个公众号的全部门店', 'Templates and answers, for all sites of this account'],
   'manage.account.called': ['叫号通知', 'Called'],

@@ -54,6 +54,8 @@ pub struct ClusterSetup {
     pub with_clocks: bool,
     /// Open platform that the account belongs to at the simulated WeChat.
     pub open_platform: Option<String>,
+    /// Further accounts of the simulated WeChat, which the configuration does not have.
+    pub further_accounts: Vec<SimAccount>,
 }
 
 impl Default for ClusterSetup {
@@ -68,6 +70,7 @@ impl Default for ClusterSetup {
             environment: Vec::new(),
             with_clocks: false,
             open_platform: None,
+            further_accounts: Vec::new(),
         }
     }
 }
@@ -106,14 +109,12 @@ impl Cluster {
 
     /// Starts what the setup says, and waits until it is ready.
     pub async fn start_setup(setup: ClusterSetup) -> Cluster {
-        let config = SimConfig {
-            accounts: vec![SimAccount {
-                open_platform: setup.open_platform.clone(),
-                ..SimAccount::default()
-            }],
-            templates: SimTemplate::demo(),
-            ..SimConfig::default()
-        };
+        let mut accounts = vec![SimAccount {
+            open_platform: setup.open_platform.clone(),
+            ..SimAccount::default()
+        }];
+        accounts.extend(setup.further_accounts.clone());
+        let config = SimConfig { accounts, templates: SimTemplate::demo(), ..SimConfig::default() };
         let wechat = Simulator::start(config).await.expect("a free port");
         let mut cluster = Cluster {
             nats: NatsCluster::start(setup.servers),

@@ -99,6 +99,12 @@ impl LogState {
         self.entries.get(&position.0).cloned()
     }
 
+    pub(super) fn erase(&mut self, position: Position) {
+        if let Some(erased) = self.entries.remove(&position.0) {
+            self.forget_newest(&erased.subject, position.0);
+        }
+    }
+
     /// Position of the newest entry that there ever was.
     pub(super) fn largest(&self) -> Position {
         Position(self.past.len() as u64)

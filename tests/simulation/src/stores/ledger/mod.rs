@@ -105,6 +105,11 @@ impl Ledger for SimulatedLedger {
         self.read(log, move |log| log.get(position)).await
     }
 
+    async fn erase(&self, log: &Log, position: Position) -> Result<(), Unavailable> {
+        let (store, log) = (self.store.clone(), *log);
+        Ok(self.link.call(move || store.erase(&log, position)).await?)
+    }
+
     async fn consume(
         &self,
         log: &Log,

@@ -154,6 +154,11 @@ impl Store {
         read(self.state.lock().log(log, now_ms))
     }
 
+    pub(super) fn erase(&self, log: &Log, position: Position) {
+        let now_ms = (self.clock)();
+        self.state.lock().log(log, now_ms).erase(position);
+    }
+
     pub(super) fn enqueue(
         &self,
         queue: &WorkQueue,

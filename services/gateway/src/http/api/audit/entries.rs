@@ -100,7 +100,7 @@ pub(super) async fn read(
     let changes = documents.changes.iter().filter(|change| {
         let scope = match change.of {
             DocumentKind::Site => SiteScope::Only([change.id.clone()].into()),
-            DocumentKind::Account => SiteScope::All,
+            DocumentKind::Account | DocumentKind::Credentials => SiteScope::All,
         };
         principal.scope().covers(&scope)
     });
@@ -151,11 +151,14 @@ impl KnownStaff {
         let StaffEntry { at, by, from, event, .. } = entry;
         let by_name = self.member_name(&by);
         let (kind, name, target, detail, scope) = match event {
-            StaffEvent::SecretMade { .. } => {
-                (AuditKind::Secrets, "secret_made", String::new(), String::new(), SiteScope::All)
+            StaffEvent::SecretMade { made_at, .. } => {
+                let name = if made_at.is_some() { "secret_sealed" } else { "secret_made" };
+                (AuditKind::Secrets, name, String::new(), String::new(), SiteScope::All)
             }
-            StaffEvent::SigningKeyMade { kid, .. } => {
-                (AuditKind::Secrets, "signing_key_made", kid, String::new(), SiteScope::All)
+            StaffEvent::SigningKeyMade { kid, made_at, .. } => {
+                let was_made = made_at.is_some();
+                let name = if was_made { "signing_key_sealed" } else { "signing_key_made" };
+                (AuditKind::Secrets, name, kid, String::new(), SiteScope::All)
             }
             StaffEvent::SigningKeyRevoked { kid } => {
                 (AuditKind::Secrets, "signing_key_revoked", kid, String::new(), SiteScope::All)
@@ -264,12 +267,19 @@ impl KnownStaff {
             (DocumentKind::Site, ChangeKind::Changed) => "site_changed",
             (DocumentKind::Site, ChangeKind::Retired) => "site_retired",
             (DocumentKind::Account, _) => "account_changed",
+            (DocumentKind::Credentials, ChangeKind::Created) => "account_added",
+            (DocumentKind::Credentials, ChangeKind::Changed) => "credentials_changed",
+            (DocumentKind::Credentials, ChangeKind::Retired) => "account_retired",
+        };
+        let kind = match change.of {
+            DocumentKind::Credentials => AuditKind::Secrets,
+            DocumentKind::Site | DocumentKind::Account => AuditKind::Settings,
         };
         let keys: Vec<_> = change.changed.iter().map(|value| &*value.key).collect();
         AuditEntry {
             id: format!("settings-{}", change.revision),
             at: change.at,
-            kind: AuditKind::Settings,
+            kind,
             event,
             by: change.by.clone(),
             by_name: self.member_name(&change.by),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const MAX_FORMER_CHARS: usize = 64;
 
 pub(super) fn require_account(state: &AppState, account: &str) -> Result<(), Problem> {
-    if state.deployment.accounts.contains_key(account) {
+    if state.deployment.account(account).is_some() {
         Ok(())
     } else {
         Err(Problem::new(&refusals::UNKNOWN_ACCOUNT))

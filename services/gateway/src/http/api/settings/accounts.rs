@@ -1,5 +1,4 @@
-//! Settings of an account: replies, templates, texts and its menu. Its credentials stay in the
-//! configuration.
+//! Settings of an account: replies, templates, texts and its menu.
 
 use super::request::{UnreadRequest, put_operation, read_operation};
 use crate::http::access::Owner;
@@ -62,9 +61,9 @@ struct MenuSetup {
     buttons: Vec<MenuButton>,
 }
 
-/// Refused unless the configuration has this account.
+/// Refused unless there is this account.
 fn require_known_account(state: &AppState, account: &str) -> Result<(), Problem> {
-    if state.deployment.accounts.contains_key(account) {
+    if state.deployment.account(account).is_some() {
         Ok(())
     } else {
         Err(Problem::new(&refusals::UNKNOWN_ACCOUNT))
@@ -78,8 +77,7 @@ async fn latest_setup(
 ) -> Result<(Arc<SettingsDocuments>, AccountSetup), Problem> {
     require_known_account(state, account)?;
     let documents = state.settings_editor.latest_documents(DocumentKind::Account, account).await?;
-    let setup = documents.accounts.get(account).and_then(|document| document.setup.clone());
-    let setup = setup.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let setup = documents.account_setup(account);
     Ok((documents, setup))
 }
 

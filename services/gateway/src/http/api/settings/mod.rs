@@ -2,10 +2,12 @@
 //!
 //! - `sites`: a site as one document, and its parts;
 //! - `accounts`: replies, templates and texts of an account;
+//! - `credentials`: accounts with their credentials, added and retired;
 //! - `export`: all settings as one file, and their changes;
 //! - `preview`: a notice as a customer sees it.
 
 mod accounts;
+mod credentials;
 mod export;
 mod preview;
 mod request;
@@ -14,5 +16,9 @@ mod sites;
 use crate::http::openapi::Routes;
 
 pub(super) fn routes() -> Routes {
-    sites::routes().merge(accounts::routes()).merge(export::routes()).merge(preview::routes())
+    sites::routes()
+        .merge(accounts::routes())
+        .merge(credentials::routes())
+        .merge(export::routes())
+        .merge(preview::routes())
 }

@@ -95,8 +95,10 @@ async fn preview(
     if current_account.as_ref() != Some(&setup.account) {
         Owner::require(principal)?;
     }
-    let document = documents.accounts.get(&setup.account);
-    let current_account = || document.and_then(|document| document.setup.clone());
+    let current_account = || {
+        let is_known = state.deployment.known_accounts(&documents).contains(&setup.account);
+        is_known.then(|| documents.account_setup(&setup.account))
+    };
     let account = request.account.or_else(current_account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let mut problems = ConfigProblems::new();
     check::account(&format!("accounts.{}", setup.account), &account, &mut problems);

@@ -74,6 +74,7 @@ async fn start_cluster(zones: &TimeZones, rounds: usize) -> Cluster {
         environment,
         with_clocks: true,
         open_platform: None,
+        further_accounts: Vec::new(),
     })
     .await
 }
