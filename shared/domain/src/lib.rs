@@ -77,4 +77,4 @@ pub use protocol::command::{Act, Command, CounterTicket, LetPassLimit, Mark, Que
 pub use protocol::event::{Decision, Event};
 pub use protocol::outcome::Outcome;
 pub use protocol::refusal::Refusal;
-pub use timers::{due_commands, next_due_at};
+pub use timers::{due_commands, next_due_after, next_due_at};

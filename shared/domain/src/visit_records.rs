@@ -44,7 +44,8 @@ pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp)
                     // A service that began as it ended was not started by anybody: the call is the
                     // only beginning that is known.
                     let approach_ms = if *begun < at { begun.since_ms(*since) } else { 0 };
-                    slot_ms.map(|slot| (slot - approach_ms - ticket.progress.steps.approach_ms).max(0))
+                    slot_ms
+                        .map(|slot| (slot - approach_ms - ticket.progress.steps.approach_ms).max(0))
                 }
                 _ => None,
             };

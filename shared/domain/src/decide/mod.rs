@@ -137,7 +137,11 @@ type Decided = Result<(Answer, Vec<Event>), Refusal>;
 enum Answer {
     Ready(Outcome),
     /// The ticket that its holder is shown, with the wait that was quoted in the events.
-    Holding { ticket: TicketId, wait: Option<QuotedWait>, new: bool },
+    Holding {
+        ticket: TicketId,
+        wait: Option<QuotedWait>,
+        new: bool,
+    },
     /// The state of a ticket.
     TicketChanged(TicketId),
 }
@@ -302,7 +306,6 @@ impl Decider<'_> {
             Err(_) => Ok(()),
         }
     }
-
 }
 
 /// Answer with the state of a ticket after these events.

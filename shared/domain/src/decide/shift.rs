@@ -78,10 +78,7 @@ impl Decider<'_> {
         }
         let rank = Rank { class, ..ticket.rank };
         let reason = reason.clone();
-        ticket_changed(
-            ticket,
-            vec![Event::TicketPrioritised { ticket: ticket.id, rank, reason }],
-        )
+        ticket_changed(ticket, vec![Event::TicketPrioritised { ticket: ticket.id, rank, reason }])
     }
 
     /// Requires a ticket about whose holder the fact can be noted. Whoever waits, and can be

@@ -54,7 +54,9 @@ impl Site {
     /// Inserts a ticket that was not there.
     pub(super) fn insert_ticket(&mut self, mut ticket: Ticket) {
         ticket.progress.overtakes_counted = match ticket.state {
-            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count()),
+            TicketState::Waiting => {
+                self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count())
+            }
             _ => 0,
         };
         self.index_new(Arc::new(ticket));
@@ -102,7 +104,9 @@ impl Site {
         let stays = was.location == TicketLocation::Line && was.queue == ticket.queue;
         ticket.progress.overtakes_counted = match ticket.state {
             TicketState::Waiting if stays => overtakes_counted,
-            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count()),
+            TicketState::Waiting => {
+                self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count())
+            }
             _ => 0,
         };
         let ticket = shared.clone();
@@ -126,9 +130,7 @@ impl Site {
 
     fn unindex(&mut self, id: TicketId, entry: IndexEntry) {
         match entry.location {
-            TicketLocation::Line => {
-                self.line_mut(&entry.queue).remove(entry.rank, id)
-            }
+            TicketLocation::Line => self.line_mut(&entry.queue).remove(entry.rank, id),
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = None,
             TicketLocation::Held => {
                 self.line_mut(&entry.queue).held.remove(&id);
@@ -151,11 +153,7 @@ impl Site {
             TicketLocation::Line => {
                 let arrival = entry.rank.arrival;
                 self.last_arrival = self.last_arrival.max(Some(arrival));
-                self.line_mut(&entry.queue).insert(
-                    entry.rank,
-                    id,
-                    entry.slip_threshold,
-                );
+                self.line_mut(&entry.queue).insert(entry.rank, id, entry.slip_threshold);
             }
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
             TicketLocation::Held => {

@@ -5,11 +5,14 @@
 //! exceeded. A copy shares everything with its origin; a change copies only the path to what it
 //! changes.
 
+mod run;
+
 use crate::estimate::slip_threshold_s;
 use crate::model::ids::TicketId;
 use crate::model::rank::Rank;
 use crate::model::ticket::Ticket;
 use crate::model::time::Timestamp;
+use run::{Entry, Run, find_in_run};
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -61,116 +64,6 @@ pub(crate) struct Lane {
 
 type Tree = Option<Arc<Node>>;
 
-/// Most tickets of a node. Whoever comes last joins the last node, so that nodes are full.
-const MAX_RUN: usize = 16;
-
-/// Waiting ticket, in little memory.
-#[derive(Clone, Copy)]
-struct Entry {
-    arrival: Timestamp,
-    threshold: SlipThreshold,
-    sequence: u32,
-    offset: i32,
-    ticket: TicketId,
-    class: u8,
-}
-
-impl Entry {
-    fn new((rank, ticket): Position, threshold: SlipThreshold) -> Entry {
-        let Rank { class, arrival, sequence, offset } = rank;
-        Entry { arrival, threshold, sequence, offset, ticket, class }
-    }
-
-    fn position(&self) -> Position {
-        let Entry { class, arrival, sequence, offset, .. } = *self;
-        (Rank { class, arrival, sequence, offset }, self.ticket)
-    }
-}
-
-/// Neighbours in a lane, in order.
-struct Run {
-    entries: Vec<Entry>,
-    /// Lower bound of their thresholds.
-    min_threshold: SlipThreshold,
-}
-
-impl Run {
-    fn new(entries: &[Entry]) -> Run {
-        let mut run =
-            Run { entries: Vec::with_capacity(MAX_RUN), min_threshold: SlipThreshold::NEVER };
-        run.entries.extend_from_slice(entries);
-        run.update_threshold();
-        run
-    }
-
-    fn update_threshold(&mut self) {
-        let thresholds = self.entries.iter().map(|entry| entry.threshold);
-        self.min_threshold = thresholds.fold(SlipThreshold::NEVER, SlipThreshold::min_of);
-    }
-
-    fn is_full(&self) -> bool {
-        self.entries.len() >= MAX_RUN
-    }
-
-    /// Side of this run on which a position is: before all, behind all, or between them.
-    fn side_of(&self, position: &Position) -> Ordering {
-        let is_before = |entry: &Entry| *position < entry.position();
-        let is_behind = |entry: &Entry| *position > entry.position();
-        if self.entries.first().is_some_and(is_before) {
-            Ordering::Less
-        } else if self.entries.last().is_some_and(is_behind) {
-            Ordering::Greater
-        } else {
-            Ordering::Equal
-        }
-    }
-
-    fn find(&self, position: &Position) -> Result<usize, usize> {
-        self.entries.binary_search_by(|entry| entry.position().cmp(position))
-    }
-
-    /// Inserts an entry. Returns the upper half as a run of its own if there is no room.
-    fn insert(&mut self, entry: Entry) -> Option<Run> {
-        match self.find(&entry.position()) {
-            Ok(index) => {
-                self.entries[index] = entry;
-                self.update_threshold();
-                None
-            }
-            Err(index) if !self.is_full() => {
-                self.entries.insert(index, entry);
-                self.min_threshold = self.min_threshold.min_of(entry.threshold);
-                None
-            }
-            Err(_) => {
-                let mut upper = Run::new(&self.entries[MAX_RUN / 2..]);
-                self.entries.truncate(MAX_RUN / 2);
-                let is_upper = upper.side_of(&entry.position()) != Ordering::Less;
-                let half = if is_upper { &mut upper } else { &mut *self };
-                half.insert(entry);
-                self.update_threshold();
-                Some(upper)
-            }
-        }
-    }
-
-    fn remove(&mut self, position: &Position) {
-        if let Ok(index) = self.find(position) {
-            self.entries.remove(index);
-            self.update_threshold();
-        }
-    }
-}
-
-impl Clone for Run {
-    /// With room for those that a copy is made to insert.
-    fn clone(&self) -> Run {
-        let mut entries = Vec::with_capacity(MAX_RUN);
-        entries.extend_from_slice(&self.entries);
-        Run { entries, min_threshold: self.min_threshold }
-    }
-}
-
 #[derive(Clone)]
 struct Node {
     /// Tickets between those of the two sides; never none.
@@ -210,8 +103,8 @@ impl Node {
     fn update_totals(&mut self) {
         self.len = len(&self.left) + len(&self.right) + self.run.entries.len() as u32;
         let sides = [&self.left, &self.right].into_iter().flatten();
-        (self.nodes, self.min_threshold) =
-            sides.fold((1, self.run.min_threshold), |(nodes, least), side| {
+        (self.nodes, self.min_threshold) = sides
+            .fold((1, self.run.min_threshold), |(nodes, least), side| {
                 (nodes + side.nodes, least.min_of(side.min_threshold))
             });
     }
@@ -308,10 +201,12 @@ fn tree_without(tree: Tree, position: &Position) -> Tree {
     if node.run.entries.is_empty() {
         match (node.left.take(), node.right.take()) {
             (None, side) | (side, None) => return side,
-            (left, Some(right)) => (node.run, node.left, node.right) = {
-                let (first, rest) = split_first(right);
-                (first, left, rest)
-            },
+            (left, Some(right)) => {
+                (node.run, node.left, node.right) = {
+                    let (first, rest) = split_first(right);
+                    (first, left, rest)
+                }
+            }
         }
     }
     Some(rebalance(shared))
@@ -436,11 +331,7 @@ fn find_slip_candidates(
     }
     find_slip_candidates(&node.left, before, may, found);
     let first = before + len(&node.left);
-    for (index, entry) in (first..).zip(&node.run.entries) {
-        if entry.threshold != SlipThreshold::NEVER && may(&entry.threshold, index, index) {
-            found(entry.ticket, index);
-        }
-    }
+    find_in_run(&node.run.entries, first, may, found);
     find_slip_candidates(&node.right, first + node.run.entries.len() as u32, may, found);
 }
 

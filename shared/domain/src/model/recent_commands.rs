@@ -43,7 +43,13 @@ pub(crate) struct RecentCommands {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum KeptAnswer {
     /// A new ticket. Its number, its quoted wait and its time are those of the ticket.
-    Taken { fingerprint: u64, ticket: TicketId, queue: QueueId, queue_state: QueueState, may: ActSet },
+    Taken {
+        fingerprint: u64,
+        ticket: TicketId,
+        queue: QueueId,
+        queue_state: QueueState,
+        may: ActSet,
+    },
     /// Any other.
     Whole(Arc<RecordedAnswer>),
 }

@@ -135,9 +135,8 @@ impl DeliveryStatusProjection {
 
     fn site_or_new(&self, site: &str) -> Arc<Mutex<SiteNotices>> {
         // Looked up first, since almost every notice finds its site.
-        self.site(site).unwrap_or_else(|| {
-            self.0.sites.write().entry(site.to_owned()).or_default().clone()
-        })
+        self.site(site)
+            .unwrap_or_else(|| self.0.sites.write().entry(site.to_owned()).or_default().clone())
     }
 
     /// Returns the notices about a ticket of a business day, in the order in which they were
@@ -149,10 +148,8 @@ impl DeliveryStatusProjection {
         let Some(notices) = site.ticket((day, ticket)) else { return Vec::new() };
         // A notice that was tried again has the plan of the first try.
         let plan = |name: &str| notices.get(parse_redrive_key(name).0)?.plan;
-        let mut records: Vec<_> = notices
-            .iter()
-            .map(|notice| NoticeView { plan: plan(notice.name), ..notice })
-            .collect();
+        let mut records: Vec<_> =
+            notices.iter().map(|notice| NoticeView { plan: plan(notice.name), ..notice }).collect();
         records.sort_by_key(|notice| (notice.plan.map_or(u32::MAX, |p| p.order), notice.name));
         records.into_iter().map(|notice| delivery_status(notice, is_behind)).collect()
     }

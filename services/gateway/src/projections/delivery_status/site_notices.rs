@@ -198,7 +198,8 @@ impl TicketNotices {
             TicketNotices::Joined { order, at } => (Some(joined_plan(*order, *at)), &[][..]),
             TicketNotices::Records(records) => (None, &records.0[..]),
         };
-        let joined = joined.map(|plan| NoticeView { name: JOINED, plan: Some(plan), outcome: None });
+        let joined =
+            joined.map(|plan| NoticeView { name: JOINED, plan: Some(plan), outcome: None });
         let records = records.iter().map(|record| NoticeView {
             name: &record.name,
             plan: record.plan,

@@ -1,5 +1,6 @@
 //! Tests of the lane against a sorted map.
 
+use super::run::MAX_RUN;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
