@@ -90,6 +90,15 @@ impl OutcomeRecord {
             OutcomeRecord::Ended(record) => &record.key,
         }
     }
+
+    /// Takes the key of the notice out, for a reader that keeps the record under it.
+    pub fn take_key(&mut self) -> String {
+        std::mem::take(match self {
+            OutcomeRecord::Attempt(record) => &mut record.key,
+            OutcomeRecord::Receipt(record) => &mut record.key,
+            OutcomeRecord::Ended(record) => &mut record.key,
+        })
+    }
 }
 
 impl NoticeState {

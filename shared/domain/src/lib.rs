@@ -55,6 +55,7 @@ pub use model::notification::{
 pub use model::position_changes::{PositionChange, PositionChangeCause, TicketPositionChange};
 pub use model::quoted_wait::QuotedWait;
 pub use model::rank::Rank;
+pub use model::rare::{HasUsual, Rare};
 pub use model::recent_commands::{COMMAND_RETENTION_MS, RecordedAnswer};
 pub use model::remainder::{MAX_BATCH_TICKETS, Remainder};
 pub use model::rules::{
@@ -69,11 +70,11 @@ pub use model::ticket::{
 pub use model::ticket_act::TicketAct;
 pub use model::time::{BusinessDay, Day, DecisionInput, Interval, OpeningStatus, Timestamp};
 pub use model::visit::{VisitOutcome, VisitRecord};
-pub use model::visit_progress::{ForecastBasis, OvertakeCounts, VisitProgress};
+pub use model::visit_progress::{ForecastBasis, OvertakeCounts, VisitProgress, VisitSteps};
 pub use notifications::MAX_NOTIFY_AHEAD;
 pub use parts::{CounterParts, LineParts, SiteParts};
 pub use protocol::command::{Act, Command, CounterTicket, LetPassLimit, Mark, QueueState};
 pub use protocol::event::{Decision, Event};
 pub use protocol::outcome::Outcome;
 pub use protocol::refusal::Refusal;
-pub use timers::{due_commands, next_due_at};
+pub use timers::{due_commands, next_due_after, next_due_at};

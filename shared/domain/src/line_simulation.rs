@@ -89,7 +89,11 @@ impl<'a> LineSimulation<'a> {
             counters.iter().map(|(counter, _)| counter.queues.iter().filter_map(index).collect());
         let cursors = queues.iter().map(|(id, queue_rules)| {
             let is_own = *id == queue;
-            let line = site.lines.get(*id).filter(|_| is_own || site.is_calling(rules, id));
+            let line = site
+                .lines
+                .get(*id)
+                .map(|line| &**line)
+                .filter(|_| is_own || site.is_calling(rules, id));
             (*queue_rules, LineCursor::new(line, inserted.filter(|_| is_own)))
         });
         let lines = SimulatedLines { counters: served.collect(), queues: cursors.collect() };

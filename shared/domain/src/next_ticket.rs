@@ -123,7 +123,7 @@ fn callable_lines<'a>(
     counter.queues.iter().filter_map(|queue| {
         let queue_rules = rules.queues.get(queue)?;
         let line = site.lines.get(queue)?;
-        (site.is_calling(rules, queue) && !line.is_empty()).then_some((queue, queue_rules, line))
+        (site.is_calling(rules, queue) && !line.is_empty()).then_some((queue, queue_rules, &**line))
     })
 }
 

@@ -100,14 +100,13 @@ impl Site {
             free_since: counter.free_since,
             auto_call_paused: counter.auto_call_paused,
         });
-        let commands = self.recent_commands.iter();
         SiteParts {
             day: self.day,
             lines: self.lines.iter().map(|(queue, line)| line.to_parts(queue)).collect(),
             counters: counters.collect(),
             tickets: self.tickets.values().cloned().collect(),
             recent_calls: self.recent_calls.iter().cloned().collect(),
-            recent_commands: commands.map(|(id, answer)| (id, answer.clone())).collect(),
+            recent_commands: self.recent_commands.iter(&self.tickets).collect(),
             last_arrival: self.last_arrival,
             pending_carry_over: self.pending_carry_over.iter().cloned().collect(),
             spent_days: self.spent_days,
@@ -118,9 +117,8 @@ impl Site {
     pub fn from_parts(parts: SiteParts) -> Site {
         let mut site = Site {
             day: parts.day,
-            lines: parts.lines.into_iter().map(Line::from_parts).collect(),
+            lines: parts.lines.into_iter().map(Line::from_parts).map(shared).collect(),
             recent_calls: parts.recent_calls.into_iter().collect(),
-            recent_commands: parts.recent_commands.into_iter().collect(),
             pending_carry_over: parts.pending_carry_over.into_iter().collect(),
             last_ticket: parts.spent_days.map_or(0, |spent| spent.last_ticket.0),
             spent_days: parts.spent_days,
@@ -146,10 +144,17 @@ impl Site {
         for ticket in parts.tickets {
             site.index_new(ticket);
         }
+        for (id, recorded) in parts.recent_commands {
+            site.recent_commands.restore(id, recorded, &site.tickets, site.last_carried);
+        }
         // A ticket may have left the place that the latest arrival gave it.
         site.last_arrival = parts.last_arrival;
         site
     }
+}
+
+fn shared((queue, line): (QueueId, Line)) -> (QueueId, Arc<Line>) {
+    (queue, Arc::new(line))
 }
 
 impl Line {

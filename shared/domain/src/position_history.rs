@@ -57,7 +57,7 @@ impl Site {
         let to = in_queue(is);
         if from.is_some() || to.is_some() {
             let newest = TicketId(self.last_ticket);
-            let line = self.lines.entry(queue).or_default();
+            let line = self.line_mut(&queue);
             line.position_changes.add(PositionChange {
                 ticket: id,
                 number,

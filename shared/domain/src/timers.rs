@@ -46,6 +46,23 @@ pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Comm
 /// Time of the next check if nothing happens until then: no more is due before it than now. `None`
 /// if nothing falls due with time.
 pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Timestamp> {
+    let slipped =
+        || rules.queues.keys().any(|queue| slip_command(site, rules, queue, now).is_some());
+    next_due(site, rules, now, slipped)
+}
+
+/// As [`next_due_at`], where [`due_commands`] has found nothing: no holder has to be notified of a
+/// longer wait, which is the costly part to find out.
+pub fn next_due_after(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Timestamp> {
+    next_due(site, rules, now, || false)
+}
+
+fn next_due(
+    site: &Site,
+    rules: &Rules,
+    now: &DecisionInput,
+    is_slipped: impl Fn() -> bool,
+) -> Option<Timestamp> {
     let day = site.day?;
     if day_rollover::is_unconfirmed(site, now) {
         return None;
@@ -63,11 +80,11 @@ pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Ti
     });
     let deadline = live.map(|(deadline, _)| *deadline);
     let next = auto_call_counters(site, rules, now).map(|(_, _, due)| due).min();
-    let slipped = rules.queues.keys().find_map(|queue| slip_command(site, rules, queue, now));
-    let has_candidates = site.lines.values().any(Line::has_slip_candidates);
+    let slipped = is_slipped().then_some(now.at);
+    let has_candidates = site.lines.values().any(|line| line.has_slip_candidates());
     let check = has_candidates.then(|| notifications::next_slip_check(now));
     let end = (now.today.interval.to.0 < i64::MAX).then_some(now.today.interval.to);
-    [deadline, next, slipped.map(|_| now.at), check, end].into_iter().flatten().min()
+    [deadline, next, slipped, check, end].into_iter().flatten().min()
 }
 
 /// Returns `true` if the end of the day has anything to end, or if the state names anybody: it
@@ -77,7 +94,7 @@ fn needs_day_close(site: &Site) -> bool {
     let works = |counter: &Counter| {
         counter.login.is_some() || counter.is_open() || counter.serving.is_some()
     };
-    site.lines.values().any(waits)
+    site.lines.values().any(|line| waits(line))
         || site.counters.values().any(works)
         || site.tickets().any(|ticket| ticket.person.is_some())
 }
@@ -95,7 +112,7 @@ fn slip_command(
     let check = notifications::last_slip_check(now).at.0;
     let text = format!("slipped/{}/{check}", queue.as_str());
     let command = Command::by_system(&text, Act::NotifySlipped(queue.clone()));
-    let already_sent = site.recorded_answer(&command.id).is_some();
+    let already_sent = site.has_decided(&command.id);
     (!already_sent && !notifications::slipped_tickets(site, rules, now, queue).is_empty())
         .then_some(command)
 }

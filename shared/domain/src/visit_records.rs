@@ -44,7 +44,8 @@ pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp)
                     // A service that began as it ended was not started by anybody: the call is the
                     // only beginning that is known.
                     let approach_ms = if *begun < at { begun.since_ms(*since) } else { 0 };
-                    slot_ms.map(|slot| (slot - approach_ms - ticket.progress.approach_ms).max(0))
+                    slot_ms
+                        .map(|slot| (slot - approach_ms - ticket.progress.steps.approach_ms).max(0))
                 }
                 _ => None,
             };
@@ -76,27 +77,27 @@ fn visit_record(
     at: Timestamp,
     end: VisitOutcome,
 ) -> VisitRecord {
-    let progress = &ticket.progress;
+    let steps = &ticket.progress.steps;
     // A ticket that leaves a counter without being served has kept it until now.
     let slot_ms = match &ticket.state {
         TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
             Some(ticket.worked_ms + at.since_ms(*since).max(0))
         }
-        _ => progress.missed_ms,
+        _ => steps.missed_ms,
     };
     VisitRecord {
         day,
         queue: ticket.queue.clone(),
         counter: ticket.at_counter().cloned(),
         taken_at: ticket.taken_at,
-        called_at: progress.called_at,
-        started_at: progress.started_at,
+        called_at: steps.called_at,
+        started_at: steps.started_at,
         ended_at: at,
         slot_ms,
         serving_ms: None,
         implausible: false,
-        counts: ticket.counts,
-        called_out_of_order: progress.called_out_of_order,
+        counts: *ticket.counts,
+        called_out_of_order: steps.called_out_of_order,
         quoted: ticket.quoted,
         basis: ticket.basis,
         overtaken: site.overtake_counts(ticket),

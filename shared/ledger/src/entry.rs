@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 
 /// Position of an entry in its log. A larger position is later. The number has no other meaning,
 /// and positions of one subject are not consecutive.
@@ -76,9 +77,9 @@ pub struct StoredEntry {
 }
 
 /// Name that groups entries of a log: one or more parts, separated by dots, each of ASCII letters,
-/// digits, `-` and `_`.
+/// digits, `-` and `_`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject(String);
+pub struct Subject(Arc<str>);
 
 /// Error for a subject part that is empty or has a character outside the allowed set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +92,7 @@ impl Subject {
         if parts.is_empty() || !parts.iter().all(|part| is_name(part)) {
             return Err(InvalidSubject);
         }
-        Ok(Subject(parts.join(".")))
+        Ok(Subject(parts.join(".").into()))
     }
 
     /// Parses the text form that [`Subject::as_str`] returns.

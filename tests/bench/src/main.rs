@@ -1,5 +1,6 @@
 //! Benchmarks of the product and of simpler alternatives: `bench callback`, `bench token`, `bench
-//! estimate`, `bench history`, `bench qr`, `bench line`, `bench siege`, `bench watchers`.
+//! estimate`, `bench history`, `bench qr`, `bench line`, `bench memory`, `bench notify`, `bench
+//! siege`, `bench watchers`.
 
 mod member;
 mod process;
@@ -8,6 +9,8 @@ mod callback;
 mod estimate;
 mod history;
 mod line;
+mod memory;
+mod notify;
 mod qr;
 mod siege;
 mod token;
@@ -36,6 +39,10 @@ enum BenchCommand {
     History(history::Options),
     /// Time of a decision by the length of the line; a hot site, a replica's start, memory.
     Line(line::Options),
+    /// Resident memory of each role at rest, with few sites and with many.
+    Memory(memory::Options),
+    /// Notices that notifiers send a second, as a share of what their places allow.
+    Notify(notify::Options),
     /// Fetches and failed calls during every kind of trouble with access tokens.
     Token(token::Options),
     /// Callers of WeChat in a separate process; started by the measuring process.
@@ -64,6 +71,8 @@ fn main() -> ExitCode {
         BenchCommand::Estimate(options) => estimate::run(&options),
         BenchCommand::History(options) => history::run(&options),
         BenchCommand::Line(options) => line::run(&options),
+        BenchCommand::Memory(options) => memory::run(&options),
+        BenchCommand::Notify(options) => notify::run(&options),
         BenchCommand::Token(options) => token::run(&options),
         BenchCommand::Callers(options) => token::serve(&options),
         BenchCommand::Qr(options) => qr::run(&options),

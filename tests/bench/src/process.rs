@@ -15,6 +15,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// Resident memory in bytes.
     pub resident: u64,
+    /// Part of the resident memory that the process itself has written, and no file holds.
+    pub own: u64,
     /// Peak of the resident memory in bytes.
     pub peak: u64,
 }
@@ -30,6 +32,7 @@ pub fn process_usage(pid: u32) -> anyhow::Result<Usage> {
     Ok(Usage {
         cpu: process_cpu_time(&stat).context("the process's stat reads differently here")?,
         resident: status_kib(&status, "VmRSS:").context("no VmRSS in the process's status")?,
+        own: status_kib(&status, "RssAnon:").context("no RssAnon in the process's status")?,
         peak: status_kib(&status, "VmHWM:").context("no VmHWM in the process's status")?,
     })
 }

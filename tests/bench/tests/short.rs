@@ -187,6 +187,37 @@ fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
 }
 
 #[test]
+fn the_short_form_of_memory_finds_every_role_with_few_sites_and_with_many() {
+    let (figures, report) = run_short("memory");
+    let roles = figures["roles"].as_array().unwrap();
+    let names: Vec<_> = roles.iter().map(|one| (&one["sites"], &one["role"])).collect();
+    let [few, many] = [4, 20].map(Value::from);
+    let [gateway, token, notifier] = ["gateway", "token", "notifier"].map(Value::from);
+    let expected =
+        [&few, &many].map(|sites| [&gateway, &token, &notifier].map(|role| (sites, role)));
+    assert_eq!(names, expected.concat());
+    for one in roles {
+        let [resident, own] = ["resident_mib", "own_mib"].map(|of| one[of].as_f64().unwrap());
+        assert!(0.0 < own && own <= resident, "{one}");
+    }
+    assert!(report.contains("the program"), "{report}");
+}
+
+#[test]
+fn the_short_form_of_notify_sends_every_notice_once() {
+    let (figures, report) = run_short("notify");
+    let rounds = figures["rounds"].as_array().unwrap();
+    let replicas: Vec<_> = rounds.iter().map(|one| one["replicas"].as_u64().unwrap()).collect();
+    assert_eq!(replicas, [1, 2]);
+    for one in rounds {
+        for figure in ["notices", "per_second", "to_places", "to_first", "cpu_us", "busy_share"] {
+            assert!(one[figure].as_f64().unwrap() > 0.0, "{one}");
+        }
+    }
+    assert!(report.contains("of the places"), "{report}");
+}
+
+#[test]
 fn the_short_form_of_watchers_reaches_every_screen_with_every_call() {
     let (figures, report) = run_short("watchers");
     assert_eq!((&figures["streams"], &figures["calls"]), (&60.into(), &9.into()), "{figures}");

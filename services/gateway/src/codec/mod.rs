@@ -44,9 +44,14 @@ impl From<ReadError> for DecodeError {
     }
 }
 
+/// Bytes that a decision usually takes, so that its buffer need not grow.
+const USUAL_DECISION_BYTES: usize = 1_024;
+
 pub(super) fn encode(facts: &c::SiteFacts, decisions: &[d::Decision]) -> Entry {
     let commit = c::Commit::new(facts.clone(), decisions.iter().map(decision_to_stored).collect());
-    Entry::new(serde_json::to_vec(&commit).expect("a commit has string keys only"))
+    let mut payload = Vec::with_capacity(USUAL_DECISION_BYTES * decisions.len());
+    serde_json::to_writer(&mut payload, &commit).expect("a commit has string keys only");
+    Entry::new(payload)
 }
 
 pub(super) fn decode(payload: &[u8]) -> Result<Vec<d::Decision>, DecodeError> {

@@ -41,7 +41,7 @@ pub(super) fn hold_from_stored(hold: c::Hold) -> d::Hold {
 }
 
 pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
-    let d::Marks { arrived, party, notify_ahead, coming } = ticket.marks;
+    let d::Marks { arrived, party, notify_ahead, coming } = *ticket.marks;
     let notifications = &ticket.notifications;
     c::Ticket {
         id: ticket.id.0,
@@ -56,17 +56,17 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
         quoted: quoted_wait_to_stored(&ticket.quoted),
         basis: ticket.basis.map(basis_to_stored),
         state: ticket_state_to_stored(&ticket.state),
-        counts: counts_to_stored(ticket.counts),
+        counts: counts_to_stored(*ticket.counts),
         marks: c::Marks { arrived, party, notify_ahead, coming },
         notifications: c::NotificationHistory {
             order: notifications.order,
             template_count: notifications.template_count,
             last_template_at: notifications.last_template_at.map(|at| at.0),
-            expected_turn_at: notifications.expected_turn_at.map(|at| at.0),
+            expected_turn_at: ticket.expected_turn_at.map(|at| at.0),
             count_by_kind: if notifications.count_by_kind.iter().all(|count| *count == 0) {
                 Vec::new()
             } else {
-                notifications.count_by_kind.to_vec()
+                notifications.count_by_kind.map(u32::from).to_vec()
             },
             last_call: notifications.last_call,
             told_stop: notifications.told_stop.map(queue_state_to_stored),
@@ -82,7 +82,6 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
         order: ticket.notifications.order,
         template_count: ticket.notifications.template_count,
         last_template_at: ticket.notifications.last_template_at.map(d::Timestamp),
-        expected_turn_at: ticket.notifications.expected_turn_at.map(d::Timestamp),
         last_call: ticket.notifications.last_call,
         told_stop: ticket.notifications.told_stop.map(queue_state_from_stored),
         ..d::NotificationHistory::default()
@@ -90,7 +89,7 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
     for (count, stored) in
         notifications.count_by_kind.iter_mut().zip(ticket.notifications.count_by_kind)
     {
-        *count = stored;
+        *count = u16::try_from(stored).unwrap_or(u16::MAX);
     }
     d::Ticket {
         id: d::TicketId(ticket.id),
@@ -105,9 +104,10 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
         quoted: quoted_wait_from_stored(ticket.quoted),
         basis: ticket.basis.map(basis_from_stored),
         state: ticket_state_from_stored(ticket.state),
-        counts: counts_from_stored(ticket.counts),
-        marks: d::Marks { arrived, party, notify_ahead, coming },
-        notifications,
+        counts: counts_from_stored(ticket.counts).into(),
+        marks: d::Marks { arrived, party, notify_ahead, coming }.into(),
+        notifications: notifications.into(),
+        expected_turn_at: ticket.notifications.expected_turn_at.map(d::Timestamp),
         progress: visit_progress_from_stored(ticket.progress),
         worked_ms: ticket.worked_ms,
         undo_point: None,
@@ -159,7 +159,7 @@ fn ticket_state_from_stored(state: c::TicketState) -> d::TicketState {
             d::TicketState::Serving { counter: counter.into(), since: at(since), at: at(begun) }
         }
         S::Held { at: held, hold } => {
-            d::TicketState::Held { at: at(held), hold: hold_from_stored(hold) }
+            d::TicketState::Held { at: at(held), hold: Box::new(hold_from_stored(hold)) }
         }
         S::Missed { at: missed, until } => {
             d::TicketState::Missed { at: at(missed), until: until.map(at) }

@@ -74,13 +74,14 @@ fn overtaken_from_stored(overtaken: c::OvertakeCounts) -> d::OvertakeCounts {
 }
 
 pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitProgress {
+    let steps = &progress.steps;
     c::VisitProgress {
-        called_at: progress.called_at.map(|at| at.0),
-        started_at: progress.started_at.map(|at| at.0),
-        called_out_of_order: progress.called_out_of_order,
-        approach_ms: progress.approach_ms,
-        missed_ms: progress.missed_ms,
-        overtaken: overtaken_to_stored(progress.overtaken),
+        called_at: steps.called_at.map(|at| at.0),
+        started_at: steps.started_at.map(|at| at.0),
+        called_out_of_order: steps.called_out_of_order,
+        approach_ms: steps.approach_ms,
+        missed_ms: steps.missed_ms,
+        overtaken: overtaken_to_stored(steps.overtaken),
         displayed: progress.displayed.map(|displayed| (displayed.range.low, displayed.range.high)),
         displayed_ahead: progress.displayed.and_then(|displayed| displayed.ahead),
         shortened_at: progress
@@ -93,13 +94,16 @@ pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitP
 pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitProgress {
     let shortened_at = stored.shortened_at.map(d::Timestamp);
     let range = stored.displayed.map(|(low, high)| d::Estimate { low, high });
-    d::VisitProgress {
+    let steps = d::VisitSteps {
         called_at: stored.called_at.map(d::Timestamp),
         started_at: stored.started_at.map(d::Timestamp),
         called_out_of_order: stored.called_out_of_order,
         approach_ms: stored.approach_ms,
         missed_ms: stored.missed_ms,
         overtaken: overtaken_from_stored(stored.overtaken),
+    };
+    d::VisitProgress {
+        steps: steps.into(),
         // An event does not carry it: the line that the ticket enters counts anew.
         overtakes_counted: 0,
         displayed: range.map(|range| d::DisplayedRange {

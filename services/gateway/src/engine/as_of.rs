@@ -87,6 +87,7 @@ impl PointInTimeReader {
     ) -> Result<(SiteSnapshot, bool), ReplayError> {
         let today = settings.calendar.at(at_ms).day();
         let mut snapshot = SiteSnapshot::default();
+        let site = Arc::make_mut(&mut snapshot.site);
         let last = self.ledger.last(&LEDGER, &settings.subject).await?;
         let head = last.map_or(Position::START, |stored| stored.position);
         if head == Position::START {
@@ -103,8 +104,8 @@ impl PointInTimeReader {
                 codec::decode(&stored.entry.payload).map_err(|_| ReplayError::NewerVersion)?;
             for decision in &decisions {
                 // Entries of a day are applied only after its first one.
-                if snapshot.site.day().is_some() || decision.opens_day() {
-                    snapshot.site.apply(decision);
+                if site.day().is_some() || decision.opens_day() {
+                    site.apply(decision);
                 }
             }
             snapshot.position = stored.position;
@@ -112,7 +113,7 @@ impl PointInTimeReader {
                 break;
             }
         }
-        let has_day_start = snapshot.site.day() == Some(today);
+        let has_day_start = site.day() == Some(today);
         Ok((snapshot, has_day_start))
     }
 }

@@ -1,5 +1,6 @@
 //! Coverage of a site by its stored snapshot, and the rule by which the next snapshot is due.
 
+use super::timers::ChangedSites;
 use paihao_contracts::envelope::NewerForm;
 use paihao_domain::Day;
 use paihao_ledger::Position;
@@ -20,7 +21,7 @@ const MAX_UNCOVERED_AGE: Duration = Duration::from_secs(5 * 60);
 /// together, and a large day turns in several.
 const DAY_SETTLE_DELAY: Duration = Duration::from_secs(5);
 
-/// Signals between the replica, which applies entries, and the writer of snapshots.
+/// Signals from the replica, which applies entries, to the writer of snapshots and to the timers.
 #[derive(Default)]
 pub(super) struct CoverageSignals {
     followed: AtomicU64,
@@ -29,6 +30,8 @@ pub(super) struct CoverageSignals {
     newer: OnceLock<NewerForm>,
     /// Wakes the writer: a snapshot is due at once.
     pub(super) wake: Notify,
+    /// Sites whose timers are to be looked at.
+    pub(super) changed: ChangedSites,
 }
 
 impl CoverageSignals {

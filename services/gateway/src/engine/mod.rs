@@ -4,7 +4,8 @@
 //! - `append_spans`: the traces that an append belongs to;
 //! - `view`: the replica of one site, and its snapshots;
 //! - `replica`: the projection of the ledger onto all sites;
-//! - `site_worker`: the task that decides the commands of a site and appends the decisions;
+//! - `site_worker`: the worker that decides the commands of a site and appends the decisions;
+//! - `timers`: the task that proposes what is due by time, of all sites;
 //! - `registry`: the current sites with their settings and workers;
 //! - `snapshot_log`: stored snapshots, from which a start restores the sites;
 //! - `snapshot_writer`: the task that stores a snapshot of a site when `coverage` says so;
@@ -20,6 +21,7 @@ mod replica;
 mod site_worker;
 mod snapshot_log;
 mod snapshot_writer;
+mod timers;
 mod view;
 
 pub use site_worker::{CommandOutcome, Forecasts, SUBMIT_TIMEOUT, SubmitError};
@@ -36,11 +38,12 @@ use paihao_ledger::projection::{Follow, Follower};
 use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
 use replica::Replica;
-use site_worker::PendingCommand;
+use site_worker::{PendingCommand, WorkerContext};
 use snapshot_log::SnapshotRestorer;
 use snapshot_writer::SnapshotWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use timers::SiteTimers;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -53,8 +56,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Restores the sites from their snapshots, begins to follow the ledger, and starts a worker
-    /// for every site. All run until `closed`, which comes once the requests under way have been
+    /// Restores the sites from their snapshots, begins to follow the ledger, and runs the timers and
+    /// the workers of the sites. All run until `closed`, which comes once the requests under way have been
     /// answered.
     pub fn start(
         sites: &BTreeMap<String, Arc<SiteSettings>>,
@@ -69,18 +72,23 @@ impl Engine {
         let restorer = SnapshotRestorer::new(ledger.clone(), replica.clone());
         let follow = Follow::new(ledger.clone(), LEDGER, closed.clone()).restoring(restorer);
         let (follower, following) = follow.start_decoding_ahead(replica.clone());
-        let registry = Arc::new(SiteRegistry {
+        let context = Arc::new(WorkerContext {
             forecasts: forecasts.clone(),
-            handles: parking_lot::RwLock::default(),
-            replica,
-            ledger,
+            ledger: ledger.clone(),
             clock,
             follower: follower.clone(),
             closed: closed.clone(),
             tasks: tasks.clone(),
         });
+        let registry = Arc::new(SiteRegistry {
+            handles: parking_lot::RwLock::default(),
+            replica,
+            ledger,
+            context,
+        });
         registry.set_sites(sites);
         tasks.spawn_vital("follower", following);
+        tasks.spawn_vital("timers", SiteTimers::new(registry.clone()).run());
         let writer = SnapshotWriter::new(registry.clone());
         tasks.spawn_vital("snapshots", writer.run(follower.clone(), closed.clone()));
         let past = past_decisions::observe(registry.clone(), closed.clone());
@@ -89,8 +97,8 @@ impl Engine {
     }
 
     /// Replaces the sites and their settings: each decision is made with the settings that are
-    /// there when it is made. Workers start for new sites. A worker of a site that is gone ends
-    /// once it has answered the commands that it had received.
+    /// there when it is made. A worker of a site that is gone answers the commands that it had
+    /// received.
     pub fn set_sites(&self, sites: &BTreeMap<String, Arc<SiteSettings>>) {
         self.registry.set_sites(sites);
     }
@@ -107,8 +115,10 @@ impl Engine {
         let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
         trace::note_site(site);
         let (reply, response) = oneshot::channel();
-        let request = PendingCommand { command, trace: trace::current(), reply };
-        handle.commands.try_send(request).map_err(|_| SubmitError::Unavailable)?;
+        let request = PendingCommand { command, trace: trace::current(), reply, expires_at: None };
+        if !handle.submit([request]) {
+            return Err(SubmitError::Unavailable);
+        }
         match tokio::time::timeout(SUBMIT_TIMEOUT, response).await {
             Ok(Ok(result)) => result,
             _ => Err(SubmitError::Unavailable),
@@ -117,13 +127,12 @@ impl Engine {
 
     /// Returns the settings of a site, as they are now.
     pub fn settings(&self, site: &str) -> Option<Arc<SiteSettings>> {
-        self.handles().get(site).map(|handle| handle.settings.now())
+        self.handles().get(site).map(|handle| handle.settings())
     }
 
     /// Returns the settings of all sites, as they are now.
     pub fn all_settings(&self) -> impl Iterator<Item = Arc<SiteSettings>> + use<> {
-        let settings: Vec<_> =
-            self.handles().values().map(|handle| handle.settings.now()).collect();
+        let settings: Vec<_> = self.handles().values().map(|handle| handle.settings()).collect();
         settings.into_iter()
     }
 
@@ -135,7 +144,7 @@ impl Engine {
     /// Returns whether this replica knows that a command was decided within the last minutes.
     pub fn has_decided(&self, site: &str, command: &CommandId) -> bool {
         let snapshot = self.snapshot(site);
-        snapshot.is_some_and(|snapshot| snapshot.site.recorded_answer(command).is_some())
+        snapshot.is_some_and(|snapshot| snapshot.site.has_decided(command))
     }
 
     /// Returns the state of a site with every entry that is in the ledger at the call. A refusal

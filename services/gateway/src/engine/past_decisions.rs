@@ -15,7 +15,7 @@ const CHUNK_ENTRIES: usize = 16;
 /// Hands the decisions up to each site's snapshot to the observer, as far as the ledger keeps them.
 pub(super) async fn observe(registry: Arc<SiteRegistry>, closed: CancellationToken) {
     let observing = async {
-        registry.follower.until_caught_up().await;
+        registry.context.follower.until_caught_up().await;
         if let Err(error) = observe_all(&registry).await {
             tracing::warn!(%error, "cannot read the decisions before the snapshots");
         }

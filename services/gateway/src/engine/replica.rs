@@ -1,6 +1,7 @@
 //! Replicas of all sites, kept current with the ledger.
 
 use super::coverage::CoverageSignals;
+use super::timers::SiteNumber;
 use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
 use paihao_contracts::envelope::{NewerForm, ReadError};
@@ -51,7 +52,9 @@ impl Replica {
             return site.clone();
         }
         let (observer, signals) = (self.0.observer.clone(), self.0.signals.clone());
-        let site = Arc::new(SiteReplica::new(subject.clone(), observer, signals));
+        // No site leaves this map, so its length names the next one.
+        let id = SiteNumber(sites.len() as u32);
+        let site = Arc::new(SiteReplica::new(subject.clone(), id, observer, signals));
         sites.insert(subject.clone(), site.clone());
         site
     }

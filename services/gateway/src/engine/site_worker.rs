@@ -4,22 +4,25 @@
 //! command is lost: the worker waits until its replica has the missing entries, and decides again.
 
 use super::append_spans::AppendSpans;
+use super::timers::{MIN_TIMER_GAP, POLL_INTERVAL};
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
 use crate::site::SiteSettings;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, ClockReading, ClockTrust};
+use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace::Traceparent;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
     Act, Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
-    Timestamp, day_close_command, decide, due_commands, next_due_at,
+    Timestamp, day_close_command, decide, due_commands, next_due_after,
 };
 use paihao_ledger::{AppendError, ExpectedPosition, Follower, Ledger, Position, Subject};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,15 +33,15 @@ pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Most commands in one entry, which keeps it far below the largest that a store takes.
 const MAX_BATCH_COMMANDS: usize = 256;
 
-/// Shortest time between two runs of the timers.
-const MIN_TIMER_GAP: Duration = Duration::from_millis(20);
+/// Commands that may wait for one site's worker; more are declined at once.
+const MAX_QUEUED_COMMANDS: usize = 4096;
 
 /// Time until a due command that was not decided is tried again, unless the state changes before.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Longest time between two runs of the timers, since the machine's clock may be set and the
-/// machine may sleep.
-const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// Time until the answers to due commands are looked for again: they come a moment after the state
+/// has changed.
+const ANSWER_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Time between two looks at a clock that is not to be trusted.
 const CLOCK_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,23 +53,6 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 pub trait Forecasts: Send + Sync {
     /// Returns the current model of the site with this subject.
     fn model(&self, site: &Subject) -> ForecastModel;
-}
-
-/// Current settings of one site, read again for each decision.
-pub(super) struct CurrentSettings(RwLock<Arc<SiteSettings>>);
-
-impl CurrentSettings {
-    pub(super) fn new(settings: Arc<SiteSettings>) -> CurrentSettings {
-        CurrentSettings(RwLock::new(settings))
-    }
-
-    pub(super) fn now(&self) -> Arc<SiteSettings> {
-        self.0.read().clone()
-    }
-
-    pub(super) fn replace(&self, settings: Arc<SiteSettings>) {
-        *self.0.write() = settings;
-    }
 }
 
 /// Outcome of a command, decided now or when the command came first.
@@ -100,45 +86,47 @@ pub(super) struct PendingCommand {
     pub(super) command: Command,
     /// Trace of the request, which the entry continues.
     pub(super) trace: Option<Traceparent>,
-    pub(super) reply: oneshot::Sender<Result<CommandOutcome, SubmitError>>,
+    pub(super) reply: oneshot::Sender<Answer>,
+    /// Time at which the answer is no longer wanted; `None` if the sender drops its end then.
+    pub(super) expires_at: Option<Instant>,
 }
 
-/// Worker that decides for one site, each time with the settings of that moment.
-pub(super) struct SiteWorker {
-    pub(super) settings: Arc<CurrentSettings>,
-    pub(super) replica: Arc<SiteReplica>,
+impl PendingCommand {
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed() && self.expires_at.is_none_or(|end| Instant::now() < end)
+    }
+}
+
+/// What the workers of all sites have in common.
+pub(super) struct WorkerContext {
     pub(super) forecasts: Arc<dyn Forecasts>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) follower: Follower<()>,
+    pub(super) closed: CancellationToken,
+    pub(super) tasks: Tasks,
 }
 
-/// Signals after which other commands may be due.
-struct WakeSignals {
-    snapshots: watch::Receiver<SiteSnapshot>,
-    clock: Option<watch::Receiver<i64>>,
+/// Worker that decides for one site, each time with the settings of that moment. A site that nobody
+/// asks about has no task: the first command starts one, which ends when none is left.
+pub(super) struct SiteWorker {
+    settings: RwLock<Arc<SiteSettings>>,
+    pub(super) replica: Arc<SiteReplica>,
+    context: Arc<WorkerContext>,
+    queue: Mutex<CommandQueue>,
+    /// Answers to the commands that were proposed last.
+    proposed: Mutex<Vec<oneshot::Receiver<Answer>>>,
 }
 
-impl WakeSignals {
-    /// Waits until something has happened since the last [`WakeSignals::mark_seen`].
-    async fn wait(&mut self) {
-        let clock_set = async {
-            let Some(clock) = &mut self.clock else { return std::future::pending().await };
-            if clock.changed().await.is_err() {
-                // The clock can no longer be set.
-                std::future::pending().await
-            }
-        };
-        tokio::select! {
-            changed = self.snapshots.changed() => if changed.is_err() { std::future::pending().await },
-            () = clock_set => {}
-        }
-    }
-
-    fn mark_seen(&mut self) {
-        self.snapshots.mark_unchanged();
-        self.clock.iter_mut().for_each(watch::Receiver::mark_unchanged);
-    }
+/// Commands that wait for the worker.
+#[derive(Default)]
+struct CommandQueue {
+    waiting: Vec<PendingCommand>,
+    /// True while a task takes them.
+    is_running: bool,
 }
+
+type Answer = Result<CommandOutcome, SubmitError>;
 
 /// Decisions on a batch, made on a given snapshot.
 struct DecidedBatch {
@@ -146,118 +134,157 @@ struct DecidedBatch {
     /// Index in the batch of the command of each decision.
     commands: Vec<usize>,
     /// Site after the decisions.
-    site: Site,
-    answers: Vec<Result<CommandOutcome, SubmitError>>,
+    site: Arc<Site>,
+    answers: Vec<Answer>,
 }
 
 impl SiteWorker {
-    /// Runs until the registry drops the channel or `closed` is cancelled. It decides nothing
-    /// before the replica has caught up: all entries of the site may have aged out, so that an
-    /// append on the empty state would succeed although its snapshot holds a line. The timers run
-    /// when the state or the clock changes, and at the next time at which a command may be due.
-    /// They run at every replica, and one of the decisions is appended.
-    pub(super) async fn run(
-        self,
-        mut requests: mpsc::Receiver<PendingCommand>,
-        follower: Follower<()>,
-        closed: CancellationToken,
-    ) {
-        tokio::select! {
-            () = follower.until_caught_up() => {}
-            () = closed.cancelled() => return,
+    pub(super) fn new(
+        settings: Arc<SiteSettings>,
+        replica: Arc<SiteReplica>,
+        context: Arc<WorkerContext>,
+    ) -> SiteWorker {
+        SiteWorker {
+            settings: RwLock::new(settings),
+            replica,
+            context,
+            queue: Mutex::default(),
+            proposed: Mutex::default(),
         }
-        let mut batch = Vec::new();
-        let mut wake_signals =
-            WakeSignals { snapshots: self.replica.watch(), clock: self.clock.adjustments() };
-        let mut last_run = Instant::now();
-        let mut next_run = last_run;
-        loop {
-            let received = tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(next_run), if follower.caught_up() => {
-                    wake_signals.mark_seen();
-                    let wait = self.run_timers().await;
-                    last_run = Instant::now();
-                    next_run = last_run + wait;
-                    continue;
-                }
-                received = requests.recv_many(&mut batch, MAX_BATCH_COMMANDS) => received,
-                () = closed.cancelled() => return,
-                () = wake_signals.wait() => {
-                    next_run = next_run.min(last_run + MIN_TIMER_GAP);
-                    continue;
-                }
-                () = follower.until_caught_up(), if !follower.caught_up() => continue,
-            };
-            if received == 0 {
+    }
+
+    /// Returns the settings, as they are now.
+    pub(super) fn settings(&self) -> Arc<SiteSettings> {
+        self.settings.read().clone()
+    }
+
+    /// Replaces the settings. The next decision is made with these.
+    pub(super) fn replace_settings(&self, settings: &Arc<SiteSettings>) {
+        if !Arc::ptr_eq(&self.settings.read(), settings) {
+            *self.settings.write() = settings.clone();
+            self.replica.notify();
+        }
+    }
+
+    /// Puts commands into the queue, and starts a task if none takes them. Returns whether they
+    /// were accepted.
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        commands: impl IntoIterator<Item = PendingCommand>,
+    ) -> bool {
+        if self.context.closed.is_cancelled() {
+            return false;
+        }
+        let mut queue = self.queue.lock();
+        if queue.waiting.len() >= MAX_QUEUED_COMMANDS {
+            return false;
+        }
+        queue.waiting.extend(commands);
+        if !std::mem::replace(&mut queue.is_running, true) {
+            self.context.tasks.spawn_vital("site-worker", self.clone().run());
+        }
+        true
+    }
+
+    /// Decides what is in the queue. It decides nothing before the replica has caught up: all
+    /// entries of the site may have aged out, so that an append on the empty state would succeed
+    /// although its snapshot holds a line.
+    async fn run(self: Arc<Self>) {
+        let WorkerContext { follower, closed, .. } = &*self.context;
+        if !follower.caught_up() {
+            let caught_up = closed.run_until_cancelled(follower.until_caught_up()).await;
+            if caught_up.is_none() {
+                *self.queue.lock() = CommandQueue::default();
                 return;
             }
-            metrics::histogram!("paihao_desk_batch_commands").record(received as f64);
-            self.process_batch(std::mem::take(&mut batch)).await;
         }
+        while let Some(batch) = self.next_batch() {
+            metrics::histogram!("paihao_desk_batch_commands").record(batch.len() as f64);
+            self.process_batch(batch).await;
+        }
+    }
+
+    /// Takes the commands that have gathered; with none the task ends.
+    fn next_batch(&self) -> Option<Vec<PendingCommand>> {
+        let mut queue = self.queue.lock();
+        if queue.waiting.is_empty() {
+            // What a storm of commands took is given back.
+            *queue = CommandQueue::default();
+            return None;
+        }
+        if queue.waiting.len() <= MAX_BATCH_COMMANDS {
+            return Some(std::mem::take(&mut queue.waiting));
+        }
+        Some(queue.waiting.drain(..MAX_BATCH_COMMANDS).collect())
     }
 
     fn decision_input(&self, settings: &SiteSettings, reading: ClockReading) -> DecisionInput {
         settings
             .calendar
             .at(reading.now_ms)
-            .with_model(self.forecasts.model(&settings.subject))
+            .with_model(self.context.forecasts.model(&settings.subject))
             .with_confirmation(reading.trust.is_confirmed())
     }
 
-    /// Decides the commands that are due, and returns the time until the next one, as far as this
+    /// Proposes the commands that are due, and returns the time until the next look, as far as this
     /// replica knows.
-    async fn run_timers(&self) -> Duration {
-        let had_due_commands = self.decide_due().await;
+    pub(super) fn run_timers(self: &Arc<Self>) -> Duration {
         let snapshot = self.replica.now();
-        let settings = self.settings.now();
-        let reading = self.clock.read();
+        let reading = self.context.clock.read();
         if snapshot.unreadable {
             return POLL_INTERVAL;
         }
         if !reading.trust.may_propose() {
             return CLOCK_POLL_INTERVAL;
         }
+        if self.has_open_proposals() {
+            return ANSWER_POLL_INTERVAL;
+        }
+        let settings = self.settings();
         let now = self.decision_input(&settings, reading);
-        match next_due_at(&snapshot.site, &settings.rules, &now) {
-            // It is still due: the rules refuse it for now, or the ledger is unavailable.
-            Some(next) if next <= now.at && had_due_commands => RETRY_DELAY,
+        let mut due = due_commands(&snapshot.site, &settings.rules, &now);
+        if !due.is_empty() {
+            due.truncate(MAX_BATCH_COMMANDS);
+            self.propose(due);
+            // If it is still due then, the rules refuse it for now, or the ledger is unavailable.
+            return RETRY_DELAY;
+        }
+        match next_due_after(&snapshot.site, &settings.rules, &now) {
             Some(next) => Duration::from_millis(next.since_ms(now.at).max(0) as u64)
                 .clamp(MIN_TIMER_GAP, POLL_INTERVAL),
             None => POLL_INTERVAL,
         }
     }
 
-    /// Decides the commands that are due by time alone. Returns whether there were any.
-    async fn decide_due(&self) -> bool {
-        let snapshot = self.replica.now();
-        let reading = self.clock.read();
-        if snapshot.unreadable || !reading.trust.may_propose() {
-            return false;
-        }
-        let settings = self.settings.now();
-        let mut due =
-            due_commands(&snapshot.site, &settings.rules, &self.decision_input(&settings, reading));
-        due.truncate(MAX_BATCH_COMMANDS);
-        let (batch, replies): (Vec<_>, Vec<_>) = due
+    fn propose(self: &Arc<Self>, due: Vec<Command>) {
+        // The time limit is that of a person's command.
+        let expires_at = Some(Instant::now() + SUBMIT_TIMEOUT);
+        let (batch, answers): (Vec<_>, Vec<_>) = due
             .into_iter()
             .map(|command| {
                 let (reply, response) = oneshot::channel();
-                (PendingCommand { command, trace: None, reply }, response)
+                (PendingCommand { command, trace: None, reply, expires_at }, response)
             })
             .unzip();
-        if batch.is_empty() {
-            return false;
-        }
-        // The time limit is that of a person's command, since such commands wait meanwhile.
-        let _ = tokio::time::timeout(SUBMIT_TIMEOUT, self.process_batch(batch)).await;
-        for mut reply in replies {
-            if let Ok(Ok(decided)) = reply.try_recv() {
-                let site = &*settings.facts.id;
-                tracing::info!(site, outcome = decided.outcome.name(), "due command decided");
+        *self.proposed.lock() = answers;
+        self.submit(batch);
+    }
+
+    /// Returns whether due commands are still without an answer, and logs the answers.
+    fn has_open_proposals(&self) -> bool {
+        let mut proposed = self.proposed.lock();
+        proposed.retain_mut(|answer| match answer.try_recv() {
+            Ok(answer) => {
+                if let Ok(decided) = answer {
+                    let site = &*self.settings().facts.id;
+                    tracing::info!(site, outcome = decided.outcome.name(), "due command decided");
+                }
+                false
             }
-        }
-        true
+            Err(TryRecvError::Empty) => true,
+            Err(TryRecvError::Closed) => false,
+        });
+        !proposed.is_empty()
     }
 
     /// Decides every command of the batch, appends the decisions and answers.
@@ -267,7 +294,7 @@ impl SiteWorker {
         let mut max_commands = MAX_BATCH_COMMANDS;
         loop {
             // A sender that has received an error must not get a ticket afterwards.
-            batch.retain(|request| !request.reply.is_closed());
+            batch.retain(PendingCommand::is_wanted);
             if batch.is_empty() {
                 return;
             }
@@ -275,8 +302,8 @@ impl SiteWorker {
             if snapshot.unreadable {
                 return reject_all(batch, SubmitError::Unreadable);
             }
-            let settings = self.settings.now();
-            let reading = self.clock.read();
+            let settings = self.settings();
+            let reading = self.context.clock.read();
             if reading.trust == ClockTrust::Unchecked {
                 return reject_all(batch, SubmitError::Unavailable);
             }
@@ -359,16 +386,17 @@ impl SiteWorker {
         commands: impl IntoIterator<Item = &'a Command>,
         now: &DecisionInput,
     ) -> DecidedBatch {
-        let mut site = snapshot.site.clone();
+        let mut site = None::<Box<Site>>;
         let mut decisions = Vec::new();
         let mut indices = Vec::new();
         let results = commands.into_iter().enumerate().map(|(index, command)| {
-            match decide(&site, &settings.rules, command, now)? {
+            let before = site.as_deref().unwrap_or(&snapshot.site);
+            match decide(before, &settings.rules, command, now)? {
                 DecisionResult::AlreadyDecided(recorded) => {
                     Ok(CommandOutcome { outcome: recorded.outcome, at: recorded.at })
                 }
                 DecisionResult::Decided(decision, after) => {
-                    site = *after;
+                    site = Some(after);
                     let outcome =
                         CommandOutcome { outcome: decision.outcome.clone(), at: decision.at };
                     decisions.push(decision);
@@ -378,6 +406,7 @@ impl SiteWorker {
             }
         });
         let answers = results.collect();
+        let site = site.map_or_else(|| snapshot.site.clone(), Arc::from);
         DecidedBatch { decisions, commands: indices, site, answers }
     }
 
@@ -385,7 +414,7 @@ impl SiteWorker {
         &self,
         settings: &SiteSettings,
         snapshot: &SiteSnapshot,
-        (decisions, site): (Vec<Decision>, Site),
+        (decisions, site): (Vec<Decision>, Arc<Site>),
         spans: &AppendSpans,
     ) -> Result<Position, AppendError> {
         let expect = match snapshot.position {
@@ -397,14 +426,14 @@ impl SiteWorker {
             snapshot,
             PendingWrite { payload: entry.payload.clone(), decisions, site },
         );
-        self.ledger.append(&LEDGER, &settings.subject, expect, spans.add_to(entry)).await
+        self.context.ledger.append(&LEDGER, &settings.subject, expect, spans.add_to(entry)).await
     }
 
     /// Returns whether the snapshot has every entry of the site in the ledger; if not, waits for
     /// the missing ones. Returns `None` if the ledger does not answer. Only the newest state may
     /// lead to a refusal.
     async fn is_current(&self, snapshot: &SiteSnapshot) -> Option<bool> {
-        let last = self.ledger.last(&LEDGER, &self.replica.subject).await.ok()?;
+        let last = self.context.ledger.last(&LEDGER, &self.replica.subject).await.ok()?;
         let newest = last.map(|entry| entry.position);
         if newest.is_none_or(|newest| newest <= snapshot.position) {
             return Some(true);
@@ -424,10 +453,7 @@ impl SiteWorker {
     }
 }
 
-fn send_answers(
-    batch: impl Iterator<Item = PendingCommand>,
-    answers: Vec<Result<CommandOutcome, SubmitError>>,
-) {
+fn send_answers(batch: impl Iterator<Item = PendingCommand>, answers: Vec<Answer>) {
     for (request, answer) in batch.zip(answers) {
         // The sender may be gone; the decision is valid all the same.
         let _ = request.reply.send(answer);

@@ -119,7 +119,7 @@ impl SnapshotWriter {
     /// Facts of the sites in the settings.
     fn facts(&self) -> BTreeMap<Subject, SiteFacts> {
         let handles = self.registry.handles.read().clone();
-        let settings = handles.values().map(|handle| handle.settings.now());
+        let settings = handles.values().map(|handle| handle.settings());
         settings.map(|settings| (settings.subject.clone(), settings.facts.clone())).collect()
     }
 

@@ -1,6 +1,7 @@
 //! Replica of one site: a snapshot that is replaced as the ledger grows.
 
 use super::coverage::{Coverage, CoverageSignals, StoredSnapshot};
+use super::timers::SiteNumber;
 use crate::codec::snapshot::SiteSnapshotParts;
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use tokio::sync::watch;
 
 /// Observer of every decision of the ledger, those of this replica included, once each and in
@@ -17,10 +18,10 @@ use tokio::sync::watch;
 pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 
 /// Snapshot of a site at a position of the ledger. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct SiteSnapshot {
-    /// The site.
-    pub site: Site,
+    /// The site, shared by everybody who reads this state of it.
+    pub site: Arc<Site>,
     /// Position of the newest entry that the snapshot has applied.
     pub position: Position,
     /// True if an entry was written by a newer program. This program must not decide for the site
@@ -44,13 +45,29 @@ pub(super) struct PendingWrite {
     /// Decisions of the entry.
     pub(super) decisions: Vec<Decision>,
     /// Site after the decisions.
-    pub(super) site: Site,
+    pub(super) site: Arc<Site>,
 }
 
 struct UnconfirmedWrite {
     write: PendingWrite,
     /// Version of the snapshot on which it was decided.
     base_version: (u64, Position),
+}
+
+/// State of all sites that have none.
+static EMPTY_SITE: LazyLock<Arc<Site>> = LazyLock::new(Arc::default);
+
+impl Default for SiteSnapshot {
+    fn default() -> Self {
+        SiteSnapshot {
+            site: EMPTY_SITE.clone(),
+            position: Position::START,
+            unreadable: false,
+            previous_day: None,
+            incarnation: 0,
+            awaits_day: false,
+        }
+    }
 }
 
 impl SiteSnapshot {
@@ -64,14 +81,15 @@ impl SiteSnapshot {
         if !decisions.iter().any(Decision::opens_day) {
             return;
         }
-        let mut site = self.site.clone();
+        let mut site = Site::clone(&self.site);
         for decision in decisions {
             if let Some(end) = decision.events.iter().position(Event::opens_day) {
                 let mut last = decision.clone();
                 last.events.truncate(end);
                 let mut ended = site.clone();
                 ended.apply(&last);
-                self.previous_day = ended.day().is_some().then(|| Arc::new(ended));
+                let ended_day = || Arc::new(ended.to_ended_day());
+                self.previous_day = ended.day().is_some().then(ended_day);
             }
             site.apply(decision);
         }
@@ -87,8 +105,10 @@ impl SiteSnapshot {
 /// first.
 pub(super) struct SiteReplica {
     pub(super) subject: Subject,
+    /// Number of the site in this process.
+    pub(super) id: SiteNumber,
     snapshot: watch::Sender<SiteSnapshot>,
-    pending: Mutex<Option<UnconfirmedWrite>>,
+    pending: Mutex<Option<Box<UnconfirmedWrite>>>,
     observer: DecisionObserver,
     /// Coverage by the stored snapshot.
     pub(super) coverage: Mutex<Coverage>,
@@ -100,11 +120,13 @@ pub(super) struct SiteReplica {
 impl SiteReplica {
     pub(super) fn new(
         subject: Subject,
+        id: SiteNumber,
         observer: DecisionObserver,
         signals: Arc<CoverageSignals>,
     ) -> Self {
         SiteReplica {
             subject,
+            id,
             snapshot: watch::Sender::default(),
             pending: Mutex::default(),
             observer,
@@ -140,23 +162,36 @@ impl SiteReplica {
 
     /// Wakes the watchers: the settings of the site have changed, or it has caught up.
     pub(super) fn notify(&self) {
-        self.snapshot.send_modify(|_| {});
+        self.modify(|_| true);
+    }
+
+    /// Asks for a look at the timers of the site.
+    pub(super) fn request_timers(&self) {
+        self.signals.changed.add(self.id);
+    }
+
+    /// Changes the state, and wakes the watchers and the timers unless `change` returns `false`.
+    fn modify(&self, change: impl FnOnce(&mut SiteSnapshot) -> bool) {
+        if self.snapshot.send_if_modified(change) {
+            self.request_timers();
+        }
     }
 
     /// Stores a write that was decided on `view` and is about to be appended.
     pub(super) fn set_pending(&self, snapshot: &SiteSnapshot, write: PendingWrite) {
-        *self.pending.lock() = Some(UnconfirmedWrite { write, base_version: snapshot.version() });
+        let unconfirmed = UnconfirmedWrite { write, base_version: snapshot.version() };
+        *self.pending.lock() = Some(Box::new(unconfirmed));
     }
 
     /// Applies the pending write, which was appended at `position`, directly after the state on
     /// which it was decided.
     pub(super) fn confirm(&self, position: Position) {
-        self.snapshot.send_if_modified(|snapshot| {
+        self.modify(|snapshot| {
             // The follower may have read it already.
             if position <= snapshot.position {
                 return false;
             }
-            match self.pending.lock().take() {
+            match self.pending.lock().take().map(|pending| *pending) {
                 Some(UnconfirmedWrite { write, base_version })
                     if base_version == snapshot.version() =>
                 {
@@ -175,13 +210,13 @@ impl SiteReplica {
     pub(super) fn apply_entry(&self, stored: &StoredEntry) -> Option<NewerForm> {
         let payload = &stored.entry.payload;
         let mut is_known = false;
-        self.snapshot.send_if_modified(|snapshot| {
+        self.modify(|snapshot| {
             // The worker and the follower both apply this replica's own entries.
             is_known = stored.position <= snapshot.position;
             if is_known {
                 return false;
             }
-            let is_same = |pending: &mut UnconfirmedWrite| {
+            let is_same = |pending: &mut Box<UnconfirmedWrite>| {
                 pending.base_version == snapshot.version() && pending.write.payload == *payload
             };
             let Some(pending) = self.pending.lock().take_if(is_same) else { return false };
@@ -194,8 +229,7 @@ impl SiteReplica {
         }
         let decisions = codec::decode(payload);
         let newer = newer_form(&decisions);
-        self.snapshot
-            .send_if_modified(|snapshot| self.apply_decoded(snapshot, stored.position, decisions));
+        self.modify(|snapshot| self.apply_decoded(snapshot, stored.position, decisions));
         newer
     }
 
@@ -257,8 +291,9 @@ impl SiteReplica {
         position: Position,
     ) {
         snapshot.retain_ending_day(decisions);
+        let site = Arc::make_mut(&mut snapshot.site);
         for decision in decisions {
-            snapshot.site.apply(decision);
+            site.apply(decision);
             (self.observer)(&self.subject, decision);
         }
         snapshot.position = position;
@@ -290,7 +325,7 @@ impl SiteReplica {
             if position > snapshot.position {
                 coverage.take_uncovered();
                 *snapshot = SiteSnapshot {
-                    site,
+                    site: Arc::new(site),
                     position,
                     previous_day: previous_day.map(Arc::new),
                     incarnation: snapshot.incarnation + 1,
@@ -303,9 +338,10 @@ impl SiteReplica {
 
     /// Replaces the position of the state, since the ledger has lost entries that it includes.
     pub(super) fn set_position(&self, position: Position) {
-        self.snapshot.send_modify(|snapshot| {
+        self.modify(|snapshot| {
             snapshot.position = position;
             snapshot.incarnation += 1;
+            true
         });
     }
 
@@ -324,7 +360,7 @@ impl SiteReplica {
     /// of asking, have aged out: the next append expects none. The follower may have read a new
     /// entry since, and that one counts.
     pub(super) fn mark_aged_out(&self, newest: Position) {
-        self.snapshot.send_if_modified(|snapshot| {
+        self.modify(|snapshot| {
             if snapshot.position != newest {
                 return false;
             }
@@ -340,9 +376,10 @@ impl SiteReplica {
     /// empty line.
     pub(super) fn reset(&self) {
         self.coverage.lock().reset();
-        self.snapshot.send_modify(|snapshot| {
+        self.modify(|snapshot| {
             *snapshot =
-                SiteSnapshot { incarnation: snapshot.incarnation + 1, ..SiteSnapshot::default() }
+                SiteSnapshot { incarnation: snapshot.incarnation + 1, ..SiteSnapshot::default() };
+            true
         });
     }
 }
@@ -355,137 +392,4 @@ fn newer_form(decisions: &Result<Vec<Decision>, DecodeError>) -> Option<NewerFor
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use paihao_contracts::commit::SiteFacts;
-    use paihao_domain::{CommandId, CounterId, Outcome, Timestamp};
-
-    fn facts() -> SiteFacts {
-        SiteFacts {
-            account: "shop".into(),
-            id: "hall".into(),
-            name: "大厅".into(),
-            zone: "UTC".into(),
-        }
-    }
-
-    /// Replica with the number of decisions that its observer received.
-    fn observed_replica() -> (SiteReplica, Arc<Mutex<usize>>) {
-        let subject = Subject::new(&["shop", "hall"]).unwrap();
-        let observed = Arc::new(Mutex::new(0));
-        let count = observed.clone();
-        let observer = Arc::new(move |_: &_, _: &_| *count.lock() += 1);
-        (SiteReplica::new(subject, observer, Arc::default()), observed)
-    }
-
-    fn opening(counter: &str) -> Decision {
-        let counter = CounterId::new(counter);
-        Decision {
-            command: CommandId([7; 16]),
-            fingerprint: 0,
-            at: Timestamp(1),
-            by: None,
-            outcome: Outcome::CounterOpen(counter.clone()),
-            events: vec![Event::CounterOpened { counter, login: None }],
-        }
-    }
-
-    fn entry(replica: &SiteReplica, decision: &Decision, position: u64) -> StoredEntry {
-        StoredEntry {
-            position: Position(position),
-            subject: replica.subject.clone(),
-            at_ms: 1,
-            entry: codec::encode(&facts(), std::slice::from_ref(decision)),
-        }
-    }
-
-    /// Sets a decision on the current snapshot as pending. Returns its entry.
-    fn set_pending_decision(replica: &SiteReplica, decision: &Decision) -> StoredEntry {
-        let snapshot = replica.now();
-        let stored = entry(replica, decision, snapshot.position.0 + 5);
-        let mut site = snapshot.site.clone();
-        site.apply(decision);
-        let payload = stored.entry.payload.clone();
-        replica.set_pending(
-            &snapshot,
-            PendingWrite { payload, decisions: vec![decision.clone()], site },
-        );
-        stored
-    }
-
-    fn site_after(decisions: &[Decision]) -> Site {
-        let mut site = Site::default();
-        decisions.iter().for_each(|decision| site.apply(decision));
-        site
-    }
-
-    #[test]
-    fn an_own_entry_counts_once_whoever_brings_it_first() {
-        for follower_first in [true, false] {
-            let (replica, observed) = observed_replica();
-            let stored = set_pending_decision(&replica, &opening("1"));
-            if follower_first {
-                replica.apply_entry(&stored);
-            }
-            replica.confirm(stored.position);
-            replica.apply_entry(&stored);
-            assert_eq!(replica.now().position, stored.position);
-            assert_eq!(replica.now().site, site_after(&[opening("1")]));
-            assert_eq!(*observed.lock(), 1);
-        }
-    }
-
-    #[test]
-    fn what_is_replayed_leads_to_the_same_and_wakes_nobody() {
-        let (live, _) = observed_replica();
-        let (late, observed) = observed_replica();
-        let watched = late.watch();
-        let [first, second] = ["1", "2"].map(opening);
-        for (decision, position) in [(&first, 3), (&second, 7), (&first, 7)] {
-            let stored = entry(&live, decision, position);
-            live.apply_entry(&stored);
-            late.replay(stored.position, codec::decode(&stored.entry.payload));
-        }
-        assert_eq!(late.now().site, live.now().site);
-        assert_eq!((late.now().position, *observed.lock()), (Position(7), 2));
-        assert!(!watched.has_changed().unwrap());
-
-        late.replay(Position(9), codec::decode(b"{}"));
-        assert!(late.now().unreadable && !watched.has_changed().unwrap());
-        late.notify();
-        assert!(watched.has_changed().unwrap());
-    }
-
-    #[test]
-    fn a_draft_gives_way_to_what_another_replica_wrote() {
-        let (replica, _) = observed_replica();
-        set_pending_decision(&replica, &opening("1"));
-        replica.apply_entry(&entry(&replica, &opening("2"), 3));
-        assert_eq!(replica.now().site, site_after(&[opening("2")]));
-        let again = set_pending_decision(&replica, &opening("1"));
-        replica.apply_entry(&again);
-        assert_eq!(replica.now().site, site_after(&[opening("2"), opening("1")]));
-    }
-
-    #[test]
-    fn an_entry_that_is_read_after_all_have_aged_out_is_the_newest() {
-        let (replica, _) = observed_replica();
-        replica.apply_entry(&entry(&replica, &opening("1"), 3));
-        replica.apply_entry(&entry(&replica, &opening("2"), 4));
-        replica.mark_aged_out(Position(3));
-        assert_eq!(replica.position(), Position(4));
-        replica.mark_aged_out(Position(4));
-        assert_eq!(replica.position(), Position::START);
-    }
-
-    #[test]
-    fn a_draft_on_a_ledger_that_is_gone_brings_nothing_of_it_back() {
-        let (replica, _) = observed_replica();
-        replica.apply_entry(&entry(&replica, &opening("2"), 3));
-        replica.mark_aged_out(Position(3));
-        let stored = set_pending_decision(&replica, &opening("1"));
-        replica.reset();
-        replica.apply_entry(&stored);
-        assert_eq!(replica.now().site, site_after(&[opening("1")]));
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ const SHOW_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct HeldTicket {
     pub(crate) settings: Arc<SiteSettings>,
     /// State of the site on the ticket's business day.
-    pub(crate) site: Site,
+    pub(crate) site: Arc<Site>,
     pub(crate) ticket: TicketId,
     /// True if that day is over and the ticket was not carried over.
     pub(crate) ended: bool,
@@ -99,7 +99,7 @@ impl SiteTicketLink {
         let previous = snapshot
             .previous_day
             .filter(|site| site.ticket(ticket).is_some_and(|t| self.key_matches(t)));
-        let site = Arc::unwrap_or_clone(previous.ok_or_else(unknown_link)?);
+        let site = previous.ok_or_else(unknown_link)?;
         Ok(HeldTicket { settings, site, ticket, ended: true, now })
     }
 

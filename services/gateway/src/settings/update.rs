@@ -107,7 +107,7 @@ pub(crate) struct CurrentSite {
     /// Settings that decisions are made with.
     pub(crate) settings: Arc<SiteSettings>,
     /// State of tickets and counters.
-    pub(crate) state: Site,
+    pub(crate) state: Arc<Site>,
 }
 
 /// Source of the current state of sites, against which changes of settings are checked.

@@ -1,6 +1,6 @@
 //! Calls: the next ticket, a certain ticket, a recall, and taking a call back.
 
-use super::{Decided, Decider, wrong_state};
+use super::{Decided, Decider, decided, ticket_changed, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::rules::{CounterRules, QueueRules};
@@ -31,8 +31,8 @@ impl Decider<'_> {
             return Err(self.nobody_to_call_refusal(counter, rules));
         };
         let next = self.ticket(choice.ticket)?;
-        let (outcome, called) = self.call(next, counter, None, choice)?;
-        Ok((outcome, finished.into_iter().chain(called).collect()))
+        let (answer, called) = self.call(next, counter, None, choice)?;
+        Ok((answer, finished.into_iter().chain(called).collect()))
     }
 
     /// Requires that the system calls here now, if it is the system that asks.
@@ -135,7 +135,7 @@ impl Decider<'_> {
             .start_on_call
             .then(|| Event::TicketStarted { ticket: ticket.id, counter: counter.clone() });
         let let_pass = self.resume_after_let_pass(ticket);
-        Ok((outcome, [called].into_iter().chain(started).chain(let_pass).collect()))
+        decided(outcome, [called].into_iter().chain(started).chain(let_pass).collect())
     }
 
     /// Events that resume tickets whose number of calls to let pass is reached.
@@ -189,7 +189,7 @@ impl Decider<'_> {
             round: round + 1,
             deadline,
         };
-        Ok((outcome, vec![recalled]))
+        decided(outcome, vec![recalled])
     }
 
     /// Requires a call that can still be taken back.
@@ -204,7 +204,7 @@ impl Decider<'_> {
     pub(super) fn put_back(&self, served: &CounterTicket) -> Decided {
         let ticket = self.confirm_counter_ticket(served)?;
         self.check_put_back(ticket)?;
-        self.outcome_after(ticket, vec![Event::TicketPutBack { ticket: ticket.id }])
+        ticket_changed(ticket, vec![Event::TicketPutBack { ticket: ticket.id }])
     }
 }
 

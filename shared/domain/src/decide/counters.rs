@@ -1,6 +1,6 @@
 //! Opening, breaks and closing of counters: one login a counter, and one counter a login.
 
-use super::{Decided, Decider};
+use super::{Decided, Decider, decided};
 use crate::model::actor::Actor;
 use crate::model::ids::CounterId;
 use crate::model::site::CounterState;
@@ -27,7 +27,7 @@ impl Decider<'_> {
         let mut events: Vec<_> =
             left.map(|counter| Event::CounterClosed { counter: counter.clone() }).collect();
         events.push(Event::CounterOpened { counter: counter.clone(), login });
-        Ok((Outcome::CounterOpen(counter.clone()), events))
+        decided(Outcome::CounterOpen(counter.clone()), events)
     }
 
     fn actor_login(&self) -> Option<Arc<str>> {
@@ -77,13 +77,13 @@ impl Decider<'_> {
             return Err(Refusal::CounterClosed(counter.clone()));
         }
         let event = Event::CounterPaused { counter: counter.clone() };
-        Ok((Outcome::CounterPaused(counter.clone()), vec![event]))
+        decided(Outcome::CounterPaused(counter.clone()), vec![event])
     }
 
     /// Closes a counter. The ticket that is there stays and is the last one: it is finished by
     /// anyone who works at this counter.
     pub(super) fn close_counter(&self, counter: &CounterId) -> Decided {
         let event = Event::CounterClosed { counter: counter.clone() };
-        Ok((Outcome::CounterClosed(counter.clone()), vec![event]))
+        decided(Outcome::CounterClosed(counter.clone()), vec![event])
     }
 }

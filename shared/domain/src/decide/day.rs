@@ -1,6 +1,6 @@
 //! End of a business day, as commands request it.
 
-use super::{Decided, Decider};
+use super::{Decided, Decider, decided};
 use crate::day_rollover::DayCloseBatch;
 use crate::protocol::command::Act;
 use crate::protocol::event::Event;
@@ -11,7 +11,7 @@ impl Decider<'_> {
     /// Decides the next batch of the end of a day.
     pub(super) fn continue_close_day(&self, batch: DayCloseBatch) -> Decided {
         self.authorize(&Act::CloseDay)?;
-        Ok((Outcome::DayRollover { remaining: batch.left_after }, batch.events))
+        decided(Outcome::DayRollover { remaining: batch.left_after }, batch.events)
     }
 
     /// Decides the end of a day that is over. The first command of a new day ends it too; this act
@@ -19,7 +19,7 @@ impl Decider<'_> {
     pub(super) fn close_day(&self) -> Decided {
         match self.before.day {
             Some(day) if day < self.now.day() => {
-                Ok((Outcome::DayOpened(self.now.day()), Vec::new()))
+                decided(Outcome::DayOpened(self.now.day()), Vec::new())
             }
             _ => Err(Refusal::NotDue),
         }
@@ -34,9 +34,9 @@ impl Decider<'_> {
                 Err(Refusal::DayUnconfirmed)
             }
             Some(from) if from > today => {
-                Ok((Outcome::DayOpened(today), vec![Event::DayReset { from, day: today }]))
+                decided(Outcome::DayOpened(today), vec![Event::DayReset { from, day: today }])
             }
-            Some(day) if day < today && force => Ok((Outcome::DayOpened(today), Vec::new())),
+            Some(day) if day < today && force => decided(Outcome::DayOpened(today), Vec::new()),
             _ => Err(Refusal::NotDue),
         }
     }

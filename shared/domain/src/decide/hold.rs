@@ -1,6 +1,6 @@
 //! Holds: out of the line for a while, with the place kept.
 
-use super::{Decided, Decider, wrong_state};
+use super::{Decided, Decider, ticket_changed, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::TicketId;
 use crate::model::rules::QueueRules;
@@ -84,7 +84,7 @@ impl Decider<'_> {
 
     fn hold_ticket(&self, ticket: &Ticket, hold: Hold) -> Decided {
         let worked_ms = ticket.worked_ms_at(self.now.at);
-        self.outcome_after(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
+        ticket_changed(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
     }
 
     /// Requires a hold that the actor may end. Holders end those that they began.
@@ -103,6 +103,6 @@ impl Decider<'_> {
     pub(super) fn resume(&self, ticket: TicketId) -> Decided {
         let ticket = self.live_ticket(ticket)?;
         self.check_resume(ticket)?;
-        self.outcome_after(ticket, vec![Event::TicketResumed { ticket: ticket.id }])
+        ticket_changed(ticket, vec![Event::TicketResumed { ticket: ticket.id }])
     }
 }

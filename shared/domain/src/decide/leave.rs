@@ -1,6 +1,6 @@
 //! Leaving a line, and forgetting a person.
 
-use super::{Decided, Decider, wrong_state};
+use super::{Decided, Decider, decided, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::{Person, TicketId};
 use crate::model::ticket::{CloseReason, Ticket, TicketStatus};
@@ -33,7 +33,7 @@ impl Decider<'_> {
             (_, None) => return Err(Refusal::ReasonNeeded),
         };
         let outcome = Outcome::Left { ticket: ticket.id, number: ticket.number.clone() };
-        Ok((outcome, vec![Event::ticket_closed(ticket.id, reason, note)]))
+        decided(outcome, vec![Event::ticket_closed(ticket.id, reason, note)])
     }
 
     pub(super) fn forget(&self, person: &Person) -> Decided {
@@ -51,7 +51,7 @@ impl Decider<'_> {
         // The tickets of yesterday go with the day that this command opens.
         match self.before.tickets_of(person).next() {
             None => Err(Refusal::PersonUnknown),
-            Some(_) => Ok((Outcome::Forgotten, events)),
+            Some(_) => decided(Outcome::Forgotten, events),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Migration of an account: its people are known by other openids.
 
-use super::{Decided, Decider};
+use super::{Decided, Decider, ticket_changed};
 use crate::model::ids::Person;
 use crate::model::ticket::{CloseReason, Ticket, TicketStatus};
 use crate::protocol::event::Event;
@@ -36,7 +36,7 @@ impl Decider<'_> {
             .iter()
             .filter(|ticket| Some(ticket.id) != nameless)
             .map(|ticket| Event::HolderMigrated { ticket: ticket.id, person: to.clone() });
-        self.outcome_after(kept, ended.into_iter().chain(migrated).collect())
+        ticket_changed(kept, ended.into_iter().chain(migrated).collect())
     }
 }
 

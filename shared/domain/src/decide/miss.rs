@@ -1,6 +1,6 @@
 //! Misses, returns and expiry of missed tickets.
 
-use super::{Decided, Decider, wrong_state};
+use super::{Decided, Decider, decided, ticket_changed, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::TicketId;
 use crate::model::rank::Rank;
@@ -38,7 +38,7 @@ impl Decider<'_> {
             number: ticket.number.clone(),
             counter: counter.clone(),
         };
-        Ok((outcome, [missed].into_iter().chain(expired).collect()))
+        decided(outcome, [missed].into_iter().chain(expired).collect())
     }
 
     /// Rank of a missed ticket on return; `None` if it is not missed, an error if it is too late or
@@ -84,7 +84,7 @@ impl Decider<'_> {
     pub(super) fn return_to_line(&self, ticket: TicketId) -> Decided {
         let ticket = self.live_ticket(ticket)?;
         let rank = self.check_return(ticket)?;
-        self.outcome_after(ticket, vec![Event::TicketReturned { ticket: ticket.id, rank }])
+        ticket_changed(ticket, vec![Event::TicketReturned { ticket: ticket.id, rank }])
     }
 
     pub(super) fn expire(&self, ticket: TicketId) -> Decided {
@@ -94,7 +94,7 @@ impl Decider<'_> {
             Some(Ok(_)) => Err(Refusal::NotDue),
             Some(Err(_)) => {
                 let closed = Event::ticket_closed(ticket.id, CloseReason::Expired, None);
-                self.outcome_after(ticket, vec![closed])
+                ticket_changed(ticket, vec![closed])
             }
         }
     }

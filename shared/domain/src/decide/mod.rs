@@ -25,6 +25,7 @@ pub use permitted::UndoOption;
 use crate::day_rollover;
 use crate::model::actor::{Actor, ActorRef};
 use crate::model::ids::{CounterId, QueueId, TicketId};
+use crate::model::quoted_wait::QuotedWait;
 use crate::model::recent_commands::RecordedAnswer;
 use crate::model::rules::{CounterRules, QueueRules, Rules};
 use crate::model::site::{CounterState, Site};
@@ -36,6 +37,7 @@ use crate::protocol::event::{Decision, Event};
 use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use crate::visit_records;
+use std::borrow::Cow;
 
 /// Result of a command that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub fn decide(
 ) -> Result<DecisionResult, Refusal> {
     if let Some(recorded) = site.recorded_answer(&command.id) {
         return if recorded.fingerprint == command.fingerprint {
-            Ok(DecisionResult::AlreadyDecided(recorded.clone()))
+            Ok(DecisionResult::AlreadyDecided(recorded))
         } else {
             Err(Refusal::CommandIdReused)
         };
@@ -78,15 +80,18 @@ pub fn decide(
     let is_day_end = batch.is_some();
     let mut events =
         if is_day_end { Vec::new() } else { day_rollover::day_rollover_events(site, rules, now) };
-    let mut today = site.clone();
-    apply_all(&mut today, &mut events, now, &by);
+    let mut today = Cow::Borrowed(site);
+    if !events.is_empty() {
+        apply_all(today.to_mut(), &mut events, now, &by);
+    }
     let decider = Decider { before: site, site: &today, rules, now, actor };
-    let (outcome, mut happened) = match batch {
+    let (answer, mut happened) = match batch {
         Some(batch) => decider.continue_close_day(batch)?,
         None => decider.dispatch(&command.act)?,
     };
-    let mut after = today.clone();
+    let mut after = Site::clone(&today);
     apply_all(&mut after, &mut happened, now, &by);
+    let outcome = answer.into_outcome(&after, rules, now)?;
     let notices = if is_day_end {
         Vec::new()
     } else {
@@ -103,7 +108,7 @@ pub fn decide(
         outcome,
         events,
     };
-    after.recent_commands.record(&decision);
+    after.recent_commands.record(&decision, &after.tickets);
     Ok(DecisionResult::Decided(decision, Box::new(after)))
 }
 
@@ -125,7 +130,58 @@ struct Decider<'a> {
     actor: &'a Actor,
 }
 
-type Decided = Result<(Outcome, Vec<Event>), Refusal>;
+/// Answer of an act, and its events.
+type Decided = Result<(Answer, Vec<Event>), Refusal>;
+
+/// Answer of an act. What depends on the site after the events is found out there.
+enum Answer {
+    Ready(Outcome),
+    /// The ticket that its holder is shown, with the wait that was quoted in the events.
+    Holding {
+        ticket: TicketId,
+        wait: Option<QuotedWait>,
+        new: bool,
+    },
+    /// The state of a ticket.
+    TicketChanged(TicketId),
+}
+
+fn decided(outcome: Outcome, events: Vec<Event>) -> Decided {
+    Ok((Answer::Ready(outcome), events))
+}
+
+impl Answer {
+    fn into_outcome(
+        self,
+        after: &Site,
+        rules: &Rules,
+        now: &DecisionInput,
+    ) -> Result<Outcome, Refusal> {
+        let ticket_of = |id| after.ticket(id).ok_or(Refusal::UnknownTicket(id));
+        Ok(match self {
+            Answer::Ready(outcome) => outcome,
+            Answer::Holding { ticket, wait, new } => {
+                let ticket = ticket_of(ticket)?;
+                Outcome::Holding {
+                    ticket: ticket.id,
+                    number: ticket.number.clone(),
+                    queue: ticket.queue.clone(),
+                    new,
+                    standing: after.standing_with_wait(rules, ticket, now, wait),
+                }
+            }
+            Answer::TicketChanged(ticket) => {
+                let ticket = ticket_of(ticket)?;
+                Outcome::TicketChanged {
+                    ticket: ticket.id,
+                    number: ticket.number.clone(),
+                    queue: ticket.queue.clone(),
+                    standing: after.standing(rules, ticket, now),
+                }
+            }
+        })
+    }
+}
 
 impl Decider<'_> {
     fn dispatch(&self, act: &Act) -> Decided {
@@ -250,21 +306,11 @@ impl Decider<'_> {
             Err(_) => Ok(()),
         }
     }
+}
 
-    /// Outcome with the state of a ticket after these events.
-    fn outcome_after(&self, ticket: &Ticket, events: Vec<Event>) -> Decided {
-        let mut after = self.site.clone();
-        let by = self.actor.actor_ref();
-        events.iter().for_each(|event| after.apply_event(event, self.now.at, Some(&by)));
-        let ticket = after.ticket(ticket.id).unwrap_or(ticket);
-        let outcome = Outcome::TicketChanged {
-            ticket: ticket.id,
-            number: ticket.number.clone(),
-            queue: ticket.queue.clone(),
-            standing: after.standing(self.rules, ticket, self.now),
-        };
-        Ok((outcome, events))
-    }
+/// Answer with the state of a ticket after these events.
+fn ticket_changed(ticket: &Ticket, events: Vec<Event>) -> Decided {
+    Ok((Answer::TicketChanged(ticket.id), events))
 }
 
 /// Refusal for a ticket in a state that does not allow the act.

@@ -1,6 +1,6 @@
 //! States of queues: opening, pausing, halting, closing and clearing; and notices of longer waits.
 
-use super::{Decided, Decider};
+use super::{Decided, Decider, decided};
 use crate::model::ids::QueueId;
 use crate::model::remainder::MAX_BATCH_TICKETS;
 use crate::model::ticket::CloseReason;
@@ -22,7 +22,7 @@ impl Decider<'_> {
             .filter(|_| is_notified)
             .map_or(0, |line| line.notification_targets().skip(MAX_BATCH_TICKETS).count() as u32);
         let event = Event::QueueSet { queue: queue.clone(), state, unnotified };
-        Ok((Outcome::QueueSet(queue.clone(), state), vec![event]))
+        decided(Outcome::QueueSet(queue.clone(), state), vec![event])
     }
 
     /// Notifies the next batch of the holders who were there when the queue changed.
@@ -36,7 +36,7 @@ impl Decider<'_> {
             self.site, self.rules, self.now, queue, remainder,
         );
         events.push(Event::QueueBatchNotified { queue: queue.clone(), people });
-        Ok((Outcome::HoldersNotified { people }, events))
+        decided(Outcome::HoldersNotified { people }, events)
     }
 
     /// Voids the tickets of a queue that are not being called or served.
@@ -49,7 +49,7 @@ impl Decider<'_> {
             first.map(|ticket| Event::ticket_closed(ticket, CloseReason::QueueCleared, None));
         let cleared = Event::QueueCleared { queue: queue.clone(), voided, remaining };
         let outcome = Outcome::QueueCleared { queue: queue.clone(), voided };
-        Ok((outcome, closed.chain([cleared]).collect()))
+        decided(outcome, closed.chain([cleared]).collect())
     }
 
     /// Voids the next batch of those that were there when the queue was cleared, and still are.
@@ -68,14 +68,14 @@ impl Decider<'_> {
             .collect();
         let voided = events.len() as u32;
         events.push(Event::QueueBatchCleared { queue: queue.clone(), tickets });
-        Ok((Outcome::QueueCleared { queue: queue.clone(), voided }, events))
+        decided(Outcome::QueueCleared { queue: queue.clone(), voided }, events)
     }
 
     pub(super) fn notify_slipped(&self, queue: &QueueId) -> Decided {
         let events = notifications::slip_notifications(self.site, self.rules, self.now, queue);
         match events.len() {
             0 => Err(Refusal::NotDue),
-            people => Ok((Outcome::HoldersNotified { people: people as u32 }, events)),
+            people => decided(Outcome::HoldersNotified { people: people as u32 }, events),
         }
     }
 }

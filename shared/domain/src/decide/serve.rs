@@ -1,6 +1,6 @@
 //! Service: beginning, end and interruption.
 
-use super::{Decided, Decider, wrong_state};
+use super::{Decided, Decider, decided, ticket_changed, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::{CounterId, TicketId};
 use crate::model::ticket::{Hold, HoldKind, Ticket, TicketState};
@@ -15,7 +15,7 @@ impl Decider<'_> {
     pub(super) fn start(&self, served: &CounterTicket) -> Decided {
         let ticket = self.confirm_counter_ticket(served)?;
         let counter = self.check_called(ticket)?;
-        self.outcome_after(ticket, vec![self.started_event(ticket, counter)])
+        ticket_changed(ticket, vec![self.started_event(ticket, counter)])
     }
 
     fn started_event(&self, ticket: &Ticket, counter: &CounterId) -> Event {
@@ -35,7 +35,7 @@ impl Decider<'_> {
         let was_called = matches!(ticket.state, TicketState::Called { .. });
         let started = was_called.then(|| self.started_event(ticket, counter));
         let finished = self.finished_event(ticket, counter, self.actor.role() == Role::System);
-        Ok((outcome, started.into_iter().chain([finished]).collect()))
+        decided(outcome, started.into_iter().chain([finished]).collect())
     }
 
     pub(super) fn finished_event(
@@ -74,7 +74,7 @@ impl Decider<'_> {
             counter: affinity.then(|| counter.clone()),
         };
         let worked_ms = ticket.worked_ms_at(self.now.at);
-        self.outcome_after(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
+        ticket_changed(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
     }
 
     pub(super) fn resume_at_counter(&self, counter: &CounterId, ticket: TicketId) -> Decided {
@@ -82,7 +82,7 @@ impl Decider<'_> {
         self.require_free_counter(counter)?;
         let ticket = self.live_ticket(ticket)?;
         self.check_resume_at_counter(counter, ticket)?;
-        self.outcome_after(ticket, vec![self.started_event(ticket, counter)])
+        ticket_changed(ticket, vec![self.started_event(ticket, counter)])
     }
 
     /// Requires a free counter that may resume an interrupted service.

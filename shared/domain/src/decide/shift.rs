@@ -1,6 +1,6 @@
 //! Transfers, priority classes and marks of a ticket.
 
-use super::{Decided, Decider, wrong_state};
+use super::{Decided, Decider, ticket_changed, wrong_state};
 use crate::model::ids::{QueueId, TicketId};
 use crate::model::rank::Rank;
 use crate::model::rules::{CallPolicy, MISSED_LANE_CLASS, Placement, QueueRules};
@@ -55,7 +55,7 @@ impl Decider<'_> {
         };
         let transferred =
             Event::TicketTransferred { ticket: ticket.id, queue: queue.clone(), rank };
-        self.outcome_after(ticket, vec![transferred])
+        ticket_changed(ticket, vec![transferred])
     }
 
     /// Priority class in another queue: one that the ticket was given is kept, and that of its
@@ -78,10 +78,7 @@ impl Decider<'_> {
         }
         let rank = Rank { class, ..ticket.rank };
         let reason = reason.clone();
-        self.outcome_after(
-            ticket,
-            vec![Event::TicketPrioritised { ticket: ticket.id, rank, reason }],
-        )
+        ticket_changed(ticket, vec![Event::TicketPrioritised { ticket: ticket.id, rank, reason }])
     }
 
     /// Requires a ticket about whose holder the fact can be noted. Whoever waits, and can be
@@ -123,6 +120,6 @@ impl Decider<'_> {
             }
             _ => {}
         }
-        self.outcome_after(ticket, vec![Event::TicketMarked { ticket: ticket.id, mark }])
+        ticket_changed(ticket, vec![Event::TicketMarked { ticket: ticket.id, mark }])
     }
 }

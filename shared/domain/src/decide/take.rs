@@ -1,6 +1,6 @@
 //! Taking a number, and showing it again.
 
-use super::{Decided, Decider};
+use super::{Answer, Decided, Decider};
 use crate::model::actor::Role;
 use crate::model::ids::{Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey};
 use crate::model::quoted_wait::QuotedWait;
@@ -11,7 +11,6 @@ use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::model::time::Timestamp;
 use crate::model::visit_progress::ForecastBasis;
 use crate::protocol::event::Event;
-use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
@@ -59,30 +58,7 @@ impl Decider<'_> {
             scan_session: scan_session.cloned(),
             key,
         });
-        self.holding(ticket, events, Some(quote), true)
-    }
-
-    /// Outcome with a ticket that its holder is shown after these events, with the wait that was
-    /// quoted in them.
-    fn holding(
-        &self,
-        ticket: TicketId,
-        events: Vec<Event>,
-        wait: Option<QuotedWait>,
-        new: bool,
-    ) -> Decided {
-        let mut after = self.site.clone();
-        let by = self.actor.actor_ref();
-        events.iter().for_each(|event| after.apply_event(event, self.now.at, Some(&by)));
-        let ticket = after.ticket(ticket).ok_or(Refusal::UnknownTicket(ticket))?;
-        let outcome = Outcome::Holding {
-            ticket: ticket.id,
-            number: ticket.number.clone(),
-            queue: ticket.queue.clone(),
-            new,
-            standing: after.standing_with_wait(self.rules, ticket, self.now, wait),
-        };
-        Ok((outcome, events))
+        Ok((Answer::Holding { ticket, wait: Some(quote), new: true }, events))
     }
 
     /// Requires a queue that the caller may join now. Staff may give a number whose turn may come
@@ -136,7 +112,8 @@ impl Decider<'_> {
             scan_session: scan_session.cloned(),
         };
         let has_place = matches!(held.state, TicketState::Waiting | TicketState::Held { .. });
-        self.holding(held.id, vec![shown], has_place.then_some(quote), false)
+        let wait = has_place.then_some(quote);
+        Ok((Answer::Holding { ticket: held.id, wait, new: false }, vec![shown]))
     }
 
     /// Returns a missed ticket to the line on another scan.
@@ -153,6 +130,7 @@ impl Decider<'_> {
             quoted: quote,
             scan_session: scan_session.cloned(),
         };
-        self.holding(missed.id, vec![returned, shown], Some(quote), false)
+        let answer = Answer::Holding { ticket: missed.id, wait: Some(quote), new: false };
+        Ok((answer, vec![returned, shown]))
     }
 }

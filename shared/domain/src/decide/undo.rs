@@ -1,6 +1,6 @@
 //! Undoing an end: a compensating event, never a deletion.
 
-use super::{Decided, Decider, wrong_state};
+use super::{Decided, Decider, ticket_changed, wrong_state};
 use crate::model::ids::TicketId;
 use crate::model::ticket::{Ticket, TicketState, TicketStatus, UndoPoint};
 use crate::protocol::event::Event;
@@ -16,7 +16,7 @@ impl Decider<'_> {
             ticket: Box::new(self.restored_ticket(ticket, before)),
             retracts: None,
         };
-        self.outcome_after(ticket, vec![restored])
+        ticket_changed(ticket, vec![restored])
     }
 
     /// Ticket whose end may be undone, and its former state.
@@ -59,7 +59,8 @@ impl Decider<'_> {
         // The end may have a later time, by the clock of another replica.
         let at = self.now.at.max(before.at);
         let mut restored = Ticket {
-            notifications: now.notifications,
+            notifications: now.notifications.clone(),
+            expected_turn_at: now.expected_turn_at,
             person: now.person.clone(),
             former_person: now.former_person.clone(),
             ..was.clone()

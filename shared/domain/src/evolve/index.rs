@@ -3,7 +3,6 @@
 use super::tally::TallyEntry;
 use crate::model::ids::{CounterId, Person, QueueId, TicketId};
 use crate::model::lane::SlipThreshold;
-use crate::model::line::Line;
 use crate::model::rank::Rank;
 use crate::model::site::{Counter, Site};
 use crate::model::ticket::{Ticket, TicketState};
@@ -55,14 +54,30 @@ impl Site {
     /// Inserts a ticket that was not there.
     pub(super) fn insert_ticket(&mut self, mut ticket: Ticket) {
         ticket.progress.overtakes_counted = match ticket.state {
-            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
+            TicketState::Waiting => {
+                self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count())
+            }
             _ => 0,
         };
         self.index_new(Arc::new(ticket));
     }
 
+    /// Makes the ticket share the texts that it has in common with others of its line. What was
+    /// decoded has each text anew.
+    fn share_texts(&self, ticket: &mut Ticket) {
+        if let Some((queue, _)) = self.lines.get_key_value(&ticket.queue) {
+            ticket.queue = queue.clone();
+        }
+        if let Some((prefix, _)) = self.serials.get_key_value(&ticket.number.prefix) {
+            ticket.number.prefix = prefix.clone();
+        }
+    }
+
     /// Inserts a ticket as it is, and everything that is derived from it.
-    pub(crate) fn index_new(&mut self, ticket: Arc<Ticket>) {
+    pub(crate) fn index_new(&mut self, mut ticket: Arc<Ticket>) {
+        if let Some(ticket) = Arc::get_mut(&mut ticket) {
+            self.share_texts(ticket);
+        }
         self.last_ticket = self.last_ticket.max(ticket.id.0);
         let serial = self.serials.entry(ticket.number.prefix.clone()).or_default();
         *serial = (*serial).max(ticket.number.serial);
@@ -82,12 +97,16 @@ impl Site {
         let was = IndexEntry::for_ticket(shared);
         let was_counted = TallyEntry::for_ticket(shared);
         let ticket = Arc::make_mut(shared);
+        let overtakes_counted = progress.overtakes_counted;
         ticket.progress = progress;
         change(ticket);
+        ticket.shrink();
         let stays = was.location == TicketLocation::Line && was.queue == ticket.queue;
         ticket.progress.overtakes_counted = match ticket.state {
-            TicketState::Waiting if stays => progress.overtakes_counted,
-            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
+            TicketState::Waiting if stays => overtakes_counted,
+            TicketState::Waiting => {
+                self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count())
+            }
             _ => 0,
         };
         let ticket = shared.clone();
@@ -111,15 +130,13 @@ impl Site {
 
     fn unindex(&mut self, id: TicketId, entry: IndexEntry) {
         match entry.location {
-            TicketLocation::Line => {
-                self.lines.entry(entry.queue).or_default().remove(entry.rank, id)
-            }
+            TicketLocation::Line => self.line_mut(&entry.queue).remove(entry.rank, id),
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = None,
             TicketLocation::Held => {
-                self.lines.entry(entry.queue).or_default().held.remove(&id);
+                self.line_mut(&entry.queue).held.remove(&id);
             }
             TicketLocation::Missed => {
-                self.lines.entry(entry.queue).or_default().missed.remove(&id);
+                self.line_mut(&entry.queue).missed.remove(&id);
             }
             TicketLocation::Gone => {}
         }
@@ -136,18 +153,14 @@ impl Site {
             TicketLocation::Line => {
                 let arrival = entry.rank.arrival;
                 self.last_arrival = self.last_arrival.max(Some(arrival));
-                self.lines.entry(entry.queue).or_default().insert(
-                    entry.rank,
-                    id,
-                    entry.slip_threshold,
-                );
+                self.line_mut(&entry.queue).insert(entry.rank, id, entry.slip_threshold);
             }
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
             TicketLocation::Held => {
-                self.lines.entry(entry.queue).or_default().held.insert(id);
+                self.line_mut(&entry.queue).held.insert(id);
             }
             TicketLocation::Missed => {
-                self.lines.entry(entry.queue).or_default().missed.insert(id);
+                self.line_mut(&entry.queue).missed.insert(id);
             }
             TicketLocation::Gone => {}
         }

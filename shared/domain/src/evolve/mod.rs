@@ -10,9 +10,10 @@ use crate::model::notification::NotificationHistory;
 use crate::model::position_changes::PositionChangeCause;
 use crate::model::quoted_wait::QuotedWait;
 use crate::model::rank::Rank;
+use crate::model::rare::Rare;
 use crate::model::remainder::Remainder;
 use crate::model::site::{Counter, CounterState, RecentCall, Site, SpentDays};
-use crate::model::ticket::{HoldKind, Marks, Ticket, TicketCounts, TicketState, UndoPoint};
+use crate::model::ticket::{HoldKind, Ticket, TicketState, UndoPoint};
 use crate::model::time::{Day, Timestamp};
 use crate::model::visit_progress::VisitProgress;
 use crate::protocol::command::{Mark, QueueState};
@@ -28,7 +29,7 @@ impl Site {
         for event in &decision.events {
             self.apply_event(event, decision.at, decision.by.as_ref());
         }
-        self.recent_commands.record(decision);
+        self.recent_commands.record(decision, &self.tickets);
     }
 
     pub(crate) fn apply_event(&mut self, event: &Event, at: Timestamp, by: Option<&ActorRef>) {
@@ -66,7 +67,7 @@ impl Site {
                     spent_days,
                     pending_carry_over: carrying,
                     // A command that is repeated after the turn of the day was decided before it.
-                    recent_commands: std::mem::take(&mut self.recent_commands),
+                    recent_commands: self.recent_commands.detach(&self.tickets),
                     ..Site::default()
                 };
             }
@@ -90,7 +91,7 @@ impl Site {
                 (counter.login, counter.login_since) = (None, None);
             }
             Event::QueueSet { queue, state, unnotified } => {
-                let line = self.lines.entry(queue.clone()).or_default();
+                let line = self.line_mut(queue);
                 line.state = Some(*state);
                 line.unnotified = match *unnotified as usize {
                     0 => None,
@@ -102,19 +103,19 @@ impl Site {
                 };
             }
             Event::QueueBatchNotified { queue, people } => {
-                let line = self.lines.entry(queue.clone()).or_default();
+                let line = self.line_mut(queue);
                 line.unnotified =
                     line.unnotified.take().and_then(|remainder| remainder.advance(*people));
             }
             Event::QueueCleared { queue, remaining, .. } => {
-                let line = self.lines.entry(queue.clone()).or_default();
+                let line = self.line_mut(queue);
                 line.unnotified = None;
                 line.uncleared = (*remaining > 0)
                     .then(|| Remainder::from_tickets(at, line.all_tickets()))
                     .flatten();
             }
             Event::QueueBatchCleared { queue, tickets } => {
-                let line = self.lines.entry(queue.clone()).or_default();
+                let line = self.line_mut(queue);
                 line.uncleared =
                     line.uncleared.take().and_then(|remainder| remainder.advance(*tickets));
             }
@@ -129,7 +130,7 @@ impl Site {
                 scan_session: _,
                 key,
             } => {
-                let line = self.lines.entry(queue.clone()).or_default();
+                let line = self.line_mut(queue);
                 line.taken += 1;
                 let passes = line.has_anyone_behind(*rank, *ticket);
                 if passes {
@@ -167,9 +168,9 @@ impl Site {
                 let was_waiting = was.is_some();
                 let called = self.update_ticket(*ticket, |ticket| {
                     ticket.counts.calls = *call;
-                    if ticket.progress.called_at.is_none() {
-                        ticket.progress.called_at = Some(at);
-                        ticket.progress.called_out_of_order = out_of_order;
+                    if ticket.progress.steps.called_at.is_none() {
+                        ticket.progress.steps.called_at = Some(at);
+                        ticket.progress.steps.called_out_of_order = out_of_order;
                     }
                     ticket.state = TicketState::Called {
                         counter: counter.clone(),
@@ -181,7 +182,7 @@ impl Site {
                     };
                 });
                 let Some(called) = called else { return };
-                let line = self.lines.entry(called.queue.clone()).or_default();
+                let line = self.line_mut(&called.queue);
                 line.calls += 1;
                 line.out_of_order += u32::from(out_of_order);
                 if out_of_order && !line.is_empty() {
@@ -193,14 +194,14 @@ impl Site {
                     };
                     line.record_overtake(Overtake { behind: None, before, cause });
                 }
-                if called.progress.called_at == Some(at) {
+                if called.progress.steps.called_at == Some(at) {
                     let waited_s = at.since_ms(called.taken_at).max(0) / 1_000;
                     line.last_wait_s = u32::try_from(waited_s).ok();
                 }
                 line.interleave_step = interleave_step.unwrap_or(line.interleave_step);
                 line.last_called = Some(called.number.clone());
                 for queue in passed_over {
-                    let line = self.lines.entry(queue.clone()).or_default();
+                    let line = self.line_mut(queue);
                     line.record_pass(called.rank, called.id);
                 }
                 let state = self.counter_mut(counter);
@@ -234,7 +235,7 @@ impl Site {
                         TicketState::Called { at, .. } => at,
                         _ => at,
                     };
-                    ticket.progress.started_at = ticket.progress.started_at.or(Some(at));
+                    ticket.progress.steps.started_at.get_or_insert(at);
                     ticket.state = TicketState::Serving { counter: counter.clone(), since, at };
                 });
             }
@@ -253,7 +254,7 @@ impl Site {
                     ticket.counts.misses += 1;
                     ticket.marks.coming = false;
                     if let Some(TicketState::Called { at: since, .. }) = since {
-                        ticket.progress.missed_ms = Some(at.since_ms(since).max(0));
+                        ticket.progress.steps.missed_ms = Some(at.since_ms(since).max(0));
                     }
                 });
             }
@@ -269,11 +270,11 @@ impl Site {
                     ticket.counts.holds += 1;
                     ticket.marks.coming = false;
                     if let TicketState::Serving { since, at: begun, .. } = ticket.state {
-                        ticket.progress.approach_ms += begun.since_ms(since).max(0);
+                        ticket.progress.steps.approach_ms += begun.since_ms(since).max(0);
                     }
                     ticket.counts.let_pass += u32::from(hold.kind == HoldKind::LetPass);
                     ticket.worked_ms = *worked_ms;
-                    ticket.state = TicketState::Held { at, hold: hold.clone() };
+                    ticket.state = TicketState::Held { at, hold: Box::new(hold.clone()) };
                 });
                 self.record_position_change(*ticket, was, PositionChangeCause::Hold, at);
             }
@@ -326,6 +327,8 @@ impl Site {
             Event::NotificationTriggered(trigger) => {
                 self.update_ticket(trigger.ticket, |ticket| {
                     ticket.notifications.record(&trigger.kind, trigger.order, trigger.at);
+                    let expected = trigger.kind.expected_turn_at(trigger.at);
+                    ticket.expected_turn_at = expected.or(ticket.expected_turn_at);
                     if let Some(quote) = trigger.kind.quoted_wait() {
                         ticket.progress.record_quote(quote, trigger.at);
                     }
@@ -383,7 +386,7 @@ impl Site {
         if before.is_some_and(|(was, _)| rank >= was) {
             return;
         }
-        let Some(line) = self.lines.get_mut(&queue) else { return };
+        let Some(line) = self.lines.get_mut(&queue).map(Arc::make_mut) else { return };
         if line.has_anyone_behind(rank, id) {
             line.record_overtake(Overtake { behind: Some((rank, id)), before, cause });
         }
@@ -444,9 +447,10 @@ fn new_ticket(
         quoted,
         basis: None,
         state: TicketState::Waiting,
-        counts: TicketCounts::default(),
-        marks: Marks::default(),
-        notifications: NotificationHistory { expected_turn_at: expected, ..Default::default() },
+        counts: Rare::default(),
+        marks: Rare::default(),
+        notifications: NotificationHistory::default().into(),
+        expected_turn_at: expected,
         progress,
         worked_ms: 0,
         undo_point: None,

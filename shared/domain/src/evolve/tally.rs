@@ -1,7 +1,8 @@
 //! Tallies of the numbers of today, by person and by queue, kept in step with the tickets.
 //!
-//! A number keeps its prefix wherever its ticket is transferred, so the prefix tells of which queue
-//! it was taken. Tickets that were carried over from the day before are not counted.
+//! A number that its person still holds is counted by its ticket. A number keeps its prefix
+//! wherever its ticket is transferred, so the prefix tells of which queue it was taken. Tickets that
+//! were carried over from the day before are not counted.
 
 use crate::model::ids::{Person, QueueId, TicketId};
 use crate::model::rules::Rules;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 #[derive(PartialEq)]
 pub(super) struct TallyEntry {
     prefix: Arc<str>,
+    /// Person who took it and no longer holds it. Who holds one is found by it.
     person: Option<Person>,
     /// It was given up before it was called.
     is_given_up: bool,
@@ -27,7 +29,7 @@ impl TallyEntry {
         );
         TallyEntry {
             prefix: ticket.number.prefix.clone(),
-            person: ticket.person.clone(),
+            person: ticket.person.clone().filter(|_| !ticket.is_live()),
             is_given_up: is_given_up && ticket.counts.calls == 0,
         }
     }
@@ -38,7 +40,9 @@ impl Site {
     pub fn taken_by(&self, rules: &Rules, queue: &QueueId, person: &Person) -> u32 {
         let Some(rules) = rules.queues.get(queue) else { return 0 };
         let key = (person.clone(), rules.prefix.clone());
-        self.takings.get(&key).copied().unwrap_or(0)
+        let held = self.live_ticket_of(person).filter(|ticket| ticket.id > self.last_carried);
+        let holds = held.is_some_and(|ticket| ticket.number.prefix == rules.prefix);
+        self.takings.get(&key).copied().unwrap_or(0) + u32::from(holds)
     }
 
     /// Number of today's tickets of a queue that count for its daily limit: those that were not

@@ -41,7 +41,7 @@ impl Hall {
     }
 
     fn waiting(&self) -> Vec<TicketId> {
-        self.site.lines.values().flat_map(Line::waiting).collect()
+        self.site.lines.values().flat_map(|line| line.waiting()).collect()
     }
 
     /// Wait of a ticket in seconds, simulated for its queue.

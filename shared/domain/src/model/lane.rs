@@ -1,14 +1,18 @@
 //! Lane of a line: the waiting tickets of one priority class, in order.
 //!
-//! A lane is a persistent, weight-balanced tree. It counts the tickets before a position, and finds
-//! the tickets of a stretch whose slip threshold may be exceeded. A copy shares everything with its
-//! origin; a change copies only the path to what it changes.
+//! A lane is a persistent, weight-balanced tree, whose nodes hold some neighbours each. It counts the
+//! tickets before a position, and finds the tickets of a stretch whose slip threshold may be
+//! exceeded. A copy shares everything with its origin; a change copies only the path to what it
+//! changes.
+
+mod run;
 
 use crate::estimate::slip_threshold_s;
 use crate::model::ids::TicketId;
 use crate::model::rank::Rank;
 use crate::model::ticket::Ticket;
 use crate::model::time::Timestamp;
+use run::{Entry, Run, find_in_run};
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +37,7 @@ impl SlipThreshold {
     /// Threshold of a ticket; `None` if it has no WeChat holder, no quoted wait, or no template
     /// left in its budget.
     pub(crate) fn for_ticket(ticket: &Ticket) -> Option<SlipThreshold> {
-        let expected = ticket.notifications.expected_turn_at?;
+        let expected = ticket.expected_turn_at?;
         let from = ticket.person.as_ref().and(ticket.notifications.slip_allowed_from())?;
         let quoted_ms = expected.since_ms(ticket.taken_at).max(0);
         let quoted_s = u32::try_from(quoted_ms / 1_000).unwrap_or(u32::MAX);
@@ -62,10 +66,12 @@ type Tree = Option<Arc<Node>>;
 
 #[derive(Clone)]
 struct Node {
-    position: Position,
-    threshold: SlipThreshold,
+    /// Tickets between those of the two sides; never none.
+    run: Run,
     /// Number of tickets in this tree.
     len: u32,
+    /// Number of nodes in this tree.
+    nodes: u32,
     /// Lower bound of all thresholds in this tree.
     min_threshold: SlipThreshold,
     left: Tree,
@@ -84,20 +90,23 @@ fn len(tree: &Tree) -> u32 {
 }
 
 fn weight(tree: &Tree) -> u32 {
-    len(tree) + 1
+    tree.as_ref().map_or(0, |node| node.nodes) + 1
 }
 
 impl Node {
-    fn leaf(position: Position, threshold: SlipThreshold) -> Node {
-        Node { position, threshold, len: 1, min_threshold: threshold, left: None, right: None }
+    fn leaf(run: Run) -> Arc<Node> {
+        let (len, min_threshold) = (run.entries.len() as u32, run.min_threshold);
+        Arc::new(Node { run, len, nodes: 1, min_threshold, left: None, right: None })
     }
 
     /// Recomputes the totals from the two sides.
     fn update_totals(&mut self) {
-        self.len = len(&self.left) + len(&self.right) + 1;
+        self.len = len(&self.left) + len(&self.right) + self.run.entries.len() as u32;
         let sides = [&self.left, &self.right].into_iter().flatten();
-        self.min_threshold =
-            sides.fold(self.threshold, |least, side| least.min_of(side.min_threshold));
+        (self.nodes, self.min_threshold) = sides
+            .fold((1, self.run.min_threshold), |(nodes, least), side| {
+                (nodes + side.nodes, least.min_of(side.min_threshold))
+            });
     }
 }
 
@@ -154,40 +163,60 @@ fn rotate_right(mut shared: Arc<Node>) -> Arc<Node> {
     up
 }
 
-fn tree_with(tree: Tree, position: Position, threshold: SlipThreshold) -> Arc<Node> {
-    let Some(mut shared) = tree else { return Arc::new(Node::leaf(position, threshold)) };
+fn tree_with(tree: Tree, entry: Entry) -> Arc<Node> {
+    let Some(mut shared) = tree else { return Node::leaf(Run::new(&[entry])) };
     let node = Arc::make_mut(&mut shared);
-    match position.cmp(&node.position) {
-        Ordering::Less => node.left = Some(tree_with(node.left.take(), position, threshold)),
-        Ordering::Greater => node.right = Some(tree_with(node.right.take(), position, threshold)),
-        Ordering::Equal => node.threshold = threshold,
+    match node.run.side_of(&entry.position()) {
+        Ordering::Less if node.left.is_some() || node.run.is_full() => {
+            node.left = Some(tree_with(node.left.take(), entry));
+        }
+        Ordering::Greater if node.right.is_some() || node.run.is_full() => {
+            node.right = Some(tree_with(node.right.take(), entry));
+        }
+        Ordering::Less | Ordering::Greater | Ordering::Equal => {
+            if let Some(upper) = node.run.insert(entry) {
+                node.right = Some(tree_with_first(node.right.take(), upper));
+            }
+        }
     }
+    rebalance(shared)
+}
+
+/// Adds a run before all others.
+fn tree_with_first(tree: Tree, run: Run) -> Arc<Node> {
+    let Some(mut shared) = tree else { return Node::leaf(run) };
+    let node = Arc::make_mut(&mut shared);
+    node.left = Some(tree_with_first(node.left.take(), run));
     rebalance(shared)
 }
 
 fn tree_without(tree: Tree, position: &Position) -> Tree {
     let mut shared = tree?;
     let node = Arc::make_mut(&mut shared);
-    match position.cmp(&node.position) {
+    match node.run.side_of(position) {
         Ordering::Less => node.left = tree_without(node.left.take(), position),
         Ordering::Greater => node.right = tree_without(node.right.take(), position),
-        Ordering::Equal => match (node.left.take(), node.right.take()) {
+        Ordering::Equal => node.run.remove(position),
+    }
+    if node.run.entries.is_empty() {
+        match (node.left.take(), node.right.take()) {
             (None, side) | (side, None) => return side,
             (left, Some(right)) => {
-                let (first, rest) = split_first(right);
-                (node.position, node.threshold) = first;
-                (node.left, node.right) = (left, rest);
+                (node.run, node.left, node.right) = {
+                    let (first, rest) = split_first(right);
+                    (first, left, rest)
+                }
             }
-        },
+        }
     }
     Some(rebalance(shared))
 }
 
-/// Splits a tree into its first entry and the rest.
-fn split_first(mut shared: Arc<Node>) -> ((Position, SlipThreshold), Tree) {
+/// Splits a tree into its first run and the rest.
+fn split_first(mut shared: Arc<Node>) -> (Run, Tree) {
     let node = Arc::make_mut(&mut shared);
     match node.left.take() {
-        None => ((node.position, node.threshold), node.right.take()),
+        None => (node.run.clone(), node.right.take()),
         Some(left) => {
             let (first, rest) = split_first(left);
             node.left = rest;
@@ -207,8 +236,8 @@ impl Lane {
 
     /// Inserts a position with its threshold; replaces the threshold of a position that is present.
     pub(crate) fn insert(&mut self, position: Position, threshold: Option<SlipThreshold>) {
-        let threshold = threshold.unwrap_or(SlipThreshold::NEVER);
-        self.root = Some(tree_with(self.root.take(), position, threshold));
+        let entry = Entry::new(position, threshold.unwrap_or(SlipThreshold::NEVER));
+        self.root = Some(tree_with(self.root.take(), entry));
     }
 
     pub(crate) fn remove(&mut self, position: &Position) {
@@ -230,14 +259,15 @@ impl Lane {
         let mut tree = &self.root;
         while let Some(node) = tree {
             let left = len(&node.left) as usize;
-            tree = match before.cmp(&left) {
-                Ordering::Less => &node.left,
-                Ordering::Equal => return Some(node.position),
-                Ordering::Greater => {
-                    before -= left + 1;
-                    &node.right
-                }
+            let Some(behind_left) = before.checked_sub(left) else {
+                tree = &node.left;
+                continue;
             };
+            if let Some(entry) = node.run.entries.get(behind_left) {
+                return Some(entry.position());
+            }
+            before = behind_left - node.run.entries.len();
+            tree = &node.right;
         }
         None
     }
@@ -247,19 +277,24 @@ impl Lane {
         let mut tree = &self.root;
         let mut before = 0;
         while let Some(node) = tree {
-            tree = if position <= &node.position {
-                &node.left
-            } else {
-                before += len(&node.left) as usize + 1;
-                &node.right
-            };
+            let side = node.run.side_of(position);
+            if side == Ordering::Less {
+                tree = &node.left;
+                continue;
+            }
+            before += len(&node.left) as usize;
+            if side == Ordering::Equal {
+                return before + node.run.find(position).unwrap_or_else(|index| index);
+            }
+            before += node.run.entries.len();
+            tree = &node.right;
         }
         before
     }
 
     /// All positions, in order.
     pub(crate) fn iter(&self) -> Iter<'_> {
-        let mut iter = Iter { stack: Vec::new() };
+        let mut iter = Iter { stack: Vec::new(), run: [].iter() };
         iter.descend_left(&self.root);
         iter
     }
@@ -295,11 +330,9 @@ fn find_slip_candidates(
         return;
     }
     find_slip_candidates(&node.left, before, may, found);
-    let index = before + len(&node.left);
-    if node.threshold != SlipThreshold::NEVER && may(&node.threshold, index, index) {
-        found(node.position.1, index);
-    }
-    find_slip_candidates(&node.right, index + 1, may, found);
+    let first = before + len(&node.left);
+    find_in_run(&node.run.entries, first, may, found);
+    find_slip_candidates(&node.right, first + node.run.entries.len() as u32, may, found);
 }
 
 /// Lanes are equal if they hold the same positions; the shape of the tree does not matter.
@@ -320,6 +353,7 @@ impl fmt::Debug for Lane {
 /// Iterator over a lane, in order.
 pub(crate) struct Iter<'a> {
     stack: Vec<&'a Node>,
+    run: std::slice::Iter<'a, Entry>,
 }
 
 impl<'a> Iter<'a> {
@@ -335,72 +369,16 @@ impl Iterator for Iter<'_> {
     type Item = Position;
 
     fn next(&mut self) -> Option<Position> {
-        let node = self.stack.pop()?;
-        self.descend_left(&node.right);
-        Some(node.position)
+        loop {
+            if let Some(entry) = self.run.next() {
+                return Some(entry.position());
+            }
+            let node = self.stack.pop()?;
+            self.run = node.run.entries.iter();
+            self.descend_left(&node.right);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    fn position(n: u32) -> Position {
-        let rank = Rank { class: 5, arrival: Timestamp(i64::from(n / 3)), sequence: n, offset: 0 };
-        (rank, TicketId(n))
-    }
-
-    /// Checks the totals and the balance of every node.
-    fn assert_invariants(tree: &Tree) {
-        let Some(node) = tree else { return };
-        let mut again = (**node).clone();
-        again.update_totals();
-        assert_eq!((again.len, again.min_threshold), (node.len, node.min_threshold));
-        let left = weight(&node.left);
-        let right = weight(&node.right);
-        assert!(
-            left <= MAX_WEIGHT_RATIO * right && right <= MAX_WEIGHT_RATIO * left,
-            "{left} and {right}"
-        );
-        assert_invariants(&node.left);
-        assert_invariants(&node.right);
-    }
-
-    proptest! {
-        #[test]
-        fn a_lane_is_a_sorted_list(
-            steps in prop::collection::vec((0..60u32, prop::option::of(0..40i64), any::<bool>()), 1..400),
-        ) {
-            let mut lane = Lane::default();
-            let mut list = BTreeMap::new();
-            for (n, limit, comes) in steps {
-                let earlier = (lane.clone(), list.clone());
-                let threshold = limit.map(|n| SlipThreshold { limit: Timestamp(n), from: Timestamp(40 - n) });
-                if comes {
-                    lane.insert(position(n), threshold);
-                    list.insert(position(n), threshold);
-                } else {
-                    lane.remove(&position(n));
-                    list.remove(&position(n));
-                }
-                assert_invariants(&lane.root);
-                prop_assert!(earlier.0.iter().eq(earlier.1.keys().copied()), "a copy stays as it was");
-                prop_assert!(lane.iter().eq(list.keys().copied()));
-                prop_assert_eq!(lane.len(), list.len());
-                prop_assert_eq!(lane.first(), list.keys().next().copied());
-                prop_assert_eq!(lane.last(), list.keys().next_back().copied());
-                let before = list.keys().filter(|other| **other < position(n)).count();
-                prop_assert_eq!(lane.count_before(&position(n)), before);
-                prop_assert_eq!(lane.nth(before), list.range(position(n)..).next().map(|(p, _)| *p));
-                let mut found = Vec::new();
-                let now = |least: &SlipThreshold| least.limit <= Timestamp(20) && least.from <= Timestamp(25);
-                lane.slip_candidates(&mut |least, _, _| now(least), &mut |id, at| found.push((id, at)));
-                let all = list.iter().enumerate().filter(|(_, (_, threshold))| threshold.as_ref().is_some_and(now));
-                let all: Vec<_> = all.map(|(at, (position, _))| (position.1, at as u32)).collect();
-                prop_assert_eq!(found, all);
-            }
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ pub(crate) mod notification;
 pub(crate) mod position_changes;
 pub(crate) mod quoted_wait;
 pub(crate) mod rank;
+pub(crate) mod rare;
 pub(crate) mod recent_commands;
 pub(crate) mod remainder;
 pub(crate) mod rules;

@@ -3,6 +3,7 @@
 use crate::estimate::Estimate;
 use crate::model::ids::{Number, Person, TicketId, TicketKey};
 use crate::model::quoted_wait::QuotedWait;
+use crate::model::rare::HasUsual;
 use crate::model::time::{Day, MINUTE_MS, Timestamp};
 use crate::protocol::command::QueueState;
 use std::sync::Arc;
@@ -156,15 +157,25 @@ pub struct NotificationHistory {
     pub template_count: u32,
     /// Time of the last template.
     pub last_template_at: Option<Timestamp>,
-    /// Time of the turn by the wait quoted last.
-    pub expected_turn_at: Option<Timestamp>,
     /// Number of notifications of each kind, in the order of the kinds.
-    pub count_by_kind: [u32; KIND_COUNT],
+    pub count_by_kind: [u16; KIND_COUNT],
     /// Ordinal of the last call that the holder was notified of.
     pub last_call: u32,
     /// State of the queue in which nobody is called, if the holder was told of it and not of its
     /// end.
     pub told_stop: Option<QueueState>,
+}
+
+/// Most of those who wait were notified of their number alone.
+impl HasUsual for NotificationHistory {
+    const USUAL: &'static NotificationHistory = &NotificationHistory {
+        order: 1,
+        template_count: 0,
+        last_template_at: None,
+        count_by_kind: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        last_call: 0,
+        told_stop: None,
+    };
 }
 
 impl NotificationKind {
@@ -271,7 +282,7 @@ impl NotificationKind {
 impl NotificationHistory {
     /// Number of notifications of this kind.
     pub(crate) fn count(&self, kind: &NotificationKind) -> u32 {
-        self.count_by_kind[kind.index()]
+        self.count_by_kind[kind.index()].into()
     }
 
     /// Returns `true` if the budget and the spacing allow this kind now. They are for news of the
@@ -306,9 +317,6 @@ impl NotificationHistory {
         if kind.is_template() {
             self.template_count += 1;
             self.last_template_at = Some(at);
-        }
-        if let Some(expected) = kind.expected_turn_at(at) {
-            self.expected_turn_at = Some(expected);
         }
         if let NotificationKind::Called { call, .. } | NotificationKind::Recalled { call, .. } =
             kind

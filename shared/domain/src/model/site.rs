@@ -6,7 +6,7 @@
 use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
 use crate::model::line::Line;
 use crate::model::rank::Rank;
-use crate::model::recent_commands::{RecentCommands, RecordedAnswer};
+use crate::model::recent_commands::{RecentCommands, RecordedAnswer, Tickets};
 use crate::model::rules::Rules;
 use crate::model::ticket::{Ticket, TicketState};
 use crate::model::time::{Day, Timestamp};
@@ -19,16 +19,18 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Site {
     pub(crate) day: Option<Day>,
-    pub(crate) lines: OrdMap<QueueId, Line>,
+    /// Shared for the same reason as the tickets.
+    pub(crate) lines: OrdMap<QueueId, Arc<Line>>,
     pub(crate) counters: OrdMap<CounterId, Counter>,
     /// Last ticket that was carried over from the day before: all later ones were taken today.
     pub(crate) last_carried: TicketId,
-    /// Number of tickets that each person took today, by the prefix of their numbers.
+    /// Number of tickets that each person took today and no longer holds, by the prefix of their
+    /// numbers.
     pub(crate) takings: OrdMap<(Person, Arc<str>), u32>,
     /// Number of today's tickets that were given up before they were called, by prefix.
     pub(crate) given_up: OrdMap<Arc<str>, u32>,
     /// Shared, since a persistent map copies a node of them on every change.
-    pub(crate) tickets: OrdMap<TicketId, Arc<Ticket>>,
+    pub(crate) tickets: Tickets,
     pub(crate) holders: OrdMap<Person, TicketId>,
     /// Deadlines at which time alone changes a ticket.
     pub(crate) deadlines: OrdSet<(Timestamp, TicketId)>,
@@ -140,7 +142,7 @@ impl Site {
     }
 
     /// Line of a queue; empty if nothing has happened there.
-    pub fn line(&self, queue: &QueueId) -> Line {
+    pub fn line(&self, queue: &QueueId) -> Arc<Line> {
         self.lines.get(queue).cloned().unwrap_or_default()
     }
 
@@ -156,7 +158,7 @@ impl Site {
 
     /// Live tickets, in the order in which they were taken.
     pub(crate) fn live_tickets(&self) -> Vec<TicketId> {
-        let in_lines = self.lines.values().flat_map(Line::all_tickets);
+        let in_lines = self.lines.values().flat_map(|line| line.all_tickets());
         let served = self.counters.values().filter_map(|counter| counter.serving);
         let mut all: Vec<_> = in_lines.chain(served).collect();
         all.sort_unstable();
@@ -166,6 +168,20 @@ impl Site {
     /// Ticket in the form in which it is carried over to the next day.
     pub(crate) fn as_carried_over(&self, ticket: &Ticket) -> Ticket {
         Ticket { undo_point: None, progress: self.visit_progress(ticket), ..ticket.clone() }
+    }
+
+    /// The day as it ended: its tickets, without the lines, and without what undoing needs.
+    #[must_use]
+    pub fn to_ended_day(&self) -> Site {
+        let tickets = self.tickets.iter().map(|(id, ticket)| {
+            let ended = match ticket.undo_point {
+                None => ticket.clone(),
+                Some(_) => Arc::new(Ticket { undo_point: None, ..Ticket::clone(ticket) }),
+            };
+            (*id, ended)
+        });
+        let (day, spent_days) = (self.day, self.spent_days);
+        Site { day, spent_days, tickets: tickets.collect(), ..Site::default() }
     }
 
     /// Live ticket of a person.
@@ -189,8 +205,13 @@ impl Site {
     }
 
     /// Recorded answer to a command within the retention.
-    pub fn recorded_answer(&self, command: &CommandId) -> Option<&RecordedAnswer> {
-        self.recent_commands.get(command)
+    pub fn recorded_answer(&self, command: &CommandId) -> Option<RecordedAnswer> {
+        self.recent_commands.get(command, &self.tickets)
+    }
+
+    /// Returns `true` if the command was decided within the retention.
+    pub fn has_decided(&self, command: &CommandId) -> bool {
+        self.recent_commands.contains(command)
     }
 
     /// Number of tickets ahead of this one; 0 unless it waits.
@@ -228,17 +249,22 @@ impl Site {
 
     /// Number of times that a ticket was overtaken, up to now.
     pub fn overtake_counts(&self, ticket: &Ticket) -> OvertakeCounts {
-        self.visit_progress(ticket).overtaken
+        self.visit_progress(ticket).steps.overtaken
+    }
+
+    /// Line of a queue, to change it.
+    pub(crate) fn line_mut(&mut self, queue: &QueueId) -> &mut Line {
+        Arc::make_mut(self.lines.entry(queue.clone()).or_default())
     }
 
     /// Running record of a visit, with the overtakings of its line up to now.
     pub(crate) fn visit_progress(&self, ticket: &Ticket) -> VisitProgress {
-        let mut progress = ticket.progress;
+        let mut progress = ticket.progress.clone();
         let Some(line) = self.lines.get(&ticket.queue) else { return progress };
         if ticket.state == TicketState::Waiting {
             let overtakers =
                 line.overtake_causes(ticket.rank, ticket.id, progress.overtakes_counted);
-            overtakers.for_each(|cause| progress.overtaken.increment(cause));
+            overtakers.for_each(|cause| progress.steps.overtaken.increment(cause));
             progress.overtakes_counted = line.overtake_count();
         }
         progress

@@ -5,6 +5,7 @@ use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey}
 use crate::model::notification::NotificationHistory;
 use crate::model::quoted_wait::QuotedWait;
 use crate::model::rank::Rank;
+use crate::model::rare::{HasUsual, Rare};
 use crate::model::time::Timestamp;
 use crate::model::visit_progress::{ForecastBasis, VisitProgress};
 use std::sync::Arc;
@@ -37,11 +38,13 @@ pub struct Ticket {
     /// State, with the values that belong to it.
     pub state: TicketState,
     /// Counts of calls, misses, holds and transfers.
-    pub counts: TicketCounts,
+    pub counts: Rare<TicketCounts>,
     /// Facts about the holder beside the state.
-    pub marks: Marks,
+    pub marks: Rare<Marks>,
     /// Notifications so far.
-    pub notifications: NotificationHistory,
+    pub notifications: Rare<NotificationHistory>,
+    /// Time of the turn by the wait quoted last.
+    pub expected_turn_at: Option<Timestamp>,
     /// Running record of the visit.
     pub progress: VisitProgress,
     /// Milliseconds of service before it was suspended.
@@ -76,6 +79,11 @@ pub struct TicketCounts {
     pub transfers: u32,
 }
 
+impl HasUsual for TicketCounts {
+    const USUAL: &'static TicketCounts =
+        &TicketCounts { calls: 0, misses: 0, holds: 0, let_pass: 0, transfers: 0 };
+}
+
 /// Facts about a holder beside the state of the ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
@@ -87,6 +95,11 @@ pub struct Marks {
     pub notify_ahead: Option<u32>,
     /// The holder is on the way (我马上到).
     pub coming: bool,
+}
+
+impl HasUsual for Marks {
+    const USUAL: &'static Marks =
+        &Marks { arrived: false, party: 0, notify_ahead: None, coming: false };
 }
 
 /// States of a ticket, each with the values that belong to it.
@@ -123,7 +136,7 @@ pub enum TicketState {
         /// Start of the hold.
         at: Timestamp,
         /// Cause and end of the hold.
-        hold: Hold,
+        hold: Box<Hold>,
     },
     /// Missed: the holder did not come in time and may return.
     Missed {
@@ -245,6 +258,14 @@ impl Ticket {
     /// Returns `true` if the ticket names this person, by the present openid or by the former.
     pub fn names(&self, person: &Person) -> bool {
         [&self.person, &self.former_person].into_iter().flatten().any(|named| named == person)
+    }
+
+    /// Gives back the room of what has become the usual again.
+    pub(crate) fn shrink(&mut self) {
+        self.counts.shrink();
+        self.marks.shrink();
+        self.notifications.shrink();
+        self.progress.steps.shrink();
     }
 
     /// Returns `true` if the ticket was served or closed.

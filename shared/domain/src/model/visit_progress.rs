@@ -3,11 +3,23 @@
 use crate::estimate::{DisplayedRange, Estimate, Forecast};
 use crate::model::position_changes::PositionChangeCause;
 use crate::model::quoted_wait::QuotedWait;
+use crate::model::rare::{HasUsual, Rare};
 use crate::model::time::Timestamp;
 
 /// Running record of a visit, for its end and for the quotes until then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VisitProgress {
+    /// What has happened beside waiting.
+    pub steps: Rare<VisitSteps>,
+    /// Number of the line's overtakings that are included in the steps.
+    pub overtakes_counted: u32,
+    /// Range that the holder was quoted last.
+    pub displayed: Option<DisplayedRange>,
+}
+
+/// Steps of a visit, and the overtakings until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisitSteps {
     /// Time of the first call.
     pub called_at: Option<Timestamp>,
     /// Time at which service first began.
@@ -21,10 +33,24 @@ pub struct VisitProgress {
     pub missed_ms: Option<i64>,
     /// Overtakings counted so far.
     pub overtaken: OvertakeCounts,
-    /// Number of the line's overtakings that are included in that count.
-    pub overtakes_counted: u32,
-    /// Range that the holder was quoted last.
-    pub displayed: Option<DisplayedRange>,
+}
+
+impl HasUsual for VisitSteps {
+    const USUAL: &'static VisitSteps = &VisitSteps {
+        called_at: None,
+        started_at: None,
+        called_out_of_order: false,
+        approach_ms: 0,
+        missed_ms: None,
+        overtaken: OvertakeCounts {
+            priority: 0,
+            returned: 0,
+            transferred: 0,
+            resumed: 0,
+            taken_back: 0,
+            out_of_order: 0,
+        },
+    };
 }
 
 impl VisitProgress {

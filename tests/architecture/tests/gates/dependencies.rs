@@ -9,7 +9,8 @@ const ADAPTERS: [&str; 3] = ["paihao-ledger-nats", "paihao-ledger-sqlite", "paih
 /// The clients and stores that the adapters bring.
 const STORE_CLIENTS: [&str; 4] = ["async-nats", "redis", "rusqlite", "libsqlite3-sys"];
 /// Everything that is only there for tests; `wechat-sim` is also part of the demo.
-const TEST_PACKAGES: [&str; 5] = ["harness", "architecture", "bench", "fuzz", "simulation"];
+const TEST_PACKAGES: [&str; 6] =
+    ["harness", "architecture", "bench", "footprint", "fuzz", "simulation"];
 
 fn package_named<'a>(members: &'a [WorkspacePackage], name: &str) -> &'a WorkspacePackage {
     members.iter().find(|member| member.name == name).unwrap_or_else(|| panic!("no {name}"))

@@ -89,6 +89,26 @@ impl Deployment {
         self.start_gateway("").await
     }
 
+    /// Starts a further notifier, without waiting until it is ready.
+    pub fn add_notifier(&self) -> RoleProcess {
+        let Deployment { sites, nats, redis, wechat, program, .. } = self;
+        RoleProcess::start(program, "notifier", |port, admin| {
+            configuration(*sites, NO_LIMITS, port, admin, nats, redis, wechat)
+        })
+    }
+
+    /// Connects to the ledger.
+    pub async fn ledger(&self) -> anyhow::Result<NatsLedger> {
+        let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
+        Ok(NatsLedger::connect(options).await?)
+    }
+
+    /// Number of template messages that WeChat was asked to send so far.
+    pub fn sent_templates(&self) -> u64 {
+        let calls = self.wechat.stats().calls;
+        calls.get("/cgi-bin/message/template/send").copied().unwrap_or_default()
+    }
+
     async fn start_gateway(&self, settings: &str) -> anyhow::Result<RoleProcess> {
         let Deployment { sites, nats, redis, wechat, program, .. } = self;
         let member = RoleProcess::start(program, "gateway", |port, admin| {
@@ -107,8 +127,7 @@ impl Deployment {
 
     /// Returns a commit of one ticket, as the gateway wrote it.
     pub async fn sample_commit(&self) -> anyhow::Result<Vec<u8>> {
-        let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
-        let ledger = NatsLedger::connect(options).await?;
+        let ledger = self.ledger().await?;
         for i in 0..self.sites {
             let subject = Subject::new(&[ACCOUNT, &site_id(i)])?;
             let Some(last) = ledger.last(&LEDGER, &subject).await? else { continue };

@@ -115,7 +115,7 @@ impl HallObserver for HallScorer {
             let called = site
                 .tickets()
                 .filter(|t| t.queue == queue)
-                .filter_map(|ticket| Some((ticket.progress.called_at?, ticket.taken_at)));
+                .filter_map(|ticket| Some((ticket.progress.steps.called_at?, ticket.taken_at)));
             called.max().map(|(called, taken)| (called.since_ms(taken) / 1_000) as u32)
         };
         let input = ForecastInput {

@@ -449,7 +449,7 @@ fn ticket_view<'a>(
         TicketState::Missed { at, until } => (*at, *until, None),
         TicketState::Done { at } | TicketState::Closed { at, .. } => (*at, None, None),
     };
-    let counts = ticket.counts;
+    let counts = &ticket.counts;
     let is_quote_valid = counts.misses == 0 && counts.let_pass == 0 && counts.transfers == 0;
     let quoted = ticket.quoted.estimate.filter(|_| is_quote_valid).map(|estimate| QuotedWaitView {
         minutes: [estimate.low, estimate.high],

@@ -13,6 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Waiting numbers that are listed of each queue; the count is always exact.
 const MAX_LISTED_NUMBERS_PER_QUEUE: usize = 200;
@@ -165,7 +166,7 @@ pub(crate) fn past_board(
 /// The snapshot, without tickets if its day is over.
 pub(crate) fn discard_past_day(now: &DecisionInput, snapshot: SiteSnapshot) -> SiteSnapshot {
     match snapshot.site.day() {
-        Some(day) if day < now.day() => SiteSnapshot { site: Site::default(), ..snapshot },
+        Some(day) if day < now.day() => SiteSnapshot { site: Arc::default(), ..snapshot },
         _ => snapshot,
     }
 }

@@ -245,7 +245,7 @@ impl<R, T, B> StaffAction<R, T, B> {
             ticket_by_number(site, number)
                 .map(|ticket| FoundTicket { id: ticket.id, day: site.day() })
         };
-        let is_repeated = || snapshot.site.recorded_answer(&self.command).is_some();
+        let is_repeated = || snapshot.site.has_decided(&self.command);
         of_site(&snapshot.site)
             .or_else(|| of_site(snapshot.previous_day.as_deref().filter(|_| is_repeated())?))
     }

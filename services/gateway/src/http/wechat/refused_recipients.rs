@@ -88,7 +88,7 @@ impl RefusedRecipients {
         let snapshot = self.state.engine.latest_snapshot(site).await?;
         // The same id names somebody else on another day.
         let mut sites =
-            [Some(&snapshot.site), snapshot.previous_day.as_deref()].into_iter().flatten();
+            [Some(&*snapshot.site), snapshot.previous_day.as_deref()].into_iter().flatten();
         let site = sites.find(|site| site.notice_day().is_some_and(|named| named.0 == day));
         let recipient = site.and_then(|site| {
             let Ticket { person, former_person, .. } = site.ticket(ticket)?;

@@ -117,7 +117,7 @@ impl PushHandler<'_> {
         let with_ticket = |settings: Arc<SiteSettings>| {
             let site = self.state.engine.snapshot(&settings.facts.id)?.site;
             let ticket = site.live_ticket_of(&person).cloned();
-            let concerns = ticket.is_some() || site.recorded_answer(&id).is_some();
+            let concerns = ticket.is_some() || site.has_decided(&id);
             concerns.then_some(HeldAt { settings, ticket, day: site.day() })
         };
         self.account_sites().filter_map(with_ticket).collect()

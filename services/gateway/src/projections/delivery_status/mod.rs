@@ -1,6 +1,10 @@
 //! Delivery status of the notices about each ticket: the plans of the ledger, joined with the log
 //! of outcomes. Kept in memory, for the last days of each site.
 
+mod site_notices;
+
+pub(crate) use site_notices::TicketOfDay;
+
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ClockReading};
 use paihao_contracts::dead_letter::{parse_redrive_key, redrive_key};
@@ -11,7 +15,8 @@ use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::{Decision, Event, NotificationKind, NotificationTrigger, TicketId};
 use paihao_ledger::projection::Follow;
 use paihao_ledger::{Ledger, Projection, StoredEntry, Subject};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use site_notices::{NoticeView, SiteNotices, TicketNotices};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,45 +92,15 @@ impl DeliveryStage {
     }
 }
 
-/// Business day and ticket, within a site.
-pub(crate) type TicketOfDay = (i32, TicketId);
-
-/// Notices of a ticket, by the last part of their keys: `called#1`.
-type TicketNotices = BTreeMap<String, NoticeRecord>;
-
-#[derive(Default)]
-struct NoticeRecord {
-    plan: Option<NoticePlan>,
-    outcome: NoticeState,
-}
-
-#[derive(Clone, Copy)]
-struct NoticePlan {
-    order: u32,
-    at: i64,
-    /// True if the reply to the scan contains it, so that nothing is sent.
-    sent_as_reply: bool,
-    /// Kind of notice as it is shown; its key may have the name of an older one.
-    shown_name: &'static str,
-}
-
 /// Delivery status of every notice of the days that are kept. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct DeliveryStatusProjection(Arc<Mutex<ProjectionState>>);
+pub struct DeliveryStatusProjection(Arc<ProjectionState>);
 
 #[derive(Default)]
 struct ProjectionState {
     /// Form of an outcome that a newer program wrote.
-    newer: Option<NewerForm>,
-    sites: BTreeMap<String, SiteStatuses>,
-}
-
-#[derive(Default)]
-struct SiteStatuses {
-    tickets: BTreeMap<TicketOfDay, TicketNotices>,
-    /// Days of the tickets, the one planned last at the end.
-    days: Vec<i32>,
-    changed: watch::Sender<()>,
+    newer: Mutex<Option<NewerForm>>,
+    sites: RwLock<BTreeMap<String, Arc<Mutex<SiteNotices>>>>,
 }
 
 impl DeliveryStatusProjection {
@@ -146,50 +121,55 @@ impl DeliveryStatusProjection {
     /// Returns the form of an outcome that a newer program wrote. The status of its notice is not
     /// known here.
     pub fn newer(&self) -> Option<NewerForm> {
-        self.0.lock().newer
+        *self.0.newer.lock()
     }
 
     fn set_newer(&self, newer: Option<NewerForm>) {
-        self.0.lock().newer = newer;
+        *self.0.newer.lock() = newer;
+    }
+
+    /// Returns the notices of a site, if any are known.
+    fn site(&self, site: &str) -> Option<Arc<Mutex<SiteNotices>>> {
+        self.0.sites.read().get(site).cloned()
+    }
+
+    fn site_or_new(&self, site: &str) -> Arc<Mutex<SiteNotices>> {
+        // Looked up first, since almost every notice finds its site.
+        self.site(site)
+            .unwrap_or_else(|| self.0.sites.write().entry(site.to_owned()).or_default().clone())
     }
 
     /// Returns the notices about a ticket of a business day, in the order in which they were
     /// planned.
     pub fn for_ticket(&self, site: &str, day: i32, ticket: TicketId) -> Vec<DeliveryStatus> {
-        let state = self.0.lock();
-        let notices = state
-            .sites
-            .get(site)
-            .and_then(|site_statuses| site_statuses.tickets.get(&(day, ticket)));
-        let Some(notices) = notices else { return Vec::new() };
+        let is_behind = self.newer().is_some();
+        let Some(site) = self.site(site) else { return Vec::new() };
+        let site = site.lock();
+        let Some(notices) = site.ticket((day, ticket)) else { return Vec::new() };
         // A notice that was tried again has the plan of the first try.
         let plan = |name: &str| notices.get(parse_redrive_key(name).0)?.plan;
         let mut records: Vec<_> =
-            notices.iter().map(|(name, record)| (plan(name), name, record)).collect();
-        records.sort_by_key(|(plan, name, _)| (plan.map_or(u32::MAX, |p| p.order), *name));
-        records
-            .into_iter()
-            .map(|(plan, name, record)| delivery_status(name, plan, record, state.newer.is_some()))
-            .collect()
+            notices.iter().map(|notice| NoticeView { plan: plan(notice.name), ..notice }).collect();
+        records.sort_by_key(|notice| (notice.plan.map_or(u32::MAX, |p| p.order), notice.name));
+        records.into_iter().map(|notice| delivery_status(notice, is_behind)).collect()
     }
 
     /// Returns the order number of the newest known notice of a ticket; 0 if none is known.
     pub(crate) fn latest_order(&self, site: &str, day: i32, ticket: TicketId) -> u32 {
-        let state = self.0.lock();
-        let notices = state
-            .sites
-            .get(site)
-            .and_then(|site_statuses| site_statuses.tickets.get(&(day, ticket)));
-        let plans = notices.into_iter().flat_map(BTreeMap::values).filter_map(|record| record.plan);
+        let Some(site) = self.site(site) else { return 0 };
+        let site = site.lock();
+        let notices = site.ticket((day, ticket)).into_iter().flat_map(TicketNotices::iter);
+        let plans = notices.filter_map(|notice| notice.plan);
         plans.map(|plan| plan.order).max().unwrap_or(0)
     }
 
     /// Returns the number of attempts to deliver a notice; `None` until the last one has ended.
     pub(crate) fn attempts(&self, key: &str) -> Option<u32> {
         let (site, ticket, name) = parse_notice_key(key)?;
-        let state = self.0.lock();
-        let record = state.sites.get(site)?.tickets.get(&ticket)?.get(name)?;
-        Some(record.outcome.outcome.as_ref()?.attempts)
+        let site = self.site(site)?;
+        let site = site.lock();
+        let notice = site.ticket(ticket)?.get(name)?;
+        Some(notice.outcome?.outcome.as_ref()?.attempts)
     }
 
     /// Counts the notices of a site by business day, kind and stage. Only of the days that are
@@ -200,18 +180,17 @@ impl DeliveryStatusProjection {
         from: i32,
         to: i32,
     ) -> BTreeMap<(i32, String, &'static str), u32> {
-        let state = self.0.lock();
+        let is_behind = self.newer().is_some();
         let mut counts = BTreeMap::new();
-        let Some(site_statuses) = state.sites.get(site) else { return counts };
-        let days = (from, TicketId(0))..=(to, TicketId(u32::MAX));
-        for ((day, _), notices) in site_statuses.tickets.range(days) {
-            for (name, record) in notices {
+        let Some(site) = self.site(site) else { return counts };
+        for (day, notices) in site.lock().tickets_of_days(from, to) {
+            for notice in notices.iter() {
                 // A notice that was tried again is counted once, by the later try.
-                if notices.contains_key(&redrive_key(name)) {
+                if notices.get(&redrive_key(notice.name)).is_some() {
                     continue;
                 }
-                let status = delivery_status(name, record.plan, record, state.newer.is_some());
-                *counts.entry((*day, status.notice, status.stage.name())).or_default() += 1;
+                let status = delivery_status(notice, is_behind);
+                *counts.entry((day, status.notice, status.stage.name())).or_default() += 1;
             }
         }
         counts
@@ -219,7 +198,7 @@ impl DeliveryStatusProjection {
 
     /// Watches the site: wakes when the status of a notice changes.
     pub fn watch(&self, site: &str) -> watch::Receiver<()> {
-        self.0.lock().sites.entry(site.to_owned()).or_default().changed.subscribe()
+        self.site_or_new(site).lock().watch()
     }
 
     /// Applies the plans of notices in a decision.
@@ -240,86 +219,21 @@ impl DeliveryStatusProjection {
             NotificationKind::Called { call, .. } => *call,
             _ => *occurrence,
         };
-        let name = format!("{}#{occurrence}", kind.name());
-        let sent_as_reply = matches!(kind, NotificationKind::Joined(_));
-        self.begin_day(site, day.0);
-        self.update(site, (day.0, *ticket), name, |record| {
-            let shown_name = kind.shown_name();
-            record.plan = Some(NoticePlan { order: *order, at: at.0, sent_as_reply, shown_name });
-        });
+        let site = self.site_or_new(site);
+        site.lock().apply_plan((day.0, *ticket), kind, occurrence, (*order, at.0));
     }
 
-    fn apply_outcome(&self, record: OutcomeRecord) {
-        let Some((site, ticket, name)) = parse_notice_key(record.key()) else { return };
-        let site = site.to_owned();
-        let name = name.to_owned();
-        self.update(&site, ticket, name, |notice| notice.outcome.apply(record));
-    }
-
-    fn update(
-        &self,
-        site: &str,
-        ticket: TicketOfDay,
-        name: String,
-        change: impl FnOnce(&mut NoticeRecord),
-    ) {
-        let mut state = self.0.lock();
-        // Looked up first, since almost every notice finds its site.
-        if !state.sites.contains_key(site) {
-            state.sites.insert(site.to_owned(), SiteStatuses::default());
-        }
-        let Some(site_statuses) = state.sites.get_mut(site) else { return };
-        if !site_statuses.keep_day(ticket.0) {
-            return;
-        }
-        change(site_statuses.tickets.entry(ticket).or_default().entry(name).or_default());
-        site_statuses.changed.send_replace(());
-    }
-
-    /// Makes the day the one that is kept for longest.
-    fn begin_day(&self, site: &str, day: i32) {
-        let mut state = self.0.lock();
-        if let Some(site_statuses) = state.sites.get_mut(site)
-            && site_statuses.days.last() != Some(&day)
-        {
-            site_statuses.days.retain(|known| *known != day);
-            site_statuses.days.push(day);
-            site_statuses.drop_days();
-        }
+    fn apply_outcome(&self, mut record: OutcomeRecord) {
+        // The place of the record says what its key says.
+        let key = record.take_key();
+        let Some((site, ticket, name)) = parse_notice_key(&key) else { return };
+        self.site_or_new(site).lock().apply_outcome(ticket, name, record);
     }
 
     /// Clears the outcomes, since their log was made anew.
     fn clear_outcomes(&self) {
-        for site_statuses in self.0.lock().sites.values_mut() {
-            let records = site_statuses.tickets.values_mut().flat_map(BTreeMap::values_mut);
-            records.for_each(|record| record.outcome = NoticeState::default());
-            site_statuses.changed.send_replace(());
-        }
-    }
-}
-
-impl SiteStatuses {
-    /// Keeps a day that is kept already, or that is newer than one of those. Returns whether it is
-    /// kept.
-    fn keep_day(&mut self, day: i32) -> bool {
-        if self.days.contains(&day) {
-            return true;
-        }
-        let is_old = self.days.iter().all(|known| *known > day);
-        if self.days.len() >= RETAINED_DAYS && is_old {
-            return false;
-        }
-        // Of a day without plans yet only outcomes are known.
-        self.days.insert(self.days.len().saturating_sub(1), day);
-        self.drop_days();
-        self.days.contains(&day)
-    }
-
-    fn drop_days(&mut self) {
-        while self.days.len() > RETAINED_DAYS {
-            let dropped = self.days.remove(0);
-            self.tickets.retain(|(day, _), _| *day != dropped);
-        }
+        let sites: Vec<_> = self.0.sites.read().values().cloned().collect();
+        sites.iter().for_each(|site| site.lock().clear_outcomes());
     }
 }
 
@@ -364,17 +278,15 @@ pub(crate) fn parse_notice_key(key: &str) -> Option<(&str, TicketOfDay, &str)> {
 
 /// Returns the status of a notice. While `is_behind`, one without an outcome may have one that this
 /// program cannot read.
-fn delivery_status(
-    name: &str,
-    plan: Option<NoticePlan>,
-    record: &NoticeRecord,
-    is_behind: bool,
-) -> DeliveryStatus {
+fn delivery_status(notice: NoticeView<'_>, is_behind: bool) -> DeliveryStatus {
+    let NoticeView { name, plan, outcome } = notice;
     let name = parse_redrive_key(name).0;
     let (notice, occurrence) = name.split_once('#').unwrap_or((name, "1"));
-    let NoticeState { attempt, outcome, receipt } = &record.outcome;
+    let nothing = NoticeState::default();
+    let state = outcome.unwrap_or(&nothing);
+    let NoticeState { attempt, outcome, receipt } = state;
     let sent_as_reply = plan.is_some_and(|plan| plan.sent_as_reply);
-    let (stage, reason) = match record.outcome.status() {
+    let (stage, reason) = match state.status() {
         NoticeStatus::Pending if sent_as_reply => (DeliveryStage::Delivered, None),
         NoticeStatus::Pending if is_behind => (DeliveryStage::Unknown, None),
         NoticeStatus::Pending if attempt.is_some() => (DeliveryStage::Sending, None),

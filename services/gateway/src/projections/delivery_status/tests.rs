@@ -146,7 +146,7 @@ fn days_that_are_over_leave() {
 }
 
 fn retained_days(statuses: &DeliveryStatusProjection, site: &str) -> Vec<i32> {
-    statuses.0.lock().sites[site].tickets.keys().map(|(day, _)| *day).collect()
+    statuses.site(site).unwrap().lock().retained_days()
 }
 
 #[test]

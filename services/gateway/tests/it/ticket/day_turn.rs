@@ -93,7 +93,7 @@ async fn begin_day(gateway: &Gateway, person: &str, state: &str) {
     }
 }
 
-fn site(gateway: &Gateway) -> Site {
+fn site(gateway: &Gateway) -> Arc<Site> {
     gateway.engine.snapshot("hall").unwrap().site
 }
 

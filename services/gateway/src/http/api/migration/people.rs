@@ -184,7 +184,7 @@ pub(super) async fn migrate(
     }
     state.engine.until_current().await?;
     let snapshots = account_snapshots(&state, &account)?;
-    let sites = snapshots.iter().map(|(id, site)| (&**id, site));
+    let sites = snapshots.iter().map(|(id, site)| (&**id, &**site));
     let HolderBatch { holders, migrated_before, next } = select_holders(sites, after.as_ref());
     let mut view = MigratedPeopleView {
         account,
@@ -227,7 +227,7 @@ pub(super) async fn migrate(
 fn account_snapshots(
     state: &AppState,
     account: &str,
-) -> Result<BTreeMap<Arc<str>, Site>, SubmitError> {
+) -> Result<BTreeMap<Arc<str>, Arc<Site>>, SubmitError> {
     let sites = state.engine.all_settings().filter(|site| &*site.facts.account == account);
     sites
         .map(|settings| {

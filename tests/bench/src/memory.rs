@@ -1,0 +1,116 @@
+//! `bench memory`: resident memory of each role at rest, with few sites and with many.
+//!
+//! What the parts of a gateway keep is counted by `footprint`, in bytes that are asked of the
+//! allocator.
+
+use crate::callback::deployment::Deployment;
+use crate::process::process_usage;
+use anyhow::{Context, ensure};
+use clap::Args;
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Sites of each account in a deployment; it has two accounts.
+const ACCOUNTS: usize = 2;
+
+/// Size of the measurement.
+#[derive(Args, Debug, Clone)]
+pub struct Options {
+    /// Numbers of sites, from few to many; even ones.
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000])]
+    sites: Vec<usize>,
+    /// Seconds from readiness to the measurement.
+    #[arg(long, default_value_t = 30.0)]
+    rest: f64,
+    /// Small numbers, which show that the benchmark works.
+    #[arg(long)]
+    short: bool,
+    /// File to which the figures are also written, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Memory of one role.
+#[derive(Serialize)]
+struct RoleFigures {
+    sites: usize,
+    role: &'static str,
+    resident_mib: f64,
+    /// Part that the role itself has written.
+    own_mib: f64,
+    /// Part that is the program, which processes on one machine share.
+    program_mib: f64,
+}
+
+/// All figures of a run.
+#[derive(Serialize)]
+struct Figures {
+    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
+    build: &'static str,
+    roles: Vec<RoleFigures>,
+}
+
+/// Measures and prints the figures, and stops all processes that it started.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let mut options = options.clone();
+    if options.short {
+        (options.sites, options.rest) = (vec![4, 20], 1.0);
+    }
+    ensure!(options.sites.iter().all(|sites| *sites > 0 && sites % ACCOUNTS == 0), "even numbers");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut roles = Vec::new();
+    for sites in &options.sites {
+        roles.extend(runtime.block_on(measure(*sites, Duration::from_secs_f64(options.rest)))?);
+    }
+    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let figures = Figures { build, roles };
+    println!("{}", figures.text());
+    if let Some(file) = &options.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
+    }
+    Ok(())
+}
+
+/// Measures the roles of a deployment that nobody uses.
+async fn measure(sites: usize, rest: Duration) -> anyhow::Result<Vec<RoleFigures>> {
+    let deployment = Deployment::start(sites / ACCOUNTS, Duration::ZERO).await?;
+    tokio::time::sleep(rest).await;
+    let roles = [
+        ("gateway", &deployment.gateway),
+        ("token", &deployment.token),
+        ("notifier", &deployment.notifier),
+    ];
+    let figures = roles.map(|(role, process)| {
+        let pid = process.program.pid().context("a role has ended")?;
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let usage = process_usage(pid)?;
+        Ok(RoleFigures {
+            sites,
+            role,
+            resident_mib: mib(usage.resident),
+            own_mib: mib(usage.own),
+            program_mib: mib(usage.resident.saturating_sub(usage.own)),
+        })
+    });
+    let figures = figures.into_iter().collect::<anyhow::Result<_>>();
+    deployment.stop().await?;
+    figures
+}
+
+impl Figures {
+    /// Formats the whole report.
+    fn text(&self) -> String {
+        let mut text = format!("Resident memory at rest in MiB, {} build\n", self.build);
+        for one in &self.roles {
+            let RoleFigures { sites, role, resident_mib, own_mib, program_mib } = one;
+            writeln!(
+                text,
+                "  {sites:>5} sites  {role:<9} {resident_mib:>6.1}: {own_mib:.1} its own, {program_mib:.1} the program",
+            )
+            .expect("writing to memory");
+        }
+        text
+    }
+}

@@ -1,0 +1,11 @@
+//! Counts of a gateway's core in one thread, on simulated time and on a ledger in memory: what a
+//! decision costs in instructions ([`decisions`]), and what is kept in bytes ([`memory`]).
+//!
+//! Neither depends on what else the machine does. The allocator is that of whoever links this.
+
+pub mod commands;
+pub mod gateway;
+pub mod ledger;
+
+pub mod decisions;
+pub mod memory;

@@ -1,0 +1,4 @@
+//! Gates on counts: bytes by part, and instructions by decision.
+
+mod instructions;
+mod memory;
