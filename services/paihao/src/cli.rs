@@ -9,7 +9,7 @@ use crate::menu::{self, MenuOptions};
 use crate::reload::{self, ConfigSource};
 use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
-use crate::{compose, first_manager, health, ports::Ports, simulator};
+use crate::{compose, first_manager, health, new_accounts, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, open_files, telemetry};
@@ -131,9 +131,10 @@ pub fn main(
             exit_of(config().map(|config| print!("{}", render(&config))))
         }
         Command::Config { command: ConfigCommand::Check { role } } => exit_of(
-            config()
-                .and_then(|config| config.resolve(role))
-                .map(|_| println!("the configuration is fine")),
+            config().and_then(|config| Ok((config.resolve(role)?, config))).map(|(_, config)| {
+                config.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
+                println!("the configuration is fine");
+            }),
         ),
         Command::Settings(options) => block_on(settings::run(options)),
         Command::Menu(options) => block_on(menu::run(options)),
@@ -234,6 +235,9 @@ async fn start(
         return Ok(None);
     }
     let ports = Ports::open(config).await?;
+    if matches!(role, Role::All | Role::Gateway) {
+        new_accounts::check(config, &ports).await?;
+    }
     let started = compose::start(role, resolved, &ports, draining, tasks).await?;
     if let Some(gateway) = &started.gateway {
         let code = gateway.first_manager_code(FIRST_MANAGER_CODE_TTL);
