@@ -11,6 +11,7 @@ pub mod streams;
 pub mod callback_faults;
 pub mod commit;
 pub mod dead_letter;
+pub mod kiosk_pairing;
 pub mod login;
 pub mod menu;
 pub mod migrating_members;

@@ -14,6 +14,7 @@ mod feed;
 mod held_ticket;
 pub(crate) mod invitations;
 mod kiosk_slips;
+mod kiosks;
 mod login_progress;
 mod logins;
 mod me;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Routes {
         page_codes::routes(),
         page_links::routes(),
         kiosk_slips::routes(),
+        kiosks::routes(),
         held_ticket::routes(),
         logins::routes(),
         oauth::routes(),
