@@ -31,6 +31,7 @@ use http::backchannel_logout::BackchannelLogout;
 use http::board::cache::BoardCache;
 use http::examinations::{Doctor, Examinations};
 use http::fair_use::FairUse;
+use http::guesses::GuessLimiter;
 use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
 use http::state::{AppState, AppStateInner};
@@ -42,6 +43,7 @@ use http::wechat::late_receipts::LateReceipts;
 use http::wechat::receipts;
 use identity::browser_sessions::{BrowserSessions, SessionLifetime};
 use identity::login::first_manager;
+use identity::record_macs::RosterMacs;
 use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -50,6 +52,7 @@ use paihao_chassis::http::{ConnectionLimits, Listener, serve};
 use paihao_chassis::sealing::{Keyring, UnsealError};
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::settings::CodeKind;
+use paihao_contracts::staff::STAFF_GENERATION;
 use paihao_domain::ForecastModel;
 use paihao_ledger::{Ledger, Subject};
 use paihao_wechat::AccountClient;
@@ -249,7 +252,20 @@ fn start_with(
         clock.clone(),
         session_ttl,
     );
-    let scan_sessions = Arc::new(scan_sessions.with_shares(settings.code_shares));
+    let roster = RosterLog::start(
+        ledger.clone(),
+        clock.clone(),
+        keyring.clone(),
+        settings.write_version,
+        tasks,
+    );
+    let record_macs = Arc::new(RosterMacs {
+        roster: roster.clone(),
+        is_required: settings.write_version.allows(STAFF_GENERATION),
+    });
+    let scan_sessions =
+        scan_sessions.with_shares(settings.code_shares).with_macs(record_macs.clone());
+    let scan_sessions = Arc::new(scan_sessions);
     let permanent_codes = PermanentCodes::start(
         ledger.clone(),
         cache.clone(),
@@ -260,13 +276,6 @@ fn start_with(
     );
     let qr_usage = QrUsageReader::new(code_source.clone(), permanent_codes.clone(), pools.clone());
 
-    let roster = RosterLog::start(
-        ledger.clone(),
-        clock.clone(),
-        keyring.clone(),
-        settings.write_version,
-        tasks,
-    );
     let session_lifetime = SessionLifetime {
         idle_timeout: settings.login.idle_timeout,
         max_age: settings.login.max_lifetime,
@@ -343,8 +352,10 @@ fn start_with(
         ),
         invitation_index: InvitationIndex(cache.clone()),
         roster: roster.clone(),
+        record_macs,
         browser_sessions: browser_sessions.clone(),
         rate_limiter: RateLimiter::new(settings.limits, clock.clone()),
+        guesses: GuessLimiter::new(settings.guesses, clock.clone()),
         fair_use: FairUse::new(&clock),
         stream_budget: StreamBudget::new(settings.streams),
         drawings: DrawingCache::default(),

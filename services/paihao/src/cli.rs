@@ -12,7 +12,7 @@ use crate::reload::{self, ConfigSource};
 use crate::service::{self, ServiceOptions};
 use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
-use crate::{compose, first_manager, health, ports::Ports, simulator};
+use crate::{compose, first_manager, health, new_accounts, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, open_files, telemetry};
@@ -144,9 +144,10 @@ pub fn main(
             exit_of(config().map(|config| print!("{}", render(&config))))
         }
         Command::Config { command: ConfigCommand::Check { role } } => exit_of(
-            config()
-                .and_then(|config| config.resolve(role))
-                .map(|_| println!("the configuration is fine")),
+            config().and_then(|config| Ok((config.resolve(role)?, config))).map(|(_, config)| {
+                config.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
+                println!("the configuration is fine");
+            }),
         ),
         Command::Settings(options) => block_on(settings::run(options)),
         Command::Menu(options) => block_on(menu::run(options)),
@@ -252,6 +253,9 @@ async fn start(
         return Ok(None);
     }
     let ports = Ports::open(config).await?;
+    if matches!(role, Role::All | Role::Gateway) {
+        new_accounts::check(config, &ports).await?;
+    }
     let examined = source.clone();
     let doctor = Arc::new(DeploymentDoctor::new(source.file.clone(), move || examined.read()));
     let started = compose::start(role, resolved, &ports, doctor, draining, tasks).await?;

@@ -1,13 +1,13 @@
 //! Composition root of the program: the only crate that picks adapters and joins the services.
 //!
 //! In reading order: [`config`] is every setting; [`ports`] opens the stores, and [`operator_key`]
-//! reads what seals their secrets; [`compose`] starts the services on them; `storage` watches their
-//! size, `backlog` what waits in them, and [`trace_export`] hands on their traces; [`reload`]
-//! applies changes of the configuration while they run; [`demo`] and [`simulator`] serve first
-//! looks and tests; [`doctor`] checks a deployment; [`backup`] copies its ledger; [`first_manager`]
-//! lets its first manager in; [`service`] installs it for systemd; [`settings`], [`menu`],
-//! [`account`], [`site`] and [`health`] are commands that call a running process; [`cli`] parses
-//! the command line.
+//! reads what seals their secrets; `new_accounts` refuses tokens that can be guessed; [`compose`]
+//! starts the services on them; `storage` watches their size, `backlog` what waits in them, and
+//! [`trace_export`] hands on their traces; [`reload`] applies changes of the configuration while
+//! they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`] checks a deployment;
+//! [`backup`] copies its ledger; [`first_manager`] lets its first manager in; [`service`] installs
+//! it for systemd; [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that
+//! call a running process; [`cli`] parses the command line.
 
 mod backlog;
 mod clock_references;
@@ -24,6 +24,7 @@ pub mod first_manager;
 mod gateway_client;
 pub mod health;
 pub mod menu;
+mod new_accounts;
 pub mod operator_key;
 mod plain_http;
 pub mod service;

@@ -18,6 +18,7 @@ use paihao_ledger_nats::{ConnectError, NatsBackup, NatsLedger, NatsOptions, Nats
 use paihao_ledger_sqlite::{SqliteBackup, SqliteLedger, SqliteOptions, SqliteRestore};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,6 +143,9 @@ pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
         max_bytes: max_stream_bytes(config),
         user: (!config.user.is_empty()).then(|| config.user.clone()),
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
+        tls_ca: file(&config.tls_ca),
+        tls_certificate: file(&config.tls_certificate),
+        tls_key: file(&config.tls_key),
         timeout: Duration::from_millis(config.timeout_ms),
         begin_empty: config.begin_empty,
         ..NatsOptions::default()
@@ -154,10 +158,18 @@ fn max_stream_bytes(config: &LedgerConfig) -> BTreeMap<String, u64> {
     limits.filter_map(|(name, mb)| Some((name.clone(), limit_bytes(*mb)?))).collect()
 }
 
+/// File that a setting names; `None` if it is empty.
+fn file(path: &Path) -> Option<PathBuf> {
+    (!path.as_os_str().is_empty()).then(|| path.to_owned())
+}
+
 /// Connection options for Redis; `None` if the cache is in memory.
 pub(crate) fn redis_options(config: &CacheConfig) -> Option<RedisOptions> {
     (config.kind == CacheKind::Redis).then(|| RedisOptions {
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
+        tls_ca: file(&config.tls_ca),
+        tls_certificate: file(&config.tls_certificate),
+        tls_key: file(&config.tls_key),
         namespace: config.namespace.clone(),
         timeout: Duration::from_millis(config.timeout_ms),
         ..RedisOptions::new(&*config.url)

@@ -6,6 +6,7 @@
 mod connection;
 mod inspect;
 mod scripts;
+mod tls;
 
 pub use inspect::{MIN_SERVER_VERSION, RedisServerInfo};
 
@@ -17,13 +18,14 @@ use redis::{Client, IntoConnectionInfo, cmd};
 use scripts::Scripts;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Options of the connection to Redis.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://host:port/db`. It may contain a user and a password, though [`password`] is the
-    /// better place for the latter.
+    /// `redis://host:port/db`, or `rediss://…` with TLS. It may contain a user and a password,
+    /// though [`password`] is the better place for the latter.
     ///
     /// [`password`]: RedisOptions::password
     pub url: String,
@@ -33,6 +35,13 @@ pub struct RedisOptions {
     pub namespace: String,
     /// Timeout of a call, including a connection attempt; 1 s by default.
     pub timeout: Duration,
+    /// Certificates of the authority that Redis is verified by, as PEM; those of the machine
+    /// without it.
+    pub tls_ca: Option<PathBuf>,
+    /// Certificate of this client as PEM, if Redis asks for one.
+    pub tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, as PEM.
+    pub tls_key: Option<PathBuf>,
 }
 
 impl RedisOptions {
@@ -43,6 +52,9 @@ impl RedisOptions {
             password: None,
             namespace: "paihao".to_owned(),
             timeout: Duration::from_secs(1),
+            tls_ca: None,
+            tls_certificate: None,
+            tls_key: None,
         }
     }
 }
@@ -57,10 +69,16 @@ impl fmt::Debug for RedisOptions {
     }
 }
 
-/// Error for an unusable address. It does not repeat the address, which may contain a password.
+/// Errors in the options.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the address of Redis is not of the form redis://host:port/db (TLS is not built in)")]
-pub struct InvalidAddress;
+pub enum InvalidOptions {
+    /// The address cannot be used. It is not repeated, since it may contain a password.
+    #[error("the address of Redis is not of the form redis://host:port/db, or rediss:// with TLS")]
+    Address,
+    /// The files of TLS cannot be used.
+    #[error("TLS of Redis: {0}")]
+    Tls(String),
+}
 
 /// A cache on Redis 6.2 or newer.
 pub struct RedisCache {
@@ -72,13 +90,20 @@ pub struct RedisCache {
 impl RedisCache {
     /// Creates a cache at this address. It does not wait for Redis, so that services may start in
     /// any order: the first call connects, and [`Cache::check`] tells whether Redis is available.
-    pub fn connect(options: RedisOptions) -> Result<Self, InvalidAddress> {
-        let mut info = options.url.as_str().into_connection_info().map_err(|_| InvalidAddress)?;
+    pub fn connect(options: RedisOptions) -> Result<Self, InvalidOptions> {
+        let info = options.url.as_str().into_connection_info();
+        let mut info = info.map_err(|_| InvalidOptions::Address)?;
         if let Some(password) = &options.password {
             let settings = info.redis_settings().clone().set_password(password.expose_secret());
             info = info.set_redis_settings(settings);
         }
-        let client = Client::open(info).map_err(|_| InvalidAddress)?;
+        let client = match tls::certificates(&options)? {
+            None => Client::open(info).map_err(|_| InvalidOptions::Address)?,
+            Some(certificates) => Client::build_with_tls(info, certificates).map_err(|error| {
+                // The client's words are about the files alone.
+                InvalidOptions::Tls(error.to_string())
+            })?,
+        };
         Ok(RedisCache {
             connection: Connection::new(client, options.timeout),
             scripts: Scripts::default(),

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use futures::future::join_all;
-use harness::{RedisServer, free_port, wait_until};
+use harness::{Certificates, RedisServer, free_port, wait_until};
 use paihao_cache::{Cache, conformance};
-use paihao_cache_redis::{InvalidAddress, RedisCache, RedisOptions};
+use paihao_cache_redis::{InvalidOptions, RedisCache, RedisOptions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,7 +133,7 @@ async fn a_password_is_used_and_never_printed() {
 
     let invalid_options = RedisOptions::new("http://:hunter2secret@127.0.0.1");
     let invalid = RedisCache::connect(invalid_options).err().unwrap();
-    assert_eq!(invalid, InvalidAddress);
+    assert_eq!(invalid, InvalidOptions::Address);
     let message = format!(
         "{refused} {refused:?} {error} {error:?} {options:?} {in_url:?} {invalid} {invalid:?}"
     );
@@ -140,4 +141,81 @@ async fn a_password_is_used_and_never_printed() {
         assert!(!message.contains(secret), "{message}");
     }
     assert!(error.to_string().contains("password"), "{error}");
+}
+
+/// Server that speaks TLS on a port of its own, with a password, and asks for certificates if
+/// `verify`.
+fn start_tls(certificates: &Certificates, verify: bool) -> (RedisServer, String) {
+    let port = free_port();
+    let arguments = [
+        ("--tls-port", port.to_string()),
+        ("--tls-cert-file", certificates.text("server.pem")),
+        ("--tls-key-file", certificates.text("server.key")),
+        ("--tls-ca-cert-file", certificates.text("ca.pem")),
+        ("--tls-auth-clients", if verify { "yes" } else { "no" }.to_owned()),
+    ];
+    let arguments: Vec<_> =
+        arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+    let server = RedisServer::start_with_arguments(&arguments);
+    let mut raw = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    raw.write_all(b"CONFIG SET requirepass s3cret\r\nQUIT\r\n").unwrap();
+    raw.read_to_string(&mut String::new()).unwrap();
+    (server, format!("rediss://127.0.0.1:{port}"))
+}
+
+fn tls_options(url: &str, ca: Option<PathBuf>) -> RedisOptions {
+    RedisOptions { password: Some("s3cret".into()), tls_ca: ca, ..RedisOptions::new(url) }
+}
+
+#[tokio::test]
+async fn redis_is_verified_by_its_authority_and_used() {
+    let certificates = Certificates::make();
+    let (_server, url) = start_tls(&certificates, false);
+    let check = async |options: RedisOptions| RedisCache::connect(options).unwrap().check().await;
+    let ca = Some(certificates.path("ca.pem"));
+    let cache = RedisCache::connect(tls_options(&url, ca.clone())).unwrap();
+    cache.put("a", Bytes::from_static(b"x"), HOUR).await.unwrap();
+    assert_eq!(cache.get("a").await.unwrap(), Some(Bytes::from_static(b"x")));
+    assert!(check(tls_options(&url, None)).await.is_err(), "not of the machine's");
+    let other = Some(certificates.path("other/ca.pem"));
+    assert!(check(tls_options(&url, other)).await.is_err(), "another authority");
+    let wrong = RedisOptions { password: Some("wrong".into()), ..tls_options(&url, ca.clone()) };
+    assert!(check(wrong).await.is_err());
+    let named = url.replace("127.0.0.1", "localhost");
+    assert!(check(tls_options(&named, ca)).await.is_err(), "not the name of its certificate");
+}
+
+#[tokio::test]
+async fn redis_that_asks_for_a_certificate_gets_one() {
+    let certificates = Certificates::make();
+    let (_server, url) = start_tls(&certificates, true);
+    let bare = tls_options(&url, Some(certificates.path("ca.pem")));
+    assert!(RedisCache::connect(bare.clone()).unwrap().check().await.is_err());
+    for (name, expected) in [("client", true), ("other/client", false)] {
+        let options = RedisOptions {
+            tls_certificate: Some(certificates.path(&format!("{name}.pem"))),
+            tls_key: Some(certificates.path(&format!("{name}.key"))),
+            ..bare.clone()
+        };
+        let checked = RedisCache::connect(options).unwrap().check().await;
+        assert_eq!(checked.is_ok(), expected, "{name}: {checked:?}");
+    }
+}
+
+#[test]
+fn files_of_tls_that_do_not_fit_are_told_at_once() {
+    let certificates = Certificates::make();
+    let file = |name: &str| Some(certificates.path(name));
+    let tls = RedisOptions::new("rediss://127.0.0.1:1");
+    for (options, part) in [
+        (tls_options("redis://127.0.0.1:1", file("ca.pem")), "rediss://"),
+        (tls_options("rediss://127.0.0.1:1", file("missing.pem")), "missing.pem"),
+        (RedisOptions { tls_certificate: file("client.pem"), ..tls.clone() }, "its key"),
+        (RedisOptions { tls_key: file("client.key"), ..tls.clone() }, "its certificate"),
+    ] {
+        match RedisCache::connect(options).err() {
+            Some(InvalidOptions::Tls(text)) => assert!(text.contains(part), "{part}: {text}"),
+            error => panic!("{part}: {error:?}"),
+        }
+    }
 }

@@ -193,6 +193,7 @@ forms! {
     crate::callback_faults::CallbackVerification, "callback verification", 1;
     crate::commit::Commit, "commit", crate::commit::COMMIT_VERSION;
     crate::dead_letter::DeadLetterResolution, "dead letter resolution", 1;
+    crate::kiosk_pairing::KioskPairing, "kiosk pairing", 1;
     crate::login::AuthorizationGrant, "authorization grant", 1;
     crate::migrating_members::MigratingMembers, "migrating members", 1;
     crate::notice::Notice, "notice", 1;

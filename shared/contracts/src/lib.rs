@@ -12,6 +12,7 @@ pub mod account_credentials;
 pub mod callback_faults;
 pub mod commit;
 pub mod dead_letter;
+pub mod kiosk_pairing;
 pub mod login;
 pub mod menu;
 pub mod migrating_members;

@@ -61,8 +61,10 @@ setup!(
         day_starts_at: i8 = "four",
         several_counters: bool = "no",
         // Absent unless set, so that a program of before the field reads such a site.
-        #[serde(skip_serializing_if = "is_nothing")]
+        #[serde(skip_serializing_if = "is_unset")]
         kiosk_slips: u32 = "zero",
+        #[serde(skip_serializing_if = "is_unset")]
+        paired_kiosks_only: bool = "no",
         #[serde(default)]
         dates: Vec<String>,
         #[serde(default)]
@@ -339,7 +341,8 @@ impl SiteSetup {
         let is_of_version_1 = self.name_en.is_none()
             && self.queues.values().all(QueueSetup::is_of_version_1)
             && self.counters.values().all(CounterSetup::is_of_version_1)
-            && self.kiosk_slips == 0;
+            && self.kiosk_slips == 0
+            && !self.paired_kiosks_only;
         if is_of_version_1 { 1 } else { 2 }
     }
 }
@@ -423,8 +426,8 @@ fn is_usual_per_person(value: &u32) -> bool {
     *value == usual_per_person()
 }
 
-fn is_nothing(value: &u32) -> bool {
-    *value == 0
+fn is_unset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn wechat_codes() -> CodeKind {

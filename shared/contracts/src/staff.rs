@@ -1,11 +1,12 @@
-//! Log of the staff roster: members, API keys and the signing keys of logins. Kept for ever.
+//! Log of the staff roster: members, API keys, paired kiosks and the signing keys of logins. Kept
+//! for ever.
 
 use crate::stored_secret::StoredSecret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Newest version of an entry of the roster log. Version 1 had no migration of an account, no API
-/// key with limits, no revoked signing key, and no sealed secret.
+/// key with limits, no paired kiosk, no revoked signing key, and no sealed secret.
 pub const STAFF_VERSION: u32 = 2;
 
 /// Generation of forms from which entries of version 2 are written.
@@ -107,6 +108,16 @@ pub enum StaffEvent {
         /// Id of the key.
         id: String,
     },
+    /// A kiosk was paired.
+    KioskPaired {
+        /// The kiosk.
+        kiosk: Kiosk,
+    },
+    /// A kiosk is paired no longer.
+    KioskUnpaired {
+        /// Id of the kiosk.
+        id: String,
+    },
 }
 
 /// Roles of staff.
@@ -170,6 +181,19 @@ impl ApiKey {
     }
 }
 
+/// Kiosk that a manager has paired with a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kiosk {
+    /// Id in the ledger and in logs, never reused: `kiosk_` and hex digits.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// Site of the kiosk.
+    pub site: String,
+    /// SHA-256 of the credential in the cookie of its browser, in hex.
+    pub hash: String,
+}
+
 /// Scopes of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -195,7 +219,10 @@ impl StaffEntry {
             {
                 STAFF_VERSION
             }
-            StaffEvent::Migrated { .. } | StaffEvent::SigningKeyRevoked { .. } => STAFF_VERSION,
+            StaffEvent::Migrated { .. }
+            | StaffEvent::SigningKeyRevoked { .. }
+            | StaffEvent::KioskPaired { .. }
+            | StaffEvent::KioskUnpaired { .. } => STAFF_VERSION,
             StaffEvent::KeyMade { ref key } if key.has_limits() => STAFF_VERSION,
             _ => FIRST_VERSION,
         };

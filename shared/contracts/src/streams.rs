@@ -209,6 +209,11 @@ pub fn open_invitations_key() -> &'static str {
     "invitations"
 }
 
+/// Cache key of a kiosk's request to be paired, by the code that it shows.
+pub fn kiosk_pairing_key(code: &str) -> String {
+    format!("kiosk-pairing/{code}")
+}
+
 /// Cache key of an authorization grant, by hash of the code.
 pub fn authorization_code_key(code: &str) -> String {
     format!("login-grant/{code}")

@@ -7,6 +7,7 @@ use paihao_contracts::callback_faults::{CallbackFaultCounts, CallbackVerificatio
 use paihao_contracts::commit::Commit;
 use paihao_contracts::dead_letter::DeadLetterResolution;
 use paihao_contracts::envelope::{self, FORMS, Form, ReadError};
+use paihao_contracts::kiosk_pairing::KioskPairing;
 use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::migrating_members::MigratingMembers;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
@@ -52,7 +53,9 @@ fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value>
 
 #[test]
 fn commits() {
-    let newest = ["commit-v3", "commit-v4", "commit-v5"].map(assert_round_trips::<Commit>).concat();
+    let newest = ["commit-v3", "commit-v4", "commit-v5", "commit-v5-limits"]
+        .map(assert_round_trips::<Commit>)
+        .concat();
     // The version is the oldest that can express the content.
     let second = ["commit-v2", "commit-v2-more", "commit-v2-told"]
         .map(assert_round_trips::<Commit>)
@@ -156,13 +159,15 @@ fn to_snake_case(name: &str) -> String {
 }
 
 /// Entries of the settings log.
-const SETTINGS: [&str; 4] = ["book-v1", "book-v2", "book-v2-names", "book-v2-accounts"];
+const SETTINGS: [&str; 5] =
+    ["book-v1", "book-v2", "book-v2-names", "book-v2-accounts", "book-v2-kiosks"];
 
 /// Entries of the roster log.
-const ROSTER: [&str; 3] = ["staff-v1", "staff-v2", "staff-v2-sealed"];
+const ROSTER: [&str; 4] = ["staff-v1", "staff-v2", "staff-v2-sealed", "staff-v2-kiosks"];
 
 /// Snapshots of sites.
-const SNAPSHOTS: [&str; 4] = ["snapshot-v1", "snapshot-v1-counters", "snapshot-v2", "snapshot-v3"];
+const SNAPSHOTS: [&str; 5] =
+    ["snapshot-v1", "snapshot-v1-counters", "snapshot-v2", "snapshot-v3", "snapshot-v3-limits"];
 
 #[test]
 fn settings_entries() {
@@ -195,6 +200,8 @@ fn staff() {
         "removed",
         "key_made",
         "key_revoked",
+        "kiosk_paired",
+        "kiosk_unpaired",
     ];
     assert_eq!(kinds, BTreeSet::from(expected));
     assert_round_trips::<StaffSession>("staff-session-v1");
@@ -363,6 +370,7 @@ fn scan_sessions() {
     assert_eq!(steps, expected.map(str::to_owned).into());
     assert_round_trips::<AuthorizationGrant>("login-grant-v1");
     assert_round_trips::<OpenInvitations>("open-invitations-v1");
+    assert_round_trips::<KioskPairing>("kiosk-pairing-v1");
 }
 
 #[test]
@@ -443,6 +451,7 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
     let commits = ["commit-v1", "commit-v2", "commit-v3", "commit-v4", "commit-v5"];
     check_form::<Commit>(&commits, &mut checked);
     check_form::<DeadLetterResolution>(&["letter-handled-v1"], &mut checked);
+    check_form::<KioskPairing>(&["kiosk-pairing-v1"], &mut checked);
     check_form::<AuthorizationGrant>(&["login-grant-v1", "login-grant-v1-unionid"], &mut checked);
     check_form::<MigratingMembers>(&["migrating-members-v1"], &mut checked);
     check_form::<Notice>(&["notice-v1", "notice-v1-more"], &mut checked);

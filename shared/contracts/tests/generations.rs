@@ -11,6 +11,7 @@ const GENERATIONS: &[&[(&str, u32)]] = &[
         ("callback verification", 1),
         ("commit", 3),
         ("dead letter resolution", 1),
+        ("kiosk pairing", 1),
         ("authorization grant", 1),
         ("migrating members", 1),
         ("notice", 1),

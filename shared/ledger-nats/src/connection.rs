@@ -116,6 +116,7 @@ impl Connection {
             })?;
         }
         let servers: Vec<&str> = options.url.split(',').map(str::trim).collect();
+        let connect = with_tls(connect, options, &servers)?;
         let client = connect.connect(&servers[..]).await.map_err(|error| match error.kind() {
             ConnectErrorKind::ServerParse => ConnectError::Invalid(
                 "the address of the NATS server is not fine: write nats://host:4222".to_owned(),
@@ -268,6 +269,45 @@ impl Connection {
             None => self.with_timeout(self.client.publish(subject, payload)).await?,
         };
         published.map_err(|_| Unavailable("NATS does not accept a message".to_owned()))
+    }
+}
+
+/// Adds TLS for addresses that begin with `tls://`. The files are opened here, so that a wrong path
+/// is told at the start.
+fn with_tls(
+    connect: ConnectOptions,
+    options: &NatsOptions,
+    servers: &[&str],
+) -> Result<ConnectOptions, ConnectError> {
+    let NatsOptions { tls_ca, tls_certificate, tls_key, .. } = options;
+    let invalid = |text: &str| Err(ConnectError::Invalid(text.to_owned()));
+    let files = [tls_ca, tls_certificate, tls_key].into_iter().flatten();
+    let with_tls = servers.iter().filter(|server| server.starts_with("tls://")).count();
+    if with_tls == 0 {
+        return match files.count() {
+            0 => Ok(connect),
+            _ => invalid("certificates are for NATS servers whose addresses begin with tls://"),
+        };
+    }
+    if with_tls < servers.len() {
+        return invalid("the addresses of all NATS servers begin with tls://, or none of them");
+    }
+    for file in files {
+        std::fs::File::open(file).map_err(|error| {
+            ConnectError::Invalid(format!("cannot read {}: {error}", file.display()))
+        })?;
+    }
+    // Servers that the first one names are spoken to in the same way.
+    let mut connect = connect.require_tls(true);
+    if let Some(ca) = tls_ca {
+        connect = connect.add_root_certificates(ca.clone());
+    }
+    match (tls_certificate, tls_key) {
+        (None, None) => Ok(connect),
+        (Some(certificate), Some(key)) => {
+            Ok(connect.add_client_certificate(certificate.clone(), key.clone()))
+        }
+        _ => invalid("a certificate for NATS needs its key, and a key its certificate"),
     }
 }
 

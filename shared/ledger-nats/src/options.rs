@@ -57,6 +57,13 @@ pub struct NatsOptions {
     pub user: Option<String>,
     /// Password of the user.
     pub password: Option<SecretString>,
+    /// Certificates of the authority that the servers are verified by, as PEM; those of the machine
+    /// without it.
+    pub tls_ca: Option<PathBuf>,
+    /// Certificate of this client as PEM, if the servers ask for one.
+    pub tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, as PEM.
+    pub tls_key: Option<PathBuf>,
     /// Timeout of every call.
     pub timeout: Duration,
     /// Interval of the server's heartbeats to an idle follower. A follower that receives nothing
@@ -102,6 +109,9 @@ impl Default for NatsOptions {
             credentials: None,
             user: None,
             password: None,
+            tls_ca: None,
+            tls_certificate: None,
+            tls_key: None,
             timeout: Duration::from_secs(4),
             heartbeat: Duration::from_secs(2),
             recreate_lost: false,

@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "waits in real time, whatever a test's clock does")]
 
 mod browser;
+mod certificates;
 mod clock_offset;
 mod nats;
 mod nats_cluster;
@@ -25,6 +26,7 @@ mod syncs;
 mod tools;
 
 pub use browser::ChromeDriver;
+pub use certificates::Certificates;
 pub use clock_offset::ClockOffset;
 pub use nats::{NatsServer, NatsSetup, SavedData};
 pub use nats_cluster::NatsCluster;

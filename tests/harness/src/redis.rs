@@ -16,6 +16,7 @@ use tempfile::TempDir;
 pub struct RedisServer {
     running: Mutex<Option<Process>>,
     binary: PathBuf,
+    arguments: Vec<String>,
     port: u16,
     dir: TempDir,
 }
@@ -28,13 +29,23 @@ impl RedisServer {
 
     /// Starts the server of this program.
     pub fn start_with(binary: &Path) -> Self {
+        RedisServer::start_program(binary, &[])
+    }
+
+    /// Starts the server with further arguments.
+    pub fn start_with_arguments(arguments: &[String]) -> Self {
+        RedisServer::start_program(&tools::redis_server(), arguments)
+    }
+
+    fn start_program(binary: &Path, arguments: &[String]) -> Self {
         let dir = tempfile::Builder::new().prefix("redis-").tempdir().expect("a directory");
         for _ in 0..5 {
             let port = free_port();
-            let mut process = spawn(binary, port, dir.path());
+            let mut process = spawn(binary, arguments, port, dir.path());
             if is_up(&mut process, port) {
                 let running = Mutex::new(Some(process));
-                return RedisServer { running, binary: binary.to_owned(), port, dir };
+                let (binary, arguments) = (binary.to_owned(), arguments.to_vec());
+                return RedisServer { running, binary, arguments, port, dir };
             }
         }
         panic!("redis-server does not come up:\n{}", log(dir.path()));
@@ -67,7 +78,7 @@ impl RedisServer {
     pub fn restart(&self) {
         let mut running = self.running.lock();
         running.take();
-        let mut process = spawn(&self.binary, self.port, self.dir.path());
+        let mut process = spawn(&self.binary, &self.arguments, self.port, self.dir.path());
         assert!(is_up(&mut process, self.port), "{}", log(self.dir.path()));
         *running = Some(process);
     }
@@ -95,12 +106,13 @@ impl RedisServer {
     }
 }
 
-fn spawn(binary: &Path, port: u16, dir: &Path) -> Process {
+fn spawn(binary: &Path, arguments: &[String], port: u16, dir: &Path) -> Process {
     let mut command = Command::new(binary);
     command
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"])
         .args(["--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--dir"])
-        .arg(dir);
+        .arg(dir)
+        .args(arguments);
     Process::start(command, &dir.join("log"), dir)
 }
 

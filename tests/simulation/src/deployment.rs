@@ -75,6 +75,7 @@ pub fn gateway_settings() -> paihao_gateway::Settings {
         trusted_proxies: Default::default(),
         frame_ancestors: Vec::new(),
         limits: Default::default(),
+        guesses: Default::default(),
         streams: Default::default(),
         connections: Default::default(),
         write_version: WriteVersion::NEWEST,

@@ -294,6 +294,7 @@ fn mark_to_stored(mark: d::Mark) -> c::Mark {
     match mark {
         d::Mark::Arrived => c::Mark::Arrived,
         d::Mark::Coming => c::Mark::Coming,
+        d::Mark::LimitLifted => c::Mark::LimitLifted,
         d::Mark::Party(people) => c::Mark::Party(people),
         d::Mark::NotifyAhead(ahead) => c::Mark::NotifyAhead(ahead),
     }
@@ -303,6 +304,7 @@ fn mark_from_stored(mark: c::Mark) -> d::Mark {
     match mark {
         c::Mark::Arrived => d::Mark::Arrived,
         c::Mark::Coming => d::Mark::Coming,
+        c::Mark::LimitLifted => d::Mark::LimitLifted,
         c::Mark::Party(people) => d::Mark::Party(people),
         c::Mark::NotifyAhead(ahead) => d::Mark::NotifyAhead(ahead),
     }

@@ -3,6 +3,7 @@
 mod event;
 mod notification;
 mod outcome;
+pub(crate) mod record_mac;
 pub(crate) mod snapshot;
 mod standing;
 mod ticket;

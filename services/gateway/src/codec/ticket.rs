@@ -41,7 +41,7 @@ pub(super) fn hold_from_stored(hold: c::Hold) -> d::Hold {
 }
 
 pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
-    let d::Marks { arrived, party, notify_ahead, coming } = *ticket.marks;
+    let d::Marks { arrived, party, notify_ahead, coming, limit_lifted } = *ticket.marks;
     let notifications = &ticket.notifications;
     c::Ticket {
         id: ticket.id.0,
@@ -57,7 +57,7 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
         basis: ticket.basis.map(basis_to_stored),
         state: ticket_state_to_stored(&ticket.state),
         counts: counts_to_stored(*ticket.counts),
-        marks: c::Marks { arrived, party, notify_ahead, coming },
+        marks: c::Marks { arrived, party, notify_ahead, coming, limit_lifted },
         notifications: c::NotificationHistory {
             order: notifications.order,
             template_count: notifications.template_count,
@@ -77,7 +77,7 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
 }
 
 pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
-    let c::Marks { arrived, party, notify_ahead, coming } = ticket.marks;
+    let c::Marks { arrived, party, notify_ahead, coming, limit_lifted } = ticket.marks;
     let mut notifications = d::NotificationHistory {
         order: ticket.notifications.order,
         template_count: ticket.notifications.template_count,
@@ -105,7 +105,7 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
         basis: ticket.basis.map(basis_from_stored),
         state: ticket_state_from_stored(ticket.state),
         counts: counts_from_stored(ticket.counts).into(),
-        marks: d::Marks { arrived, party, notify_ahead, coming }.into(),
+        marks: d::Marks { arrived, party, notify_ahead, coming, limit_lifted }.into(),
         notifications: notifications.into(),
         expected_turn_at: ticket.notifications.expected_turn_at.map(d::Timestamp),
         progress: visit_progress_from_stored(ticket.progress),

@@ -214,6 +214,8 @@ fn describe_roles<R: AllowedRoles>(operation: Operation) -> Operation {
         .extension("x-roles", R::ALLOWED.iter().map(|role| role.name()).collect())
         // Members, sessions and keys made through the API are read from the ledger.
         .refuses(&[&refusals::UNAUTHORISED, &refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
+        // Whoever guesses keys is not listened to for a while.
+        .refuses(&[&refusals::TOO_MANY_REQUESTS])
         // A page of another site must not use a browser's session.
         .refuses_write(&[&refusals::CROSS_SITE]);
     let is_for_programs =

@@ -7,6 +7,7 @@
 
 use crate::http::client_ip::ClientIp;
 use crate::http::cookies;
+use crate::http::guesses::Guess;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::roster::{Roster, member_actor, program_actor};
@@ -90,7 +91,7 @@ impl Principal {
         parts: &mut Parts,
     ) -> Result<Principal, Problem> {
         let Ok(client_ip) = ClientIp::from_request_parts(parts, state).await;
-        let principal = Principal::find(state, &parts.headers, &parts.method).await?;
+        let principal = Principal::find(state, &parts.headers, &parts.method, client_ip).await?;
         if principal.session.is_none() {
             state.browser_sessions.note_key_use(&principal.name, || client_ip.masked());
         }
@@ -101,10 +102,12 @@ impl Principal {
         state: &AppState,
         headers: &HeaderMap,
         method: &Method,
+        client_ip: ClientIp,
     ) -> Result<Principal, Problem> {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let key = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-            return authenticate_bearer(state, key.unwrap_or_default()).await;
+            let key = key.ok_or(&refusals::UNAUTHORISED)?;
+            return authenticate_guarded(state, key, client_ip).await;
         }
         Principal::of_session(state, headers, method).await
     }
@@ -242,6 +245,24 @@ impl Principal {
         };
         current.is_some_and(|current| current.actor == self.actor && current.scope == self.scope)
     }
+}
+
+/// Authenticates a bearer key, unless too many wrong ones came from its address.
+async fn authenticate_guarded(
+    state: &AppState,
+    bearer: &str,
+    client_ip: ClientIp,
+) -> Result<Principal, Problem> {
+    state.guesses.admit_key(client_ip, bearer.as_bytes())?;
+    let authenticated = authenticate_bearer(state, bearer).await;
+    match &authenticated {
+        Ok(_) => state.guesses.note_right_key(bearer.as_bytes()),
+        Err(problem) if problem.kind() == &refusals::UNAUTHORISED => {
+            state.guesses.note_wrong(Guess::Key, client_ip).await;
+        }
+        Err(_) => {}
+    }
+    authenticated
 }
 
 /// Authenticates a bearer key.

@@ -32,6 +32,7 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("counter", "The counter's id"),
     ("id", "The webhook's id"),
     ("key", "The id of a program's key"),
+    ("kiosk", "The id of a paired kiosk"),
     ("kind", "A kind of notice, like `called`; `joined` is the answer to a scan"),
     ("letter", "The dead letter's id"),
     ("member", "The id of a member of staff"),

@@ -85,21 +85,32 @@ pub(crate) fn now(clock: &dyn Clock) -> Duration {
 }
 
 /// Rate limiter per address, and per network of IPv6.
-struct AddressLimiter(KeyLimiter<(IpAddr, u32)>);
+pub(crate) struct AddressLimiter(KeyLimiter<(IpAddr, u32)>);
 
 impl AddressLimiter {
-    fn new(metric_label: &'static str, per_minute: u32) -> AddressLimiter {
+    pub(crate) fn new(metric_label: &'static str, per_minute: u32) -> AddressLimiter {
         AddressLimiter(KeyLimiter::new(metric_label, per_minute, RATE_WINDOW))
     }
 
-    fn admit(&self, ClientIp(address): ClientIp, now: Duration) -> Result<(), Problem> {
-        match address {
-            IpAddr::V4(_) => self.0.admit(&[((address, 32), 1)], now),
-            IpAddr::V6(_) => {
-                let keys = COUNTED_NETWORKS
-                    .map(|(bits, multiple)| ((network(address, bits), bits), multiple));
-                self.0.admit(&keys, now)
-            }
+    /// Admits one more request of this address, or says when to come again.
+    pub(crate) fn admit(&self, client_ip: ClientIp, now: Duration) -> Result<(), Problem> {
+        self.0.admit(&counted_networks(client_ip), now)
+    }
+
+    /// Time until one more request of this address would be admitted.
+    pub(crate) fn wait(&self, client_ip: ClientIp, now: Duration) -> Duration {
+        self.0.wait(&counted_networks(client_ip), now)
+    }
+}
+
+/// Networks of an address that are counted, by the bits of their prefix, with the multiple of the
+/// limit that each has.
+fn counted_networks(ClientIp(address): ClientIp) -> Vec<((IpAddr, u32), u32)> {
+    match address {
+        IpAddr::V4(_) => vec![((address, 32), 1)],
+        IpAddr::V6(_) => {
+            let networks = COUNTED_NETWORKS.iter();
+            networks.map(|(bits, multiple)| ((network(address, *bits), *bits), *multiple)).collect()
         }
     }
 }
@@ -133,12 +144,7 @@ impl<K: Eq + Hash + Clone> KeyLimiter<K> {
             return Ok(());
         }
         let mut rates = self.rates.lock();
-        let mut wait = Duration::ZERO;
-        for (key, multiple) in keys {
-            let limit = self.limit.saturating_mul(*multiple);
-            let rate = rates.rate(key, || TokenBucket::new(limit, self.window));
-            wait = wait.max(rate.delay(now));
-        }
+        let wait = self.longest_wait(&mut rates, keys, now);
         if wait.is_zero() {
             for (key, multiple) in keys {
                 let limit = self.limit.saturating_mul(*multiple);
@@ -148,6 +154,27 @@ impl<K: Eq + Hash + Clone> KeyLimiter<K> {
         }
         metrics::counter!("paihao_gateway_limited_total", "what" => self.metric_label).increment(1);
         Err(Problem::new(&refusals::TOO_MANY_REQUESTS).with_retry_after(wait))
+    }
+
+    /// Time until a request that counts for all of these keys would be admitted.
+    pub(crate) fn wait(&self, keys: &[(K, u32)], now: Duration) -> Duration {
+        if self.limit == 0 {
+            return Duration::ZERO;
+        }
+        self.longest_wait(&mut self.rates.lock(), keys, now)
+    }
+
+    fn longest_wait(
+        &self,
+        rates: &mut RecentRates<K>,
+        keys: &[(K, u32)],
+        now: Duration,
+    ) -> Duration {
+        let waits = keys.iter().map(|(key, multiple)| {
+            let limit = self.limit.saturating_mul(*multiple);
+            rates.rate(key, || TokenBucket::new(limit, self.window)).delay(now)
+        });
+        waits.max().unwrap_or_default()
     }
 }
 

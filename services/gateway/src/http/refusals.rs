@@ -58,6 +58,12 @@ problem_kinds! {
         "Nobody of this id works here, or no longer.";
     UNKNOWN_KEY = "unknown_key", NOT_FOUND, "没有这个密钥", "There is no such key",
         "No key of this id was made through the API, or it was revoked. Keys of the configuration are taken out there.";
+    UNKNOWN_KIOSK = "unknown_kiosk", NOT_FOUND, "没有这台取号机", "There is no such kiosk",
+        "No kiosk of this id is paired with the site, or no longer.";
+    UNKNOWN_PAIRING = "unknown_pairing", NOT_FOUND, "没有这个配对码，请看取号机上现在显示的数字", "No kiosk shows this code now, please look at the kiosk again",
+        "No kiosk of the site shows this code. A code lasts for ten minutes, and pairs one kiosk.";
+    KIOSK_NOT_PAIRED = "kiosk_not_paired", FORBIDDEN, "这台取号机还没有配对，请找工作人员", "This kiosk is not paired, please ask the staff",
+        "paired_kiosks_only of the site is set, and the request has no cookie of a kiosk that a manager has paired with it. Codes at the door and words go on.";
     LAST_MANAGER = "last_manager", CONFLICT, "至少要留一位管理全部门店的管理员", "One manager of every site has to stay",
         "This is the last member who manages every site. Make somebody else one first.";
     TOO_MANY_REQUESTS = "too_many_requests", TOO_MANY_REQUESTS, "请求太多，请稍后再试", "Too many requests, please try again in a moment",

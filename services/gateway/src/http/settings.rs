@@ -2,6 +2,7 @@
 
 use crate::http::client_ip::TrustedProxies;
 use crate::http::csp::Origin;
+use crate::http::guesses::GuessLimits;
 use crate::http::rate_limit::RateLimitSettings;
 use crate::http::stream_budget::StreamLimits;
 use crate::identity::login::settings::LoginSettings;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Limits on requests from one address.
     pub limits: RateLimitSettings,
+    /// Limits of wrong keys, signatures and codes.
+    pub guesses: GuessLimits,
     /// Limits of event streams that need no key.
     pub streams: StreamLimits,
     /// Limits of connections to each port.

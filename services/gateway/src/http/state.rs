@@ -8,6 +8,7 @@ use crate::http::client_ip::TrustedProxies;
 use crate::http::cross_site::CodeEmbedders;
 use crate::http::examinations::Examinations;
 use crate::http::fair_use::FairUse;
+use crate::http::guesses::GuessLimiter;
 use crate::http::link_limit::LinkLimiter;
 use crate::http::rate_limit::RateLimiter;
 use crate::http::refusals::{self, ProblemKind};
@@ -19,6 +20,7 @@ use crate::http::wechat::forwarder::Forwarder;
 use crate::http::wechat::late_receipts::LateReceipts;
 use crate::identity::browser_sessions::BrowserSessions;
 use crate::identity::login::{self, LoginDestination};
+use crate::identity::record_macs::RosterMacs;
 use crate::identity::roster_log::RosterLog;
 use crate::projections::dead_letters::DeadLetterProjection;
 use crate::projections::dead_letters::handling::DeadLetterHandler;
@@ -66,8 +68,10 @@ pub(crate) struct AppStateInner {
     pub(crate) backchannel_logout: Arc<BackchannelLogout>,
     pub(crate) invitation_index: InvitationIndex,
     pub(crate) roster: Arc<RosterLog>,
+    pub(crate) record_macs: Arc<RosterMacs>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,
     pub(crate) rate_limiter: RateLimiter,
+    pub(crate) guesses: GuessLimiter,
     pub(crate) fair_use: FairUse,
     pub(crate) stream_budget: Arc<StreamBudget>,
     pub(crate) drawings: DrawingCache,

@@ -216,8 +216,8 @@ impl BrowserSessions {
         Ok(selected.len())
     }
 
-    /// Records the use of an API key, at most once in an interval. Its newest use has one subject
-    /// of the log, as a session has.
+    /// Records the use of an API key or a kiosk, at most once in an interval. Its newest use has
+    /// one subject of the log, as a session has.
     pub(crate) fn note_key_use(self: &Arc<Self>, key: &str, address: impl FnOnce() -> String) {
         if !is_key_id(key) || !self.key_uses.is_due(key, self.clock.now_ms(), KEY_USE_INTERVAL) {
             return;
@@ -243,7 +243,7 @@ impl BrowserSessions {
         });
     }
 
-    /// Returns the newest recorded use of an API key.
+    /// Returns the newest recorded use of an API key or a kiosk.
     pub(crate) fn last_key_use(&self, key: &str) -> Option<KeyUse> {
         self.key_uses.last(key)
     }

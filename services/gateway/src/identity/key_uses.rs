@@ -1,11 +1,11 @@
-//! Newest uses of API keys, which the log of browser sessions keeps.
+//! Newest uses of API keys and kiosks, which the log of browser sessions keeps.
 
 use paihao_contracts::staff::StaffSession;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Use of an API key.
+/// Use of an API key, or of a kiosk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyUse {
     /// Approximate time, in Unix milliseconds.
@@ -13,6 +13,9 @@ pub(crate) struct KeyUse {
     /// Approximate origin: an address without its last part.
     pub(crate) address: String,
 }
+
+/// Prefix of the ids of kiosks.
+pub(crate) const KIOSK_ID_PREFIX: &str = "kiosk_";
 
 /// Uses of keys, by their ids.
 #[derive(Default)]
@@ -23,9 +26,10 @@ pub(super) struct KeyUses {
     noted: Mutex<HashMap<String, i64>>,
 }
 
-/// Returns whether this is the id of a key that was made through the API, and none of a session.
+/// Returns whether this is the id of a key that was made through the API, or of a kiosk, and none
+/// of a session.
 pub(super) fn is_key_id(id: &str) -> bool {
-    id.starts_with("k_")
+    id.starts_with("k_") || id.starts_with(KIOSK_ID_PREFIX)
 }
 
 impl KeyUses {

@@ -1,7 +1,7 @@
-//! Roster of the staff: members and API keys, from the entries of its log.
+//! Roster of the staff: members, API keys and paired kiosks, from the entries of its log.
 
 use hmac::{Hmac, KeyInit, Mac};
-use paihao_contracts::staff::{ApiKey, Member, StaffEntry, StaffEvent, StaffRole};
+use paihao_contracts::staff::{ApiKey, Kiosk, Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_domain::{Actor, ApiScope, CounterId};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 /// Invitation of a first manager who opened their link in a browser, without scanning.
 pub(crate) const FIRST_IN_BROWSER: &str = "first-in-browser";
 
-/// Members, keys of programs, and the secret of the deployment.
+/// Members, keys of programs, kiosks, and the secret of the deployment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roster {
     secret: Option<String>,
@@ -19,6 +19,9 @@ pub(crate) struct Roster {
     keys: BTreeMap<String, KeyEntry>,
     /// Ids of all keys that were ever created.
     issued_key_ids: BTreeSet<String>,
+    kiosks: BTreeMap<String, KioskEntry>,
+    /// Hashes of the credentials of kiosks that were unpaired.
+    retired_kiosk_hashes: BTreeSet<String>,
     /// Ids of the invitations that were used.
     used_invitations: BTreeSet<String>,
     /// Id of the first manager who opened their link in a browser and has scanned nothing yet.
@@ -43,6 +46,16 @@ pub(crate) struct KeyEntry {
     pub(crate) made_by: String,
     /// Time of its creation, in Unix milliseconds.
     pub(crate) made_at: i64,
+}
+
+/// Paired kiosk with the member who paired it.
+#[derive(Debug, Clone)]
+pub(crate) struct KioskEntry {
+    pub(crate) kiosk: Kiosk,
+    /// Member or key of the configuration that paired it.
+    pub(crate) paired_by: String,
+    /// Time of the pairing, in Unix milliseconds.
+    pub(crate) paired_at: i64,
 }
 
 /// Key that tokens of logins are signed with.
@@ -123,6 +136,15 @@ impl Roster {
                 self.keys.insert(key_entry.key.id.clone(), key_entry);
             }
             StaffEvent::KeyRevoked { id } => drop(self.keys.remove(&id)),
+            StaffEvent::KioskPaired { kiosk } => {
+                let paired_by = entry.by.clone();
+                let kiosk_entry = KioskEntry { kiosk, paired_by, paired_at: entry.at };
+                self.kiosks.insert(kiosk_entry.kiosk.id.clone(), kiosk_entry);
+            }
+            StaffEvent::KioskUnpaired { id } => {
+                let removed = self.kiosks.remove(&id);
+                self.retired_kiosk_hashes.extend(removed.map(|entry| entry.kiosk.hash));
+            }
         }
     }
 
@@ -194,6 +216,22 @@ impl Roster {
         let matches = |key: &ApiKey| bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes()));
         let keys = self.keys.values().map(|entry| &entry.key);
         keys.fold(None, |matching, key| if matches(key) { Some(key) } else { matching })
+    }
+
+    /// Returns the paired kiosks of a site, by id.
+    pub(crate) fn kiosks_of<'a>(&'a self, site: &'a str) -> impl Iterator<Item = &'a KioskEntry> {
+        self.kiosks.values().filter(move |entry| entry.kiosk.site == site)
+    }
+
+    /// Returns the kiosk of a site that has this hash of a credential.
+    pub(crate) fn kiosk_by_hash(&self, site: &str, hash: &str) -> Option<&KioskEntry> {
+        let is_it = |entry: &&KioskEntry| entry.kiosk.site == site && entry.kiosk.hash == hash;
+        self.kiosks.values().find(is_it)
+    }
+
+    /// Returns whether a kiosk with a credential of this hash was unpaired.
+    pub(crate) fn is_retired_kiosk_hash(&self, hash: &str) -> bool {
+        self.retired_kiosk_hashes.contains(hash)
     }
 
     /// Returns the keys that tokens are signed with, oldest first.

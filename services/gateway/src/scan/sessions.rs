@@ -4,6 +4,7 @@
 //! the ledger, which every replica follows, so that a browser can wait at another replica than the
 //! one that WeChat's callback reached.
 
+use crate::codec::record_mac::RecordMacs;
 use crate::scan::codes::pool::{Pools, ReadyCode};
 use crate::scan::codes::share::{CodeShareSettings, CodeShares, CodeWorth, ShareError};
 use crate::scan::codes::{CodeSource, count_created};
@@ -61,6 +62,8 @@ pub struct ScanSessions {
     clock: Arc<dyn Clock>,
     session_ttl: Duration,
     shares: CodeShares,
+    /// Source of the MACs of sessions that decide logins; without it they have none.
+    macs: Option<Arc<dyn RecordMacs>>,
     watchers: Mutex<HashMap<Uuid, watch::Sender<ScanProgress>>>,
 }
 
@@ -82,6 +85,7 @@ impl ScanSessions {
             clock,
             session_ttl,
             shares,
+            macs: None,
             watchers: Mutex::default(),
         }
     }
@@ -91,6 +95,12 @@ impl ScanSessions {
     pub fn with_shares(self, settings: CodeShareSettings) -> Self {
         let shares = CodeShares::new(settings, self.cache.clone(), self.clock.clone());
         ScanSessions { shares, ..self }
+    }
+
+    /// Authenticates the sessions that decide logins.
+    #[must_use]
+    pub(crate) fn with_macs(self, macs: Arc<dyn RecordMacs>) -> Self {
+        ScanSessions { macs: Some(macs), ..self }
     }
 
     /// Creates a session for somebody who is not known, or finds the one that has this uuid.
@@ -145,7 +155,8 @@ impl ScanSessions {
         let ttl = lifetime + EXPIRED_SESSION_RETENTION;
         let uuid_bytes = Bytes::from(uuid.to_string());
         self.cache.put(&streams::scene_key(&session.scene), uuid_bytes, ttl).await?;
-        if self.cache.put_if_absent(&key, encode(&session), ttl).await? {
+        let record = self.encode(&key, &session).await?;
+        if self.cache.put_if_absent(&key, record, ttl).await? {
             Ok(session)
         } else {
             self.find(uuid).await
@@ -169,8 +180,9 @@ impl ScanSessions {
 
     /// Returns the session of a uuid, as long as its code works.
     pub async fn find(&self, uuid: Uuid) -> Result<ScanSession, SessionError> {
-        let stored = self.cache.get(&streams::scan_session_key(&uuid.to_string())).await?;
-        let session = decode(&stored.ok_or(SessionError::Unknown)?)?;
+        let key = streams::scan_session_key(&uuid.to_string());
+        let stored = self.cache.get(&key).await?;
+        let session = self.decode(&key, &stored.ok_or(SessionError::Unknown)?).await?;
         if session.expires_at <= self.clock.now_ms() {
             Err(SessionError::Expired)
         } else {
@@ -183,7 +195,8 @@ impl ScanSessions {
         let stored = self.cache.get(&streams::scene_key(scene)).await?;
         let uuid = stored.and_then(|bytes| Uuid::try_parse_ascii(&bytes).ok());
         let uuid = uuid.ok_or(SessionError::Unknown)?;
-        Ok((uuid, self.find(uuid).await?))
+        let session = self.find(uuid).await?;
+        if session.scene == scene { Ok((uuid, session)) } else { Err(SessionError::Unknown) }
     }
 
     /// Fetches WeChat's own picture of a session's code.
@@ -204,7 +217,11 @@ impl ScanSessions {
         let remaining = self.remaining(&session, self.clock.now_ms());
         let ttl = remaining + EXPIRED_SESSION_RETENTION;
         let key = streams::scan_session_key(&uuid.to_string());
-        if let Err(error) = self.cache.put(&key, encode(&session), ttl).await {
+        let stored = async {
+            let record = self.encode(&key, &session).await?;
+            Ok::<_, SessionError>(self.cache.put(&key, record, ttl).await?)
+        };
+        if let Err(error) = stored.await {
             tracing::warn!(%error, "cannot store the progress of a scan session");
         }
     }
@@ -220,7 +237,7 @@ impl ScanSessions {
         let mut stored = self.cache.get(&key).await?;
         loop {
             let Some(current) = stored else { return Err(SessionError::Unknown) };
-            let before = decode(&current)?;
+            let before = self.decode(&key, &current).await?;
             let mut session = before.clone();
             let now = self.clock.now_ms();
             if session.expires_at <= now {
@@ -232,11 +249,33 @@ impl ScanSessions {
             let is_personal = session.progress.has_unionid();
             let retention = if is_personal { Duration::ZERO } else { EXPIRED_SESSION_RETENTION };
             let ttl = self.remaining(&session, now) + retention;
-            match self.cache.compare_and_set(&key, Some(&current), encode(&session), ttl).await? {
+            let record = self.encode(&key, &session).await?;
+            match self.cache.compare_and_set(&key, Some(&current), record, ttl).await? {
                 CasOutcome::Swapped => return Ok(session),
                 CasOutcome::Mismatch(newer) => stored = newer,
             }
         }
+    }
+
+    /// Encodes a session, with a MAC if it decides a login.
+    async fn encode(&self, key: &str, session: &ScanSession) -> Result<Bytes, SessionError> {
+        let record = serde_json::to_vec(session).expect("a session has string keys only");
+        match &self.macs {
+            Some(macs) if decides_login(session) => Ok(macs.current().await?.sign(key, &record)),
+            _ => Ok(record.into()),
+        }
+    }
+
+    /// Decodes a session. One that decides a login and that no gateway wrote is none.
+    async fn decode(&self, key: &str, stored: &[u8]) -> Result<ScanSession, SessionError> {
+        let session = decode(stored)?;
+        if let Some(macs) = self.macs.as_ref().filter(|_| decides_login(&session))
+            && !macs.current().await?.accepts(key, stored)
+        {
+            tracing::warn!("a login in the cache was not written by a gateway of this deployment");
+            return Err(SessionError::Unknown);
+        }
+        Ok(session)
     }
 
     /// Observes a decision, and wakes the watchers of the session that it came through.
@@ -312,8 +351,9 @@ fn session_ticket(outcome: &Outcome) -> Option<SessionTicket> {
     })
 }
 
-fn encode(session: &ScanSession) -> Bytes {
-    serde_json::to_vec(session).expect("a session has string keys only").into()
+/// True for a session whose result lets somebody in.
+fn decides_login(session: &ScanSession) -> bool {
+    !matches!(session.purpose, ScanPurpose::Ticket { .. })
 }
 
 impl From<ShareError> for SessionError {

@@ -174,6 +174,7 @@ fn build_site<'a>(
         english_names: english_names(site),
         joined_reply: joined_wording.map(Into::into),
         kiosk_slips: site.kiosk_slips,
+        paired_kiosks_only: site.paired_kiosks_only,
         ..SiteSettings::new(facts, subject, rules, calendar)
     })
 }

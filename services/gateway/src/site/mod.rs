@@ -35,6 +35,8 @@ pub struct SiteSettings {
     /// Percentage of those in a line who may have their number from a kiosk, without WeChat; 0 if
     /// kiosks give none.
     pub kiosk_slips: u32,
+    /// True if paired kiosks alone make codes and give numbers.
+    pub paired_kiosks_only: bool,
 }
 
 /// English names of a site, its queues and its counters. What has none is read by its name.
@@ -84,6 +86,7 @@ impl SiteSettings {
             english_names: EnglishNames::default(),
             joined_reply: None,
             kiosk_slips: 0,
+            paired_kiosks_only: false,
         }
     }
 

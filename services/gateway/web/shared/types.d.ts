@@ -47,6 +47,8 @@ export interface SiteView {
   zone: string;
   /** Kiosks give numbers to people without WeChat. */
   kiosk_slips?: boolean;
+  /** Paired kiosks alone make codes and give numbers. */
+  paired_kiosks_only?: boolean;
   queues: QueueView[];
   counters: CounterView[];
   calls: CallView[];

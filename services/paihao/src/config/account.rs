@@ -37,8 +37,9 @@ pub(super) fn account_settings(
     let encrypts = |mode| mode != callback::Mode::Plain;
     let is_encrypted = encrypts(mode) || former_mode.is_some_and(|former| encrypts(former.mode));
     if is_encrypted && account.aes_key.is_none() {
-        let description = "this mode encrypts, and there is no key";
-        let advice = "set it to the EncodingAESKey in WeChat's console";
+        let description = "the mode, which is \"secure\" unless set, encrypts, and there is no key";
+        let advice = "set it to the EncodingAESKey of WeChat's console, in 安全模式; mode = \"plain\" is for \
+                      a console that is in 明文模式, where nothing protects the content of a push";
         problems.add(&format!("{at}.aes_key"), description, advice);
     }
     let mut token = |key: &str, token: &SecretText| {
@@ -110,11 +111,27 @@ mod tests {
     fn problems_of(more: &str) -> String {
         let shop =
             "[accounts.shop]\nappid = 'wx1'\nsecret = 'abcdefgh'\ncallback_token = 'token1'\n";
-        let text = format!("{shop}{more}");
+        let mode = if more.contains("mode = ") { "" } else { "mode = 'plain'\n" };
+        let text = format!("{shop}{mode}{more}");
         match Config::from_text("in x.toml", &text).unwrap().resolve(Role::All) {
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
         }
+    }
+
+    #[test]
+    fn without_a_mode_it_is_secure_and_what_is_missing_is_said() {
+        let base =
+            "[accounts.shop]\nappid = 'wx1'\nsecret = 'abcdefgh'\ncallback_token = 'token1'\n";
+        let config = Config::from_text("in x.toml", base).unwrap();
+        let error = config.resolve(Role::All).err().unwrap().to_string();
+        for part in ["accounts.shop.aes_key", "EncodingAESKey", "mode = \"plain\""] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        let key = "aes_key = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG'\n";
+        assert_eq!(problems_of(&format!("mode = 'secure'\n{key}")), "");
+        let config = Config::from_text("in x.toml", &format!("{base}{key}")).unwrap();
+        assert!(config.resolve(Role::All).is_ok());
     }
 
     #[test]

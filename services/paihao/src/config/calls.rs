@@ -221,7 +221,8 @@ mod tests {
     use super::*;
     use crate::config::Role;
 
-    const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
+    const SHOP: &str =
+        "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\nmode = 'plain'\n";
 
     fn check(more: &str) -> Result<crate::config::ResolvedConfig, String> {
         let config = Config::from_text("in x.toml", &format!("{SHOP}{more}")).unwrap();

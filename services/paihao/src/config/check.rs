@@ -2,7 +2,10 @@
 
 use super::calls::ResolvedTokenConfig;
 use super::https::Https;
-use super::{Account, CacheKind, Config, GatewayLimits, LedgerKind, LogFormat, Pool, TokenChannel};
+use super::{
+    Account, Cache, CacheKind, Config, GatewayLimits, Ledger, LedgerKind, LogFormat, Pool,
+    TokenChannel,
+};
 use super::{account, staff};
 use crate::trace_export::TraceOptions;
 use paihao_chassis::config::{ConfigError, ConfigProblems};
@@ -12,6 +15,7 @@ use paihao_contracts::envelope::WriteVersion;
 use paihao_contracts::streams::{LOGS, WORK_QUEUES};
 use paihao_gateway::http::client_ip::TrustedProxies;
 use paihao_gateway::http::csp::{InvalidOrigin, Origin};
+use paihao_gateway::http::guesses::GuessLimits;
 use paihao_gateway::http::rate_limit::RateLimitSettings;
 use paihao_gateway::http::stream_budget::StreamLimits;
 use paihao_gateway::scan::codes::pool::PoolSettings;
@@ -159,6 +163,7 @@ impl Config {
         if self.ledger.user.is_empty() && self.ledger.password.is_some() {
             problems.add("ledger.password", "a password without a user", "set ledger.user");
         }
+        self.check_tls(problems);
         if self.ledger.write_version == 0 {
             problems.add("ledger.write_version", "0 is no generation", "the oldest is 1");
         }
@@ -186,6 +191,37 @@ impl Config {
             ("cache.namespace", &self.cache.namespace),
         ] {
             check_id(key, name, problems);
+        }
+    }
+
+    /// Checks that files of TLS are there for addresses with TLS alone, a key beside its
+    /// certificate.
+    fn check_tls(&self, problems: &mut ConfigProblems) {
+        let Ledger { url, tls_ca, tls_certificate, tls_key, .. } = &self.ledger;
+        let with_tls = url.split(',').filter(|server| server.trim().starts_with("tls://")).count();
+        if (1..url.split(',').count()).contains(&with_tls) {
+            let advice = "begin each with tls://, or none";
+            problems.add("ledger.url", "some of the servers are spoken to without TLS", advice);
+        }
+        let ledger = ("ledger", "tls://", with_tls > 0, [tls_ca, tls_certificate, tls_key]);
+        let Cache { url, tls_ca, tls_certificate, tls_key, .. } = &self.cache;
+        let has_tls = url.starts_with("rediss://");
+        let cache = ("cache", "rediss://", has_tls, [tls_ca, tls_certificate, tls_key]);
+        for (section, scheme, has_tls, files) in [ledger, cache] {
+            let [has_ca, has_certificate, has_key] = files.map(|file| !file.as_os_str().is_empty());
+            if !has_tls && (has_ca || has_certificate || has_key) {
+                let advice = format!("begin it with {scheme}, or leave the files out");
+                problems.add(
+                    &format!("{section}.url"),
+                    "there are files of TLS, and it has none",
+                    advice,
+                );
+            }
+            if has_certificate != has_key {
+                let key = if has_key { "tls_certificate" } else { "tls_key" };
+                let description = "a certificate needs its key, and a key its certificate";
+                problems.add(&format!("{section}.{key}"), description, "set both, or neither");
+            }
         }
     }
 
@@ -225,6 +261,8 @@ impl Config {
             looks_per_minute,
             slips_per_minute,
             kiosk_slips_per_minute,
+            guesses_per_minute,
+            guesses_per_minute_in_all,
             streams,
             streams_per_address,
             ..
@@ -254,6 +292,10 @@ impl Config {
                 looks_per_minute,
                 slips_per_minute,
                 kiosk_slips_per_minute,
+            },
+            guesses: GuessLimits {
+                per_address: guesses_per_minute,
+                in_all: guesses_per_minute_in_all,
             },
             streams: StreamLimits { total: streams, per_address: streams_per_address },
             write_version: WriteVersion::clamped(self.ledger.write_version),

@@ -132,7 +132,7 @@ mod tests {
     fn one_appid_has_one_classic_account() {
         let account = |name: &str, appid: &str, channel: &str| {
             format!(
-                "[accounts.{name}]\nappid = '{appid}'\nsecret = 's'\ncallback_token = 'token1'\n\
+                "[accounts.{name}]\nappid = '{appid}'\nsecret = 's'\ncallback_token = 'token1'\nmode = 'plain'\n\
                  token_channel = '{channel}'\n"
             )
         };

@@ -19,7 +19,7 @@ mod webhooks;
 pub use calls::ResolvedTokenConfig;
 pub use check::{ResolvedConfig, Role};
 pub use https::Https;
-pub use published::PUBLISHED_SECRETS;
+pub use published::{MIN_TOKEN_CHARS, PUBLISHED_SECRETS};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
 use paihao_contracts::menu::MenuButton;
@@ -99,6 +99,8 @@ section!(GatewayLimits {
     looks_per_minute: u32,
     slips_per_minute: u32,
     kiosk_slips_per_minute: u32,
+    guesses_per_minute: u32,
+    guesses_per_minute_in_all: u32,
     streams: usize,
     streams_per_address: usize,
     connections: usize,
@@ -115,6 +117,9 @@ section!(Ledger {
     replicas: usize,
     user: String,
     password: Option<SecretText> = "Option::default",
+    tls_ca: PathBuf,
+    tls_certificate: PathBuf,
+    tls_key: PathBuf,
     history_days: u16,
     max_file_mb: u64,
     max_stream_mb: BTreeMap<String, u64>,
@@ -127,6 +132,9 @@ section!(Cache {
     kind: CacheKind,
     url: String,
     password: Option<SecretText> = "Option::default",
+    tls_ca: PathBuf,
+    tls_certificate: PathBuf,
+    tls_key: PathBuf,
     namespace: String,
     timeout_ms: u64,
     max_entries: usize,
@@ -246,7 +254,7 @@ section!(Account {
     secret: SecretText,
     callback_token: SecretText,
     token_channel: TokenChannel = "stable",
-    mode: Mode = "plain",
+    mode: Mode = "secure",
     former_mode: Option<Mode> = "Option::default",
     former_mode_until: Option<String> = "Option::default",
     aes_key: Option<SecretText> = "Option::default",
@@ -275,6 +283,7 @@ section!(Site {
     day_starts_at: i8 = "four",
     several_counters: bool = "bool::default",
     kiosk_slips: u32 = "u32::default",
+    paired_kiosks_only: bool = "bool::default",
     dates: Vec<String> = "Vec::new",
     queues: BTreeMap<String, QueueSetup> = "BTreeMap::new",
     counters: BTreeMap<String, CounterSetup> = "BTreeMap::new",
@@ -356,8 +365,8 @@ fn stable() -> TokenChannel {
     TokenChannel::Stable
 }
 
-fn plain() -> Mode {
-    Mode::Plain
+fn secure() -> Mode {
+    Mode::Secure
 }
 
 fn greeting() -> String {
@@ -399,6 +408,7 @@ impl Site {
             day_starts_at: self.day_starts_at,
             several_counters: self.several_counters,
             kiosk_slips: self.kiosk_slips,
+            paired_kiosks_only: self.paired_kiosks_only,
             dates: self.dates.clone(),
             queues: self.queues.clone(),
             counters: self.counters.clone(),

@@ -48,7 +48,8 @@ mod tests {
     use paihao_contracts::notice::Channel;
     use paihao_notifier::NoticePolicy;
 
-    const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
+    const SHOP: &str =
+        "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\nmode = 'plain'\n";
 
     fn check(more: &str) -> Result<ResolvedConfig, String> {
         let config = Config::from_text("in x.toml", &format!("{SHOP}{more}"));

@@ -1,13 +1,20 @@
 //! Checks that real accounts and simulated ones do not meet: secrets that everybody knows are
 //! refused where WeChat is real, and the simulator refuses accounts that are.
 
-use super::{Config, Role};
+use super::{Account, Config, Mode, Role};
 use paihao_chassis::config::{ConfigProblems, SecretText};
 use url::Url;
 
 /// Secrets of the samples and the demo, which anybody can read.
-pub const PUBLISHED_SECRETS: [&str; 3] =
-    ["0123456789abcdef0123456789abcdef", "simulated", "front-desk-of-the-demo"];
+pub const PUBLISHED_SECRETS: [&str; 4] = [
+    "0123456789abcdef0123456789abcdef",
+    "simulated",
+    "front-desk-of-the-demo",
+    "everybodyCanReadThisKeyOfThePaihaoSampleXYZ",
+];
+
+/// Fewest characters of a callback token that nobody guesses. WeChat takes 3 to 32.
+pub const MIN_TOKEN_CHARS: usize = 16;
 
 /// Domains of WeChat's API.
 const WECHAT_DOMAINS: [&str; 2] = ["weixin.qq.com", "wechat.com"];
@@ -17,6 +24,43 @@ fn is_published(secret: &SecretText) -> bool {
 }
 
 impl Config {
+    /// Accounts at WeChat itself whose callback token is short.
+    pub fn accounts_with_short_token(&self) -> impl Iterator<Item = &str> {
+        let is_real = self.calls_real_wechat();
+        let is_short = move |account: &Account| {
+            is_real && account.callback_token.expose().len() < MIN_TOKEN_CHARS
+        };
+        let accounts = self.accounts.iter().filter(move |(_, account)| is_short(account));
+        accounts.map(|(name, _)| name.as_str())
+    }
+
+    /// Ids of the sites of an account.
+    pub fn sites_of<'a>(&'a self, account: &'a str) -> impl Iterator<Item = &'a str> {
+        let sites = self.sites.iter().filter(move |(_, site)| site.account == account);
+        sites.map(|(name, _)| name.as_str())
+    }
+
+    /// What works, and should not stay as it is.
+    pub fn warnings(&self) -> Vec<String> {
+        let short = self.accounts_with_short_token().map(|name| {
+            format!(
+                "accounts.{name}.callback_token is shorter than {MIN_TOKEN_CHARS} characters and can be guessed; \
+                 a new account with such a token is refused at the start: use 32 letters and digits"
+            )
+        });
+        let is_real = self.calls_real_wechat();
+        let plain = self
+            .accounts
+            .iter()
+            .filter(|(_, account)| is_real && account.mode == Mode::Plain)
+            .map(|(name, _)| {
+                format!(
+                    "accounts.{name}.mode is \"plain\", in which WeChat signs no content: use \"secure\""
+                )
+            });
+        short.chain(plain).collect()
+    }
+
     /// True if calls go to WeChat itself.
     fn calls_real_wechat(&self) -> bool {
         let is_real = |address: &str| {
@@ -56,6 +100,7 @@ impl Config {
                 format!("accounts.{name}.former_callback_token"),
                 account.former_callback_token.as_ref(),
             );
+            check(format!("accounts.{name}.aes_key"), account.aes_key.as_ref());
         }
         for (name, staff) in &self.staff {
             check(format!("staff.{name}.key"), Some(&staff.key));
@@ -80,6 +125,7 @@ mod tests {
             appid = 'wx1'
             secret = '{secret}'
             callback_token = '{token}'
+            mode = 'plain'
             [staff.desk]
             key = '{key}'
             sites = []
@@ -91,7 +137,7 @@ mod tests {
 
     #[test]
     fn secrets_that_everybody_knows_are_refused_where_wechat_is_real() {
-        let [secret, token, key] = PUBLISHED_SECRETS;
+        let [secret, token, key, aes_key] = PUBLISHED_SECRETS;
         let own = ["ff23456789abcdef0123456789abcdef", "token1", "key-of-our-own-desk"];
         assert_eq!(problems(Role::All, "", own[0], own[1], own[2]), "");
         for (found, refused) in [
@@ -101,6 +147,9 @@ mod tests {
         ] {
             assert!(found.contains(refused) && found.contains("samples"), "{refused}: {found}");
         }
+        let with_aes_key = format!("token1'\naes_key = '{aes_key}");
+        let found = problems(Role::All, "", own[0], &with_aes_key, own[2]);
+        assert!(found.contains("accounts.shop.aes_key") && found.contains("samples"), "{found}");
         assert_eq!(problems(Role::All, SIMULATED, secret, token, key), "");
         let fallback = SIMULATED.replace("8090/", "8090/,https://api2.weixin.qq.com/");
         assert_ne!(problems(Role::All, &fallback, secret, token, key), "");
@@ -108,11 +157,36 @@ mod tests {
 
     #[test]
     fn the_simulator_refuses_accounts_that_are_real() {
-        let [secret, token, key] = PUBLISHED_SECRETS;
+        let [secret, token, key, _] = PUBLISHED_SECRETS;
         let real = "ff23456789abcdef0123456789abcdef";
         let found = problems(Role::Sim, "", real, token, key);
         assert!(found.contains("accounts.shop.secret") && !found.contains(real), "{found}");
         assert_eq!(problems(Role::Sim, "", secret, token, key), "", "the sample of the simulator");
         assert_eq!(problems(Role::Sim, SIMULATED, real, token, key), "", "it is named as one");
+    }
+
+    #[test]
+    fn a_short_token_and_plain_mode_are_warned_of_where_wechat_is_real() {
+        let long = "a".repeat(16);
+        let short = "a".repeat(15);
+        let warnings = |wechat: &str, token: &str, mode: &str| {
+            let text = format!(
+                "{wechat}
+                [accounts.shop]
+                appid = 'wx1'
+                secret = 'abcdefgh'
+                callback_token = '{token}'
+                mode = '{mode}'
+                "
+            );
+            Config::from_text("in x.toml", &text).unwrap().warnings()
+        };
+        assert_eq!(warnings("", &long, "secure"), [""; 0]);
+        assert_eq!(warnings(SIMULATED, &short, "plain"), [""; 0]);
+        let both = warnings("", &short, "plain");
+        for (warning, key) in both.iter().zip(["callback_token", "mode"]) {
+            assert!(warning.starts_with(&format!("accounts.shop.{key} is ")), "{warning}");
+        }
+        assert_eq!(both.len(), 2);
     }
 }

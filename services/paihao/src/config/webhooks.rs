@@ -95,6 +95,7 @@ mod tests {
             appid = 'wx1'
             secret = 's'
             callback_token = 'token1'
+            mode = 'plain'
             [sites.hall]
             account = 'shop'
             name = '大厅'

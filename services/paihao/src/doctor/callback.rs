@@ -34,6 +34,9 @@ pub(super) async fn check(
             findings.push(Finding::new(name, findings::PROXIES_UNNAMED));
         }
     }
+    if config.accounts_with_short_token().any(|account| account == name) {
+        findings.push(Finding::new(name, findings::TOKEN_SHORT));
+    }
     if protection.mode == Mode::Plain {
         findings.push(Finding::new(name, findings::MODE_PLAIN));
     }

@@ -133,6 +133,8 @@ findings! {
         "启动 gateway，检查域名、证书和反向代理", "start the gateway; look at the name, the certificate and the proxy";
     CALLBACK_WRONG_TOKEN = "callback_wrong_token", Bad, "网关用的 callback_token 与此配置不同", "The gateway's callback_token is not this configuration's",
         "让网关用同一份配置重启，并与微信后台的 Token 一致", "restart the gateway with this configuration, and make it the Token of WeChat's console";
+    TOKEN_SHORT = "token_short", Warning, "callback_token 不足 16 个字符，可以被猜出来", "callback_token has fewer than 16 characters and can be guessed",
+        "换成 32 个字母和数字：更换期间把旧的写在 former_callback_token", "use 32 letters and digits, with the former one as former_callback_token during the change";
     CALLBACK_WRONG_CLOCK = "callback_wrong_clock", Bad, "网关认为时间戳过期：它的时钟与本机不同", "The gateway finds the timestamp stale: its clock differs from this machine's",
         "两台机器都用 NTP 校时", "set both machines' clocks by NTP";
     CALLBACK_WRONG_ANSWER = "callback_wrong_answer", Bad, "回调地址答的不是微信要的内容", "The callback address does not respond as WeChat requires",

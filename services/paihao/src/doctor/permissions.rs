@@ -104,7 +104,7 @@ mod tests {
         let text = format!(
             "ledger.kind = 'sqlite'\nledger.file = '{}'\n\
              [accounts.shop]\nappid = 'wx0123456789abcdef'\nsecret = {{ file = 'secret' }}\n\
-             callback_token = 'token1'\n",
+             callback_token = 'token1'\nmode = 'plain'\n",
             path("ledger.sqlite").display()
         );
         for (name, text, mode) in [

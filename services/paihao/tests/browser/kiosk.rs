@@ -3,6 +3,9 @@
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
+use crate::manage::open_manage_page;
+use crate::members::open_section_named;
+use crate::pictures::{DESKTOP, HALL_SCREENS, NOTEBOOK, PHONE, take_pictures};
 use crate::window::Window;
 use serde_json::{Value, json};
 
@@ -128,6 +131,48 @@ async fn somebody_without_wechat_gets_a_number_and_nobody_gets_a_handful() {
     kiosk.wait_until_hidden("#no-wechat").await;
     kiosk.wait_for_picture("#code").await;
     browser.quit(&["429", "409"]).await;
+}
+
+/// A kiosk of a site that admits paired ones alone: it shows a code until a manager has entered it,
+/// and again once it was unpaired.
+#[tokio::test]
+async fn a_kiosk_shows_a_code_until_a_manager_has_paired_it() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
+    kiosk.wait_for_text("#choose h2", "请选择业务").await;
+    demo.change_site(|site| site["paired_kiosks_only"] = json!(true)).await;
+    kiosk.wait_for_text("#pair h2", "这台取号机还没有配对").await;
+    kiosk.wait_for_text("#pair", "This kiosk is not paired yet").await;
+    kiosk.wait_for_text("#pair", "取号请扫门口的二维码").await;
+    take_pictures(&kiosk, "kiosk-pairing", HALL_SCREENS).await;
+    let code = kiosk.texts(".pair-code").await.remove(0);
+
+    let page = open_manage_page(&demo, &browser).await;
+    open_section_named(&page, "取号机").await;
+    page.wait_for_text("#kiosks", "还没有配对的取号机").await;
+    let [code_field, name_field] = ["[inputmode]", "[maxlength='40']"];
+    page.type_into(&format!("#pairing {code_field}"), "1234 5678").await;
+    page.type_into(&format!("#pairing {name_field}"), "东门").await;
+    page.click("#pairing .primary").await;
+    page.wait_for_text(".told.refused", "没有这个配对码").await;
+    page.run_script("document.querySelector('#pairing [inputmode]').value = ''", json!([])).await;
+    page.type_into(&format!("#pairing {code_field}"), &code).await;
+    page.click("#pairing .primary").await;
+    page.wait_for_text(".told.done", "东门 已配对").await;
+    page.wait_for_text("#kiosks", "东门").await;
+    take_pictures(&page, "manage-kiosks", &[PHONE, NOTEBOOK, DESKTOP]).await;
+    kiosk.wait_for_text("#choose h2", "请选择业务").await;
+    kiosk.click("#queues .queue").await;
+    kiosk.wait_for_picture("#code").await;
+
+    page.click("#kiosks .remove").await;
+    page.click("#kiosks .remove").await;
+    page.wait_for_text(".told.done", "已解除配对").await;
+    kiosk.click("#back").await;
+    kiosk.click("#queues .queue:last-child").await;
+    kiosk.wait_for_text("#pair h2", "这台取号机还没有配对").await;
+    browser.quit(&["401", "403", "404"]).await;
 }
 
 #[tokio::test]

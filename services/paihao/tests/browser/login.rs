@@ -185,6 +185,7 @@ async fn the_example_of_the_documentation_logs_a_person_in() {
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{callback_token}'
+        mode = 'plain'
         [login.clients.example]
         name = '示例网站'
         redirects = ['{back}']

@@ -9,7 +9,7 @@ use crate::window::Window;
 use serde_json::json;
 
 /// Opens a section by its name.
-async fn open_section_named(page: &Window, name: &str) {
+pub async fn open_section_named(page: &Window, name: &str) {
     page.wait_for_text("#sections", name).await;
     page.run_script(OPEN_SECTION_SCRIPT, json!([name])).await;
     page.wait_for_text("#place h2", name).await;

@@ -21,7 +21,7 @@ pub const DESKTOP: Screen = ("desk", 1440, 900);
 const WALL: Screen = ("wall", 1920, 1080);
 
 /// Screens of the pages in the hall.
-const HALL_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP, WALL];
+pub const HALL_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP, WALL];
 /// Screens of the pages for staff and customers.
 pub const STAFF_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP];
 

@@ -24,7 +24,8 @@ async fn messages_that_nobody_takes_are_counted_and_grow_old() {
         [accounts.shop]
         appid = 'wx0000000000000000'
         secret = 'secret'
-        callback_token = 'token'
+        callback_token = 'tokenOfTheseTests'
+        mode = 'plain'
         {HALL}
         [sites.hall.webhooks.crm]
         url = 'http://127.0.0.1:{closed}/hook'

@@ -43,6 +43,7 @@ impl TestProgram {
             appid = '{appid}'
             secret = '{secret}'
             callback_token = '{CALLBACK_TOKEN}'
+            mode = 'plain'
             [sites.hall]
             account = 'shop'
             name = '大厅'

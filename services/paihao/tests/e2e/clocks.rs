@@ -41,6 +41,7 @@ fn configuration(port: u16, admin: u16, stores: &str, wechat: &str) -> String {
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{callback_token}'
+        mode = 'plain'
         {HALL}
         "
     )

@@ -33,6 +33,7 @@ async fn a_menu_is_pushed_pressed_shown_and_deleted() {
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{callback_token}'
+        mode = 'plain'
         [[accounts.shop.buttons]]
         name = '取号'
         action = {{ take = {{ site = 'hall', queue = 'a' }} }}

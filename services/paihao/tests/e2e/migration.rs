@@ -182,6 +182,7 @@ fn configuration(
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{callback_token}'
+        mode = 'plain'
         channels = ['template']
         keywords = {{ '取号' = {{ queue = 'hall/a' }} }}
         [accounts.shop.called]

@@ -98,6 +98,7 @@ impl Deployment {
             appid = '{appid}'
             secret = '{secret}'
             callback_token = '{token}'
+            mode = 'plain'
             {HALL}
             ",
             process = process_configuration(upstream, admin, &wechat.base_url()),

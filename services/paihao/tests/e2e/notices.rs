@@ -83,6 +83,7 @@ impl MultiAccountDeployment {
                 appid = '{appid}'
                 secret = '{secret}'
                 callback_token = '{callback_token}'
+                mode = 'plain'
                 channels = ['customer-service', 'template']
                 [accounts.{name}.called]
                 template_id = '{template}'

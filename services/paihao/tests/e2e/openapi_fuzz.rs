@@ -78,6 +78,7 @@ async fn no_request_gets_a_server_error_or_an_answer_outside_of_the_document() {
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{token}'
+        mode = 'plain'
         {HALL}
         ",
         process = process_configuration(port, admin, &wechat.base_url()),

@@ -19,7 +19,8 @@ const BASE_CONFIG: &str = "
     [accounts.shop]
     appid = 'wx0123456789abcdef'
     secret = '0123456789abcdef0123456789abcdef'
-    callback_token = 'token1'
+    callback_token = 'tokenOfTheseTests'
+    mode = 'plain'
 ";
 
 const HALL_CONFIG: &str = "
@@ -264,7 +265,7 @@ async fn changes_through_the_api_reach_every_replica_without_a_restart() {
 async fn changes_through_the_api_take_effect_in_one_process_too() {
     let account = SimAccount {
         appid: "wx0123456789abcdef".into(),
-        callback_token: "token1".into(),
+        callback_token: "tokenOfTheseTests".into(),
         ..SimAccount::default()
     };
     let templates = SimTemplate::demo();
@@ -293,6 +294,7 @@ async fn an_account_whose_first_site_is_added_at_run_time_has_codes_ready() {
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{callback_token}'
+        mode = 'plain'
         "
     );
     let shop = Installation::start_with(&wechat.base_url(), 3, &second).await;

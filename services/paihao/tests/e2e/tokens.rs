@@ -60,6 +60,7 @@ impl TokenDeployment {
             appid = '{appid}'
             secret = {{ file = 'secret' }}
             callback_token = 'simulated'
+            mode = 'plain'
             [token]
             lease_seconds = 3
             reload_seconds = {reload_seconds}

@@ -74,7 +74,8 @@ async fn events_are_delivered_signed_and_replayed_on_request() {
         [accounts.shop]
         appid = 'wx0000000000000000'
         secret = 'secret'
-        callback_token = 'token'
+        callback_token = 'tokenOfTheseTests'
+        mode = 'plain'
         {HALL}
         [sites.hall.webhooks.crm]
         url = '{hook}'

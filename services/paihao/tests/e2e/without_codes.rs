@@ -43,6 +43,7 @@ async fn an_account_without_the_right_to_make_codes_serves_from_end_to_end() {
         appid = '{}'
         secret = '{}'
         callback_token = '{}'
+        mode = 'plain'
         codes = 'page'
         [staff.tests]
         key = '{STAFF_KEY}'

@@ -197,12 +197,12 @@ impl Event {
         }
     }
 
-    /// True for an event that tells of a holder who is coming.
-    pub(super) fn tells_coming(&self) -> bool {
+    /// True for an event that tells of a holder who is coming, or whose limit was lifted.
+    pub(super) fn tells_new_mark(&self) -> bool {
         match self {
-            Event::TicketMarked { mark, .. } => *mark == Mark::Coming,
+            Event::TicketMarked { mark, .. } => matches!(mark, Mark::Coming | Mark::LimitLifted),
             Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
-                ticket.marks.coming
+                ticket.marks.is_new()
             }
             _ => false,
         }
@@ -254,4 +254,5 @@ pub enum Mark {
     #[serde(rename = "tell_at")]
     NotifyAhead(Option<u32>),
     Coming,
+    LimitLifted,
 }

@@ -31,8 +31,8 @@ use std::sync::Arc;
 
 /// Newest version this program reads and writes. Version 1 had no return after a miss, no holds, no
 /// transfers and no undo; version 2 had no batches; version 3 had no reset of the day; version 4
-/// had no migration of an account, and no holder who says that they are coming. A program must not
-/// decide after a commit of a newer version than it knows.
+/// had no migration of an account, no holder who says that they are coming, and no limit that was
+/// lifted. A program must not decide after a commit of a newer version than it knows.
 pub const COMMIT_VERSION: u32 = 5;
 
 /// Generation of forms from which the reset of a day is written.
@@ -44,7 +44,11 @@ pub const MIGRATION_GENERATION: u32 = 2;
 /// Generation of forms from which it is written that a holder is coming.
 pub const COMING_GENERATION: u32 = 2;
 
-/// Version of a commit without the migration of an account, and without anybody who is coming.
+/// Generation of forms from which it is written that a limit was lifted.
+pub const LIMIT_LIFT_GENERATION: u32 = 2;
+
+/// Version of a commit without the migration of an account, without anybody who is coming, and
+/// without a limit that was lifted.
 const DAY_RESET_VERSION: u32 = 4;
 
 /// Version of a commit without a reset of the day.
@@ -71,7 +75,7 @@ impl Commit {
         let has_event = |is_such: fn(&Event) -> bool| {
             decisions.iter().any(|decision| decision.events.iter().any(is_such))
         };
-        let v = if has_event(Event::tells_migration) || has_event(Event::tells_coming) {
+        let v = if has_event(Event::tells_migration) || has_event(Event::tells_new_mark) {
             COMMIT_VERSION
         } else if has_event(|event| matches!(event, Event::DayReset { .. })) {
             DAY_RESET_VERSION

@@ -233,6 +233,16 @@ pub struct Marks {
     /// Absent in older forms, and unless it is so.
     #[serde(skip_serializing_if = "is_zero")]
     pub coming: bool,
+    /// Absent in older forms, and unless it is so.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub limit_lifted: bool,
+}
+
+impl Marks {
+    /// True if a mark is set that the first versions did not have.
+    pub(crate) fn is_new(&self) -> bool {
+        self.coming || self.limit_lifted
+    }
 }
 
 /// The notifications that a ticket has triggered.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Newest version that this program reads and writes. A reader that meets a newer one replays the
 /// ledger instead. Version 1 had no days whose ids are used up; version 2 had no migration of an
-/// account, and nobody who is coming.
+/// account, nobody who is coming, and no limit that was lifted.
 pub const SNAPSHOT_VERSION: u32 = 3;
 
 /// Version of a snapshot without tickets of people whose account migrated.
@@ -108,8 +108,8 @@ impl SiteState {
         let is_newest = |ticket: &Ticket| {
             let undo = ticket.undo.as_ref().and_then(|undo| undo.marks);
             ticket.ticket.former_person.is_some()
-                || ticket.ticket.marks.coming
-                || undo.is_some_and(|marks| marks.coming)
+                || ticket.ticket.marks.is_new()
+                || undo.is_some_and(|marks| marks.is_new())
         };
         if self.tickets.iter().chain(&self.pending_carry_over).any(is_newest) {
             SNAPSHOT_VERSION

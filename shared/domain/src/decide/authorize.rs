@@ -33,7 +33,7 @@ fn allowed_roles(act: &Act) -> &'static [Role] {
         Act::Hold { .. } | Act::Undo(_) | Act::Prioritise { .. } => &[Staff, Manager],
         Act::Resume(_) => &[Customer, Staff, Manager, System],
         Act::Mark { mark: Mark::Arrived, .. } => &[Customer, Staff, Manager],
-        Act::Mark { mark: Mark::Party(_), .. } => &[Staff, Manager],
+        Act::Mark { mark: Mark::Party(_) | Mark::LimitLifted, .. } => &[Staff, Manager],
         Act::Mark { mark: Mark::NotifyAhead(_) | Mark::Coming, .. } => &[Customer],
         Act::SetQueueState { .. } => &[Manager, Api],
         Act::ClearQueue(_) => &[Manager, System],

@@ -29,25 +29,39 @@ pub struct UndoOption {
 /// Acts that are possible in a state, whoever takes them.
 fn acts_of_state(state: &TicketState) -> &'static [TicketAct] {
     use TicketAct::{
-        Arrive, Call, Come, Finish, Hold, Leave, LetPass, Miss, NotifyAhead, Prioritise, PutBack,
-        Recall, Resume, ResumeAtCounter, Return, SetParty, Start, Suspend, Transfer, Undo,
+        Arrive, Call, Come, Finish, Hold, Leave, LetPass, LiftLimit, Miss, NotifyAhead, Prioritise,
+        PutBack, Recall, Resume, ResumeAtCounter, Return, SetParty, Start, Suspend, Transfer, Undo,
     };
     match state {
-        TicketState::Waiting => {
-            &[Come, LetPass, NotifyAhead, Leave, Arrive, SetParty, Call, Hold, Transfer, Prioritise]
-        }
-        TicketState::Called { .. } => &[
-            Come, Leave, Arrive, SetParty, Recall, Start, PutBack, Finish, Miss, Transfer,
+        TicketState::Waiting => &[
+            Come,
+            LetPass,
+            NotifyAhead,
+            Leave,
+            Arrive,
+            SetParty,
+            LiftLimit,
+            Call,
+            Hold,
+            Transfer,
             Prioritise,
         ],
-        TicketState::Serving { .. } => &[Arrive, SetParty, Finish, Suspend, Transfer, Prioritise],
-        TicketState::Held { .. } => &[Resume, Leave, Arrive, SetParty, ResumeAtCounter, Prioritise],
+        TicketState::Called { .. } => &[
+            Come, Leave, Arrive, SetParty, LiftLimit, Recall, Start, PutBack, Finish, Miss,
+            Transfer, Prioritise,
+        ],
+        TicketState::Serving { .. } => {
+            &[Arrive, SetParty, LiftLimit, Finish, Suspend, Transfer, Prioritise]
+        }
+        TicketState::Held { .. } => {
+            &[Resume, Leave, Arrive, SetParty, LiftLimit, ResumeAtCounter, Prioritise]
+        }
         TicketState::Missed { until: Some(_), .. } => {
-            &[Return, Leave, Arrive, SetParty, Call, Prioritise, Undo]
+            &[Return, Leave, Arrive, SetParty, LiftLimit, Call, Prioritise, Undo]
         }
         TicketState::Missed { until: None, .. }
         | TicketState::Done { .. }
-        | TicketState::Closed { .. } => &[Undo],
+        | TicketState::Closed { .. } => &[LiftLimit, Undo],
     }
 }
 
@@ -181,6 +195,11 @@ impl Decider<'_> {
                 let mark = Mark::Party(1);
                 let set_party = Act::Mark { ticket: id, mark };
                 self.authorize(&set_party).and_then(|()| self.check_mark(ticket, mark))
+            }
+            TicketAct::LiftLimit => {
+                let mark = Mark::LimitLifted;
+                let lift = Act::Mark { ticket: id, mark };
+                self.authorize(&lift).and_then(|()| self.check_mark(ticket, mark))
             }
             TicketAct::Leave => {
                 let leave = Act::Leave { ticket: id, reason: None };

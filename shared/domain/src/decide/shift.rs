@@ -84,9 +84,12 @@ impl Decider<'_> {
     /// Requires a ticket about whose holder the fact can be noted. Whoever waits, and can be
     /// reached, chooses the "near" notice.
     pub(super) fn check_mark(&self, ticket: &Ticket, mark: Mark) -> Result<(), Refusal> {
+        if mark == Mark::LimitLifted {
+            return self.check_limit_lift(ticket);
+        }
         self.check_live(ticket)?;
         match mark {
-            Mark::Arrived | Mark::Party(_) => Ok(()),
+            Mark::Arrived | Mark::Party(_) | Mark::LimitLifted => Ok(()),
             Mark::NotifyAhead(_) if ticket.person.is_none() => {
                 Err(Refusal::NotAllowed(self.actor.role()))
             }
@@ -101,6 +104,22 @@ impl Decider<'_> {
         }
     }
 
+    /// Requires a ticket of today, ended or not, whose holder may take no further one of its queue.
+    fn check_limit_lift(&self, ticket: &Ticket) -> Result<(), Refusal> {
+        let of_queue = |rules: &&QueueRules| rules.prefix == ticket.number.prefix;
+        let queue = self.rules.queues.iter().find(|(_, rules)| of_queue(rules));
+        let limit = queue.and_then(|(queue, rules)| Some((queue, rules.daily_per_person?)));
+        let is_reached = limit
+            .zip(ticket.person.as_ref())
+            .is_some_and(|((queue, limit), person)| self.is_limit_reached(queue, person, limit));
+        if is_reached && self.site.is_of_today(ticket.id) {
+            Ok(())
+        } else {
+            let number = ticket.number.clone();
+            Err(Refusal::WrongState { number, found: ticket.status() })
+        }
+    }
+
     /// True if so few are ahead of a waiting ticket that its holder is told that it is near.
     fn is_near(&self, ticket: &Ticket) -> bool {
         let rules = self.rules.queues.get(&ticket.queue);
@@ -109,7 +128,7 @@ impl Decider<'_> {
     }
 
     pub(super) fn mark(&self, ticket: TicketId, mark: Mark) -> Decided {
-        let ticket = self.live_ticket(ticket)?;
+        let ticket = self.ticket(ticket)?;
         self.check_mark(ticket, mark)?;
         match mark {
             Mark::Party(people) if !(1..=99).contains(&people) => {

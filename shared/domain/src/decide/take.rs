@@ -82,12 +82,18 @@ impl Decider<'_> {
     fn check_person_limit(&self, queue: &QueueId, person: Option<&Person>) -> Result<(), Refusal> {
         let limit = self.queue(queue)?.daily_per_person;
         let (Some(limit), Some(person)) = (limit, person) else { return Ok(()) };
-        let is_reached = self.site.taken_by(self.rules, queue, person) >= limit;
-        if self.actor.role() == Role::Customer && is_reached {
+        if self.actor.role() == Role::Customer && self.is_limit_reached(queue, person, limit) {
             Err(Refusal::PersonLimit(queue.clone()))
         } else {
             Ok(())
         }
+    }
+
+    /// Returns whether a person has taken as many numbers of the queue today as this limit, which
+    /// staff have not lifted.
+    pub(super) fn is_limit_reached(&self, queue: &QueueId, person: &Person, limit: u32) -> bool {
+        self.site.taken_by(self.rules, queue, person) >= limit
+            && !self.site.is_limit_lifted(self.rules, queue, person)
     }
 
     /// Effective arrival now: never before that of a ticket already in a line.

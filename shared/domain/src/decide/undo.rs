@@ -2,7 +2,7 @@
 
 use super::{Decided, Decider, ticket_changed, wrong_state};
 use crate::model::ids::TicketId;
-use crate::model::ticket::{Ticket, TicketState, TicketStatus, UndoPoint};
+use crate::model::ticket::{Marks, Ticket, TicketState, TicketStatus, UndoPoint};
 use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 
@@ -63,6 +63,8 @@ impl Decider<'_> {
             expected_turn_at: now.expected_turn_at,
             person: now.person.clone(),
             former_person: now.former_person.clone(),
+            // What the holder may take does not depend on how this ticket ended.
+            marks: Marks { limit_lifted: now.marks.limit_lifted, ..was.marks },
             ..was.clone()
         };
         let rules = self.rules.queues.get(&was.queue);

@@ -313,6 +313,7 @@ impl Site {
                     Mark::Party(people) => ticket.marks.party = *people,
                     Mark::NotifyAhead(ahead) => ticket.marks.notify_ahead = *ahead,
                     Mark::Coming => ticket.marks.coming = true,
+                    Mark::LimitLifted => ticket.marks.limit_lifted = true,
                 });
             }
             Event::HolderForgotten { ticket } => {

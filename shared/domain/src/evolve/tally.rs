@@ -19,6 +19,8 @@ pub(super) struct TallyEntry {
     person: Option<Person>,
     /// It was given up before it was called.
     is_given_up: bool,
+    /// The limit for its holder was lifted by it.
+    lifts_limit: bool,
 }
 
 impl TallyEntry {
@@ -31,6 +33,7 @@ impl TallyEntry {
             prefix: ticket.number.prefix.clone(),
             person: ticket.person.clone().filter(|_| !ticket.is_live()),
             is_given_up: is_given_up && ticket.counts.calls == 0,
+            lifts_limit: ticket.marks.limit_lifted,
         }
     }
 }
@@ -45,6 +48,12 @@ impl Site {
         self.takings.get(&key).copied().unwrap_or(0) + u32::from(holds)
     }
 
+    /// Returns whether staff have lifted the limit of a queue for a person today.
+    pub fn is_limit_lifted(&self, rules: &Rules, queue: &QueueId, person: &Person) -> bool {
+        let Some(rules) = rules.queues.get(queue) else { return false };
+        self.lifted_limits.contains_key(&(person.clone(), rules.prefix.clone()))
+    }
+
     /// Number of today's tickets of a queue that count for its daily limit: those that were not
     /// given up before they were called.
     pub fn counted_today(&self, rules: &Rules, queue: &QueueId) -> u32 {
@@ -53,27 +62,40 @@ impl Site {
         taken.saturating_sub(given_up.copied().unwrap_or(0))
     }
 
+    /// Returns whether a ticket was taken today, and not carried over from the day before.
+    pub(crate) fn is_of_today(&self, ticket: TicketId) -> bool {
+        ticket > self.last_carried
+    }
+
     pub(super) fn add_to_tallies(&mut self, id: TicketId, entry: TallyEntry) {
-        if id <= self.last_carried {
+        if !self.is_of_today(id) {
             return;
         }
         if entry.is_given_up {
             *self.given_up.entry(entry.prefix.clone()).or_default() += 1;
         }
         if let Some(person) = entry.person {
-            *self.takings.entry((person, entry.prefix)).or_default() += 1;
+            let key = (person, entry.prefix);
+            if entry.lifts_limit {
+                *self.lifted_limits.entry(key.clone()).or_default() += 1;
+            }
+            *self.takings.entry(key).or_default() += 1;
         }
     }
 
     pub(super) fn remove_from_tallies(&mut self, id: TicketId, entry: TallyEntry) {
-        if id <= self.last_carried {
+        if !self.is_of_today(id) {
             return;
         }
         if entry.is_given_up {
             decrement(&mut self.given_up, entry.prefix.clone());
         }
         if let Some(person) = entry.person {
-            decrement(&mut self.takings, (person, entry.prefix));
+            let key = (person, entry.prefix);
+            if entry.lifts_limit {
+                decrement(&mut self.lifted_limits, key.clone());
+            }
+            decrement(&mut self.takings, key);
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Site {
     /// Number of tickets that each person took today and no longer holds, by the prefix of their
     /// numbers.
     pub(crate) takings: OrdMap<(Person, Arc<str>), u32>,
+    /// Number of today's tickets by which the limit for a person was lifted, by person and prefix.
+    pub(crate) lifted_limits: OrdMap<(Person, Arc<str>), u32>,
     /// Number of today's tickets that were given up before they were called, by prefix.
     pub(crate) given_up: OrdMap<Arc<str>, u32>,
     /// Shared, since a persistent map copies a node of them on every change.

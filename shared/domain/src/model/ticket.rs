@@ -95,6 +95,8 @@ pub struct Marks {
     pub notify_ahead: Option<u32>,
     /// The holder is on the way (我马上到).
     pub coming: bool,
+    /// Staff have lifted the limit of numbers for the holder, for the day on which it was taken.
+    pub limit_lifted: bool,
 }
 
 impl HasUsual for Marks {

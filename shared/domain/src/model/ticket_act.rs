@@ -19,6 +19,8 @@ pub enum TicketAct {
     Arrive,
     /// Note the size of the party.
     SetParty,
+    /// Lift the limit of numbers for its holder.
+    LiftLimit,
     /// Call it to a counter.
     Call,
     /// Call it again.
@@ -47,7 +49,7 @@ pub enum TicketAct {
 
 impl TicketAct {
     /// Every act, in the order in which they are listed.
-    pub const ALL: [TicketAct; 20] = [
+    pub const ALL: [TicketAct; 21] = [
         TicketAct::LetPass,
         TicketAct::Return,
         TicketAct::Resume,
@@ -56,6 +58,7 @@ impl TicketAct {
         TicketAct::Come,
         TicketAct::Arrive,
         TicketAct::SetParty,
+        TicketAct::LiftLimit,
         TicketAct::Call,
         TicketAct::Recall,
         TicketAct::Start,
@@ -81,6 +84,7 @@ impl TicketAct {
             TicketAct::Come => "coming",
             TicketAct::Arrive => "arrived",
             TicketAct::SetParty => "party",
+            TicketAct::LiftLimit => "lift_limit",
             TicketAct::Call => "call",
             TicketAct::Recall => "recall",
             TicketAct::Start => "start",

@@ -271,6 +271,8 @@ pub enum Mark {
     NotifyAhead(Option<u32>),
     /// The holder is on the way.
     Coming,
+    /// The holder may take further numbers of the queue today, whatever its limit for a person.
+    LimitLifted,
 }
 
 /// States of a queue that staff can set.

@@ -5,8 +5,8 @@ use crate::fixture::{
 };
 use crate::random_steps::{all_rules, run_steps, steps};
 use paihao_domain::{
-    Act, Actor, ActorRef, CloseReason, Decision, Event, Person, QueueId, Refusal, Rules, Site,
-    TicketId, TicketState,
+    Act, Actor, ActorRef, CloseReason, Decision, Event, Mark, Person, QueueId, Refusal, Rules,
+    Site, TicketId, TicketState,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,65 @@ fn staff_give_a_number_to_whom_the_bound_refuses_one() {
     assert_eq!(fixture.when_as(manager(), take("ann", "a")).then_holding().0, "A002");
     fixture.when(leave(2)).then();
     assert_eq!(refused(&mut fixture, take("ann", "a")), limit);
+}
+
+fn lift(ticket: u32) -> Act {
+    Act::Mark { ticket: TicketId(ticket), mark: Mark::LimitLifted }
+}
+
+#[test]
+fn staff_lift_the_bound_for_one_person_one_queue_and_the_day() {
+    let mut rules = limited(None, Some(1));
+    rules.queues.get_mut(&QueueId::new("b")).unwrap().daily_per_person = Some(1);
+    let given = [take("ann", "a"), leave(1), take("ben", "a"), leave(2)];
+    let mut fixture = given_with_rules(rules, given);
+    let limit = Refusal::PersonLimit(QueueId::new("a"));
+    assert_eq!(refused(&mut fixture, take("ann", "a")), limit);
+    fixture.when_as(manager(), lift(1)).then();
+    for taken in 3..=5 {
+        assert_eq!(fixture.when(take("ann", "a")).then_holding().0, format!("A{taken:03}"));
+        fixture.when(leave(taken)).then();
+    }
+    assert_eq!(refused(&mut fixture, take("ben", "a")), limit, "for one person");
+    fixture.when(take("ann", "b")).then_holding();
+    fixture.when(leave(6)).then();
+    let of_b = Refusal::PersonLimit(QueueId::new("b"));
+    assert_eq!(refused(&mut fixture, take("ann", "b")), of_b, "and for one queue");
+    fixture.start_day(20_001);
+    fixture.when(take("ann", "a")).then_holding();
+    fixture.when(leave(1)).then();
+    assert_eq!(refused(&mut fixture, take("ann", "a")), limit, "until the day ends");
+}
+
+#[test]
+fn a_bound_is_lifted_where_it_is_reached_and_once() {
+    let mut fixture = given_with_rules(limited(None, Some(2)), [take("ann", "a"), leave(1)]);
+    let is_refused = |fixture: &mut SiteFixture, ticket: u32| {
+        let refusal = fixture.when_as(manager(), lift(ticket)).then_refused();
+        matches!(refusal, Refusal::WrongState { .. })
+    };
+    assert!(is_refused(&mut fixture, 1), "they may take another one");
+    fixture.when(take("ann", "a")).then_holding();
+    fixture.when_as(manager(), lift(2)).then();
+    assert!(is_refused(&mut fixture, 1) && is_refused(&mut fixture, 2), "it is lifted");
+    // An end that is taken back does not bring the bound back.
+    fixture.when(leave_by_staff(2)).then();
+    fixture.when(Act::Undo(TicketId(2))).then();
+    fixture.when(leave(2)).then();
+    assert_eq!(fixture.when(take("ann", "a")).then_holding().0, "A003");
+    // Nobody is left for whom it is lifted.
+    fixture.when(Act::Forget { person: Person::new("ann") }).then();
+    assert!(is_refused(&mut fixture, 1));
+}
+
+#[test]
+fn a_bound_that_is_lifted_by_an_ended_ticket_stays_lifted_when_its_end_is_taken_back() {
+    let given = [take("ann", "a"), leave_by_staff(1)];
+    let mut fixture = given_with_rules(limited(None, Some(1)), given);
+    fixture.when_as(manager(), lift(1)).then();
+    fixture.when_as(manager(), Act::Undo(TicketId(1))).then();
+    fixture.when(leave(1)).then();
+    assert_eq!(fixture.when(take("ann", "a")).then_holding().0, "A002");
 }
 
 #[test]
@@ -154,7 +213,8 @@ proptest! {
                 assert!(after.counted_today(&rules, queue) <= 12);
                 let by_customer = matches!(decision.by, Some(ActorRef::Customer));
                 if let Some(person) = person.as_ref().filter(|_| by_customer) {
-                    assert!(after.taken_by(&rules, queue, person) <= 2);
+                    let is_lifted = after.is_limit_lifted(&rules, queue, person);
+                    assert!(after.taken_by(&rules, queue, person) <= 2 || is_lifted);
                 }
             }
         });

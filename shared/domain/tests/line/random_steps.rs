@@ -90,6 +90,7 @@ fn ticket_act() -> impl Strategy<Value = Act> {
         1 => (ticket(), 1..20u32).prop_map(|(ticket, n)| Act::Mark { ticket, mark: Mark::NotifyAhead(Some(n)) }),
         1 => ticket().prop_map(|ticket| Act::Mark { ticket, mark: Mark::Arrived }),
         1 => ticket().prop_map(|ticket| Act::Mark { ticket, mark: Mark::Coming }),
+        1 => ticket().prop_map(|ticket| Act::Mark { ticket, mark: Mark::LimitLifted }),
     ]
 }
 

@@ -32,5 +32,5 @@ pub use protection::{
 pub use query::{CallbackQuery, QueryError};
 pub use reply::{Article, MAX_ARTICLES, news_reply, text_reply, transfer_reply};
 pub use signature::{
-    DEFAULT_TIMESTAMP_WINDOW, msg_signature, signature, skew_s, verify, within_window,
+    DEFAULT_TIMESTAMP_WINDOW, created_near, msg_signature, signature, skew_s, verify, within_window,
 };

@@ -78,6 +78,8 @@ pub enum CallbackError {
 pub struct VerifiedCallback<'a> {
     /// Its content.
     pub message: Message,
+    /// True if WeChat signed the content too, and not the address alone.
+    pub is_content_signed: bool,
     /// Encryptor for the reply, if the mode demands encryption.
     pub reply_encryptor: Option<ReplyEncryptor<'a>>,
 }
@@ -134,6 +136,7 @@ impl Protection {
                 }
                 Ok(VerifiedCallback {
                     message: message_from_fields(&fields)?,
+                    is_content_signed: false,
                     reply_encryptor: None,
                 })
             }
@@ -175,7 +178,8 @@ impl Protection {
             self.accepted_keys().find_map(opened).ok_or(CallbackError::Undecipherable)?;
         let seal = ReplyEncryptor { token, key, app };
         let message = message_from_fields(&read_fields(&text, largest)?)?;
-        Ok(VerifiedCallback { message, reply_encryptor: (mode == Mode::Secure).then_some(seal) })
+        let reply_encryptor = (mode == Mode::Secure).then_some(seal);
+        Ok(VerifiedCallback { message, is_content_signed: true, reply_encryptor })
     }
 
     fn accepted_tokens(&self) -> impl Iterator<Item = &CallbackToken> {

@@ -40,16 +40,28 @@ pub(super) fn constant_time_eq(expected: &str, received: &str) -> bool {
     expected.as_bytes().ct_eq(received.as_bytes()).into()
 }
 
+/// Digits of a timestamp, from 2001 until 2286. A signature over more or fewer of them is one over
+/// parts of the nonce, too.
+const TIMESTAMP_DIGITS: usize = 10;
+
 /// True if a timestamp (Unix seconds, as in the query) is within `window` of `now_ms` (Unix
-/// milliseconds), in either direction. False for a text that is not a number.
+/// milliseconds), in either direction. False for a text that is not a number of ten digits.
 pub fn within_window(timestamp: &str, now_ms: i64, window: Duration) -> bool {
-    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
+    if timestamp.len() != TIMESTAMP_DIGITS || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
     let Ok(seconds) = timestamp.parse::<i64>() else { return false };
     let skew = u128::from(now_ms.abs_diff(seconds.saturating_mul(1000)));
     // One second more than the window: the timestamp has no fractions.
     skew < window.as_millis() + 1000
+}
+
+/// True if a push was created within `window` of the timestamp of its signature, both in Unix
+/// seconds. WeChat repeats a push within 15 seconds. A push without a time of its own has none that
+/// could differ.
+pub fn created_near(created_s: i64, timestamp: &str, window: Duration) -> bool {
+    let Ok(signed_s) = timestamp.parse::<i64>() else { return false };
+    created_s == 0 || created_s.abs_diff(signed_s) <= window.as_secs()
 }
 
 /// Seconds by which our clock is ahead of a timestamp; `None` for a text that is not a number.
@@ -108,6 +120,25 @@ mod tests {
     }
 
     #[test]
+    fn a_push_is_created_near_its_signature() {
+        let window = Duration::from_secs(300);
+        for (created, near) in [
+            (1_700_000_000, true),
+            (1_699_999_985, true),
+            (1_699_999_700, true),
+            (1_699_999_699, false),
+            (1_700_000_301, false),
+            (0, true),
+            (-1, false),
+            (i64::MIN, false),
+            (i64::MAX, false),
+        ] {
+            assert_eq!(created_near(created, "1700000000", window), near, "{created}");
+        }
+        assert!(!created_near(0, "soon", window));
+    }
+
+    #[test]
     fn the_window_is_as_wide_as_it_says() {
         let now = 1_700_000_000_000;
         for (timestamp, fine) in [
@@ -122,6 +153,9 @@ mod tests {
             ("1.7e9", false),
             ("99999999999999999999", false),
             ("9223372036854775807", false),
+            ("01700000000", false),
+            ("17000000000", false),
+            ("170000000", false),
         ] {
             assert_eq!(
                 within_window(timestamp, now, DEFAULT_TIMESTAMP_WINDOW),

@@ -16,6 +16,9 @@ const SAMPLE_CONFIGS: [(&str, &[Role]); 3] = [
 /// Long enough for a key, short enough for a callback token.
 const SAMPLE_SECRET: &str = "abcdefghijklmnop1234";
 
+/// An EncodingAESKey.
+const SAMPLE_AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
 /// An environment in which every secret that a configuration only names is there: the variables
 /// that it names, and one in the place of each file.
 pub(crate) fn collect_secrets(
@@ -26,12 +29,13 @@ pub(crate) fn collect_secrets(
     for (key, value) in table {
         let Some(inner) = value.as_table() else { continue };
         let path = format!("{path}__{}", key.to_uppercase().replace('-', "_"));
+        let secret = if key == "aes_key" { SAMPLE_AES_KEY } else { SAMPLE_SECRET };
         match (inner.len(), inner.get("env"), inner.get("file")) {
             (1, Some(name), _) => {
-                found.insert(name.as_str().unwrap().to_owned(), SAMPLE_SECRET.to_owned());
+                found.insert(name.as_str().unwrap().to_owned(), secret.to_owned());
             }
             (1, _, Some(_)) => {
-                found.insert(path, SAMPLE_SECRET.to_owned());
+                found.insert(path, secret.to_owned());
             }
             _ => collect_secrets(inner, &path, found),
         }
@@ -70,14 +74,14 @@ fn the_defaults_are_accepted() {
 #[test]
 fn every_secret_that_a_sample_shows_is_refused_where_wechat_is_real() {
     let compose = read_file("deploy/compose.yaml");
-    let defaults = ["APP_SECRET", "CALLBACK_TOKEN", "STAFF_KEY"].map(|name| {
+    let defaults = ["APP_SECRET", "CALLBACK_TOKEN", "AES_KEY", "STAFF_KEY"].map(|name| {
         let default =
             compose.split(&format!("${{{name}:-")).nth(1).unwrap_or_else(|| panic!("{name}"));
         default.split('}').next().unwrap()
     });
     let demo: toml::Table = read_file("services/paihao/src/demo.toml").parse().unwrap();
     let account = &demo["accounts"]["demo"];
-    let shown = ["secret", "callback_token"].map(|key| account[key].as_str().unwrap());
+    let shown = ["secret", "callback_token", "aes_key"].map(|key| account[key].as_str().unwrap());
     for secret in defaults.into_iter().chain(shown) {
         assert!(PUBLISHED_SECRETS.contains(&secret), "{secret} is in a sample, and not refused");
     }

@@ -239,6 +239,7 @@ fn configuration(
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{token}'
+        mode = 'plain'
         [accounts.{SECURE_ACCOUNT}]
         appid = '{sealed_appid}'
         secret = '{secret}'

@@ -108,6 +108,7 @@ impl TokenDeployment {
             appid = '{appid}'
             secret = '{secret}'
             callback_token = '{token}'
+            mode = 'plain'
             ",
             nats = self.nats.url(),
             redis = self.redis.url(),

@@ -151,7 +151,8 @@ fn configuration(
         [accounts.shop]
         appid = 'wx1'
         secret = 'not-asked-for'
-        callback_token = 'token1'
+        callback_token = 'tokenOfTheseTests'
+        mode = 'plain'
         [staff.bench]
         key = '{STAFF_KEY}'
         sites = ['*']

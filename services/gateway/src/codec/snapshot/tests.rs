@@ -119,6 +119,7 @@ fn act(kind: u8, n: u8) -> Act {
         28 => Act::Transfer { ticket, queue },
         29 => Act::Undo(ticket),
         30 => Act::Prioritise { ticket, class: n % 9, reason: "军人".into() },
+        31 if n.is_multiple_of(2) => Act::Mark { ticket, mark: Mark::LimitLifted },
         31 => Act::Mark { ticket, mark: Mark::Arrived },
         32 => Act::BreakCounter(counter),
         33 => Act::SetQueueState {

@@ -218,7 +218,8 @@ struct ConsoleTicketView<'a> {
     put_back_until: Option<i64>,
     /// Actions that the principal may take with it now, those of a counter at one of theirs:
     /// `call`, `recall`, `start`, `put_back`, `finish`, `missed`, `hold`, `suspend`, `resume_here`,
-    /// `resume`, `return`, `transfer`, `priority`, `arrived`, `party`, `leave`, `undo`.
+    /// `resume`, `return`, `transfer`, `priority`, `arrived`, `party`, `lift_limit`,
+    /// `leave`, `undo`.
     may: Vec<&'static str>,
 }
 

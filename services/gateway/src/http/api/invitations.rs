@@ -10,6 +10,7 @@ use crate::http::access::{Authorized, Manager};
 use crate::http::auth::{Principal, SiteScope};
 use crate::http::client_ip::ClientIp;
 use crate::http::digit_entry::{self, DigitEntry};
+use crate::http::guesses::Guess;
 use crate::http::openapi::Created;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
@@ -299,13 +300,17 @@ async fn confirm(
     let EnterDigitsRequest { digits } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let (uuid, _, invitation) = find_own_invitation(&state, &uuid, &principal).await?;
+    state.guesses.admit(client_ip)?;
     match digit_entry::enter(&state.scan_sessions, uuid, &digits).await? {
         DigitEntry::Right { person, tag, .. } => {
             let member = join(&state, &principal, uuid, &invitation, person).await?;
             tracing::info!(staff = &*principal.name, member = member.id, tag, "member joined");
             Ok(Json((&member).into()))
         }
-        DigitEntry::Wrong => Err(Problem::new(&refusals::WRONG_DIGITS)),
+        DigitEntry::Wrong => {
+            state.guesses.note_wrong(Guess::Code, client_ip).await;
+            Err(Problem::new(&refusals::WRONG_DIGITS))
+        }
         DigitEntry::NotAsked(session) => match session.progress {
             ScanProgress::Declined { reason, .. } => Err(Problem::new(decline_kind(reason))),
             ScanProgress::Approved { .. } => {

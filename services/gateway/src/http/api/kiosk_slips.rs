@@ -1,13 +1,14 @@
 //! Numbers that a kiosk gives to people without WeChat, where the site allows it.
 //!
-//! Public, like the kiosk. Each kiosk, each address and each line has a bound, so that nobody takes
-//! a handful.
+//! Public, like the kiosk, unless the site admits paired kiosks alone. Each kiosk, each address and
+//! each line has a bound, so that nobody takes a handful.
 
 use crate::engine::CommandOutcome;
 use crate::http::board::discard_past_day;
 use crate::http::client_ip::ClientIp;
 use crate::http::hours::command_problem;
 use crate::http::idempotency;
+use crate::http::kiosk::KioskBrowser;
 use crate::http::openapi::{Created, IdempotencyKeyExt, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
@@ -93,6 +94,7 @@ async fn take(
     State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
     client_ip: ClientIp,
+    kiosk_browser: KioskBrowser,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Created<KioskSlip>, Problem> {
@@ -110,6 +112,7 @@ async fn take(
     let id = idempotency::command_id(&format!("kiosk\0{kiosk}"), key);
     // A repeat after a lost answer gets the same number, whatever the bounds say meanwhile.
     if !state.engine.has_decided(&site, &id) {
+        kiosk_browser.admit(&state, &settings).await?;
         if settings.kiosk_slips == 0 {
             return Err(Problem::new(&refusals::NO_SLIPS));
         }

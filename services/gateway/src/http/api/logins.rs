@@ -8,6 +8,7 @@ use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
 use crate::http::client_ip::{ClientIp, browser_label};
 use crate::http::cookies;
 use crate::http::digit_entry::{self, DigitEntry};
+use crate::http::guesses::Guess;
 use crate::http::login_approval::{self, LoginError, LoginOutcome};
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
@@ -188,7 +189,9 @@ async fn open(
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
             let roster = state.roster.loaded().await?;
+            state.guesses.admit(client_ip)?;
             if !first_manager::is_valid(&roster, &code, state.clock.now_ms()) {
+                state.guesses.note_wrong(Guess::Code, client_ip).await;
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
             }
             LoginTarget::First
@@ -311,11 +314,15 @@ async fn confirm(
     let EnterDigitsRequest { digits } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     let (uuid, request, _) = find_own_login(&state, &uuid, &headers).await?;
+    state.guesses.admit(client_ip)?;
     let outcome = match digit_entry::enter(&state.scan_sessions, uuid, &digits).await? {
         DigitEntry::Right { person, unionid, .. } => {
             login_approval::approve(&state, uuid, &request.target, &person, unionid).await
         }
-        DigitEntry::Wrong => return Err(Problem::new(&refusals::WRONG_DIGITS)),
+        DigitEntry::Wrong => {
+            state.guesses.note_wrong(Guess::Code, client_ip).await;
+            return Err(Problem::new(&refusals::WRONG_DIGITS));
+        }
         DigitEntry::NotAsked(session) => {
             return match session.progress {
                 ScanProgress::Pending
@@ -420,7 +427,8 @@ async fn grant_code(
         at,
         unionid,
     };
-    let code = code::issue(&*state.cache, &grant).await.map_err(SessionError::from)?;
+    let mac = state.record_macs.key().await.map_err(SessionError::from)?;
+    let code = code::issue(&*state.cache, &mac, &grant).await.map_err(SessionError::from)?;
     tracing::info!(client = grant.client, "login to another site");
     let state_parameter = request.state.as_deref();
     let parameters = [("code", &*code)];

@@ -16,6 +16,7 @@ mod first_manager;
 mod held_ticket;
 pub(crate) mod invitations;
 mod kiosk_slips;
+mod kiosks;
 mod login_progress;
 mod logins;
 mod me;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Routes {
         page_codes::routes(),
         page_links::routes(),
         kiosk_slips::routes(),
+        kiosks::routes(),
         held_ticket::routes(),
         logins::routes(),
         first_manager::routes(),

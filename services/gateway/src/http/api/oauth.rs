@@ -2,13 +2,14 @@
 //! that verify a token.
 
 use crate::http::client_ip::ClientIp;
+use crate::http::guesses::Guess;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::pages;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::login::settings::OAuthClient;
 use crate::identity::oauth::authorize::{self, AuthorizeError};
-use crate::identity::oauth::code;
+use crate::identity::oauth::code::{self, RedeemError};
 use crate::identity::oauth::id_token::{self, ID_TOKEN_TTL_S, IdTokenClaims, JwkSet, TokenKind};
 use axum::Json;
 use axum::body::Body;
@@ -161,7 +162,17 @@ async fn exchange_code(
     let issuer = settings.public_url.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
     let code = field("code")?;
     let redirect = field("redirect_uri")?;
-    let grant = code::redeem(&*state.cache, code, id, redirect, field("code_verifier")?).await?;
+    state.guesses.admit(client_ip)?;
+    let verifier = field("code_verifier")?;
+    let mac = state.record_macs.key().await.map_err(|error| {
+        tracing::warn!(%error, "cannot verify an authorization code");
+        &refusals::LEDGER_UNAVAILABLE
+    })?;
+    let grant = code::redeem(&*state.cache, &mac, code, id, redirect, verifier).await;
+    if let Err(RedeemError::InvalidGrant) = grant {
+        state.guesses.note_wrong(Guess::Code, client_ip).await;
+    }
+    let grant = grant?;
     let roster = state.roster.loaded().await?;
     let member = grant.member.as_deref().and_then(|id| roster.member(id));
     let member = member.filter(|member| client.staff_only && client.admits(member));

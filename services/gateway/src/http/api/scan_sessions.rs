@@ -5,6 +5,7 @@ use super::door_codes::code_refusal;
 use crate::http::client_ip::ClientIp;
 use crate::http::cross_site::SameSite;
 use crate::http::event_stream::json_event;
+use crate::http::kiosk::KioskBrowser;
 use crate::http::middleware::EMBEDDABLE;
 use crate::http::openapi::Created;
 use crate::http::openapi::{Routes, endpoint};
@@ -153,6 +154,7 @@ struct ScanSessionView {
 async fn open(
     State(state): State<AppState>,
     client_ip: ClientIp,
+    kiosk: KioskBrowser,
     _: SameSite,
     body: Body,
 ) -> Result<Created<ScanSessionView>, Problem> {
@@ -163,7 +165,8 @@ async fn open(
         return Err(refusals::malformed("purpose: the one purpose is \"ticket\""));
     }
     let uuid = request.uuid.as_deref().map_or_else(|| Ok(entropy::uuid()), parse_uuid)?;
-    let session = open_for_queue(&state, uuid, request.site.as_deref(), &request.queue).await?;
+    let site = request.site.as_deref();
+    let session = open_for_queue(&state, &kiosk, uuid, site, &request.queue).await?;
     let path = format!("/api/v1/scan-sessions/{uuid}");
     let view = ScanSessionView {
         uuid,
@@ -183,6 +186,7 @@ async fn open_and_draw(
     State(state): State<AppState>,
     Path(name): Path<String>,
     client_ip: ClientIp,
+    kiosk: KioskBrowser,
     _: SameSite,
     ApiQuery(query): ApiQuery<QrQuery>,
 ) -> Result<Response, Problem> {
@@ -194,8 +198,8 @@ async fn open_and_draw(
         other => return Err(refusals::malformed(format!("{other} is not svg, png or jpg"))),
     };
     state.rate_limiter.admit_code(client_ip)?;
-    let session =
-        open_for_queue(&state, parse_uuid(uuid)?, query.site.as_deref(), &query.queue).await?;
+    let (uuid, site) = (parse_uuid(uuid)?, query.site.as_deref());
+    let session = open_for_queue(&state, &kiosk, uuid, site, &query.queue).await?;
     let image = qr_image(&state, &session, format).await?;
     Ok(([EMBEDDABLE], image).into_response())
 }
@@ -235,6 +239,7 @@ async fn ticket_session(state: &AppState, uuid: Uuid) -> Result<ScanSession, Pro
 
 async fn open_for_queue(
     state: &AppState,
+    kiosk: &KioskBrowser,
     uuid: Uuid,
     site: Option<&str>,
     queue: &str,
@@ -247,8 +252,9 @@ async fn open_for_queue(
     if !settings.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
+    let worth = kiosk.admit(state, &settings).await?;
     let purpose = ScanPurpose::Ticket { site, queue: queue.to_owned() };
-    Ok(state.scan_sessions.open(uuid, &settings.facts.account, purpose).await?)
+    Ok(state.scan_sessions.open_as(worth, uuid, &settings.facts.account, purpose).await?)
 }
 
 /// Id of the only site that has such a queue.

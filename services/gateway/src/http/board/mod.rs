@@ -62,6 +62,9 @@ pub(crate) struct BoardView<'a> {
     /// True if kiosks give numbers to people without WeChat.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     kiosk_slips: bool,
+    /// True if paired kiosks alone make codes and give numbers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    paired_kiosks_only: bool,
     queues: Vec<BoardQueueView<'a>>,
     counters: Vec<BoardCounterView<'a>>,
     calls: Vec<BoardCallView<'a>>,
@@ -236,6 +239,7 @@ fn board_view<'a>(
         day: site.day().map(|day| day.0),
         position: snapshot.position.0,
         kiosk_slips: settings.kiosk_slips > 0,
+        paired_kiosks_only: settings.paired_kiosks_only,
         queues: queues.collect(),
         counters: counters.collect(),
         calls: calls.collect(),

@@ -39,12 +39,13 @@ pub(crate) enum CallbackFault {
     NotEncrypted,
     Undecipherable,
     Malformed,
+    Misdated,
     TooLarge,
     SlowBody,
 }
 
 impl CallbackFault {
-    const ALL: [CallbackFault; 10] = [
+    const ALL: [CallbackFault; 11] = [
         CallbackFault::UnknownAccount,
         CallbackFault::BadQuery,
         CallbackFault::WrongSignature,
@@ -53,6 +54,7 @@ impl CallbackFault {
         CallbackFault::NotEncrypted,
         CallbackFault::Undecipherable,
         CallbackFault::Malformed,
+        CallbackFault::Misdated,
         CallbackFault::TooLarge,
         CallbackFault::SlowBody,
     ];
@@ -68,6 +70,7 @@ impl CallbackFault {
             CallbackFault::NotEncrypted => "plain_callback",
             CallbackFault::Undecipherable => "undecipherable_callback",
             CallbackFault::Malformed => "malformed_xml",
+            CallbackFault::Misdated => "misdated_callback",
             CallbackFault::TooLarge => refusals::BODY_TOO_LARGE.code,
             CallbackFault::SlowBody => "slow_body",
         }
@@ -84,6 +87,7 @@ impl CallbackFault {
             | CallbackFault::NotEncrypted
             | CallbackFault::Undecipherable
             | CallbackFault::Malformed
+            | CallbackFault::Misdated
             | CallbackFault::TooLarge
             | CallbackFault::SlowBody => None,
         }
@@ -148,6 +152,16 @@ impl CallbackFault {
             CallbackFault::Malformed => (
                 ["推送的内容读不懂", "The push cannot be read"],
                 ["它不是推送的 XML；请反馈给我们", "it is not the XML of a push; please report it"],
+            ),
+            CallbackFault::Misdated => (
+                [
+                    "推送的时间和签名的时间相差太远",
+                    "The push was created at another time than it was signed",
+                ],
+                [
+                    "有人可能重发了以前的推送；如果是微信发的，请反馈给我们",
+                    "somebody may have sent an old push again; if it is WeChat's own, please report it",
+                ],
             ),
             CallbackFault::TooLarge => (
                 of_refusal(&refusals::BODY_TOO_LARGE),

@@ -24,6 +24,8 @@ mod refused_recipients;
 mod send_window;
 pub(crate) mod shared_faults;
 
+use crate::http::client_ip::ClientIp;
+use crate::http::guesses::Guess;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
@@ -110,6 +112,7 @@ struct WeChatCallbackQuery {
 async fn verify(
     State(state): State<AppState>,
     Path(name): Path<String>,
+    client_ip: ClientIp,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
@@ -120,7 +123,10 @@ async fn verify(
     let mut origin = CallbackOrigin { account: &name, is_probe: false, now_ms };
     let query = match authenticate(&state, &mut origin, &account.protection(), query) {
         Ok(query) => query,
-        Err((fault, detail)) => return faults.answer(&origin, fault, detail),
+        Err((fault, detail)) => {
+            note_guess(&state, fault, client_ip).await;
+            return faults.answer(&origin, fault, detail);
+        }
     };
     match query.echostr {
         Some(echostr) => {
@@ -148,6 +154,7 @@ async fn note_verification(state: &AppState, account: &str, now_ms: i64) {
 async fn receive(
     State(state): State<AppState>,
     Path(name): Path<String>,
+    client_ip: ClientIp,
     RawQuery(raw_query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -162,7 +169,10 @@ async fn receive(
     let mut origin = CallbackOrigin { account: &name, is_probe: false, now_ms };
     let query = match authenticate(&state, &mut origin, &protection, raw_query.clone()) {
         Ok(query) => query,
-        Err((fault, detail)) => return faults.answer(&origin, fault, detail),
+        Err((fault, detail)) => {
+            note_guess(&state, fault, client_ip).await;
+            return faults.answer(&origin, fault, detail);
+        }
     };
     let limit = state.settings.max_callback_body_bytes;
     let body = match timeout_at(deadline, body::read::<AppState>(body, limit)).await {
@@ -173,10 +183,17 @@ async fn receive(
         Err(_) => return faults.answer(&origin, CallbackFault::SlowBody, ""),
     };
     let opened = protection.open(&query, &body, limit);
-    let VerifiedCallback { message, reply_encryptor } = match opened {
+    let VerifiedCallback { message, is_content_signed, reply_encryptor } = match opened {
         Ok(verified) => verified,
-        Err(error) => return faults.answer(&origin, error.into(), error),
+        Err(error) => {
+            note_guess(&state, error.into(), client_ip).await;
+            return faults.answer(&origin, error.into(), error);
+        }
     };
+    let window = state.settings.max_callback_clock_skew;
+    if is_content_signed && !callback::created_near(message.create_time, &query.timestamp, window) {
+        return faults.answer(&origin, CallbackFault::Misdated, "");
+    }
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
     let raw = RawPush {
         query: raw_query.as_deref().unwrap_or_default(),
@@ -229,6 +246,13 @@ fn reply_response(
         }
     };
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response()
+}
+
+/// Counts a wrong signature, and slows its sender. What WeChat signed is never slowed.
+async fn note_guess(state: &AppState, fault: CallbackFault, client_ip: ClientIp) {
+    if fault == CallbackFault::WrongSignature {
+        state.guesses.note_wrong(Guess::Signature, client_ip).await;
+    }
 }
 
 /// Authenticates a callback by its signature and time. Returns its query, or the fault with its

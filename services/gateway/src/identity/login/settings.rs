@@ -117,6 +117,11 @@ impl LoginSettings {
         if self.is_secure() { "__Host-paihao" } else { "paihao" }
     }
 
+    /// Returns the name of the cookie of a kiosk's browser.
+    pub fn kiosk_cookie(&self) -> &'static str {
+        if self.is_secure() { "__Host-paihao-kiosk" } else { "paihao-kiosk" }
+    }
+
     /// Returns the name of the cookie of a browser that shows a login code.
     pub fn browser_cookie(&self) -> &'static str {
         if self.is_secure() { "__Host-paihao-login" } else { "paihao-login" }

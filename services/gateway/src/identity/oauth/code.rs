@@ -1,5 +1,6 @@
 //! Authorization codes, which another site exchanges for a token, once.
 
+use crate::codec::record_mac::RecordMac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -35,18 +36,21 @@ pub(crate) enum RedeemError {
 /// Issues a code for a grant.
 pub(crate) async fn issue(
     cache: &dyn Cache,
+    mac: &RecordMac,
     grant: &AuthorizationGrant,
 ) -> Result<String, Unavailable> {
     let code = entropy::token(24);
-    let value = serde_json::to_vec(grant).expect("string keys only");
-    cache.put(&cache_key(&code), Bytes::from(value), CODE_TTL).await?;
+    let record = serde_json::to_vec(grant).expect("string keys only");
+    let key = cache_key(&code);
+    cache.put(&key, mac.sign(&key, &record), CODE_TTL).await?;
     Ok(code)
 }
 
 /// Returns the grant of a code, to the client that it was issued for and that knows the verifier.
-/// Any attempt, right or wrong, uses the code up.
+/// Any attempt, right or wrong, uses the code up. A grant that no gateway wrote is none.
 pub(crate) async fn redeem(
     cache: &dyn Cache,
+    mac: &RecordMac,
     code: &str,
     client: &str,
     redirect: &str,
@@ -74,7 +78,8 @@ pub(crate) async fn redeem(
     let is_verified = bool::from(challenge.as_bytes().ct_eq(grant.challenge.as_bytes()));
     let is_verified = is_verified && is_verifier(verifier);
     let is_same_client = grant.client == client && grant.redirect == redirect;
-    if is_first && is_verified && is_same_client {
+    let is_ours = mac.accepts(&key, &stored);
+    if is_first && is_ours && is_verified && is_same_client {
         Ok(grant)
     } else {
         Err(RedeemError::InvalidGrant)
@@ -96,6 +101,10 @@ mod tests {
     use paihao_cache::{MemoryCache, MemoryOptions};
 
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+    fn mac() -> RecordMac {
+        RecordMac::new([7; 32], true)
+    }
 
     fn grant() -> AuthorizationGrant {
         AuthorizationGrant {
@@ -124,8 +133,9 @@ mod tests {
         for (verifier, is_good) in lengths.into_iter().chain(characters) {
             let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
             let grant = AuthorizationGrant { challenge, ..grant() };
-            let code = issue(&cache, &grant).await.unwrap();
-            let redeemed = redeem(&cache, &code, "intranet", &grant.redirect, &verifier).await;
+            let code = issue(&cache, &mac(), &grant).await.unwrap();
+            let redeemed =
+                redeem(&cache, &mac(), &code, "intranet", &grant.redirect, &verifier).await;
             assert_eq!(redeemed.is_ok(), is_good, "{} characters: {verifier:.70}", verifier.len());
         }
     }
@@ -140,16 +150,44 @@ mod tests {
             ("intranet", &redirect, "another-verifier-of-at-least-forty-three-chars"),
             ("intranet", &redirect, ""),
         ] {
-            let code = issue(&cache, &grant()).await.unwrap();
-            let refused = redeem(&cache, &code, client, redirect, verifier).await.unwrap_err();
+            let code = issue(&cache, &mac(), &grant()).await.unwrap();
+            let refused =
+                redeem(&cache, &mac(), &code, client, redirect, verifier).await.unwrap_err();
             assert_eq!(refused, RedeemError::InvalidGrant);
             // A wrong attempt uses it up: nobody guesses twice.
-            assert!(redeem(&cache, &code, "intranet", &grant().redirect, VERIFIER).await.is_err());
+            assert!(
+                redeem(&cache, &mac(), &code, "intranet", &grant().redirect, VERIFIER)
+                    .await
+                    .is_err()
+            );
         }
-        let code = issue(&cache, &grant()).await.unwrap();
-        let taken = redeem(&cache, &code, "intranet", &redirect, VERIFIER).await.unwrap();
+        let code = issue(&cache, &mac(), &grant()).await.unwrap();
+        let taken = redeem(&cache, &mac(), &code, "intranet", &redirect, VERIFIER).await.unwrap();
         assert_eq!(taken, grant());
-        assert!(redeem(&cache, &code, "intranet", &redirect, VERIFIER).await.is_err(), "once");
-        assert!(redeem(&cache, "guess", "intranet", &redirect, VERIFIER).await.is_err());
+        assert!(
+            redeem(&cache, &mac(), &code, "intranet", &redirect, VERIFIER).await.is_err(),
+            "once"
+        );
+        assert!(redeem(&cache, &mac(), "guess", "intranet", &redirect, VERIFIER).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_grant_that_somebody_else_wrote_is_good_for_nobody() {
+        let cache = MemoryCache::new(MemoryOptions::default());
+        let redirect = grant().redirect;
+        let stranger = RecordMac::new([8; 32], true);
+        let forged = serde_json::to_vec(&grant()).unwrap();
+        let own = issue(&cache, &mac(), &grant()).await.unwrap();
+        let copied = cache.get(&cache_key(&own)).await.unwrap().unwrap();
+        for (code, record) in [
+            ("bare", Bytes::from(forged.clone())),
+            ("foreign", stranger.sign(&cache_key("foreign"), &forged)),
+            ("copied", copied),
+        ] {
+            cache.put(&cache_key(code), record, CODE_TTL).await.unwrap();
+            let taken = redeem(&cache, &mac(), code, "intranet", &redirect, VERIFIER).await;
+            assert_eq!(taken.unwrap_err(), RedeemError::InvalidGrant, "{code}");
+        }
+        assert!(redeem(&cache, &mac(), &own, "intranet", &redirect, VERIFIER).await.is_ok());
     }
 }

@@ -2,7 +2,10 @@
 
 mod browser;
 
+mod forged;
+mod guesses;
 mod keys;
+mod kiosks;
 mod limits;
 mod logout;
 mod seals;

@@ -1,14 +1,15 @@
 //! Tests of successful answers, apart from acts of staff.
 
 use super::everywhere::{sample_body, sample_request};
-use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS};
+use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS, deployment_settings};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use paihao_contracts::staff::StaffRole;
-use paihao_domain::Person;
+use paihao_domain::{Person, QueueId};
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const EVENTFUL_DAY: &str = r#"
     manager take_ticket
@@ -142,6 +143,8 @@ pub async fn run(coverage: &Coverage) {
     run_script(&fixture, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
     run_script(&fixture, "", EVENTFUL_DAY).await;
     check_reset_day(coverage).await;
+    check_kiosks(coverage).await;
+    check_limit_lift(coverage).await;
     check_slips(coverage).await;
     // Nobody but the staff has a code made, and everybody sees it then.
     let with_codes = async || {
@@ -240,6 +243,41 @@ async fn check_reset_day(coverage: &Coverage) {
         manager reset_day {} -> not_due
         manager reset_day {\"force\": true} -> not_due";
     run_script(&fixture, "", reset).await;
+}
+
+/// Lets somebody who has taken as many numbers as a person may take more.
+async fn check_limit_lift(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    let mut sites = deployment_settings().sites;
+    let site = Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap();
+    site.rules.queues.get_mut(&QueueId::new("a")).unwrap().daily_per_person = Some(1);
+    fixture.engine.set_sites(&sites);
+    fixture.take_ticket_link().await;
+    let script = r#"
+        mate lift_limit number=A009 -> unknown_ticket
+        manager remove {"reason": "x"}
+        staff lift_limit
+        manager lift_limit -> wrong_state
+        manager take_ticket queue=idle
+        staff lift_limit number=D001 -> not_your_queue"#;
+    run_script(&fixture, "", script).await;
+}
+
+/// Pairs a kiosk by the code that it shows, and unpairs it.
+async fn check_kiosks(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    let shown = fixture.client.request("request_pairing").send().await.body;
+    let pairing = json!({"code": shown["code"], "name": "东门"});
+    let paired = fixture.client.request("pair_kiosk").with_key_of("manager").json(&pairing);
+    let paired = paired.send().await.body;
+    let script = format!(
+        "manager kiosks
+         anybody this_kiosk
+         manager pair_kiosk {pairing} -> unknown_pairing
+         manager unpair_kiosk kiosk={}",
+        paired["id"].as_str().unwrap()
+    );
+    run_script(&fixture, "", &script).await;
 }
 
 /// Prints slips of tickets of both queues, whose links are for those who act there.

@@ -79,6 +79,7 @@ pub async fn run(coverage: &Coverage) {
         run_script(&Fixture::new(coverage).await, "", script).await;
     }
     check_without_slips(coverage).await;
+    check_paired_kiosks_only(coverage).await;
     check_code_refusals(coverage).await;
     check_without_codes(coverage).await;
 }
@@ -138,5 +139,19 @@ async fn check_without_slips(coverage: &Coverage) {
     Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap().kiosk_slips = 0;
     fixture.engine.set_sites(&sites);
     let script = r#"anybody take_slip {"kiosk": "the-east-kiosk"} -> no_slips"#;
+    run_script(&fixture, "", script).await;
+}
+
+/// Checks a site that admits paired kiosks alone.
+async fn check_paired_kiosks_only(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    let mut sites = deployment_settings().sites;
+    Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap().paired_kiosks_only = true;
+    fixture.engine.set_sites(&sites);
+    let script = r#"
+        anybody open_scan_session {"queue": "a", "site": "hall"} -> kiosk_not_paired
+        anybody qr query=queue=a&site=hall -> kiosk_not_paired
+        anybody take_slip {"kiosk": "the-east-kiosk"} -> kiosk_not_paired
+        anybody open_scan_session {"queue": "a", "site": "other"}"#;
     run_script(&fixture, "", script).await;
 }

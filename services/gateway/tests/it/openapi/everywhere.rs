@@ -23,6 +23,7 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "confirm_login" | "confirm_invitation" => json!({"digits": "0000"}),
         "become_first_manager" => json!({"code": "nonsense"}),
         "begin_login" | "reset_day" | "take_at_page" => json!({}),
+        "pair_kiosk" => json!({"code": "0000 0000", "name": "东门"}),
         "take_slip" => json!({"kiosk": "the-east-kiosk"}),
         "invite" => json!({"name": "李", "role": "staff", "sites": ["hall"], "counters": ["1"]}),
         "open_scan_session" => json!({"site": "hall", "queue": "a"}),
@@ -159,6 +160,7 @@ pub async fn run(coverage: &Coverage) {
             ("member", "unknown_member"),
             ("key", "unknown_key"),
             ("kind", "unknown_wording"),
+            ("kiosk", "unknown_kiosk"),
             ("letter", "unknown_letter"),
         ] {
             if operation.has_path_parameter(parameter) && !operation.creates(parameter) {

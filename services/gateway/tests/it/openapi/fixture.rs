@@ -329,6 +329,7 @@ pub fn deployment_settings() -> DeploymentSettings {
     let setup_of_account = AccountSetup { codes: CodeKind::Page, ..AccountSetup::default() };
     let account = AccountSettings::new(protection, &setup_of_account);
     let site_key = |name: &str| StaffKey::new(name, &key_of(name), ["hall".to_owned()].into());
+    let far_key = |name: &str| StaffKey::new(name, &key_of(name), ["other".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
     DeploymentSettings {
         configured: ConfiguredDocuments {
@@ -351,6 +352,9 @@ pub fn deployment_settings() -> DeploymentSettings {
                 .with_scopes([KeyScope::Feed].into()),
             StaffKey::new("owner", &key_of("owner"), ["*".to_owned()].into()),
             StaffKey::new("stranger", &key_of("stranger"), ["other".to_owned()].into()),
+            far_key("far_staff").with_role(KeyRole::Staff, at(&["1"])),
+            far_key("far_api").with_role(KeyRole::Api, at(&["1"])),
+            far_key("far_api_manager").with_role(KeyRole::Api, at(&[])),
         ],
         webhooks: [(
             "hall".to_owned(),

@@ -9,6 +9,7 @@ mod acts;
 mod answers;
 mod codes;
 mod everywhere;
+mod foreign;
 mod logins;
 mod managed;
 mod random;
@@ -51,6 +52,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
         "forms_held_back",
         "an older generation: `paihao/tests/e2e/migration.rs`",
     ),
+    ("lift_limit", "forms_held_back", "an older generation: as `coming`, by the same function"),
     ("coming", "forms_held_back", "an older generation: `gateway/tests/it/ticket/coming.rs`"),
     ("migrate_staff", "migration_refused", "a member who scanned: `paihao/tests/e2e/migration.rs`"),
     (
@@ -61,6 +63,12 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("take_at_page", "session_expired", "as a scan session's, by the same function"),
     ("take_at_page take_slip", "newer_ledger", "as staff's, by the same function"),
     ("*", "ledger_unavailable", "a ledger that is away: `gateway/tests/it/engine/trouble.rs`"),
+    (
+        "open_scan_session qr this_kiosk",
+        "newer_ledger",
+        "a kiosk that is paired: `gateway/tests/it/identity/kiosks.rs`",
+    ),
+    ("pair_kiosk", "forms_held_back", "an older generation: `gateway/tests/it/identity/kiosks.rs`"),
     ("hear", "malformed_request", "a body that breaks off, whose sender is gone"),
     ("undo", "nothing_to_undo", "an end of yesterday: `domain/tests/line/transitions`"),
     ("*", "unknown_account", "a site of no account: `config check` refuses it"),

@@ -341,7 +341,7 @@ const READABLE_WHEN_NEWER: &str = "
     list_changes list_setups preview_notice invite invitation_events invitation_code me
     end_other_sessions my_sessions begin_session end_session codes desk desk_events feed tickets
     confirm_invitation invitations revoke_invitation signing_keys ticket_slip page_links
-    webhooks webhook_deliveries test_webhook staff member_sessions end_member_session
+    kiosks webhooks webhook_deliveries test_webhook staff member_sessions end_member_session
     callback_faults examination begin_examination accounts";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
@@ -361,6 +361,7 @@ async fn check_newer_ledger(coverage: &Coverage) {
             assert_eq!(response.problem_code(), "newer_ledger", "{}", operation.id);
         }
     }
+    run_script(&fixture, "", "anybody request_pairing -> newer_ledger").await;
     // A session that a newer replica wrote can be used at no operation.
     fixture.write_newer_session(&cookie).await;
     for operation in OPERATIONS.values().filter(|operation| operation.roles().is_some()) {

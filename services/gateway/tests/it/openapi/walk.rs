@@ -86,6 +86,11 @@ impl Operation {
         self.method != "GET"
     }
 
+    /// True if it answers with a stream of events.
+    pub fn is_stream(&self) -> bool {
+        !self.spec["responses"]["200"]["content"]["text/event-stream"].is_null()
+    }
+
     /// True if its body is JSON.
     pub fn takes_json(&self) -> bool {
         self.spec["requestBody"]["content"].get("application/json").is_some()
@@ -194,6 +199,7 @@ impl ApiClient {
             ("id", "crm"),
             ("key", "k_none"),
             ("kind", "called"),
+            ("kiosk", "kiosk_none"),
             ("letter", "0"),
             ("member", "m_ann"),
             ("scene", "q_hall_a"),
@@ -266,17 +272,23 @@ impl ApiRequest<'_> {
         self
     }
 
-    /// Sends the request and checks the answer against the document.
-    pub async fn send(self) -> ApiResponse {
-        let Operation { id, method, path, .. } = self.operation;
-        let path = self.path_parameters.iter().fold(path.clone(), |path, (parameter, value)| {
+    /// Returns the address of the request, for who reads the answer unchecked.
+    pub fn url(&self) -> String {
+        let path = self.operation.path.clone();
+        let path = self.path_parameters.iter().fold(path, |path, (parameter, value)| {
             path.replace(&format!("{{{parameter}}}"), &percent_encode(value))
         });
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
-        let description = format!("{method} {path}{query}");
+        format!("{}{path}{query}", self.client.url)
+    }
+
+    /// Sends the request and checks the answer against the document.
+    pub async fn send(self) -> ApiResponse {
+        let Operation { id, method, .. } = self.operation;
+        let url = self.url();
+        let description = format!("{method} {}", &url[self.client.url.len()..]);
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request =
-            self.client.http.request(method, format!("{}{path}{query}", self.client.url));
+        let mut request = self.client.http.request(method, url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

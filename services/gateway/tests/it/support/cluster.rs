@@ -85,6 +85,7 @@ impl Cluster {
                 trusted_proxies: Default::default(),
                 frame_ancestors: Vec::new(),
                 limits: Default::default(),
+                guesses: Default::default(),
                 streams: Default::default(),
                 connections: Default::default(),
                 write_version: WriteVersion::NEWEST,

@@ -94,7 +94,7 @@ pub fn push_body(person: &str, elements: &str) -> String {
 }
 
 /// Body of a push about what a person did at this time, in Unix seconds.
-fn push_body_at(person: &str, elements: &str, done_at_s: i64) -> String {
+pub fn push_body_at(person: &str, elements: &str, done_at_s: i64) -> String {
     format!(
         "<xml><ToUserName>gh</ToUserName><FromUserName>{person}</FromUserName>\
          <CreateTime>{done_at_s}</CreateTime>{elements}</xml>"

@@ -5,9 +5,12 @@ use crate::support::cluster::Cluster;
 use crate::support::engine::MORNING_MS;
 use crate::support::gateway::{Gateway, MANAGER_KEY, OWNER_KEY, read_json};
 use crate::support::wait_until;
-use crate::support::wechat::signed_query;
+use crate::support::wechat::{TOKEN, event_elements, plain_protection, push_body_at, signed_query};
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
+use paihao_contracts::settings::AccountSetup;
 use paihao_contracts::streams::callback_faults_key;
+use paihao_wechat::CallbackToken;
+use paihao_wechat::callback::{AesKey, Mode, Protection, encrypt, msg_signature};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -38,6 +41,50 @@ async fn fault_counts(gateway: &Gateway) -> Vec<(String, u64)> {
         (row["code"].as_str().unwrap().to_owned(), row["count"].as_u64().unwrap())
     };
     rows.map(row).collect()
+}
+
+/// A push whose content is older than its signature, as one is that was put under another address.
+#[tokio::test]
+async fn a_sealed_push_of_another_time_than_its_signature_is_not_acted_on() {
+    let key = AesKey::parse("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG").unwrap();
+    let elements = event_elements("SCAN", "q_hall_a", "ticket");
+    for (mode, is_checked) in [(Mode::Secure, true), (Mode::Compatible, true), (Mode::Plain, false)]
+    {
+        let cluster = Cluster::new();
+        let protection = Protection { mode, aes_key: Some(key.clone()), ..plain_protection() };
+        let account = AccountSetup::default();
+        let setup = cluster.setup_with_protected_account(account, protection.clone());
+        let gateway = cluster.start(setup).await;
+        let at = MORNING_MS / 1000;
+        for (person, created_at, is_near) in
+            [("oAnn", at - 3600, false), ("oBen", at - 16, true), ("oCai", at + 3600, false)]
+        {
+            let push = push_body_at(person, &elements, created_at);
+            let sealed = encrypt(&key, &protection.app, [7; 16], push.as_bytes());
+            let signed = msg_signature(&CallbackToken::new(TOKEN), &at.to_string(), "n", &sealed);
+            let (query, body) = match mode {
+                Mode::Plain => (signed_query(), push),
+                _ => (
+                    format!("{}&encrypt_type=aes&msg_signature={signed}", signed_query()),
+                    format!("<xml><ToUserName>gh</ToUserName><Encrypt>{sealed}</Encrypt></xml>"),
+                ),
+            };
+            let request = gateway.http.post(format!("{}/wechat/shop?{query}", gateway.url));
+            let response = request.body(body).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "WeChat counts any other answer");
+            let ignored = response.headers().get("paihao-ignored").cloned();
+            let expected = (is_checked && !is_near).then_some("misdated_callback");
+            let context = format!("{mode:?} {person}");
+            assert_eq!(
+                ignored.map(|code| code.to_str().unwrap().to_owned()).as_deref(),
+                expected,
+                "{context}"
+            );
+        }
+        let taken = gateway.engine.snapshot("hall").unwrap().site.tickets().count();
+        assert_eq!(taken, if is_checked { 1 } else { 3 }, "{mode:?}");
+        cluster.tasks.abort();
+    }
 }
 
 fn forged_query() -> String {

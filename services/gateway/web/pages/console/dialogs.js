@@ -207,8 +207,14 @@ async function take(context) {
       label: localName(queue.name, queue.name_en),
       note: translations(`console.queue.${queue.state}`),
     }));
+  const openLimit = () => {
+    closeDialog();
+    import('./limit.js').then(({ liftLimit }) => liftLimit(context));
+  };
+  const limit = createElement('button', { type: 'button', class: 'small', onclick: openLimit });
   const input = await openDialog({
     title: translations('console.take.title'),
+    body: [setText(limit, 'console.take.limit')],
     fields: [
       {
         kind: 'choice',

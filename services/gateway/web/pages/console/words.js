@@ -212,6 +212,7 @@ Object.assign(WORDS, {
   'console.call.several': ['{numbers} 都是这个号，请带上字母', '{numbers}: type the letters too'],
   'console.take.title': ['给没有微信的客户取号', 'A number for somebody without WeChat'],
   'console.take.for': ['办什么业务？', 'For what?'],
+  'console.take.limit': ['手机取不了号？', 'Their phone is refused?'],
   'console.take.first': ['优先', 'With priority'],
   'console.slip.why': ['打印小票，扫上面的码可以看进度', 'The slip has a code to follow the line with'],
   'console.slip.print': ['打印小票', 'Print the slip'],

@@ -39,6 +39,7 @@ const TICKET_SHOWN_MS = 12000;
 const SLIP_SHOWN_MS = 40000; // a photo takes its time
 const RENEW_BEFORE_EXPIRY_MS = 15000; // a code is replaced so long before it expires
 const LISTEN_AFTER_EXPIRY_MS = 5000; // and its events are still received so long after
+const RETRY_PAIRED_MS = 3000; // a code that was refused, although the kiosk is paired
 const IDLE_TIMEOUT_MS = 90000; // without a touch, the next person's turn
 
 /**
@@ -67,10 +68,12 @@ let failures = 0;
 let slipTaker = null;
 let isAutomatic = false; // the queue was the only one, and nobody chose it
 let isOpening = false; // a session was asked for, without an answer yet
+let isPairing = false; // it is asked whether a manager has paired this kiosk, or waited for
+let needsPairing = false; // the site admits paired kiosks alone
 
-/** @param {'choose' | 'scan' | 'taken'} view */
+/** @param {'choose' | 'scan' | 'taken' | 'pair'} view */
 function showView(view) {
-  for (const name of ['choose', 'scan', 'taken']) byId(name).hidden = name !== view;
+  for (const name of ['choose', 'scan', 'taken', 'pair']) byId(name).hidden = name !== view;
   if (view === 'choose') fitChoices(byId('queues'));
 }
 
@@ -89,6 +92,9 @@ function renderSite(state) {
   renderTitle();
   renderQueueButtons();
   if (state.kiosk_slips) slipTaker ??= import('./slips.js');
+  if (state.paired_kiosks_only && !needsPairing) pair();
+  needsPairing = Boolean(state.paired_kiosks_only);
+  if (isPairing) return;
   if (!hasChoice() && queueId === null) {
     queueId = state.queues[0].id;
     isAutomatic = true;
@@ -99,6 +105,32 @@ function renderSite(state) {
     if (byId('taken').hidden) showView('choose');
   } else if (currentQueue() || hasFixedQueue) renderQueue(currentQueue());
   else leaveQueue();
+}
+
+/** Shows the code for a manager, if this kiosk is not paired, until it is. */
+async function pair() {
+  if (isPairing) return;
+  isPairing = true;
+  const show = () => {
+    closeSessions();
+    showView('pair');
+  };
+  let hasWaited = false;
+  try {
+    const { untilPaired } = await import('./pairing.js');
+    hasWaited = await untilPaired(show);
+  } catch {
+    /* asked again when a code is refused */
+  }
+  isPairing = false;
+  if (hasWaited) {
+    const query = new URLSearchParams(location.search);
+    query.delete('pair');
+    history.replaceState(null, '', `${location.pathname}${String(query) && `?${query}`}`);
+    failures = 0;
+    byId('pair').hidden = true;
+  } else if (failures > 0) renewTimer = setTimeout(renewSession, RETRY_PAIRED_MS);
+  if (site) renderSite(site);
 }
 
 /** The owner has removed the queue that was shown, or there is a choice now. */
@@ -248,6 +280,7 @@ function retireSession(session) {
 /** Creates a session and shows its code; the events of the previous one are received until it ends. */
 async function renewSession() {
   clearTimeout(renewTimer);
+  if (isPairing) return;
   const requestedQueue = queueId;
   const uuid = currentSession ? undefined : unscannedCode(requestedQueue);
   let created;
@@ -263,6 +296,7 @@ async function renewSession() {
     if (requestedQueue !== queueId) return;
     isOpening = false;
     showCodeError(error);
+    if (error.code === 'kiosk_not_paired') pair();
     // This state of the site is no longer right; the stream brings the next one, too.
     if (error.code === 'unknown_queue') fetchSite().then(renderSite, () => {});
     return;
@@ -360,6 +394,7 @@ async function takePaperNumber() {
     if (!error.texts) slipTaker = import('./slips.js');
     setTextPair(byId('refused'), error.textsWithHours || translations('unreachable'));
     byId('refused').hidden = false;
+    if (error.code === 'kiosk_not_paired') pair();
   }
   button.disabled = false;
 }
@@ -478,6 +513,8 @@ onLanguageChange(() => {
   fitChoices(byId('queues'));
 });
 keepScreenAwake();
+// `?pair` in the address: a manager is about to pair this kiosk, which the site need not ask for.
+if (new URLSearchParams(location.search).has('pair')) pair();
 document.addEventListener('visibilitychange', () => {
   // Timers of a hidden page run late.
   if (

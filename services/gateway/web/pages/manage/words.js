@@ -18,6 +18,8 @@ Object.assign(WORDS, {
   'manage.loading': ['正在载入…', 'Loading…'],
   'manage.staff': ['人员', 'Staff'],
   'manage.staff.lead': ['谁在这里工作、能做什么；新人扫码加入', 'Who works here and may do what; newcomers scan a code'],
+  'manage.kiosks': ['取号机', 'Kiosks'],
+  'manage.kiosks.lead': ['给取号机配对，可随时解除', 'Kiosks that you have paired; unpaired at any time'],
   'manage.keys': ['程序密钥', 'API keys'],
   'manage.keys.lead': ['给您的其他程序使用，可随时吊销', 'For your other programs; revoked at any time'],
   'manage.webhooks': ['事件通知', 'Webhooks'],

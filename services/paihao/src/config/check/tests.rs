@@ -7,6 +7,7 @@ const SHOP: &str = "
     appid = 'wx1'
     secret = 'abcdefgh'
     callback_token = 'token1'
+    mode = 'plain'
     [sites.hall]
     account = 'shop'
     name = '大厅'
@@ -112,4 +113,23 @@ fn a_menu_that_could_not_be_pushed_is_refused() {
 fn two_queues_do_not_share_a_prefix() {
     let more = "[sites.hall.queues.loan]\nname = '贷款'\nprefix = 'A'\n";
     assert!(problems(|text| text + more, Role::All).contains("queues.loan.prefix"));
+}
+
+#[test]
+fn files_of_tls_are_for_addresses_with_tls_and_a_key_has_its_certificate() {
+    let with = |lines: &str| problems(|text| format!("{lines}{text}"), Role::All);
+    let tls = "[ledger]\nurl = 'tls://a:4222,tls://b:4222'\n[cache]\nurl = 'rediss://a:6379'\n";
+    assert_eq!(with(tls), "");
+    let files = "tls_ca = 'ca.pem'\ntls_certificate = 'me.pem'\ntls_key = 'me.key'\n";
+    let ledger = |url: &str, files: &str| with(&format!("[ledger]\nurl = '{url}'\n{files}"));
+    let cache = |url: &str, files: &str| with(&format!("[cache]\nurl = '{url}'\n{files}"));
+    assert_eq!(ledger("tls://a:4222", files) + &cache("rediss://a:6379", files), "");
+    assert!(ledger("tls://a:4222,nats://b:4222", "").contains("ledger.url"));
+    assert!(ledger("nats://a:4222", "tls_ca = 'ca.pem'\n").contains("ledger.url"));
+    assert!(cache("redis://a:6379", "tls_ca = 'ca.pem'\n").contains("cache.url"));
+    for (file, missing) in [("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")] {
+        let one = format!("{file} = 'x.pem'\n");
+        assert!(ledger("tls://a:4222", &one).contains(&format!("ledger.{missing}")));
+        assert!(cache("rediss://a:6379", &one).contains(&format!("cache.{missing}")));
+    }
 }

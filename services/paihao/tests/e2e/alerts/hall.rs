@@ -73,6 +73,18 @@ impl<'c> Hall<'c> {
         let _ = self.cluster.http.post(format!("{url}?{query}")).body("<xml/>").send().await;
     }
 
+    /// Somebody tries so many keys at each gateway.
+    pub async fn guess_keys(&self, count: u32) {
+        for gateway in &self.cluster.gateways {
+            let url = format!("{}/api/v1/me", gateway.url);
+            for _ in 0..count {
+                let key = format!("a-key-of-nobody-{}", self.number());
+                let request = self.cluster.http.get(&url).bearer_auth(key);
+                let _ = request.timeout(REQUEST_TIMEOUT).send().await;
+            }
+        }
+    }
+
     /// A manager discards every dead letter.
     pub async fn drop_dead_letters(&self) {
         let url = format!("{}/api/v1/dead-letters", self.cluster.gateways[0].url);

@@ -215,6 +215,15 @@ async fn failures_of_messages_are_seen() {
 
     prometheus
         .see(
+            "keys are guessed",
+            &[("PaihaoSecretsGuessed", "key")],
+            async |round| hall.guess_keys(if round == 0 { 1 } else { 12 }).await,
+            async |_| {},
+        )
+        .await;
+
+    prometheus
+        .see(
             "WeChat refuses connections",
             &[("PaihaoWeChatAway", "paihao-notifier")],
             async |round| {

@@ -43,7 +43,8 @@ async fn stores_that_fill_are_seen() {
             [accounts.shop]
             appid = 'wx0000000000000000'
             secret = 'secret'
-            callback_token = 'token'
+            callback_token = 'tokenOfTheseTests'
+            mode = 'plain'
             {HALL}
             "
         )

@@ -92,6 +92,7 @@ impl World {
             appid = '{appid}'
             secret = '{secret}'
             callback_token = '{token}'
+            mode = 'plain'
             [accounts.shop.called]
             template_id = '{template}'
             fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}

@@ -37,6 +37,7 @@ pub fn configuration(wechat: &Simulator, head: &str) -> String {
         appid = '{}'
         secret = '{}'
         callback_token = '{}'
+        mode = 'plain'
         [accounts.shop.called]
         template_id = '{template}'
         fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}

@@ -37,6 +37,7 @@ const DELAYS_MS: [i64; 4] = [0, 16_000, MINUTE_MS + 1, 31 * MINUTE_MS];
 /// Site with Ann's ticket in a state and its queue in a state, for an actor.
 fn scene(state: &str, queue_state: QueueState, column: &str, delay_ms: i64) -> SiteFixture {
     let mut rules = rules();
+    super::rows::queue_a(&mut rules).daily_per_person = Some(1);
     let mut fixture = match state {
         "void" => {
             let a = super::rows::queue_a(&mut rules);
@@ -88,6 +89,7 @@ fn variants(act: TicketAct) -> Vec<Act> {
         TicketAct::Come => vec![mark(Mark::Coming)],
         TicketAct::Arrive => vec![mark(Mark::Arrived)],
         TicketAct::SetParty => vec![mark(Mark::Party(2))],
+        TicketAct::LiftLimit => vec![mark(Mark::LimitLifted)],
         TicketAct::Call => counters
             .map(|counter| Act::CallTicket { counter, ticket: ANN, reason: Some("老人".into()) })
             .to_vec(),
@@ -253,6 +255,7 @@ fn is_face_to_face(act: TicketAct) -> bool {
         | TicketAct::Come
         | TicketAct::Arrive
         | TicketAct::SetParty
+        | TicketAct::LiftLimit
         | TicketAct::Call
         | TicketAct::Recall
         | TicketAct::PutBack
@@ -305,6 +308,7 @@ fn whatever_others_do_with_a_ticket_is_told_to_its_holder_with_the_reason() {
         TicketAct::Come,
         TicketAct::Arrive,
         TicketAct::SetParty,
+        TicketAct::LiftLimit,
         TicketAct::Start,
         TicketAct::Finish,
     ];

@@ -37,6 +37,11 @@ pub(super) fn auto_miss(rules: &mut Rules) {
     (a.auto_miss, a.grace_seconds) = (true, 30);
 }
 
+/// A person may take one number of a queue in a day.
+pub(super) fn one_a_person(rules: &mut Rules) {
+    queue_a(rules).daily_per_person = Some(1);
+}
+
 pub(super) fn auto_next(rules: &mut Rules) {
     rules.counters.get_mut(&CounterId::new("1")).unwrap().auto_next = true;
 }
@@ -284,5 +289,27 @@ pub(super) fn rows() -> Vec<Row> {
             Called,
             [OK, NT, NA, NA, NA, NA, NA, NA],
         ),
+        Row {
+            rules: one_a_person,
+            ..row(
+                "21",
+                "waiting",
+                "lift the limit of numbers",
+                || mark(Mark::LimitLifted),
+                Waiting,
+                [NA, NA, OK, NQ, OK, NA, NA, NA],
+            )
+        },
+        Row {
+            rules: one_a_person,
+            ..row(
+                "21",
+                "closed",
+                "lift the limit of numbers",
+                || mark(Mark::LimitLifted),
+                Closed,
+                [NA, NA, OK, NQ, OK, NA, NA, NA],
+            )
+        },
     ]
 }

@@ -7,7 +7,7 @@ use crate::settings::documents::{ChangeKind, DocumentKind, SettingsChange};
 use futures::StreamExt;
 use paihao_contracts::envelope::{Form, read_stored};
 use paihao_contracts::staff::{
-    ApiKey, Member, SessionHolder, StaffEntry, StaffEvent, StaffRole, StaffSession,
+    ApiKey, Kiosk, Member, SessionHolder, StaffEntry, StaffEvent, StaffRole, StaffSession,
 };
 use paihao_contracts::streams::{Log, STAFF, STAFF_SESSIONS};
 use paihao_ledger::{LogItem, Position, StoredEntry};
@@ -73,11 +73,12 @@ pub(super) struct AuditEntry {
     pub(super) detail: String,
 }
 
-/// Members and keys as they were known up to an entry.
+/// Members, keys and kiosks as they were known up to an entry.
 #[derive(Default)]
 struct KnownStaff {
     members: BTreeMap<String, Member>,
     keys: BTreeMap<String, ApiKey>,
+    kiosks: BTreeMap<String, Kiosk>,
 }
 
 /// Returns the entries that concern sites of the principal alone, newest first.
@@ -206,9 +207,23 @@ impl KnownStaff {
                 let scope = sites.map_or(SiteScope::All, SiteScope::from);
                 (AuditKind::Keys, "key_revoked", id, String::new(), scope)
             }
+            StaffEvent::KioskPaired { kiosk } => {
+                let id = kiosk.id.clone();
+                let scope = SiteScope::Only([kiosk.site.clone()].into());
+                let detail = format!("site {}", kiosk.site);
+                self.kiosks.insert(id.clone(), kiosk);
+                (AuditKind::Keys, "kiosk_paired", id, detail, scope)
+            }
+            StaffEvent::KioskUnpaired { id } => {
+                let site = self.kiosks.get(&id).map(|kiosk| kiosk.site.clone());
+                let scope = site.map_or(SiteScope::All, |site| SiteScope::Only([site].into()));
+                (AuditKind::Keys, "kiosk_unpaired", id, String::new(), scope)
+            }
         };
-        let target_name =
-            self.member_name(&target).or(self.keys.get(&target).map(|key| key.name.clone()));
+        let target_name = self
+            .member_name(&target)
+            .or(self.keys.get(&target).map(|key| key.name.clone()))
+            .or(self.kiosks.get(&target).map(|kiosk| kiosk.name.clone()));
         let id = format!("staff-{}", position.0);
         let event = name;
         (AuditEntry { id, at, kind, event, by, by_name, from, target, target_name, detail }, scope)

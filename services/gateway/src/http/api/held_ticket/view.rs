@@ -263,6 +263,7 @@ fn permitted_actions(state: &AppState, standing: &TicketStanding) -> Vec<&'stati
         | TicketAct::ResumeAtCounter
         | TicketAct::Transfer
         | TicketAct::Prioritise
+        | TicketAct::LiftLimit
         | TicketAct::Undo => None,
     });
     actions.collect()

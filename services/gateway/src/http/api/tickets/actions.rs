@@ -2,8 +2,9 @@
 
 use crate::http::access::{AnyRole, StaffMember};
 use crate::http::openapi::{Routes, endpoint};
-use crate::http::refusals;
+use crate::http::refusals::{self, Problem};
 use crate::http::staff_action::{StaffAction, StaffActionResponse, TicketNumber};
+use paihao_contracts::commit::LIMIT_LIFT_GENERATION;
 use paihao_domain::{Act, Mark, QueueId};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -103,6 +104,15 @@ pub(super) fn routes() -> Routes {
             set_party_size,
             endpoint("party", "Notes the size of the party")
                 .refuses(&[&refusals::TICKET_ENDED, &refusals::OUT_OF_RANGE]),
+        )
+        .post(
+            &path("lift-limit"),
+            lift_limit,
+            endpoint(
+                "lift_limit",
+                "Lets the ticket's holder, who has taken as many numbers of the queue as a person may, take more today",
+            )
+            .refuses(&[&refusals::WRONG_STATE, &refusals::FORMS_HELD_BACK]),
         )
 }
 
@@ -228,4 +238,12 @@ async fn set_party_size(
     action
         .submit_for(&ticket, Act::Mark { ticket: ticket.id, mark: Mark::Party(action.body.people) })
         .await
+}
+
+async fn lift_limit(action: StaffAction<StaffMember, TicketNumber>) -> StaffActionResponse {
+    if !action.may_write(LIMIT_LIFT_GENERATION) {
+        return Err(Problem::new(&refusals::FORMS_HELD_BACK));
+    }
+    let ticket = action.ticket().await?;
+    action.submit_for(&ticket, Act::Mark { ticket: ticket.id, mark: Mark::LimitLifted }).await
 }

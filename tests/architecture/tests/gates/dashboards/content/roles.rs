@@ -39,6 +39,10 @@ pub(super) const DASHBOARDS: &[Dashboard] = &[
                                 r#"sum by (reason) (rate(paihao_http_connections_closed_total{job=~"$job"}[5m])) * 60"#,
                                 "connections: {{reason}}",
                             ),
+                            (
+                                r#"sum by (what) (rate(paihao_gateway_wrong_guesses_total{job=~"$job"}[5m])) * 60"#,
+                                "wrong: {{what}}",
+                            ),
                         ],
                     ),
                     panel(
