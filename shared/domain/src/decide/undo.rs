@@ -64,7 +64,7 @@ impl Decider<'_> {
             person: now.person.clone(),
             former_person: now.former_person.clone(),
             // What the holder may take does not depend on how this ticket ended.
-            marks: Marks { limit_lifted: now.marks.limit_lifted, ..was.marks },
+            marks: Marks { limit_lifted: now.marks.limit_lifted, ..*was.marks }.into(),
             ..was.clone()
         };
         let rules = self.rules.queues.get(&was.queue);

@@ -101,7 +101,7 @@ pub struct Marks {
 
 impl HasUsual for Marks {
     const USUAL: &'static Marks =
-        &Marks { arrived: false, party: 0, notify_ahead: None, coming: false };
+        &Marks { arrived: false, party: 0, notify_ahead: None, coming: false, limit_lifted: false };
 }
 
 /// States of a ticket, each with the values that belong to it.
