@@ -5,7 +5,7 @@
 //! ledger that the configuration names, also while processes use it.
 
 use crate::config::Config;
-use crate::ports;
+use crate::{operator_key, ports};
 use anyhow::{Context, bail};
 use futures::TryStreamExt;
 use paihao_chassis::Exit;
@@ -50,6 +50,9 @@ async fn link(config: &Config) -> anyhow::Result<Option<String>> {
     if entries.is_empty() {
         bail!("no gateway has used this ledger yet: start one first");
     }
+    let keyring = operator_key::read(config)?;
+    let opened = entries.into_iter().map(|entry| operator_key::opened(entry, keyring.as_ref()));
+    let entries: Vec<_> = opened.collect::<Result<_, _>>()?;
     let code = make_code_from(&entries, SystemClock.now_ms());
     let listen = config.gateway.listen.parse().context("gateway.listen is no address")?;
     Ok(code.map(|code| notice(&pages_url(config, listen), &code)))

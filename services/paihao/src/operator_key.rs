@@ -12,6 +12,7 @@ use paihao_contracts::account_credentials::AccountCredentials;
 use paihao_contracts::envelope;
 use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
 use paihao_contracts::staff::{StaffEntry, StaffEvent};
+use paihao_contracts::stored_secret::{StoredSecret, deployment_secret_place};
 use paihao_contracts::streams::{Log, SETTINGS, STAFF};
 use paihao_ledger::backup::BackupSource;
 use paihao_ledger::{Ledger, LogItem, Position, StoredEntry};
@@ -131,6 +132,25 @@ pub(crate) async fn load(
     sync_folder(&path)?;
     tracing::info!(file = %path.display(), "made the operator's key: keep a copy of it elsewhere");
     Ok(Some(Arc::new(Keyring::parse(&text)?)))
+}
+
+/// Returns an entry of the log of staff with the deployment's secret in the clear, if it has that.
+pub(crate) fn opened(
+    mut entry: StaffEntry,
+    keyring: Option<&Keyring>,
+) -> anyhow::Result<StaffEntry> {
+    if let StaffEvent::SecretMade { secret, .. } = &mut entry.event
+        && secret.is_sealed()
+    {
+        let keyring = keyring.context(
+            "the deployment's secret is sealed under the operator's key, which is not at hand \
+             (docs/guide/backup.md)",
+        )?;
+        let place = deployment_secret_place();
+        let clear = keyring.open(&place, secret.as_stored()).context("the deployment's secret")?;
+        *secret = StoredSecret::new(clear);
+    }
+    Ok(entry)
 }
 
 /// Fails if a secret cannot be opened that a gateway or token service needs. A ledger that does not
@@ -295,7 +315,6 @@ mod tests {
     }
 
     async fn seal_something(ledger: &Arc<dyn Ledger>, keyring: &Keyring) {
-        use paihao_contracts::stored_secret::{StoredSecret, deployment_secret_place};
         let secret = StoredSecret::new(keyring.seal(&deployment_secret_place(), "top"));
         let event = StaffEvent::SecretMade { secret, made_at: None };
         let entry = StaffEntry::new(0, "system", event);
@@ -351,6 +370,26 @@ mod tests {
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let given = format!("secrets.key = '{}'", Keyring::generate_key());
         assert!(rotate(&config(folder.path(), &given)).is_err());
+    }
+
+    #[test]
+    fn the_deployments_secret_is_opened_by_its_key_alone() {
+        let keyring = Keyring::parse(&Keyring::generate_key()).unwrap();
+        let entry = |secret: &str| {
+            let secret = StoredSecret::new(secret);
+            StaffEntry::new(0, "system", StaffEvent::SecretMade { secret, made_at: None })
+        };
+        let secret_in = |entry: StaffEntry| match entry.event {
+            StaffEvent::SecretMade { secret, .. } => secret.as_stored().to_owned(),
+            other => panic!("{other:?}"),
+        };
+        let sealed = entry(&keyring.seal(&deployment_secret_place(), "top"));
+        assert_eq!(secret_in(opened(sealed.clone(), Some(&keyring)).unwrap()), "top");
+        assert_eq!(secret_in(opened(entry("top"), None).unwrap()), "top", "of a former version");
+        let other = Keyring::parse(&Keyring::generate_key()).unwrap();
+        for keyring in [None, Some(&other)] {
+            assert!(opened(sealed.clone(), keyring).is_err());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Codes that make their bearer the first manager, until there has been one.
 //!
 //! A code states when it ends, under a MAC by the deployment's secret: every replica accepts what
-//! another one made, and nothing is stored. Whoever can read the ledger can make one.
+//! another one made, and nothing is stored. Whoever has the deployment's secret can make one.
 
 use crate::identity::roster::Roster;
 use paihao_chassis::entropy;
@@ -22,7 +22,8 @@ pub(crate) fn make_code(roster: &Roster, now_ms: i64, ttl: Duration) -> Option<S
     Some(format!("{claim}.{}", mac(roster, &claim)?))
 }
 
-/// Makes a code from the entries of the log of staff, for a command beside a running gateway.
+/// Makes a code from the entries of the log of staff, whose secret is opened, for a command beside
+/// a running gateway.
 pub fn make_code_from<'a>(
     entries: impl IntoIterator<Item = &'a StaffEntry>,
     now_ms: i64,
