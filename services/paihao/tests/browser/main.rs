@@ -25,6 +25,7 @@ mod counters;
 
 mod board_and_kiosk;
 mod board_layout;
+mod first_day;
 mod kiosk;
 mod kiosk_layout;
 mod login;
