@@ -1,5 +1,5 @@
-//! Memory of the parts of a gateway: what each keeps for a ticket, for a site, and for a day that is
-//! over.
+//! Memory of the parts of a gateway: what each keeps for a ticket, for a site, and for a day that
+//! is over.
 
 use crate::commands::{open_counter, scan, settings, site_id};
 use crate::gateway::Gateway;

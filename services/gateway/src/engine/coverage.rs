@@ -1,6 +1,6 @@
 //! Coverage of a site by its stored snapshot, and the rule by which the next snapshot is due.
 
-use super::timers::ChangedSites;
+use super::changed_sites::ChangedSites;
 use paihao_contracts::envelope::NewerForm;
 use paihao_domain::Day;
 use paihao_ledger::Position;

@@ -5,6 +5,7 @@
 //! - `view`: the replica of one site, and its snapshots;
 //! - `replica`: the projection of the ledger onto all sites;
 //! - `site_worker`: the worker that decides the commands of a site and appends the decisions;
+//! - `changed_sites`: signals to the timers;
 //! - `timers`: the task that proposes what is due by time, of all sites;
 //! - `registry`: the current sites with their settings and workers;
 //! - `snapshot_log`: stored snapshots, from which a start restores the sites;
@@ -14,6 +15,7 @@
 
 mod append_spans;
 pub(crate) mod as_of;
+mod changed_sites;
 mod coverage;
 mod past_decisions;
 mod registry;
@@ -56,9 +58,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Restores the sites from their snapshots, begins to follow the ledger, and runs the timers and
-    /// the workers of the sites. All run until `closed`, which comes once the requests under way have been
-    /// answered.
+    /// Restores the sites from their snapshots, begins to follow the ledger, and runs the timers
+    /// and the workers of the sites. All run until `closed`, which comes once the requests under
+    /// way have been answered.
     pub fn start(
         sites: &BTreeMap<String, Arc<SiteSettings>>,
         ledger: Arc<dyn Ledger>,

@@ -1,7 +1,7 @@
 //! Replicas of all sites, kept current with the ledger.
 
+use super::changed_sites::SiteNumber;
 use super::coverage::CoverageSignals;
-use super::timers::SiteNumber;
 use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
 use paihao_contracts::envelope::{NewerForm, ReadError};

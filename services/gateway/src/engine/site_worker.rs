@@ -4,7 +4,6 @@
 //! command is lost: the worker waits until its replica has the missing entries, and decides again.
 
 use super::append_spans::AppendSpans;
-use super::timers::{MIN_TIMER_GAP, POLL_INTERVAL};
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
 use crate::site::SiteSettings;
@@ -35,6 +34,13 @@ const MAX_BATCH_COMMANDS: usize = 256;
 
 /// Commands that may wait for one site's worker; more are declined at once.
 const MAX_QUEUED_COMMANDS: usize = 4096;
+
+/// Shortest time between two rounds of the timers.
+pub(super) const MIN_TIMER_GAP: Duration = Duration::from_millis(20);
+
+/// Longest time between two looks at a site, since the machine's clock may be set and the machine
+/// may sleep.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Time until a due command that was not decided is tried again, unless the state changes before.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -97,7 +103,7 @@ impl PendingCommand {
     }
 }
 
-/// What the workers of all sites have in common.
+/// Context that the workers of all sites share.
 pub(super) struct WorkerContext {
     pub(super) forecasts: Arc<dyn Forecasts>,
     pub(super) ledger: Arc<dyn Ledger>,

@@ -1,47 +1,16 @@
 //! Timers of all sites: one task that proposes what is due by time alone.
 //!
 //! It looks at a site when the state, the settings or the clock has changed, and at the next time
-//! at which a command may be due. It does so at every replica, and one of the decisions is appended.
+//! at which a command may be due. It does so at every replica, and one of the decisions is
+//! appended.
 
+use super::changed_sites::SiteNumber;
 use super::registry::{SiteHandles, SiteRegistry};
-use super::site_worker::SiteWorker;
-use parking_lot::Mutex;
+use super::site_worker::{MIN_TIMER_GAP, SiteWorker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
-
-/// Shortest time between two rounds.
-pub(super) const MIN_TIMER_GAP: Duration = Duration::from_millis(20);
-
-/// Longest time between two looks at a site, since the machine's clock may be set and the machine
-/// may sleep.
-pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Number of a site in this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SiteNumber(pub(super) u32);
-
-/// Sites that have changed since they were looked at.
-#[derive(Default)]
-pub(super) struct ChangedSites {
-    sites: Mutex<BTreeSet<SiteNumber>>,
-    wake: Notify,
-}
-
-impl ChangedSites {
-    /// Asks for a look at a site.
-    pub(super) fn add(&self, site: SiteNumber) {
-        if self.sites.lock().insert(site) {
-            self.wake.notify_one();
-        }
-    }
-
-    fn take(&self) -> BTreeSet<SiteNumber> {
-        std::mem::take(&mut self.sites.lock())
-    }
-}
 
 /// Timers of all sites.
 pub(super) struct SiteTimers {
@@ -113,7 +82,7 @@ impl SiteTimers {
             let next = self.schedule.next();
             let is_set = tokio::select! {
                 () = sleep_until(next) => false,
-                () = signals.changed.wake.notified() => false,
+                () = signals.changed.notified() => false,
                 () = clock_set(&mut self.clock) => true,
             };
             self.update_workers();
@@ -169,6 +138,7 @@ async fn clock_set(clock: &mut Option<watch::Receiver<i64>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
     async fn each_site_has_one_next_look() {
@@ -184,16 +154,5 @@ mod tests {
         assert_eq!(schedule.take_due(at(20)), [b]);
         assert_eq!(schedule.take_due(at(40)), [a]);
         assert_eq!(schedule.next(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_site_that_changes_often_is_looked_at_once() {
-        let changed = ChangedSites::default();
-        for site in [3, 1, 3, 3] {
-            changed.add(SiteNumber(site));
-        }
-        changed.wake.notified().await;
-        assert_eq!(changed.take(), [1, 3].map(SiteNumber).into());
-        assert_eq!(changed.take(), BTreeSet::new());
     }
 }

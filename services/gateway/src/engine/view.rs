@@ -1,7 +1,7 @@
 //! Replica of one site: a snapshot that is replaced as the ledger grows.
 
+use super::changed_sites::SiteNumber;
 use super::coverage::{Coverage, CoverageSignals, StoredSnapshot};
-use super::timers::SiteNumber;
 use crate::codec::snapshot::SiteSnapshotParts;
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! Tallies of the numbers of today, by person and by queue, kept in step with the tickets.
 //!
 //! A number that its person still holds is counted by its ticket. A number keeps its prefix
-//! wherever its ticket is transferred, so the prefix tells of which queue it was taken. Tickets that
-//! were carried over from the day before are not counted.
+//! wherever its ticket is transferred, so the prefix tells of which queue it was taken. Tickets
+//! that were carried over from the day before are not counted.
 
 use crate::model::ids::{Person, QueueId, TicketId};
 use crate::model::rules::Rules;

@@ -9,7 +9,7 @@ use crate::model::time::Timestamp;
 /// Running record of a visit, for its end and for the quotes until then.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VisitProgress {
-    /// What has happened beside waiting.
+    /// Steps beside waiting.
     pub steps: Rare<VisitSteps>,
     /// Number of the line's overtakings that are included in the steps.
     pub overtakes_counted: u32,

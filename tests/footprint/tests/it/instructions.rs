@@ -13,7 +13,7 @@ const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt")
 /// Share by which a count may differ: hash seeds and other versions of the C library.
 const TOLERANCE: f64 = 0.03;
 
-/// What is counted: its name, its options, and the rounds of the two runs whose difference counts.
+/// Name and options of each count, and the rounds of the two runs whose difference counts.
 const COUNTED: [(&str, &[&str], [u64; 2]); 2] =
     [("domain", &["--domain"], [5, 205]), ("engine", &[], [5, 55])];
 

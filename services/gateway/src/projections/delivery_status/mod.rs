@@ -16,15 +16,11 @@ use paihao_domain::{Decision, Event, NotificationKind, NotificationTrigger, Tick
 use paihao_ledger::projection::Follow;
 use paihao_ledger::{Ledger, Projection, StoredEntry, Subject};
 use parking_lot::{Mutex, RwLock};
-use site_notices::{NoticeView, SiteNotices, TicketNotices};
+use site_notices::{NoticeView, RETAINED_DAYS, SiteNotices, TicketNotices};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// Number of days of each site that are kept: today, the two days before, and one more, which may
-/// be a day in the future where a wrong clock was.
-const RETAINED_DAYS: usize = 4;
 
 /// Age from which an outcome belongs to no day that is kept.
 const MAX_OUTCOME_AGE: Duration = Duration::from_secs(RETAINED_DAYS as u64 * 24 * 3600);

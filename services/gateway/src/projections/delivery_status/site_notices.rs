@@ -3,11 +3,14 @@
 //! Of almost every ticket of a long line one notice is known: its number, in the reply to the scan.
 //! It takes no allocation of its own. A day is a map of its own, so that it leaves as a whole.
 
-use super::RETAINED_DAYS;
 use paihao_contracts::outcome::{NoticeState, OutcomeRecord};
 use paihao_domain::{NotificationKind, TicketId};
 use std::collections::BTreeMap;
 use tokio::sync::watch;
+
+/// Number of days of each site that are kept: today, the two days before, and one more, which may
+/// be a day in the future where a wrong clock was.
+pub(super) const RETAINED_DAYS: usize = 4;
 
 /// Business day and ticket, within a site.
 pub(crate) type TicketOfDay = (i32, TicketId);

@@ -1,6 +1,6 @@
 //! Neighbours in a lane, which one node of its tree holds.
 
-use super::{Position, SlipThreshold};
+use super::slip_threshold::{Position, SlipThreshold};
 use crate::model::ids::TicketId;
 use crate::model::rank::Rank;
 use crate::model::time::Timestamp;

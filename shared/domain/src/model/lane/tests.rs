@@ -2,6 +2,8 @@
 
 use super::run::MAX_RUN;
 use super::*;
+use crate::model::rank::Rank;
+use crate::model::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
