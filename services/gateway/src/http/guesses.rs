@@ -143,10 +143,10 @@ impl GuessLimiter {
             is_used_up
         };
         self.warn(guess, client_ip);
-        if is_frequent || is_frequent_in_all {
-            if let Ok(_place) = self.slow_answers.try_acquire() {
-                tokio::time::sleep(SLOW_ANSWER_DELAY).await;
-            }
+        if (is_frequent || is_frequent_in_all)
+            && let Ok(_place) = self.slow_answers.try_acquire()
+        {
+            tokio::time::sleep(SLOW_ANSWER_DELAY).await;
         }
     }
 

@@ -7,7 +7,8 @@ use paihao_contracts::settings::AccountSetup;
 use paihao_gateway::http::guesses::GuessLimits;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Starts a gateway that takes three wrong guesses a minute from an address.
 async fn start(cluster: &Cluster) -> Gateway {

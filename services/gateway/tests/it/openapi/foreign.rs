@@ -25,7 +25,7 @@ const KEPT: [&str; 8] = [
     "the-marked-kiosk",
     "the-marked-words",
     "m_marked",
-    "WeChat refused: 40037",
+    "template_unknown",
     "crm",
 ];
 
@@ -69,7 +69,7 @@ impl Marked {
         let shown = fixture.client.request("request_pairing").send().await.body;
         let pairing = json!({"code": shown["code"], "name": "the-marked-kiosk"});
         let kiosk = as_manager("pair_kiosk", pairing).await;
-        let letter = fixture.add_dead_letter("notice", "hall").await;
+        let letter = fixture.add_dead_letter("notices", "hall").await;
         let id = |answer: &Value, name: &str| answer[name].as_str().unwrap().to_owned();
         let ids = BTreeMap::from([
             ("key", id(&key, "id")),
@@ -144,10 +144,8 @@ fn queries(operation: &Operation) -> Vec<String> {
     let own = sample_query(&operation.id);
     let takes_site = operation.parameters().any(|parameter| parameter["name"] == "site")
         && !operation.has_path_parameter("site");
-    match takes_site {
-        true => vec![own.to_owned(), format!("{own}&site=hall")],
-        false => vec![own.to_owned()],
-    }
+    let of_hall = takes_site.then(|| format!("{own}&site=hall"));
+    [own.to_owned()].into_iter().chain(of_hall).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -115,7 +115,7 @@ async fn no_secret_is_shown_again_or_stands_in_the_store_in_the_clear() {
         text(&renewed.body["callback_token"]),
     ];
     assert!(renewed.body.get("aes_key").is_none(), "it was not made by this change");
-    let changed: Vec<_> = renewed.body["changed"].as_array().unwrap().iter().cloned().collect();
+    let changed = renewed.body["changed"].as_array().unwrap().to_vec();
     let replaced = |key: &str, before: Value| json!({"key": key, "before": before, "after": "***"});
     let expected = [
         replaced("secret", json!("***")),
