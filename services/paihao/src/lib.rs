@@ -4,7 +4,7 @@
 //! reads what seals their secrets; `new_accounts` refuses tokens that can be guessed; [`compose`]
 //! starts the services on them; `storage` watches their size, `backlog` what waits in them, and
 //! [`trace_export`] hands on their traces; [`reload`] applies changes of the configuration while
-//! they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`] checks a deployment;
+//! they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`] checks deployments;
 //! [`backup`] copies its ledger; [`first_manager`] lets its first manager in; [`service`] installs
 //! it for systemd; [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that
 //! call a running process; [`cli`] parses the command line.

@@ -83,7 +83,7 @@ problem_kinds! {
     NOT_STAFF = "not_staff", FORBIDDEN, "您不在工作人员名单中，请联系管理员", "You are not on the list of staff, please ask a manager",
         "Whoever scanned the code does not work here, or no longer; or an invitation was scanned by somebody who does already, was used or was revoked.";
     FIRST_CODE_USED = "first_code_used", GONE, "首位管理员已经产生，或此链接已过期", "There has been a first manager, or this link has ended",
-        "The code of the link makes the first of all a manager, once, for half an hour; `paihao first-manager` prints another. Others are invited.";
+        "The code of the link makes the first of all a manager, until one has scanned, for half an hour; `paihao first-manager` prints another. Others are invited.";
     UNKNOWN_CLIENT = "unknown_client", BAD_REQUEST, "没有登记过这个网站", "This site is not known here",
         "There is no [login.clients] of the client_id.";
     WRONG_REDIRECT = "wrong_redirect", BAD_REQUEST, "返回地址没有登记", "The address to go back to is not known here",

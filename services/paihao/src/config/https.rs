@@ -105,7 +105,7 @@ mod tests {
 
     fn problems_of(folder: &Path, tls: &str, public: &str) -> String {
         let tls = tls.replace("DIR", folder.to_str().unwrap());
-        let shop = "[accounts.shop]\nappid = 'wx1'\nsecret = 'abcdefgh'\ncallback_token = 'token1token1token1'\n";
+        let shop = "[accounts.shop]\nappid = 'wx1'\nsecret = 'abcdefgh'\ncallback_token = 'token1token1token1'\nmode = 'plain'\n";
         let text = format!("{shop}[gateway]\npublic = '{public}'\n[gateway.tls]\n{tls}");
         match Config::from_text("in x.toml", &text).unwrap().resolve(Role::All) {
             Ok(resolved) => format!("{:?}", resolved.https.map(|https| https.redirect_listen)),

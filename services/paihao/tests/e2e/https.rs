@@ -50,6 +50,7 @@ async fn pages_come_by_https_and_a_renewed_certificate_needs_no_restart() {
         appid = 'wx5f1d2c3b4a596877'
         secret = 'asecretfornobody'
         callback_token = 'atokenforthistest'
+        mode = 'plain'
         {HALL}",
         process_configuration(port, admin, NO_WECHAT)
     );

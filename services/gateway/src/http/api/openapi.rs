@@ -57,7 +57,7 @@ mod tests {
 
     /// Operations that need neither key nor session. A handler that takes no access rule is public,
     /// so every one of them is meant to be.
-    const PUBLIC: &str = "begin_login come_back coming confirm_login door_jpg door_png door_svg give_up \
+    const PUBLIC: &str = "become_first_manager begin_login come_back coming confirm_login door_jpg door_png door_svg give_up \
         hear held_ticket held_ticket_events let_pass login_code login_discovery \
         login_events login_keys login_metadata login_token open_scan_session openapi qr \
         redeem_login request_pairing scan_session_events scan_session_jpg \

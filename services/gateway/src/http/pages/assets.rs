@@ -101,6 +101,7 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "pages/manage/statistics-words.js",
     "pages/manage/statistics.css",
     "pages/manage/statistics.js",
+    "pages/manage/trades-words.js",
     "pages/manage/trades.js",
     "pages/manage/transfer.js",
     "pages/manage/webhooks.js",

@@ -1,10 +1,10 @@
 // Form that sets up a site: a trade, a name, services and counters in one step.
 import './new-site-words.js';
 import { createElement } from '../../shared/dom.js';
-import { setText, setTextPair, translations } from '../../shared/language.js';
+import { setText, textElement, translations } from '../../shared/language.js';
 import { actionButton, statusLine } from './access.js';
 import { field } from './fields.js';
-import { TRADES, siteOfTrade, withoutEnglish } from './trades.js';
+import { TRADES, serviceNames, siteOfTrade, withoutEnglish } from './trades.js';
 
 const MAX_COUNTERS = 20;
 const MAX_SERVICES = 12;
@@ -38,8 +38,8 @@ export function newSiteCard(accounts, taken) {
   const trade = createElement(
     'select',
     { id: 'trade' },
-    Object.entries(TRADES).map(([id, { names }]) =>
-      createElement('option', { value: id }, names.join(' ')),
+    Object.keys(TRADES).map(id =>
+      createElement('option', { value: id }, translations(`trade.${id}`).join(' ')),
     ),
   );
   const account = createElement(
@@ -67,10 +67,10 @@ export function newSiteCard(accounts, taken) {
   let idIsOurs = true;
 
   const chooseTrade = () => {
-    const { services: usual, counters: count, rules: texts } = TRADES[trade.value];
-    services.value = usual.map(service => service.names[0]).join('\n');
+    const { counters: count, rules: known } = TRADES[trade.value];
+    services.value = serviceNames(trade.value).join('\n');
     counters.value = String(count);
-    rules.replaceChildren(...texts.map(pair => setTextPair(createElement('li'), pair)));
+    rules.replaceChildren(...known.map(rule => textElement(`trade.rule.${rule}`, {}, 'li')));
     if (idIsOurs) id.value = freeId(trade.value, taken);
   };
   trade.addEventListener('change', chooseTrade);
