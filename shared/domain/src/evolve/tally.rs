@@ -43,15 +43,22 @@ impl Site {
     pub fn taken_by(&self, rules: &Rules, queue: &QueueId, person: &Person) -> u32 {
         let Some(rules) = rules.queues.get(queue) else { return 0 };
         let key = (person.clone(), rules.prefix.clone());
-        let held = self.live_ticket_of(person).filter(|ticket| ticket.id > self.last_carried);
-        let holds = held.is_some_and(|ticket| ticket.number.prefix == rules.prefix);
+        let holds = self.held_today(&rules.prefix, person).is_some();
         self.takings.get(&key).copied().unwrap_or(0) + u32::from(holds)
+    }
+
+    /// Ticket of today that a person holds, with a number of a prefix.
+    fn held_today(&self, prefix: &Arc<str>, person: &Person) -> Option<&Ticket> {
+        let held = self.live_ticket_of(person).filter(|ticket| self.is_of_today(ticket.id));
+        held.filter(|ticket| ticket.number.prefix == *prefix)
     }
 
     /// Returns whether staff have lifted the limit of a queue for a person today.
     pub fn is_limit_lifted(&self, rules: &Rules, queue: &QueueId, person: &Person) -> bool {
         let Some(rules) = rules.queues.get(queue) else { return false };
-        self.lifted_limits.contains_key(&(person.clone(), rules.prefix.clone()))
+        let held = self.held_today(&rules.prefix, person);
+        held.is_some_and(|ticket| ticket.marks.limit_lifted)
+            || self.lifted_limits.contains_key(&(person.clone(), rules.prefix.clone()))
     }
 
     /// Number of today's tickets of a queue that count for its daily limit: those that were not

@@ -62,6 +62,8 @@ export function field(key, label, control, { wide = false, hint = null } = {}) {
   control.setAttribute('aria-describedby', wrong.id);
   fieldsByKey.set(key, { control, wrong });
   const name = setTextPair(createElement('label', { for: control.id }), label);
+  // A name that WeChat's console has in English is of no language.
+  if (label[0] === label[1]) name.translate = false;
   return createElement(
     'div',
     { class: wide ? 'field wide' : 'field' },

@@ -353,11 +353,15 @@ async function renderSiteChoice() {
   if (accounts?.length === 0) cards.push(...cards.splice(0, 1));
   byId('place').replaceChildren(
     setText(createElement('h2'), 'index.title'),
-    createElement(
-      'div',
-      { class: 'card' },
-      createElement('div', { class: 'links wide' }, sites.map(link)),
-    ),
+    ...(sites.length
+      ? [
+          createElement(
+            'div',
+            { class: 'card' },
+            createElement('div', { class: 'links wide' }, sites.map(link)),
+          ),
+        ]
+      : []),
     ...cards,
   );
 }
