@@ -10,16 +10,10 @@ use crate::window::Window;
 use serde_json::json;
 use std::fmt::Write;
 
-/// Screens of the section: those of the staff, and heights that show all of it at once.
-const SECTION_SCREENS: &[Screen] = &[
-    SMALL_PHONE,
-    PHONE,
-    STAFF_SCREENS[1],
-    NOTEBOOK,
-    STAFF_SCREENS[2],
-    ("long-phone", 390, 7000),
-    ("long-notebook", 1366, 5000),
-];
+/// Screens of the section: a phone, a tablet and a small desk, and heights that show all of it at
+/// once.
+const SECTION_SCREENS: &[Screen] =
+    &[SMALL_PHONE, STAFF_SCREENS[1], NOTEBOOK, ("long-phone", 390, 7000)];
 /// Screens of the page that takes a number.
 const TAKE_SCREENS: &[Screen] = &[SMALL_PHONE, PHONE, STAFF_SCREENS[1], NOTEBOOK, STAFF_SCREENS[2]];
 

@@ -122,7 +122,8 @@ impl Marked {
     async fn read_all(&self) -> BTreeMap<&'static str, String> {
         let mut all = BTreeMap::new();
         for operation in readings().filter(|operation| operation.roles().is_some()) {
-            let is_of_everybody = ["me", "my_sessions", "audit", "examination"].contains(&&*operation.id);
+            let is_of_everybody =
+                ["me", "my_sessions", "audit", "examination"].contains(&&*operation.id);
             if is_of_everybody || operation.is_stream() {
                 continue;
             }
