@@ -1,7 +1,7 @@
-//! Check of the certificate of the gateway's port, and of the port that leads there.
+//! Public address of the gateway, and check of the certificate of its port.
 
-use super::Config;
 use super::check::parse_listen_address;
+use super::{Config, Gateway};
 use paihao_chassis::config::ConfigProblems;
 use paihao_chassis::http::{Certificate, CertificateError};
 use reqwest::Url;
@@ -15,6 +15,14 @@ pub struct Https {
     pub certificate: Certificate,
     /// Address of a port that leads to the public one, if there is one.
     pub redirect_listen: Option<SocketAddr>,
+}
+
+impl Gateway {
+    /// Public address without a slash at the end; `None` if it is not set.
+    pub fn public_url(&self) -> Option<String> {
+        let public = self.public.trim_end_matches('/');
+        (!public.is_empty()).then(|| public.to_owned())
+    }
 }
 
 impl Config {

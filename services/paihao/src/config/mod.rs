@@ -438,14 +438,6 @@ impl Account {
     }
 }
 
-impl Gateway {
-    /// Public address without a slash at the end; `None` if it is not set.
-    pub fn public_url(&self) -> Option<String> {
-        let public = self.public.trim_end_matches('/');
-        (!public.is_empty()).then(|| public.to_owned())
-    }
-}
-
 impl Config {
     /// Reads the defaults, then the file if there is one, then the environment.
     pub fn read(

@@ -1,7 +1,7 @@
 //! Test of an owner's first day: from an empty folder to a number and its call, in the browser.
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
-use crate::demo::{chat_selector, kiosk_code_link, scan};
+use crate::demo::kiosk_code_link;
 use crate::manage::fill_control;
 use crate::pictures::{NOTEBOOK, SMALL_PHONE, take_pictures};
 use crate::window::Window;
@@ -9,7 +9,7 @@ use harness::{Program, free_port, wait_until};
 use serde_json::json;
 use std::ffi::OsString;
 use std::process::Command;
-use wechat_sim::{PushMode, SimAccount, SimConfig, Simulator};
+use wechat_sim::{PushMode, Routing, SimAccount, SimConfig, Simulator};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
 const APPID: &str = "wx00000000f1257da1";
@@ -109,15 +109,19 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_four_fields() 
 
     // People scan and are called.
     let kiosk = browser.open(&format!("{pages}/kiosk/restaurant?queue=small")).await;
-    let phones = browser.open(&kiosk_code_link(&kiosk).await).await;
-    kiosk.close().await;
-    scan(&phones, 1).await;
-    phones.wait_for_text(&chat_selector(1), "取号成功 A001").await;
+    let link = kiosk_code_link(&kiosk).await;
+    let (_, code) = link.split_once("?scan=").expect("the code is in the link");
+    let scanned = wechat.scan("oFirstGuest", code, Routing::default()).await;
+    let reply = scanned.reply.unwrap_or_default();
+    assert!(reply.contains("取号成功") && reply.contains("A001"), "{reply:?}");
     let desk = browser.open(&format!("{pages}/console/restaurant")).await;
     // With one counter nobody is asked for theirs.
     desk.click("#open:enabled").await;
     desk.click("#next:enabled").await;
-    phones.wait_for_text(&chat_selector(1), "迎宾台 1").await;
+    wait_until("the call is told", PAGE_TIMEOUT, async || {
+        wechat.chat("oFirstGuest").iter().any(|line| format!("{line:?}").contains("迎宾台 1"))
+    })
+    .await;
 
     let shown = page.run_script("return document.documentElement.outerHTML", json!([])).await;
     assert!(!shown.as_str().expect("a page").contains(SECRET), "the secret is on the page");

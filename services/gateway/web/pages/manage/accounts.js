@@ -237,8 +237,8 @@ export function section({ accountsChanged }) {
     const secretLabel = account ? translations('accounts.secret.keep') : sameInBoth('AppSecret');
     editor.replaceChildren(
       createElement(
-        'div',
-        { class: 'card' },
+        'form',
+        { class: 'card', autocomplete: 'off' },
         account
           ? createElement('h3', {}, nameElement(account.account))
           : textElement('accounts.add', {}, 'h3'),
@@ -277,6 +277,8 @@ export function section({ accountsChanged }) {
         ),
       ),
     );
+    // The button saves; a line feed in a field does not.
+    editor.firstElementChild.addEventListener('submit', event => event.preventDefault());
     if (account) secret.focus();
   }
 
