@@ -34,21 +34,21 @@ impl fmt::Debug for StoredSecret {
 
 /// Returns the place of the deployment's secret.
 pub fn deployment_secret_place() -> String {
-    place(&["staff", "deployment", "secret"])
+    length_prefixed(&["staff", "deployment", "secret"])
 }
 
 /// Returns the place of the private key of a signing key.
 pub fn signing_key_place(kid: &str) -> String {
-    place(&["staff", "signing-key", kid])
+    length_prefixed(&["staff", "signing-key", kid])
 }
 
 /// Returns the place of a secret of an account.
 pub fn account_secret_place(account: &str, field: &str) -> String {
-    place(&["account", account, field])
+    length_prefixed(&["account", account, field])
 }
 
 /// Joins the parts of a place, each with its length, so that none runs into the next.
-fn place(parts: &[&str]) -> String {
+fn length_prefixed(parts: &[&str]) -> String {
     parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<Vec<_>>().join("/")
 }
 

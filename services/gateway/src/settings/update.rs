@@ -46,6 +46,22 @@ pub(crate) struct UpdateRequest {
     pub(crate) idempotency: Option<IdempotencyRecord>,
 }
 
+impl UpdateRequest {
+    /// Requires the revision that there is now. A document that exists is not changed by an author
+    /// who named none, but may be tried.
+    pub(super) fn check_revision(
+        &self,
+        revision: Position,
+        exists: bool,
+    ) -> Result<(), UpdateError> {
+        match self.expected_revision {
+            Some(expected) if expected != revision.0 => Err(UpdateError::RevisionChanged),
+            None if exists && !self.dry_run => Err(UpdateError::RevisionNeeded),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Result of a change.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SettingsUpdateResult {
@@ -177,15 +193,7 @@ impl SettingsEditor {
                 (before.map(to_json), Some(to_json(&**account)))
             }
         };
-        match request.expected_revision {
-            Some(expected) if expected != revision.0 => {
-                return Err(UpdateError::RevisionChanged);
-            }
-            None if before.is_some() && !request.dry_run => {
-                return Err(UpdateError::RevisionNeeded);
-            }
-            _ => {}
-        }
+        request.check_revision(revision, before.is_some())?;
         self.validate_update(documents, id, &update)?;
         let changed =
             differences(&before.clone().unwrap_or_default(), &after.clone().unwrap_or_default());

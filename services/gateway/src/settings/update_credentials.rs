@@ -49,15 +49,7 @@ impl SettingsEditor {
             return Err(UpdateError::SetByFile);
         }
         let revision = documents.revision(KIND, account);
-        match request.expected_revision {
-            Some(expected) if expected != revision.0 => {
-                return Err(UpdateError::RevisionChanged);
-            }
-            None if before.is_some() && !request.dry_run => {
-                return Err(UpdateError::RevisionNeeded);
-            }
-            _ => {}
-        }
+        request.check_revision(revision, before.is_some())?;
         let (after, made) = match change {
             Some(change) => {
                 let keyring = self.keyring.as_ref().ok_or(UpdateError::NoOperatorKey)?;

@@ -220,12 +220,10 @@ export function checkboxField(label, value, set) {
 export const sameInBoth = name => [name, name];
 
 /**
- * Form that adds something with an id and a name.
- * @param {string} word key of the button
- * @param {(id: string, name: string) => void} add
+ * Input of an id, which stands in addresses.
  * @param {(id: string) => boolean} isTaken
  */
-export function addForm(word, add, isTaken) {
+export function idInput(isTaken) {
   const id = createElement('input', {
     autocomplete: 'off',
     autocapitalize: 'none',
@@ -234,6 +232,20 @@ export function addForm(word, add, isTaken) {
     maxlength: 24,
     required: true,
   });
+  id.addEventListener('input', () =>
+    id.setCustomValidity(isTaken(id.value) ? translations('manage.taken').join(' ') : ''),
+  );
+  return id;
+}
+
+/**
+ * Form that adds something with an id and a name.
+ * @param {string} word key of the button
+ * @param {(id: string, name: string) => void} add
+ * @param {(id: string) => boolean} isTaken
+ */
+export function addForm(word, add, isTaken) {
+  const id = idInput(isTaken);
   const name = createElement('input', { autocomplete: 'off', maxlength: 40, required: true });
   const button = textElement(word, {}, 'button');
   button.className = 'ghost';
@@ -243,9 +255,6 @@ export function addForm(word, add, isTaken) {
     field(`new.${word}.id`, translations('manage.id'), id),
     field(`new.${word}.name`, translations('manage.name'), name),
     button,
-  );
-  id.addEventListener('input', () =>
-    id.setCustomValidity(isTaken(id.value) ? translations('manage.taken').join(' ') : ''),
   );
   form.addEventListener('submit', event => {
     event.preventDefault();

@@ -3,7 +3,7 @@ import './new-site-words.js';
 import { createElement } from '../../shared/dom.js';
 import { setText, textElement, translations } from '../../shared/language.js';
 import { actionButton, statusLine } from './access.js';
-import { field } from './fields.js';
+import { field, idInput } from './fields.js';
 import { TRADES, serviceNames, siteOfTrade, withoutEnglish } from './trades.js';
 
 const MAX_COUNTERS = 20;
@@ -48,14 +48,7 @@ export function newSiteCard(accounts, taken) {
     accounts.map(name => createElement('option', { value: name }, name)),
   );
   const name = createElement('input', { autocomplete: 'off', maxlength: 40, required: true });
-  const id = createElement('input', {
-    autocomplete: 'off',
-    autocapitalize: 'none',
-    spellcheck: 'false',
-    pattern: '[a-z0-9\\-]{1,24}',
-    maxlength: 24,
-    required: true,
-  });
+  const id = idInput(written => taken.includes(written));
   const services = createElement('textarea', { rows: 4, required: true });
   const counters = createElement('input', {
     type: 'number',
@@ -76,7 +69,6 @@ export function newSiteCard(accounts, taken) {
   trade.addEventListener('change', chooseTrade);
   id.addEventListener('input', () => {
     idIsOurs = false;
-    id.setCustomValidity(taken.includes(id.value) ? translations('manage.taken').join(' ') : '');
   });
   chooseTrade();
 
