@@ -3,7 +3,7 @@
 
 use crate::browser::Browser;
 use crate::demo::Demo;
-use crate::pictures::picture_folder;
+use crate::pictures::keep_picture;
 use crate::window::Window;
 use serde_json::{Value, json};
 
@@ -44,8 +44,7 @@ async fn the_board_of_a_hall_of_any_size_fits_any_screen() {
                 .wait_until("all images are there", async || images_are_loaded(&board).await)
                 .await;
             let name = format!("board-{counters}x{queues}-{screen}");
-            let picture = board.screenshot().await;
-            std::fs::write(picture_folder().join(format!("{name}.png")), picture).unwrap();
+            keep_picture(&board, &name).await;
             let measured = board.run_script(MEASURE_SCRIPT, json!([])).await;
             let mut add = |problem: String| problems.push(format!("{name}: {problem}"));
             for problem in measured["problems"].as_array().unwrap() {

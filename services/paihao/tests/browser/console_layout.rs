@@ -3,7 +3,7 @@
 
 use crate::browser::Browser;
 use crate::demo::Demo;
-use crate::pictures::picture_folder;
+use crate::pictures::keep_picture;
 use crate::window::Window;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -115,8 +115,7 @@ async fn measure_on_every_screen(staff: &Window, hall: &str, state: &str, findin
             let window = format!("{hall}-{width}x{height}-{language}");
             let name = format!("console-{state}-{window}");
             if PICTURED.contains(&state) {
-                let file = picture_folder().join(format!("{name}.png"));
-                std::fs::write(file, staff.screenshot().await).unwrap();
+                keep_picture(staff, &name).await;
             }
             let measured = staff.run_script(MEASURE_SCRIPT, json!([])).await;
             let problems = measured["problems"].as_array().unwrap().iter();

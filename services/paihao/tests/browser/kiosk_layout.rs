@@ -3,7 +3,7 @@
 
 use crate::browser::Browser;
 use crate::demo::Demo;
-use crate::pictures::picture_folder;
+use crate::pictures::keep_picture;
 use crate::window::Window;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -150,10 +150,9 @@ fn set_services(site: &mut Value, count: usize) {
     }
 }
 
-/// Takes a picture of the kiosk, and returns what is wrong with it.
+/// Keeps a picture of the kiosk, and returns what is wrong with it.
 async fn measure(kiosk: &Window, name: &str) -> Vec<String> {
-    let picture = kiosk.screenshot().await;
-    std::fs::write(picture_folder().join(format!("{name}.png")), picture).unwrap();
+    keep_picture(kiosk, name).await;
     let measured = kiosk.run_script(MEASURE_SCRIPT, json!([])).await;
     let mut problems: Vec<_> = measured["problems"]
         .as_array()

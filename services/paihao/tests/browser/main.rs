@@ -1,4 +1,4 @@
-//! Tests of the pages of `paihao demo` in a real browser, with screenshots in `target/pictures`.
+//! Tests of the pages of `paihao demo` in a real browser, and their pictures if they are wanted.
 
 #![expect(
     clippy::disallowed_methods,

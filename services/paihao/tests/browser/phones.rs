@@ -3,7 +3,7 @@
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
-use crate::pictures::picture_folder;
+use crate::pictures::keep_picture;
 use serde_json::json;
 
 /// CSS selector of the codes that the third phone offers.
@@ -110,8 +110,7 @@ async fn the_foot_of_every_phone_is_in_view_and_the_focus_moves_no_phone() {
         }
         phones.click("#language").await;
     }
-    let picture = phones.screenshot().await;
-    std::fs::write(picture_folder().join("phones-feet.png"), picture).unwrap();
+    keep_picture(&phones, "phones-feet").await;
     browser.quit(&[]).await;
 }
 

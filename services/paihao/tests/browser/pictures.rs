@@ -1,5 +1,5 @@
-//! Screenshots of every page on every screen, in both color schemes and languages, in
-//! `target/pictures`. No element may overflow the sides, and every page must be accessible.
+//! Every page on every screen, in both color schemes and languages: no element may overflow the
+//! sides, and every page must be accessible. `PAIHAO_PICTURES` keeps screenshots.
 
 use crate::accessibility::accessibility_findings;
 use crate::browser::Browser;
@@ -7,7 +7,7 @@ use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 use crate::login::SimulatedPhones;
 use crate::window::Window;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Name, width and height of a screen, in CSS pixels.
 pub type Screen = (&'static str, u32, u32);
@@ -159,8 +159,8 @@ async fn open_busy_console(staff: &Window) {
     staff.wait_for_text("#counter", "1号窗口").await;
 }
 
-/// Takes screenshots of a page on these screens, in both color schemes and languages, and checks
-/// each for overflow and accessibility.
+/// Checks a page for overflow and accessibility on these screens, in both color schemes and
+/// languages, and keeps a picture of each.
 pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
     let switched = page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await == json!(true);
     if switched {
@@ -178,8 +178,7 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
                     .extend(overflowing.iter().map(|one| format!("{file_name}: overflows: {one}")));
                 let findings = accessibility_findings(page).await;
                 problems.extend(findings.iter().map(|one| format!("{file_name}: {one}")));
-                let file = picture_folder().join(format!("{file_name}.png"));
-                std::fs::write(file, page.screenshot().await).expect("a picture can be written");
+                keep_picture(page, &file_name).await;
             }
         }
         page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
@@ -195,10 +194,16 @@ if (!button) return false;
 button.click();
 return true;";
 
-pub fn picture_folder() -> PathBuf {
+/// Writes a screenshot of a page to `target/pictures`, where pictures are wanted.
+pub async fn keep_picture(page: &Window, name: &str) {
+    // A screenshot takes longer than what is measured, and there are a thousand.
+    if std::env::var_os("PAIHAO_PICTURES").is_none() {
+        return;
+    }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("pictures");
     std::fs::create_dir_all(&folder).expect("a folder can be made");
-    folder
+    let file = folder.join(format!("{name}.png"));
+    std::fs::write(file, page.screenshot().await).expect("a picture can be written");
 }
 
 /// Returns elements that overflow the sides of the screen, except within a scrolling parent, and
