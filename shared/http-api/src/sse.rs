@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 /// Interval of comments, which show proxies and browsers that the stream lives.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Shortest time between two events of one stream. The first change after a pause is sent at once.
+/// Shortest time between two events of one stream.
 const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Interval of renderings without a change: opening hours and waits change without an event.
@@ -40,6 +40,28 @@ pub fn event_stream<S: Stream<Item = Event> + Send + 'static>(
     ([UNBUFFERED, UNCACHED], events)
 }
 
+/// Pace of a stream: a change after a pause is looked at at once, and those that follow it closely
+/// together, an interval later.
+pub struct Pace {
+    interval: Duration,
+    last_look: Option<Instant>,
+}
+
+impl Pace {
+    /// A pace with this shortest time between two looks.
+    pub fn new(interval: Duration) -> Pace {
+        Pace { interval, last_look: None }
+    }
+
+    /// Waits until a change may be looked at.
+    pub async fn keep(&mut self) {
+        if let Some(last) = self.last_look {
+            sleep_until(last + self.interval).await;
+        }
+        self.last_look = Some(Instant::now());
+    }
+}
+
 /// A value that can be streamed: its position becomes the id of an event.
 pub trait Positioned: Clone + Send + Sync + 'static {
     /// Position in the log that the value reflects.
@@ -62,26 +84,27 @@ where
         values: watch::Receiver<V>,
         other_changes: Option<watch::Receiver<()>>,
         render: R,
-        last_sent: Option<(Arc<str>, Instant)>,
+        pace: Pace,
+        last_sent: Option<Arc<str>>,
     }
-    let state = RenderState { values, other_changes, render, last_sent: None };
+    let pace = Pace::new(MIN_PUSH_INTERVAL);
+    let state = RenderState { values, other_changes, render, pace, last_sent: None };
     Box::pin(stream::unfold(state, move |mut state| async move {
         loop {
-            if let Some((_, at)) = state.last_sent {
-                // Changes within the interval reach the client as one.
-                sleep_until(at + MIN_PUSH_INTERVAL).await;
+            if state.last_sent.is_some() {
                 tokio::select! {
                     changed = state.values.changed() => changed.ok()?,
                     () = changed_or_pending(state.other_changes.as_mut()) => {}
                     () = sleep(REFRESH_INTERVAL) => {}
                 }
             }
+            state.pace.keep().await;
             let value = state.values.borrow_and_update().clone();
             let position = value.position();
             let rendered = (state.render)(value)?;
-            if state.last_sent.as_ref().is_none_or(|(last, _)| *last != rendered) {
+            if state.last_sent.as_ref() != Some(&rendered) {
                 let event = Event::default().event(name).id(position.to_string()).data(&*rendered);
-                state.last_sent = Some((rendered, Instant::now()));
+                state.last_sent = Some(rendered);
                 return Some((event, state));
             }
         }
@@ -106,6 +129,21 @@ mod tests {
     impl Positioned for Board {
         fn position(&self) -> u64 {
             0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_waits_for_the_rest_of_the_interval_and_after_a_pause_for_nothing() {
+        let interval = Duration::from_millis(200);
+        for pause_ms in [0, 1, 199, 200, 201, 60_000] {
+            let mut pace = Pace::new(interval);
+            let first = Instant::now();
+            pace.keep().await;
+            assert_eq!(first.elapsed(), Duration::ZERO);
+            let pause = Duration::from_millis(pause_ms);
+            tokio::time::advance(pause).await;
+            pace.keep().await;
+            assert_eq!(first.elapsed(), pause.max(interval), "after {pause:?}");
         }
     }
 

@@ -26,6 +26,7 @@ mod counters;
 mod board_and_kiosk;
 mod board_layout;
 mod first_day;
+mod first_load;
 mod kiosk;
 mod kiosk_layout;
 mod login;

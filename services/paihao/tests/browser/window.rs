@@ -10,6 +10,15 @@ use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+/// Profile of a phone and its network.
+pub struct SlowPhone {
+    pub round_trip_ms: u32,
+    pub down_kbps: u32,
+    pub up_kbps: u32,
+    /// How many times longer a script takes.
+    pub processor_slowdown: u32,
+}
+
 /// Page in a window. Elements are named by CSS selectors, and only visible ones count.
 pub struct Window {
     client: Client,
@@ -181,6 +190,20 @@ impl Window {
     /// Sets the time zone of the machine.
     pub async fn set_time_zone(&self, zone: &str) {
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
+    }
+
+    /// Makes the network and the processor those of a slow phone, and forgets what the browser has
+    /// kept.
+    pub async fn set_slow_phone(&self, slow: &SlowPhone) {
+        let bytes_per_second = |kbps: u32| f64::from(kbps) * 1000.0 / 8.0;
+        let network = json!({"offline": false, "latency": slow.round_trip_ms,
+            "downloadThroughput": bytes_per_second(slow.down_kbps),
+            "uploadThroughput": bytes_per_second(slow.up_kbps)});
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.clearBrowserCache", json!({})).await;
+        self.devtools("Network.emulateNetworkConditions", network).await;
+        let rate = json!({"rate": slow.processor_slowdown});
+        self.devtools("Emulation.setCPUThrottlingRate", rate).await;
     }
 
     /// Takes a screenshot as PNG.

@@ -1,10 +1,5 @@
 //! Scripts and style sheets of the pages, compiled in.
 
-use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
-
 /// File that pages refer to, by its path below `/assets/`.
 pub(super) struct Asset {
     pub(super) path: &'static str,
@@ -126,27 +121,3 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "pages/ticket/ticket.js",
     "pages/ticket/words.js",
 };
-
-impl Asset {
-    fn content_type(&self) -> &'static str {
-        if self.path.ends_with(".css") {
-            "text/css; charset=utf-8"
-        } else {
-            "text/javascript; charset=utf-8"
-        }
-    }
-}
-
-/// `GET /assets/{path}`: the file, or 304 to a browser that has it.
-pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(asset.body)[..8]));
-    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|cached| cached.as_bytes() == tag.as_bytes())
-    {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
-    }
-    (caching, [(header::CONTENT_TYPE, asset.content_type())], asset.body).into_response()
-}

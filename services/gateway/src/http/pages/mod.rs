@@ -1,6 +1,9 @@
 //! The pages: templates that are checked at compile time, and their files, all compiled in.
 
+mod asset_links;
+mod asset_response;
 mod assets;
+mod build_id;
 mod poster;
 mod render;
 mod take;
@@ -59,7 +62,7 @@ pub(crate) fn routes() -> Routes {
         .page("/q/{scene}", get(take::page))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
-        .page("/assets/{*path}", get(assets::asset))
+        .page("/assets/{*path}", get(asset_response::asset))
 }
 
 /// Responds with the page that logs a browser in.

@@ -1,5 +1,6 @@
 //! Rendering of templates as responses, and the page that shows a refusal.
 
+use super::asset_links::with_asset_links;
 use crate::http::refusals::Problem;
 use askama::Template;
 use axum::http::{StatusCode, header};
@@ -16,7 +17,7 @@ pub(super) struct Refused<'a> {
 /// Renders a template as the body of a response.
 pub(super) fn html(page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => Html(text).into_response(),
+        Ok(text) => Html(with_asset_links(&text)).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot render a page");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -1,5 +1,7 @@
 //! Checks of the pages' files: nothing missing, nothing heavy, every text in both languages.
 
+use super::asset_links::imports;
+use super::asset_response::compress;
 use super::assets::{ASSETS, Asset};
 use super::render::Refused;
 use super::*;
@@ -10,6 +12,10 @@ use std::path::Path;
 /// somebody works with it all day.
 const LIGHT: usize = 74_000;
 const WORKED_WITH: usize = 150_000;
+
+/// The same as it comes over the network.
+const LIGHT_COMPRESSED: usize = 30_000;
+const WORKED_WITH_COMPRESSED: usize = 56_000;
 
 /// Calls that take a key first.
 const CALLS: [&str; 3] = ["textElement('", "translation('", "translations('"];
@@ -56,28 +62,6 @@ fn between<'a>(text: &'a str, before: &'a str, after: char) -> impl Iterator<Ite
     text.split(before).skip(1).map(move |rest| rest.split(after).next().unwrap())
 }
 
-/// The path of a file that another one imports.
-fn resolve(from: &str, import: &str) -> String {
-    let mut parts: Vec<_> = from.split('/').collect();
-    parts.pop();
-    for part in import.split('/') {
-        match part {
-            "." => {}
-            ".." => _ = parts.pop(),
-            name => parts.push(name),
-        }
-    }
-    parts.join("/")
-}
-
-/// The paths that a script imports at once.
-fn imports(asset: &Asset) -> Vec<String> {
-    let code = asset.body.lines().filter(|line| !line.trim_start().starts_with(['/', '*']));
-    let from = code.filter(|line| line.starts_with("import ") || line.starts_with("} from "));
-    let names = from.flat_map(|line| between(line, "'.", '\''));
-    names.map(|name| resolve(asset.path, &format!(".{name}"))).collect()
-}
-
 #[test]
 fn pages_refer_only_to_what_is_served_and_are_light() {
     for (page, light) in pages() {
@@ -90,6 +74,9 @@ fn pages_refer_only_to_what_is_served_and_are_light() {
         }
         let weight = found.iter().map(|path| asset_at(path).body.len()).sum::<usize>();
         assert!(page.len() + weight < light, "{weight} bytes: {found:?}");
+        let sent = found.iter().map(|path| compress(asset_at(path).body).len()).sum::<usize>();
+        let most = if light == LIGHT { LIGHT_COMPRESSED } else { WORKED_WITH_COMPRESSED };
+        assert!(page.len() + sent < most, "{sent} bytes compressed: {found:?}");
         let loose = page.contains("<script>") || page.contains(" style=");
         assert!(!loose, "not for a strict policy");
     }

@@ -8,7 +8,7 @@ const POLL_INTERVAL_MS = 3000;
 const RENEW_BEFORE_EXPIRY_MS = 30000; // nobody begins to enter a code that is about to end
 
 document.head.append(
-  createElement('link', { rel: 'stylesheet', href: '/assets/pages/kiosk/pairing.css' }),
+  createElement('link', { rel: 'stylesheet', href: new URL('pairing.css', import.meta.url).href }),
 );
 
 const sitePath = `/api/v1/sites/${encodeURIComponent(siteId)}`;

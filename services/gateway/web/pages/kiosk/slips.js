@@ -8,7 +8,7 @@ const STORAGE_KEY = 'paihao.kiosk';
 export const hasPrinter = new URLSearchParams(location.search).has('print');
 
 document.head.append(
-  createElement('link', { rel: 'stylesheet', href: '/assets/pages/kiosk/slips.css' }),
+  createElement('link', { rel: 'stylesheet', href: new URL('slips.css', import.meta.url).href }),
 );
 
 /** @typedef {typeof import('./slips.js')} SlipTaker */

@@ -15,12 +15,12 @@ use axum::extract::{Path, State};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use paihao_http_api::sse;
+use paihao_http_api::sse::{self, Pace};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use view::{HeldTicketView, held_ticket_view};
 
 /// Shortest time between two events of a stream.
@@ -82,6 +82,7 @@ async fn stream_events(
         delivery_changes: state.delivery_status.watch(&site),
         state,
         link,
+        pace: Pace::new(MIN_PUSH_INTERVAL),
         last_sent: None,
     };
     let events = stream::unfold((ticket_stream, permit), async |(mut ticket_stream, permit)| {
@@ -98,6 +99,7 @@ struct TicketStream {
     delivery_changes: watch::Receiver<()>,
     state: AppState,
     link: SiteTicketLink,
+    pace: Pace,
     last_sent: Option<HeldTicketView>,
 }
 
@@ -146,8 +148,7 @@ impl TicketStream {
             () = sleep_until(keepalive_at) => return Some(WakeReason::Idle),
         };
         changed.ok()?;
-        // Changes that come together reach a phone as one.
-        sleep(MIN_PUSH_INTERVAL).await;
+        self.pace.keep().await;
         self.snapshots.mark_unchanged();
         self.delivery_changes.mark_unchanged();
         Some(WakeReason::Changed)
