@@ -1,6 +1,7 @@
 //! Log of the staff roster: members, API keys, paired kiosks and the signing keys of logins. Kept
 //! for ever.
 
+use crate::envelope::Form;
 use crate::stored_secret::StoredSecret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -239,6 +240,30 @@ impl StaffEntry {
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
+}
+
+/// Deployment's secret, for a reader that needs nothing else of the roster log: of other entries
+/// it is `None`, of newer ones too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentSecret(pub Option<StoredSecret>);
+
+impl<'de> Deserialize<'de> for DeploymentSecret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Members {
+            event: String,
+            #[serde(default)]
+            secret: Option<StoredSecret>,
+        }
+        let Members { event, secret } = Members::deserialize(deserializer)?;
+        Ok(DeploymentSecret(secret.filter(|_| event == "secret_made")))
+    }
+}
+
+/// A reader of the secret alone, which is not a stored form of its own.
+impl Form for DeploymentSecret {
+    const NAME: &'static str = "deployment secret";
+    const VERSION: u32 = STAFF_VERSION;
 }
 
 /// A logged-in browser of a member. Each entry under its subject is complete, so the newest one

@@ -3,6 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use paihao_contracts::staff::{ApiKey, Kiosk, Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_domain::{Actor, ApiScope, CounterId};
+use paihao_wechat::PersonTags;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -265,6 +266,12 @@ impl Roster {
             mac.update(part.as_bytes());
         }
         Some(mac.finalize().into_bytes().into())
+    }
+
+    /// Returns the maker of the tags that stand for customers. `are_keyed` says whether keyed ones
+    /// are written.
+    pub(crate) fn person_tags(&self, are_keyed: bool) -> Option<PersonTags> {
+        Some(PersonTags::new(self.secret.as_ref()?, are_keyed))
     }
 
     /// Computes the hash of a person, who is an openid at an account.

@@ -10,9 +10,7 @@ use crate::scan::sessions::SessionError;
 use crate::settings::SiteSettings;
 use paihao_chassis::entropy;
 use paihao_contracts::session::{Invitation, LoginRequest, ScanPurpose, ScanSession};
-use paihao_domain::{
-    Act, Actor, Command, Day, Outcome, QueueId, ScanSessionRef, TicketKey, Timestamp,
-};
+use paihao_domain::{Act, Actor, Day, Outcome, QueueId, ScanSessionRef, TicketKey, Timestamp};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
@@ -148,8 +146,8 @@ impl PushHandler<'_> {
         day: Option<Day>,
     ) -> Result<CommandOutcome, SubmitError> {
         let actor = Actor::Customer(self.person());
-        let command = Command { id: self.command_id(), fingerprint: 0, actor, act, day };
-        let decided = self.state.engine.submit(site, command);
+        let ids = self.command_ids();
+        let decided = self.state.engine.submit_of_push(site, &ids, actor, act, day);
         timeout_at(self.deadline, decided).await.unwrap_or(Err(SubmitError::Unavailable))
     }
 }
