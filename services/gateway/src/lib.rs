@@ -257,6 +257,7 @@ fn start_with(
         clock.clone(),
         keyring.clone(),
         settings.write_version,
+        settings.login.former_name_retention,
         tasks,
     );
     let record_macs = Arc::new(RosterMacs {

@@ -2,6 +2,7 @@
 //! plays.
 
 use crate::delivery::worker;
+use crate::person_tags::{self, PersonTagsReader};
 use crate::planning::planner;
 use crate::receipts;
 use crate::templates::{self, TemplatesReceiver};
@@ -17,13 +18,16 @@ use std::sync::Arc;
 pub struct Handlers {
     settings: Settings,
     templates: TemplatesReceiver,
+    person_tags: PersonTagsReader,
 }
 
 impl Handlers {
     /// Begins to follow the templates, until the soft stop.
     pub fn start(settings: Settings, ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Handlers {
-        let templates = templates::follow(&settings, ledger, tasks.stop().clone(), tasks);
-        Handlers { settings, templates }
+        let stop = tasks.stop();
+        let templates = templates::follow(&settings, ledger.clone(), stop.clone(), tasks);
+        let person_tags = person_tags::follow(&settings, ledger, stop.clone(), tasks);
+        Handlers { settings, templates, person_tags }
     }
 
     /// Creates the handler of the planner's consumer.
@@ -33,7 +37,7 @@ impl Handlers {
 
     /// Creates the handler of the notice queue.
     pub fn delivery(&self, ports: Ports) -> impl Handler<Message = Notice> + use<> {
-        worker::handler(&self.settings, self.templates.clone(), ports)
+        worker::handler(&self.settings, self.templates.clone(), self.person_tags.clone(), ports)
     }
 
     /// Creates the handler of the receipt queue.

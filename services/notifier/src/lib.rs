@@ -18,6 +18,7 @@ pub mod webhooks;
 
 mod account_checks;
 mod handlers;
+mod person_tags;
 mod ports;
 mod receipts;
 mod redrive;
@@ -69,6 +70,11 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     // would become a dead letter.
     let templates_read = templates.clone();
     let templates_read = async move { templates_read.until_caught_up().await };
-    worker::worker(settings, templates, ports).start_after(templates_read, "delivery", tasks);
+    let person_tags = person_tags::follow(&settings, ports.ledger.clone(), stop, tasks);
+    worker::worker(settings, templates, person_tags, ports).start_after(
+        templates_read,
+        "delivery",
+        tasks,
+    );
     Notifier { check_requests }
 }

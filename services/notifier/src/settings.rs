@@ -1,8 +1,10 @@
 //! Settings of the notifier.
 
+use paihao_chassis::sealing::Keyring;
 use paihao_contracts::settings::Wording;
 use paihao_notice_text::AccountPolicies;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of a notifier.
@@ -16,6 +18,10 @@ pub struct Settings {
     pub wording: BTreeMap<String, BTreeMap<String, Wording>>,
     /// Intervals of the account checks.
     pub account_checks: AccountCheckIntervals,
+    /// Keys that open the deployment's secret, if it is sealed.
+    pub keyring: Option<Arc<Keyring>>,
+    /// True if people have keyed tags in the cache, which programs of before do not find.
+    pub keyed_tags: bool,
     /// Public base URL of the gateway, without a trailing slash. Without it messages have no link.
     pub public_url: Option<String>,
 }

@@ -71,9 +71,7 @@ pub async fn start(
     draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
-    if role != Role::Notifier {
-        operator_key::require(ports).await?;
-    }
+    operator_key::require(ports).await?;
     let admin = listen(resolved.admin_listen).await?;
     let https = resolved.https.as_ref();
     let certificate = https.map(|https| ServedCertificate::new(https.certificate.clone()));
@@ -253,6 +251,8 @@ fn notifier(
     wechat: &AccountClient,
     tasks: &Tasks,
 ) -> anyhow::Result<Notifier> {
+    let settings =
+        paihao_notifier::Settings { keyring: ports.keyring.clone(), ..resolved.notifier.clone() };
     let ports = paihao_notifier::Ports {
         ledger: ports.ledger.clone(),
         cache: ports.cache.clone(),
@@ -263,7 +263,7 @@ fn notifier(
     let clock = ports.clock.clone();
     paihao_notifier::webhooks::start(resolved.webhooks.clone(), ledger, cache, clock, tasks)
         .context("cannot send webhooks")?;
-    Ok(paihao_notifier::start(resolved.notifier.clone(), ports, tasks))
+    Ok(paihao_notifier::start(settings, ports, tasks))
 }
 
 /// Runs until the stop. Fails when a part of the ledger is gone, with a sentence for the operator.

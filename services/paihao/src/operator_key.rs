@@ -153,7 +153,7 @@ pub(crate) fn opened(
     Ok(entry)
 }
 
-/// Fails if a secret cannot be opened that a gateway or token service needs. A ledger that does not
+/// Fails if a secret cannot be opened that this process needs. A ledger that does not
 /// answer is no failure: the secrets are read again while the process runs.
 pub async fn require(ports: &Ports) -> anyhow::Result<()> {
     let sealed = match SealedSecrets::of_ledger(&*ports.ledger).await {

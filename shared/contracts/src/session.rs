@@ -22,6 +22,19 @@ pub struct ScanSession {
     pub expires_at: i64,
     /// Progress of the session.
     pub progress: ScanProgress,
+    /// Newest scan that got no number, which the page tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedScan>,
+}
+
+/// Scan of somebody who has taken as many numbers of the queue today as one person may. Nothing of
+/// the person is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedScan {
+    /// Numbers that one person may take of the queue on a day.
+    pub limit: u32,
+    /// Time of the scan, in Unix milliseconds.
+    pub at: i64,
 }
 
 /// Effects of a scan.

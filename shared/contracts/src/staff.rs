@@ -1,12 +1,13 @@
 //! Log of the staff roster: members, API keys, paired kiosks and the signing keys of logins. Kept
-//! for ever.
+//! for ever, but for the names of those who are former ones.
 
+use crate::envelope::Form;
 use crate::stored_secret::StoredSecret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Newest version of an entry of the roster log. Version 1 had no migration of an account, no API
-/// key with limits, no paired kiosk, no revoked signing key, and no sealed secret.
+/// key with limits, no paired kiosk, no revoked signing key, no sealed secret, and no erased name.
 pub const STAFF_VERSION: u32 = 2;
 
 /// Generation of forms from which entries of version 2 are written.
@@ -118,6 +119,102 @@ pub enum StaffEvent {
         /// Id of the kiosk.
         id: String,
     },
+    /// The name of a former member, key or kiosk was erased: the entries in which it stood are
+    /// removed, and this is left of them.
+    NameErased {
+        /// Id of the member, key or kiosk.
+        id: String,
+        /// Content of the removed entries, without names and without hashes of people.
+        entries: Vec<NamelessEntry>,
+    },
+}
+
+/// Remainder of an entry that was removed for the name in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamelessEntry {
+    /// Position that the entry had.
+    pub position: u64,
+    /// Time of the event, in Unix milliseconds.
+    pub at: i64,
+    /// The operator: id of a member, name of a key, `first` or `system`.
+    pub by: String,
+    /// Approximate origin of the operator's request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The event.
+    #[serde(flatten)]
+    pub event: NamelessEvent,
+}
+
+/// Events of removed entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum NamelessEvent {
+    /// A person joined.
+    Joined {
+        /// Role at that time.
+        role: StaffRole,
+        /// Sites at that time; `None` is every site.
+        sites: Option<BTreeSet<String>>,
+        /// Counters at that time.
+        counters: BTreeSet<String>,
+        /// Id of the invitation, which stays used.
+        invitation: String,
+    },
+    /// A member was renamed.
+    Renamed,
+    /// A member had another openid.
+    Migrated,
+    /// An API key was created. Its id stays taken.
+    KeyMade {
+        /// Sites of the key; `None` is every site.
+        sites: Option<BTreeSet<String>>,
+        /// Counters of the key.
+        counters: BTreeSet<String>,
+    },
+    /// A kiosk was paired.
+    KioskPaired {
+        /// Site of the kiosk.
+        site: String,
+        /// SHA-256 of its credential in hex, which stays unpaired.
+        hash: String,
+    },
+}
+
+impl StaffEntry {
+    /// Returns the member, key or kiosk that the entry names, and what is left of the entry without
+    /// the name. `None` if it names nobody.
+    pub fn without_name(&self, position: u64) -> Option<(&str, NamelessEntry)> {
+        let (id, event) = match &self.event {
+            StaffEvent::Joined { member, invitation, .. } => {
+                let Member { id, role, sites, counters, .. } = member;
+                let (role, sites, counters) = (*role, sites.clone(), counters.clone());
+                let invitation = invitation.clone();
+                (id, NamelessEvent::Joined { role, sites, counters, invitation })
+            }
+            StaffEvent::Renamed { id, .. } => (id, NamelessEvent::Renamed),
+            StaffEvent::Migrated { id, .. } => (id, NamelessEvent::Migrated),
+            StaffEvent::KeyMade { key } => {
+                let (sites, counters) = (key.sites.clone(), key.counters.clone());
+                (&key.id, NamelessEvent::KeyMade { sites, counters })
+            }
+            StaffEvent::KioskPaired { kiosk } => {
+                let (site, hash) = (kiosk.site.clone(), kiosk.hash.clone());
+                (&kiosk.id, NamelessEvent::KioskPaired { site, hash })
+            }
+            StaffEvent::SecretMade { .. }
+            | StaffEvent::SigningKeyMade { .. }
+            | StaffEvent::SigningKeyRevoked { .. }
+            | StaffEvent::RoleChanged { .. }
+            | StaffEvent::Removed { .. }
+            | StaffEvent::KeyRevoked { .. }
+            | StaffEvent::KioskUnpaired { .. }
+            | StaffEvent::NameErased { .. } => return None,
+        };
+        let StaffEntry { at, by, from, .. } = self;
+        let (by, from) = (by.clone(), from.clone());
+        Some((id, NamelessEntry { position, at: *at, by, from, event }))
+    }
 }
 
 /// Roles of staff.
@@ -222,7 +319,8 @@ impl StaffEntry {
             StaffEvent::Migrated { .. }
             | StaffEvent::SigningKeyRevoked { .. }
             | StaffEvent::KioskPaired { .. }
-            | StaffEvent::KioskUnpaired { .. } => STAFF_VERSION,
+            | StaffEvent::KioskUnpaired { .. }
+            | StaffEvent::NameErased { .. } => STAFF_VERSION,
             StaffEvent::KeyMade { ref key } if key.has_limits() => STAFF_VERSION,
             _ => FIRST_VERSION,
         };
@@ -239,6 +337,30 @@ impl StaffEntry {
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
+}
+
+/// Deployment's secret, for a reader that needs nothing else of the roster log: of other entries
+/// it is `None`, of newer ones too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentSecret(pub Option<StoredSecret>);
+
+impl<'de> Deserialize<'de> for DeploymentSecret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Members {
+            event: String,
+            #[serde(default)]
+            secret: Option<StoredSecret>,
+        }
+        let Members { event, secret } = Members::deserialize(deserializer)?;
+        Ok(DeploymentSecret(secret.filter(|_| event == "secret_made")))
+    }
+}
+
+/// A reader of the secret alone, which is not a stored form of its own.
+impl Form for DeploymentSecret {
+    const NAME: &'static str = "deployment secret";
+    const VERSION: u32 = STAFF_VERSION;
 }
 
 /// A logged-in browser of a member. Each entry under its subject is complete, so the newest one

@@ -163,7 +163,8 @@ const SETTINGS: [&str; 5] =
     ["book-v1", "book-v2", "book-v2-names", "book-v2-accounts", "book-v2-kiosks"];
 
 /// Entries of the roster log.
-const ROSTER: [&str; 4] = ["staff-v1", "staff-v2", "staff-v2-sealed", "staff-v2-kiosks"];
+const ROSTER: [&str; 5] =
+    ["staff-v1", "staff-v2", "staff-v2-sealed", "staff-v2-kiosks", "staff-v2-names"];
 
 /// Snapshots of sites.
 const SNAPSHOTS: [&str; 5] =
@@ -202,6 +203,7 @@ fn staff() {
         "key_revoked",
         "kiosk_paired",
         "kiosk_unpaired",
+        "name_erased",
     ];
     assert_eq!(kinds, BTreeSet::from(expected));
     assert_round_trips::<StaffSession>("staff-session-v1");

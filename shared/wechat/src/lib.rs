@@ -8,6 +8,7 @@
 //! of a template's fields; [`callback`] reads pushes, [`forward`] passes them on to other systems
 //! within [`private_targets`], and [`probe`] sends them for a test.
 
+mod person_tags;
 mod secret;
 
 pub mod codes;
@@ -48,6 +49,7 @@ pub use client::{Client, ClientBuildError, ClientOptions, Endpoints, ProxyAddres
 pub use codes::FailureClass;
 pub use error::{CallError, Refusal};
 pub use message::SubscriptionNotice;
+pub use person_tags::PersonTags;
 pub use qr::{Picture, QrCode, QrRequest};
 pub use quota::{Quota, RateLimit};
 pub use secret::{AccessToken, AppId, AppSecret, CallbackToken, OpenId, UnionId, fingerprint};

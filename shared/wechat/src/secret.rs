@@ -128,14 +128,6 @@ impl OpenId {
     }
 }
 
-impl OpenId {
-    /// Pseudonym of the person for keys and queues without personal data: 32 hex digits, from which
-    /// the openid cannot be recovered.
-    pub fn pseudonym(&self, account: &str) -> String {
-        hex::encode(&Sha256::digest(format!("{account}\0{}", self.0))[..16])
-    }
-}
-
 impl fmt::Debug for OpenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OpenId(***)")
@@ -186,16 +178,6 @@ mod tests {
             assert!(!all.contains(secret), "{all}");
         }
         assert!(all.contains(&token.fingerprint()));
-    }
-
-    #[test]
-    fn a_tag_is_the_persons_at_one_account() {
-        let one = OpenId::new("oOne");
-        let two = OpenId::new("oTwo");
-        assert_eq!(one.pseudonym("shop"), OpenId::new("oOne").pseudonym("shop"));
-        assert_ne!(one.pseudonym("shop"), two.pseudonym("shop"));
-        assert_ne!(one.pseudonym("shop"), one.pseudonym("other"));
-        assert!(one.pseudonym("shop").len() == 32 && !one.pseudonym("shop").contains("oOne"));
     }
 
     #[test]

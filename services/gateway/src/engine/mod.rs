@@ -35,7 +35,7 @@ use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::streams::LEDGER;
-use paihao_domain::{Command, CommandId, DecisionInput};
+use paihao_domain::{Act, Actor, Command, CommandId, Day, DecisionInput};
 use paihao_ledger::projection::{Follow, Follower};
 use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
@@ -114,10 +114,35 @@ impl Engine {
         site: &str,
         command: Command,
     ) -> Result<CommandOutcome, SubmitError> {
+        self.submit_known_as(site, command, Vec::new()).await
+    }
+
+    /// Submits the act of a push. The first id is stored; by another one a program of another
+    /// generation may have decided it.
+    pub async fn submit_of_push(
+        &self,
+        site: &str,
+        ids: &[CommandId],
+        actor: Actor,
+        act: Act,
+        day: Option<Day>,
+    ) -> Result<CommandOutcome, SubmitError> {
+        let Some((id, other_ids)) = ids.split_first() else { return Err(SubmitError::Unavailable) };
+        let command = Command { id: *id, fingerprint: 0, actor, act, day };
+        self.submit_known_as(site, command, other_ids.to_vec()).await
+    }
+
+    async fn submit_known_as(
+        &self,
+        site: &str,
+        command: Command,
+        other_ids: Vec<CommandId>,
+    ) -> Result<CommandOutcome, SubmitError> {
         let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
         trace::note_site(site);
         let (reply, response) = oneshot::channel();
-        let request = PendingCommand { command, trace: trace::current(), reply, expires_at: None };
+        let request =
+            PendingCommand { command, other_ids, trace: trace::current(), reply, expires_at: None };
         if !handle.submit([request]) {
             return Err(SubmitError::Unavailable);
         }

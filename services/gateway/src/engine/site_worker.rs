@@ -13,11 +13,12 @@ use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace::Traceparent;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
-    Act, Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
-    Timestamp, day_close_command, decide, due_commands, next_due_after,
+    Act, Command, CommandId, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome,
+    Refusal, Site, Timestamp, day_close_command, decide, due_commands, next_due_after,
 };
 use paihao_ledger::{AppendError, ExpectedPosition, Follower, Ledger, Position, Subject};
 use parking_lot::{Mutex, RwLock};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -90,6 +91,8 @@ pub enum SubmitError {
 /// Command with the channel for its answer.
 pub(super) struct PendingCommand {
     pub(super) command: Command,
+    /// Other ids by which the command may have been decided.
+    pub(super) other_ids: Vec<CommandId>,
     /// Trace of the request, which the entry continues.
     pub(super) trace: Option<Traceparent>,
     pub(super) reply: oneshot::Sender<Answer>,
@@ -98,6 +101,14 @@ pub(super) struct PendingCommand {
 }
 
 impl PendingCommand {
+    /// Returns the command under the id by which the site knows it, if it does.
+    fn as_known_by(&self, site: &Site) -> Cow<'_, Command> {
+        match self.other_ids.iter().find(|id| site.has_decided(id)) {
+            Some(id) => Cow::Owned(Command { id: *id, ..self.command.clone() }),
+            None => Cow::Borrowed(&self.command),
+        }
+    }
+
     fn is_wanted(&self) -> bool {
         !self.reply.is_closed() && self.expires_at.is_none_or(|end| Instant::now() < end)
     }
@@ -269,7 +280,8 @@ impl SiteWorker {
             .into_iter()
             .map(|command| {
                 let (reply, response) = oneshot::channel();
-                (PendingCommand { command, trace: None, reply, expires_at }, response)
+                let other_ids = Vec::new();
+                (PendingCommand { command, other_ids, trace: None, reply, expires_at }, response)
             })
             .unzip();
         *self.proposed.lock() = answers;
@@ -324,13 +336,16 @@ impl SiteWorker {
             let day_close = day_close_command(&snapshot.site, &settings.rules, &now);
             let count = batch.len().min(max_commands);
             let decided = match &day_close {
-                Some(command) => {
-                    self.decide_batch(&settings, &snapshot, std::slice::from_ref(command), &now)
-                }
+                Some(command) => self.decide_batch(
+                    &settings,
+                    &snapshot,
+                    [|_: &Site| Cow::Borrowed(command)],
+                    &now,
+                ),
                 None => self.decide_batch(
                     &settings,
                     &snapshot,
-                    batch[..count].iter().map(|request| &request.command),
+                    batch[..count].iter().map(|request| |site: &Site| request.as_known_by(site)),
                     &now,
                 ),
             };
@@ -389,7 +404,7 @@ impl SiteWorker {
         &self,
         settings: &SiteSettings,
         snapshot: &SiteSnapshot,
-        commands: impl IntoIterator<Item = &'a Command>,
+        commands: impl IntoIterator<Item = impl Fn(&Site) -> Cow<'a, Command>>,
         now: &DecisionInput,
     ) -> DecidedBatch {
         let mut site = None::<Box<Site>>;
@@ -397,7 +412,7 @@ impl SiteWorker {
         let mut indices = Vec::new();
         let results = commands.into_iter().enumerate().map(|(index, command)| {
             let before = site.as_deref().unwrap_or(&snapshot.site);
-            match decide(before, &settings.rules, command, now)? {
+            match decide(before, &settings.rules, &command(before), now)? {
                 DecisionResult::AlreadyDecided(recorded) => {
                     Ok(CommandOutcome { outcome: recorded.outcome, at: recorded.at })
                 }

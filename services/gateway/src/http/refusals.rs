@@ -106,7 +106,7 @@ problem_kinds! {
         "The queue is halted. Open it to go on.";
     QUEUE_FULL = "queue_full", CONFLICT, "名额已满", "The queue is full",
         "As many wait as the queue's capacity, or its numbers of the day are used up.";
-    PERSON_LIMIT = "person_limit", CONFLICT, "您今天取这个业务的号已够多，需要时请找工作人员", "You have taken enough numbers here today, please ask the staff",
+    PERSON_LIMIT = "person_limit", CONFLICT, "今天取这个业务的号已到每人每天的上限，工作人员可以为您放开", "You have taken as many numbers here today as one person may; the staff can lift this",
         "One person has taken as many numbers of the queue today as its daily_per_person allows, those given up included. Staff may give a number all the same.";
     QUEUE_CLOSING = "queue_closing", CONFLICT, "今日号已发完，下班前办不到", "The next one's turn would come after closing",
         "By the forecast the queue does not come to the next person before its closing time. Staff may give a number all the same.";
@@ -169,7 +169,7 @@ problem_kinds! {
     SET_BY_FILE = "set_by_file", CONFLICT, "这个公众号写在配置文件里，请在那里修改", "The configuration file has this account: change it there",
         "The credentials of an account that stands in the configuration file are read from there alone. Replies, templates, texts and menu are changed here all the same.";
     NO_OPERATOR_KEY = "no_operator_key", CONFLICT, "没有可用的运维密钥，不能保存公众号的密钥", "There is no operator's key to store secrets with",
-        "Secrets are stored sealed, under the operator's key. Set `[secrets] key` for gateways and token services, the same for all; `paihao doctor` says which key is missing.";
+        "Secrets are stored sealed, under the operator's key. Set `[secrets] key`, the same for all processes; `paihao doctor` says which key is missing.";
     IN_USE = "in_use", CONFLICT, "正在使用，不能删除", "It is in use and cannot be taken away",
         "People are in the queue, or the counter is open; the detail says which. Clear or close it first.";
     UNKNOWN_WORDING = "unknown_wording", NOT_FOUND, "没有这种自定义文字", "There are no such words",

@@ -202,10 +202,15 @@ pub fn refusal_reply(settings: &SiteSettings, refusal: &Refusal, now_ms: i64) ->
         Refusal::QueueFull(queue) => {
             format!("{}名额已满，请稍后再来。\n\nThis queue is full.", queue_name(settings, queue))
         }
-        Refusal::PersonLimit(queue) => format!(
-            "您今天取{}的号已够多，需要时请找工作人员。\n\nYou have taken enough numbers of this queue today. Please ask the staff.",
-            queue_name(settings, queue)
-        ),
+        Refusal::PersonLimit(queue) => {
+            let limit = settings.rules.queues.get(queue).and_then(|queue| queue.daily_per_person);
+            let limit = limit.unwrap_or_default();
+            format!(
+                "您今天已取{}的号 {limit} 个，到了每人每天的上限。请把其中任何一个号给工作人员看，他们可以为您放开。\n\n\
+                 You have taken {limit} of this queue's numbers today, as many as one person may. Show any of them to the staff, who can lift this.",
+                queue_name(settings, queue)
+            )
+        }
         Refusal::QueueClosing(queue) => with_hours(
             queue,
             "今天排不到了，请改天再来。",

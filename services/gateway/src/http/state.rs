@@ -19,6 +19,7 @@ use crate::http::wechat::fault::CallbackFaults;
 use crate::http::wechat::forwarder::Forwarder;
 use crate::http::wechat::late_receipts::LateReceipts;
 use crate::identity::browser_sessions::BrowserSessions;
+use crate::identity::error::IdentityError;
 use crate::identity::login::{self, LoginDestination};
 use crate::identity::record_macs::RosterMacs;
 use crate::identity::roster_log::RosterLog;
@@ -42,10 +43,11 @@ use axum::extract::FromRef;
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::session::LoginTarget;
+use paihao_contracts::staff::STAFF_GENERATION;
 use paihao_http_api::ApiState;
 use paihao_http_api::sse::Positioned;
 use paihao_ledger::Ledger;
-use paihao_wechat::AccountClient;
+use paihao_wechat::{AccountClient, PersonTags};
 use std::ops::Deref;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -110,6 +112,14 @@ impl AppState {
     pub(crate) fn login_account(&self) -> Option<String> {
         let configured = self.settings.login.account.clone();
         configured.or_else(|| self.deployment.first_added_account())
+    }
+
+    /// Returns the maker of the tags that stand for customers, once the deployment's secret is
+    /// known.
+    pub(crate) async fn person_tags(&self) -> Result<PersonTags, IdentityError> {
+        let roster = self.roster.loaded().await?;
+        let are_keyed = self.settings.write_version.allows(STAFF_GENERATION);
+        roster.person_tags(are_keyed).ok_or(IdentityError::LedgerUnavailable)
     }
 
     /// Returns the destination of a login; `None` if it no longer exists.

@@ -5,6 +5,7 @@
 
 pub(crate) mod browser_sessions;
 pub(crate) mod error;
+pub(crate) mod former_names;
 pub(crate) mod key_uses;
 pub(crate) mod kiosk_pairing;
 pub(crate) mod record_macs;

@@ -1,8 +1,11 @@
 //! Roster of the staff: members, API keys and paired kiosks, from the entries of its log.
 
 use hmac::{Hmac, KeyInit, Mac};
-use paihao_contracts::staff::{ApiKey, Kiosk, Member, StaffEntry, StaffEvent, StaffRole};
+use paihao_contracts::staff::{
+    ApiKey, Kiosk, Member, NamelessEntry, NamelessEvent, StaffEntry, StaffEvent, StaffRole,
+};
 use paihao_domain::{Actor, ApiScope, CounterId};
+use paihao_wechat::PersonTags;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -141,9 +144,36 @@ impl Roster {
                 let kiosk_entry = KioskEntry { kiosk, paired_by, paired_at: entry.at };
                 self.kiosks.insert(kiosk_entry.kiosk.id.clone(), kiosk_entry);
             }
+            StaffEvent::NameErased { id, entries } => self.apply_nameless(id, entries),
             StaffEvent::KioskUnpaired { id } => {
                 let removed = self.kiosks.remove(&id);
                 self.retired_kiosk_hashes.extend(removed.map(|entry| entry.kiosk.hash));
+            }
+        }
+    }
+
+    /// Applies what is left of the entries of a former member, key or kiosk.
+    fn apply_nameless(&mut self, id: String, entries: Vec<NamelessEntry>) {
+        let mut is_browser_manager = false;
+        for entry in entries {
+            match entry.event {
+                NamelessEvent::Joined { invitation, .. } if invitation == FIRST_IN_BROWSER => {
+                    is_browser_manager = true;
+                }
+                NamelessEvent::Joined { invitation, .. } => {
+                    self.used_invitations.insert(invitation);
+                }
+                NamelessEvent::Migrated if is_browser_manager => {
+                    self.used_invitations.insert(FIRST_IN_BROWSER.to_owned());
+                }
+                NamelessEvent::KeyMade { .. } => {
+                    self.keys.remove(&id);
+                    self.issued_key_ids.insert(id.clone());
+                }
+                NamelessEvent::KioskPaired { hash, .. } => {
+                    self.retired_kiosk_hashes.insert(hash);
+                }
+                NamelessEvent::Renamed | NamelessEvent::Migrated => {}
             }
         }
     }
@@ -202,6 +232,11 @@ impl Roster {
     /// Returns the key of a program by its id.
     pub(crate) fn key(&self, id: &str) -> Option<&ApiKey> {
         self.keys.get(id).map(|entry| &entry.key)
+    }
+
+    /// Returns whether a member, key or kiosk of this id is there.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.members.contains_key(id) || self.keys.contains_key(id) || self.kiosks.contains_key(id)
     }
 
     /// Returns whether there was ever a key of this id.
@@ -265,6 +300,12 @@ impl Roster {
             mac.update(part.as_bytes());
         }
         Some(mac.finalize().into_bytes().into())
+    }
+
+    /// Returns the maker of the tags that stand for customers. `are_keyed` says whether keyed ones
+    /// are written.
+    pub(crate) fn person_tags(&self, are_keyed: bool) -> Option<PersonTags> {
+        Some(PersonTags::new(self.secret.as_ref()?, are_keyed))
     }
 
     /// Computes the hash of a person, who is an openid at an account.

@@ -4,6 +4,7 @@
 //! two managers at two replicas never remove each other. Its secrets are sealed.
 
 use super::error::IdentityError;
+use super::former_names::{FormerName, NamesInLog};
 use super::roster::Roster;
 use super::roster_seals::RosterSeals;
 use paihao_chassis::backoff::Backoff;
@@ -26,6 +27,9 @@ use tokio::time::{Instant, timeout_at};
 
 /// Longest time for a change to become durable and known here.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Longest time between two looks for names that have been kept for their time.
+const NAME_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Author of a change.
 #[derive(Clone, Copy)]
@@ -51,6 +55,9 @@ pub(crate) struct RosterLog {
     /// Keys that seal what is written; `None` if it is stored in the clear, since there is no key,
     /// or an older program may have to read it.
     sealing_keys: Option<Arc<Keyring>>,
+    /// Time after which the name of a former member, key or kiosk is erased; `None` while an older
+    /// program may have to read the log.
+    name_retention: Option<Duration>,
 }
 
 /// Projection of the log of staff onto the roster.
@@ -60,6 +67,7 @@ struct RosterSnapshot {
     /// True if an entry cannot be decoded: nothing is changed on a roster that is not known.
     is_unreadable: bool,
     seals: Arc<RosterSeals>,
+    names: Arc<NamesInLog>,
     /// Reason why a secret cannot be opened.
     unsealable: Option<UnsealError>,
 }
@@ -75,7 +83,10 @@ impl Projection for RosterSnapshot {
         let entry: StaffEntry =
             envelope::decode(&stored.entry.payload).inspect_err(|_| self.is_unreadable = true)?;
         match Arc::make_mut(&mut self.seals).open(stored.position, entry) {
-            Ok(entry) => Arc::make_mut(&mut self.roster).apply(&entry),
+            Ok(entry) => {
+                Arc::make_mut(&mut self.roster).apply(&entry);
+                Arc::make_mut(&mut self.names).apply(stored.position, &entry, &self.roster);
+            }
             Err(error) => {
                 if self.unsealable.is_none() {
                     tracing::error!(%error, "cannot open a secret of the log of staff");
@@ -102,6 +113,7 @@ impl RosterLog {
         clock: Arc<dyn Clock>,
         keyring: Option<Arc<Keyring>>,
         write_version: WriteVersion,
+        name_retention: Duration,
         tasks: &Tasks,
     ) -> Arc<Self> {
         let tasks = tasks.child("staff");
@@ -110,9 +122,15 @@ impl RosterLog {
         let snapshot = RosterSnapshot { seals, ..RosterSnapshot::default() };
         let (follower, following) = follow.start(snapshot);
         let sealing_keys = keyring.filter(|_| write_version.allows(STAFF_GENERATION));
-        let roster_log = Arc::new(RosterLog { ledger, clock, tasks, follower, sealing_keys });
+        let name_retention =
+            Some(name_retention).filter(|_| write_version.allows(STAFF_GENERATION));
+        let roster_log = RosterLog { ledger, clock, tasks, follower, sealing_keys, name_retention };
+        let roster_log = Arc::new(roster_log);
         roster_log.tasks.spawn("roster", following);
         roster_log.tasks.spawn("secret", roster_log.clone().keep_secret());
+        if roster_log.name_retention.is_some() {
+            roster_log.tasks.spawn("names", roster_log.clone().keep_names_erased());
+        }
         if roster_log.sealing_keys.is_some() {
             roster_log.tasks.spawn("seals", roster_log.clone().keep_sealed());
         }
@@ -314,6 +332,116 @@ impl RosterLog {
             })?;
             erased.insert(position);
             tracing::info!(position = position.0, "sealed a secret, and erased its former entry");
+        }
+        Ok(())
+    }
+}
+
+impl RosterLog {
+    /// Returns the former members, keys and kiosks whose names stand in the log, with the time at
+    /// which each name is erased; `None` while an older program may have to read the log.
+    pub(crate) async fn former(&self) -> Result<Vec<(FormerName, Option<i64>)>, IdentityError> {
+        self.loaded().await?;
+        let retention = self.name_retention.map(|time| time.as_millis() as i64);
+        let names = self.follower.now().names;
+        let erased_at = |former: &FormerName| Some(former.left_at.saturating_add(retention?));
+        Ok(names
+            .former()
+            .map(|former| {
+                let erased_at = erased_at(&former);
+                (former, erased_at)
+            })
+            .collect())
+    }
+
+    /// Returns whether names of former members, keys and kiosks can be erased.
+    pub(crate) fn erases_names(&self) -> bool {
+        self.name_retention.is_some()
+    }
+
+    /// Erases the name of a former member, key or kiosk that `may_erase` accepts. Returns false if
+    /// there is none.
+    pub(crate) async fn erase_name(
+        &self,
+        by: Author<'_>,
+        id: &str,
+        may_erase: impl Fn(&FormerName) -> bool,
+    ) -> Result<bool, IdentityError> {
+        self.loaded().await?;
+        let before = self.follower.now().names;
+        self.append_on(by, |snapshot| {
+            let former = snapshot.names.former().find(|former| former.id == id);
+            Ok::<_, IdentityError>(
+                former.filter(|former| may_erase(former)).and_then(|_| snapshot.names.erasure(id)),
+            )
+        })
+        .await?;
+        let names = self.follower.now().names;
+        if !names.is_erased(id) {
+            return Ok(false);
+        }
+        self.remove_entries(&(names.removable() - before.removable())).await?;
+        Ok(true)
+    }
+
+    /// Erases names that were kept for their time, and removes the entries in which erased ones
+    /// stand. Several replicas may try; one of them writes each.
+    async fn keep_names_erased(self: Arc<Self>) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
+        let mut progress = self.follower.changes();
+        let stop = self.tasks.stop();
+        let mut removed = BTreeSet::new();
+        loop {
+            let is_known = |progress: &Progress<RosterSnapshot>| {
+                progress.caught_up && !progress.view.is_unreadable
+            };
+            let known = progress.wait_for(is_known);
+            if !matches!(stop.run_until_cancelled(known).await, Some(Ok(_))) {
+                return;
+            }
+            if self.erase_due_names(&mut removed).await.is_ok() {
+                backoff.reset();
+                let changed = tokio::time::timeout(NAME_CHECK_INTERVAL, progress.changed());
+                if stop.run_until_cancelled(changed).await.is_none() {
+                    return;
+                }
+            } else if !backoff.wait_unless(stop).await {
+                return;
+            }
+        }
+    }
+
+    async fn erase_due_names(&self, removed: &mut BTreeSet<Position>) -> Result<(), IdentityError> {
+        let Some(retention) = self.name_retention else { return Ok(()) };
+        // A clock that nothing confirms erases nothing.
+        let reading = self.clock.read();
+        let next_due = |snapshot: &RosterSnapshot| {
+            let is_confirmed = reading.trust.is_confirmed();
+            let due = snapshot.names.next_due(&snapshot.roster, reading.now_ms, retention);
+            due.filter(|_| is_confirmed).map(str::to_owned)
+        };
+        while next_due(&self.follower.now()).is_some() {
+            let erasure = |snapshot: &RosterSnapshot| {
+                let due = next_due(snapshot);
+                Ok::<_, IdentityError>(due.and_then(|id| snapshot.names.erasure(&id)))
+            };
+            self.append_on("system".into(), erasure).await?;
+        }
+        let positions = self.follower.now().names.removable() - &*removed;
+        self.remove_entries(&positions).await?;
+        removed.extend(positions);
+        Ok(())
+    }
+
+    async fn remove_entries(&self, positions: &BTreeSet<Position>) -> Result<(), IdentityError> {
+        for position in positions {
+            self.ledger.erase(&STAFF, *position).await.map_err(|error| {
+                tracing::warn!(%error, "cannot remove an entry with an erased name, retrying");
+                IdentityError::LedgerUnavailable
+            })?;
+        }
+        if !positions.is_empty() {
+            tracing::info!(entries = positions.len(), "removed entries with an erased name");
         }
         Ok(())
     }

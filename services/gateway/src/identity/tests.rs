@@ -16,6 +16,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const MORNING_MS: i64 = 1_795_140_000_000;
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 const LIFETIME: SessionLifetime = SessionLifetime {
     idle_timeout: Duration::from_secs(8 * 3600),
@@ -52,7 +53,8 @@ impl Fixture {
     fn start_replica(&self) -> (Arc<RosterLog>, Arc<BrowserSessions>) {
         let clock = Arc::new(self.clock.clone());
         let newest = WriteVersion::NEWEST;
-        let roster_log = RosterLog::start(self.ledger.clone(), clock, None, newest, &self.tasks);
+        let ledger = self.ledger.clone();
+        let roster_log = RosterLog::start(ledger, clock, None, newest, RETENTION, &self.tasks);
         (roster_log, self.start_sessions(self.ledger.clone()))
     }
 

@@ -14,7 +14,9 @@ use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::clock::Clock;
 use paihao_contracts::commit;
 use paihao_contracts::envelope::{self, ReadError};
-use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
+use paihao_contracts::session::{
+    RefusedScan, ScanProgress, ScanPurpose, ScanSession, SessionTicket,
+};
 use paihao_contracts::streams;
 use paihao_domain::{Decision, Event, Outcome, QueueState, TicketStatus};
 use paihao_wechat::{AccountClientError, Picture, QrRequest};
@@ -149,6 +151,7 @@ impl ScanSessions {
             qr_url: url,
             expires_at,
             progress: ScanProgress::Pending,
+            refused: None,
         };
         let lifetime = Duration::from_millis((expires_at - now).max(0) as u64);
         let key = streams::scan_session_key(&uuid.to_string());
@@ -223,6 +226,21 @@ impl ScanSessions {
         };
         if let Err(error) = stored.await {
             tracing::warn!(%error, "cannot store the progress of a scan session");
+        }
+    }
+
+    /// Stores that somebody who scanned got no number, so that the page tells it. The code works
+    /// on.
+    pub async fn store_refusal(&self, uuid: Uuid, mut session: ScanSession, refused: RefusedScan) {
+        session.refused = Some(refused);
+        let ttl = self.remaining(&session, self.clock.now_ms()) + EXPIRED_SESSION_RETENTION;
+        let key = streams::scan_session_key(&uuid.to_string());
+        let stored = async {
+            let record = self.encode(&key, &session).await?;
+            Ok::<_, SessionError>(self.cache.put(&key, record, ttl).await?)
+        };
+        if let Err(error) = stored.await {
+            tracing::warn!(%error, "cannot store that a scan was refused");
         }
     }
 

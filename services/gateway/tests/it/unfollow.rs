@@ -13,7 +13,7 @@ use paihao_contracts::unfollowed::Unfollowed;
 use paihao_domain::{CommandId, Person};
 use paihao_gateway::engine::SiteSnapshot;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
-use paihao_wechat::OpenId;
+use paihao_wechat::{OpenId, PersonTags};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn named(gateway: &Gateway, person: &str) -> usize {
 }
 
 fn trace_key(person: &str) -> String {
-    sent_index_key("shop", &OpenId::new(person).pseudonym("shop"))
+    sent_index_key("shop", &PersonTags::of_former_versions().tag("shop", &OpenId::new(person)))
 }
 
 async fn leave_trace(stores: &AwayStores, person: &str) {

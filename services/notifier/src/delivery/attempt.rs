@@ -45,7 +45,7 @@ impl DeliveryWorker {
     ) -> Result<NextStep, StoreError> {
         let Ports { cache, clock, .. } = &self.ports;
         let notice = task.notice;
-        send::register_message(&**cache, notice, &task.person_key, &message, now).await?;
+        send::register_message(&**cache, notice, task.person_tags.stored(), &message, now).await?;
         let id = entropy::token(CLAIM_ID_BYTES);
         let request =
             ClaimRequest { notice, channel, earlier_attempts: &earlier_attempts, id: &id, at: now };
@@ -90,7 +90,7 @@ impl DeliveryWorker {
                 count_channel_refusal(notice, &refused);
                 let open = ticket_state::refused(&claimed.open, refused);
                 self.release(log, &claimed, Some(open)).await?;
-                send::forget_message(&**cache, notice, &task.person_key, channel).await;
+                send::forget_message(&**cache, notice, task.person_tags.stored(), channel).await;
                 Ok(NextStep::RetryAfter(Duration::ZERO))
             }
             AttemptResult::Retry { after, unsure, last_error } => {
@@ -124,7 +124,8 @@ impl DeliveryWorker {
             return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY));
         };
         if let (DeliveryOutcome::Sent { message_id }, Some(channel)) = (&end.outcome, end.channel) {
-            send::mark_accepted(&**cache, notice, &task.person_key, channel, *message_id).await;
+            send::mark_accepted(&**cache, notice, task.person_tags.stored(), channel, *message_id)
+                .await;
         }
         self.conclude(task, ended.dead_letter).await
     }
@@ -163,7 +164,7 @@ impl DeliveryWorker {
             AttemptResult::NextChannel(ChannelAttempt {
                 code: Some(ERRCODE_NO_OPEN_WINDOW | ERRCODE_WINDOW_USED_UP),
                 ..
-            }) => send_window::close_all(cache, account, &task.person_key).await,
+            }) => send_window::close_all(cache, account, task.person_tags.all()).await,
             _ => Ok(()),
         };
         if let Err(error) = updated {

@@ -19,11 +19,6 @@ pub(crate) enum OutboundMessage {
     Subscription(SubscriptionNotice),
 }
 
-/// Returns the pseudonym that replaces the person's openid in cache keys.
-pub(crate) fn person_key(notice: &Notice) -> String {
-    OpenId::new(&*notice.person).pseudonym(&notice.account)
-}
-
 /// Sends the message to WeChat. The id is 0 for channels without message ids.
 pub(crate) async fn send(
     wechat: &AccountClient,

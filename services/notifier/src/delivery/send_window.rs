@@ -22,15 +22,18 @@ pub(crate) struct OpenWindow {
 pub(crate) async fn find_open(
     cache: &dyn Cache,
     account: &str,
-    person_key: &str,
+    person_tags: &[String],
     now: i64,
 ) -> Result<Option<OpenWindow>, StoreError> {
     for kind in SendWindowKind::ALL {
-        let cache_key = streams::send_window_key(account, person_key, kind.name());
-        let Some(stored) = cache.get(&cache_key).await? else { continue };
-        let decoded: Option<SendWindow> = read_stored(&stored)?;
-        if let Some(window) = decoded.filter(|window| window.remaining > 0 && window.until > now) {
-            return Ok(Some(OpenWindow { kind, cache_key, stored, window }));
+        for tag in person_tags {
+            let cache_key = streams::send_window_key(account, tag, kind.name());
+            let Some(stored) = cache.get(&cache_key).await? else { continue };
+            let decoded: Option<SendWindow> = read_stored(&stored)?;
+            let open = decoded.filter(|window| window.remaining > 0 && window.until > now);
+            if let Some(window) = open {
+                return Ok(Some(OpenWindow { kind, cache_key, stored, window }));
+            }
         }
     }
     Ok(None)
@@ -55,10 +58,12 @@ pub(crate) async fn consume_one(
 pub(crate) async fn close_all(
     cache: &dyn Cache,
     account: &str,
-    person_key: &str,
+    person_tags: &[String],
 ) -> Result<(), Unavailable> {
-    for window in SendWindowKind::ALL {
-        cache.remove(&streams::send_window_key(account, person_key, window.name())).await?;
+    for tag in person_tags {
+        for window in SendWindowKind::ALL {
+            cache.remove(&streams::send_window_key(account, tag, window.name())).await?;
+        }
     }
     Ok(())
 }

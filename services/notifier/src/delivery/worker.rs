@@ -4,11 +4,12 @@ use crate::delivery::channels::{self, skipped_attempt};
 use crate::delivery::classify::{RETRY_WINDOW, gave_up_outcome};
 use crate::delivery::finish::{self, NoticeEnd, NoticeRef};
 use crate::delivery::planned_order::{self, PlannedOrder};
-use crate::delivery::send::{self, OutboundMessage};
+use crate::delivery::send::OutboundMessage;
 use crate::delivery::send_window;
 use crate::delivery::takeover::{self, FORMER_LEASE_DURATION, FormerRecords};
 use crate::delivery::ticket_log::{TicketLog, Written};
 use crate::delivery::ticket_state::{self, CLAIM_DURATION, QUESTION_DURATION};
+use crate::person_tags::{PersonTagsReader, TagsOfPerson};
 use crate::ports::{Ports, StoreError};
 use crate::settings::Settings;
 use crate::stored_time::time_left;
@@ -46,12 +47,13 @@ const MAX_IN_FLIGHT: usize = 4096;
 pub(crate) fn worker(
     settings: Settings,
     templates: TemplatesReceiver,
+    person_tags: PersonTagsReader,
     ports: Ports,
 ) -> Worker<impl Handler> {
     let accounts = settings.accounts.len().max(MIN_ACCOUNTS);
     let in_flight = settings.in_flight.saturating_mul(accounts).min(MAX_IN_FLIGHT);
     let ledger = ports.ledger.clone();
-    let handler = handler(&settings, templates, ports);
+    let handler = handler(&settings, templates, person_tags, ports);
     Worker::new(ledger, Source::Queue(NOTICES), in_flight, handler)
 }
 
@@ -59,11 +61,13 @@ pub(crate) fn worker(
 pub(crate) fn handler(
     settings: &Settings,
     templates: TemplatesReceiver,
+    person_tags: PersonTagsReader,
     ports: Ports,
 ) -> impl Handler<Message = Notice> + use<> {
     DeliveryWorker {
         public_url: settings.public_url.clone(),
         templates,
+        person_tags,
         ports,
         in_flight: settings.in_flight,
         permits: Permits::default(),
@@ -74,6 +78,7 @@ pub(super) struct DeliveryWorker {
     /// Base URL of links in messages.
     public_url: Option<String>,
     templates: TemplatesReceiver,
+    person_tags: PersonTagsReader,
     pub(super) ports: Ports,
     /// Most notices of one account in progress, so that one with slow or missing responses from
     /// WeChat never delays another.
@@ -87,8 +92,8 @@ pub(super) struct SendTask<'a> {
     /// Message of the work queue, for a dead letter.
     entry: &'a Entry,
     pub(super) policy: NoticePolicy,
-    /// Pseudonym of the person in cache keys.
-    pub(super) person_key: String,
+    /// Tags of the person in cache keys.
+    pub(super) person_tags: TagsOfPerson,
 }
 
 /// Channel and message of an attempt.
@@ -160,7 +165,11 @@ impl DeliveryWorker {
     async fn advance(&self, notice: &Notice, entry: &Entry) -> Result<NextStep, StoreError> {
         let ports = &self.ports;
         let policy = self.templates.now().policy(notice)?;
-        let task = SendTask { notice, entry, policy, person_key: send::person_key(notice) };
+        let Some(person_tags) = self.person_tags.of(notice) else {
+            let unknown = "the deployment's secret has not been read";
+            return Err(StoreError::Unavailable(unknown.to_owned()));
+        };
+        let task = SendTask { notice, entry, policy, person_tags };
         // The hint is read first: the log read later can only be newer.
         let planned = if planned_order::is_ordered(notice) {
             planned_order::load(&*ports.cache, notice).await?
@@ -306,7 +315,8 @@ impl DeliveryWorker {
                     Ok(text) => {
                         let cache = &*self.ports.cache;
                         let account = &notice.account;
-                        match send_window::find_open(cache, account, &task.person_key, now).await? {
+                        let tags = task.person_tags.all();
+                        match send_window::find_open(cache, account, tags, now).await? {
                             Some(open) => Ok(OutboundMessage::Text(text, open)),
                             None => Err(skipped_attempt(channel, channels::NO_ALLOWANCE, None)),
                         }

@@ -10,6 +10,7 @@ mod faults;
 mod isolation;
 mod newer;
 mod order;
+mod person_tags;
 mod receipts;
 mod redrive;
 mod stored_instants;

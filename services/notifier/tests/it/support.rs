@@ -26,7 +26,7 @@ use paihao_notifier::{AccountCheckIntervals, Handlers, Notifier, Ports, Settings
 use paihao_wechat::traffic::{CallLimiter, Limits};
 use paihao_wechat::{
     AccessToken, AccountClient, AppId, AppSecret, Client, ClientOptions, Endpoints, OpenId,
-    TokenSource, TokenUnavailable,
+    PersonTags, TokenSource, TokenUnavailable,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -416,6 +416,8 @@ pub fn settings(policy: NoticePolicy, in_flight: usize) -> Settings {
         accounts: ACCOUNTS.map(with_policy).into(),
         wording: BTreeMap::new(),
         account_checks: AccountCheckIntervals::default(),
+        keyring: None,
+        keyed_tags: false,
         public_url: Some("https://queue.example".to_owned()),
     }
 }
@@ -435,7 +437,7 @@ pub fn window_key(i: u32, window: SendWindowKind) -> String {
 }
 
 pub fn person_tag(i: u32) -> String {
-    OpenId::new(open_id(i)).pseudonym("shop")
+    PersonTags::of_former_versions().tag("shop", &OpenId::new(open_id(i)))
 }
 
 pub fn open_id(i: u32) -> String {

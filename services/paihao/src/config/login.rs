@@ -22,6 +22,11 @@ impl Config {
         };
         let idle_timeout = hours("idle_hours", login.idle_hours, 720);
         let max_lifetime = hours("longest_hours", login.longest_hours, 720);
+        let days = login.former_names_days;
+        if !(1..=3650).contains(&days) {
+            problems.add("login.former_names_days", format!("{days} days"), "use 1 to 3650");
+        }
+        let former_name_retention = Duration::from_secs(days.saturating_mul(24 * 3600));
         if !login.account.is_empty() && !self.accounts.contains_key(&login.account) {
             let known_names = self.accounts.keys();
             refuse_unknown("login.account", "account", &login.account, known_names, problems);
@@ -42,6 +47,7 @@ impl Config {
             confirm: login.confirm,
             idle_timeout,
             max_lifetime,
+            former_name_retention,
         }
     }
 

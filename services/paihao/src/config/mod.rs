@@ -203,7 +203,7 @@ section!(Notifier {
     bindings_check_seconds: u64,
 });
 section!(Login {
-    account: String, confirm: bool, idle_hours: u64, longest_hours: u64,
+    account: String, confirm: bool, idle_hours: u64, longest_hours: u64, former_names_days: u64,
     clients: BTreeMap<String, LoginClient>,
 });
 section!(LoginClient {

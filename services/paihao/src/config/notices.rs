@@ -2,6 +2,8 @@
 
 use super::Config;
 use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::envelope::WriteVersion;
+use paihao_contracts::staff::STAFF_GENERATION;
 use paihao_notifier::{AccountCheckIntervals, Settings};
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ impl Config {
         Settings {
             in_flight: self.notifier.in_flight,
             accounts: accounts.collect(),
+            keyring: None,
+            keyed_tags: WriteVersion::clamped(self.ledger.write_version).allows(STAFF_GENERATION),
             public_url: self.gateway.public_url(),
             wording: wording.collect(),
             account_checks: AccountCheckIntervals {

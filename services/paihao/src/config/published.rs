@@ -6,11 +6,13 @@ use paihao_chassis::config::{ConfigProblems, SecretText};
 use url::Url;
 
 /// Secrets of the samples and the demo, which anybody can read.
-pub const PUBLISHED_SECRETS: [&str; 4] = [
+pub const PUBLISHED_SECRETS: [&str; 6] = [
     "0123456789abcdef0123456789abcdef",
     "simulated",
     "front-desk-of-the-demo",
     "everybodyCanReadThisKeyOfThePaihaoSampleXYZ",
+    "ledger-of-the-demo",
+    "cache-of-the-demo",
 ];
 
 /// Fewest characters of a callback token that nobody guesses. WeChat takes 3 to 32.
@@ -102,6 +104,8 @@ impl Config {
             );
             check(format!("accounts.{name}.aes_key"), account.aes_key.as_ref());
         }
+        check("ledger.password".to_owned(), self.ledger.password.as_ref());
+        check("cache.password".to_owned(), self.cache.password.as_ref());
         for (name, staff) in &self.staff {
             check(format!("staff.{name}.key"), Some(&staff.key));
         }
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn secrets_that_everybody_knows_are_refused_where_wechat_is_real() {
-        let [secret, token, key, aes_key] = PUBLISHED_SECRETS;
+        let [secret, token, key, aes_key, ledger, cache] = PUBLISHED_SECRETS;
         let own = ["ff23456789abcdef0123456789abcdef", "token1", "key-of-our-own-desk"];
         assert_eq!(problems(Role::All, "", own[0], own[1], own[2]), "");
         for (found, refused) in [
@@ -150,6 +154,13 @@ mod tests {
         let with_aes_key = format!("token1'\naes_key = '{aes_key}");
         let found = problems(Role::All, "", own[0], &with_aes_key, own[2]);
         assert!(found.contains("accounts.shop.aes_key") && found.contains("samples"), "{found}");
+        let stores = format!(
+            "[ledger]\nuser = 'paihao'\npassword = '{ledger}'\n[cache]\npassword = '{cache}'\n"
+        );
+        let found = problems(Role::All, &stores, own[0], own[1], own[2]);
+        for refused in ["ledger.password", "cache.password"] {
+            assert!(found.contains(refused) && found.contains("samples"), "{refused}: {found}");
+        }
         assert_eq!(problems(Role::All, SIMULATED, secret, token, key), "");
         let fallback = SIMULATED.replace("8090/", "8090/,https://api2.weixin.qq.com/");
         assert_ne!(problems(Role::All, &fallback, secret, token, key), "");
@@ -157,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_simulator_refuses_accounts_that_are_real() {
-        let [secret, token, key, _] = PUBLISHED_SECRETS;
+        let [secret, token, key, ..] = PUBLISHED_SECRETS;
         let real = "ff23456789abcdef0123456789abcdef";
         let found = problems(Role::Sim, "", real, token, key);
         assert!(found.contains("accounts.shop.secret") && !found.contains(real), "{found}");

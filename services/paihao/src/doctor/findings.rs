@@ -208,7 +208,7 @@ findings! {
     SECRETS_SEALED = "secrets_sealed", Ok, "账本里的密钥都已加密，运维密钥可用", "The secrets in the ledger are sealed, and the operator's key is at hand",
         "", "";
     SECRETS_CLEAR = "secrets_clear", Warning, "账本里有没有加密的密钥，备份里也有", "The ledger has secrets in the clear, and so have its backups",
-        "把 ledger.write_version 提高到 2；集群还要给所有网关和 token 服务设同一个 secrets.key（docs/guide/backup.md）", "raise ledger.write_version to 2; a cluster also needs one secrets.key for all gateways and token services (docs/guide/backup.md)";
+        "把 ledger.write_version 提高到 2；集群还要给所有进程设同一个 secrets.key（docs/guide/backup.md）", "raise ledger.write_version to 2; a cluster also needs one secrets.key for all processes (docs/guide/backup.md)";
     OPERATOR_KEY_MISSING = "operator_key_missing", Bad, "缺少运维密钥：账本里的密钥解不开", "The operator's key is missing: secrets in the ledger cannot be opened",
         "把所示的密钥放回 ledger.file 旁边的 operator.key，或写进 secrets.key", "put the key named here back into operator.key beside ledger.file, or name it as secrets.key";
     OPERATOR_KEY_MALFORMED = "operator_key_malformed", Bad, "运维密钥读不了", "The operator's key cannot be read",

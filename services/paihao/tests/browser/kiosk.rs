@@ -5,7 +5,7 @@ use crate::browser::Browser;
 use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 use crate::manage::open_manage_page;
 use crate::members::open_section_named;
-use crate::pictures::{DESKTOP, HALL_SCREENS, NOTEBOOK, PHONE, take_pictures};
+use crate::pictures::{ALL_SCREENS, DESKTOP, HALL_SCREENS, NOTEBOOK, PHONE, take_pictures};
 use crate::window::Window;
 use serde_json::{Value, json};
 
@@ -131,6 +131,37 @@ async fn somebody_without_wechat_gets_a_number_and_nobody_gets_a_handful() {
     kiosk.wait_until_hidden("#no-wechat").await;
     kiosk.wait_for_picture("#code").await;
     browser.quit(&["429", "409"]).await;
+}
+
+#[tokio::test]
+async fn whoever_has_taken_as_many_as_one_may_reads_it_at_the_kiosk_and_what_staff_can_do() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    demo.change_site(|site| site["queues"]["social"]["daily_per_person"] = json!(1)).await;
+    let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
+    let open_code = async || {
+        kiosk.click("#queues .queue:last-child").await;
+        browser.open(&kiosk_code_link(&kiosk).await).await
+    };
+    let phones = open_code().await;
+    scan(&phones, 1).await;
+    phones.wait_for_text(&chat_selector(1), "取号成功 B001").await;
+    kiosk.wait_for_text("#taken #number", "B001").await;
+    phones.type_into(".phone:nth-child(1) .write input", "cancel").await;
+    phones.click(".phone:nth-child(1) .send").await;
+    phones.wait_for_text(&chat_selector(1), "given up").await;
+    phones.close().await;
+
+    kiosk.click("#next").await;
+    let phones = open_code().await;
+    scan(&phones, 1).await;
+    phones.wait_for_text(&chat_selector(1), "到了每人每天的上限").await;
+    phones.close().await;
+    kiosk.wait_for_text("#refused", "您今天已取 1 个号").await;
+    kiosk.wait_for_text("#refused", "他们可以为您放开").await;
+    kiosk.wait_for_picture("#code").await;
+    take_pictures(&kiosk, "kiosk-person-limit", ALL_SCREENS).await;
+    browser.quit(&[]).await;
 }
 
 /// A kiosk of a site that admits paired ones alone: it shows a code until a manager has entered it,

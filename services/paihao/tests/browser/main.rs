@@ -39,3 +39,4 @@ mod members;
 mod odd_links;
 mod old_browsers;
 mod pictures;
+mod signing_keys;

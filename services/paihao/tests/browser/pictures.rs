@@ -20,6 +20,11 @@ pub const NOTEBOOK: Screen = ("notebook", 1366, 768);
 pub const DESKTOP: Screen = ("desk", 1440, 900);
 const WALL: Screen = ("wall", 1920, 1080);
 
+/// A wall screen that stands upright.
+const UPRIGHT_WALL: Screen = ("upright-wall", 1080, 1920);
+/// All that a page of the staff may be opened at.
+pub const ALL_SCREENS: &[Screen] = &[PHONE, TABLET, NOTEBOOK, WALL, UPRIGHT_WALL];
+
 /// Screens of the pages in the hall.
 pub const HALL_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP, WALL];
 /// Screens of the pages for staff and customers.

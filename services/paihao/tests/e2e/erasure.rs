@@ -1,7 +1,7 @@
 //! Tests of erasure: after a person unfollows, the retention removes them from every store, and the
 //! cache never names them.
 
-use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::cluster::{Cluster, ClusterSetup, STAFF_KEY, site_id};
 use crate::support::engine::start_engine;
 use crate::support::http::{send_json, staff_request};
 use harness::wait_until;
@@ -18,6 +18,7 @@ use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::Subject;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -181,4 +182,42 @@ async fn the_cache_names_nobody_and_every_gateway_applies_an_unfollow() {
     let folder = redis_folder(cluster.redis.port());
     assert!(occurrences_below(&folder, "session/") > 0, "the search works in {folder:?}");
     assert_eq!(occurrences_below(&folder, FORGOTTEN_OPENID), 0);
+}
+
+/// Name of a key, as its maker typed it.
+const FORMER_NAME: &str = "钥匙-of-somebody-who-left-0123456789";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clusters_store_has_no_byte_of_a_name_that_a_manager_erased() {
+    let environment = vec![("PAIHAO__LEDGER__WRITE_VERSION".into(), "2".into())];
+    let cluster =
+        Cluster::start_setup(ClusterSetup { environment, ..ClusterSetup::default() }).await;
+    let gateway = |at: usize| &cluster.gateways[at % cluster.gateways.len()].url;
+    let url = format!("{}/api/v1/keys", gateway(0));
+    let body = json!({ "name": FORMER_NAME, "sites": [site_id(0)], "counters": [] });
+    let made = staff_request(&cluster.http, STAFF_KEY, &url, "make").json(&body);
+    let (status, made) = send_json(made).await;
+    assert_eq!(status, 201, "{made}");
+    let id = made["id"].as_str().unwrap();
+    let delete =
+        async |url: String| send_json(cluster.http.delete(url).bearer_auth(STAFF_KEY)).await.0;
+    let folders: Vec<_> =
+        cluster.nats.servers().iter().map(|server| server.data_folder()).collect();
+    let occurrences =
+        || folders.iter().map(|folder| occurrences_below(folder, FORMER_NAME)).sum::<usize>();
+    wait_until("the name is on the disk", Duration::from_secs(10), async || occurrences() > 0)
+        .await;
+    assert_eq!(delete(format!("{}/api/v1/keys/{id}", gateway(0))).await, 204);
+    let former = format!("{}/api/v1/former-staff/{id}", gateway(1));
+    wait_until("the name is erased", Duration::from_secs(10), async || {
+        delete(former.clone()).await == 204
+    })
+    .await;
+    wait_until("no byte of it is left", Duration::from_secs(20), async || occurrences() == 0).await;
+    // Whoever reads the log from its beginning knows as much as before.
+    let audit = format!("{}/api/v1/audit?target={id}", gateway(0));
+    let (_, audit) = send_json(cluster.http.get(audit).bearer_auth(STAFF_KEY)).await;
+    let events = audit["entries"].as_array().unwrap().iter();
+    let events: Vec<_> = events.map(|entry| entry["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["name_erased", "key_revoked", "key_made"], "{audit}");
 }

@@ -74,11 +74,15 @@ fn the_defaults_are_accepted() {
 #[test]
 fn every_secret_that_a_sample_shows_is_refused_where_wechat_is_real() {
     let compose = read_file("deploy/compose.yaml");
-    let defaults = ["APP_SECRET", "CALLBACK_TOKEN", "AES_KEY", "STAFF_KEY"].map(|name| {
-        let default =
-            compose.split(&format!("${{{name}:-")).nth(1).unwrap_or_else(|| panic!("{name}"));
-        default.split('}').next().unwrap()
-    });
+    let defaults =
+        ["APP_SECRET", "CALLBACK_TOKEN", "AES_KEY", "STAFF_KEY", "NATS_PASSWORD", "REDIS_PASSWORD"]
+            .map(|name| {
+                let default = compose
+                    .split(&format!("${{{name}:-"))
+                    .nth(1)
+                    .unwrap_or_else(|| panic!("{name}"));
+                default.split('}').next().unwrap()
+            });
     let demo: toml::Table = read_file("services/paihao/src/demo.toml").parse().unwrap();
     let account = &demo["accounts"]["demo"];
     let shown = ["secret", "callback_token", "aes_key"].map(|key| account[key].as_str().unwrap());
@@ -153,7 +157,14 @@ fn compose_starts_every_role_with_a_configuration_that_is_accepted_as_it_is() {
 fn everything_that_compose_names_is_there() {
     let compose = read_compose();
     let declared = compose["volumes"].as_object().unwrap();
+    // What the command at the top of the file makes.
+    let head: String = read_file("deploy/compose.yaml").lines().take(12).collect();
+    assert!(head.contains("deploy/certificates deploy/tls nats=") && head.contains(" redis="));
+    let made = ["ca.pem", "nats.pem", "nats.key", "redis.pem", "redis.key"];
     let exists = |path: &str| {
+        if let Some(file) = path.strip_prefix("./tls/") {
+            return assert!(made.contains(&file), "no command makes {path}");
+        }
         let path = repository_root().join("deploy").join(path);
         assert!(path.exists(), "compose.yaml names {}", path.display());
     };
@@ -229,6 +240,34 @@ fn addresses_in_the_deployment_are_services_of_it() {
 }
 
 #[test]
+fn the_samples_speak_to_their_stores_in_tls_and_with_a_password() {
+    for file in ["config/cluster.toml", "config/compose.toml", "kubernetes/base/paihao.toml"] {
+        let config: toml::Table = read_file(&format!("deploy/{file}")).parse().unwrap();
+        for (section, scheme) in [("ledger", "tls://"), ("cache", "rediss://")] {
+            let section = &config[section];
+            let mut addresses = section["url"].as_str().unwrap().split(',');
+            assert!(addresses.all(|address| address.starts_with(scheme)), "{file}: {section}");
+            assert!(section["tls_ca"].is_str() && section["password"].is_table(), "{file}");
+        }
+    }
+    let nats = read_file("deploy/nats.conf");
+    assert!(nats.contains("password: $NATS_PASSWORD") && nats.contains("\ntls {"), "{nats}");
+    assert!(read_file("deploy/nats-cluster.conf").contains("verify: true"));
+    let compose = read_compose();
+    let redis = string_items(&compose["services"]["redis"]["command"]).join(" ");
+    let kubernetes = read_file("deploy/kubernetes/base/redis.yaml").replace(['"', ','], "");
+    for expected in ["--port 0", "--tls-port 6379", "--requirepass", "--tls-key-file"] {
+        assert!(redis.contains(expected) && kubernetes.contains(expected), "{expected}");
+    }
+    let chart: Value =
+        serde_saphyr::from_str(&read_file("deploy/kubernetes/charts/nats.yaml")).unwrap();
+    for part in ["nats", "cluster"] {
+        assert_eq!(chart["config"][part]["tls"]["enabled"], true, "{part}");
+    }
+    assert!(chart["config"]["merge"]["authorization"]["password"].is_string());
+}
+
+#[test]
 fn every_stream_is_one_for_the_balancer() {
     let nginx = read_file("deploy/nginx.conf");
     let streams = nginx.lines().find_map(|line| line.trim().strip_prefix("location ~ /("));
@@ -276,14 +315,30 @@ fn nats_accepts_its_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("nats.conf");
     let data = folder.path().join("data");
-    let text = read_file("deploy/nats.conf")
-        .replace("\"/data\"", &format!("{:?}", data.display().to_string()));
-    std::fs::write(&file, text).unwrap();
+    let tls = folder.path().join("tls");
+    let certificates = Command::new(repository_root().join("deploy/certificates"))
+        .arg(&tls)
+        .arg("nats=DNS:nats-0")
+        .output()
+        .unwrap();
+    assert!(certificates.status.success(), "{}", String::from_utf8_lossy(&certificates.stderr));
+    let placed = |name: &str| {
+        let text = read_file(&format!("deploy/{name}"));
+        assert_eq!(text.matches("/etc/nats/tls/").count(), 3, "{name}");
+        text.replace("\"/data\"", &format!("{:?}", data.display().to_string()))
+            .replace("/etc/nats/tls", &tls.display().to_string())
+    };
+    std::fs::write(&file, placed("nats.conf")).unwrap();
     let cluster = folder.path().join("nats-cluster.conf");
-    std::fs::write(&cluster, read_file("deploy/nats-cluster.conf")).unwrap();
+    std::fs::write(&cluster, placed("nats-cluster.conf")).unwrap();
     for file in [file, cluster] {
-        let checked =
-            Command::new(harness::nats_server()).arg("-t").arg("-c").arg(&file).output().unwrap();
+        let checked = Command::new(harness::nats_server())
+            .env("NATS_PASSWORD", "a-password-of-the-tests")
+            .arg("-t")
+            .arg("-c")
+            .arg(&file)
+            .output()
+            .unwrap();
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     }
 }

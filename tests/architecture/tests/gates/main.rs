@@ -10,6 +10,7 @@ mod commands;
 mod dashboards;
 mod dependencies;
 mod deploy;
+mod digests;
 mod documents;
 mod kubernetes;
 mod links;

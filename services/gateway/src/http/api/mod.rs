@@ -13,6 +13,7 @@ pub(crate) mod door_codes;
 mod examination;
 mod feed;
 mod first_manager;
+mod former_staff;
 mod held_ticket;
 pub(crate) mod invitations;
 mod kiosk_slips;
@@ -61,6 +62,7 @@ pub(crate) fn routes() -> Routes {
         invitations::routes(),
         me::routes(),
         members::routes(),
+        former_staff::routes(),
         api_keys::routes(),
         audit::routes(),
         member_sessions::routes(),

@@ -100,6 +100,7 @@ pub(super) fn routes() -> Routes {
                 .sends_event::<EmptyEvent>("pending")
                 .sends_event::<EmptyEvent>("scanned")
                 .sends_event::<SessionTicket>("ticket")
+                .sends_event::<RefusedScanEvent>("refused")
                 .sends_event::<EmptyEvent>("expired")
                 .refuses(&session_refusals),
         )
@@ -112,6 +113,20 @@ pub(super) fn routes() -> Routes {
                 .responds_with("image/jpeg")
                 .refuses(&open_refusals),
         )
+}
+
+/// Interval in which a stream looks for scans that got no number; another replica may have had
+/// them.
+const REFUSAL_POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Scan of somebody who gets no number: they have taken as many of the queue today as one person
+/// may.
+#[derive(Serialize, JsonSchema)]
+struct RefusedScanEvent {
+    /// `person_limit`.
+    code: &'static str,
+    /// Numbers that one person may take of the queue on a day.
+    limit: u32,
 }
 
 /// Empty data of an event.
@@ -289,7 +304,8 @@ pub(super) async fn qr_image(
     Ok(image_response(drawing, "no-store"))
 }
 
-/// Streams `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
+/// Streams `pending` at once, then `scanned` and `ticket` for each scan, `refused` for one that got
+/// no number, `expired` at the end.
 async fn events(
     State(state): State<AppState>,
     Path(uuid): Path<String>,
@@ -303,15 +319,28 @@ async fn events(
     let expiry = tokio::time::Instant::now() + Duration::from_millis(remaining);
     let mut watched = state.scan_sessions.watch(uuid, session.progress.clone());
     watched.progress.mark_changed();
-    let events = stream::unfold(Some(watched), move |watched| async move {
-        let mut watched = watched?;
-        match tokio::time::timeout_at(expiry, watched.progress.changed()).await {
-            Ok(changed) => {
-                changed.ok()?;
-                let progress = watched.progress.borrow_and_update().clone();
-                Some((progress_events(&progress), Some(watched)))
+    let poll = state.progress_polls.poll(uuid);
+    let told_at = session.refused.map_or(i64::MIN, |refused| refused.at);
+    let events = stream::unfold(Some((watched, poll, told_at)), move |waiting| async move {
+        let (mut watched, poll, told_at) = waiting?;
+        loop {
+            tokio::select! {
+                changed = watched.progress.changed() => {
+                    changed.ok()?;
+                    let progress = watched.progress.borrow_and_update().clone();
+                    return Some((progress_events(&progress), Some((watched, poll, told_at))));
+                }
+                () = tokio::time::sleep_until(expiry) => {
+                    return Some((vec![json_event("expired", EmptyEvent {})], None));
+                }
+                () = tokio::time::sleep(REFUSAL_POLL_INTERVAL) => {}
             }
-            Err(_) => Some((vec![json_event("expired", EmptyEvent {})], None)),
+            let refused = poll.read_refused().await;
+            if let Some(refused) = refused.filter(|refused| refused.at > told_at) {
+                let told = RefusedScanEvent { code: "person_limit", limit: refused.limit };
+                let waiting = Some((watched, poll, refused.at));
+                return Some((vec![json_event("refused", told)], waiting));
+            }
         }
     });
     let events = place.hold(events.flat_map(stream::iter).boxed());

@@ -53,16 +53,28 @@ struct SigningKeyView {
     made_at: i64,
     /// True if it signs now.
     active: bool,
+    /// Time from which it signs, unless it is revoked, in Unix milliseconds.
+    signs_from: i64,
+    /// Time at which another key signs in its place, in Unix milliseconds.
+    signs_until: i64,
+    /// True if that key is made already; otherwise the first login after that time makes it.
+    has_successor: bool,
 }
 
 fn views(state: &AppState, roster: &Roster) -> Json<Vec<SigningKeyView>> {
     let now = state.clock.now_ms();
     let active = id_token::active_key(roster.signing_keys(), now).map(|key| &key.kid);
     let published = id_token::published_keys(roster.signing_keys(), now);
-    let views = published.map(|key| SigningKeyView {
-        id: key.kid.clone(),
-        made_at: key.made_at,
-        active: Some(&key.kid) == active,
+    let views = published.map(|key| {
+        let period = id_token::signing_period(roster.signing_keys(), key);
+        SigningKeyView {
+            id: key.kid.clone(),
+            made_at: key.made_at,
+            active: Some(&key.kid) == active,
+            signs_from: period.from,
+            signs_until: period.until,
+            has_successor: period.has_successor,
+        }
     });
     Json(views.collect())
 }

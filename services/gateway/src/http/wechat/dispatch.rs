@@ -3,12 +3,12 @@
 //! What is not of this system is passed on to the owner's other systems, or to human customer
 //! service. A push without any handler gets the reply `success`, so that WeChat does not repeat it.
 
-use crate::http::idempotency;
 use crate::http::refusals::Problem;
 use crate::http::state::AppState;
 use crate::scan::scene::Scene;
 use crate::settings::AccountReplies;
 use paihao_domain::{CommandId, Person};
+use paihao_wechat::PersonTags;
 use paihao_wechat::callback::{AuthorizationChange, Event, Message, MessageKind};
 use paihao_wechat::forward::{ForwardedReply, RawPush};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub(super) struct PushHandler<'a> {
     pub(super) account_name: &'a str,
     pub(super) account: Arc<AccountReplies>,
     pub(super) message: &'a Message,
+    /// Maker of the tags that stand for the person.
+    pub(super) tags: PersonTags,
     /// The push as it came; `None` if another system has forwarded it, so that it goes no further.
     pub(super) raw: Option<RawPush<'a>>,
     /// Time by which the reply has to be sent.
@@ -117,11 +119,11 @@ impl PushHandler<'_> {
         Person::new(self.message.from_user.expose())
     }
 
-    /// Command id of the push, equal for every delivery of one event at every replica.
-    pub(super) fn command_id(&self) -> CommandId {
-        let mut text = format!("callback\0{}\0", self.account_name).into_bytes();
-        text.extend_from_slice(self.message.identity().as_ref());
-        idempotency::derived_command_id(text)
+    /// Ids of the push's command, equal for every delivery of one event at every replica. The
+    /// first is stored; by another one a program of another generation has stored it.
+    pub(super) fn command_ids(&self) -> Vec<CommandId> {
+        let ids = self.tags.push_ids(self.account_name, self.message);
+        ids.into_iter().map(CommandId).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use paihao_cache::CasOutcome;
 use paihao_contracts::envelope::read_stored;
 use paihao_contracts::streams::{ERASURES, LEDGER, erasures_key};
 use paihao_contracts::unfollowed::{MAX_UNFOLLOWED, Unfollowed, UnfollowedPerson};
-use paihao_domain::{Act, Actor, Command, CommandId, Person, Refusal, Ticket};
+use paihao_domain::{Act, Actor, CommandId, Person, Refusal, Ticket};
 use paihao_ledger::Entry;
 use paihao_wechat::OpenId;
 use std::sync::Arc;
@@ -49,7 +49,8 @@ pub(super) struct Erasure<'a> {
     /// Time from which a ticket says that the person has come back, in Unix milliseconds; `None`
     /// for a push that has just come.
     pub(super) until: Option<i64>,
-    pub(super) command: CommandId,
+    /// Ids of the command: the first is stored, by the others it may be known.
+    pub(super) commands: Vec<CommandId>,
 }
 
 impl Erasure<'_> {
@@ -89,8 +90,7 @@ impl Erasure<'_> {
         }
         let act = Act::Forget { person: self.person.clone() };
         let actor = Actor::Customer(self.person.clone());
-        let command = Command { id: self.command, fingerprint: 0, actor, act, day: None };
-        match self.state.engine.submit(site, command).await {
+        match self.state.engine.submit_of_push(site, &self.commands, actor, act, None).await {
             Ok(_) | Err(SubmitError::Refused(Refusal::PersonUnknown)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -98,8 +98,9 @@ impl Erasure<'_> {
 
     /// Removes what the cache holds about the person.
     pub(super) async fn erase_from_cache(&self) -> Result<(), ErasureError> {
-        let erased = erase_from_cache(&*self.state.cache, self.account, self.person).await;
-        erased.map_err(|error| {
+        let tags = self.state.person_tags().await.map_err(|_| ErasureError::Ledger)?;
+        let cache = &*self.state.cache;
+        erase_from_cache(cache, self.account, self.person, &tags).await.map_err(|error| {
             tracing::warn!(%error, "cannot remove a customer from the cache");
             ErasureError::Cache
         })
@@ -121,7 +122,9 @@ impl Erasure<'_> {
     /// Queues in the ledger what the cache did not take.
     pub(super) async fn queue_for_cache(&self, at: i64) -> Result<(), ErasureError> {
         let openid = self.person.as_str();
-        let key = format!("{}/{}/{at}", self.account, OpenId::new(openid).pseudonym(self.account));
+        let tags = self.state.person_tags().await.map_err(|_| ErasureError::Ledger)?;
+        let key =
+            format!("{0}/{1}/{at}", self.account, tags.tag(self.account, &OpenId::new(openid)));
         let person = UnfollowedPerson { person: openid.to_owned(), at };
         let entry = Entry::new(Unfollowed::new(self.account, vec![person]).encode());
         let queued = self.state.ledger.enqueue(&ERASURES, &key, entry, RETRY_INTERVAL).await;

@@ -13,6 +13,7 @@ use paihao_contracts::unfollowed::{Unfollowed, UnfollowedPerson};
 use paihao_domain::{CommandId, Person};
 use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Handler, Worker};
+use paihao_wechat::{OpenId, PersonTags};
 
 /// Most messages that one worker of a gateway handles at once.
 const MAX_IN_FLIGHT: usize = 8;
@@ -50,6 +51,7 @@ pub(crate) fn start(state: AppState, tasks: &Tasks) {
 
 /// Erases the people who are queued in the cache.
 async fn erase_queued(state: &AppState) {
+    let Ok(tags) = state.person_tags().await else { return };
     for account in &state.deployment.account_names() {
         let Ok(Some(found)) = state.cache.get(&erasures_key(account)).await else { continue };
         let Ok(unfollowed) = envelope::decode::<Unfollowed>(&found) else { continue };
@@ -60,7 +62,7 @@ async fn erase_queued(state: &AppState) {
                 account,
                 person: &person,
                 until: Some(queued.at),
-                command: queued_command(account, &queued),
+                commands: vec![queued_command(&tags, account, &queued)],
             };
             let erased = async {
                 erasure.erase_from_lines().await?;
@@ -88,8 +90,9 @@ async fn erase_queued(state: &AppState) {
 }
 
 /// Command id of a queued erasure, equal at every replica.
-fn queued_command(account: &str, queued: &UnfollowedPerson) -> CommandId {
-    derived_command_id(format!("unfollowed\0{account}\0{}\0{}", queued.person, queued.at))
+fn queued_command(tags: &PersonTags, account: &str, queued: &UnfollowedPerson) -> CommandId {
+    let tag = tags.tag(account, &OpenId::new(&*queued.person));
+    derived_command_id(format!("unfollowed\0{account}\0{tag}\0{}", queued.at))
 }
 
 /// Handler of the people whom the cache did not forget at the time.
@@ -101,10 +104,13 @@ impl Handler for CacheErasures {
     type Message = Unfollowed;
 
     async fn handle(&self, queued: Unfollowed, _: &Delivery) -> Result<Disposition, NewerForm> {
+        let Ok(tags) = self.state.person_tags().await else {
+            return Ok(Disposition::RetryAfter(RETRY_INTERVAL));
+        };
         for person in &queued.people {
             let person = Person::new(&person.person);
             let cache = &*self.state.cache;
-            if let Err(error) = erase_from_cache(cache, &queued.account, &person).await {
+            if let Err(error) = erase_from_cache(cache, &queued.account, &person, &tags).await {
                 tracing::debug!(%error, "cannot remove a customer from the cache, retrying");
                 return Ok(Disposition::RetryAfter(RETRY_INTERVAL));
             }

@@ -200,8 +200,13 @@ async fn receive(
         content_type: headers.get(header::CONTENT_TYPE),
         body: &body,
     };
+    let tags = match timeout_at(deadline, state.person_tags()).await {
+        Ok(tags) => tags?,
+        Err(_) => return Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+    };
     let handler = PushHandler {
         state: &state,
+        tags,
         account_name: &name,
         account: account.replies(),
         message: &message,

@@ -30,7 +30,7 @@ impl PushHandler<'_> {
             TemplateDeliveryResult::RateLimited => (ReceiptStatus::TooOften, "failed:freq limit"),
             TemplateDeliveryResult::Failed(text) => (ReceiptStatus::Failed, text.as_str()),
         };
-        let identity = hex::encode(self.message.identity());
+        let identity = self.tags.push_name(self.account_name, self.message);
         let receipt = Receipt {
             channel: Channel::Template,
             message_id,
@@ -42,6 +42,7 @@ impl PushHandler<'_> {
 
     /// Records the delivery results of subscription notices.
     pub(super) async fn record_notice_receipts(&self, sent: &[SubscriptionDelivery]) -> Reply {
+        let name = self.tags.push_name(self.account_name, self.message);
         for (index, delivery) in sent.iter().enumerate() {
             let status = match delivery.code {
                 Some(0) => ReceiptStatus::Delivered,
@@ -50,7 +51,7 @@ impl PushHandler<'_> {
             };
             // Several may come in one second, and only their lists tell them apart.
             let id = delivery.message.unwrap_or_default();
-            let identity = format!("{}-{index}-{id}", hex::encode(self.message.identity()));
+            let identity = format!("{name}-{index}-{id}");
             let receipt = Receipt {
                 channel: Channel::Subscription,
                 template: Some(delivery.template.clone()).filter(|template| !template.is_empty()),
@@ -66,7 +67,7 @@ impl PushHandler<'_> {
         Receipt {
             v: 1,
             account: self.account_name.to_owned(),
-            person: self.message.from_user.pseudonym(self.account_name),
+            person: self.tags.tag(self.account_name, &self.message.from_user),
             channel: Channel::Template,
             template: None,
             message_id: None,

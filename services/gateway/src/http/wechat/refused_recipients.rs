@@ -62,7 +62,7 @@ impl Handler for RefusedRecipients {
             account: &account,
             person: &person,
             until: Some(at),
-            command: derived_command_id(format!("not following\0{key}")),
+            commands: vec![derived_command_id(format!("not following\0{key}"))],
         };
         if erasure.erase_from_lines().await.is_err() {
             return retry;

@@ -9,9 +9,9 @@ use crate::scan::scene::Scene;
 use crate::scan::sessions::SessionError;
 use crate::settings::SiteSettings;
 use paihao_chassis::entropy;
-use paihao_contracts::session::{Invitation, LoginRequest, ScanPurpose, ScanSession};
+use paihao_contracts::session::{Invitation, LoginRequest, RefusedScan, ScanPurpose, ScanSession};
 use paihao_domain::{
-    Act, Actor, Command, Day, Outcome, QueueId, ScanSessionRef, TicketKey, Timestamp,
+    Act, Actor, Day, Outcome, QueueId, Refusal, ScanSessionRef, TicketKey, Timestamp,
 };
 use std::sync::Arc;
 use tokio::time::timeout_at;
@@ -121,6 +121,7 @@ impl PushHandler<'_> {
                 (reply, if new { "taken" } else { "shown" })
             }
             Err(SubmitError::Refused(refusal)) => {
+                self.tell_refusal(&settings, &refusal, session).await;
                 let now_ms = self.message.create_time * 1000;
                 let reply = replies::refusal_reply(&settings, &refusal, now_ms);
                 (self.text_reply(reply), "refused")
@@ -131,6 +132,23 @@ impl PushHandler<'_> {
                 (self.failure_reply(replies::TICKET_UNAVAILABLE), "not_now")
             }
         }
+    }
+
+    /// Tells the page whose code was scanned that the person has no more numbers today.
+    async fn tell_refusal(
+        &self,
+        settings: &SiteSettings,
+        refusal: &Refusal,
+        session: Option<(Uuid, ScanSession)>,
+    ) {
+        let (Refusal::PersonLimit(queue), Some((uuid, session))) = (refusal, session) else {
+            return;
+        };
+        let limit = settings.rules.queues.get(queue).and_then(|queue| queue.daily_per_person);
+        let at = self.state.clock.now_ms();
+        let refused = RefusedScan { limit: limit.unwrap_or_default(), at };
+        let stored = self.state.scan_sessions.store_refusal(uuid, session, refused);
+        let _ = timeout_at(self.deadline, stored).await;
     }
 
     /// Reply about a ticket that the customer holds, with the link to its page.
@@ -148,8 +166,8 @@ impl PushHandler<'_> {
         day: Option<Day>,
     ) -> Result<CommandOutcome, SubmitError> {
         let actor = Actor::Customer(self.person());
-        let command = Command { id: self.command_id(), fingerprint: 0, actor, act, day };
-        let decided = self.state.engine.submit(site, command);
+        let ids = self.command_ids();
+        let decided = self.state.engine.submit_of_push(site, &ids, actor, act, day);
         timeout_at(self.deadline, decided).await.unwrap_or(Err(SubmitError::Unavailable))
     }
 }

@@ -6,8 +6,8 @@ use paihao_cache::Cache;
 use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams;
 use paihao_domain::Person;
-use paihao_wechat::OpenId;
 use paihao_wechat::callback::{Event, MessageKind};
+use paihao_wechat::{OpenId, PersonTags};
 use std::time::Duration;
 
 /// Time limit for storing a send window, which delays the reply and may be lost.
@@ -23,7 +23,7 @@ impl PushHandler<'_> {
         let Ok(remaining @ 1..) = u64::try_from(window.until - self.state.clock.now_ms()) else {
             return;
         };
-        let person = self.message.from_user.pseudonym(self.account_name);
+        let person = self.tags.tag(self.account_name, &self.message.from_user);
         let key = streams::send_window_key(self.account_name, &person, kind.name());
         let value = Bytes::from(serde_json::to_vec(&window).expect("string keys only"));
         let stored = self.state.cache.put(&key, value, Duration::from_millis(remaining));
@@ -40,12 +40,15 @@ pub(super) async fn erase_from_cache(
     cache: &dyn Cache,
     account: &str,
     person: &Person,
+    tags: &PersonTags,
 ) -> Result<(), paihao_cache::Unavailable> {
-    let pseudonym = OpenId::new(person.as_str()).pseudonym(account);
-    for window in SendWindowKind::ALL {
-        cache.remove(&streams::send_window_key(account, &pseudonym, window.name())).await?;
+    for tag in tags.all(account, &OpenId::new(person.as_str())) {
+        for window in SendWindowKind::ALL {
+            cache.remove(&streams::send_window_key(account, &tag, window.name())).await?;
+        }
+        cache.remove(&streams::sent_index_key(account, &tag)).await?;
     }
-    cache.remove(&streams::sent_index_key(account, &pseudonym)).await
+    Ok(())
 }
 
 /// Send window that a push opens. A tap on a menu line inside a message counts like the menu.

@@ -113,11 +113,11 @@ impl PushHandler<'_> {
     /// Sites where the person holds a ticket, with it, or held one when this push came first.
     fn sites_with_tickets(&self) -> Vec<HeldAt> {
         let person = self.person();
-        let id = self.command_id();
+        let ids = self.command_ids();
         let with_ticket = |settings: Arc<SiteSettings>| {
             let site = self.state.engine.snapshot(&settings.facts.id)?.site;
             let ticket = site.live_ticket_of(&person).cloned();
-            let concerns = ticket.is_some() || site.has_decided(&id);
+            let concerns = ticket.is_some() || ids.iter().any(|id| site.has_decided(id));
             concerns.then_some(HeldAt { settings, ticket, day: site.day() })
         };
         self.account_sites().filter_map(with_ticket).collect()
@@ -171,7 +171,7 @@ impl PushHandler<'_> {
             account: self.account_name,
             person,
             until: None,
-            command: self.command_id(),
+            commands: self.command_ids(),
         };
         // The end of the second that WeChat names.
         let at = (self.message.create_time + 1) * 1000;

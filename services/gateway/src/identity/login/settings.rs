@@ -33,6 +33,8 @@ pub struct LoginSettings {
     pub idle_timeout: Duration,
     /// Longest time that a session lasts.
     pub max_lifetime: Duration,
+    /// Time after which the names of former members, keys and kiosks are erased.
+    pub former_name_retention: Duration,
     /// Other sites of the owner that people can log in to, by id.
     pub clients: BTreeMap<String, OAuthClient>,
 }
@@ -88,6 +90,7 @@ impl Default for LoginSettings {
             confirm: true,
             idle_timeout: 12 * hour,
             max_lifetime: 7 * 24 * hour,
+            former_name_retention: 185 * 24 * hour,
             clients: BTreeMap::new(),
         }
     }

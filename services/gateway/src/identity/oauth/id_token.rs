@@ -175,6 +175,25 @@ pub(crate) fn active_key(keys: &[SigningKey], now: i64) -> Option<&SigningKey> {
     usable.clone().rfind(|key| now - key.made_at >= DAY_MS).or(usable.clone().next())
 }
 
+/// Time in which a key signs, as far as it is known.
+pub(crate) struct SigningPeriod {
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+    /// True if the key that follows is made already.
+    pub(crate) has_successor: bool,
+}
+
+/// Returns the time in which a usable key signs. The first of all signs at once, another one when
+/// it has been published for a day.
+pub(crate) fn signing_period(keys: &[SigningKey], key: &SigningKey) -> SigningPeriod {
+    let mut others = usable_keys(keys);
+    let is_first = others.next().is_some_and(|first| first.kid == key.kid);
+    let next = usable_keys(keys).skip_while(|other| other.kid != key.kid).nth(1);
+    let until = next.map_or(key.made_at + SIGNING_KEY_LIFETIME_MS, |next| next.made_at) + DAY_MS;
+    let from = if is_first { key.made_at } else { key.made_at + DAY_MS };
+    SigningPeriod { from, until, has_successor: next.is_some() }
+}
+
 /// Returns all keys but those that were revoked or whose successor has been in use for a day.
 pub(crate) fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &SigningKey> {
     let usable: Vec<_> = usable_keys(keys).collect();

@@ -192,3 +192,68 @@ fn a_hash_depends_on_the_secret_and_on_where_its_parts_end() {
     other.apply(&StaffEntry::new(0, "system", event));
     assert_ne!(other.person_hash("shop", "oAnn"), roster_after(1).person_hash("shop", "oAnn"));
 }
+
+/// Applies entries, and again what is left once the names of those who left are erased.
+fn with_and_without_names(events: &[StaffEvent], id: &str) -> [Roster; 2] {
+    let entry = |at: usize| StaffEntry::new(at as i64, "boss", events[at].clone());
+    let (mut whole, mut left, mut nameless) = (Roster::default(), Roster::default(), Vec::new());
+    for at in 0..events.len() {
+        whole.apply(&entry(at));
+        match entry(at).without_name(at as u64) {
+            Some((named, entry)) if named == id => nameless.push(entry),
+            _ => left.apply(&entry(at)),
+        }
+    }
+    let erased = StaffEvent::NameErased { id: id.to_owned(), entries: nameless };
+    let erased = StaffEntry::new(99, "system", erased);
+    whole.apply(&erased);
+    left.apply(&erased);
+    [whole, left]
+}
+
+#[test]
+fn what_an_erased_name_leaves_decides_as_the_entries_did() {
+    let member = |invitation: &str| {
+        let member = Member {
+            id: "m_1".into(),
+            name: "安女士".into(),
+            role: StaffRole::Manager,
+            sites: None,
+            counters: BTreeSet::new(),
+        };
+        let (person, invitation) = ("hash".into(), invitation.into());
+        StaffEvent::Joined { member, person, invitation }
+    };
+    let removed = || StaffEvent::Removed { id: "m_1".into() };
+    let migrated = || StaffEvent::Migrated { id: "m_1".into(), person: "hash 2".into() };
+    for (events, had_members) in [
+        (vec![member("one"), removed()], true),
+        (vec![member(FIRST_IN_BROWSER), migrated(), removed()], true),
+        (vec![member(FIRST_IN_BROWSER), removed()], false),
+    ] {
+        for roster in with_and_without_names(&events, "m_1") {
+            assert_eq!(roster.has_had_members(), had_members, "{events:?}");
+            assert_eq!(roster.is_invitation_used("one"), events.len() == 2 && had_members);
+            assert_eq!((roster.members().count(), roster.browser_manager()), (0, None));
+        }
+    }
+    let (id, name, hash) = ("kiosk_1".to_owned(), "东门".to_owned(), "c0ffee".to_owned());
+    let kiosk = Kiosk { id: id.clone(), name, site: "hall".into(), hash: hash.clone() };
+    let events = [StaffEvent::KioskPaired { kiosk }, StaffEvent::KioskUnpaired { id }];
+    for roster in with_and_without_names(&events, "kiosk_1") {
+        assert!(roster.is_retired_kiosk_hash(&hash) && !roster.has("kiosk_1"));
+    }
+    let key = ApiKey {
+        id: "k_1".into(),
+        name: "BI".into(),
+        hash,
+        sites: None,
+        counters: BTreeSet::new(),
+        purpose: None,
+        scopes: None,
+        expires_at: Some(1),
+    };
+    for roster in with_and_without_names(&[StaffEvent::KeyMade { key }], "k_1") {
+        assert!(roster.is_key_id_issued("k_1") && !roster.has("k_1"), "one that has ended too");
+    }
+}

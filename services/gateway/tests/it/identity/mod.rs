@@ -3,6 +3,7 @@
 mod browser;
 
 mod forged;
+mod former_names;
 mod guesses;
 mod keys;
 mod kiosks;

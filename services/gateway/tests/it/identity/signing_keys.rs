@@ -42,6 +42,17 @@ async fn a_key_is_rotated_on_demand_and_revoked_at_once() {
     cluster.clock.advance(DAY);
     let (status, rotated) = owner_json(&gateway, Method::POST, "/signing-keys").await;
     assert_eq!((status, active(&rotated)), (StatusCode::OK, json!(first[0])));
+    let day = DAY.as_millis() as i64;
+    let made = rotated[1]["made_at"].as_i64().unwrap();
+    assert_eq!(
+        (&rotated[0]["signs_until"], &rotated[0]["has_successor"]),
+        (&json!(made + day), &json!(true))
+    );
+    assert_eq!(
+        (&rotated[1]["signs_from"], &rotated[1]["has_successor"]),
+        (&json!(made + day), &json!(false))
+    );
+    assert_eq!(rotated[1]["signs_until"], made + 91 * day);
     let (_, again) = owner_json(&gateway, Method::POST, "/signing-keys").await;
     assert_eq!(again, rotated);
     let both = published(&gateway).await;

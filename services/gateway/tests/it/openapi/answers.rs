@@ -270,12 +270,14 @@ async fn check_kiosks(coverage: &Coverage) {
     let pairing = json!({"code": shown["code"], "name": "东门"});
     let paired = fixture.client.request("pair_kiosk").with_key_of("manager").json(&pairing);
     let paired = paired.send().await.body;
+    let id = paired["id"].as_str().unwrap();
     let script = format!(
         "manager kiosks
          anybody this_kiosk
          manager pair_kiosk {pairing} -> unknown_pairing
-         manager unpair_kiosk kiosk={}",
-        paired["id"].as_str().unwrap()
+         manager unpair_kiosk kiosk={id}
+         manager former_staff
+         manager erase_former_staff member={id}",
     );
     run_script(&fixture, "", &script).await;
 }

@@ -87,6 +87,11 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("confirm_invitation", "login_refused", "a phone that shows digits: `e2e/login.rs`"),
     ("confirm_invitation", "not_staff", "a phone that shows digits: `e2e/login.rs`"),
     ("confirm_invitation", "not_your_site", "less than was given: `e2e/login/membership.rs`"),
+    (
+        "erase_former_staff",
+        "forms_held_back",
+        "an older generation: `gateway/tests/it/identity/former_names.rs`",
+    ),
     ("make_key", "forms_held_back", "an older generation: `gateway/tests/it/identity/keys.rs`"),
     ("revoke_signing_key", "forms_held_back", "an older generation: `it/identity/signing_keys.rs`"),
     ("revoke_signing_key", "204", "a key to lose: `gateway/tests/it/identity/signing_keys.rs`"),

@@ -341,7 +341,7 @@ const READABLE_WHEN_NEWER: &str = "
     list_changes list_setups preview_notice invite invitation_events invitation_code me
     end_other_sessions my_sessions begin_session end_session codes desk desk_events feed tickets
     confirm_invitation invitations revoke_invitation signing_keys ticket_slip page_links
-    kiosks webhooks webhook_deliveries test_webhook staff member_sessions end_member_session
+    kiosks webhooks webhook_deliveries test_webhook staff former_staff member_sessions end_member_session
     callback_faults examination begin_examination accounts";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.

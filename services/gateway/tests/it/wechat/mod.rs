@@ -5,4 +5,5 @@ mod answers;
 mod faults;
 mod forwarding;
 mod page_codes;
+mod tags;
 mod words;

@@ -2,10 +2,16 @@
 
 use crate::support::cluster::Cluster;
 use crate::support::gateway::{Gateway, read_json};
+use crate::support::wechat::LEAVE;
+use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_contracts::settings::{AccountSetup, CodeKind};
 use paihao_contracts::streams::scan_session_key;
+use paihao_domain::QueueId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 async fn gateway(cluster: &Cluster, codes: CodeKind) -> Gateway {
     let account = AccountSetup { codes, ..AccountSetup::default() };
@@ -101,4 +107,49 @@ async fn pages_give_numbers_only_for_accounts_that_say_so() {
     // A code that was printed before the setting was changed still works in WeChat.
     let reply = gateway.push("oAnn", &scanned("https://queue.example/q/q_hall_a", true)).await.1;
     assert!(reply.contains("取号成功 A001"), "{reply}");
+}
+
+#[tokio::test]
+async fn a_kiosk_tells_who_has_taken_as_many_as_one_may_and_that_staff_lift_it() {
+    let cluster = Cluster::new();
+    let cache: Arc<dyn Cache> = Arc::new(MemoryCache::new(MemoryOptions::default()));
+    let setup = || {
+        let account = cluster.account_setup().deployment.configured.accounts["shop"].clone();
+        let account = AccountSetup { codes: CodeKind::Page, ..account };
+        let mut setup = cluster.setup_with_account(account);
+        setup.cache = cache.clone();
+        let hall = Arc::get_mut(setup.deployment.sites.get_mut("hall").unwrap()).unwrap();
+        hall.rules.queues.get_mut(&QueueId::new("a")).unwrap().daily_per_person = Some(1);
+        setup
+    };
+    let one = cluster.start(setup()).await;
+    let two = cluster.start(setup()).await;
+    let request = one.post_public("/scan-sessions").json(&json!({"site": "hall", "queue": "a"}));
+    let (_, session) = read_json(request.send().await.unwrap()).await;
+    let uuid = session["uuid"].as_str().unwrap();
+    let stored = cache.get(&scan_session_key(uuid)).await.unwrap().unwrap();
+    let stored: Value = serde_json::from_slice(&stored).unwrap();
+    let url = stored["qr_url"].as_str().unwrap();
+    assert!(one.push("oAnn", &scanned(url, true)).await.1.contains("取号成功 A001"));
+    one.push_text("oAnn", LEAVE, 5).await;
+
+    // The kiosk is at another replica than the one that WeChat's push reaches.
+    let mut stream = two.get_public(&format!("/scan-sessions/{uuid}/events")).send().await.unwrap();
+    let mut received = String::new();
+    let again = scanned(url, true).replace("SCAN</EventKey>", "AGAIN</EventKey>");
+    let reply = one.push("oAnn", &again).await.1;
+    assert!(reply.contains("号 1 个") && reply.contains("放开"), "{reply}");
+    assert!(reply.contains("1 of this queue's numbers today"), "{reply}");
+    let refused = async {
+        while !received.contains("event: refused") {
+            let bytes = stream.chunk().await.unwrap().expect("the stream goes on");
+            received.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    };
+    timeout(Duration::from_secs(20), refused).await.expect("the kiosk is told");
+    assert!(received.contains(r#"{"code":"person_limit","limit":1}"#), "{received}");
+    assert!(!received.contains("oAnn"), "{received}");
+    // The code works on for the next person.
+    assert!(two.push("oBen", &scanned(url, true)).await.1.contains("取号成功 A002"));
+    cluster.tasks.abort();
 }

@@ -36,6 +36,7 @@ import { fitChoices } from './fit.js';
 import { forgetCode, rememberCode, unscannedCode } from './unscanned.js';
 
 const TICKET_SHOWN_MS = 12000;
+const REFUSED_SHOWN_MS = 20000; // to read, and to look for the staff
 const SLIP_SHOWN_MS = 40000; // a photo takes its time
 const RENEW_BEFORE_EXPIRY_MS = 15000; // a code is replaced so long before it expires
 const LISTEN_AFTER_EXPIRY_MS = 5000; // and its events are still received so long after
@@ -63,6 +64,7 @@ let previousSession = null;
 let renewTimer = 0;
 let ticketTimer = 0;
 let idleTimer = 0;
+let refusedTimer = 0;
 let failures = 0;
 /** @type {Promise<SlipTaker> | null} what gives slips, loaded where the site allows them */
 let slipTaker = null;
@@ -325,6 +327,10 @@ async function renewSession() {
         if (session.isUnknown) replaceSession();
         else byId('scan').classList.add('scanned');
       },
+      refused: ({ limit: count }) => {
+        forgetCode(requestedQueue);
+        if (session === currentSession) showRefusedScan(count);
+      },
       ticket: ticket => session.isUnknown || showTicket(session, ticket),
       expired: () => session === currentSession && renewSession(),
     },
@@ -380,6 +386,19 @@ function showTrouble(...lines) {
   byId('scan').classList.add('broken');
   byId('trouble').hidden = false;
   byId('trouble').replaceChildren(...lines);
+}
+
+/**
+ * Tells whoever scanned that they have taken as many numbers as one person may.
+ * @param {number} count
+ */
+function showRefusedScan(count) {
+  clearTimeout(refusedTimer);
+  setTextPair(byId('refused'), translations('kiosk.person-limit', { count }));
+  byId('refused').hidden = false;
+  refusedTimer = setTimeout(() => {
+    byId('refused').hidden = true;
+  }, REFUSED_SHOWN_MS);
 }
 
 /** Takes a number without WeChat. */

@@ -37,5 +37,6 @@ Object.assign(WORDS, {
   'kiosk.slip.scan': ['手机扫码看进度，或拍下来', 'Scan to follow your number, or take a photo'],
   'kiosk.slip.print': ['打印', 'Print'],
   'kiosk.slip.when': ['{date} 取号', 'Taken {date}'],
+  'kiosk.person-limit': ['您今天已取 {count} 个号，到了每人每天的上限。请把其中任何一个号给工作人员看，他们可以为您放开', 'You have taken {count} {count:number|numbers} today, as many as one person may. Show any of them to the staff, who can lift this'],
   'kiosk.next': ['下一位取号', 'Next person'],
 });

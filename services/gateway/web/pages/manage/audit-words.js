@@ -27,6 +27,7 @@ Object.assign(WORDS, {
   'audit.event.key_revoked': ['密钥已吊销', 'Key revoked'],
   'audit.event.kiosk_paired': ['取号机已配对', 'Kiosk paired'],
   'audit.event.kiosk_unpaired': ['取号机已解除配对', 'Kiosk unpaired'],
+  'audit.event.name_erased': ['名称已清除', 'Name erased'],
   'audit.event.session_begun': ['已登录', 'Logged in'],
   'audit.event.session_ended': ['已退出', 'Logged out'],
   'audit.event.site_created': ['门店已建立', 'Site made'],

@@ -49,10 +49,13 @@ const SECTION_NAMES = [
   'staff',
   'kiosks',
   'keys',
+  'signing',
   'webhooks',
   'audit',
   'doctor',
 ];
+/** Sections of those who manage every site. */
+const OF_EVERY_SITE = ['accounts', 'account', 'menu', 'file', 'signing', 'doctor'];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
   accounts: './accounts.js',
@@ -65,6 +68,7 @@ const MODULES = {
   staff: './staff.js',
   kiosks: './kiosks.js',
   keys: './api-keys.js',
+  signing: './signing-keys.js',
   webhooks: './webhooks.js',
   audit: './audit.js',
   doctor: './doctor.js',
@@ -141,9 +145,7 @@ function renderTitle() {
 
 function render() {
   renderTitle();
-  const names = SECTION_NAMES.filter(
-    name => documents.account || !['accounts', 'account', 'menu', 'file', 'doctor'].includes(name),
-  );
+  const names = SECTION_NAMES.filter(name => documents.account || !OF_EVERY_SITE.includes(name));
   if (!names.includes(currentSection)) currentSection = 'site';
   byId('sections').replaceChildren(
     ...names.map(name => {

@@ -6,6 +6,7 @@ import { formatTime, formatDateTime, toAsciiDigits } from '../../shared/format.j
 import { translations, setTextPair, textElement } from '../../shared/language.js';
 import { authHeaders } from '../../shared/credentials.js';
 import { field } from './fields.js';
+import { formerStaffCard } from './former-staff.js';
 import {
   statusLine,
   actionButton,
@@ -29,10 +30,13 @@ export function section({ id, draft }) {
     createElement('div', { class: 'card', id: 'open-invitations', hidden: true }),
   ];
 
+  const former = formerStaffCard(request, showStatus);
+
   async function renderMembers(me) {
     const [{ members, keys }, open] = await Promise.all([
       request('/api/v1/staff'),
       request('/api/v1/invitations'),
+      former.render(),
     ]);
     const here = members.filter(concernsSite(id));
     memberList.replaceChildren(
@@ -292,5 +296,11 @@ export function section({ id, draft }) {
     await renderMembers(me);
   };
   start().catch(() => {});
-  return [line, createElement('div', { class: 'card' }, memberList), openList, invitation];
+  return [
+    line,
+    createElement('div', { class: 'card' }, memberList),
+    openList,
+    invitation,
+    former.card,
+  ];
 }

@@ -22,6 +22,8 @@ Object.assign(WORDS, {
   'manage.kiosks.lead': ['给取号机配对，可随时解除', 'Kiosks that you have paired; unpaired at any time'],
   'manage.keys': ['程序密钥', 'API keys'],
   'manage.keys.lead': ['给您的其他程序使用，可随时吊销', 'For your other programs; revoked at any time'],
+  'manage.signing': ['登录签名', 'Login keys'],
+  'manage.signing.lead': ['其他网站用这些密钥验证从这里登录的人', 'Other sites verify with these keys who logs in by this system'],
   'manage.webhooks': ['事件通知', 'Webhooks'],
   'manage.doctor': ['体检', 'Doctor'],
   'manage.doctor.lead': ['什么正常，什么不行，该怎么办；与 paihao doctor 相同', 'What works, what does not, and what to do; the same as paihao doctor'],

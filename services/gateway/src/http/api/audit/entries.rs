@@ -3,11 +3,13 @@
 use crate::http::auth::{Principal, SiteScope};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::identity::former_names::{self, NamedKind};
 use crate::settings::documents::{ChangeKind, DocumentKind, SettingsChange};
 use futures::StreamExt;
 use paihao_contracts::envelope::{Form, read_stored};
 use paihao_contracts::staff::{
-    ApiKey, Kiosk, Member, SessionHolder, StaffEntry, StaffEvent, StaffRole, StaffSession,
+    ApiKey, Kiosk, Member, NamelessEntry, NamelessEvent, SessionHolder, StaffEntry, StaffEvent,
+    StaffRole, StaffSession,
 };
 use paihao_contracts::streams::{Log, STAFF, STAFF_SESSIONS};
 use paihao_ledger::{LogItem, Position, StoredEntry};
@@ -88,11 +90,17 @@ pub(super) async fn read(
 ) -> Result<Vec<AuditEntry>, Problem> {
     let mut known = KnownStaff::default();
     let mut entries = Vec::new();
+    let mut staff = Vec::new();
     for stored in read_log(state, &STAFF).await? {
         let Some(entry) = decode::<StaffEntry>(&stored)? else { continue };
-        let (entry, scope) = known.staff_entry(stored.position, entry);
-        if principal.scope().covers(&scope) {
-            entries.push(entry);
+        known.note_nameless(&entry.event);
+        staff.push((stored.position, entry));
+    }
+    for (position, entry) in staff {
+        for (entry, scope) in known.staff_entries(position, entry) {
+            if principal.scope().covers(&scope) {
+                entries.push(entry);
+            }
         }
     }
     let sessions = read_log(state, &STAFF_SESSIONS).await?;
@@ -138,7 +146,88 @@ fn decode<T: Form>(stored: &StoredEntry) -> Result<Option<T>, Problem> {
 
 impl KnownStaff {
     fn member_name(&self, id: &str) -> Option<String> {
-        self.members.get(id).map(|member| member.name.clone())
+        self.members.get(id).map(|member| member.name.clone()).filter(|name| !name.is_empty())
+    }
+
+    /// Notes what is known of a former member, key or kiosk whose name was erased, for the sites
+    /// that other entries about it concern.
+    fn note_nameless(&mut self, event: &StaffEvent) {
+        let StaffEvent::NameErased { id, entries } = event else { return };
+        let (key, name) = (id.clone(), String::new());
+        for entry in entries {
+            match entry.event.clone() {
+                NamelessEvent::Joined { role, sites, counters, .. } => {
+                    let member =
+                        Member { id: id.clone(), name: name.clone(), role, sites, counters };
+                    self.members.insert(key.clone(), member);
+                }
+                NamelessEvent::KeyMade { sites, counters } => {
+                    let (hash, purpose, scopes) = (String::new(), None, None);
+                    let (id, name, expires_at) = (id.clone(), name.clone(), None);
+                    let made =
+                        ApiKey { id, name, hash, sites, counters, purpose, scopes, expires_at };
+                    self.keys.insert(key.clone(), made);
+                }
+                NamelessEvent::KioskPaired { site, hash } => {
+                    let kiosk = Kiosk { id: id.clone(), name: name.clone(), site, hash };
+                    self.kiosks.insert(key.clone(), kiosk);
+                }
+                NamelessEvent::Renamed | NamelessEvent::Migrated => {}
+            }
+        }
+    }
+
+    /// Sites of a member, key or kiosk; every site if nobody knows.
+    fn scope_of(&self, id: &str) -> SiteScope {
+        let member = self.members.get(id).map(|member| SiteScope::from(member.sites.clone()));
+        let key = || self.keys.get(id).map(|key| SiteScope::from(key.sites.clone()));
+        let kiosk =
+            || self.kiosks.get(id).map(|kiosk| SiteScope::Only([kiosk.site.clone()].into()));
+        member.or_else(key).or_else(kiosk).unwrap_or(SiteScope::All)
+    }
+
+    /// Returns the entry as one of the audit log, and with an erased name also those that stood in
+    /// the entries which were removed, each with the sites that it concerns.
+    fn staff_entries(
+        &mut self,
+        position: Position,
+        entry: StaffEntry,
+    ) -> Vec<(AuditEntry, SiteScope)> {
+        let mut shown = Vec::new();
+        if let StaffEvent::NameErased { id, entries } = &entry.event {
+            shown.extend(entries.iter().map(|nameless| self.nameless_entry(id, nameless)));
+        }
+        shown.push(self.staff_entry(position, entry));
+        shown
+    }
+
+    fn nameless_entry(&self, id: &str, entry: &NamelessEntry) -> (AuditEntry, SiteScope) {
+        let (kind, event, detail) = match &entry.event {
+            NamelessEvent::Joined { role, sites, counters, .. } => {
+                (AuditKind::People, "member_joined", rights(*role, sites, counters))
+            }
+            NamelessEvent::Renamed => (AuditKind::People, "member_renamed", String::new()),
+            NamelessEvent::Migrated => (AuditKind::People, "member_migrated", String::new()),
+            NamelessEvent::KeyMade { sites, counters } => {
+                (AuditKind::Keys, "key_made", places(sites, counters))
+            }
+            NamelessEvent::KioskPaired { site, .. } => {
+                (AuditKind::Keys, "kiosk_paired", format!("site {site}"))
+            }
+        };
+        let shown = AuditEntry {
+            id: format!("staff-{}", entry.position),
+            at: entry.at,
+            kind,
+            event,
+            by: entry.by.clone(),
+            by_name: self.member_name(&entry.by),
+            from: entry.from.clone(),
+            target: id.to_owned(),
+            target_name: None,
+            detail,
+        };
+        (shown, self.scope_of(id))
     }
 
     /// Sites of a member who is or was one; every site if nobody knows.
@@ -214,6 +303,14 @@ impl KnownStaff {
                 self.kiosks.insert(id.clone(), kiosk);
                 (AuditKind::Keys, "kiosk_paired", id, detail, scope)
             }
+            StaffEvent::NameErased { id, entries } => {
+                let kind = match former_names::kind_of(&entries) {
+                    NamedKind::Member => AuditKind::People,
+                    NamedKind::Key | NamedKind::Kiosk => AuditKind::Keys,
+                };
+                let scope = self.scope_of(&id);
+                (kind, "name_erased", id, String::new(), scope)
+            }
             StaffEvent::KioskUnpaired { id } => {
                 let site = self.kiosks.get(&id).map(|kiosk| kiosk.site.clone());
                 let scope = site.map_or(SiteScope::All, |site| SiteScope::Only([site].into()));
@@ -223,7 +320,8 @@ impl KnownStaff {
         let target_name = self
             .member_name(&target)
             .or(self.keys.get(&target).map(|key| key.name.clone()))
-            .or(self.kiosks.get(&target).map(|kiosk| kiosk.name.clone()));
+            .or(self.kiosks.get(&target).map(|kiosk| kiosk.name.clone()))
+            .filter(|name| !name.is_empty());
         let id = format!("staff-{}", position.0);
         let event = name;
         (AuditEntry { id, at, kind, event, by, by_name, from, target, target_name, detail }, scope)

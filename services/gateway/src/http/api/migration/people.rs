@@ -266,11 +266,12 @@ async fn migrate_holder(
     to: Person,
 ) -> Result<bool, Problem> {
     let Holder { place, person, .. } = holder;
+    let tags = state.person_tags().await?;
     let id = derived_command_id(format!(
         "migration\0{from}\0{}\0{}\0{}",
         place.text(),
-        person.as_str(),
-        to.as_str()
+        tags.tag(from, &OpenId::new(person.as_str())),
+        tags.tag("", &OpenId::new(to.as_str())),
     ));
     let act = Act::MigrateHolder { from: person.clone(), to };
     let command = Command { id, fingerprint: 0, actor: actor.clone(), act, day: None };
