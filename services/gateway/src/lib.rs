@@ -34,6 +34,7 @@ use http::fair_use::FairUse;
 use http::guesses::GuessLimiter;
 use http::link_limit::LinkLimiter;
 use http::rate_limit::RateLimiter;
+use http::rehearsal::Rehearsals;
 use http::state::{AppState, AppStateInner};
 use http::stream_budget::StreamBudget;
 use http::template_cache::TemplateCache;
@@ -92,6 +93,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Checks of the whole deployment.
     pub doctor: Arc<dyn Doctor>,
+    /// Rehearsals with a simulated WeChat; `None` where there are none.
+    pub rehearsals: Option<Arc<dyn Rehearsals>>,
     /// Operator's keys, which seal stored secrets; `None` without any.
     pub keyring: Option<Arc<Keyring>>,
 }
@@ -233,7 +236,7 @@ fn start_with(
     serve: impl FnOnce(&Tasks, LiveSettings, Routers),
     tasks: &Tasks,
 ) -> Gateway {
-    let Ports { ledger, cache, wechat, clock, doctor, keyring } = ports;
+    let Ports { ledger, cache, wechat, clock, doctor, rehearsals, keyring } = ports;
     settings.login.warn_of_weak_confirmation();
     let edge_tasks = tasks.child("door");
     let requests_answered = CancellationToken::new();
@@ -372,6 +375,7 @@ fn start_with(
         link_limiter: LinkLimiter::default(),
         callback_faults: callback_faults.clone(),
         examinations: Examinations::new(doctor, clock.clone(), &edge_tasks),
+        rehearsals,
         late_receipts: LateReceipts::default(),
         forwarder: Forwarder::new(private_targets),
         page_codes,

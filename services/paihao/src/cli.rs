@@ -8,7 +8,9 @@ use crate::doctor::page::DeploymentDoctor;
 use crate::doctor::{self, DoctorOptions};
 use crate::menu::{self, MenuOptions};
 use crate::operator_key::{self, OperatorKeyOptions};
+use crate::rehearsal::{self, DeploymentRehearsals};
 use crate::reload::{self, ConfigSource};
+use crate::restart::{self, Restart};
 use crate::service::{self, ServiceOptions};
 use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
@@ -16,6 +18,7 @@ use crate::{compose, first_manager, health, new_accounts, ports::Ports, simulato
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, open_files, telemetry};
+use paihao_gateway::http::rehearsal::Rehearsals;
 use paihao_gateway::identity::login::first_manager::FIRST_MANAGER_CODE_TTL;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -124,7 +127,11 @@ pub fn main(
             return if usage.use_stderr() { Exit::BadConfiguration } else { Exit::Clean };
         }
     };
-    let source = ConfigSource { file: cli.config, environment: environment.into_iter().collect() };
+    let source = ConfigSource {
+        file: cli.config,
+        environment: environment.into_iter().collect(),
+        rehearsal: None,
+    };
     let config = || source.read();
     let Some(command) = cli.command else {
         return serve(source.for_a_first_look(), Role::All);
@@ -200,7 +207,18 @@ fn exit_of(result: Result<(), ConfigError>) -> Exit {
 }
 
 /// Runs one role until a signal stops the process.
-fn serve(source: ConfigSource, role: Role) -> Exit {
+fn serve(mut source: ConfigSource, role: Role) -> Exit {
+    let deployment = match source.read() {
+        Ok(config) => config,
+        Err(error) => return exit_of(Err(error)),
+    };
+    source.rehearsal = match rehearsal::resume(&deployment, role) {
+        Ok(simulated) => simulated,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return Exit::FailedToStart;
+        }
+    };
     let checked = source.read().and_then(|config| Ok((config.resolve(role)?, config)));
     let (resolved, config) = match checked {
         Ok(checked) => checked,
@@ -224,52 +242,84 @@ fn serve(source: ConfigSource, role: Role) -> Exit {
                 return Exit::FailedToStart;
             }
         };
-        let started =
-            start(role, source, &config, &resolved, lifecycle.draining(), lifecycle.tasks());
+        let restart = Restart::of(lifecycle.tasks());
+        let simulated = source.rehearsal.clone();
+        let rehearsals = DeploymentRehearsals::start(
+            &deployment,
+            role,
+            simulated.as_deref(),
+            restart.clone(),
+            lifecycle.tasks(),
+        );
+        let started = async {
+            let rehearsals = rehearsals.await?;
+            let services = Services { role, source, config: &config, resolved: &resolved };
+            services.start(rehearsals, lifecycle.draining(), lifecycle.tasks()).await
+        };
         match lifecycle.start(started).await {
             Ok(ports) => {
                 let exit = lifecycle.run(resolved.shutdown_timeout).await;
                 if let Some(ports) = ports {
                     ports.close().await;
                 }
-                exit
+                if restart.is_requested() { restart::replace_process() } else { exit }
             }
             Err(exit) => exit,
         }
     })
 }
 
-/// Starts a role. Returns its stores, which the simulator does not have.
-async fn start(
+/// Role to be started, with its configuration.
+struct Services<'a> {
     role: Role,
     source: ConfigSource,
-    config: &Config,
-    resolved: &ResolvedConfig,
-    draining: &CancellationToken,
-    tasks: &Tasks,
-) -> anyhow::Result<Option<Ports>> {
-    if role == Role::Sim {
-        simulator::start(config, resolved, tasks).await?;
-        return Ok(None);
-    }
-    let ports = Ports::open(config).await?;
-    if matches!(role, Role::All | Role::Gateway) {
-        new_accounts::check(config, &ports).await?;
-    }
-    let examined = source.clone();
-    let doctor = Arc::new(DeploymentDoctor::new(source.file.clone(), move || examined.read()));
-    let started = compose::start(role, resolved, &ports, doctor, draining, tasks).await?;
-    if let Some(gateway) = &started.gateway {
-        let code = gateway.first_manager_code(FIRST_MANAGER_CODE_TTL);
-        let pages = first_manager::pages_url(config, resolved.gateway_listen);
-        tasks.spawn("first manager", async move {
-            if let Some(code) = code.await {
-                first_manager::announce(&pages, &code);
+    config: &'a Config,
+    resolved: &'a ResolvedConfig,
+}
+
+impl Services<'_> {
+    /// Starts the role. Returns its stores, which the simulator does not have.
+    async fn start(
+        self,
+        rehearsals: Option<Arc<DeploymentRehearsals>>,
+        draining: &CancellationToken,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Option<Ports>> {
+        let Services { role, source, config, resolved } = self;
+        if role == Role::Sim {
+            simulator::start(config, resolved, tasks).await?;
+            return Ok(None);
+        }
+        let ports = Ports::open(config).await?;
+        if matches!(role, Role::All | Role::Gateway) {
+            new_accounts::check(config, &ports).await?;
+        }
+        let examined = source.clone();
+        let doctor = DeploymentDoctor::new(source.file.clone(), move || examined.read());
+        let (doctor, callbacks) = match &source.rehearsal {
+            Some(simulated) => {
+                (doctor.without_internet(), Some(simulated.callback_listener().await?))
             }
-        });
+            None => (doctor, None),
+        };
+        let pages = compose::PagePorts {
+            doctor: Arc::new(doctor),
+            rehearsals: rehearsals.map(|rehearsals| rehearsals as Arc<dyn Rehearsals>),
+        };
+        let started =
+            compose::start(role, resolved, &ports, pages, callbacks, draining, tasks).await?;
+        if let Some(gateway) = &started.gateway {
+            let code = gateway.first_manager_code(FIRST_MANAGER_CODE_TTL);
+            let pages = first_manager::pages_url(config, resolved.gateway_listen);
+            tasks.spawn("first manager", async move {
+                if let Some(code) = code.await {
+                    first_manager::announce(&pages, &code);
+                }
+            });
+        }
+        reload::watch(source, role, started, resolved.token.reload_interval, tasks);
+        Ok(Some(ports))
     }
-    reload::watch(source, role, started, resolved.token.reload_interval, tasks);
-    Ok(Some(ports))
 }
 
 fn block_on(work: impl Future<Output = Exit>) -> Exit {
@@ -298,7 +348,8 @@ mod tests {
             let environment =
                 environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
             let file = file.map(PathBuf::from);
-            ConfigSource { file, environment: environment.collect() }.for_a_first_look()
+            ConfigSource { file, environment: environment.collect(), rehearsal: None }
+                .for_a_first_look()
         };
         let listen = |source: ConfigSource| source.read().unwrap().gateway.listen;
         assert_eq!(listen(source(None, &[])), "0.0.0.0:8080");

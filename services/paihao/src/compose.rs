@@ -15,6 +15,7 @@ use paihao_chassis::http::{ConnectionLimits, Listener, ServedCertificate};
 use paihao_chassis::{CancellationToken, Tasks, http, metrics};
 use paihao_gateway::Gateway;
 use paihao_gateway::http::examinations::Doctor;
+use paihao_gateway::http::rehearsal::Rehearsals;
 use paihao_ledger::Ledger;
 use paihao_notifier::Notifier;
 use paihao_token::TokenService;
@@ -61,13 +62,23 @@ pub struct TokenServices {
     pub server: Option<TokenServer>,
 }
 
+/// Ports of the manager's page, beside the stores.
+#[derive(Clone)]
+pub struct PagePorts {
+    /// Checks of the whole deployment.
+    pub doctor: Arc<dyn Doctor>,
+    /// Rehearsals; `None` where there are none.
+    pub rehearsals: Option<Arc<dyn Rehearsals>>,
+}
+
 /// Binds the listeners of a role, then starts its services and the admin port, which is ready until
-/// `draining`.
+/// `draining`. A port for callbacks may be bound already.
 pub async fn start(
     role: Role,
     resolved: &ResolvedConfig,
     ports: &Ports,
-    doctor: Arc<dyn Doctor>,
+    pages: PagePorts,
+    callbacks: Option<TcpListener>,
     draining: &CancellationToken,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
@@ -85,9 +96,10 @@ pub async fn start(
             Some(certificate) => Listener::https(public, certificate.clone()),
             None => public.into(),
         };
-        let callbacks = match resolved.callback_listen {
-            Some(address) => Some(listen(address).await?),
-            None => None,
+        let callbacks = match (callbacks, resolved.callback_listen) {
+            (Some(bound), _) => Some(bound),
+            (None, Some(address)) => Some(listen(address).await?),
+            (None, None) => None,
         };
         Some(paihao_gateway::Listeners { public, callbacks })
     } else {
@@ -100,7 +112,7 @@ pub async fn start(
         _ => None,
     };
     let listeners = Listeners { admin, gateway, redirect, certificate, token_server };
-    start_with_listeners(role, resolved, ports, doctor, listeners, draining, tasks)
+    start_with_listeners(role, resolved, ports, pages, listeners, draining, tasks)
 }
 
 /// Starts the services of a role on listeners that are already bound.
@@ -108,7 +120,7 @@ pub fn start_with_listeners(
     role: Role,
     resolved: &ResolvedConfig,
     ports: &Ports,
-    doctor: Arc<dyn Doctor>,
+    pages: PagePorts,
     listeners: Listeners,
     draining: &CancellationToken,
     tasks: &Tasks,
@@ -135,7 +147,7 @@ pub fn start_with_listeners(
         .then(|| notifier(resolved, ports, &account_client, &tasks.child("notifier")))
         .transpose()?;
     let gateway = gateway_listeners.map(|listeners| {
-        gateway(resolved, ports, account_client, doctor, listeners, &tasks.child("gateway"))
+        gateway(resolved, ports, account_client, pages, listeners, &tasks.child("gateway"))
     });
 
     let mut admin_port = Admin::new(draining)
@@ -196,7 +208,7 @@ fn gateway(
     resolved: &ResolvedConfig,
     ports: &Ports,
     wechat: AccountClient,
-    doctor: Arc<dyn Doctor>,
+    pages: PagePorts,
     listeners: paihao_gateway::Listeners,
     tasks: &Tasks,
 ) -> Gateway {
@@ -205,7 +217,8 @@ fn gateway(
         cache: ports.cache.clone(),
         wechat,
         clock: ports.clock.clone(),
-        doctor,
+        doctor: pages.doctor,
+        rehearsals: pages.rehearsals,
         keyring: ports.keyring.clone(),
     };
     paihao_gateway::start(

@@ -4,7 +4,7 @@ use crate::config::{Config, ResolvedConfig, Role};
 use crate::doctor::page::DeploymentDoctor;
 use crate::gateway_client::{GatewayOptions, send_request};
 use crate::ports::Ports;
-use crate::{compose, menu, operator_key, simulator};
+use crate::{compose, menu, operator_key, simulated};
 use anyhow::Context;
 use clap::Args;
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, entropy, telemetry};
@@ -16,8 +16,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-
-const DEMO_CONFIG: &str = include_str!("demo.toml");
 
 /// Wait between two attempts to ask WeChat, while the first access token is fetched.
 const RETRY_DELAY: Duration = Duration::from_millis(300);
@@ -87,16 +85,14 @@ async fn start(
     let pages = format!("http://{}", pages_listener.local_addr()?);
     let sim = format!("http://{}", phones_listener.local_addr()?);
     let key = entropy::token(18);
-    let config = demo_config(&file, &pages, &sim, &key).context("the demo's own configuration")?;
+    let config = demo_config(&file, &pages, &sim, &key)?;
     let resolved = config.resolve(Role::All)?;
     telemetry::init(&resolved.log)?;
 
     // The board's page uses this machine's other name, since a browser limits its connections to
     // one host and the demo's other tabs need them.
     let board = pages.replace("127.0.0.1", "localhost") + "/board/hall?voice=off";
-    let simulator = simulator::build_simulator(&config, &pages, Some(board));
-    let stop = tasks.stop().clone().cancelled_owned();
-    tasks.spawn_essential("simulator", async move { simulator.serve(phones_listener, stop).await });
+    simulated::start(&config, phones_listener, &pages, Some(board), tasks);
     let ports = Ports::open(&config).await?;
     operator_key::require(&ports).await?;
     let gateway = paihao_gateway::Listeners { public: pages_listener.into(), callbacks: None };
@@ -108,11 +104,12 @@ async fn start(
         token_server: None,
     };
     let doctor = Arc::new(DeploymentDoctor::of_demo(config.clone()));
+    let page_ports = compose::PagePorts { doctor, rehearsals: None };
     let started = compose::start_with_listeners(
         Role::All,
         &resolved,
         &ports,
-        doctor,
+        page_ports,
         listeners,
         draining,
         tasks,
@@ -148,18 +145,12 @@ fn demo_config(
     sim: &str,
     key: &str,
 ) -> anyhow::Result<Config> {
-    let mut config = Config::from_text("in the demo", DEMO_CONFIG)?;
+    let mut config = simulated::sample()?;
     config.ledger.file = file.to_owned();
-    config.wechat.api = format!("{sim}/");
-    config.wechat.mp = format!("{sim}/");
+    simulated::lead_calls_to(&mut config, sim);
     config.gateway.public = pages.to_owned();
     config.gateway.phones = sim.to_owned();
     config.gateway.board_framed_by = vec![sim.to_owned()];
-    // The simulator keeps nothing over a restart, so it does not know the permanent codes in the
-    // settings. A new appid each time marks them as codes of another account.
-    for account in config.accounts.values_mut() {
-        account.appid = format!("wx{:016x}", u64::from_be_bytes(entropy::bytes()));
-    }
     let staff = crate::config::Staff {
         key: paihao_chassis::config::SecretText::new(key),
         sites: vec![paihao_gateway::settings::ALL_SITES.to_owned()],

@@ -4,7 +4,9 @@
 //! reads what seals their secrets; `new_accounts` refuses tokens that can be guessed; [`compose`]
 //! starts the services on them; `storage` watches their size, `backlog` what waits in them, and
 //! [`trace_export`] hands on their traces; [`reload`] applies changes of the configuration while
-//! they run; [`demo`] and [`simulator`] serve first looks and tests; [`doctor`] checks deployments;
+//! they run; [`demo`] and [`simulator`] serve first looks and tests; [`rehearsal`] lets everything
+//! be tried before there is an account, on the WeChat that a demo has (`simulated`), and `restart`
+//! has the process start again; [`doctor`] checks deployments, and `stored_settings` reads theirs;
 //! [`backup`] copies its ledger; [`first_manager`] lets its first manager in; [`service`] installs
 //! it for systemd; [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that
 //! call a running process; [`cli`] parses the command line.
@@ -27,11 +29,15 @@ pub mod menu;
 mod new_accounts;
 pub mod operator_key;
 mod plain_http;
+pub mod rehearsal;
+mod restart;
 pub mod service;
 pub mod settings;
+mod simulated;
 pub mod simulator;
 pub mod site;
 mod storage;
+mod stored_settings;
 pub mod trace_export;
 
 pub mod cli;

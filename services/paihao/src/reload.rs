@@ -6,10 +6,12 @@
 
 use crate::compose::RunningServices;
 use crate::config::{Config, Role};
+use crate::rehearsal::SimulatedWeChat;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigError;
 use paihao_contracts::envelope::WriteVersion;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Sources of a process's configuration.
@@ -19,6 +21,8 @@ pub struct ConfigSource {
     pub file: Option<PathBuf>,
     /// Environment variables at the start of the process.
     pub environment: Vec<(String, String)>,
+    /// Simulated WeChat of the rehearsal that is under way, if one is.
+    pub rehearsal: Option<Arc<SimulatedWeChat>>,
 }
 
 impl ConfigSource {
@@ -44,7 +48,11 @@ impl ConfigSource {
 
     /// Reads the configuration. The files it names, secrets included, are read again each time.
     pub fn read(&self) -> Result<Config, ConfigError> {
-        Config::read(self.file.as_deref(), self.environment.iter().cloned())
+        let mut config = Config::read(self.file.as_deref(), self.environment.iter().cloned())?;
+        if let Some(rehearsal) = &self.rehearsal {
+            rehearsal.apply(&mut config);
+        }
+        Ok(config)
     }
 }
 

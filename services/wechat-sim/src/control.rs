@@ -24,11 +24,10 @@ use crate::world::{AccountState, SharedState};
 /// Length of a list unless the request sets another.
 const DEFAULT_LIST_LIMIT: usize = 50;
 
-pub(crate) fn routes() -> Router<SharedState> {
+/// Routes that the phones' page calls.
+pub(crate) fn phone_routes() -> Router<SharedState> {
     Router::new()
         .route("/sim/api/accounts", get(accounts))
-        .route("/sim/api/callbacks", post(set_callbacks))
-        .route("/sim/api/verify", post(verify_callback))
         .route("/sim/api/codes", get(codes))
         .route("/sim/api/code.svg", get(drawing))
         .route("/sim/api/scan", post(scan))
@@ -38,11 +37,17 @@ pub(crate) fn routes() -> Router<SharedState> {
         .route("/sim/api/click", post(click))
         .route("/sim/api/menu", get(menu))
         .route("/sim/api/press", post(press))
+        .route("/sim/api/people", get(people).post(set_person))
+        .route("/sim/api/chat", get(chat))
+}
+
+pub(crate) fn routes() -> Router<SharedState> {
+    phone_routes()
+        .route("/sim/api/callbacks", post(set_callbacks))
+        .route("/sim/api/verify", post(verify_callback))
         .route("/sim/api/push", post(push_raw))
         .route("/sim/api/hostile", post(run_hostile))
-        .route("/sim/api/people", get(people).post(set_person))
         .route("/sim/api/migrate", post(migrate))
-        .route("/sim/api/chat", get(chat))
         .route("/sim/api/messages", get(messages))
         .route("/sim/api/pushes", get(pushes))
         .route("/sim/api/stats", get(stats))

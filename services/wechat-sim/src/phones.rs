@@ -39,6 +39,7 @@ const SCRIPTS: [PageAsset; 9] = scripts!(
     "words.js"
 );
 
+/// Routes of the page at `/phones`, and of its files.
 pub(crate) fn routes() -> Router<SharedState> {
     let files = SCRIPTS.into_iter().chain([STYLE]).fold(Router::new(), |routes, asset| {
         let PageAsset(name, kind, text) = asset;
@@ -46,10 +47,15 @@ pub(crate) fn routes() -> Router<SharedState> {
         routes.route(&format!("/sim/{name}"), get(async move || (headers, text)))
     });
     files
-        .route("/", get(page))
         .route("/phones", get(page))
+        .route("/phones/", get(page))
         .route("/sim/api/beside", get(framed_address))
         .route("/sim/events", get(events))
+}
+
+/// Route of the page as the first one of a port of its own.
+pub(crate) fn first_page() -> Router<SharedState> {
+    Router::new().route("/", get(page))
 }
 
 /// Serves the page with a policy that allows its own files, and one framed page beside the phones.

@@ -94,7 +94,14 @@ impl Simulator {
         api::routes(self.world.clone())
             .merge(control::routes())
             .merge(phones::routes())
+            .merge(phones::first_page())
             .with_state(self.world.clone())
+    }
+
+    /// Returns the routes of the customers' phones alone, at `/phones` and below `/sim`, to be
+    /// served by the caller.
+    pub fn phone_routes(&self) -> Router {
+        control::phone_routes().merge(phones::routes()).with_state(self.world.clone())
     }
 
     /// Stops serving, abandons pushes in progress, and waits for all tasks.

@@ -278,6 +278,7 @@ fn start_gateway(
             wechat,
             clock,
             doctor: Arc::new(NoDoctor),
+            rehearsals: None,
             keyring: Some(deployment::keyring()),
         },
         tasks,

@@ -1,6 +1,7 @@
 //! Middleware of every route: trace context and default headers.
 
 use crate::http::csp::DEFAULT_CSP;
+use crate::http::rehearsal::REHEARSAL_HEADER;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -37,16 +38,25 @@ pub(crate) const EMBEDDABLE: (HeaderName, HeaderValue) =
 /// Where people come by HTTPS, their browsers come no other way for a year.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
+/// Facts of the deployment that every response carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks {
+    /// True if people come by HTTPS.
+    pub(crate) is_https: bool,
+    /// True if WeChat and the phones are simulated.
+    pub(crate) is_rehearsal: bool,
+}
+
 /// Middleware of every route. One layer: each further one costs every request two allocations.
 pub(crate) fn with_middleware<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
-    is_https: bool,
+    marks: Marks,
 ) -> Router<S> {
-    routes.layer(from_fn(move |request, next| trace_and_default_headers(is_https, request, next)))
+    routes.layer(from_fn(move |request, next| trace_and_default_headers(marks, request, next)))
 }
 
 /// Continues the client's trace, or begins one; entries that are appended meanwhile carry it.
-async fn trace_and_default_headers(is_https: bool, request: Request, next: Next) -> Response {
+async fn trace_and_default_headers(marks: Marks, request: Request, next: Next) -> Response {
     let header =
         request.headers().get(trace::TRACEPARENT_HEADER).and_then(|value| value.to_str().ok());
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
@@ -60,8 +70,12 @@ async fn trace_and_default_headers(is_https: bool, request: Request, next: Next)
     for (name, value) in DEFAULT_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
-    if is_https {
+    if marks.is_https {
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+    }
+    if marks.is_rehearsal {
+        let (name, value) = REHEARSAL_HEADER;
+        response.headers_mut().insert(name, value);
     }
     response
 }
@@ -90,7 +104,7 @@ mod tests {
     async fn get_raw(path: &str, is_https: bool) -> String {
         let own = || async { ([(header::REFERRER_POLICY, "origin")], "own") };
         let routes = Router::new().route("/", get(|| async { "" })).route("/own", get(own));
-        let routes = with_middleware(routes, is_https);
+        let routes = with_middleware(routes, Marks { is_https, is_rehearsal: false });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let exchange = async {

@@ -25,6 +25,7 @@ pub(crate) mod link_limit;
 pub(crate) mod login_approval;
 mod middleware;
 pub mod rate_limit;
+pub mod rehearsal;
 pub mod stream_budget;
 pub(crate) mod ticket_link;
 
@@ -42,7 +43,12 @@ pub mod api;
 pub(crate) mod pages;
 pub(crate) mod wechat;
 
+use access::Owner;
 use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use middleware::{Marks, with_middleware};
 use openapi::Routes;
 use refusals::Problem;
 use state::AppState;
@@ -61,15 +67,32 @@ pub(crate) fn described() -> Routes {
 }
 
 pub(crate) fn routers(state: AppState) -> Routers {
-    let is_https = state.settings.login.is_secure();
+    let marks =
+        Marks { is_https: state.settings.login.is_secure(), is_rehearsal: state.is_rehearsal() };
     let router =
-        |routes: Routes| with_fallbacks(routes.into_router(), is_https).with_state(state.clone());
-    Routers { public: router(described()), callbacks: router(wechat::routes()) }
+        |routes: Routes| with_fallbacks(routes.into_router(), marks).with_state(state.clone());
+    let mut public = router(described());
+    if let Some(phones) = state.rehearsals.as_ref().and_then(|rehearsals| rehearsals.phones()) {
+        let phones = phones.route_layer(from_fn_with_state(state.clone(), require_owner));
+        public = public.merge(with_middleware(phones, marks));
+    }
+    Routers { public, callbacks: router(wechat::routes()) }
 }
 
-fn with_fallbacks(routes: Router<AppState>, is_https: bool) -> Router<AppState> {
+/// Lets managers of every site to the simulated phones: whoever has one is anybody in the
+/// rehearsal. Others are led to the login.
+async fn require_owner(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match Owner::from_request_parts(&mut parts, &state).await {
+        Ok(_) => next.run(Request::from_parts(parts, body)).await,
+        Err(_) if parts.uri.path().starts_with("/phones") => pages::login(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn with_fallbacks(routes: Router<AppState>, marks: Marks) -> Router<AppState> {
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
-    middleware::with_middleware(routes, is_https)
+    with_middleware(routes, marks)
 }

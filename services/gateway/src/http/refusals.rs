@@ -26,6 +26,10 @@ problem_kinds! {
         "Nothing is at this path; docs/reference/api.md and openapi.json say what there is.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "请求方法不对", "The method is wrong",
         "The path is there, but not for this method; the Allow header says for which.";
+    NO_REHEARSAL = "no_rehearsal", CONFLICT, "现在没有可以开始或结束的彩排", "There is no rehearsal to begin or to end now",
+        "One is under way already, or none is; or there are none here: accounts or sites stand in the configuration file, or the system is more than one process.";
+    REHEARSING = "rehearsing", CONFLICT, "彩排中不能连接真的公众号，请先结束彩排", "No real account is connected in a rehearsal: end it first",
+        "WeChat is simulated until the rehearsal ends, and never stands beside a real account.";
     UNKNOWN_SITE = "unknown_site", NOT_FOUND, "没有这个门店", "There is no such site",
         "The site is not in the configuration.";
     UNKNOWN_QUEUE = "unknown_queue", NOT_FOUND, "没有这个业务", "There is no such queue",

@@ -12,6 +12,7 @@ use crate::http::guesses::GuessLimiter;
 use crate::http::link_limit::LinkLimiter;
 use crate::http::rate_limit::RateLimiter;
 use crate::http::refusals::{self, ProblemKind};
+use crate::http::rehearsal::Rehearsals;
 use crate::http::settings::Settings;
 use crate::http::stream_budget::StreamBudget;
 use crate::http::template_cache::TemplateCache;
@@ -88,6 +89,7 @@ pub(crate) struct AppStateInner {
     pub(crate) link_limiter: LinkLimiter,
     pub(crate) callback_faults: Arc<CallbackFaults>,
     pub(crate) examinations: Arc<Examinations>,
+    pub(crate) rehearsals: Option<Arc<dyn Rehearsals>>,
     pub(crate) late_receipts: LateReceipts,
     pub(crate) forwarder: Forwarder,
     pub(crate) page_codes: PageCodes,
@@ -108,6 +110,11 @@ impl Deref for AppState {
 }
 
 impl AppState {
+    /// Returns whether WeChat and the phones are simulated.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.rehearsals.as_ref().is_some_and(|rehearsals| rehearsals.is_under_way())
+    }
+
     /// Returns the account by which staff log in.
     pub(crate) fn login_account(&self) -> Option<String> {
         let configured = self.settings.login.account.clone();

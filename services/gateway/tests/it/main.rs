@@ -12,6 +12,7 @@ mod migration;
 mod newer;
 mod openapi;
 mod receipts;
+mod rehearsal;
 mod settings;
 mod ticket;
 mod unfollow;

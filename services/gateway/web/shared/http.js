@@ -91,9 +91,18 @@ export const switchUserLink = () =>
 
 /** Milliseconds by which this machine's clock is ahead of the server's. */
 export let clockOffset = 0;
+let isRehearsal = false;
 
-/** @param {Response} response */
-export function updateClockOffset(response) {
+/**
+ * Notes the server's clock, and a rehearsal.
+ * @param {Response} response
+ */
+export function noteAnswer(response) {
+  const marked = response.headers.has('x-paihao-rehearsal');
+  if (marked !== isRehearsal && response.status < 500) {
+    isRehearsal = marked;
+    import('./rehearsal.js').then(it => it.showRehearsal(marked));
+  }
   const date = Date.parse(response.headers.get('date') || '');
   if (date) clockOffset = Date.now() - date;
 }
@@ -130,7 +139,7 @@ export async function fetchJson(path, options = {}) {
   } catch {
     throw pageError('offline', 'unreachable');
   }
-  updateClockOffset(response);
+  noteAnswer(response);
   if (response.status === 204) return null;
   let body;
   try {

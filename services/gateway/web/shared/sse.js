@@ -1,6 +1,6 @@
 // Subscription to server-sent events, with reconnection.
 /** @import { EventHandlers, OnConnection } from './types' */
-import { ApiError, updateClockOffset } from './http.js';
+import { ApiError, noteAnswer } from './http.js';
 
 const SILENCE_TIMEOUT_MS = 40000; // the server sends something every fifteen seconds
 const MAX_RETRY_DELAY_MS = 5000;
@@ -57,7 +57,7 @@ export function subscribe(
         refusal = new ApiError(await response.json().catch(() => ({})), response.status);
       if (refusal) throw refusal;
       failures = 0;
-      updateClockOffset(response);
+      noteAnswer(response);
       onConnection(true);
       if (response.body) await readEvents(response.body.getReader(), handlers, resetSilenceTimer);
     } catch {

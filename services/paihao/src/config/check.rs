@@ -393,11 +393,17 @@ impl Config {
             let account = account::account_settings(&at, account, &limits, problems);
             settings.accounts.insert(name.clone(), Arc::new(account));
         }
+        for (key, name) in self.accounts_elsewhere() {
+            check_id(&key, &name, problems);
+        }
         for (name, site) in &self.sites {
             let at = format!("sites.{name}");
             let site = site.setup();
-            if let Some(checked) =
-                validate::validate_site(&at, name, &site, self.accounts.keys(), problems)
+            // Accounts of the manager's page are known once the settings are read.
+            let named = Some(&site.account).filter(|name| !name.is_empty());
+            let known = self.accounts.keys().chain(named);
+            if let Some(checked) = validate::validate_site(&at, name, &site, known, problems)
+                && self.accounts.contains_key(&site.account)
             {
                 settings.sites.insert(name.clone(), Arc::new(checked));
             }

@@ -27,10 +27,6 @@ impl Config {
             problems.add("login.former_names_days", format!("{days} days"), "use 1 to 3650");
         }
         let former_name_retention = Duration::from_secs(days.saturating_mul(24 * 3600));
-        if !login.account.is_empty() && !self.accounts.contains_key(&login.account) {
-            let known_names = self.accounts.keys();
-            refuse_unknown("login.account", "account", &login.account, known_names, problems);
-        }
         let account = if login.account.is_empty() {
             self.accounts.keys().next().cloned()
         } else {
@@ -78,16 +74,6 @@ impl Config {
                 format!("{redirect:?} is not an address that a browser can be sent back to");
             let advice = "use https, or http on this machine, without a fragment";
             problems.add(&format!("{at}.redirects"), description, advice);
-        }
-        if !client.account.is_empty() && !self.accounts.contains_key(&client.account) {
-            let known_names = self.accounts.keys();
-            refuse_unknown(
-                &format!("{at}.account"),
-                "account",
-                &client.account,
-                known_names,
-                problems,
-            );
         }
         OAuthClient {
             name: client.name.clone(),
@@ -181,10 +167,11 @@ mod tests {
 
     #[test]
     fn invalid_values_are_refused() {
-        let text = "[gateway]\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\n[login]\nidle_hours = 0\naccount = 'nobody'\n";
+        let text =
+            "[gateway]\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\n[login]\nidle_hours = 0\n";
         let error = Config::from_text("in x.toml", text).unwrap().resolve(Role::All).err().unwrap();
         let message = error.to_string();
-        for key in ["gateway.trusted_proxies", "login.idle_hours", "login.account"] {
+        for key in ["gateway.trusted_proxies", "login.idle_hours"] {
             assert!(message.contains(key), "{key}: {message}");
         }
         assert!(!message.contains("10.0.0.0/8\":"), "{message}");

@@ -60,7 +60,33 @@ impl Config {
                     "accounts.{name}.mode is \"plain\", in which WeChat signs no content: use \"secure\""
                 )
             });
-        short.chain(plain).collect()
+        let elsewhere = self.accounts_elsewhere().into_iter().map(|(key, name)| {
+            format!(
+                "{key} names the account {name:?}, which is not in the file: it has to be one that is added on \
+                 the manager's page"
+            )
+        });
+        short.chain(plain).chain(elsewhere).collect()
+    }
+
+    /// Accounts that are named and not in the file, with the keys that name them. An account that
+    /// is added on the manager's page can be named, and no file tells which those are.
+    pub(crate) fn accounts_elsewhere(&self) -> Vec<(String, String)> {
+        let sites =
+            self.sites.iter().map(|(id, site)| (format!("sites.{id}.account"), &site.account));
+        let clients = self.login.clients.iter();
+        let clients =
+            clients.map(|(id, client)| (format!("login.clients.{id}.account"), &client.account));
+        let keys = self.token.server.keys.iter().flat_map(|(id, key)| {
+            let at = format!("token.server.keys.{id}.accounts");
+            key.accounts.iter().map(move |name| (at.clone(), name))
+        });
+        let login = [("login.account".to_owned(), &self.login.account)];
+        let named = sites.chain(clients).chain(keys).chain(login);
+        named
+            .filter(|(_, name)| !name.is_empty() && !self.accounts.contains_key(*name))
+            .map(|(key, name)| (key, name.clone()))
+            .collect()
     }
 
     /// True if calls go to WeChat itself.
@@ -199,5 +225,48 @@ mod tests {
             assert!(warning.starts_with(&format!("accounts.shop.{key} is ")), "{warning}");
         }
         assert_eq!(both.len(), 2);
+    }
+
+    #[test]
+    fn names_of_accounts_that_the_file_has_not_are_warned_of() {
+        let text = "
+            [accounts.shop]
+            appid = 'wx1'
+            secret = 'abcdefgh'
+            callback_token = 'atokenofthetests'
+            [gateway]
+            public = 'https://queue.example.com'
+            trusted_proxies = ['10.0.0.1']
+            [login]
+            account = 'shop'
+            [login.clients.x]
+            name = 'X'
+            redirects = ['https://x.example.com/']
+            account = 'clinic'
+            [token.server]
+            listen = '127.0.0.1:1'
+            [token.server.keys.crm]
+            key = 'a-key-of-the-tests-alone-24'
+            accounts = ['shop', 'clinic']
+            [sites.hall]
+            account = 'salon'
+            name = '大厅'
+            ";
+        let config = Config::from_text("in x.toml", text).unwrap();
+        let keys = config.accounts_elsewhere();
+        let keys: Vec<_> = keys.iter().map(|(key, name)| (&**key, &**name)).collect();
+        assert_eq!(
+            keys,
+            [
+                ("sites.hall.account", "salon"),
+                ("login.clients.x.account", "clinic"),
+                ("token.server.keys.crm.accounts", "clinic"),
+            ]
+        );
+        let told = config.warnings();
+        assert_eq!(told.iter().filter(|warning| warning.contains("manager's page")).count(), 3);
+        let unset = text.replace("account = 'salon'", "account = ''");
+        let refused = Config::from_text("in x.toml", &unset).unwrap().resolve(Role::All);
+        assert!(refused.err().unwrap().to_string().contains("sites.hall.account"));
     }
 }

@@ -248,7 +248,9 @@ findings! {
     DISK_FULL = "disk_full", Bad, "磁盘剩余不到 100 MiB", "Less than 100 MiB is left on the disk",
         "马上腾出空间", "free some space now";
     NO_ACCOUNT = "no_account", Bad, "没有这个公众号，或一个也没有配置", "There is no such account, or none at all",
-        "配置 [accounts.NAME]", "add [accounts.NAME]";
+        "在管理页添加公众号，或配置 [accounts.NAME]", "add one on the manager's page, or as [accounts.NAME]";
+    ACCOUNT_UNKNOWN = "account_unknown", Bad, "配置里写了这个公众号，却没有它", "The configuration names this account, and there is none",
+        "在管理页添加这个代号的公众号，或改正配置里的名字", "add an account of this name on the manager's page, or correct the name in the configuration";
     TIMED_OUT = "timed_out", Bad, "这项检查没有及时完成", "This check did not end in time",
         "检查网络后再试", "look at the network and try again";
 }

@@ -1,17 +1,18 @@
 //! Checks of a deployment before opening day: `paihao doctor`.
 //!
-//! In reading order: [`findings`] lists every kind of finding; [`report`] renders them; `account`
-//! and `notices` call WeChat, and `wechat_refusals` classifies its refusals; `callback` calls the
-//! gateway as WeChat does, `callback_faults` reads what it did not act on, and `certificate` looks
-//! at the gateway's own; `stores`, `file` and `clock` check the stores, the disk and the time;
-//! `permissions` and `seals` the secrets; [`page`] makes the same checks for the page of the
-//! gateway.
+//! In reading order: [`findings`] lists every kind of finding; [`report`] renders them;
+//! `added_accounts` reads the accounts that no file has; `account` and `notices` call WeChat, and
+//! `wechat_refusals` classifies its refusals; `callback` calls the gateway as WeChat does,
+//! `callback_faults` reads what it did not act on, and `certificate` looks at the gateway's own;
+//! `stores`, `file` and `clock` check the stores, the disk and the time; `permissions` and `seals`
+//! the secrets; [`page`] makes the same checks for the page of the gateway.
 
 pub mod findings;
 pub mod page;
 pub mod report;
 
 mod account;
+mod added_accounts;
 mod menu;
 mod notices;
 mod wechat_refusals;
@@ -102,6 +103,9 @@ async fn examine(
     file: Option<&Path>,
     only: Option<&str>,
 ) -> Result<Report, ConfigError> {
+    config.resolve(Role::All)?;
+    let (config, unknown_accounts) = added_accounts::with_added(config).await;
+    let config = &config;
     let resolved = config.resolve(Role::All)?;
     let client = match Client::new(resolved.wechat_client.clone()) {
         Ok(client) => client,
@@ -154,6 +158,7 @@ async fn examine(
         stores
     );
     let mut findings = accounts.concat();
+    findings.extend(unknown_accounts);
     let is_added = |finding: &Finding| finding.kind == findings::ACCOUNTS_ADDED;
     if names.is_empty() && !(only.is_none() && stores.iter().any(is_added)) {
         let subject = only.unwrap_or("accounts");

@@ -8,7 +8,7 @@ use paihao_chassis::config::ConfigError;
 use paihao_gateway::http::examinations::{self, Doctor};
 use std::path::PathBuf;
 
-/// Findings about how WeChat reaches an address on the internet, which a demo does not have.
+/// Findings about how WeChat reaches an address on the internet, which simulations lack.
 const OF_THE_INTERNET: [&FindingKind; 5] = [
     findings::CALLBACK_NOT_HTTPS,
     findings::CALLBACK_PRIVATE,
@@ -22,7 +22,8 @@ pub struct DeploymentDoctor {
     read: Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>,
     /// File of the configuration, whose permissions are checked too.
     file: Option<PathBuf>,
-    is_demo: bool,
+    /// True where WeChat is simulated on this machine.
+    is_simulated: bool,
 }
 
 impl DeploymentDoctor {
@@ -31,13 +32,18 @@ impl DeploymentDoctor {
         file: Option<PathBuf>,
         read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
     ) -> DeploymentDoctor {
-        DeploymentDoctor { read: Box::new(read), file, is_demo: false }
+        DeploymentDoctor { read: Box::new(read), file, is_simulated: false }
+    }
+
+    /// Returns the doctor with the findings that a simulated WeChat can have.
+    #[must_use]
+    pub fn without_internet(self) -> DeploymentDoctor {
+        DeploymentDoctor { is_simulated: true, ..self }
     }
 
     /// Makes the doctor of a demo, whose configuration stays and whose WeChat is this machine.
     pub fn of_demo(config: Config) -> DeploymentDoctor {
-        let read = move || Ok(config.clone());
-        DeploymentDoctor { is_demo: true, ..DeploymentDoctor::new(None, read) }
+        DeploymentDoctor::new(None, move || Ok(config.clone())).without_internet()
     }
 }
 
@@ -48,7 +54,7 @@ impl Doctor for DeploymentDoctor {
         let report = examine(&config, self.file.as_deref(), None).await;
         let report = report.map_err(|error| error.to_string())?;
         let is_wanted =
-            |found: &report::Finding| !(self.is_demo && OF_THE_INTERNET.contains(&found.kind));
+            |found: &report::Finding| !(self.is_simulated && OF_THE_INTERNET.contains(&found.kind));
         Ok(report.findings.into_iter().filter(is_wanted).map(finding).collect())
     }
 }

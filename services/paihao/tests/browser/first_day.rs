@@ -1,19 +1,29 @@
-//! Test of an owner's first day: from an empty folder to a number and its call, in the browser.
+//! Test of an owner's first day: from an empty folder over a rehearsal to a number and its call, in
+//! the browser.
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
-use crate::demo::kiosk_code_link;
+use crate::demo::{chat_selector, kiosk_code_link, scan};
 use crate::manage::fill_control;
-use crate::pictures::{NOTEBOOK, SMALL_PHONE, take_pictures};
+use crate::pictures::{
+    NOTEBOOK, PHONE, PORTRAIT, SMALL_PHONE, Screen, TABLET, WALL, take_pictures,
+};
 use crate::window::Window;
 use harness::{Program, free_port, wait_until};
 use serde_json::json;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 use wechat_sim::{PushMode, Routing, SimAccount, SimConfig, Simulator};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
 const APPID: &str = "wx00000000f1257da1";
 const SECRET: &str = "f1r57da4f1r57da4f1r57da4f1r57da4";
+
+/// Most fields that an owner types into on the way.
+const MAX_FIELDS: usize = 12;
+/// Screens of a page that an owner sees on the way, and of one that hangs in the hall.
+const OWNER_SCREENS: &[Screen] = &[SMALL_PHONE, PHONE, TABLET, NOTEBOOK];
+const ALL_SCREENS: &[Screen] = &[PHONE, TABLET, NOTEBOOK, WALL, PORTRAIT];
 
 /// Environment that stands for the internet: the address of the pages, and WeChat's.
 fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)> {
@@ -50,8 +60,104 @@ const field = [...document.querySelectorAll('#console-values .field')]
   .find(field => field.querySelector('label').textContent.includes(arguments[0]));
 return field?.querySelector('input').value;";
 
+/// Owner in a browser, whose fields are counted.
+struct Owner {
+    page: Window,
+    fields: usize,
+}
+
+impl Owner {
+    async fn fill(&mut self, css: &str, text: &str) {
+        fill_control(&self.page, css, text).await;
+        self.fields += 1;
+    }
+
+    /// Waits for the step that comes next.
+    async fn wait_for_step(&self, step: &str) {
+        let next = format!("#first-steps [data-step={step}][data-state=next]");
+        self.page.wait_for_text(&next, "下一步").await;
+    }
+}
+
+/// Returns whether a text stands in any file below a folder, byte for byte.
+fn is_stored(folder: &Path, text: &str) -> bool {
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if std::fs::read(&path)
+                .is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+            {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Openids of the simulated people who have done something.
+const OPENIDS_SCRIPT: &str = "
+return fetch('/sim/api/people').then(answer => answer.json())
+  .then(people => people.map(person => person.openid));";
+
+/// Rehearses: sets the shop up, lets a simulated phone scan, and calls it. Returns openids.
+async fn rehearse(owner: &mut Owner, browser: &Browser, pages: &str) -> Vec<String> {
+    owner.page.click("#first-steps [data-step=wechat] .primary").await;
+    owner.page.wait_for_text(".rehearsal", "彩排中").await;
+    owner.wait_for_step("shop").await;
+    owner.page.wait_for_text("#accounts", "彩排用的模拟公众号").await;
+    take_pictures(&owner.page, "rehearsal-begun", OWNER_SCREENS).await;
+
+    // The shop: its name.
+    owner.fill("#new-site input[maxlength=\"40\"]", "老街面馆").await;
+    fill_control(&owner.page, "#new-site select", "restaurant").await;
+    owner.page.click("#new-site button").await;
+    owner.page.wait_for_text("#site", "老街面馆").await;
+    owner.page.wait_for_text("#steps", "还有").await;
+    take_pictures(&owner.page, "rehearsal-site", OWNER_SCREENS).await;
+    owner.page.click("#steps").await;
+    owner.wait_for_step("try").await;
+
+    let kiosk = browser.open(&format!("{pages}/kiosk/restaurant?queue=small")).await;
+    let link = kiosk_code_link(&kiosk).await;
+    assert!(link.starts_with(&format!("{pages}/phones/?scan=")), "{link}");
+    take_pictures(&kiosk, "rehearsal-kiosk", ALL_SCREENS).await;
+    let phones = browser.open(&link).await;
+    scan(&phones, 1).await;
+    phones.wait_for_text(&chat_selector(1), "A001").await;
+    kiosk.close().await;
+    let ticket = phones.run_script(TICKET_SCRIPT, json!([])).await;
+    let ticket = browser.open(ticket.as_str().expect("a link to the ticket")).await;
+    ticket.wait_for_text("#number", "A001").await;
+    take_pictures(&ticket, "rehearsal-ticket", &[SMALL_PHONE, PHONE]).await;
+    ticket.close().await;
+
+    let desk = browser.open(&format!("{pages}/console/restaurant")).await;
+    desk.click("#open:enabled").await;
+    desk.click("#next:enabled").await;
+    desk.wait_for_text(".rehearsal", "彩排中").await;
+    phones.wait_for_text(&format!("{} .card", chat_selector(1)), "迎宾台 1").await;
+    take_pictures(&desk, "rehearsal-console", &[PHONE, NOTEBOOK]).await;
+    desk.close().await;
+    let board = browser.open(&format!("{pages}/board/restaurant?voice=off")).await;
+    board.wait_for_text("#hero .number", "A001").await;
+    board.wait_for_text(".rehearsal", "彩排中").await;
+    take_pictures(&board, "rehearsal-board", ALL_SCREENS).await;
+    board.close().await;
+    let openids = phones.run_script(OPENIDS_SCRIPT, json!([])).await;
+    phones.close().await;
+    let openids = openids.as_array().expect("people").iter();
+    openids.map(|openid| openid.as_str().expect("an openid").to_owned()).collect()
+}
+
+/// Address of the ticket's page in the chat of the first phone.
+const TICKET_SCRIPT: &str = "
+return document.querySelector('.phone:nth-child(1) .chat a[href*=\"/t/\"]')?.href;";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_four_fields() {
+async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_three_fields() {
     let [port, wechat_port] = [(); 2].map(|()| free_port());
     let pages = format!("http://127.0.0.1:{port}");
     let environment = environment(&pages, port, wechat_port);
@@ -64,26 +170,47 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_four_fields() 
 
     // There is nothing to scan yet: the link's holder manages in this browser.
     let browser = Browser::start().await;
-    let page = browser.open(&link).await;
-    page.click("#first-here").await;
-    page.wait_for_text("#accounts", "还没有公众号").await;
-    page.wait_for_text(".place h3", "新门店").await;
-    take_pictures(&page, "first-day-empty", &[SMALL_PHONE, NOTEBOOK]).await;
+    let mut owner = Owner { page: browser.open(&link).await, fields: 0 };
+    owner.page.click("#first-here").await;
+    owner.page.wait_for_text("#accounts", "还没有公众号").await;
+    owner.wait_for_step("wechat").await;
+    take_pictures(&owner.page, "first-day-empty", ALL_SCREENS).await;
 
-    // The account: three fields. What is made for WeChat's console is copied there.
-    let field = |n: usize| format!("#connecting .fields .field:nth-child({n}) input");
-    for (n, text) in [(1, "shop"), (2, APPID), (3, SECRET)] {
-        fill_control(&page, &field(n), text).await;
+    let openids = rehearse(&mut owner, &browser, &pages).await;
+    assert!(!openids.is_empty());
+    let folder = program.folder().join("paihao-data");
+    assert!(is_stored(&folder, &openids[0]), "the rehearsal is stored while it goes on");
+
+    // One switch: the browser stays logged in, what was set up is there, and the rest is gone.
+    owner.wait_for_step("real").await;
+    take_pictures(&owner.page, "rehearsal-ending", OWNER_SCREENS).await;
+    let end = "#first-steps [data-step=real] .remove";
+    owner.page.click(end).await;
+    owner.page.wait_for_text(end, "再按一次").await;
+    owner.page.click(end).await;
+    owner.page.wait_for_text("#first-steps [data-step=wechat]", "门店在等公众号「shop」").await;
+    owner.page.wait_until_hidden(".rehearsal").await;
+    owner.wait_for_step("wechat").await;
+    take_pictures(&owner.page, "rehearsal-ended", OWNER_SCREENS).await;
+    for text in openids.iter().map(String::as_str).chain(["取号成功"]) {
+        assert!(!is_stored(&folder, text), "{text} is still stored");
     }
-    page.click("#connecting .primary").await;
-    page.wait_for_text("#console-values h3", "服务器配置").await;
+
+    // The account: two fields, since the shop waits for its name. What is made for WeChat's console
+    // is copied there.
+    let field = |n: usize| format!("#connecting .fields .field:nth-child({n}) input");
+    owner.fill(&field(2), APPID).await;
+    owner.fill(&field(3), SECRET).await;
+    owner.page.click("#connecting .primary").await;
+    owner.page.wait_for_text("#console-values h3", "服务器配置").await;
+    let page = &owner.page;
     let [url, token, aes_key] = [
-        shown_value(&page, "URL").await,
-        shown_value(&page, "Token").await,
-        shown_value(&page, "EncodingAESKey").await,
+        shown_value(page, "URL").await,
+        shown_value(page, "Token").await,
+        shown_value(page, "EncodingAESKey").await,
     ];
     assert_eq!(url, format!("{pages}/wechat/shop"));
-    take_pictures(&page, "first-day-account", &[SMALL_PHONE, NOTEBOOK]).await;
+    take_pictures(page, "first-day-account", OWNER_SCREENS).await;
     let account = SimAccount {
         appid: APPID.to_owned(),
         secret: SECRET.to_owned(),
@@ -99,15 +226,11 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_four_fields() 
     wechat.verify_server(Some(APPID), &url).await.expect("WeChat verifies the address");
     page.wait_for_text("#console-values", "微信已于").await;
     page.wait_for_text("#console-values", "AppID 和 AppSecret 正确").await;
+    page.wait_for_text("#console-values [data-ability=codes]", "扫码就能取号").await;
+    take_pictures(page, "first-day-abilities", OWNER_SCREENS).await;
+    owner.wait_for_step("try").await;
 
-    // The shop: its name.
-    fill_control(&page, "#new-site input[maxlength=\"40\"]", "老街面馆").await;
-    fill_control(&page, "#new-site select", "restaurant").await;
-    page.click("#new-site button").await;
-    page.wait_for_text("#site", "老街面馆").await;
-    page.wait_for_text("#place h2", "页面与二维码").await;
-
-    // People scan and are called.
+    // People scan and are called, from the first number on.
     let kiosk = browser.open(&format!("{pages}/kiosk/restaurant?queue=small")).await;
     let link = kiosk_code_link(&kiosk).await;
     let (_, code) = link.split_once("?scan=").expect("the code is in the link");
@@ -122,10 +245,16 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_four_fields() 
         wechat.chat("oFirstGuest").iter().any(|line| format!("{line:?}").contains("迎宾台 1"))
     })
     .await;
+    owner.wait_for_step("templates").await;
 
-    let shown = page.run_script("return document.documentElement.outerHTML", json!([])).await;
+    let html = "return document.documentElement.outerHTML";
+    let shown = owner.page.run_script(html, json!([])).await;
     assert!(!shown.as_str().expect("a page").contains(SECRET), "the secret is on the page");
     assert!(!program.output().contains(SECRET), "the secret is in the log");
-    browser.quit(&["status of 401", "status of 404", "status of 409"]).await;
+    assert!(!is_stored(&folder, SECRET), "the secret is stored in the clear");
+    assert!(owner.fields <= MAX_FIELDS, "{} fields", owner.fields);
+    browser
+        .quit(&["status of 401", "status of 404", "status of 409", "status of 503", "ERR_"])
+        .await;
     wechat.stop().await;
 }

@@ -10,6 +10,7 @@ mod demo;
 mod window;
 
 mod account;
+mod accounts;
 mod customer;
 mod dead_letters;
 mod manage;

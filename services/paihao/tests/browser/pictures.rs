@@ -14,11 +14,13 @@ pub type Screen = (&'static str, u32, u32);
 pub const PHONE: Screen = ("phone", 390, 844);
 /// The smallest phone that is in use.
 pub const SMALL_PHONE: Screen = ("small-phone", 320, 568);
-const TABLET: Screen = ("tablet", 1024, 768);
+pub const TABLET: Screen = ("tablet", 1024, 768);
 /// A small notebook.
 pub const NOTEBOOK: Screen = ("notebook", 1366, 768);
 pub const DESKTOP: Screen = ("desk", 1440, 900);
-const WALL: Screen = ("wall", 1920, 1080);
+pub const WALL: Screen = ("wall", 1920, 1080);
+/// A wall screen that stands.
+pub const PORTRAIT: Screen = ("portrait", 1080, 1920);
 
 /// A wall screen that stands upright.
 const UPRIGHT_WALL: Screen = ("upright-wall", 1080, 1920);

@@ -35,6 +35,7 @@ mod nginx;
 mod notices;
 mod openapi_fuzz;
 mod permanent_codes;
+mod rehearsal;
 mod reported;
 mod settings;
 mod shapes;

@@ -13,6 +13,10 @@ const MAX_FILE_LINES: usize = 500;
 /// fetched.
 const KNOWN_HOSTS: [&str; 4] = ["127.0.0.1", "localhost", "www.w3.org", "example.com"];
 
+/// Hosts to which a page links, for somebody who opens the link.
+const LINKED_HOSTS: [(&str, &str); 1] =
+    [("services/gateway/web/pages/manage/test-account.js", "mp.weixin.qq.com")];
+
 fn rust_files() -> Vec<String> {
     let found = list_files(".", &[".rs"]);
     assert!(found.len() > 50, "the sources were not found: {found:?}");
@@ -103,7 +107,8 @@ fn no_page_asks_an_outside_host_for_anything() {
     assert!(!pages.is_empty(), "the pages were not found");
     for page in pages {
         for host in hosts(&read_file(&page)) {
-            assert!(KNOWN_HOSTS.contains(&host.as_str()), "{page} names {host}");
+            let is_linked = LINKED_HOSTS.contains(&(page.as_str(), host.as_str()));
+            assert!(is_linked || KNOWN_HOSTS.contains(&host.as_str()), "{page} names {host}");
         }
     }
 }

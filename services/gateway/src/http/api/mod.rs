@@ -1,5 +1,6 @@
 //! HTTP API of the gateway: a file a resource, guessed from the path.
 
+mod account_abilities;
 mod account_menu;
 mod api_keys;
 mod as_of;
@@ -29,6 +30,7 @@ pub(crate) mod page_codes;
 mod page_links;
 mod qr_usage;
 mod queues;
+mod rehearsal;
 mod scan_sessions;
 mod settings;
 mod signing_keys;
@@ -71,9 +73,11 @@ pub(crate) fn routes() -> Routes {
         queues::routes(),
         settings::routes(),
         account_menu::routes(),
+        account_abilities::routes(),
         migration::routes(),
         callback_faults::routes(),
         examination::routes(),
+        rehearsal::routes(),
         qr_usage::routes(),
         console::routes(),
         feed::routes(),

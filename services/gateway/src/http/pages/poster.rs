@@ -15,6 +15,8 @@ use axum::response::Response;
 #[template(path = "pages/poster/poster.html")]
 pub(super) struct Poster {
     pub(super) sheets: Vec<Sheet>,
+    /// True while WeChat is simulated, so that nobody puts them up.
+    pub(super) is_rehearsal: bool,
 }
 
 /// Poster of one queue.
@@ -86,7 +88,7 @@ async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor
             Err(problem) => return refused(&problem),
         }
     }
-    html(&Poster { sheets })
+    html(&Poster { sheets, is_rehearsal: state.is_rehearsal() })
 }
 
 async fn sheet(
@@ -127,7 +129,11 @@ mod tests {
             path: "hall/a".to_owned(),
             is_page: false,
         };
-        let page = Poster { sheets: vec![sheet] }.render().unwrap();
+        let sheets = vec![sheet];
+        let rehearsed = Poster { sheets: sheets.clone(), is_rehearsal: true }.render().unwrap();
+        assert!(rehearsed.contains("彩排，请勿张贴"), "{rehearsed}");
+        let page = Poster { sheets, is_rehearsal: false }.render().unwrap();
+        assert!(!page.contains("彩排"), "{page}");
         assert!(
             page.contains("&#60;b&#62;阿&#38;强") && page.contains("{{ sheet.code }}"),
             "{page}"

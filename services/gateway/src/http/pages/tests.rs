@@ -33,7 +33,7 @@ fn pages() -> Vec<(String, usize)> {
         is_page: false,
     };
     let page_sheet = poster::Sheet { is_page: true, ..sheet.clone() };
-    let poster = poster::Poster { sheets: vec![sheet, page_sheet] };
+    let poster = poster::Poster { sheets: vec![sheet, page_sheet], is_rehearsal: true };
     let take = take::Take { queue_name: Some("综合业务".to_owned()), ..take::Take::default() };
     vec![
         (Index.render().unwrap(), LIGHT),

@@ -88,8 +88,13 @@ const MENU_SCRIPT: &str = r#"
     owner account_menu
     owner delete_menu
     owner callback_faults
+    owner account_abilities
     owner begin_examination
     owner examination
+    owner rehearsal
+    owner begin_rehearsal
+    owner rehearsal
+    owner end_rehearsal query=keep_settings=false
 "#;
 
 pub async fn run(coverage: &Coverage) {

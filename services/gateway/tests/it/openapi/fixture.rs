@@ -3,6 +3,7 @@
 use super::walk::{ApiClient, Coverage};
 use crate::support::cluster::{Cluster, GatewaySetup};
 pub use crate::support::engine::MORNING_MS;
+use crate::support::rehearsal::InstantRehearsals;
 use crate::support::wechat::FixedToken;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -91,6 +92,7 @@ impl Fixture {
             cache: cache.clone(),
             wechat: AccountClient::new(wechat, Arc::new(FixedToken)),
             clock: Arc::new(SilentClock(clock.clone())),
+            rehearsals: Some(Arc::new(InstantRehearsals::default())),
             ..cluster.setup(deployment_settings())
         };
         setup.settings.max_callback_body_bytes = 4096;

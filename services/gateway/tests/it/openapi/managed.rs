@@ -68,8 +68,16 @@ pub const ACCOUNTS_SCRIPT: &str = r#"
     owner retire_account account=added query=dry_run=true
     owner account account=added
     owner accounts
+    owner end_rehearsal -> no_rehearsal
+    owner end_rehearsal query=keep=no -> malformed_request
+    owner begin_rehearsal
+    owner begin_rehearsal -> no_rehearsal
+    owner connect_account account=real {"appid": "wx1", "secret": "0123456789abcdef"} -> rehearsing
+    owner end_rehearsal
     owner account account=nobody -> unknown_account
     owner retire_account account=nobody -> unknown_account
+    owner account_abilities account=nobody -> unknown_account
+    manager account_abilities -> not_every_site
     manager accounts -> not_every_site
     manager account -> not_every_site
     manager connect_account {"appid": "wx1"} -> not_every_site

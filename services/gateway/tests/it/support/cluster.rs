@@ -9,6 +9,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::sealing::Keyring;
 use paihao_contracts::envelope::WriteVersion;
+use paihao_gateway::http::rehearsal::Rehearsals;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
 use paihao_gateway::{Listeners, Ports, Settings, start};
@@ -41,6 +42,7 @@ pub struct GatewaySetup {
     pub wechat: AccountClient,
     pub clock: Arc<dyn Clock>,
     pub keyring: Option<Arc<Keyring>>,
+    pub rehearsals: Option<Arc<dyn Rehearsals>>,
 }
 
 impl Cluster {
@@ -94,6 +96,7 @@ impl Cluster {
             wechat: AccountClient::new(wechat, Arc::new(NoTokens)),
             clock: Arc::new(self.clock.clone()),
             keyring: Some(self.keyring.clone()),
+            rehearsals: None,
         }
     }
 
@@ -110,9 +113,10 @@ impl Cluster {
     pub async fn start_over(&self, ledger: Arc<dyn Ledger>, setup: GatewaySetup) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let GatewaySetup { deployment, settings, cache, wechat, clock, keyring } = setup;
+        let GatewaySetup { deployment, settings, cache, wechat, clock, keyring, rehearsals } =
+            setup;
         let doctor = Arc::new(HealthyDoctor);
-        let ports = Ports { ledger, cache, wechat, clock, doctor, keyring };
+        let ports = Ports { ledger, cache, wechat, clock, doctor, rehearsals, keyring };
         let listeners = Listeners { public: listener.into(), callbacks: None };
         let started = start(settings, Arc::new(deployment), ports, listeners, &self.tasks);
         Gateway {

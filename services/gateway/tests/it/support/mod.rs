@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod engine;
 pub mod gateway;
 pub mod lagging;
+pub mod rehearsal;
 pub mod shop;
 pub mod wechat;
 

@@ -266,7 +266,7 @@ export function renderCounters(counters, calls, ownId) {
       element.className = isRecent ? 'fresh' : '';
       element.replaceChildren(
         nameElement(counter.name, counter.name_en, 'strong'),
-        createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
+        loginElement(counter),
         counter.id === ownId ? textElement('console.you') : '',
         counterState(counter),
       );
@@ -276,6 +276,13 @@ export function renderCounters(counters, calls, ownId) {
 
 /** @param {ConsoleCounterView} counter */
 const loginName = counter => counter.login_name || counter.login || '';
+
+/** @param {ConsoleCounterView} counter */
+function loginElement(counter) {
+  const name = loginName(counter);
+  const attributes = { class: 'login', translate: 'no', lang: languageOf(name) };
+  return createElement('span', attributes, name);
+}
 
 /**
  * Says who is at a counter if it is somebody else, and what comes after the current ticket.
@@ -319,8 +326,7 @@ export function renderCounterChoice(counters, choose) {
         { type: 'button', onclick: () => choose(counter.id) },
         nameElement(counter.name, counter.name_en, 'strong'),
         counterState(counter),
-        counter.login &&
-          createElement('span', { class: 'login', translate: 'no' }, loginName(counter)),
+        counter.login && loginElement(counter),
       ),
     ),
   );

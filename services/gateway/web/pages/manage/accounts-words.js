@@ -4,6 +4,8 @@ import { WORDS } from '../../shared/words.js';
 Object.assign(WORDS, {
   'accounts.none': ['还没有公众号', 'No account yet'],
   'accounts.file': ['写在配置文件里，密钥在那里修改', 'Set by the configuration file, where its secrets are changed'],
+  'accounts.rehearsal': ['彩排用的模拟公众号', 'Simulated account of the rehearsal'],
+  'accounts.abilities': ['能做什么', 'What it may do'],
   'accounts.sites': ['门店：{sites}', 'Sites: {sites}'],
   'accounts.mode': ['消息加解密方式', 'Encryption mode'],
   'accounts.mode.secure': ['安全模式', 'Secure mode'],

@@ -4,14 +4,20 @@ import { newIdempotencyKey, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
 import { setText, textElement, translations } from '../../shared/language.js';
 import { formatDateTime } from '../../shared/format.js';
+import { abilitiesCard } from './abilities.js';
 import { actionButton, confirmButton, nameElement, statusLine } from './access.js';
 import { callbackFaultsCard } from './callback-faults.js';
+import { copyField } from './copy.js';
 import { checkboxField, field, sameInBoth, selectField } from './fields.js';
+import { testAccountGuide } from './test-account.js';
 
 const ACCOUNTS = '/api/v1/accounts';
 const LOOK_INTERVAL_MS = 3000; // while WeChat's verification is waited for
 const MODES = ['secure', 'compatible', 'plain'];
 const CHANNELS = ['stable', 'classic'];
+const FIRST_ACCOUNT = 'shop';
+/** Longest list below which the form is found without a link to it. */
+const MAX_SEEN_AT_ONCE = 3;
 /** Reasons of a failed fetch of a token that the owner corrects. */
 const REASONS = ['wrong_secret', 'wrong_appid', 'address_not_listed'];
 
@@ -20,7 +26,7 @@ const REASONS = ['wrong_secret', 'wrong_appid', 'address_not_listed'];
  * @typedef {object} Account
  * @property {string} account
  * @property {string} appid
- * @property {'file' | 'settings'} source
+ * @property {'file' | 'settings' | 'rehearsal'} source
  * @property {number} revision
  * @property {string} mode
  * @property {{ mode: string, until: number }} [former_mode]
@@ -48,6 +54,19 @@ const plainInput = attributes =>
     ...attributes,
   });
 
+/** Link to the form below a long list. */
+function jumpLink() {
+  const link = textElement('accounts.add', {}, 'a');
+  link.className = 'button';
+  link.href = '#connecting';
+  // The address names the section, and stays.
+  link.addEventListener('click', event => {
+    event.preventDefault();
+    document.getElementById('connecting')?.scrollIntoView();
+  });
+  return link;
+}
+
 /** Options of the choice of a mode. */
 const modeOptions = () =>
   MODES.map(
@@ -60,26 +79,6 @@ const channelOptions = () =>
     channel =>
       /** @type {[string, string[]]} */ ([channel, translations(`accounts.channel.${channel}`)]),
   );
-
-/**
- * Value with a button that copies it.
- * @param {string} name
- * @param {import('../../shared/types').Texts} label
- * @param {string} value
- */
-function copyField(name, label, value) {
-  const input = plainInput({ readonly: true, value, class: 'made', translate: 'no' });
-  input.addEventListener('focus', () => input.select());
-  const button = actionButton('accounts.copy', async () => {
-    input.select();
-    // Pages without https have no clipboard; there the text is selected.
-    await navigator.clipboard?.writeText(value);
-    setText(button, 'accounts.copied');
-  });
-  const element = field(name, label, input, { wide: true });
-  element.append(button);
-  return element;
-}
 
 /**
  * Light that says whether WeChat has verified the address.
@@ -125,11 +124,22 @@ export function section({ accountsChanged }) {
   const editor = createElement('div', { class: 'place', id: 'connecting' });
   const shown = createElement('div', { class: 'place', id: 'console-values' });
   let timer = 0;
+  /** Name that the next account gets unless another is entered: one that a shop waits for. */
+  let proposedName = '';
 
   async function renderAccounts() {
     /** @type {Account[]} */
     const accounts = await request(ACCOUNTS);
+    // What needs somebody comes first.
+    const rank = ({ token }) => Number(token?.ok !== false);
+    accounts.sort((one, other) => rank(one) - rank(other));
+    /** @type {{ account: string }[]} */
+    const sites = await request('/api/v1/book/sites');
+    const isKnown = name => accounts.some(({ account }) => account === name);
+    const waiting = sites.find(({ account }) => !isKnown(account));
+    proposedName = waiting?.account ?? (accounts.length ? '' : FIRST_ACCOUNT);
     list.replaceChildren(
+      ...(accounts.length > MAX_SEEN_AT_ONCE ? [createElement('li', {}, jumpLink())] : []),
       ...(accounts.length
         ? accounts.map(accountRow)
         : [createElement('li', {}, textElement('accounts.none'))]),
@@ -145,9 +155,9 @@ export function section({ accountsChanged }) {
       former && textElement('accounts.mode.former', { time: formatDateTime(former.until) }),
       account.sites.length > 0 &&
         textElement('accounts.sites', { sites: account.sites.join(', ') }),
-      account.source === 'file' && textElement('accounts.file'),
+      account.source !== 'settings' && textElement(`accounts.${account.source}`),
     ].filter(Boolean);
-    return createElement(
+    const row = createElement(
       'li',
       { class: 'one', 'data-account': account.account },
       createElement(
@@ -167,21 +177,33 @@ export function section({ accountsChanged }) {
           notes.flatMap((note, index) => (index ? [' · ', note] : [note])),
         ),
       ),
-      account.source === 'settings' &&
+      account.source !== 'rehearsal' &&
         createElement(
           'span',
           { class: 'item-buttons' },
-          actionButton('accounts.change', async () => renderEditor(account)),
-          confirmButton('accounts.retire', 'accounts.retire.sure', account.account, async () => {
-            await request(pathOf(account.account), {
-              method: 'DELETE',
-              headers: { 'if-match': `"${account.revision}"` },
-            });
-            showStatus('done', nameElement(account.account), ' ', textElement('accounts.retired'));
-            accountsChanged?.(await renderAccounts());
+          actionButton('accounts.abilities', async () => {
+            row.querySelector('.abilities')?.remove();
+            row.append(abilitiesCard(account.account, true));
           }),
+          account.source === 'settings' &&
+            actionButton('accounts.change', async () => renderEditor(account)),
+          account.source === 'settings' &&
+            confirmButton('accounts.retire', 'accounts.retire.sure', account.account, async () => {
+              await request(pathOf(account.account), {
+                method: 'DELETE',
+                headers: { 'if-match': `"${account.revision}"` },
+              });
+              showStatus(
+                'done',
+                nameElement(account.account),
+                ' ',
+                textElement('accounts.retired'),
+              );
+              accountsChanged?.(await renderAccounts());
+            }),
         ),
     );
+    return row;
   }
 
   /**
@@ -189,7 +211,12 @@ export function section({ accountsChanged }) {
    * @param {Account | null} account
    */
   function renderEditor(account) {
-    const name = plainInput({ pattern: '[a-z0-9\\-]{1,24}', maxlength: 24, required: true });
+    const name = plainInput({
+      pattern: '[a-z0-9\\-]{1,24}',
+      maxlength: 24,
+      required: true,
+      value: proposedName,
+    });
     const appid = plainInput({ maxlength: 32, required: true, value: account?.appid ?? '' });
     const secret = plainInput({ type: 'password', maxlength: 64, required: !account });
     secret.autocomplete = 'new-password';
@@ -233,6 +260,19 @@ export function section({ accountsChanged }) {
       showConsoleValues(result, chosen.mode, hasNewSecret);
       accountsChanged?.(await renderAccounts());
     };
+    const modeField = selectField(
+      'account.mode',
+      translations('accounts.mode'),
+      chosen.mode,
+      modeOptions(),
+      value => {
+        chosen.mode = value;
+      },
+    );
+    const choosePlain = () => {
+      chosen.mode = 'plain';
+      modeField.querySelector('select').value = 'plain';
+    };
     const cancel = actionButton('accounts.cancel', async () => renderEditor(null));
     const secretLabel = account ? translations('accounts.secret.keep') : sameInBoth('AppSecret');
     editor.replaceChildren(
@@ -248,15 +288,7 @@ export function section({ accountsChanged }) {
           !account && field('account.name', translations('accounts.name'), name),
           !account && field('account.appid', sameInBoth('AppID'), appid),
           field('account.secret', secretLabel, secret),
-          selectField(
-            'account.mode',
-            translations('accounts.mode'),
-            chosen.mode,
-            modeOptions(),
-            value => {
-              chosen.mode = value;
-            },
-          ),
+          modeField,
           selectField(
             'account.token_channel',
             translations('accounts.channel'),
@@ -267,6 +299,7 @@ export function section({ accountsChanged }) {
             },
           ),
         ),
+        !account && testAccountGuide(choosePlain),
         account &&
           createElement('div', { class: 'ticks' }, renewBox('callback_token'), renewBox('aes_key')),
         createElement(
@@ -291,6 +324,7 @@ export function section({ accountsChanged }) {
   function showConsoleValues(result, mode, hasNewSecret) {
     const { account, callback_url: url, callback_token: token, aes_key: key } = result;
     const light = createElement('p', { role: 'status' });
+    const abilities = createElement('div');
     const since = serverNow() - LOOK_INTERVAL_MS;
     const isNewToken = Boolean(token || key);
     const hide = () => {
@@ -308,7 +342,9 @@ export function section({ accountsChanged }) {
         ...(isNewToken ? [lightElement(shownAccount, true), createElement('br')] : []),
         tokenElement(current, hasNewSecret ? since : 0),
       );
-      if (isVerified && current.token?.ok && (!hasNewSecret || current.token.at >= since)) {
+      const hasToken = current.token?.ok && (!hasNewSecret || current.token.at >= since);
+      if (hasToken && !abilities.firstChild) abilities.append(abilitiesCard(account, true));
+      if (isVerified && hasToken) {
         accountsChanged?.(await renderAccounts());
       } else {
         timer = setTimeout(() => look().catch(() => {}), LOOK_INTERVAL_MS);
@@ -322,7 +358,8 @@ export function section({ accountsChanged }) {
         copyField('url', translations('accounts.url'), url || `https://…/wechat/${account}`),
         !url && setText(createElement('p', { class: 'soft' }), 'accounts.no-url'),
         token && copyField('callback_token', translations('accounts.token'), token),
-        key && copyField('aes_key', translations('accounts.aes'), key),
+        // In plain mode nothing asks for a key, and a test account's page has no field for one.
+        key && mode !== 'plain' && copyField('aes_key', translations('accounts.aes'), key),
         setText(createElement('p'), `accounts.choose.${mode}`),
         isNewToken && setText(createElement('p', { class: 'soft' }), 'accounts.once'),
         light,
@@ -333,13 +370,15 @@ export function section({ accountsChanged }) {
         ),
       ),
       callbackFaultsCard(account),
+      abilities,
     );
     look().catch(() => {});
   }
 
   const start = async () => {
-    await renderAccounts();
-    renderEditor(null);
+    const accounts = await renderAccounts();
+    // In a rehearsal WeChat is simulated, and no real account stands beside it.
+    if (!accounts.some(({ source }) => source === 'rehearsal')) renderEditor(null);
   };
   start().catch(() => {});
   return [line, createElement('div', { class: 'card' }, list), shown, editor];

@@ -353,17 +353,21 @@ async function renderSiteChoice() {
   const cards = accounts ? [newSite, ...renderModule('accounts', { accountsChanged })] : [];
   if (accounts) accountsChanged(accounts);
   if (accounts?.length === 0) cards.push(...cards.splice(0, 1));
+  if (accounts?.length > 0) {
+    const doctor = renderModule('doctor', {});
+    doctor[0].id = 'doctor'; // the light and the accounts lead there
+    cards.push(...doctor);
+  }
+  const steps = accounts && (await import('./first-steps.js')).firstSteps();
+  const list = sites.length
+    ? createElement(
+        'div',
+        { class: 'card' },
+        createElement('div', { class: 'links wide' }, sites.map(link)),
+      )
+    : !steps && setText(createElement('p', { class: 'soft' }), 'manage.no-sites');
   byId('place').replaceChildren(
-    setText(createElement('h2'), 'index.title'),
-    ...(sites.length
-      ? [
-          createElement(
-            'div',
-            { class: 'card' },
-            createElement('div', { class: 'links wide' }, sites.map(link)),
-          ),
-        ]
-      : []),
+    ...[steps, list && setText(createElement('h2'), 'index.title'), list].filter(Boolean),
     ...cards,
   );
 }
@@ -382,7 +386,10 @@ async function start() {
   for (const id of ['work', 'sign-out']) byId(id).hidden = false;
   if (siteId) render();
   // Only a manager of every site may read it.
-  if (documents.account) import('./doctor.js').then(({ watchLight }) => watchLight());
+  if (documents.account) {
+    import('./doctor.js').then(({ watchLight }) => watchLight());
+    import('./first-steps.js').then(({ watchFirstSteps }) => watchFirstSteps());
+  }
 }
 
 byId('sign-out').addEventListener('click', signOut);

@@ -2,6 +2,9 @@
 import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
+  'manage.no-sites': ['还没有对您开放的门店', 'No site is open to you yet'],
+  'manage.phones': ['模拟手机', 'Simulated phones'],
+  'manage.rehearsal-end': ['换成真的公众号…', 'Go on with a real account…'],
   'manage.title': ['管理', 'Manage'],
   'manage.sign-out': ['退出', 'Sign out'],
   'manage.sections': ['设置', 'Settings'],

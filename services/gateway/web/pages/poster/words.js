@@ -5,6 +5,7 @@ Object.assign(WORDS, {
   'poster.title': ['门口海报', 'Poster for the door'],
   'poster.lead': ['A4，贴在门口，顾客扫码取号', 'A4: put it up, and customers scan it for a number'],
   'poster.print': ['打印', 'Print'],
+  'poster.rehearsal': ['彩排，请勿张贴', 'Rehearsal: do not put up'],
   'poster.do': ['微信扫码取号', 'Scan with WeChat to take a number'],
   'poster.code': ['取号二维码', 'QR code to take a number'],
   'poster.step.1': ['打开微信扫一扫', 'Open WeChat and scan the code'],

@@ -49,7 +49,7 @@ pub(super) fn routes() -> Routes {
             )
             .json_body::<ConnectAccountRequest>()
             .refuses(&refused)
-            .refuses(&[&refusals::NO_OPERATOR_KEY]),
+            .refuses(&[&refusals::NO_OPERATOR_KEY, &refusals::REHEARSING]),
         )
         .delete(
             ACCOUNT_PATH,
@@ -111,6 +111,8 @@ struct TokenView {
 #[serde(rename_all = "snake_case")]
 enum AccountSource {
     File,
+    /// It is simulated, as long as the rehearsal lasts.
+    Rehearsal,
     Settings,
 }
 
@@ -235,7 +237,11 @@ fn view_of_settings(
         return Some(AccountView {
             account,
             appid: protection.app.0.clone(),
-            source: AccountSource::File,
+            source: if state.is_rehearsal() {
+                AccountSource::Rehearsal
+            } else {
+                AccountSource::File
+            },
             revision: 0,
             mode: mode_view(protection.mode),
             former_mode: protection.former_mode.map(|former| FormerCallbackMode {
@@ -301,6 +307,9 @@ async fn put(
     unread: UnreadRequest,
 ) -> Result<WithEtag<ConnectAccountResult>, Problem> {
     let request = unread.read(&principal).await?;
+    if state.is_rehearsal() {
+        return Err(Problem::new(&refusals::REHEARSING));
+    }
     let body: ConnectAccountRequest = request.parse_body()?;
     let change = CredentialsChange {
         appid: body.appid,
