@@ -26,6 +26,9 @@ mod counters;
 mod board_and_kiosk;
 mod board_layout;
 mod first_day;
+mod first_day_cluster;
+mod first_day_secrets;
+mod first_day_trouble;
 mod kiosk;
 mod kiosk_layout;
 mod login;
@@ -33,6 +36,7 @@ mod reconnect;
 mod trades;
 
 mod accessibility;
+mod guide_pictures;
 mod languages;
 mod members;
 mod odd_links;

@@ -162,9 +162,9 @@ async fn open_busy_console(staff: &Window) {
 /// Takes screenshots of a page on these screens, in both color schemes and languages, and checks
 /// each for overflow and accessibility.
 pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
-    let switched = page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await == json!(true);
+    let switched = switch_language(page).await;
     if switched {
-        page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
+        switch_language(page).await;
     }
     let mut problems = Vec::new();
     for language in ["zh", "en"].into_iter().take(if switched { 2 } else { 1 }) {
@@ -182,13 +182,17 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
                 std::fs::write(file, page.screenshot().await).expect("a picture can be written");
             }
         }
-        page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
+        switch_language(page).await;
     }
     page.set_screen(1440, 900, "light").await;
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 /// Switches the page's language. Returns `false` if it has no other.
+pub async fn switch_language(page: &Window) -> bool {
+    page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await == json!(true)
+}
+
 const SWITCH_LANGUAGE_SCRIPT: &str = "
 const button = document.getElementById('language');
 if (!button) return false;

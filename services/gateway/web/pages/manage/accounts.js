@@ -1,5 +1,6 @@
 // Section of the accounts: those of the configuration file, and those that are connected here.
 import './accounts-words.js';
+import { addressHints } from './address-hints.js';
 import { newIdempotencyKey, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
 import { setText, textElement, translations } from '../../shared/language.js';
@@ -13,7 +14,14 @@ const LOOK_INTERVAL_MS = 3000; // while WeChat's verification is waited for
 const MODES = ['secure', 'compatible', 'plain'];
 const CHANNELS = ['stable', 'classic'];
 /** Reasons of a failed fetch of a token that the owner corrects. */
-const REASONS = ['wrong_secret', 'wrong_appid', 'address_not_listed'];
+const REASONS = [
+  'wrong_secret',
+  'wrong_appid',
+  'address_not_listed',
+  'secret_frozen',
+  'daily_quota',
+  'unreachable',
+];
 
 /**
  * Account, as the server shows it.
@@ -321,6 +329,7 @@ export function section({ accountsChanged }) {
         textElement('accounts.console', {}, 'h3'),
         copyField('url', translations('accounts.url'), url || `https://…/wechat/${account}`),
         !url && setText(createElement('p', { class: 'soft' }), 'accounts.no-url'),
+        url && addressHints(url),
         token && copyField('callback_token', translations('accounts.token'), token),
         key && copyField('aes_key', translations('accounts.aes'), key),
         setText(createElement('p'), `accounts.choose.${mode}`),
