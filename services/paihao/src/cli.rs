@@ -34,6 +34,14 @@ struct Cli {
     /// The configuration file; see `paihao config print --defaults`.
     #[arg(long, short, global = true, env = "PAIHAO_CONFIG")]
     config: Option<PathBuf>,
+    /// Without a command: serves https at this domain, which leads to this machine, on the ports
+    /// 443 and 80, with a certificate of Let's Encrypt that it gets and renews itself. With a
+    /// configuration file: gateway.tls.acme.
+    #[arg(long, value_name = "HOST", conflicts_with = "config", value_parser = parse_host)]
+    domain: Option<String>,
+    /// Accepts the terms of the certificate's authority (https://letsencrypt.org/repository/).
+    #[arg(long, requires = "domain")]
+    accept_terms: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -104,6 +112,13 @@ enum ConfigCommand {
     },
 }
 
+fn parse_host(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(&format!("https://{text}")).ok();
+    let host = url.filter(|url| url.port().is_none() && url.path() == "/" && !text.contains('/'));
+    let host = host.and_then(|url| url.domain().map(str::to_owned));
+    host.ok_or_else(|| "use a domain name alone, such as queue.example.com".into())
+}
+
 fn parse_role(name: &str) -> Result<Role, String> {
     match name {
         "all" => Ok(Role::All),
@@ -133,8 +148,16 @@ pub fn main(
         rehearsal: None,
     };
     let config = || source.read();
-    let Some(command) = cli.command else {
-        return serve(source.for_a_first_look(), Role::All);
+    let command = match (cli.command, &cli.domain) {
+        (Some(command), None) => command,
+        (None, None) => return serve(source.for_a_first_look(), Role::All),
+        (None, Some(host)) if source.file.is_none() => {
+            return serve(source.for_a_domain(host, cli.accept_terms), Role::All);
+        }
+        (_, Some(_)) => {
+            eprintln!("--domain goes without a command and a file: set gateway.tls.acme there");
+            return Exit::BadConfiguration;
+        }
     };
     match command {
         Command::Demo(options) => block_on(demo::run(options)),
@@ -356,6 +379,33 @@ mod tests {
         let own = [("PAIHAO__GATEWAY__LISTEN", "127.0.0.1:9")];
         assert_eq!(listen(source(None, &own)), "127.0.0.1:9");
         assert!(source(Some("paihao.toml"), &[]).environment.is_empty());
+    }
+
+    #[test]
+    fn a_domain_sets_https_and_the_terms_are_accepted_by_word_alone() {
+        let source = |accept_terms| {
+            let own = ("PAIHAO__GATEWAY__TLS__REDIRECT_LISTEN".to_owned(), String::new());
+            let source = ConfigSource { file: None, environment: vec![own] };
+            source.for_a_domain("queue.example.com", accept_terms).read().unwrap()
+        };
+        let config = source(true);
+        assert_eq!(config.gateway.listen, "0.0.0.0:443");
+        assert_eq!(config.gateway.public, "https://queue.example.com");
+        assert_eq!(config.gateway.tls.redirect_listen, "", "the environment's own");
+        let error = source(false).resolve(Role::All).err().expect("not accepted").to_string();
+        assert!(error.contains("gateway.tls.acme.accept_terms"), "{error}");
+        for arguments in [
+            &["paihao", "--domain", "queue.example.com"][..],
+            &["paihao", "--domain", "queue.example.com", "--accept-terms", "all"],
+            &["paihao", "--accept-terms"],
+            &["paihao", "--domain", "https://queue.example.com", "--accept-terms"],
+            &["paihao", "--domain", "queue.example.com:8443", "--accept-terms"],
+            &["paihao", "--domain", "192.0.2.7", "--accept-terms"],
+            &["paihao", "--domain", "a.example.com", "--config", "x.toml"],
+        ] {
+            let exit = main(arguments.iter().map(OsString::from), []);
+            assert_eq!(exit, Exit::BadConfiguration, "{arguments:?}");
+        }
     }
 
     #[test]

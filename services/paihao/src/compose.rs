@@ -1,7 +1,8 @@
 //! Wiring of the services of a role, in the order in which they depend on each other.
 
+use crate::acme;
 use crate::backlog;
-use crate::config::{ResolvedConfig, Role};
+use crate::config::{CertificateSource, ResolvedConfig, Role};
 use crate::operator_key;
 use crate::ports::Ports;
 use crate::storage;
@@ -85,7 +86,10 @@ pub async fn start(
     operator_key::require(ports).await?;
     let admin = listen(resolved.admin_listen).await?;
     let https = resolved.https.as_ref();
-    let certificate = https.map(|https| ServedCertificate::new(https.certificate.clone()));
+    let certificate = https.map(|https| match &https.source {
+        CertificateSource::Files(certificate) => ServedCertificate::new(certificate.clone()),
+        CertificateSource::Acme(_) => ServedCertificate::default(),
+    });
     let redirect = match https.and_then(|https| https.redirect_listen) {
         Some(address) => Some(listen(address).await?),
         None => None,
@@ -200,6 +204,13 @@ pub fn start_with_listeners(
         let router = http::redirect_to(resolved.gateway.public_url.clone().unwrap_or_default());
         let limits = resolved.gateway.connections.clone();
         http::serve(tasks, "redirect", redirect, router, limits);
+    }
+    if let (Some(certificate), Some(https)) = (&certificate, &resolved.https)
+        && let CertificateSource::Acme(options) = &https.source
+    {
+        let keyring = ports.keyring.clone().context("there is no operator's key")?;
+        let clock = ports.clock.clone();
+        acme::start(options.clone(), certificate.clone(), keyring, clock, tasks)?;
     }
     Ok(RunningServices { gateway, certificate, token, notifier })
 }

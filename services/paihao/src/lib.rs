@@ -2,15 +2,17 @@
 //!
 //! In reading order: [`config`] is every setting; [`ports`] opens the stores, and [`operator_key`]
 //! reads what seals their secrets; `new_accounts` refuses tokens that can be guessed; [`compose`]
-//! starts the services on them; `storage` watches their size, `backlog` what waits in them, and
-//! [`trace_export`] hands on their traces; [`reload`] applies changes of the configuration while
-//! they run; [`demo`] and [`simulator`] serve first looks and tests; [`rehearsal`] lets everything
-//! be tried before there is an account, on the WeChat that a demo has (`simulated`), and `restart`
-//! has the process start again; [`doctor`] checks deployments, and `stored_settings` reads theirs;
-//! [`backup`] copies its ledger; [`first_manager`] lets its first manager in; [`service`] installs
-//! it for systemd; [`settings`], [`menu`], [`account`], [`site`] and [`health`] are commands that
-//! call a running process; [`cli`] parses the command line.
+//! starts the services on them; [`acme`] gets the certificate of its port; `storage` watches their
+//! size, `backlog` what waits in them, and [`trace_export`] hands on their traces; [`reload`]
+//! applies changes of the configuration while they run; [`demo`] and [`simulator`] serve first
+//! looks and tests; [`rehearsal`] lets everything be tried before there is an account, on the
+//! WeChat that a demo has (`simulated`), and `restart` has the process start again; [`doctor`]
+//! checks deployments, and `stored_settings` reads theirs; [`backup`] copies its ledger;
+//! [`first_manager`] lets its first manager in; [`service`] installs it for systemd; [`settings`],
+//! [`menu`], [`account`], [`site`] and [`health`] are commands that call a running process;
+//! [`cli`] parses the command line.
 
+pub mod acme;
 mod backlog;
 mod clock_references;
 pub mod compose;
@@ -29,6 +31,7 @@ pub mod menu;
 mod new_accounts;
 pub mod operator_key;
 mod plain_http;
+mod private_file;
 pub mod rehearsal;
 mod restart;
 pub mod service;

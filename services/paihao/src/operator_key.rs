@@ -3,6 +3,7 @@
 
 use crate::config::{Config, LedgerKind};
 use crate::ports::Ports;
+use crate::private_file;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use futures::StreamExt;
@@ -17,9 +18,7 @@ use paihao_contracts::streams::{Log, SETTINGS, STAFF};
 use paihao_ledger::backup::BackupSource;
 use paihao_ledger::{Ledger, LogItem, Position, StoredEntry};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,13 +73,7 @@ fn rotate(config: &Config) -> anyhow::Result<(PathBuf, String)> {
     let key = Keyring::generate_key();
     let keys = before.lines().filter(|line| !line.starts_with('#'));
     let text = keys.fold(format!("{FILE_HEADER}{key}\n"), |text, line| text + line + "\n");
-    let mut partial = path.clone().into_os_string();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let _ = std::fs::remove_file(&partial);
-    write_private(&partial, &text)?;
-    std::fs::rename(&partial, &path)?;
-    sync_folder(&path)?;
+    private_file::replace(&path, &text)?;
     Ok((path, Keyring::parse(&key)?.current_id().to_owned()))
 }
 
@@ -128,8 +121,7 @@ pub(crate) async fn load(
         );
     }
     let text = format!("{FILE_HEADER}{}\n", Keyring::generate_key());
-    write_private(&path, &text)?;
-    sync_folder(&path)?;
+    private_file::create(&path, &text)?;
     tracing::info!(file = %path.display(), "made the operator's key: keep a copy of it elsewhere");
     Ok(Some(Arc::new(Keyring::parse(&text)?)))
 }
@@ -278,23 +270,6 @@ impl SealedSecrets {
 /// Returns whether an entry is of the log of staff, or has the credentials of an account.
 fn may_have_secrets(stored: &StoredEntry) -> bool {
     matches!(stored.subject.parts().next(), Some("staff" | "credentials"))
-}
-
-/// Writes a file that is not there yet, for its owner alone.
-fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Makes the name of a new file durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

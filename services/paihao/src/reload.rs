@@ -5,7 +5,7 @@
 //! notifier also checks its accounts' templates.
 
 use crate::compose::RunningServices;
-use crate::config::{Config, Role};
+use crate::config::{CertificateSource, Config, Role};
 use crate::rehearsal::SimulatedWeChat;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigError;
@@ -33,17 +33,35 @@ impl ConfigSource {
             return self;
         }
         let newest = WriteVersion::NEWEST.number().to_string();
-        let usual = [
+        self.set_unless_set(&[
             ("PAIHAO__GATEWAY__LISTEN", "0.0.0.0:8080"),
             // No older program reads what it writes.
             ("PAIHAO__LEDGER__WRITE_VERSION", &newest),
-        ];
+        ]);
+        self
+    }
+
+    /// Source of a program that gets the certificate of this host itself. What the environment sets
+    /// stays.
+    pub fn for_a_domain(mut self, host: &str, accept_terms: bool) -> ConfigSource {
+        let public = format!("https://{host}");
+        let accept_terms = accept_terms.to_string();
+        self.set_unless_set(&[
+            ("PAIHAO__GATEWAY__LISTEN", "0.0.0.0:443"),
+            ("PAIHAO__GATEWAY__TLS__REDIRECT_LISTEN", "0.0.0.0:80"),
+            ("PAIHAO__GATEWAY__PUBLIC", &public),
+            ("PAIHAO__GATEWAY__TLS__ACME__ENABLED", "true"),
+            ("PAIHAO__GATEWAY__TLS__ACME__ACCEPT_TERMS", &accept_terms),
+        ]);
+        self.for_a_first_look()
+    }
+
+    fn set_unless_set(&mut self, usual: &[(&str, &str)]) {
         for (key, value) in usual {
             if !self.environment.iter().any(|(set, _)| set == key) {
-                self.environment.push((key.to_owned(), value.to_owned()));
+                self.environment.push(((*key).to_owned(), (*value).to_owned()));
             }
         }
-        self
     }
 
     /// Reads the configuration. The files it names, secrets included, are read again each time.
@@ -135,7 +153,8 @@ impl ConfigReloader {
             is_changed |= gateway.reload(&resolved.settings) > 0;
         }
         if let (Some(served), Some(https)) = (certificate, resolved.https)
-            && served.replace(https.certificate)
+            && let CertificateSource::Files(certificate) = https.source
+            && served.replace(certificate)
         {
             is_changed = true;
             tracing::info!("the certificate of the public port was replaced");

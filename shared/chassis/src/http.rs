@@ -15,6 +15,7 @@ use crate::tasks::Tasks;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use certificate::CHALLENGE_PROTOCOL;
 use connections::{Connections, GuardedBody};
 use futures::stream::{Stream, StreamExt};
 use hyper::body::Incoming;
@@ -158,7 +159,8 @@ async fn accept(tasks: Tasks, listener: Listener, router: Router, connections: A
     tasks.wait().await;
 }
 
-/// Makes the handshake of TLS where there is a certificate. `None` if the stop comes before.
+/// Makes the handshake of TLS where there is a certificate. `None` if the stop comes before, or
+/// after the challenge of an authority.
 async fn open(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
@@ -167,7 +169,11 @@ async fn open(
     let Some(acceptor) = acceptor else { return Ok(Some(Either::Left(stream))) };
     let handshake = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
     match stop.run_until_cancelled(handshake).await {
-        Some(opened) => Ok(Some(Either::Right(opened??))),
+        Some(opened) => {
+            let stream = opened??;
+            let is_challenge = stream.get_ref().1.alpn_protocol() == Some(CHALLENGE_PROTOCOL);
+            Ok((!is_challenge).then_some(Either::Right(stream)))
+        }
         None => Ok(None),
     }
 }

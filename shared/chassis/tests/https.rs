@@ -41,13 +41,23 @@ async fn start(tasks: &Tasks, served: ServedCertificate, limits: ConnectionLimit
 
 /// Connects with trust in one certificate alone.
 async fn connect(address: SocketAddr, trusted: &str) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_for(address, trusted, &[]).await
+}
+
+/// Connects with trust in one certificate alone, for one of these protocols.
+async fn connect_for(
+    address: SocketAddr,
+    trusted: &str,
+    protocols: &[&str],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     let stream = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(HOST).unwrap(), stream).await
 }
@@ -78,6 +88,33 @@ async fn a_replaced_certificate_is_that_of_new_connections_and_old_ones_go_on() 
     let read = timeout(WAIT_TIMEOUT, old.read(&mut rest)).await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&rest[..read]).contains("here"));
     assert_eq!(request(&mut old).await, "HTTP/1.1 200 OK", "the old connection");
+    tasks.abort();
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_beside_what_is_served_and_speaks_no_http() {
+    let tasks = Tasks::new();
+    let (challenge, challenge_pem) = self_signed();
+    let (certificate, pem) = self_signed();
+    let served = ServedCertificate::default();
+    let address = start(&tasks, served.clone(), ConnectionLimits::default()).await;
+    assert!(connect(address, &pem).await.is_err(), "there is no certificate yet");
+    assert!(connect_for(address, &challenge_pem, &["acme-tls/1"]).await.is_err());
+
+    served.set_challenge(Some(challenge));
+    let mut authority = connect_for(address, &challenge_pem, &["acme-tls/1"]).await.unwrap();
+    assert_eq!(authority.get_ref().1.alpn_protocol(), Some(&b"acme-tls/1"[..]));
+    let _ = authority.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut answer = Vec::new();
+    let _ = timeout(WAIT_TIMEOUT, authority.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+    assert!(connect(address, &challenge_pem).await.is_err(), "nobody else gets that one");
+
+    assert!(served.replace(certificate));
+    let mut browser = connect_for(address, &pem, &["h2", "http/1.1"]).await.unwrap();
+    assert_eq!(request(&mut browser).await, "HTTP/1.1 200 OK");
+    served.set_challenge(None);
+    assert!(connect_for(address, &challenge_pem, &["acme-tls/1"]).await.is_err());
     tasks.abort();
 }
 

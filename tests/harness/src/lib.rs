@@ -7,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "waits in real time, whatever a test's clock does")]
 
+mod acme;
 mod browser;
 mod certificates;
 mod clock_offset;
@@ -25,6 +26,7 @@ mod program;
 mod syncs;
 mod tools;
 
+pub use acme::{AcmeServer, wait_for_https_port};
 pub use browser::ChromeDriver;
 pub use certificates::Certificates;
 pub use clock_offset::ClockOffset;

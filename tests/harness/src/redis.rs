@@ -63,6 +63,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Folder of the server's files.
+    pub fn data_folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Loopback port of the server.
     pub fn port(&self) -> u16 {
         self.port

@@ -66,6 +66,12 @@ pub fn nginx() -> PathBuf {
     if debian.is_file() && !named { debian.into() } else { find("PAIHAO_NGINX", "nginx", true) }
 }
 
+/// Path of caddy, whose authority speaks ACME: `PAIHAO_CADDY`, or the one in PATH, which
+/// `tests/run` installs.
+pub fn caddy() -> PathBuf {
+    find("PAIHAO_CADDY", "caddy", true)
+}
+
 /// Path of prometheus: `PAIHAO_PROMETHEUS`, or the one in PATH, which `tests/run` installs.
 pub fn prometheus() -> PathBuf {
     find("PAIHAO_PROMETHEUS", "prometheus", true)

@@ -134,7 +134,7 @@ impl Config {
     /// TLS.
     pub(super) fn check_proxies_named(&self, problems: &mut ConfigProblems) {
         let Gateway { public, trusted_proxies, tls, .. } = &self.gateway;
-        let serves_https = !tls.certificate.as_os_str().is_empty();
+        let serves_https = tls.acme.enabled || !tls.certificate.as_os_str().is_empty();
         if public.starts_with("https://") && trusted_proxies.is_empty() && !serves_https {
             problems.add(
                 "gateway.trusted_proxies",

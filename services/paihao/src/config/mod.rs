@@ -18,7 +18,7 @@ mod webhooks;
 
 pub use calls::ResolvedTokenConfig;
 pub use check::{ResolvedConfig, Role};
-pub use https::Https;
+pub use https::{Acme, CertificateSource, Https};
 pub use published::{MIN_TOKEN_CHARS, PUBLISHED_SECRETS};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
@@ -92,7 +92,7 @@ section!(Gateway {
     codes: Codes,
     limits: GatewayLimits,
 });
-section!(Tls { certificate: PathBuf, key: PathBuf, redirect_listen: String });
+section!(Tls { certificate: PathBuf, key: PathBuf, redirect_listen: String, acme: Acme });
 section!(Codes { strangers_percent: u32, logins_percent: u32, permanent_per_site: u64 });
 section!(GatewayLimits {
     codes_per_minute: u32,

@@ -125,6 +125,20 @@ findings! {
         "续期，写到 gateway.tls 所指的文件；自动续期停了就修好", "renew it into the files that gateway.tls names, and mend what should have renewed it";
     CERTIFICATE_ENDING = "certificate_ending", Warning, "网关的证书两周内到期", "The certificate of the gateway ends within two weeks",
         "查看自动续期的日志", "look at the log of what renews it";
+    CERTIFICATE_OK = "certificate_ok", Ok, "网关自己取的证书有效", "The certificate that the gateway got itself is valid",
+        "", "";
+    CERTIFICATE_MISSING = "certificate_missing", Bad, "网关还没有取到证书，https 打不开", "The gateway has no certificate yet, and https does not open",
+        "域名要解析到这台机器，443 端口要能从公网连上（云主机还要在安全组里放行）；原因见下一条", "have the domain lead to this machine and port 443 be open from outside, in the cloud's rules too; the next finding says why it failed";
+    ACME_CERTIFICATE_ENDED = "acme_certificate_ended", Bad, "网关的证书已经到期，续期没有成功", "The certificate of the gateway has ended, and could not be renewed",
+        "按下一条所说的原因处理，会自动再试；重启会早些再试", "mend the cause in the next finding; it is tried again by itself, and sooner after a restart";
+    ACME_UNREACHABLE = "acme_unreachable", Warning, "连不上证书颁发机构，会自动再试", "The certificate authority does not answer; it is tried again by itself",
+        "检查这台机器能否访问外网", "see whether this machine can call the internet";
+    ACME_HOST_NOT_REACHED = "acme_host_not_reached", Warning, "证书颁发机构没有在域名的 443 端口找到本机，会自动再试", "The certificate authority did not find this machine at the domain's port 443; it is tried again by itself",
+        "域名解析到这台机器的公网地址；放行 443 端口；前面不要放终止 TLS 的代理", "have the domain lead to this machine's public address, open port 443, and put no proxy in front that ends TLS";
+    ACME_LIMITED = "acme_limited", Warning, "达到证书颁发机构的次数限制，到时会自动再试", "The certificate authority's limit is reached; it is tried again when that ends",
+        "不用处理，不要反复重启", "nothing needs to be done; do not restart again and again";
+    ACME_REFUSED = "acme_refused", Warning, "证书颁发机构拒绝了，会自动再试", "The certificate authority refused; it is tried again by itself",
+        "按所示原因处理", "handle the cause named here";
     CALLBACK_WRONG_PORT = "callback_wrong_port", Bad, "微信只推送到 80 和 443 端口", "WeChat pushes to the ports 80 and 443 only",
         "在前面放反向代理，改用 443", "put a reverse proxy in front and use 443";
     CALLBACK_PRIVATE = "callback_private", Bad, "回调地址是内网地址，微信到不了", "The callback address is a private one, which WeChat cannot reach",

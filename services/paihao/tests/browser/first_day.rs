@@ -2,31 +2,28 @@
 //! the browser.
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
-use crate::demo::{chat_selector, kiosk_code_link, scan};
+use crate::demo::kiosk_code_link;
+use crate::first_day_secrets::Secrets;
+use crate::guide_pictures::{NARROW, WIDE, take_guide_picture};
 use crate::manage::fill_control;
-use crate::pictures::{
-    NOTEBOOK, PHONE, PORTRAIT, SMALL_PHONE, Screen, TABLET, WALL, take_pictures,
-};
+use crate::pictures::take_pictures;
+use crate::rehearsal::{ALL_SCREENS, OWNER_SCREENS, Owner, rehearse_and_end};
 use crate::window::Window;
 use harness::{Program, free_port, wait_until};
 use serde_json::json;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::Command;
 use wechat_sim::{PushMode, Routing, SimAccount, SimConfig, Simulator};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
-const APPID: &str = "wx00000000f1257da1";
-const SECRET: &str = "f1r57da4f1r57da4f1r57da4f1r57da4";
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
+pub const APPID: &str = "wx00000000f1257da1";
+pub const SECRET: &str = "f1r57da4f1r57da4f1r57da4f1r57da4";
 
 /// Most fields that an owner types into on the way.
 const MAX_FIELDS: usize = 12;
-/// Screens of a page that an owner sees on the way, and of one that hangs in the hall.
-const OWNER_SCREENS: &[Screen] = &[SMALL_PHONE, PHONE, TABLET, NOTEBOOK];
-const ALL_SCREENS: &[Screen] = &[PHONE, TABLET, NOTEBOOK, WALL, PORTRAIT];
 
 /// Environment that stands for the internet: the address of the pages, and WeChat's.
-fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)> {
+pub fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)> {
     let wechat = format!("http://127.0.0.1:{wechat}/");
     let set = [
         ("GATEWAY__LISTEN", format!("127.0.0.1:{port}")),
@@ -40,13 +37,96 @@ fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)>
 }
 
 /// Has the command print the link of the first manager, beside the running program.
-async fn first_manager_link(program: &Program, environment: &[(OsString, OsString)]) -> String {
+pub async fn first_manager_link(
+    program: &Program,
+    arguments: &[&str],
+    environment: &[(OsString, OsString)],
+) -> String {
     let mut command = Command::new(PROGRAM);
-    command.arg("first-manager").current_dir(program.folder()).envs(environment.iter().cloned());
+    command
+        .args(arguments)
+        .arg("first-manager")
+        .current_dir(program.folder())
+        .envs(environment.iter().cloned());
     let run = tokio::task::spawn_blocking(move || command.output().expect("the program runs"));
     let text = String::from_utf8(run.await.unwrap().stdout).unwrap();
     let link = text.split_whitespace().find(|word| word.contains("/login#first="));
     link.unwrap_or_else(|| panic!("no link: {text}")).to_owned()
+}
+
+/// Backup by the command, beside the running program.
+async fn backup(program: &Program, environment: &[(OsString, OsString)]) -> Vec<u8> {
+    let file = program.folder().join("first-day.backup");
+    let mut command = Command::new(PROGRAM);
+    command.arg("backup").arg(&file).current_dir(program.folder());
+    command.envs(environment.iter().cloned());
+    let run = tokio::task::spawn_blocking(move || command.output().expect("the program runs"));
+    let run = run.await.unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    std::fs::read(file).expect("the backup")
+}
+
+/// What the page makes for WeChat's console.
+pub struct ConsoleValues {
+    pub url: String,
+    pub token: String,
+    pub aes_key: String,
+}
+
+impl ConsoleValues {
+    /// Secrets of the account, which are shown once and never stored in the clear.
+    pub fn secrets(&self) -> Secrets {
+        Secrets(vec![
+            ("AppSecret", SECRET.to_owned()),
+            ("callback token", self.token.clone()),
+            ("EncodingAESKey", self.aes_key.clone()),
+        ])
+    }
+}
+
+/// Connects an account by its three fields. Returns what is shown to be copied.
+pub async fn connect_account(
+    page: &Window,
+    name: &str,
+    appid: &str,
+    secret: &str,
+) -> ConsoleValues {
+    for (n, text) in [(1, name), (2, appid), (3, secret)] {
+        fill_control(page, &account_field(n), text).await;
+    }
+    submit_account(page, name, appid).await
+}
+
+/// Selector of a field of the form that connects an account, from the first one on.
+fn account_field(n: usize) -> String {
+    format!("#connecting .fields .field:nth-child({n}) input")
+}
+
+/// Sends the form. Returns what is shown to be copied.
+async fn submit_account(page: &Window, name: &str, appid: &str) -> ConsoleValues {
+    page.click("#connecting .primary").await;
+    page.wait_for_text("#accounts", appid).await;
+    page.wait_for_text("#console-values h3", "服务器配置").await;
+    let url = shown_value(page, "URL").await;
+    assert!(url.ends_with(&format!("/wechat/{name}")), "{url}");
+    ConsoleValues {
+        url,
+        token: shown_value(page, "Token").await,
+        aes_key: shown_value(page, "EncodingAESKey").await,
+    }
+}
+
+/// The account at WeChat, once its owner has entered in the console what the page has made.
+pub fn wechat_account(made: &ConsoleValues) -> SimAccount {
+    SimAccount {
+        appid: APPID.to_owned(),
+        secret: SECRET.to_owned(),
+        callback_token: made.token.clone(),
+        aes_key: made.aes_key.clone(),
+        mode: PushMode::Secure,
+        callback_urls: vec![made.url.clone()],
+        ..SimAccount::default()
+    }
 }
 
 /// Value that a page shows to be copied, by its label.
@@ -60,179 +140,67 @@ const field = [...document.querySelectorAll('#console-values .field')]
   .find(field => field.querySelector('label').textContent.includes(arguments[0]));
 return field?.querySelector('input').value;";
 
-/// Owner in a browser, whose fields are counted.
-struct Owner {
-    page: Window,
-    fields: usize,
-}
-
-impl Owner {
-    async fn fill(&mut self, css: &str, text: &str) {
-        fill_control(&self.page, css, text).await;
-        self.fields += 1;
-    }
-
-    /// Waits for the step that comes next.
-    async fn wait_for_step(&self, step: &str) {
-        let next = format!("#first-steps [data-step={step}][data-state=next]");
-        self.page.wait_for_text(&next, "下一步").await;
-    }
-}
-
-/// Returns whether a text stands in any file below a folder, byte for byte.
-fn is_stored(folder: &Path, text: &str) -> bool {
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if std::fs::read(&path)
-                .is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
-            {
-                return true;
-            }
-        }
-    }
-    false
-}
-
-/// Openids of the simulated people who have done something.
-const OPENIDS_SCRIPT: &str = "
-return fetch('/sim/api/people').then(answer => answer.json())
-  .then(people => people.map(person => person.openid));";
-
-/// Rehearses: sets the shop up, lets a simulated phone scan, and calls it. Returns openids.
-async fn rehearse(owner: &mut Owner, browser: &Browser, pages: &str) -> Vec<String> {
-    owner.page.click("#first-steps [data-step=wechat] .primary").await;
-    owner.page.wait_for_text(".rehearsal", "彩排中").await;
-    owner.wait_for_step("shop").await;
-    owner.page.wait_for_text("#accounts", "彩排用的模拟公众号").await;
-    take_pictures(&owner.page, "rehearsal-begun", OWNER_SCREENS).await;
-
-    // The shop: its name.
-    owner.fill("#new-site input[maxlength=\"40\"]", "老街面馆").await;
-    fill_control(&owner.page, "#new-site select", "restaurant").await;
-    owner.page.click("#new-site button").await;
-    owner.page.wait_for_text("#site", "老街面馆").await;
-    owner.page.wait_for_text("#steps", "还有").await;
-    take_pictures(&owner.page, "rehearsal-site", OWNER_SCREENS).await;
-    owner.page.click("#steps").await;
-    owner.wait_for_step("try").await;
-
-    let kiosk = browser.open(&format!("{pages}/kiosk/restaurant?queue=small")).await;
-    let link = kiosk_code_link(&kiosk).await;
-    assert!(link.starts_with(&format!("{pages}/phones/?scan=")), "{link}");
-    take_pictures(&kiosk, "rehearsal-kiosk", ALL_SCREENS).await;
-    let phones = browser.open(&link).await;
-    scan(&phones, 1).await;
-    phones.wait_for_text(&chat_selector(1), "A001").await;
-    kiosk.close().await;
-    let ticket = phones.run_script(TICKET_SCRIPT, json!([])).await;
-    let ticket = browser.open(ticket.as_str().expect("a link to the ticket")).await;
-    ticket.wait_for_text("#number", "A001").await;
-    take_pictures(&ticket, "rehearsal-ticket", &[SMALL_PHONE, PHONE]).await;
-    ticket.close().await;
-
-    let desk = browser.open(&format!("{pages}/console/restaurant")).await;
-    desk.click("#open:enabled").await;
-    desk.click("#next:enabled").await;
-    desk.wait_for_text(".rehearsal", "彩排中").await;
-    phones.wait_for_text(&format!("{} .card", chat_selector(1)), "迎宾台 1").await;
-    take_pictures(&desk, "rehearsal-console", &[PHONE, NOTEBOOK]).await;
-    desk.close().await;
-    let board = browser.open(&format!("{pages}/board/restaurant?voice=off")).await;
-    board.wait_for_text("#hero .number", "A001").await;
-    board.wait_for_text(".rehearsal", "彩排中").await;
-    take_pictures(&board, "rehearsal-board", ALL_SCREENS).await;
-    board.close().await;
-    let openids = phones.run_script(OPENIDS_SCRIPT, json!([])).await;
-    phones.close().await;
-    let openids = openids.as_array().expect("people").iter();
-    openids.map(|openid| openid.as_str().expect("an openid").to_owned()).collect()
-}
-
-/// Address of the ticket's page in the chat of the first phone.
-const TICKET_SCRIPT: &str = "
-return document.querySelector('.phone:nth-child(1) .chat a[href*=\"/t/\"]')?.href;";
+/// Shows the address of an owner in place of the test's.
+const PUBLIC_ADDRESS_SCRIPT: &str = "
+document.querySelector('#console-values .hints')?.remove();
+const url = document.querySelector('#console-values input.made');
+url.value = url.value.replace(/^.*?(?=\\/wechat)/, 'https://queue.example.com');";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_three_fields() {
     let [port, wechat_port] = [(); 2].map(|()| free_port());
     let pages = format!("http://127.0.0.1:{port}");
     let environment = environment(&pages, port, wechat_port);
-    let program = Program::start_with(PROGRAM, &[], &[], environment.clone());
+    let mut program = Program::start_with(PROGRAM, &[], &[], environment.clone());
     wait_until("the program runs", PAGE_TIMEOUT, async || {
         program.output().contains("paihao first-manager")
     })
     .await;
-    let link = first_manager_link(&program, &environment).await;
+    let link = first_manager_link(&program, &[], &environment).await;
 
     // There is nothing to scan yet: the link's holder manages in this browser.
     let browser = Browser::start().await;
-    let mut owner = Owner { page: browser.open(&link).await, fields: 0 };
+    let mut owner = Owner::new(browser.open(&link).await);
+    owner.page.wait_for_text("#first-here", "成为管理员").await;
+    owner.page.wait_until_hidden("#login .codebox").await;
+    take_guide_picture(&owner.page, "welcome", "main", NARROW).await;
     owner.page.click("#first-here").await;
     owner.page.wait_for_text("#accounts", "还没有公众号").await;
     owner.wait_for_step("wechat").await;
     take_pictures(&owner.page, "first-day-empty", ALL_SCREENS).await;
+    take_guide_picture(&owner.page, "empty", "main", WIDE).await;
 
-    let openids = rehearse(&mut owner, &browser, &pages).await;
-    assert!(!openids.is_empty());
     let folder = program.folder().join("paihao-data");
-    assert!(is_stored(&folder, &openids[0]), "the rehearsal is stored while it goes on");
-
-    // One switch: the browser stays logged in, what was set up is there, and the rest is gone.
-    owner.wait_for_step("real").await;
-    take_pictures(&owner.page, "rehearsal-ending", OWNER_SCREENS).await;
-    let end = "#first-steps [data-step=real] .remove";
-    owner.page.click(end).await;
-    owner.page.wait_for_text(end, "再按一次").await;
-    owner.page.click(end).await;
-    owner.page.wait_for_text("#first-steps [data-step=wechat]", "门店在等公众号「shop」").await;
-    owner.page.wait_until_hidden(".rehearsal").await;
-    owner.wait_for_step("wechat").await;
-    take_pictures(&owner.page, "rehearsal-ended", OWNER_SCREENS).await;
-    for text in openids.iter().map(String::as_str).chain(["取号成功"]) {
-        assert!(!is_stored(&folder, text), "{text} is still stored");
-    }
+    rehearse_and_end(&mut owner, &browser, &pages, &folder).await;
 
     // The account: two fields, since the shop waits for its name. What is made for WeChat's console
     // is copied there.
-    let field = |n: usize| format!("#connecting .fields .field:nth-child({n}) input");
-    owner.fill(&field(2), APPID).await;
-    owner.fill(&field(3), SECRET).await;
-    owner.page.click("#connecting .primary").await;
-    owner.page.wait_for_text("#console-values h3", "服务器配置").await;
+    for (n, text) in [(2, APPID), (3, SECRET)] {
+        owner.fill(&account_field(n), text).await;
+    }
+    let made = submit_account(&owner.page, "shop", APPID).await;
+    assert_eq!(made.url, format!("{pages}/wechat/shop"));
     let page = &owner.page;
-    let [url, token, aes_key] = [
-        shown_value(page, "URL").await,
-        shown_value(page, "Token").await,
-        shown_value(page, "EncodingAESKey").await,
-    ];
-    assert_eq!(url, format!("{pages}/wechat/shop"));
     take_pictures(page, "first-day-account", OWNER_SCREENS).await;
-    let account = SimAccount {
-        appid: APPID.to_owned(),
-        secret: SECRET.to_owned(),
-        callback_token: token,
-        aes_key,
-        mode: PushMode::Secure,
-        callback_urls: vec![url.clone()],
-        ..SimAccount::default()
-    };
     let listen = format!("127.0.0.1:{wechat_port}").parse().expect("an address");
-    let config = SimConfig { accounts: vec![account], listen, ..SimConfig::default() };
+    let config =
+        SimConfig { accounts: vec![wechat_account(&made)], listen, ..SimConfig::default() };
     let wechat = Simulator::start(config).await.expect("the simulator listens");
-    wechat.verify_server(Some(APPID), &url).await.expect("WeChat verifies the address");
+    wechat.verify_server(Some(APPID), &made.url).await.expect("WeChat verifies the address");
     page.wait_for_text("#console-values", "微信已于").await;
     page.wait_for_text("#console-values", "AppID 和 AppSecret 正确").await;
     page.wait_for_text("#console-values [data-ability=codes]", "扫码就能取号").await;
     take_pictures(page, "first-day-abilities", OWNER_SCREENS).await;
+    take_guide_picture(page, "connected", "#console-values [role=status]", NARROW).await;
+    // The address of a test is none that WeChat takes; the picture has one of those.
+    page.run_script(PUBLIC_ADDRESS_SCRIPT, json!([])).await;
+    take_guide_picture(page, "account", "#console-values .card", WIDE).await;
     owner.wait_for_step("try").await;
 
     // People scan and are called, from the first number on.
     let kiosk = browser.open(&format!("{pages}/kiosk/restaurant?queue=small")).await;
     let link = kiosk_code_link(&kiosk).await;
+    take_guide_picture(&kiosk, "kiosk", "main", NARROW).await;
     let (_, code) = link.split_once("?scan=").expect("the code is in the link");
     let scanned = wechat.scan("oFirstGuest", code, Routing::default()).await;
     let reply = scanned.reply.unwrap_or_default();
@@ -247,11 +215,21 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_three_fields()
     .await;
     owner.wait_for_step("templates").await;
 
-    let html = "return document.documentElement.outerHTML";
-    let shown = owner.page.run_script(html, json!([])).await;
-    assert!(!shown.as_str().expect("a page").contains(SECRET), "the secret is on the page");
-    assert!(!program.output().contains(SECRET), "the secret is in the log");
-    assert!(!is_stored(&folder, SECRET), "the secret is stored in the clear");
+    // Nothing that stays has a secret.
+    desk.wait_for_text("#desk #number", "A001").await;
+    take_guide_picture(&desk, "console", "main", WIDE).await;
+    let secrets = made.secrets();
+    page.navigate(&format!("{pages}/manage")).await;
+    page.wait_for_text("#accounts", "shop").await;
+    for window in [page, &kiosk, &desk] {
+        secrets.assert_not_on(window).await;
+    }
+    secrets.assert_not_told_to(page).await;
+    let backup = backup(&program, &environment).await;
+    secrets.assert_not_in("the backup", &backup);
+    assert!(backup.windows(APPID.len()).any(|window| window == APPID.as_bytes()));
+    program.stop();
+    assert!(secrets.assert_not_below(program.folder()) > 10_000, "the store was searched");
     assert!(owner.fields <= MAX_FIELDS, "{} fields", owner.fields);
     browser
         .quit(&["status of 401", "status of 404", "status of 409", "status of 503", "ERR_"])

@@ -169,9 +169,9 @@ async fn open_busy_console(staff: &Window) {
 /// Checks a page for overflow and accessibility on these screens, in both color schemes and
 /// languages, and keeps a picture of each.
 pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
-    let switched = page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await == json!(true);
+    let switched = switch_language(page).await;
     if switched {
-        page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
+        switch_language(page).await;
     }
     let mut problems = Vec::new();
     for language in ["zh", "en"].into_iter().take(if switched { 2 } else { 1 }) {
@@ -188,13 +188,17 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
                 keep_picture(page, &file_name).await;
             }
         }
-        page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
+        switch_language(page).await;
     }
     page.set_screen(1440, 900, "light").await;
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 /// Switches the page's language. Returns `false` if it has no other.
+pub async fn switch_language(page: &Window) -> bool {
+    page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await == json!(true)
+}
+
 const SWITCH_LANGUAGE_SCRIPT: &str = "
 const button = document.getElementById('language');
 if (!button) return false;

@@ -213,6 +213,13 @@ impl Window {
         STANDARD.decode(screenshot["data"].as_str().expect("a picture")).expect("base64")
     }
 
+    /// Takes a screenshot of a part of the page, also beyond the screen, as PNG.
+    pub async fn screenshot_of(&self, clip: Value) -> Vec<u8> {
+        let wanted = json!({"format": "png", "clip": clip, "captureBeyondViewport": true});
+        let screenshot = self.devtools("Page.captureScreenshot", wanted).await;
+        STANDARD.decode(screenshot["data"].as_str().expect("a picture")).expect("base64")
+    }
+
     async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
         let result =

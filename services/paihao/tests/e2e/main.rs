@@ -10,6 +10,7 @@
 mod support;
 
 mod accounts;
+mod acme;
 mod alerts;
 mod backlog;
 mod backup;

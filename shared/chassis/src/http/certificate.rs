@@ -2,6 +2,7 @@
 
 use parking_lot::RwLock;
 use rustls::client::verify_server_name;
+use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -13,10 +14,14 @@ use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 use x509_parser::parse_x509_certificate;
 
+/// Protocol that an authority speaks to a port it checks (RFC 8737). It ends with the handshake.
+pub(super) const CHALLENGE_PROTOCOL: &[u8] = b"acme-tls/1";
+
 /// Certificate with its chain and its private key.
 #[derive(Clone)]
 pub struct Certificate {
     key: Arc<CertifiedKey>,
+    begins_at_s: i64,
     ends_at_s: i64,
 }
 
@@ -40,15 +45,41 @@ pub enum CertificateError {
 impl Certificate {
     /// Reads a chain, the server's own certificate first, and its key.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Certificate, CertificateError> {
+        Certificate::read(chain, key, CertifiedKey::from_der)
+    }
+
+    /// Reads a certificate that answers a challenge. Its key is taken as the right one: a critical
+    /// extension (RFC 8737) keeps it from being checked.
+    pub fn challenge_from_pem(chain: &[u8], key: &[u8]) -> Result<Certificate, CertificateError> {
+        Certificate::read(chain, key, |chain, key, provider| {
+            Ok(CertifiedKey::new(chain, provider.key_provider.load_private_key(key)?))
+        })
+    }
+
+    fn read(
+        chain: &[u8],
+        key: &[u8],
+        join: impl FnOnce(
+            Vec<CertificateDer<'static>>,
+            PrivateKeyDer<'static>,
+            &CryptoProvider,
+        ) -> Result<CertifiedKey, rustls::Error>,
+    ) -> Result<Certificate, CertificateError> {
         let chain: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(chain).collect();
         let chain = chain.map_err(|_| CertificateError::NoCertificate)?;
         let own = chain.first().ok_or(CertificateError::NoCertificate)?;
         let (_, parsed) = parse_x509_certificate(own).map_err(|_| CertificateError::Unreadable)?;
-        let ends_at_s = parsed.validity().not_after.timestamp();
+        let validity = parsed.validity();
+        let begins_at_s = validity.not_before.timestamp();
+        let ends_at_s = validity.not_after.timestamp();
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| CertificateError::NoKey)?;
-        let key = CertifiedKey::from_der(chain, key, &default_provider())
-            .map_err(CertificateError::OtherKey)?;
-        Ok(Certificate { key: Arc::new(key), ends_at_s })
+        let key = join(chain, key, &default_provider()).map_err(CertificateError::OtherKey)?;
+        Ok(Certificate { key: Arc::new(key), begins_at_s, ends_at_s })
+    }
+
+    /// Beginning of its validity in Unix seconds.
+    pub fn begins_at_s(&self) -> i64 {
+        self.begins_at_s
     }
 
     /// End of its validity in Unix seconds.
@@ -76,27 +107,44 @@ impl PartialEq for Certificate {
     }
 }
 
-/// Certificate that a port serves now. Clones share it.
-#[derive(Debug, Clone)]
-pub struct ServedCertificate(Arc<RwLock<Certificate>>);
+/// Certificate that a port serves now, if there is one yet. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct ServedCertificate(Arc<RwLock<Served>>);
+
+#[derive(Debug, Default)]
+struct Served {
+    certificate: Option<Certificate>,
+    /// Answer to an authority that asks whether the port is that of its host.
+    challenge: Option<Certificate>,
+}
 
 impl ServedCertificate {
     /// Serves a certificate.
     pub fn new(certificate: Certificate) -> ServedCertificate {
-        record_end(&certificate);
-        ServedCertificate(Arc::new(RwLock::new(certificate)))
+        let served = ServedCertificate::default();
+        served.replace(certificate);
+        served
     }
 
     /// Serves another one to new connections. Returns whether it differs from the former one.
     pub fn replace(&self, certificate: Certificate) -> bool {
         record_end(&certificate);
-        let mut served = self.0.write();
-        let is_other = *served != certificate;
-        *served = certificate;
-        is_other
+        let former = self.0.write().certificate.replace(certificate.clone());
+        former != Some(certificate)
     }
 
-    /// Handshakes with it, for HTTP/1.1.
+    /// Returns the certificate that is served; `None` while there is none, when every handshake
+    /// fails.
+    pub fn current(&self) -> Option<Certificate> {
+        self.0.read().certificate.clone()
+    }
+
+    /// Sets the certificate that answers an authority's challenge `tls-alpn-01` (RFC 8737).
+    pub fn set_challenge(&self, challenge: Option<Certificate>) {
+        self.0.write().challenge = challenge;
+    }
+
+    /// Handshakes with it, for HTTP/1.1 and for an authority's challenge.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         let provider = Arc::new(default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -104,14 +152,19 @@ impl ServedCertificate {
             .expect("the provider has both versions")
             .with_no_client_auth();
         let mut config = config.with_cert_resolver(Arc::new(self.clone()));
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec(), CHALLENGE_PROTOCOL.to_vec()];
         TlsAcceptor::from(Arc::new(config))
     }
 }
 
 impl ResolvesServerCert for ServedCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.read().key.clone())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // An authority offers this protocol alone.
+        let is_challenge =
+            hello.alpn().is_some_and(|mut offered| offered.all(|name| name == CHALLENGE_PROTOCOL));
+        let served = self.0.read();
+        let certificate = if is_challenge { &served.challenge } else { &served.certificate };
+        certificate.as_ref().map(|certificate| certificate.key.clone())
     }
 }
 
@@ -162,6 +215,8 @@ mod tests {
         });
         let served = ServedCertificate::new(one.clone());
         assert!(!served.replace(one));
-        assert!(served.replace(other));
+        assert!(served.replace(other.clone()));
+        assert_eq!(served.current(), Some(other));
+        assert_eq!(ServedCertificate::default().current(), None);
     }
 }

@@ -70,6 +70,8 @@ pub(super) const ASSETS: &[Asset] = assets! {
     "pages/manage/account.js",
     "pages/manage/accounts-words.js",
     "pages/manage/accounts.js",
+    "pages/manage/address-hints-words.js",
+    "pages/manage/address-hints.js",
     "pages/manage/api-keys.js",
     "pages/manage/audit-words.js",
     "pages/manage/audit.js",

@@ -117,36 +117,36 @@ impl CallbackFault {
             CallbackFault::WrongSignature => (
                 of_refusal(&refusals::WRONG_SIGNATURE),
                 [
-                    "如果公众号后台提示「Token验证失败」，或扫码没有回复，callback_token 与后台的 Token 不一致",
-                    "if WeChat's console refuses the Token, or scans are not answered, callback_token differs from the Token there",
+                    "如果公众号后台提示「Token验证失败」，或扫码没有回复，callback_token 与后台的 Token 不一致：把 Token 再复制一次，找不到了就在「公众号连接」里换一个",
+                    "if WeChat's console refuses the Token, or scans are not answered, callback_token differs from the Token there: copy the Token once more, or make another under “Accounts” if it is lost",
                 ],
             ),
             CallbackFault::Stale => (
                 of_refusal(&refusals::STALE_CALLBACK),
                 [
-                    "这台服务器的时钟不准，或有人重发了以前的推送",
-                    "the clock of this machine is wrong, or an old callback was sent again",
+                    "这台服务器的时钟不准（用 NTP 校时），或有人重发了以前的推送",
+                    "the clock of this machine is wrong (set it by NTP), or an old callback was sent again",
                 ],
             ),
             CallbackFault::Encrypted => (
                 ["推送是加密的", "The push is encrypted"],
                 [
-                    "公众号后台选的是安全模式：这里设 mode = \"secure\" 和 aes_key",
-                    "WeChat's console is in secure mode: set mode = \"secure\" and aes_key",
+                    "公众号后台选的是安全模式：这里也设安全模式（mode = \"secure\" 和 aes_key），或在后台改为明文模式",
+                    "WeChat's console is in secure mode: set secure mode here too (mode = \"secure\" and aes_key), or plain mode there",
                 ],
             ),
             CallbackFault::NotEncrypted => (
                 ["推送没有加密", "The push is not encrypted"],
                 [
-                    "公众号后台选的是明文模式：这里设 mode = \"plain\"，或在后台改为安全模式",
-                    "WeChat's console is in plain mode: set mode = \"plain\", or change it there",
+                    "公众号后台选的是明文模式：在后台改为安全模式，或这里也设明文模式（mode = \"plain\"）",
+                    "WeChat's console is in plain mode: choose secure mode there, or set plain mode here too (mode = \"plain\")",
                 ],
             ),
             CallbackFault::Undecipherable => (
                 ["推送解不开", "The push cannot be deciphered"],
                 [
-                    "aes_key 或 appid 与公众号后台的不一致",
-                    "aes_key or appid are not those of WeChat's console",
+                    "aes_key 或 appid 与公众号后台的不一致：把 EncodingAESKey 的 43 个字符再复制一次，找不到了就在「公众号连接」里换一个",
+                    "aes_key or appid are not those of WeChat's console: copy the 43 characters of the EncodingAESKey once more, or make another under “Accounts” if it is lost",
                 ],
             ),
             CallbackFault::Malformed => (

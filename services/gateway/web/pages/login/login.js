@@ -63,6 +63,14 @@ function showEnd(key, texts) {
   if (!byId('again').hidden) byId('again').focus({ preventScroll: true });
 }
 
+/** Leaves the way without a scan alone. */
+function showBrowserOnly() {
+  byId('login').dataset.state = 'browser';
+  setTextPair(byId('said'), ['', '']);
+  byId('again').hidden = true;
+  byId('first-here').focus({ preventScroll: true });
+}
+
 async function startLogin() {
   endSession();
   codesShown += 1;
@@ -77,6 +85,8 @@ async function startLogin() {
   } catch (error) {
     showConnection(error.code !== 'offline');
     showEnd('login.over', error.texts);
+    // On an empty machine there is nothing to scan, and that is no error.
+    if (firstManagerToken && error.code === 'unknown_account') showBrowserOnly();
     if (error.retryable) renewTimer = setTimeout(startLogin, 5000);
     return;
   }

@@ -1,5 +1,6 @@
 // Section of the accounts: those of the configuration file, and those that are connected here.
 import './accounts-words.js';
+import { addressHints } from './address-hints.js';
 import { newIdempotencyKey, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
 import { setText, textElement, translations } from '../../shared/language.js';
@@ -19,7 +20,14 @@ const FIRST_ACCOUNT = 'shop';
 /** Longest list below which the form is found without a link to it. */
 const MAX_SEEN_AT_ONCE = 3;
 /** Reasons of a failed fetch of a token that the owner corrects. */
-const REASONS = ['wrong_secret', 'wrong_appid', 'address_not_listed'];
+const REASONS = [
+  'wrong_secret',
+  'wrong_appid',
+  'address_not_listed',
+  'secret_frozen',
+  'daily_quota',
+  'unreachable',
+];
 
 /**
  * Account, as the server shows it.
@@ -357,6 +365,7 @@ export function section({ accountsChanged }) {
         textElement('accounts.console', {}, 'h3'),
         copyField('url', translations('accounts.url'), url || `https://…/wechat/${account}`),
         !url && setText(createElement('p', { class: 'soft' }), 'accounts.no-url'),
+        url && addressHints(url),
         token && copyField('callback_token', translations('accounts.token'), token),
         // In plain mode nothing asks for a key, and a test account's page has no field for one.
         key && mode !== 'plain' && copyField('aes_key', translations('accounts.aes'), key),

@@ -53,6 +53,14 @@ pub(super) const DASHBOARDS: &[Dashboard] = &[
                             "{{instance}}",
                         )],
                     ),
+                    panel(
+                        "申请证书 · Certificate orders",
+                        NUMBER,
+                        &[(
+                            r#"sum by (result) (increase(paihao_certificate_orders_total{job=~"$job"}[1d]))"#,
+                            "{{result}}",
+                        )],
+                    ),
                 ],
             ),
             (
