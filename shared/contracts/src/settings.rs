@@ -65,6 +65,10 @@ setup!(
         kiosk_slips: u32 = "zero",
         #[serde(skip_serializing_if = "is_unset")]
         paired_kiosks_only: bool = "no",
+        // Absent unless set, so that a program of before the field reads such a site.
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        accent: Option<String>,
         #[serde(default)]
         dates: Vec<String>,
         #[serde(default)]
@@ -342,7 +346,8 @@ impl SiteSetup {
             && self.queues.values().all(QueueSetup::is_of_version_1)
             && self.counters.values().all(CounterSetup::is_of_version_1)
             && self.kiosk_slips == 0
-            && !self.paired_kiosks_only;
+            && !self.paired_kiosks_only
+            && self.accent.is_none();
         if is_of_version_1 { 1 } else { 2 }
     }
 }

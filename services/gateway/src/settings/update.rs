@@ -5,6 +5,7 @@ use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differe
 use super::live::LiveSettings;
 use super::{DeploymentSettings, menu, validate};
 use crate::site::SiteSettings;
+use crate::site::calendar::make_canonical;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::sealing::Keyring;
@@ -172,9 +173,13 @@ impl SettingsEditor {
         &self,
         documents: &SettingsDocuments,
         id: &str,
-        update: DocumentUpdate,
+        mut update: DocumentUpdate,
         request: &UpdateRequest,
     ) -> Result<SettingsUpdateResult, UpdateError> {
+        if let DocumentUpdate::Site(Some(site)) = &mut update {
+            // A program of before reads the stored form alone.
+            make_canonical(site);
+        }
         let kind = match update {
             DocumentUpdate::Site(_) => DocumentKind::Site,
             DocumentUpdate::Account(_) => DocumentKind::Account,

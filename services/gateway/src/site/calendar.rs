@@ -3,6 +3,14 @@
 //! The rules of the domain know no time zones: they get each day as the instants between which it
 //! lasts and its queues are open.
 
+mod canonical;
+mod notice;
+mod words;
+
+use canonical::hours_text as canonical_text;
+pub use canonical::{DatesText, make_canonical};
+pub use notice::{MAX_NOTICE_CHARS, NoticeHours, NoticeLine, NoticeProblem, read_notice};
+
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, ToSpan};
@@ -193,38 +201,65 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 impl WeekHours {
     /// Parses lines such as `mon-fri 09:00-12:00 13:30-17:30` and `sat 09:00-12:00`; without days
     /// they are of every day. A day that no line names is closed; without any such line it is
-    /// always open. Lines that begin with a date are parsed as [`DateHours::parse`] does.
+    /// always open. Lines that begin with a date are parsed as [`DateHours::parse`] does. Lines as
+    /// people write them are read too: `周一至周五 9:00-17:30`, `周末 休息`.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<WeekHours, HoursError> {
-        let is_date = |line: &&str| {
-            line.trim().starts_with(|c: char| c.is_ascii_digit())
-                && line.split_whitespace().next().is_some_and(|word| word.matches('-').count() > 1)
-        };
+        WeekHours::read(lines).map(|(hours, _)| hours)
+    }
+
+    /// Parses lines, and tells whether all of them are in the form that is stored.
+    fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<(WeekHours, bool), HoursError> {
+        let is_date = |line: &&str| notice::begins_with_date(line);
         let (dates, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_date);
-        let dates = DateHours::parse(dates)?;
+        let (dates, mut is_stored_form) = DateHours::read(dates)?;
         if lines.is_empty() {
-            return Ok(WeekHours { week: None, dates });
+            return Ok((WeekHours { week: None, dates }, is_stored_form));
         }
         let mut week: [Hours; 7] = Default::default();
+        let mut closed = Vec::new();
         for line in lines {
-            let mut words: Vec<_> = line.split_whitespace().collect();
-            let has_days =
-                words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
-            let days = if has_days { parse_days(words.remove(0))? } else { (0..7).collect() };
-            if words.is_empty() {
-                return Err(HoursError::Malformed(format!("{line:?} says no hours")));
-            }
-            for word in words {
-                let interval = parse_interval(word)?;
-                for day in &days {
-                    week[*day].push(interval);
+            let (translated, own_closed) = match parse_week_line(line) {
+                Ok(parsed) => (vec![parsed], Vec::new()),
+                Err(error) => {
+                    is_stored_form = false;
+                    let unread = |part| HoursError::Malformed(format!("{part:?} cannot be read"));
+                    let words = words::week_line(line)
+                        .map_err(|part| if line.is_ascii() { error } else { unread(part) })?;
+                    let parsed = words.lines.iter().map(|line| parse_week_line(line));
+                    (parsed.collect::<Result<_, _>>()?, words.closed)
+                }
+            };
+            for (days, intervals) in translated {
+                for day in days {
+                    week[day].extend(&intervals);
                 }
             }
+            closed.extend(own_closed);
+        }
+        for day in &closed {
+            week[*day].clear();
         }
         for (day, intervals) in week.iter_mut().enumerate() {
             sort_and_check(intervals, WEEKDAYS[day])?;
         }
-        Ok(WeekHours { week: Some(week), dates })
+        if week.iter().all(Vec::is_empty) {
+            let message = "closed on every day of the week: close the queue instead".to_owned();
+            return Err(HoursError::Malformed(message));
+        }
+        Ok((WeekHours { week: Some(week), dates }, is_stored_form))
     }
+}
+
+/// Parses a line of a week in the form that is stored: its days and hours.
+fn parse_week_line(line: &str) -> Result<(Vec<usize>, Hours), HoursError> {
+    let mut words: Vec<_> = line.split_whitespace().collect();
+    let has_days = words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
+    let days = if has_days { parse_days(words.remove(0))? } else { (0..7).collect() };
+    if words.is_empty() {
+        return Err(HoursError::Malformed(format!("{line:?} says no hours")));
+    }
+    let intervals = words.into_iter().map(parse_interval).collect::<Result<_, _>>()?;
+    Ok((days, intervals))
 }
 
 impl WeekHours {
@@ -246,46 +281,73 @@ impl DateHours {
         })
     }
 
-    /// Parses lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`.
+    /// Parses lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`, and dates
+    /// as people write them: `2027年2月6日至12日 放假`.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<DateHours, HoursError> {
-        let mut dates: Vec<(Date, Date, Hours)> = Vec::new();
+        DateHours::read(lines).map(|(dates, _)| dates)
+    }
+
+    /// Parses lines, and tells whether all of them are in the form that is stored.
+    fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<(DateHours, bool), HoursError> {
+        let mut dates = DateHours::default();
+        let mut is_stored_form = true;
         for line in lines {
-            let mut words = line.split_whitespace();
-            let days = words.next().unwrap_or_default();
-            let (first_text, last_text) = days.split_once("..").unwrap_or((days, days));
-            let date = |text: &str| {
-                let malformed =
-                    || HoursError::Malformed(format!("{text:?} is no date, such as 2027-02-06"));
-                Date::strptime("%Y-%m-%d", text).map_err(|_| malformed())
-            };
-            let first = date(first_text)?;
-            let last = date(last_text)?;
-            if last < first {
-                return Err(HoursError::Malformed(format!("{days} ends before it begins")));
-            }
-            if dates.iter().any(|(begin, end, _)| first <= *end && *begin <= last) {
-                return Err(HoursError::Overlap(format!("another line speaks of {days} too")));
-            }
-            let words: Vec<_> = words.collect();
-            let mut intervals = match &words[..] {
-                [] => {
-                    return Err(HoursError::Malformed(format!(
-                        "{line:?} says no hours, nor closed"
-                    )));
+            let parsed = match parse_date_line(line) {
+                Ok(parsed) => vec![parsed],
+                Err(error) if line.is_ascii() => return Err(error),
+                Err(_) => {
+                    is_stored_form = false;
+                    notice::dates_of_line(line)?
                 }
-                ["closed"] => Vec::new(),
-                words => words.iter().map(|word| parse_interval(word)).collect::<Result<_, _>>()?,
             };
-            sort_and_check(&mut intervals, days)?;
-            dates.push((first, last, intervals));
+            for (first, last, hours) in parsed {
+                dates.add(first, last, hours)?;
+            }
         }
-        Ok(DateHours(dates))
+        Ok((dates, is_stored_form))
+    }
+
+    /// Adds hours of dates that have none yet.
+    fn add(&mut self, first: Date, last: Date, mut hours: Hours) -> Result<(), HoursError> {
+        let days = if first == last { first.to_string() } else { format!("{first}..{last}") };
+        if self.0.iter().any(|(begin, end, _)| first <= *end && *begin <= last) {
+            return Err(HoursError::Overlap(format!("another line speaks of {days} too")));
+        }
+        sort_and_check(&mut hours, &days)?;
+        self.0.push((first, last, hours));
+        Ok(())
     }
 
     fn hours_on(&self, date: Date) -> Option<&Hours> {
         let includes = |(first, last, _): &&(Date, Date, Hours)| (*first..=*last).contains(&date);
         self.0.iter().find(includes).map(|(_, _, hours)| hours)
     }
+}
+
+/// Parses a line of dates in the form that is stored.
+fn parse_date_line(line: &str) -> Result<(Date, Date, Hours), HoursError> {
+    let mut words = line.split_whitespace();
+    let days = words.next().unwrap_or_default();
+    let (first_text, last_text) = days.split_once("..").unwrap_or((days, days));
+    let date = |text: &str| {
+        let malformed =
+            || HoursError::Malformed(format!("{text:?} is no date, such as 2027-02-06"));
+        Date::strptime("%Y-%m-%d", text).map_err(|_| malformed())
+    };
+    let first = date(first_text)?;
+    let last = date(last_text)?;
+    if last < first {
+        return Err(HoursError::Malformed(format!("{days} ends before it begins")));
+    }
+    let words: Vec<_> = words.collect();
+    let hours = match &words[..] {
+        [] => {
+            return Err(HoursError::Malformed(format!("{line:?} says no hours, nor closed")));
+        }
+        ["closed"] => Vec::new(),
+        words => words.iter().map(|word| parse_interval(word)).collect::<Result<_, _>>()?,
+    };
+    Ok((first, last, hours))
 }
 
 fn check_within_day(hours: &Hours, day: &str, day_starts_at: i8) -> Result<(), HoursError> {
@@ -315,6 +377,16 @@ fn check_within_day(hours: &Hours, day: &str, day_starts_at: i8) -> Result<(), H
     } else {
         Ok(())
     }
+}
+
+/// Returns the intervals in their order; `None` if they overlap.
+fn sorted(mut intervals: Hours) -> Option<Hours> {
+    sort_and_check(&mut intervals, "").is_ok().then_some(intervals)
+}
+
+/// Interval of the whole business day.
+fn whole_day() -> (Time, Time) {
+    (Time::midnight(), Time::midnight())
 }
 
 fn sort_and_check(intervals: &mut Hours, day: &str) -> Result<(), HoursError> {

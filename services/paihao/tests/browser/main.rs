@@ -26,10 +26,13 @@ mod counters;
 mod board_and_kiosk;
 mod board_layout;
 mod first_day;
+mod hours;
 mod kiosk;
 mod kiosk_layout;
 mod login;
+mod look;
 mod reconnect;
+mod staff_screens;
 mod trades;
 
 mod accessibility;

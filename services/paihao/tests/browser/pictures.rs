@@ -14,16 +14,20 @@ pub type Screen = (&'static str, u32, u32);
 pub const PHONE: Screen = ("phone", 390, 844);
 /// The smallest phone that is in use.
 pub const SMALL_PHONE: Screen = ("small-phone", 320, 568);
-const TABLET: Screen = ("tablet", 1024, 768);
+pub const TABLET: Screen = ("tablet", 1024, 768);
 /// A small notebook.
 pub const NOTEBOOK: Screen = ("notebook", 1366, 768);
 pub const DESKTOP: Screen = ("desk", 1440, 900);
-const WALL: Screen = ("wall", 1920, 1080);
+pub const WALL: Screen = ("wall", 1920, 1080);
+/// A screen that stands upright.
+pub const PORTRAIT: Screen = ("portrait", 1080, 1920);
 
 /// Screens of the pages in the hall.
 pub const HALL_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP, WALL];
 /// Screens of the pages for staff and customers.
 pub const STAFF_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP];
+/// Every kind of screen.
+pub const ALL_SCREENS: &[Screen] = &[PHONE, TABLET, NOTEBOOK, WALL, PORTRAIT];
 
 #[tokio::test]
 async fn every_page_fits_every_screen_and_is_accessible() {

@@ -1,5 +1,6 @@
 //! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
+use super::brand::BrandView;
 use super::render::{html, language, refused};
 use crate::http::access::Visitor;
 use crate::http::api::code_image::undrawable;
@@ -15,6 +16,7 @@ use axum::response::Response;
 #[template(path = "pages/poster/poster.html")]
 pub(super) struct Poster {
     pub(super) sheets: Vec<Sheet>,
+    pub(super) brand: BrandView,
 }
 
 /// Poster of one queue.
@@ -86,7 +88,7 @@ async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor
             Err(problem) => return refused(&problem),
         }
     }
-    html(&Poster { sheets })
+    html(&Poster { sheets, brand: BrandView::of_site(state, site) })
 }
 
 async fn sheet(
@@ -127,7 +129,7 @@ mod tests {
             path: "hall/a".to_owned(),
             is_page: false,
         };
-        let page = Poster { sheets: vec![sheet] }.render().unwrap();
+        let page = Poster { sheets: vec![sheet], brand: BrandView::default() }.render().unwrap();
         assert!(
             page.contains("&#60;b&#62;阿&#38;强") && page.contains("{{ sheet.code }}"),
             "{page}"

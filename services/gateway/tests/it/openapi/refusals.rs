@@ -342,7 +342,8 @@ const READABLE_WHEN_NEWER: &str = "
     end_other_sessions my_sessions begin_session end_session codes desk desk_events feed tickets
     confirm_invitation invitations revoke_invitation signing_keys ticket_slip page_links
     kiosks webhooks webhook_deliveries test_webhook staff member_sessions end_member_session
-    callback_faults examination begin_examination accounts";
+    callback_faults examination begin_examination accounts read_hours_text read_holidays make_ids
+    read_accent show_rules_example";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
 async fn check_newer_ledger(coverage: &Coverage) {
