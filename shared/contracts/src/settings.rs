@@ -54,8 +54,7 @@ setup!(
         account: String,
         name: String,
         // Absent unless set, so that a program of before the field reads such a document.
-        #[serde(default)]
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name_en: Option<String>,
         time_zone: String = "shanghai",
         day_starts_at: i8 = "four",
@@ -65,9 +64,7 @@ setup!(
         kiosk_slips: u32 = "zero",
         #[serde(skip_serializing_if = "is_unset")]
         paired_kiosks_only: bool = "no",
-        // Absent unless set, so that a program of before the field reads such a site.
-        #[serde(default)]
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         accent: Option<String>,
         #[serde(default)]
         dates: Vec<String>,
@@ -84,8 +81,7 @@ setup!(
     /// Settings of a queue.
     QueueSetup {
         name: String,
-        #[serde(default)]
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name_en: Option<String>,
         prefix: String,
         minutes: u32 = "five",
@@ -143,8 +139,7 @@ setup!(
     /// Settings of a counter.
     CounterSetup {
         name: String,
-        #[serde(default)]
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name_en: Option<String>,
         queues: Vec<String>,
         auto_next: bool = "no",

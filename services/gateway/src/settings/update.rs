@@ -27,7 +27,7 @@ pub(super) const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) enum DocumentUpdate {
     /// Document of a site.
-    Site(Option<SiteSetup>),
+    Site(Option<Box<SiteSetup>>),
     /// Document of an account.
     Account(Box<AccountSetup>),
 }
@@ -276,7 +276,7 @@ impl SettingsEditor {
                 let account = documents.accounts.get(&site.account);
                 if let Some(setup) = account.and_then(|document| document.setup.as_ref()) {
                     let key = format!("accounts.{}", site.account);
-                    let site = [(id, site)];
+                    let site = [(id, &**site)];
                     paihao_notice_text::check::exactness(&key, setup, site, &mut problems);
                 }
                 validate::validate_site(&key, id, site, &accounts, &mut problems)
@@ -335,7 +335,7 @@ fn settings_event(id: &str, update: DocumentUpdate, request: &UpdateRequest) -> 
     let idempotency = request.idempotency.clone();
     match update {
         DocumentUpdate::Site(Some(setup)) => {
-            SettingsEvent::SiteSet { site: id, by, setup: Box::new(setup), idempotency }
+            SettingsEvent::SiteSet { site: id, by, setup, idempotency }
         }
         DocumentUpdate::Site(None) => SettingsEvent::SiteRetired { site: id, by, idempotency },
         DocumentUpdate::Account(setup) => {

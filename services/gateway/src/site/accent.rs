@@ -1,5 +1,5 @@
-//! Accent colour of a site's pages: the shades of it that can be read on light and dark pages and on
-//! paper, with the contrast that WCAG 2.2 asks of text.
+//! Accent colour of a site's pages: the shades of it that can be read on light and dark pages and
+//! on paper, with the contrast that WCAG 2.2 asks of text.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,5 +1,5 @@
-//! Logo of a site: pixels that were decoded from an upload and encoded anew, so that nothing else of
-//! the upload is kept, served or exported.
+//! Logo of a site: pixels that were decoded from an upload and encoded anew, so that nothing else
+//! of the upload is kept, served or exported.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -60,7 +60,7 @@ impl Logo {
         Ok(Logo::new(png, &pixels))
     }
 
-    /// Reads a stored logo. What is no picture, because somebody else wrote it, is served to nobody.
+    /// Reads a stored logo. What is no picture, since somebody else wrote it, is served to nobody.
     pub fn of_document(document: &SiteLogo) -> Result<Logo, LogoError> {
         let png = STANDARD.decode(&document.png).map_err(|_| LogoError::Unreadable)?;
         if png.len() > MAX_LOGO_BYTES {

@@ -17,6 +17,30 @@ async fn stored_site(demo: &Demo) -> Value {
     read.json().await.expect("settings")
 }
 
+/// Saves the section, and waits until the hall has this value.
+async fn save_as(demo: &Demo, page: &Window, pointer: &str, expected: Value) {
+    save_section(page).await;
+    // What an earlier save said may still stand there.
+    page.wait_until(&format!("{pointer} is {expected}"), async || {
+        stored_site(demo).await.pointer(pointer) == Some(&expected)
+    })
+    .await;
+}
+
+/// Scrolls to an element, since the bar that saves covers the lowest ones, and clicks it.
+async fn scroll_and_click(page: &Window, css: &str) {
+    page.wait_until(&format!("{css} is there"), async || {
+        page.run_script(SCROLL_SCRIPT, json!([css])).await == json!(true)
+    })
+    .await;
+    page.click(css).await;
+}
+
+const SCROLL_SCRIPT: &str = "
+const element = document.querySelector(arguments[0]);
+element?.scrollIntoView({ block: 'center' });
+return Boolean(element);";
+
 /// Opens the parts of the section that are closed, for pictures of all of it.
 async fn open_all_parts(page: &Window) {
     let script =
@@ -37,39 +61,37 @@ async fn a_week_is_set_by_clicks_and_the_text_is_the_same_week() {
     page.wait_for_text(".day:nth-child(1) strong", "周一").await;
     // A break at noon, on every working day.
     fill_control(&page, ".day:nth-child(1) .span input:nth-of-type(2)", "12:00").await;
-    page.click(".day:nth-child(1) .day-acts button").await;
+    scroll_and_click(&page, ".day:nth-child(1) .day-acts button").await;
     fill_control(&page, ".day:nth-child(1) .span:nth-child(2) input", "13:30").await;
     fill_control(&page, ".day:nth-child(1) .span:nth-child(2) input:nth-of-type(2)", "17:30").await;
     fill_control(&page, ".day:nth-child(1) .copy", "weekdays").await;
     // Saturday goes on after midnight, and Sunday is open all day.
-    page.click(".day:nth-child(6) .day-acts button").await;
+    scroll_and_click(&page, ".day:nth-child(6) .day-acts button").await;
     fill_control(&page, ".day:nth-child(6) .span input:nth-of-type(1)", "18:00").await;
     fill_control(&page, ".day:nth-child(6) .span input:nth-of-type(2)", "02:00").await;
     page.wait_for_text(".day:nth-child(6) .next-day", "次日").await;
-    page.click(".day:nth-child(7) .day-acts button:nth-child(2)").await;
+    scroll_and_click(&page, ".day:nth-child(7) .day-acts button:nth-child(2)").await;
     page.wait_for_text(".day:nth-child(7) .span", "全天").await;
-    save_section(&page).await;
-    let lines = json!(["mon-fri 09:00-12:00 13:30-17:30", "sat 18:00-02:00", "sun 00:00-24:00",]);
-    let queues = stored_site(&demo).await["queues"].clone();
-    assert_eq!([&queues["general"]["hours"], &queues["social"]["hours"]], [&lines, &lines]);
+    let lines = json!(["mon-fri 09:00-12:00 13:30-17:30", "sat 18:00-02:00", "sun 00:00-24:00"]);
+    save_as(&demo, &page, "/queues/general/hours", lines.clone()).await;
+    assert_eq!(stored_site(&demo).await["queues"]["social"]["hours"], lines);
 
     // The text of an expert is the same week, and what it does not say is closed.
-    page.click(".week-editor summary").await;
+    scroll_and_click(&page, ".week-editor summary").await;
     fill_control(&page, TEXT, "周一至周五　9:00－17:30，周六 上午9点到12点\n周日 休息").await;
     page.wait_for_text(".day:nth-child(7) .spans", "休息").await;
-    save_section(&page).await;
-    let hours = stored_site(&demo).await["queues"]["general"]["hours"].clone();
-    assert_eq!(hours, json!(["mon-fri 09:00-17:30", "sat 09:00-12:00"]));
+    let lines = json!(["mon-fri 09:00-17:30", "sat 09:00-12:00"]);
+    save_as(&demo, &page, "/queues/general/hours", lines).await;
+    scroll_and_click(&page, ".week-editor summary").await;
     fill_control(&page, TEXT, "周一至周五 9:00-17:30\n周八 9:00-12:00").await;
     page.wait_for_text(".week-editor .wrong", "周八").await;
     // A week without any hours would be open always: it is said, and not saved.
     fill_control(&page, TEXT, "周一 9:00-12:00").await;
     page.wait_for_text(".day:nth-child(2) .spans", "休息").await;
-    page.click(".day:nth-child(1) .cross").await;
+    scroll_and_click(&page, ".day:nth-child(1) .cross").await;
     page.wait_for_text(".week-editor .wrong", "请至少留一段时间").await;
     fill_control(&page, MODE, "always").await;
-    save_section(&page).await;
-    assert_eq!(stored_site(&demo).await["queues"]["general"]["hours"], json!([]));
+    save_as(&demo, &page, "/queues/general/hours", json!([])).await;
     browser.quit(&["status of 401"]).await;
 }
 
@@ -80,19 +102,17 @@ async fn one_queue_has_hours_and_dates_of_its_own() {
     let page = open_manage_page(&demo, &browser).await;
     open_section(&page, "hours", "开放时间").await;
     page.wait_for_text(".place .card h3", "全部业务").await;
-    page.click(".card > details:last-of-type summary").await;
-    page.click(".card > details:last-of-type .day-acts button:nth-child(2)").await;
+    scroll_and_click(&page, ".card > details:last-of-type summary").await;
+    scroll_and_click(&page, ".card > details:last-of-type .day-acts button:nth-child(2)").await;
     page.wait_for_text(".place .place .card:nth-child(2) h3", "社保医保").await;
     fill_control(&page, ".card:nth-child(2) .week-editor select", "week").await;
-    save_section(&page).await;
-    let queues = stored_site(&demo).await["queues"].clone();
-    assert_eq!(queues["general"]["hours"], json!([]));
-    assert_eq!(queues["social"]["hours"], json!(["mon-fri 09:00-17:30"]));
+    save_as(&demo, &page, "/queues/social/hours", json!(["mon-fri 09:00-17:30"])).await;
+    assert_eq!(stored_site(&demo).await["queues"]["general"]["hours"], json!([]));
+    page.wait_for_text(".place .place .card:nth-child(2) h3", "社保医保").await;
     // And back to those of the other.
     fill_control(&page, ".card:nth-child(2) > .field select", "general").await;
     page.wait_for_text(".place .card h3", "全部业务").await;
-    save_section(&page).await;
-    assert_eq!(stored_site(&demo).await["queues"]["social"]["hours"], json!([]));
+    save_as(&demo, &page, "/queues/social/hours", json!([])).await;
     browser.quit(&["status of 401"]).await;
 }
 
@@ -114,7 +134,7 @@ async fn a_list_of_holidays_is_pasted_looked_at_and_added() {
     page.set_screen(PHONE.1, PHONE.2, "light").await;
     open_section(&page, "hours", "开放时间").await;
     page.wait_for_text(".dates-editor", "没有特殊日期").await;
-    page.click(".paste summary").await;
+    scroll_and_click(&page, ".paste summary").await;
     fill_control(&page, ".paste textarea", NOTICE).await;
     page.wait_for_text(".understood .read", "2027-02-05").await;
     let understood = page.texts(".understood li").await;
@@ -126,24 +146,22 @@ async fn a_list_of_holidays_is_pasted_looked_at_and_added() {
     take_pictures(&page, "manage-holidays", &[PHONE]).await;
     page.set_screen(PHONE.1, PHONE.2, "light").await;
     page.wait_for_text(".paste .primary", "加入这 3 条").await;
-    page.click(".paste .primary").await;
+    scroll_and_click(&page, ".paste .primary").await;
     page.wait_for_text(".dates li:nth-child(2)", "2027-02-14").await;
-    save_section(&page).await;
     let expected = json!([
         "2027-02-05..2027-02-11 closed",
         "2027-02-14 09:00-17:30",
         "2027-12-31 09:00-12:00",
     ]);
-    assert_eq!(stored_site(&demo).await["dates"], expected);
+    save_as(&demo, &page, "/dates", expected).await;
 
     // Each is changed by itself.
-    page.click(".dates li:nth-child(3) button").await;
+    scroll_and_click(&page, ".dates li:nth-child(3) button").await;
     fill_control(&page, ".editing select", "closed").await;
-    page.click(".editing .day-acts button").await;
-    page.click(".dates li:nth-child(2) .day-acts button:nth-child(2)").await;
-    save_section(&page).await;
+    scroll_and_click(&page, ".editing .day-acts button").await;
+    scroll_and_click(&page, ".dates li:nth-child(2) .day-acts button:nth-child(2)").await;
     let expected = json!(["2027-02-05..2027-02-11 closed", "2027-12-31 closed"]);
-    assert_eq!(stored_site(&demo).await["dates"], expected);
+    save_as(&demo, &page, "/dates", expected).await;
     browser.quit(&["status of 401"]).await;
 }
 
@@ -183,16 +201,14 @@ async fn twenty_queues_counters_and_dates_fit_every_screen() {
     open_section(&page, "counters", "窗口").await;
     page.wait_for_text(".shifts summary .soft", "周一至周五 09:00–12:00 13:30–17:30").await;
     take_pictures(&page, "manage-counters-many", ALL_SCREENS).await;
-    page.click(".card:nth-of-type(2) .shifts summary").await;
+    scroll_and_click(&page, ".card:nth-of-type(2) .shifts summary").await;
     page.wait_for_text(".card:nth-of-type(2) .day:nth-child(1)", "周一").await;
     take_pictures(&page, "manage-shifts", &[PHONE]).await;
     fill_control(&page, ".card:nth-of-type(2) .week-editor select", "always").await;
     page.wait_for_text(".card:nth-of-type(2) .shifts summary .soft", "没有排班").await;
-    save_section(&page).await;
-    let counters = stored_site(&demo).await["counters"].clone();
-    assert_eq!(counters["2"]["shifts"], json!(["2027-02-05 closed"]));
+    save_as(&demo, &page, "/counters/2/shifts", json!(["2027-02-05 closed"])).await;
     open_section(&page, "queues", "业务").await;
-    page.click(".card:nth-of-type(1) .rules summary").await;
+    scroll_and_click(&page, ".card:nth-of-type(1) .rules summary").await;
     page.wait_for_text(".example p", "叫到没来").await;
     take_pictures(&page, "manage-queues-many", ALL_SCREENS).await;
     browser.quit(&["status of 401"]).await;
@@ -205,9 +221,9 @@ async fn services_are_added_by_their_names_and_a_rule_shows_what_it_does() {
     let page = open_manage_page(&demo, &browser).await;
     open_section(&page, "queues", "业务").await;
     fill_control(&page, ".adding textarea", "现金业务\nVIP 窗口\n\n现金业务").await;
-    page.click(".adding > button").await;
+    scroll_and_click(&page, ".adding > button").await;
     page.wait_for_text(".place .card:nth-of-type(5) h3", "现金业务").await;
-    page.click(".card:nth-of-type(3) .rules summary").await;
+    scroll_and_click(&page, ".card:nth-of-type(3) .rules summary").await;
     page.wait_for_text(".card:nth-of-type(3) .example", "C001 叫到没来").await;
     let calls = async || page.texts(".card:nth-of-type(3) .example-calls").await;
     let before = calls().await;
@@ -216,17 +232,15 @@ async fn services_are_added_by_their_names_and_a_rule_shows_what_it_does() {
         .await;
     page.wait_until("the example follows the rule", async || calls().await[0].ends_with("C001"))
         .await;
-    save_section(&page).await;
+    save_as(&demo, &page, "/queues/xianjinyewu-2/prefix", json!("E")).await;
     let queues = stored_site(&demo).await["queues"].clone();
     for (id, prefix) in [("xianjinyewu", "C"), ("vip-chuangkou", "D"), ("xianjinyewu-2", "E")] {
         assert_eq!(queues[id]["prefix"], prefix, "{id}: {queues}");
     }
     open_section(&page, "counters", "窗口").await;
     fill_control(&page, ".adding textarea", "8号窗口\n导诊台").await;
-    page.click(".adding > button").await;
+    scroll_and_click(&page, ".adding > button").await;
     page.wait_for_text(".place", "daozhentai").await;
-    save_section(&page).await;
-    let counters = stored_site(&demo).await["counters"].clone();
-    assert_eq!(counters["8"]["name"], "8号窗口");
+    save_as(&demo, &page, "/counters/8/name", json!("8号窗口")).await;
     browser.quit(&["status of 401"]).await;
 }

@@ -1,9 +1,12 @@
 //! Tests of the look of a site: a logo and a colour are chosen, and are on every page.
 
 use crate::browser::Browser;
+use crate::customer::ticket_link;
 use crate::demo::Demo;
 use crate::manage::{fill_control, open_manage_page, open_section, save_section};
-use crate::pictures::{ALL_SCREENS, DESKTOP, HALL_SCREENS, PHONE, STAFF_SCREENS, take_pictures};
+use crate::pictures::{
+    ALL_SCREENS, DESKTOP, HALL_SCREENS, PHONE, PORTRAIT, STAFF_SCREENS, TABLET, WALL, take_pictures,
+};
 use crate::window::Window;
 use serde_json::json;
 
@@ -111,11 +114,18 @@ async fn a_logo_is_chosen_on_a_phone_and_is_on_every_page() {
     poster.wait_for_text(".sheet h2", "综合业务").await;
     wait_for_logo(&poster).await;
     take_pictures(&poster, "look-posters", STAFF_SCREENS).await;
-    demo.add_people_in_line(&browser, 1).await;
+    let phones = demo.add_people_in_line(&browser, 1).await;
+    let ticket = browser.open(&ticket_link(&phones, 1).await).await;
+    ticket.wait_for_text("#number", "A001").await;
+    wait_for_logo(&ticket).await;
+    take_pictures(&ticket, "look-ticket", &[PHONE, TABLET]).await;
     let slip = browser.open(&format!("{}/slip/hall/A001", demo.pages_url())).await;
     slip.wait_for_text("#number", "A001").await;
     wait_for_logo(&slip).await;
     take_pictures(&slip, "look-slip", &[PHONE, DESKTOP]).await;
+    staff.click("#next:enabled").await;
+    board.wait_for_text("#hero .number", "A001").await;
+    take_pictures(&board, "look-board-call", &[WALL, PORTRAIT]).await;
 
     page.click(".logo-now .remove").await;
     page.click(".logo-now .remove").await;

@@ -1,4 +1,4 @@
-//! Pictures of the pages of staff on every kind of screen, with twenty of what there can be many of.
+//! Pictures of the pages of staff on every kind of screen, with twenty of what there can be many.
 
 use crate::browser::Browser;
 use crate::demo::{Demo, http_client};
@@ -29,9 +29,14 @@ async fn twenty_kiosks_and_the_doctor_fit_every_screen() {
     let page = open_manage_page(&demo, &browser).await;
     open_section(&page, "kiosks", "取号机").await;
     page.wait_for_text("#place", "第20台").await;
+    let names = page.texts("#kiosks li").await;
+    assert!(
+        names[1].contains("第2台") && names[9].contains("第10台"),
+        "as people count: {names:?}"
+    );
     take_pictures(&page, "manage-kiosks-many", ALL_SCREENS).await;
     open_section(&page, "doctor", "体检").await;
-    page.wait_for_text("#findings .card", "").await;
+    page.wait_for_text("#findings h3", "一切正常").await;
     take_pictures(&page, "manage-doctor", ALL_SCREENS).await;
     open_section(&page, "accounts", "公众号连接").await;
     page.wait_for_text("#place .card h3", "").await;

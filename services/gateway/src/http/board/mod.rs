@@ -3,8 +3,8 @@
 pub(crate) mod cache;
 
 use crate::engine::{Engine, SiteSnapshot};
+use crate::http::brand_view::BrandView;
 use crate::http::hours::{HoursView, hours_view};
-use crate::http::pages::BrandView;
 use crate::settings::{Announcement, SiteSettings};
 use paihao_domain::{
     CounterId, CounterState, DecisionInput, QueueAvailability, QueueId, QueueState, Site, TicketId,

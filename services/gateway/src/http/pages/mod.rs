@@ -6,9 +6,9 @@ mod poster;
 mod render;
 mod take;
 
-pub(crate) use brand::{BrandView, logo_url};
 pub(crate) use render::refused;
 
+use crate::http::brand_view::BrandView;
 use crate::http::csp::with_frame_ancestors;
 use crate::http::openapi::Routes;
 use crate::http::state::AppState;
@@ -113,7 +113,7 @@ async fn ticket(
         },
         Err(_) => StatusCode::NOT_FOUND,
     };
-    (status, html(&Ticket { brand: BrandView::of_site(&state, &site) })).into_response()
+    (status, html(&Ticket { brand: brand::look_of(&state, &site) })).into_response()
 }
 
 /// `GET /console`: to the console of the only site, or the list of sites to choose from.

@@ -1,10 +1,11 @@
 //! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
-use super::brand::BrandView;
+use super::brand::look_of;
 use super::render::{html, language, refused};
 use crate::http::access::Visitor;
 use crate::http::api::code_image::undrawable;
 use crate::http::api::door_codes::permanent_code;
+use crate::http::brand_view::BrandView;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use askama::Template;
@@ -88,7 +89,7 @@ async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor
             Err(problem) => return refused(&problem),
         }
     }
-    html(&Poster { sheets, brand: BrandView::of_site(state, site) })
+    html(&Poster { sheets, brand: look_of(state, site) })
 }
 
 async fn sheet(

@@ -1,6 +1,6 @@
 //! Rendering of templates as responses, and the page that shows a refusal.
 
-use super::brand::BrandView;
+use crate::http::brand_view::BrandView;
 use crate::http::refusals::Problem;
 use askama::Template;
 use axum::http::{StatusCode, header};

@@ -1,8 +1,8 @@
 //! Page that a code leads to where WeChat makes none: takes a number without an openid.
 
-use super::brand::BrandView;
 use super::render::{html, language, refused};
 use crate::http::api::page_codes::{PageCodeTarget, resolve};
+use crate::http::brand_view::BrandView;
 use crate::http::state::AppState;
 use askama::Template;
 use axum::extract::{Path, State};

@@ -3,6 +3,7 @@
 use super::assets::{ASSETS, Asset};
 use super::render::Refused;
 use super::*;
+use crate::http::brand_view::LogoLink;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -18,7 +19,7 @@ const CALLS: [&str; 3] = ["textElement('", "translation('", "translations('"];
 fn brand() -> BrandView {
     let url = "/brand/hall/0011223344556677.png".to_owned();
     let style = Some("/brand/hall/0011223344556677.css".to_owned());
-    BrandView { style, logo: Some(brand::LogoLink { url, width: 320, height: 96 }) }
+    BrandView { style, logo: Some(LogoLink { url, width: 320, height: 96 }) }
 }
 
 /// Every page as it is served, with its limit of weight.

@@ -1,9 +1,11 @@
 //! Lists of dates as people write them and as the State Council announces holidays: `10月1日（周四）
 //! 至7日（周三）放假调休，共7天。9月20日（周日）上班。`
 
+use super::lines::{
+    Hours, HoursError, WEEKDAYS, hours_text, parse_date_line, parse_interval, sorted, whole_day,
+};
 use super::words::{self, CLOSED, Period};
-use super::{Date, Hours, HoursError, Time, WEEKDAYS};
-use super::{parse_date_line, parse_interval};
+use jiff::civil::{Date, Time};
 
 /// Longest list that is read, in characters.
 pub const MAX_NOTICE_CHARS: usize = 20_000;
@@ -113,7 +115,7 @@ struct PartReader<'a> {
 fn read_part(text: &str, year: &mut Option<i16>) -> NoticeLine {
     let line = |dates, problem| NoticeLine { text: text.to_owned(), dates, problem };
     if let Ok((first, last, hours)) = parse_date_line(text) {
-        return match super::sorted(hours) {
+        return match sorted(hours) {
             Some(hours) => line(vec![(first, last, NoticeHours::Hours(hours))], None),
             None => line(Vec::new(), Some(NoticeProblem::NoHours(text.to_owned()))),
         };
@@ -154,7 +156,7 @@ impl PartReader<'_> {
                 self.say(NoticeHours::Hours(Vec::new()))?;
                 rest
             } else if let Some(rest) = words::after_word(text, "全天") {
-                self.hours.push(super::whole_day());
+                self.hours.push(whole_day());
                 rest
             } else if let Some(((), rest)) = words::find_word(text, WORKDAY.map(|word| (word, ())))
             {
@@ -194,8 +196,8 @@ impl PartReader<'_> {
             return Ok(());
         }
         let hours = std::mem::take(&mut self.hours);
-        let unsorted = NoticeProblem::NoHours(super::canonical_text(&hours));
-        let hours = NoticeHours::Hours(super::sorted(hours).ok_or(unsorted)?);
+        let unsorted = NoticeProblem::NoHours(hours_text(&hours));
+        let hours = NoticeHours::Hours(sorted(hours).ok_or(unsorted)?);
         if self.pending.is_empty() {
             // 10月10日上班，9:00-12:00
             let newest = self.found.len() - self.newest;
@@ -377,7 +379,7 @@ fn named_weekday(text: &[char]) -> Option<(usize, &[char])> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::DateHours;
+    use super::super::hours::DateHours;
     use super::*;
 
     /// What a list says, a line for each of its dates.
@@ -389,7 +391,7 @@ mod tests {
                 let what = match hours {
                     NoticeHours::Workday => "work".to_owned(),
                     NoticeHours::Hours(hours) if hours.is_empty() => "closed".to_owned(),
-                    NoticeHours::Hours(hours) => super::super::canonical_text(hours),
+                    NoticeHours::Hours(hours) => hours_text(hours),
                 };
                 format!("{first}..{last} {what}")
             });

@@ -1,5 +1,6 @@
 //! Tests of business days and opening hours.
 
+use super::lines::WEEKDAYS;
 use super::*;
 use proptest::prelude::*;
 

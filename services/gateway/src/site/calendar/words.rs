@@ -1,7 +1,7 @@
 //! Opening hours as people write them, in Chinese too: `周一至周五 9:00-17:30`, `周末 休息`,
 //! `每天 上午9点到下午5点半`. They are translated to the lines that are stored.
 
-use super::WEEKDAYS;
+use super::lines::{WEEKDAYS, WHOLE_DAY as WHOLE_DAY_INTERVAL};
 
 /// Line of a week as a person wrote it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -107,10 +107,10 @@ pub(super) fn after_word<'a>(text: &'a [char], word: &str) -> Option<&'a [char]>
 }
 
 /// Returns what the text begins with, of a table, and the characters behind it.
-pub(super) fn find_word<'a, T: Copy>(
-    text: &'a [char],
+pub(super) fn find_word<T: Copy>(
+    text: &[char],
     table: impl IntoIterator<Item = (&'static str, T)>,
-) -> Option<(T, &'a [char])> {
+) -> Option<(T, &[char])> {
     table.into_iter().find_map(|(word, value)| Some((value, after_word(text, word)?)))
 }
 
@@ -194,11 +194,8 @@ fn tokens(line: &str) -> Result<Vec<Token>, String> {
     let mut end_has_own_period = true;
     while let Some((first, behind)) = text.split_first() {
         // A numeral by itself is a day where days are listed: 周一、三、五.
-        let lists_days = match &found[..] {
-            [.., Token::Days(_)] => true,
-            [.., Token::Days(_), Token::To] => true,
-            _ => false,
-        };
+        let lists_days =
+            matches!(found[..], [.., Token::Days(_)] | [.., Token::Days(_), Token::To]);
         let english = || {
             WEEKDAYS.iter().enumerate().find_map(|(day, name)| {
                 let rest = after_word(text, name)?;
@@ -281,7 +278,7 @@ pub(super) fn week_line(line: &str) -> Result<WeekWords, String> {
                 rest
             }
             [Token::WholeDay, rest @ ..] => {
-                words.lines.extend(lines_of(&spoken_of, super::WHOLE_DAY));
+                words.lines.extend(lines_of(&spoken_of, WHOLE_DAY_INTERVAL));
                 lists_days = false;
                 rest
             }
@@ -302,7 +299,7 @@ fn lines_of(days: &[usize], interval: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::WeekHours;
+    use super::super::hours::WeekHours;
 
     #[test]
     fn hours_are_read_as_people_write_them() {

@@ -188,6 +188,7 @@ impl Fixture {
             (&SETTINGS, &["site", "hall"]),
             (&SETTINGS, &["account", "shop"]),
             (&SETTINGS, &["credentials", "shop"]),
+            (&SETTINGS, &["logo", "hall"]),
             (&OUTCOMES, &["shop", "newer"]),
             (&DEAD_LETTERS, &["handled", "1"]),
             (&HISTORY, &["shop", "hall"]),

@@ -61,6 +61,7 @@ pub const SETTINGS_SCRIPT: &str = r#"
     manager put_logo body=PNG
     manager put_logo body=PNG -> revision_needed
     manager put_logo seen=99 body=PNG -> revision_changed
+    manager put_logo seen=mine body=PNG -> malformed_request
     manager delete_logo -> revision_needed
     manager delete_logo seen=99 -> revision_changed
     manager show_rules_example {"queue": "z", "setup": {"account": "shop", "name": "x"}} -> unknown_queue

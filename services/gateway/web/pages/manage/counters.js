@@ -14,7 +14,7 @@ import {
   setter,
   textField,
 } from './fields.js';
-import { entriesOf, moveButtons } from './order.js';
+import { appendEntries, entriesOf, moveButtons } from './order.js';
 import { datesEditor } from './dates-editor.js';
 import { datesLine, readHours, weekEditor, weekLines, weekTexts } from './week-grid.js';
 
@@ -138,9 +138,11 @@ export function section(context) {
   );
   /** @param {[id: string, name: string][]} added */
   const add = added => {
-    for (const [id, name] of added) {
-      draft.counters[id] = { name, queues: Object.keys(draft.queues), auto_next: false };
-    }
+    const queues = Object.keys(draft.queues);
+    appendEntries(
+      draft.counters,
+      added.map(([id, name]) => [id, { name, queues: [...queues], auto_next: false }]),
+    );
     redraw();
   };
   return [...cards, addForm('manage.add.counter', 'counter', add, draft.counters, withAuth)];

@@ -222,12 +222,10 @@ export function checkboxField(label, value, set) {
     checked: value,
   });
   control.addEventListener('change', () => set(control.checked));
-  return createElement(
-    'div',
-    { class: 'tick' },
-    control,
-    setTextPair(createElement('label', { for: control.id }), label),
-  );
+  // A name that somebody gave is of its own language in both.
+  const lang = label[0] === label[1] ? languageOf(label[0]) : null;
+  const text = setTextPair(createElement('label', { for: control.id, lang }), label);
+  return createElement('div', { class: 'tick' }, control, text);
 }
 
 /**

@@ -144,7 +144,7 @@ function colourCard({ draft, changed, withAuth }) {
   const sample = (light, accent) => {
     const element = createElement(
       'div',
-      { class: `sample ${light}` },
+      { class: `sample on-${light}` },
       textElement(`look.preview.${light}`, {}, 'small'),
       textElement('look.preview.call', {}, 'span'),
       createElement('b', {}, 'A002'),

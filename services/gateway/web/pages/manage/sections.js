@@ -22,7 +22,7 @@ import {
   removeButton,
   setter,
 } from './fields.js';
-import { entriesOf, moveButtons } from './order.js';
+import { appendEntries, entriesOf, moveButtons } from './order.js';
 
 const EXAMPLE_DELAY_MS = 300; // after the last key, before the example is shown anew
 
@@ -225,12 +225,15 @@ function queues({ draft, changed, redraw, withAuth }) {
   });
   /** @param {[id: string, name: string][]} added */
   const add = added => {
-    for (const [id, name] of added) {
-      const used = new Set(entriesOf(draft.queues).map(([, queue]) => queue.prefix));
-      const prefix = PREFIXES.find(letters => !used.has(letters)) || 'ZZ';
-      draft.queues[id] = { ...DEFAULT_QUEUE, name, prefix };
-      // The server refuses a queue that no counter serves: all do until somebody chooses.
-      for (const [, counter] of entriesOf(draft.counters)) counter.queues.push(id);
+    const used = new Set(entriesOf(draft.queues).map(([, queue]) => queue.prefix));
+    const free = PREFIXES.filter(letters => !used.has(letters));
+    appendEntries(
+      draft.queues,
+      added.map(([id, name], index) => [id, { ...DEFAULT_QUEUE, name, prefix: free[index] }]),
+    );
+    // The server refuses a queue that no counter serves: all do until somebody chooses.
+    for (const [, counter] of entriesOf(draft.counters)) {
+      counter.queues.push(...added.map(([id]) => id));
     }
     redraw();
   };

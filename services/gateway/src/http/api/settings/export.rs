@@ -138,10 +138,9 @@ async fn write_all(
     let accounts = file.accounts.iter().map(|(id, setup)| {
         (DocumentKind::Account, id, DocumentUpdate::Account(Box::new(setup.clone())))
     });
-    let sites = file
-        .sites
-        .iter()
-        .map(|(id, setup)| (DocumentKind::Site, id, DocumentUpdate::Site(Some(setup.clone()))));
+    let sites = file.sites.iter().map(|(id, setup)| {
+        (DocumentKind::Site, id, DocumentUpdate::Site(Some(Box::new(setup.clone()))))
+    });
     let mut written = Vec::new();
     let logos = checked_logos(state, file)?;
     for (kind, id, update) in accounts.chain(sites) {

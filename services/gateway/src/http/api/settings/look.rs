@@ -2,8 +2,8 @@
 
 use super::request::{UnreadRequest, delete_operation, read_operation};
 use crate::http::access::{Authorized, ManagerScope, SiteAccess};
+use crate::http::brand_view::logo_url;
 use crate::http::openapi::{Routes, WithEtag, endpoint};
-use crate::http::pages::logo_url;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::settings::documents::DocumentKind;

@@ -44,7 +44,7 @@ struct RulesExampleView {
     missed_number: String,
     /// Numbers in the order of the calls from then on; `null` if nobody can miss a call.
     after_miss: Option<Vec<String>>,
-    /// Six numbers, and three with priority that were taken after them, in the order of the calls.
+    /// Four numbers, and six with priority that were taken after them, in the order of the calls.
     priority: Vec<ExampleCall>,
     /// Minutes, from and to, that a person is told with six ahead and every counter open.
     minutes: Option<(u32, u32)>,
