@@ -60,7 +60,7 @@ async fn settings_take_effect_on_the_other_pages_at_once() {
     fill_control(&page, ".adding textarea", "小额贷款").await;
     fill_control(&page, ".adding details input", "loan").await;
     page.click(".adding > button").await;
-    page.wait_for_text(".place .card:nth-of-type(2) h3", "小额贷款").await;
+    page.wait_for_text(".place .card:nth-of-type(3) h3", "小额贷款").await;
     save_section(&page).await;
     kiosk.wait_for_text("#queues", "小额贷款").await;
 
