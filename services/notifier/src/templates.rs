@@ -117,6 +117,8 @@ impl Projection for TemplatesProjection {
             | SettingsEvent::CredentialsResealed { .. }
             | SettingsEvent::AccountRetired { .. }
             | SettingsEvent::SiteRetired { .. }
+            | SettingsEvent::LogoSet { .. }
+            | SettingsEvent::LogoRemoved { .. }
             | SettingsEvent::PermanentCodeCreated(_) => {}
         }
         Ok(())

@@ -80,7 +80,9 @@ impl Projection for AddedProjection {
             SettingsEvent::PermanentCodeCreated(_)
             | SettingsEvent::SiteSet { .. }
             | SettingsEvent::SiteRetired { .. }
-            | SettingsEvent::AccountSet { .. } => {}
+            | SettingsEvent::AccountSet { .. }
+            | SettingsEvent::LogoSet { .. }
+            | SettingsEvent::LogoRemoved { .. } => {}
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ pub mod send_window;
 pub mod session;
 pub mod settings;
 pub mod settings_log;
+pub mod site_logo;
 pub mod snapshot;
 pub mod staff;
 pub mod stored_secret;

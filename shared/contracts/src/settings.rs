@@ -54,8 +54,7 @@ setup!(
         account: String,
         name: String,
         // Absent unless set, so that a program of before the field reads such a document.
-        #[serde(default)]
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name_en: Option<String>,
         time_zone: String = "shanghai",
         day_starts_at: i8 = "four",
@@ -65,6 +64,8 @@ setup!(
         kiosk_slips: u32 = "zero",
         #[serde(skip_serializing_if = "is_unset")]
         paired_kiosks_only: bool = "no",
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accent: Option<String>,
         #[serde(default)]
         dates: Vec<String>,
         #[serde(default)]
@@ -80,8 +81,7 @@ setup!(
     /// Settings of a queue.
     QueueSetup {
         name: String,
-        #[serde(default)]
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name_en: Option<String>,
         prefix: String,
         minutes: u32 = "five",
@@ -139,8 +139,7 @@ setup!(
     /// Settings of a counter.
     CounterSetup {
         name: String,
-        #[serde(default)]
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name_en: Option<String>,
         queues: Vec<String>,
         auto_next: bool = "no",
@@ -342,7 +341,8 @@ impl SiteSetup {
             && self.queues.values().all(QueueSetup::is_of_version_1)
             && self.counters.values().all(CounterSetup::is_of_version_1)
             && self.kiosk_slips == 0
-            && !self.paired_kiosks_only;
+            && !self.paired_kiosks_only
+            && self.accent.is_none();
         if is_of_version_1 { 1 } else { 2 }
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::account_credentials::AccountCredentials;
 use crate::settings::{AccountSetup, SiteSetup};
+use crate::site_logo::SiteLogo;
 use serde::{Deserialize, Serialize};
 
 /// Newest version of the entries. Version 2 has accounts and sites with settings that version 1
-/// does not know, and credentials of accounts.
+/// does not know, credentials of accounts, and logos of sites.
 pub const SETTINGS_VERSION: u32 = 2;
 
 /// Generation of stored forms that version 2 of the entries belongs to.
@@ -101,6 +102,30 @@ pub enum SettingsEvent {
         #[serde(rename = "wish")]
         idempotency: Option<IdempotencyRecord>,
     },
+    /// A site has this logo from now on.
+    LogoSet {
+        /// Id of the site.
+        site: String,
+        /// The operator: id of a member, or name of a key.
+        by: String,
+        /// The logo.
+        logo: Box<SiteLogo>,
+        /// Record of the request, if it named itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "wish")]
+        idempotency: Option<IdempotencyRecord>,
+    },
+    /// A site has no logo from now on.
+    LogoRemoved {
+        /// Id of the site.
+        site: String,
+        /// The operator: id of a member, or name of a key.
+        by: String,
+        /// Record of the request, if it named itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "wish")]
+        idempotency: Option<IdempotencyRecord>,
+    },
 }
 
 /// A request with an Idempotency-Key, recorded so that its repeat gets the first answer.
@@ -139,7 +164,9 @@ impl SettingsEvent {
             SettingsEvent::SiteSet { setup, .. } => setup.form_version(),
             SettingsEvent::CredentialsSet { .. }
             | SettingsEvent::CredentialsResealed { .. }
-            | SettingsEvent::AccountRetired { .. } => 2,
+            | SettingsEvent::AccountRetired { .. }
+            | SettingsEvent::LogoSet { .. }
+            | SettingsEvent::LogoRemoved { .. } => 2,
             SettingsEvent::PermanentCodeCreated(_) | SettingsEvent::SiteRetired { .. } => 1,
         }
     }

@@ -159,8 +159,8 @@ fn to_snake_case(name: &str) -> String {
 }
 
 /// Entries of the settings log.
-const SETTINGS: [&str; 5] =
-    ["book-v1", "book-v2", "book-v2-names", "book-v2-accounts", "book-v2-kiosks"];
+const SETTINGS: [&str; 6] =
+    ["book-v1", "book-v2", "book-v2-names", "book-v2-accounts", "book-v2-kiosks", "book-v2-look"];
 
 /// Entries of the roster log.
 const ROSTER: [&str; 5] =

@@ -35,6 +35,7 @@ pub mod refusals;
 pub mod settings;
 
 pub(crate) mod board;
+mod brand_view;
 pub mod replies;
 pub(crate) mod staff_action;
 pub(crate) mod template_cache;

@@ -29,6 +29,7 @@ pub(crate) type Routes = paihao_http_api::openapi::Routes<AppState>;
 /// Names in braces of paths. A name means the same everywhere.
 const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("account", "The account's name in the configuration"),
+    ("colour", "Six hexadecimal digits of red, green and blue, such as `0b6b52`"),
     ("counter", "The counter's id"),
     ("id", "The webhook's id"),
     ("key", "The id of a program's key"),

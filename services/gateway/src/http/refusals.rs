@@ -58,6 +58,10 @@ problem_kinds! {
         "The key or session is good, but does not open this site.";
     NOT_IN_SCOPE = "not_in_scope", FORBIDDEN, "这个密钥没有这项权限", "This key does not have the scope for this",
         "The program's key is good, but was made without the scope that the operation's x-scope names: read, feed, counter or manage.";
+    NO_LOGO = "no_logo", NOT_FOUND, "这个门店没有标志", "The site has no logo",
+        "No logo was uploaded for the site, or it was removed.";
+    BAD_LOGO = "bad_logo", UNPROCESSABLE_ENTITY, "这张图片不能用作标志", "This picture cannot be the logo",
+        "The logo is a whole PNG of 512 × 512 pixels at most, whose pixels take 40,000 bytes at most; the detail says what it is not. The page /manage makes such a one of any picture.";
     UNKNOWN_MEMBER = "unknown_member", NOT_FOUND, "没有这位工作人员", "There is no such member of staff",
         "Nobody of this id works here, or no longer.";
     UNKNOWN_KEY = "unknown_key", NOT_FOUND, "没有这个密钥", "There is no such key",

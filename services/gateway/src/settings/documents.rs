@@ -7,6 +7,7 @@ use paihao_contracts::account_credentials::AccountCredentials;
 use paihao_contracts::envelope::{self, ReadError};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
+use paihao_contracts::site_logo::SiteLogo;
 use paihao_ledger::{InvalidSubject, Position, StoredEntry, Subject};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub enum DocumentKind {
     Account,
     /// Credentials of an account.
     Credentials,
+    /// Logo of a site.
+    Logo,
 }
 
 impl DocumentKind {
@@ -45,6 +48,7 @@ impl DocumentKind {
             DocumentKind::Site => Subject::new(&["site", id]),
             DocumentKind::Account => Subject::new(&["account", id]),
             DocumentKind::Credentials => Subject::new(&["credentials", id]),
+            DocumentKind::Logo => Subject::new(&["logo", id]),
         }
     }
 }
@@ -103,6 +107,8 @@ pub struct SettingsDocuments {
     pub accounts: BTreeMap<String, Arc<SettingsDocument<AccountSetup>>>,
     /// Credentials of the accounts that the log has added, by name; retired ones too.
     pub credentials: BTreeMap<String, Arc<SettingsDocument<AccountCredentials>>>,
+    /// Logos of sites, by id; removed ones too.
+    pub logos: BTreeMap<String, Arc<SettingsDocument<SiteLogo>>>,
     /// Names of the accounts that the log has added, in the order in which they first were.
     pub(super) account_order: Vec<String>,
     /// Last name of every queue that a site has or has had, by site and queue.
@@ -153,6 +159,11 @@ impl SettingsDocuments {
         self.sites.get(id)?.setup.as_ref()
     }
 
+    /// Returns the logo of a site that has one.
+    pub fn logo(&self, site: &str) -> Option<&SiteLogo> {
+        self.logos.get(site)?.setup.as_ref()
+    }
+
     /// Returns the accounts that the log has added and that are not retired, with the revisions of
     /// their credentials.
     pub fn added_accounts(
@@ -191,6 +202,7 @@ impl SettingsDocuments {
             DocumentKind::Site => self.sites.get(id).map(|document| document.revision),
             DocumentKind::Account => self.accounts.get(id).map(|document| document.revision),
             DocumentKind::Credentials => self.credentials.get(id).map(|document| document.revision),
+            DocumentKind::Logo => self.logos.get(id).map(|document| document.revision),
         };
         revision.unwrap_or(Position::START)
     }
@@ -209,7 +221,7 @@ impl SettingsDocuments {
         self.position = stored.position;
         let first = stored.subject.parts().next().unwrap_or_default();
         let is_document = stored.subject.parts().count() == 2
-            && ["site", "account", "credentials"].contains(&first);
+            && ["site", "account", "credentials", "logo"].contains(&first);
         self.unreadable.retain(|subject| *subject != stored.subject);
         let entry = envelope::decode(&stored.entry.payload);
         if entry.is_err() && is_document {
@@ -224,6 +236,9 @@ impl SettingsDocuments {
                 (DocumentKind::Site, site, by, idempotency, change)
             }
             SettingsEvent::SiteRetired { site, by, idempotency } => {
+                if let Some(logo) = self.logos.get_mut(&site) {
+                    Arc::make_mut(logo).setup = None;
+                }
                 let change = replace_document(&mut self.sites, &site, None, revision);
                 (DocumentKind::Site, site, by, idempotency, change)
             }
@@ -238,6 +253,14 @@ impl SettingsDocuments {
             SettingsEvent::AccountRetired { account, by, idempotency } => {
                 let change = self.replace_credentials(&account, None, revision);
                 (DocumentKind::Credentials, account, by, idempotency, change)
+            }
+            SettingsEvent::LogoSet { site, by, logo, idempotency } => {
+                let change = self.replace_logo(&site, Some(*logo), revision);
+                (DocumentKind::Logo, site, by, idempotency, change)
+            }
+            SettingsEvent::LogoRemoved { site, by, idempotency } => {
+                let change = self.replace_logo(&site, None, revision);
+                (DocumentKind::Logo, site, by, idempotency, change)
             }
             SettingsEvent::CredentialsResealed { account, credentials } => {
                 // The same credentials: no change of theirs.
@@ -293,6 +316,40 @@ impl SettingsDocuments {
         self.credentials.insert(account.to_owned(), document);
         (did, changed)
     }
+}
+
+impl SettingsDocuments {
+    fn replace_logo(
+        &mut self,
+        site: &str,
+        logo: Option<SiteLogo>,
+        revision: Position,
+    ) -> (ChangeKind, Vec<ValueDifference>) {
+        let before = self.logo(site);
+        let did = match (before, &logo) {
+            (_, None) => ChangeKind::Retired,
+            (None, Some(_)) => ChangeKind::Created,
+            (Some(_), Some(_)) => ChangeKind::Changed,
+        };
+        let changed = logo_differences(before, logo.as_ref());
+        let document = Arc::new(SettingsDocument { setup: logo, revision });
+        self.logos.insert(site.to_owned(), document);
+        (did, changed)
+    }
+}
+
+/// Returns what differs in a logo: how many bytes there are of it, and not the bytes.
+pub(super) fn logo_differences(
+    before: Option<&SiteLogo>,
+    after: Option<&SiteLogo>,
+) -> Vec<ValueDifference> {
+    if before == after {
+        return Vec::new();
+    }
+    let size = |logo: Option<&SiteLogo>| {
+        logo.map_or(Value::Null, |logo| format!("PNG, {} B", logo.png.len() / 4 * 3).into())
+    };
+    vec![ValueDifference { key: "logo".to_owned(), before: size(before), after: size(after) }]
 }
 
 fn replace_document<T: Serialize>(

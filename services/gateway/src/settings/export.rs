@@ -3,6 +3,7 @@
 use super::documents::SettingsDocuments;
 use paihao_chassis::config::{ConfigError, Layers};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
+use paihao_contracts::site_logo::SiteLogo;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +19,10 @@ pub struct SettingsFile {
     /// Settings of the sites, by id.
     #[serde(default)]
     pub sites: BTreeMap<String, SiteSetup>,
+    /// Logos of sites, by the site's id.
+    #[serde(default)]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub logos: BTreeMap<String, SiteLogo>,
 }
 
 impl SettingsFile {
@@ -35,6 +40,12 @@ impl SettingsFile {
                 .filter_map(|(id, document)| Some((id.clone(), document.setup.clone()?)))
                 .collect(),
             sites: sites
+                .filter_map(|(id, document)| Some((id.clone(), document.setup.clone()?)))
+                .collect(),
+            logos: documents
+                .logos
+                .iter()
+                .filter(|(id, _)| documents.site(id).is_some())
                 .filter_map(|(id, document)| Some((id.clone(), document.setup.clone()?)))
                 .collect(),
         }
@@ -74,6 +85,8 @@ mod tests {
         queues = ['cash']
         [sites.hall.wording.called]
         news = '请到{counter}'
+        [logos.hall]
+        png = 'iVBORw0KGgo='
     ";
 
     #[test]

@@ -5,10 +5,12 @@ use super::accounts::AccountOpener;
 use super::documents::{DocumentKind, SettingsDocuments};
 use super::{DeploymentSettings, validate};
 use crate::site::SiteSettings;
+use crate::site::logo::Logo;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigProblems;
 use paihao_chassis::sealing::Keyring;
 use paihao_contracts::envelope::{NewerForm, ReadError};
+use paihao_contracts::site_logo::SiteLogo;
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::{Follow, Follower, Projection};
 use paihao_ledger::{Ledger, Position, StoredEntry};
@@ -78,14 +80,17 @@ impl LiveSettings {
     }
 }
 
+/// Revisions of the documents of a site: of its settings, and of its logo.
+type Revisions = (Position, Position);
+
 /// Projection of the settings log onto the documents of the configuration.
 struct SettingsProjection {
     deployment: Arc<DeploymentSettings>,
     observer: SitesObserver,
     documents: SettingsDocuments,
     accounts: AccountOpener,
-    /// Settings from the newest valid document of each site, with its revision.
-    resolved_sites: BTreeMap<String, (Position, Arc<SiteSettings>)>,
+    /// Settings from the newest valid document of each site, with the revisions of it and its logo.
+    resolved_sites: BTreeMap<String, (Revisions, Arc<SiteSettings>)>,
     /// True once the whole log has been applied; sites of an older state are not published.
     caught_up: bool,
 }
@@ -124,7 +129,10 @@ impl SettingsProjection {
         keyring: Option<Arc<Keyring>>,
     ) -> SettingsProjection {
         let configured = deployment.sites.iter();
-        let resolved = configured.map(|(id, site)| (id.clone(), (Position::START, site.clone())));
+        let resolved = configured.map(|(id, site)| {
+            let revisions = (Position::START, Position::START);
+            (id.clone(), (revisions, site.clone()))
+        });
         SettingsProjection {
             documents: SettingsDocuments::from_configuration(&deployment.configured),
             accounts: AccountOpener::new(keyring),
@@ -158,14 +166,18 @@ impl SettingsProjection {
                 resolved.remove(id);
                 continue;
             };
-            if resolved.get(id).is_some_and(|(revision, _)| *revision == document.revision) {
+            let logo_revision = self.documents.revision(DocumentKind::Logo, id);
+            let revisions = (document.revision, logo_revision);
+            if resolved.get(id).is_some_and(|(resolved, _)| *resolved == revisions) {
                 continue;
             }
             let mut problems = ConfigProblems::new();
             let key = format!("sites.{id}");
             match validate::stored_site(&key, id, setup, &accounts, &mut problems) {
-                Some(site) => {
-                    resolved.insert(id.clone(), (document.revision, Arc::new(site)));
+                Some(mut site) => {
+                    site.brand.logo =
+                        self.documents.logo(id).and_then(|logo| usable_logo(id, logo));
+                    resolved.insert(id.clone(), (revisions, Arc::new(site)));
                 }
                 None => {
                     let error = problems.into_result().err().map(|error| error.to_string());
@@ -178,6 +190,14 @@ impl SettingsProjection {
         resolved.retain(|id, _| documents.contains_key(id) || configured.contains_key(id));
         resolved.iter().map(|(id, (_, site))| (id.clone(), site.clone())).collect()
     }
+}
+
+/// Reads a stored logo.
+fn usable_logo(site: &str, document: &SiteLogo) -> Option<Arc<Logo>> {
+    let logo = Logo::of_document(document);
+    logo.inspect_err(|error| tracing::error!(site, %error, "a site's logo cannot be used"))
+        .ok()
+        .map(Arc::new)
 }
 
 impl SettingsDocuments {

@@ -11,10 +11,13 @@ mod conflicts;
 pub mod credentials;
 pub mod documents;
 pub mod export;
+pub(crate) mod id_of_name;
 pub mod live;
 pub mod menu;
+pub(crate) mod rules_example;
 pub(crate) mod update;
 pub(crate) mod update_credentials;
+mod update_logo;
 pub mod validate;
 mod value_difference;
 

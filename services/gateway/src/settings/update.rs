@@ -5,6 +5,7 @@ use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differe
 use super::live::LiveSettings;
 use super::{DeploymentSettings, menu, validate};
 use crate::site::SiteSettings;
+use crate::site::calendar::make_canonical;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::sealing::Keyring;
@@ -26,7 +27,7 @@ pub(super) const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) enum DocumentUpdate {
     /// Document of a site.
-    Site(Option<SiteSetup>),
+    Site(Option<Box<SiteSetup>>),
     /// Document of an account.
     Account(Box<AccountSetup>),
 }
@@ -172,9 +173,13 @@ impl SettingsEditor {
         &self,
         documents: &SettingsDocuments,
         id: &str,
-        update: DocumentUpdate,
+        mut update: DocumentUpdate,
         request: &UpdateRequest,
     ) -> Result<SettingsUpdateResult, UpdateError> {
+        if let DocumentUpdate::Site(Some(site)) = &mut update {
+            // A program of before reads the stored form alone.
+            make_canonical(site);
+        }
         let kind = match update {
             DocumentUpdate::Site(_) => DocumentKind::Site,
             DocumentUpdate::Account(_) => DocumentKind::Account,
@@ -271,7 +276,7 @@ impl SettingsEditor {
                 let account = documents.accounts.get(&site.account);
                 if let Some(setup) = account.and_then(|document| document.setup.as_ref()) {
                     let key = format!("accounts.{}", site.account);
-                    let site = [(id, site)];
+                    let site = [(id, &**site)];
                     paihao_notice_text::check::exactness(&key, setup, site, &mut problems);
                 }
                 validate::validate_site(&key, id, site, &accounts, &mut problems)
@@ -330,7 +335,7 @@ fn settings_event(id: &str, update: DocumentUpdate, request: &UpdateRequest) -> 
     let idempotency = request.idempotency.clone();
     match update {
         DocumentUpdate::Site(Some(setup)) => {
-            SettingsEvent::SiteSet { site: id, by, setup: Box::new(setup), idempotency }
+            SettingsEvent::SiteSet { site: id, by, setup, idempotency }
         }
         DocumentUpdate::Site(None) => SettingsEvent::SiteRetired { site: id, by, idempotency },
         DocumentUpdate::Account(setup) => {

@@ -4,8 +4,9 @@
 //! Documents of the configuration, of the API and of files are all checked here.
 
 use super::{AccountLimits, conflicts};
+use crate::site::accent::Accent;
 use crate::site::calendar::{Calendar, DateHours, WeekHours};
-use crate::site::{Announcement, EnglishNames, SiteSettings};
+use crate::site::{Announcement, Brand, EnglishNames, SiteSettings};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::commit::SiteFacts;
@@ -133,6 +134,14 @@ fn build_site<'a>(
         let message = format!("{} is out of range", site.kiosk_slips);
         problems.add(&format!("{at}.kiosk_slips"), message, "use 0 to 100");
     }
+    let accent = site.accent.as_ref().and_then(|accent| {
+        let parsed = accent.parse().map(Accent::of);
+        let refused = parsed.map_err(|_| {
+            let message = format!("{accent:?} is no colour");
+            problems.add(&format!("{at}.accent"), message, "use six digits, such as #0b6b52");
+        });
+        refused.ok()
+    });
     let zone = TimeZone::get(&site.time_zone).map_err(|_| {
         let message = format!("there is no time zone {}", site.time_zone);
         problems.add(&format!("{at}.time_zone"), message, "use a name like Asia/Shanghai");
@@ -175,6 +184,7 @@ fn build_site<'a>(
         joined_reply: joined_wording.map(Into::into),
         kiosk_slips: site.kiosk_slips,
         paired_kiosks_only: site.paired_kiosks_only,
+        brand: Brand { accent, logo: None },
         ..SiteSettings::new(facts, subject, rules, calendar)
     })
 }

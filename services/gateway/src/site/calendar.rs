@@ -3,6 +3,15 @@
 //! The rules of the domain know no time zones: they get each day as the instants between which it
 //! lasts and its queues are open.
 
+mod hours;
+mod lines;
+mod notice;
+mod words;
+
+pub use hours::{DateHours, DatesText, WeekHours, make_canonical};
+pub use lines::HoursError;
+pub use notice::{MAX_NOTICE_CHARS, NoticeHours, NoticeLine, NoticeProblem, read_notice};
+
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, ToSpan};
@@ -21,35 +30,6 @@ pub struct Calendar {
     shifts: BTreeMap<CounterId, WeekHours>,
     /// Cache of the last computed business day, which every decision needs.
     cached_day: Mutex<Option<Arc<BusinessDay>>>,
-}
-
-/// Intervals of opening hours; the end of one may be on the next date.
-type Hours = Vec<(Time, Time)>;
-
-/// Weekly opening hours of a queue.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WeekHours {
-    /// Intervals for each day of the week, Monday first; `None` is always open.
-    week: Option<[Hours; 7]>,
-    dates: DateHours,
-}
-
-/// Hours of certain dates instead of the weekly ones: a holiday, a long evening.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DateHours(Vec<(Date, Date, Hours)>);
-
-/// Error in opening hours.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HoursError {
-    /// They cannot be read.
-    #[error("{0}")]
-    Malformed(String),
-    /// Two intervals overlap, or a date is named twice.
-    #[error("{0}")]
-    Overlap(String),
-    /// The business day ends in the middle of them.
-    #[error("{0}")]
-    CrossesDayStart(String),
 }
 
 impl Calendar {
@@ -157,7 +137,7 @@ impl Calendar {
     /// Returns the opening hours of a business day as instants within it. An interval that begins
     /// before the cut-over hour is in the night after, and one that ends before it begins ends on
     /// the next date.
-    fn open_intervals(&self, hours: &Hours, date: Date, day: Interval) -> Vec<Interval> {
+    fn open_intervals(&self, hours: &[(Time, Time)], date: Date, day: Interval) -> Vec<Interval> {
         let next = |date: Date| date.checked_add(1.day()).unwrap_or(date);
         let intervals = hours.iter().map(|(from, to)| {
             if from == to {
@@ -186,175 +166,6 @@ pub(crate) fn days_since_1970(date: Date) -> i32 {
 /// Date that is a number of days after 1970-01-01.
 pub(crate) fn date_from_days(day: i32) -> Date {
     jiff::civil::date(1970, 1, 1).saturating_add(i64::from(day).days())
-}
-
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-impl WeekHours {
-    /// Parses lines such as `mon-fri 09:00-12:00 13:30-17:30` and `sat 09:00-12:00`; without days
-    /// they are of every day. A day that no line names is closed; without any such line it is
-    /// always open. Lines that begin with a date are parsed as [`DateHours::parse`] does.
-    pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<WeekHours, HoursError> {
-        let is_date = |line: &&str| {
-            line.trim().starts_with(|c: char| c.is_ascii_digit())
-                && line.split_whitespace().next().is_some_and(|word| word.matches('-').count() > 1)
-        };
-        let (dates, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_date);
-        let dates = DateHours::parse(dates)?;
-        if lines.is_empty() {
-            return Ok(WeekHours { week: None, dates });
-        }
-        let mut week: [Hours; 7] = Default::default();
-        for line in lines {
-            let mut words: Vec<_> = line.split_whitespace().collect();
-            let has_days =
-                words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
-            let days = if has_days { parse_days(words.remove(0))? } else { (0..7).collect() };
-            if words.is_empty() {
-                return Err(HoursError::Malformed(format!("{line:?} says no hours")));
-            }
-            for word in words {
-                let interval = parse_interval(word)?;
-                for day in &days {
-                    week[*day].push(interval);
-                }
-            }
-        }
-        for (day, intervals) in week.iter_mut().enumerate() {
-            sort_and_check(intervals, WEEKDAYS[day])?;
-        }
-        Ok(WeekHours { week: Some(week), dates })
-    }
-}
-
-impl WeekHours {
-    /// Checks that each business day's hours lie within it, one after the other, where days begin
-    /// at this hour.
-    pub fn check_within_days(&self, day_starts_at: i8) -> Result<(), HoursError> {
-        for (hours, day) in self.week.iter().flatten().zip(WEEKDAYS) {
-            check_within_day(hours, day, day_starts_at)?;
-        }
-        self.dates.check_within_days(day_starts_at)
-    }
-}
-
-impl DateHours {
-    /// Checks that the hours lie within the business days, where days begin at this hour.
-    pub fn check_within_days(&self, day_starts_at: i8) -> Result<(), HoursError> {
-        self.0.iter().try_for_each(|(first, _, hours)| {
-            check_within_day(hours, &first.to_string(), day_starts_at)
-        })
-    }
-
-    /// Parses lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`.
-    pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<DateHours, HoursError> {
-        let mut dates: Vec<(Date, Date, Hours)> = Vec::new();
-        for line in lines {
-            let mut words = line.split_whitespace();
-            let days = words.next().unwrap_or_default();
-            let (first_text, last_text) = days.split_once("..").unwrap_or((days, days));
-            let date = |text: &str| {
-                let malformed =
-                    || HoursError::Malformed(format!("{text:?} is no date, such as 2027-02-06"));
-                Date::strptime("%Y-%m-%d", text).map_err(|_| malformed())
-            };
-            let first = date(first_text)?;
-            let last = date(last_text)?;
-            if last < first {
-                return Err(HoursError::Malformed(format!("{days} ends before it begins")));
-            }
-            if dates.iter().any(|(begin, end, _)| first <= *end && *begin <= last) {
-                return Err(HoursError::Overlap(format!("another line speaks of {days} too")));
-            }
-            let words: Vec<_> = words.collect();
-            let mut intervals = match &words[..] {
-                [] => {
-                    return Err(HoursError::Malformed(format!(
-                        "{line:?} says no hours, nor closed"
-                    )));
-                }
-                ["closed"] => Vec::new(),
-                words => words.iter().map(|word| parse_interval(word)).collect::<Result<_, _>>()?,
-            };
-            sort_and_check(&mut intervals, days)?;
-            dates.push((first, last, intervals));
-        }
-        Ok(DateHours(dates))
-    }
-
-    fn hours_on(&self, date: Date) -> Option<&Hours> {
-        let includes = |(first, last, _): &&(Date, Date, Hours)| (*first..=*last).contains(&date);
-        self.0.iter().find(includes).map(|(_, _, hours)| hours)
-    }
-}
-
-fn check_within_day(hours: &Hours, day: &str, day_starts_at: i8) -> Result<(), HoursError> {
-    const DAY: i32 = 24 * 60;
-    // The whole day has neither a beginning nor an end in it.
-    if let [(from, to)] = hours[..]
-        && from == to
-    {
-        return Ok(());
-    }
-    let minute = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
-    let begins = i32::from(day_starts_at) * 60;
-    // Minutes since the business day began.
-    let spans = hours.iter().map(|(from, to)| {
-        let since = (minute(*from) - begins).rem_euclid(DAY);
-        (since, since + (minute(*to) - minute(*from) - 1).rem_euclid(DAY) + 1)
-    });
-    let mut spans: Vec<_> = spans.collect();
-    spans.sort_unstable();
-    if spans.iter().any(|(_, to)| *to > DAY) {
-        let message =
-            format!("hours of {day} go on after {day_starts_at} o'clock, when the day ends");
-        return Err(HoursError::CrossesDayStart(message));
-    }
-    if spans.windows(2).any(|pair| pair[0].1 > pair[1].0) {
-        Err(HoursError::Overlap(format!("hours of {day} overlap")))
-    } else {
-        Ok(())
-    }
-}
-
-fn sort_and_check(intervals: &mut Hours, day: &str) -> Result<(), HoursError> {
-    intervals.sort();
-    let overlap = intervals.windows(2).any(|pair| pair[0].1 > pair[1].0 || pair[0].1 <= pair[0].0);
-    if overlap { Err(HoursError::Overlap(format!("hours of {day} overlap"))) } else { Ok(()) }
-}
-
-/// Interval that is the whole business day.
-const WHOLE_DAY: &str = "00:00-24:00";
-
-/// Parses days of the week: `mon`, `mon-fri`, `sat-mon`.
-fn parse_days(word: &str) -> Result<Vec<usize>, HoursError> {
-    let day = |name: &str| {
-        let index = WEEKDAYS.iter().position(|weekday| *weekday == name.to_ascii_lowercase());
-        index.ok_or_else(|| {
-            HoursError::Malformed(format!("{name:?} is no day: use {}", WEEKDAYS.join(", ")))
-        })
-    };
-    let (first_name, last_name) = word.split_once('-').unwrap_or((word, word));
-    let first = day(first_name)?;
-    let last = day(last_name)?;
-    let count = (last + 7 - first) % 7 + 1;
-    Ok((0..count).map(|step| (first + step) % 7).collect())
-}
-
-/// Parses an interval: `09:00-12:00`; `24:00` is midnight. `00:00-24:00` is the whole business day,
-/// whenever that begins: from and to are equal.
-fn parse_interval(word: &str) -> Result<(Time, Time), HoursError> {
-    let malformed =
-        || HoursError::Malformed(format!("{word:?} is not from when to when, as in 09:00-17:30"));
-    let time = |text: &str| {
-        let text = if text == "24:00" { "00:00" } else { text };
-        Time::strptime("%H:%M", text).map_err(|_| malformed())
-    };
-    let (from, to) = word.split_once('-').ok_or_else(malformed)?;
-    match (time(from)?, time(to)?) {
-        (from, to) if from == to && word != WHOLE_DAY => Err(malformed()),
-        interval => Ok(interval),
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! Settings of one site: the value that decisions, boards and replies are made with.
 
+pub mod accent;
 pub mod calendar;
+pub mod logo;
 
+use accent::Accent;
 use calendar::Calendar;
+use logo::Logo;
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
 use paihao_ledger::Subject;
@@ -37,6 +41,17 @@ pub struct SiteSettings {
     pub kiosk_slips: u32,
     /// True if paired kiosks alone make codes and give numbers.
     pub paired_kiosks_only: bool,
+    /// Look of its pages.
+    pub brand: Brand,
+}
+
+/// Look of a site's pages: its colour and its logo.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Brand {
+    /// Shades of the accent; the usual ones if `None`.
+    pub accent: Option<Accent>,
+    /// The logo, if there is one.
+    pub logo: Option<Arc<Logo>>,
 }
 
 /// English names of a site, its queues and its counters. What has none is read by its name.
@@ -87,6 +102,7 @@ impl SiteSettings {
             joined_reply: None,
             kiosk_slips: 0,
             paired_kiosks_only: false,
+            brand: Brand::default(),
         }
     }
 

@@ -49,9 +49,18 @@ export interface SiteView {
   kiosk_slips?: boolean;
   /** Paired kiosks alone make codes and give numbers. */
   paired_kiosks_only?: boolean;
+  /** Look of its pages, if it has one of its own. */
+  brand?: BrandView;
   queues: QueueView[];
   counters: CounterView[];
   calls: CallView[];
+}
+
+/** Colour and logo of a site. */
+export interface BrandView {
+  /** Address of the style sheet with the colour. */
+  style?: string;
+  logo?: { url: string; width: number; height: number };
 }
 
 /** Opening hours on two business days, each an interval in milliseconds; none if it is closed. */

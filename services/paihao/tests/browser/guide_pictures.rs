@@ -1,7 +1,7 @@
 //! Small pictures of parts of pages, for the guides. `PAIHAO_WRITE=1` puts them into
-//! `docs/pictures/first-day`; without it they are in `target/pictures`.
+//! `docs/pictures/first-day`; where other pictures are kept, these are there, too.
 
-use crate::pictures::{picture_folder, switch_language};
+use crate::pictures::{switch_language, wanted_picture_folder};
 use crate::window::Window;
 use serde_json::json;
 use std::collections::HashMap;
@@ -26,17 +26,16 @@ pub async fn take_guide_picture(page: &Window, name: &str, css: &str, width: u32
     for language in ["zh", "en"] {
         let clip = page.run_script(CLIP_SCRIPT, json!([css])).await;
         assert!(clip["width"].as_f64().is_some_and(|width| width > 50.0), "{css}: {clip}");
-        let picture = with_few_colors(&page.screenshot_of(clip).await);
-        assert!(picture.len() <= MAX_BYTES, "{name} has {} bytes", picture.len());
         let file_name = format!("{name}.{language}.png");
-        let folder = if std::env::var_os("PAIHAO_WRITE").is_some() {
-            guide_folder()
-        } else {
-            let file = guide_folder().join(&file_name);
-            assert!(file.is_file(), "{} is missing: run with PAIHAO_WRITE=1", file.display());
-            picture_folder()
-        };
-        std::fs::write(folder.join(file_name), picture).expect("a picture can be written");
+        let is_written = std::env::var_os("PAIHAO_WRITE").is_some();
+        let committed = guide_folder().join(&file_name);
+        assert!(is_written || committed.is_file(), "{file_name}: run with PAIHAO_WRITE=1");
+        let kept = wanted_picture_folder().map(|folder| folder.join(&file_name));
+        if let Some(file) = if is_written { Some(committed) } else { kept } {
+            let picture = with_few_colors(&page.screenshot_of(clip).await);
+            assert!(picture.len() <= MAX_BYTES, "{name} has {} bytes", picture.len());
+            std::fs::write(file, picture).expect("a picture can be written");
+        }
         assert!(switch_language(page).await, "the page has one language");
     }
     page.set_screen(1440, 900, "light").await;

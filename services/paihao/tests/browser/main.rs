@@ -31,11 +31,14 @@ mod first_day_cluster;
 mod first_day_secrets;
 mod first_day_trouble;
 mod first_load;
+mod hours;
 mod kiosk;
 mod kiosk_layout;
 mod login;
+mod look;
 mod reconnect;
 mod rehearsal;
+mod staff_screens;
 mod trades;
 
 mod accessibility;

@@ -57,18 +57,21 @@ async fn settings_take_effect_on_the_other_pages_at_once() {
 
     // A new queue appears at the kiosk without a reload.
     open_section(&page, "queues", "业务").await;
-    fill_control(&page, ".adding .field:nth-child(1) input", "loan").await;
-    fill_control(&page, ".adding .field:nth-child(2) input", "小额贷款").await;
-    page.click(".adding button").await;
-    page.wait_for_text(".place .card:nth-of-type(2) h3", "小额贷款").await;
+    fill_control(&page, ".adding textarea", "小额贷款").await;
+    fill_control(&page, ".adding details input", "loan").await;
+    page.click(".adding > button").await;
+    page.wait_for_text(".place .card:nth-of-type(3) h3", "小额贷款").await;
     save_section(&page).await;
     kiosk.wait_for_text("#queues", "小额贷款").await;
 
     // An invalid value is reported next to its field while it is typed, and is not saved.
     open_section(&page, "hours", "开放时间").await;
-    fill_control(&page, ".place .card:nth-of-type(2) textarea", "mon 12:00-09:60").await;
+    page.wait_for_text(".week-editor summary", "写成文字").await;
+    fill_control(&page, ".week-editor textarea", "mon 12:00-09:60").await;
     page.wait_for_text(".place .wrong", "is not from when to when").await;
+    fill_control(&page, ".week-editor textarea", "mon 22:00-05:00").await;
     page.wait_for_text("#said.refused", "设置有误").await;
+    page.wait_for_text(".place .wrong[role]:last-child", "换日时间落在这段时间里").await;
     page.click("#undo").await;
     page.wait_until_hidden("#bar").await;
 
@@ -109,7 +112,9 @@ async fn a_section_has_an_address_and_the_browser_goes_back_and_forth() {
     page.wait_for_text("#place h2", "窗口").await;
     open_section(&page, "hours", "开放时间").await;
     assert!(page.url().await.ends_with("/manage/hall#hours"), "{}", page.url().await);
-    fill_control(&page, ".place .card:nth-of-type(2) textarea", "mon-fri 09:00-12:00").await;
+    page.wait_for_text(".week-editor summary", "写成文字").await;
+    fill_control(&page, ".week-editor textarea", "mon-fri 09:00-12:00").await;
+    page.wait_for_text(".week .day", "周一").await;
     page.run_script("history.back()", json!([])).await;
     page.wait_for_text("#place h2", "窗口").await;
     page.wait_for_text("#sections [aria-current]", "窗口").await;

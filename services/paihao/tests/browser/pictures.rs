@@ -7,7 +7,7 @@ use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 use crate::login::SimulatedPhones;
 use crate::window::Window;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name, width and height of a screen, in CSS pixels.
 pub type Screen = (&'static str, u32, u32);
@@ -19,18 +19,15 @@ pub const TABLET: Screen = ("tablet", 1024, 768);
 pub const NOTEBOOK: Screen = ("notebook", 1366, 768);
 pub const DESKTOP: Screen = ("desk", 1440, 900);
 pub const WALL: Screen = ("wall", 1920, 1080);
-/// A wall screen that stands.
+/// A screen that stands upright.
 pub const PORTRAIT: Screen = ("portrait", 1080, 1920);
-
-/// A wall screen that stands upright.
-const UPRIGHT_WALL: Screen = ("upright-wall", 1080, 1920);
-/// All that a page of the staff may be opened at.
-pub const ALL_SCREENS: &[Screen] = &[PHONE, TABLET, NOTEBOOK, WALL, UPRIGHT_WALL];
 
 /// Screens of the pages in the hall.
 pub const HALL_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP, WALL];
 /// Screens of the pages for staff and customers.
 pub const STAFF_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP];
+/// Every kind of screen.
+pub const ALL_SCREENS: &[Screen] = &[PHONE, TABLET, NOTEBOOK, WALL, PORTRAIT];
 
 #[tokio::test]
 async fn every_page_fits_every_screen_and_is_accessible() {
@@ -208,13 +205,18 @@ return true;";
 /// Writes a screenshot of a page to `target/pictures`, where pictures are wanted.
 pub async fn keep_picture(page: &Window, name: &str) {
     // A screenshot takes longer than what is measured, and there are a thousand.
-    if std::env::var_os("PAIHAO_PICTURES").is_none() {
-        return;
+    if let Some(folder) = wanted_picture_folder() {
+        let file = folder.join(format!("{name}.png"));
+        std::fs::write(file, page.screenshot().await).expect("a picture can be written");
     }
+}
+
+/// Folder of the pictures, if they are wanted.
+pub fn wanted_picture_folder() -> Option<PathBuf> {
+    std::env::var_os("PAIHAO_PICTURES")?;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("pictures");
     std::fs::create_dir_all(&folder).expect("a folder can be made");
-    let file = folder.join(format!("{name}.png"));
-    std::fs::write(file, page.screenshot().await).expect("a picture can be written");
+    Some(folder)
 }
 
 /// Returns elements that overflow the sides of the screen, except within a scrolling parent, and

@@ -6,15 +6,14 @@ use crate::demo::{chat_selector, kiosk_code_link, scan};
 use crate::guide_pictures::{WIDE, take_guide_picture};
 use crate::manage::fill_control;
 use crate::pictures::{
-    NOTEBOOK, PHONE, PORTRAIT, SMALL_PHONE, Screen, TABLET, WALL, take_pictures,
+    ALL_SCREENS, NOTEBOOK, PHONE, SMALL_PHONE, Screen, TABLET, take_pictures,
 };
 use crate::window::Window;
 use serde_json::json;
 use std::path::Path;
 
-/// Screens of a page that an owner sees on the way, and of one that hangs in the hall.
+/// Screens of a page that an owner sees on the way.
 pub const OWNER_SCREENS: &[Screen] = &[SMALL_PHONE, PHONE, TABLET, NOTEBOOK];
-pub const ALL_SCREENS: &[Screen] = &[PHONE, TABLET, NOTEBOOK, WALL, PORTRAIT];
 
 /// Owner in a browser, whose fields are counted.
 pub struct Owner {

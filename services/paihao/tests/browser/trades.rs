@@ -60,7 +60,7 @@ async fn services_of_ones_own_take_the_place_of_the_trades() {
     let queues = queues.as_object().expect("the queues");
     assert_eq!(queues.len(), 12, "twelve fit on every kiosk");
     let names: Vec<&Value> =
-        ["cut", "service-2", "service-12"].map(|id| &queues[id]["name"]).into();
+        ["cut", "di-1-xiangfuwu", "di-11-xiangfuwu"].map(|id| &queues[id]["name"]).into();
     assert_eq!(names, ["剪发", "第 1 项服务", "第 11 项服务"]);
     browser.quit(&["status of 401"]).await;
 }

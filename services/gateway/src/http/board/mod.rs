@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 
 use crate::engine::{Engine, SiteSnapshot};
+use crate::http::brand_view::BrandView;
 use crate::http::hours::{HoursView, hours_view};
 use crate::settings::{Announcement, SiteSettings};
 use paihao_domain::{
@@ -65,6 +66,9 @@ pub(crate) struct BoardView<'a> {
     /// True if paired kiosks alone make codes and give numbers.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     paired_kiosks_only: bool,
+    /// Look of its pages, if it has one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    brand: Option<BrandView>,
     queues: Vec<BoardQueueView<'a>>,
     counters: Vec<BoardCounterView<'a>>,
     calls: Vec<BoardCallView<'a>>,
@@ -240,6 +244,7 @@ fn board_view<'a>(
         position: snapshot.position.0,
         kiosk_slips: settings.kiosk_slips > 0,
         paired_kiosks_only: settings.paired_kiosks_only,
+        brand: Some(BrandView::of(settings)).filter(|brand| *brand != BrandView::default()),
         queues: queues.collect(),
         counters: counters.collect(),
         calls: calls.collect(),

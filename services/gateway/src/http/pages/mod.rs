@@ -4,12 +4,14 @@ mod asset_links;
 mod asset_response;
 mod assets;
 mod build_id;
+mod brand;
 mod poster;
 mod render;
 mod take;
 
 pub(crate) use render::refused;
 
+use crate::http::brand_view::BrandView;
 use crate::http::csp::with_frame_ancestors;
 use crate::http::openapi::Routes;
 use crate::http::state::AppState;
@@ -27,7 +29,9 @@ macro_rules! pages {
         $(
             #[derive(Template)]
             #[template(path = $path)]
-            struct $name;
+            struct $name {
+                brand: BrandView,
+            }
         )*
     };
 }
@@ -46,44 +50,58 @@ pages! {
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
-        .page("/", get(async || html(&Index)))
-        .page("/kiosk/{site}", get(async |state, site| page(state, site, &Kiosk)))
+        .page("/", get(async || html(&Index { brand: BrandView::default() })))
+        .page(
+            "/kiosk/{site}",
+            get(async |state, site| page(state, site, |brand| html(&Kiosk { brand }))),
+        )
         .page("/board/{site}", get(board))
         .page("/t/{site}/{id}", get(ticket))
         .page("/console", get(any_console))
-        .page("/console/{site}", get(async |state, site| page(state, site, &Console)))
+        .page(
+            "/console/{site}",
+            get(async |state, site| page(state, site, |brand| html(&Console { brand }))),
+        )
         .page("/slip/{site}/{number}", get(slip))
         // The console's former address.
         .page("/staff/{site}", get(former_console))
-        .page("/manage", get(async || html(&Manage)))
-        .page("/manage/{site}", get(async |state, site| page(state, site, &Manage)))
-        .page("/login", get(async || html(&Login)))
-        .page("/me", get(async || html(&Me)))
+        .page("/manage", get(async || html(&Manage { brand: BrandView::default() })))
+        .page(
+            "/manage/{site}",
+            get(async |state, site| page(state, site, |brand| html(&Manage { brand }))),
+        )
+        .page("/login", get(async || login()))
+        .page("/me", get(async || html(&Me { brand: BrandView::default() })))
         .page("/q/{scene}", get(take::page))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
         .page("/assets/{*path}", get(asset_response::asset))
+        .page("/assets/{*path}", get(assets::asset))
+        .page("/brand/{site}/{file}", get(brand::file))
 }
 
 /// Responds with the page that logs a browser in.
 pub(crate) fn login() -> Response {
-    html(&Login)
+    html(&Login { brand: BrandView::default() })
 }
 
 /// Responds with a page of a site. Its script shows what it finds; an unknown site is a 404 as
 /// well.
-fn page(State(state): State<AppState>, Path(site): Path<String>, page: &impl Template) -> Response {
-    let status = match state.engine.settings(&site) {
-        Some(_) => StatusCode::OK,
-        None => StatusCode::NOT_FOUND,
-    };
-    (status, html(page)).into_response()
+fn page(
+    State(state): State<AppState>,
+    Path(site): Path<String>,
+    page: impl Fn(BrandView) -> Response,
+) -> Response {
+    match state.engine.settings(&site) {
+        Some(settings) => page(BrandView::of(&settings)),
+        None => (StatusCode::NOT_FOUND, page(BrandView::default())).into_response(),
+    }
 }
 
 /// `GET /board/{site}`: the one page that other origins may frame, if the settings name them.
 async fn board(state: State<AppState>, site: Path<String>) -> Response {
     let ancestors = state.settings.frame_ancestors.clone();
-    with_frame_ancestors(page(state, site, &Board), &ancestors)
+    with_frame_ancestors(page(state, site, |brand| html(&Board { brand })), &ancestors)
 }
 
 /// `GET /t/{site}/{id}`: the page of one ticket. A link that opens nothing is a 404 as well.
@@ -99,7 +117,7 @@ async fn ticket(
         },
         Err(_) => StatusCode::NOT_FOUND,
     };
-    (status, html(&Ticket)).into_response()
+    (status, html(&Ticket { brand: brand::look_of(&state, &site) })).into_response()
 }
 
 /// `GET /console`: to the console of the only site, or the list of sites to choose from.
@@ -109,7 +127,7 @@ async fn any_console(State(state): State<AppState>) -> Response {
         (Some(only), None) => {
             Redirect::temporary(&format!("/console/{}", only.facts.id)).into_response()
         }
-        _ => html(&Index),
+        _ => html(&Index { brand: BrandView::default() }),
     }
 }
 
@@ -118,12 +136,12 @@ async fn former_console(state: State<AppState>, Path(site): Path<String>) -> Res
         Some(settings) => {
             Redirect::permanent(&format!("/console/{}", settings.facts.id)).into_response()
         }
-        None => page(state, Path(site), &Console),
+        None => page(state, Path(site), |brand| html(&Console { brand })),
     }
 }
 
 async fn slip(state: State<AppState>, Path((site, _)): Path<(String, String)>) -> Response {
-    page(state, Path(site), &Slip)
+    page(state, Path(site), |brand| html(&Slip { brand }))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
+use super::brand::look_of;
 use super::render::{html, language, refused};
 use crate::http::access::Visitor;
 use crate::http::api::code_image::undrawable;
 use crate::http::api::door_codes::permanent_code;
+use crate::http::brand_view::BrandView;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use askama::Template;
@@ -15,6 +17,7 @@ use axum::response::Response;
 #[template(path = "pages/poster/poster.html")]
 pub(super) struct Poster {
     pub(super) sheets: Vec<Sheet>,
+    pub(super) brand: BrandView,
     /// True while WeChat is simulated, so that nobody puts them up.
     pub(super) is_rehearsal: bool,
 }
@@ -88,7 +91,7 @@ async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor
             Err(problem) => return refused(&problem),
         }
     }
-    html(&Poster { sheets, is_rehearsal: state.is_rehearsal() })
+    html(&Poster { sheets, brand: look_of(state, site), is_rehearsal: state.is_rehearsal() })
 }
 
 async fn sheet(
@@ -129,10 +132,13 @@ mod tests {
             path: "hall/a".to_owned(),
             is_page: false,
         };
-        let sheets = vec![sheet];
-        let rehearsed = Poster { sheets: sheets.clone(), is_rehearsal: true }.render().unwrap();
+        let poster = |is_rehearsal| {
+            let sheets = vec![sheet.clone()];
+            Poster { sheets, brand: BrandView::default(), is_rehearsal }.render().unwrap()
+        };
+        let rehearsed = poster(true);
         assert!(rehearsed.contains("彩排，请勿张贴"), "{rehearsed}");
-        let page = Poster { sheets, is_rehearsal: false }.render().unwrap();
+        let page = poster(false);
         assert!(!page.contains("彩排"), "{page}");
         assert!(
             page.contains("&#60;b&#62;阿&#38;强") && page.contains("{{ sheet.code }}"),

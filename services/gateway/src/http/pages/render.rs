@@ -1,6 +1,7 @@
 //! Rendering of templates as responses, and the page that shows a refusal.
 
 use super::asset_links::with_asset_links;
+use crate::http::brand_view::BrandView;
 use crate::http::refusals::Problem;
 use askama::Template;
 use axum::http::{StatusCode, header};
@@ -12,6 +13,7 @@ use axum::response::{Html, IntoResponse, Response};
 pub(super) struct Refused<'a> {
     pub(super) zh: &'a str,
     pub(super) en: &'a str,
+    pub(super) brand: BrandView,
 }
 
 /// Renders a template as the body of a response.
@@ -31,7 +33,7 @@ pub(crate) fn refused(problem: &Problem) -> Response {
     metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
     let is_temporary = kind.status == StatusCode::SERVICE_UNAVAILABLE;
     let retry = is_temporary.then_some([(header::RETRY_AFTER, "5")]);
-    let page = html(&Refused { zh: kind.zh, en: kind.en });
+    let page = html(&Refused { zh: kind.zh, en: kind.en, brand: BrandView::default() });
     (kind.status, retry, page).into_response()
 }
 

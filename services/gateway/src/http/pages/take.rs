@@ -2,6 +2,7 @@
 
 use super::render::{html, language, refused};
 use crate::http::api::page_codes::{PageCodeTarget, resolve};
+use crate::http::brand_view::BrandView;
 use crate::http::state::AppState;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -21,6 +22,7 @@ pub(super) struct Take {
     /// Names in English; empty without one.
     pub(super) site_name_en: String,
     pub(super) queue_name_en: String,
+    pub(super) brand: BrandView,
 }
 
 /// `GET /q/{scene}`.
@@ -39,6 +41,7 @@ pub(super) async fn page(State(state): State<AppState>, Path(scene): Path<String
                 queue_name: rules.map(|rules| rules.name.to_string()),
                 site_name_en: owned(english.of_site()),
                 queue_name_en: owned(english.of_queue(&queue)),
+                brand: BrandView::of(&settings),
             })
         }
         Ok(PageCodeTarget::Login) => html(&Take {

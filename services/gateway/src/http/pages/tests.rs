@@ -5,6 +5,7 @@ use super::asset_response::compress;
 use super::assets::{ASSETS, Asset};
 use super::render::Refused;
 use super::*;
+use crate::http::brand_view::LogoLink;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -20,9 +21,16 @@ const WORKED_WITH_COMPRESSED: usize = 56_000;
 /// Calls that take a key first.
 const CALLS: [&str; 3] = ["textElement('", "translation('", "translations('"];
 
+/// Look of a site that has one.
+fn brand() -> BrandView {
+    let url = "/brand/hall/0011223344556677.png".to_owned();
+    let style = Some("/brand/hall/0011223344556677.css".to_owned());
+    BrandView { style, logo: Some(LogoLink { url, width: 320, height: 96 }) }
+}
+
 /// Every page as it is served, with its limit of weight.
 fn pages() -> Vec<(String, usize)> {
-    let refused = Refused { zh: "没有", en: "No" };
+    let refused = Refused { zh: "没有", en: "No", brand: BrandView::default() };
     let sheet = poster::Sheet {
         site: "大厅".to_owned(),
         site_en: String::new(),
@@ -33,18 +41,19 @@ fn pages() -> Vec<(String, usize)> {
         is_page: false,
     };
     let page_sheet = poster::Sheet { is_page: true, ..sheet.clone() };
-    let poster = poster::Poster { sheets: vec![sheet, page_sheet], is_rehearsal: true };
+    let sheets = vec![sheet, page_sheet];
+    let poster = poster::Poster { sheets, brand: brand(), is_rehearsal: true };
     let take = take::Take { queue_name: Some("综合业务".to_owned()), ..take::Take::default() };
     vec![
-        (Index.render().unwrap(), LIGHT),
-        (Kiosk.render().unwrap(), LIGHT),
-        (Board.render().unwrap(), LIGHT),
-        (Console.render().unwrap(), WORKED_WITH),
-        (Manage.render().unwrap(), WORKED_WITH),
-        (Slip.render().unwrap(), LIGHT),
-        (Ticket.render().unwrap(), LIGHT),
-        (Login.render().unwrap(), LIGHT),
-        (Me.render().unwrap(), LIGHT),
+        (Index { brand: brand() }.render().unwrap(), LIGHT),
+        (Kiosk { brand: brand() }.render().unwrap(), LIGHT),
+        (Board { brand: brand() }.render().unwrap(), LIGHT),
+        (Console { brand: brand() }.render().unwrap(), WORKED_WITH),
+        (Manage { brand: brand() }.render().unwrap(), WORKED_WITH),
+        (Slip { brand: brand() }.render().unwrap(), LIGHT),
+        (Ticket { brand: brand() }.render().unwrap(), LIGHT),
+        (Login { brand: brand() }.render().unwrap(), LIGHT),
+        (Me { brand: brand() }.render().unwrap(), LIGHT),
         (refused.render().unwrap(), LIGHT),
         (take.render().unwrap(), LIGHT),
         (take::Take::default().render().unwrap(), LIGHT),

@@ -1,6 +1,8 @@
 //! Tests of business days and opening hours.
 
+use super::lines::WEEKDAYS;
 use super::*;
+use proptest::prelude::*;
 
 fn ms(instant: &str) -> i64 {
     instant.parse::<Instant>().unwrap().as_millisecond()
@@ -186,4 +188,129 @@ fn what_cannot_be_read_is_said_so() {
         assert!(WeekHours::parse([line]).is_err(), "{line}");
     }
     assert!(WeekHours::parse(["sat-mon 10:00-12:00", "tue 22:00-02:00"]).is_ok());
+}
+
+/// Lines of a week in the form that is stored, with the days and hours that they mean.
+fn stored_week() -> impl Strategy<Value = (Vec<String>, [Vec<[String; 2]>; 7])> {
+    // Two intervals at most for a line, apart from each other, and the last one may pass midnight.
+    let intervals = prop_oneof![
+        Just(vec![(0, 24 * 60)]),
+        (0u32..600, 600u32..700, 700u32..1000, 1000u32..=1440, any::<bool>()).prop_map(
+            |(from, to, again, end, is_one)| {
+                let first = (from, to);
+                if is_one { vec![first] } else { vec![first, (again, end)] }
+            }
+        ),
+        (700u32..1440, 1u32..240).prop_map(|(from, to)| vec![(from, to)]),
+    ];
+    let line = (0usize..7, 0usize..7, intervals, any::<bool>());
+    let text = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    proptest::collection::vec(line, 1..4).prop_map(move |lines| {
+        let mut week: [Vec<[String; 2]>; 7] = Default::default();
+        let mut written = Vec::new();
+        for (first, last, intervals, is_loud) in lines {
+            let days: Vec<_> =
+                (0..=(last + 7 - first) % 7).map(|step| (first + step) % 7).collect();
+            // A day that has hours already would get those that overlap.
+            if days.iter().any(|day| !week[*day].is_empty()) {
+                continue;
+            }
+            let name = |day: usize| {
+                if is_loud { WEEKDAYS[day].to_uppercase() } else { WEEKDAYS[day].to_owned() }
+            };
+            let days_text =
+                if first == last { name(first) } else { format!("{}-{}", name(first), name(last)) };
+            let pairs: Vec<[String; 2]> =
+                intervals.iter().map(|(from, to)| [text(*from), text(*to)]).collect();
+            let hours: Vec<_> = pairs.iter().map(|[from, to]| format!("{from}-{to}")).collect();
+            written.push(format!("{days_text} {}", hours.join(" ")));
+            for day in days {
+                week[day] = pairs.clone();
+            }
+        }
+        (written, week)
+    })
+}
+
+/// The same lines as a person writes them.
+fn in_chinese(line: &str) -> String {
+    let mut text = line.to_lowercase().replace('-', "至").replace(':', "：");
+    for (day, numeral) in WEEKDAYS.iter().zip("一二三四五六日".chars()) {
+        text = text.replace(day, &format!("周{numeral}"));
+    }
+    text.replace("00：00至24：00", "全天")
+}
+
+fn date_lines() -> impl Strategy<Value = Vec<String>> {
+    let hours = prop_oneof![
+        Just("closed".to_owned()),
+        Just("00:00-24:00".to_owned()),
+        (0u32..12, 12u32..24).prop_map(|(from, to)| format!("{from:02}:00-{to:02}:30")),
+    ];
+    let dates = (1i64..700, 0i64..9, hours).prop_map(|(start, length, hours)| {
+        let first = date_from_days(20_000 + start as i32);
+        let last = date_from_days(20_000 + (start + length) as i32);
+        if first == last { format!("{first} {hours}") } else { format!("{first}..{last} {hours}") }
+    });
+    proptest::collection::vec(dates, 0..6)
+}
+
+proptest! {
+    #[test]
+    fn every_stored_line_means_what_it_says((lines, week) in stored_week()) {
+        let (hours, is_stored_form) = WeekHours::read(lines.iter().map(String::as_str)).unwrap();
+        prop_assert!(is_stored_form, "{lines:?}");
+        prop_assert_eq!(hours.days(), Some(week));
+    }
+
+    #[test]
+    fn lines_and_the_week_are_the_same_hours((lines, _) in stored_week(), dates in date_lines()) {
+        let dates = dates.iter().map(|line| DateHours::parse([&**line]).unwrap());
+        let dates = dates.fold(DateHours::default(), DateHours::overlaid);
+        let hours = WeekHours::parse(lines.iter().map(String::as_str)).unwrap().with_dates(dates);
+        let written = hours.lines();
+        let (read, is_stored_form) = WeekHours::read(written.iter().map(String::as_str)).unwrap();
+        prop_assert!(is_stored_form, "{written:?}");
+        prop_assert_eq!(read.days(), hours.days());
+        prop_assert_eq!(read.lines(), written);
+    }
+
+    #[test]
+    fn chinese_lines_are_the_same_hours((lines, week) in stored_week()) {
+        let chinese: Vec<_> = lines.iter().map(|line| in_chinese(line)).collect();
+        let (hours, is_stored_form) = WeekHours::read(chinese.iter().map(String::as_str)).unwrap();
+        prop_assert!(!is_stored_form, "{chinese:?}");
+        prop_assert_eq!(hours.days(), Some(week), "{:?}", chinese);
+    }
+
+    #[test]
+    fn whatever_is_read_is_stored_in_a_form_that_means_the_same(
+        text in "((周[一二三四五六日末]|mon|sat|每天|至|、|-| |休息|全天|[0-9]{1,2}(:[0-9]{2}|点半?)|\\.\\.|2027-0[1-3]-0[1-9]|[1-3]月[1-9]日|closed){1,9}\n?){1,3}",
+    ) {
+        if let Ok((hours, _)) = WeekHours::read(text.lines()) {
+            let lines = hours.lines();
+            let (again, is_stored_form) = WeekHours::read(lines.iter().map(String::as_str)).unwrap();
+            prop_assert!(is_stored_form, "{lines:?}");
+            prop_assert_eq!(again.days(), hours.days());
+            prop_assert_eq!(again.lines(), lines);
+        }
+        let _ = read_notice(&text, Some(2027));
+    }
+
+    #[test]
+    fn dates_that_are_laid_over_others_leave_the_rest_as_they_were(
+        below in date_lines(), above in date_lines(), day in 20_000i32..20_720,
+    ) {
+        let overlaid = |lines: &[String]| {
+            let dates = lines.iter().map(|line| DateHours::parse([&**line]).unwrap());
+            dates.fold(DateHours::default(), DateHours::overlaid)
+        };
+        let (below, above) = (overlaid(&below), overlaid(&above));
+        let both = below.clone().overlaid(above.clone());
+        let date = date_from_days(day);
+        prop_assert_eq!(both.hours_on(date), above.hours_on(date).or(below.hours_on(date)));
+        let lines = both.lines();
+        let read = DateHours::parse(lines.iter().map(String::as_str)).unwrap();
+        prop_assert_eq!(read.hours_on(date), both.hours_on(date));
+    }
 }

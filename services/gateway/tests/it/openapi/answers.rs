@@ -65,6 +65,13 @@ const SETTINGS_SCRIPT: &str = r#"
     manager preview_notice {"kind": "called"}
     manager delete_wording seen=SEEN
     manager put_hours seen=SEEN {"dates": ["2026-12-31 closed"]}
+    manager read_hours_text {"lists": {"a": ["周一至周五 9:00-17:30", "2026-12-31 closed"], "b": ["?"]}}
+    manager read_holidays {"text": "10月1日至7日放假。10月10日上班。9月31日休息", "year": 2026}
+    manager make_ids {"kind": "queue", "names": ["现金业务", "?"]}
+    manager read_accent
+    manager show_rules_example {"queue": "a", "setup": {"account": "shop", "name": "大厅", "queues": {"a": {"name": "存取款", "prefix": "A"}}, "counters": {"1": {"name": "1号", "queues": ["a"]}}}}
+    manager put_logo seen=0 body=PNG
+    manager read_logo
     manager delete_counter counter=4 seen=SEEN
     manager delete_queue queue=new seen=SEEN
     manager list_changes query=site=hall
@@ -76,6 +83,8 @@ const SETTINGS_SCRIPT: &str = r#"
     owner export_book query=format=toml
     owner import_book {"sites": {"new": {"account": "shop", "name": "大站"}}}
     owner import_book query=dry_run=true {"sites": {"third": {"account": "shop", "name": "三站"}}}
+    owner import_book {"logos": {"hall": {"png": "LOGO"}}}
+    manager delete_logo query=dry_run=true
     owner retire_site site=other seen=0
 "#;
 

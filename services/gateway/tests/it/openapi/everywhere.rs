@@ -1,6 +1,6 @@
 //! Tests that are the same for every operation: access, and malformed requests.
 
-use super::fixture::{Fixture, KEY_HOLDERS};
+use super::fixture::{Fixture, KEY_HOLDERS, logo_png};
 use super::script::run_script;
 use super::walk::{ApiRequest, Coverage, OPERATIONS, Operation};
 use paihao_contracts::staff::StaffRole;
@@ -29,6 +29,12 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "open_scan_session" => json!({"site": "hall", "queue": "a"}),
         "put_site" => json!({"account": "shop", "name": "大厅"}),
         "put_hours" => json!({"dates": ["2026-12-31 closed"]}),
+        "read_hours_text" => json!({"lists": {"a": ["mon 09:00-12:00"]}}),
+        "read_holidays" => json!({"text": "10月1日放假", "year": 2026}),
+        "show_rules_example" => json!({"queue": "a", "setup": {"account": "shop", "name": "大厅",
+            "queues": {"a": {"name": "存取款", "prefix": "A"}},
+            "counters": {"1": {"name": "1号", "queues": ["a"]}}}}),
+        "make_ids" => json!({"kind": "queue", "names": ["现金"]}),
         "put_queue" => json!({"name": "存取款", "prefix": "A"}),
         "put_counter" => json!({"name": "1号", "queues": ["a"]}),
         "put_wording" => json!({"news": "请到{counter}"}),
@@ -57,6 +63,7 @@ pub fn sample_request<'a>(fixture: &'a Fixture, operation: &Operation) -> ApiReq
     let request = fixture.client.request(&operation.id).query(sample_query(&operation.id));
     match sample_body(&operation.id) {
         Some(body) => request.json(&body),
+        None if operation.id == "put_logo" => request.bytes(logo_png()),
         None => request,
     }
 }
@@ -177,6 +184,7 @@ pub async fn run(coverage: &Coverage) {
                 // A file is checked as a whole, and all its problems are reported at once.
                 let (status, code) = match &**id {
                     "import_book" => (422, "unsound_setup"),
+                    "put_logo" => (422, "bad_logo"),
                     _ => (400, "malformed_request"),
                 };
                 expect_refusal(
@@ -188,6 +196,7 @@ pub async fn run(coverage: &Coverage) {
             }
             let large = match &**id {
                 "migrate_staff" => 1_100_000,
+                "import_book" => 9_000_000,
                 _ if operation.is_for_settings() => 600_000,
                 _ => 5000,
             };

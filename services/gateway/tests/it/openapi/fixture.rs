@@ -190,6 +190,7 @@ impl Fixture {
             (&SETTINGS, &["site", "hall"]),
             (&SETTINGS, &["account", "shop"]),
             (&SETTINGS, &["credentials", "shop"]),
+            (&SETTINGS, &["logo", "hall"]),
             (&OUTCOMES, &["shop", "newer"]),
             (&DEAD_LETTERS, &["handled", "1"]),
             (&HISTORY, &["shop", "hall"]),
@@ -295,6 +296,19 @@ async fn start_wechat(
     paihao_chassis::http::serve(tasks, "wechat", listener, routes, Default::default());
     let endpoints = Endpoints { api: at.clone(), mp: at };
     Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
+}
+
+/// Picture that can be a logo.
+pub fn logo_png() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 4, 3);
+    encoder.set_color(png::ColorType::Rgb);
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(&[0x0b; 36])?;
+        writer.finish()
+    });
+    written.unwrap();
+    file
 }
 
 /// Settings of the hall. Its queue `b` has room for one, the hours of `shut` are over, those of

@@ -53,6 +53,21 @@ pub const SETTINGS_SCRIPT: &str = r#"
     manager retire_site seen=SEEN -> in_use
     manager open_counter
     manager delete_counter seen=SEEN -> in_use
+    manager read_logo -> no_logo
+    manager delete_logo -> no_logo
+    manager put_logo {} -> bad_logo
+    owner import_book {"logos": {"hall": {"png": "AAAA"}}} -> bad_logo
+    owner import_book {"logos": {"nowhere": {"png": "AAAA"}}} -> unknown_site
+    manager put_logo body=PNG
+    manager put_logo body=PNG -> revision_needed
+    manager put_logo seen=99 body=PNG -> revision_changed
+    manager put_logo seen=mine body=PNG -> malformed_request
+    manager delete_logo -> revision_needed
+    manager delete_logo seen=99 -> revision_changed
+    manager show_rules_example {"queue": "z", "setup": {"account": "shop", "name": "x"}} -> unknown_queue
+    manager show_rules_example {"queue": "a", "setup": {"account": "shop", "name": ""}} -> unsound_setup
+    manager read_accent colour=green -> malformed_request
+    manager read_holidays {"text": "x", "workday": 7} -> malformed_request
 "#;
 
 /// Refused accounts: `shop` is one of the configuration.

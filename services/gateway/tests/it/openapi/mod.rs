@@ -46,6 +46,11 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
         "forms_held_back",
         "an older generation: `gateway/tests/it/settings/accounts.rs`",
     ),
+    (
+        "put_logo delete_logo",
+        "forms_held_back",
+        "an older generation: `gateway/tests/it/settings/look.rs`",
+    ),
     ("connect_account", "no_operator_key", "no key: `gateway/tests/it/settings/accounts.rs`"),
     (
         "migrate_people migrate_staff",

@@ -343,7 +343,7 @@ const READABLE_WHEN_NEWER: &str = "
     confirm_invitation invitations revoke_invitation signing_keys ticket_slip page_links
     kiosks webhooks webhook_deliveries test_webhook staff former_staff member_sessions end_member_session
     callback_faults examination begin_examination accounts rehearsal begin_rehearsal end_rehearsal
-    account_abilities";
+    account_abilities read_hours_text read_holidays make_ids read_accent show_rules_example";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
 async fn check_newer_ledger(coverage: &Coverage) {

@@ -2,9 +2,12 @@
 //!
 //! An example is `staff call counter=1 {"number":"A001"} -> wrong_state`: the holder of the key,
 //! the operation, its parameters, its body, and the refusal's code. Without an arrow the outcome is
-//! `ok`. `wait 20` advances the clock by 20 s, and `SEEN` is the revision of the hall.
+//! `ok`. `wait 20` advances the clock by 20 s, `SEEN` is the revision of the hall, and `LOGO` a
+//! picture in base64, which `body=PNG` sends as it is.
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, logo_png};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ pub async fn run_script(fixture: &Fixture, holder: &str, script: &str) {
                 fixture.client.request("read_site").with_key_of("owner").send().await.etag.unwrap();
             line = line.replace("SEEN", tag.trim_matches('"'));
         }
+        line = line.replace("LOGO", &STANDARD.encode(logo_png()));
         let (call, expected) = line.split_once(" -> ").unwrap_or((&line, "ok"));
         let (operation, body) = call.split_at(call.find('{').unwrap_or(call.len()));
         let mut words = operation.split_whitespace();
@@ -38,6 +42,7 @@ pub async fn run_script(fixture: &Fixture, holder: &str, script: &str) {
                 "wish" => request.header("idempotency-key", value),
                 "seen" => request.header("if-match", &format!("\"{value}\"")),
                 "query" => request.query(value),
+                "body" => request.bytes(logo_png()),
                 "cookie" => request.header("cookie", value).header("x-paihao-page", "1"),
                 parameter => request.path_parameter(parameter, value),
             };

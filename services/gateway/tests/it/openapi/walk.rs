@@ -195,6 +195,7 @@ impl ApiClient {
         let operation = OPERATIONS.get(id).unwrap_or_else(|| panic!("no operation {id}"));
         let path_parameters = [
             ("account", "shop"),
+            ("colour", "0b6b52"),
             ("counter", "1"),
             ("id", "crm"),
             ("key", "k_none"),

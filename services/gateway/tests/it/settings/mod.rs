@@ -5,6 +5,8 @@ mod menu;
 
 mod accounts;
 mod changing;
+mod hours;
+mod look;
 mod names;
 mod refused;
 mod starting;

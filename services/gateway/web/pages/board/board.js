@@ -14,6 +14,7 @@ import {
   setName,
   onLanguageChange,
 } from '../../shared/language.js';
+import { followBrand } from '../../shared/brand.js';
 import { announceCall, setSite } from './announcer.js';
 import { hideWhileIdle } from './idle.js';
 import { PagedList, showFittingRows } from './layout.js';
@@ -50,6 +51,7 @@ function renderSite(state) {
   renderTitle();
   setName(byId('site'), state.name, state.name_en);
   setSite(state);
+  followBrand(state.brand);
   const calls = state.calls;
   if (announcedKeys === null || calls.length === 0) {
     announcementQueue = [];

@@ -12,6 +12,7 @@ import {
   siteEventsUrl,
 } from '../../shared/http.js';
 import { subscribe } from '../../shared/sse.js';
+import { followBrand } from '../../shared/brand.js';
 import { byId, createElement } from '../../shared/dom.js';
 import {
   useTimeZone,
@@ -91,6 +92,7 @@ function renderSite(state) {
   site = state;
   useTimeZone(state);
   setName(byId('site'), state.name, state.name_en);
+  followBrand(state.brand);
   renderTitle();
   renderQueueButtons();
   if (state.kiosk_slips) slipTaker ??= import('./slips.js');

@@ -32,6 +32,7 @@ Object.assign(WORDS, {
   'audit.event.session_ended': ['已退出', 'Logged out'],
   'audit.event.site_created': ['门店已建立', 'Site made'],
   'audit.event.site_changed': ['门店设置已改', 'Site changed'],
+  'audit.event.logo_changed': ['标志已换或已删', 'Logo changed or removed'],
   'audit.event.site_retired': ['门店已撤销', 'Site removed'],
   'audit.event.secret_sealed': ['部署的密钥已重新加密', 'The deployment’s secret was sealed anew'],
   'audit.event.signing_key_sealed': ['签名密钥已重新加密', 'Signing key sealed anew'],

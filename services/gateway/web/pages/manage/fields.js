@@ -1,7 +1,14 @@
 // Form fields of the manager's page: each edits one value of a draft and shows its problems beside itself.
 /** @import { SettingsProblem, Texts } from '../../shared/types' */
+import { fetchJson } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
-import { translations, setTextPair, textElement, languageOf } from '../../shared/language.js';
+import {
+  translation,
+  translations,
+  setTextPair,
+  textElement,
+  languageOf,
+} from '../../shared/language.js';
 import { problemTexts } from './problems.js';
 
 /**
@@ -46,6 +53,17 @@ export function markProblems(problems) {
     found.wrong.append(setTextPair(createElement('span'), problemTexts(problem)), ' ');
     return false;
   });
+}
+
+/**
+ * Place for the problems of values that one control edits.
+ * @param {string[]} keys of the values
+ * @param {HTMLElement} control
+ */
+export function problemLine(keys, control) {
+  const wrong = createElement('span', { class: 'wrong', role: 'status' });
+  for (const key of keys) fieldsByKey.set(key, { control, wrong });
+  return wrong;
 }
 
 /**
@@ -204,12 +222,10 @@ export function checkboxField(label, value, set) {
     checked: value,
   });
   control.addEventListener('change', () => set(control.checked));
-  return createElement(
-    'div',
-    { class: 'tick' },
-    control,
-    setTextPair(createElement('label', { for: control.id }), label),
-  );
+  // A name that somebody gave is of its own language in both.
+  const lang = label[0] === label[1] ? languageOf(label[0]) : null;
+  const text = setTextPair(createElement('label', { for: control.id, lang }), label);
+  return createElement('div', { class: 'tick' }, control, text);
 }
 
 /**
@@ -239,26 +255,110 @@ export function idInput(isTaken) {
 }
 
 /**
- * Form that adds something with an id and a name.
- * @param {string} word key of the button
- * @param {(id: string, name: string) => void} add
- * @param {(id: string) => boolean} isTaken
+ * @param {string} name
+ * @param {string} id
+ * @param {HTMLElement[]} buttons
  */
-export function addForm(word, add, isTaken) {
-  const id = idInput(isTaken);
-  const name = createElement('input', { autocomplete: 'off', maxlength: 40, required: true });
+export const cardTitle = (name, id, ...buttons) =>
+  createElement(
+    'div',
+    { class: 'name' },
+    createElement(
+      'h3',
+      { lang: languageOf(name) },
+      name,
+      ' ',
+      createElement('small', { translate: 'no' }, id),
+    ),
+    buttons,
+  );
+
+/**
+ * @param {string} name of the thing that is removed
+ * @param {() => void} remove
+ */
+export function removeButton(name, remove) {
+  const button = textElement('manage.remove', {}, 'button');
+  Object.assign(button, { type: 'button', className: 'ghost remove' });
+  button.setAttribute('aria-label', `${translation('manage.remove')} ${name}`);
+  button.addEventListener('click', remove);
+  return button;
+}
+
+/**
+ * Function that sets a value of a draft.
+ * @param {Record<string, any>} target
+ * @param {string} name
+ * @param {() => void} changed
+ */
+export const setter = (target, name, changed) => {
+  /** @param {any} value */
+  const set = value => {
+    target[name] = value;
+    changed();
+  };
+  return set;
+};
+
+/**
+ * Ids of things by their names, as addresses spell them.
+ * @param {'site' | 'queue' | 'counter'} kind
+ * @param {string[]} names
+ * @param {string[]} taken
+ * @param {(options: any) => any} withAuth
+ * @returns {Promise<string[]>}
+ */
+export async function idsOf(kind, names, taken, withAuth) {
+  const body = JSON.stringify({ kind, names, taken });
+  const { ids } = await fetchJson('/api/v1/book/ids', withAuth({ method: 'POST', body }));
+  return ids;
+}
+
+/**
+ * Form that adds things by their names, one a line. Their ids are made of the names, unless somebody
+ * needs a certain one.
+ * @param {string} word key of the button
+ * @param {'queue' | 'counter'} kind
+ * @param {(added: [id: string, name: string][]) => void} add
+ * @param {Record<string, any>} existing
+ * @param {(options: any) => any} withAuth
+ */
+export function addForm(word, kind, add, existing, withAuth) {
+  const names = createElement('textarea', { rows: 2, autocomplete: 'off', required: true });
+  const id = idInput(written => written in existing);
+  id.required = false;
   const button = textElement(word, {}, 'button');
   button.className = 'ghost';
+  const wrong = createElement('p', { class: 'wrong', role: 'status' });
   const form = createElement(
     'form',
     { class: 'adding card' },
-    field(`new.${word}.id`, translations('manage.id'), id),
-    field(`new.${word}.name`, translations('manage.name'), name),
+    field(`new.${word}.name`, translations('manage.names'), names, {
+      wide: true,
+      hint: translations('manage.names.form'),
+    }),
+    createElement(
+      'details',
+      {},
+      textElement('manage.id.own', {}, 'summary'),
+      field(`new.${word}.id`, translations('manage.id'), id),
+    ),
     button,
+    wrong,
   );
-  form.addEventListener('submit', event => {
+  form.addEventListener('submit', async event => {
     event.preventDefault();
-    add(id.value, name.value);
+    const written = names.value
+      .split('\n')
+      .map(name => name.trim())
+      .filter(Boolean);
+    try {
+      const made = await idsOf(kind, written, Object.keys(existing), withAuth);
+      if (written.length === 1 && id.value) made[0] = id.value;
+      add(written.map((name, index) => [made[index], name]));
+    } catch (error) {
+      setTextPair(wrong, error.texts);
+    }
   });
   return form;
 }

@@ -7,6 +7,9 @@ import { formatDateTime, toAsciiDigits } from '../../shared/format.js';
 import { checkboxField, field } from './fields.js';
 import { statusLine, actionButton, confirmButton, nameElement } from './access.js';
 
+/** Names in the order in which people count. */
+const byName = new Intl.Collator('zh', { numeric: true });
+
 /**
  * Paired kiosk.
  * @typedef {object} Kiosk
@@ -26,6 +29,7 @@ export function section({ id, draft, changed }) {
 
   async function render() {
     const [kiosks, { members }] = await Promise.all([request(path), request('/api/v1/staff')]);
+    kiosks.sort((left, right) => byName.compare(left.name, right.name));
     list.replaceChildren(
       ...(kiosks.length
         ? kiosks.map(kiosk => row(kiosk, members))
@@ -120,8 +124,9 @@ export function section({ id, draft, changed }) {
   render().catch(() => {});
   return [
     line,
-    createElement('div', { class: 'card' }, list),
+    // Of twenty kiosks the list is long.
     form,
+    createElement('div', { class: 'card' }, list),
     createElement('div', { class: 'card' }, only),
   ];
 }

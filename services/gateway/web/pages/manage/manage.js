@@ -36,6 +36,7 @@ const SECTION_NAMES = [
   'queues',
   'counters',
   'hours',
+  'look',
   'words',
   'accounts',
   'account',
@@ -58,6 +59,9 @@ const SECTION_NAMES = [
 const OF_EVERY_SITE = ['accounts', 'account', 'menu', 'file', 'signing', 'doctor'];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
+  counters: './counters.js',
+  hours: './hours.js',
+  look: './look.js',
   accounts: './accounts.js',
   account: './account.js',
   menu: './menu.js',

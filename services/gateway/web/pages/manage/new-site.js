@@ -4,7 +4,8 @@ import { createElement } from '../../shared/dom.js';
 import { setText, textElement, translations } from '../../shared/language.js';
 import { actionButton, statusLine } from './access.js';
 import { field, idInput } from './fields.js';
-import { TRADES, serviceNames, siteOfTrade, withoutEnglish } from './trades.js';
+import { showExample } from './rules-example.js';
+import { TRADES, knownService, serviceNames, siteOfTrade, withoutEnglish } from './trades.js';
 
 const MAX_COUNTERS = 20;
 const MAX_SERVICES = 12;
@@ -57,6 +58,8 @@ export function newSiteCard(accounts, taken) {
     required: true,
   });
   const rules = createElement('ul', { class: 'rows' });
+  const example = createElement('div', { class: 'example', 'aria-live': 'polite' });
+  example.hidden = true;
   let idIsOurs = true;
 
   const chooseTrade = () => {
@@ -65,7 +68,20 @@ export function newSiteCard(accounts, taken) {
     counters.value = String(count);
     rules.replaceChildren(...known.map(rule => textElement(`trade.rule.${rule}`, {}, 'li')));
     if (idIsOurs) id.value = freeId(trade.value, taken);
+    showExample(example, usualSite, Object.keys(TRADES[trade.value].services)[0]);
   };
+  /** The site with the trade's own services, whose first is the example. */
+  const usualSite = () =>
+    siteOfTrade(trade.value, {
+      account: account.value,
+      name: translations(`trade.${trade.value}`)[0],
+      services: serviceNames(trade.value),
+      ids: [],
+      counters: Math.min(MAX_COUNTERS, Math.max(1, Number(counters.value) || 1)),
+    });
+  counters.addEventListener('input', () =>
+    showExample(example, usualSite, Object.keys(TRADES[trade.value].services)[0]),
+  );
   trade.addEventListener('change', chooseTrade);
   id.addEventListener('input', () => {
     idIsOurs = false;
@@ -80,10 +96,17 @@ export function newSiteCard(accounts, taken) {
       .slice(0, MAX_SERVICES);
   async function make() {
     if (!form.reportValidity()) return;
+    const names = written();
+    const taken = names.flatMap(service => knownService(trade.value, service)?.[0] ?? []);
+    const { ids } = await request('/api/v1/book/ids', {
+      method: 'POST',
+      body: { kind: 'queue', names, taken },
+    });
     const site = siteOfTrade(trade.value, {
       account: account.value,
       name: name.value.trim(),
-      services: written(),
+      services: names,
+      ids,
       counters: Number(counters.value),
     });
     const path = `/api/v1/book/sites/${encodeURIComponent(id.value)}`;
@@ -107,6 +130,7 @@ export function newSiteCard(accounts, taken) {
     field('new-site.counters', translations('new-site.counters'), counters),
     setText(createElement('p', { class: 'soft' }), 'new-site.rules'),
     rules,
+    example,
     createElement(
       'details',
       {},

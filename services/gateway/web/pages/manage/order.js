@@ -16,6 +16,20 @@ export const entriesOf = record =>
   );
 
 /**
+ * Adds entries behind the others. Every entry gets its place if the ids say another order.
+ * @param {Record<string, any>} record
+ * @param {[id: string, value: any][]} added
+ */
+export function appendEntries(record, added) {
+  const ids = [...entriesOf(record).map(([id]) => id), ...added.map(([id]) => id)];
+  for (const [id, value] of added) record[id] = value;
+  if (entriesOf(record).every(([id], place) => id === ids[place])) return;
+  ids.forEach((id, place) => {
+    record[id].order = place + 1;
+  });
+}
+
+/**
  * Buttons that move an entry up and down. Every entry gets its place with the first move.
  * @param {Record<string, any>} record
  * @param {string} id

@@ -1,11 +1,10 @@
-// Sections of a site's settings: general, queues, counters, hours, wording, posters, changes.
+// Sections of a site's settings: general, queues, wording, posters, changes.
 /** @import { SectionContext, Texts } from '../../shared/types' */
 import { fetchJson } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
 import { formatDateTime } from '../../shared/format.js';
 import {
   translations,
-  translation,
   setTextPair,
   setText,
   textElement,
@@ -15,14 +14,17 @@ import {
   textField,
   englishNameField,
   numberField,
-  linesField,
   textAreaField,
   selectField,
   checkboxField,
-  sameInBoth,
   addForm,
+  cardTitle,
+  removeButton,
+  setter,
 } from './fields.js';
-import { entriesOf, moveButtons } from './order.js';
+import { appendEntries, entriesOf, moveButtons } from './order.js';
+
+const EXAMPLE_DELAY_MS = 300; // after the last key, before the example is shown anew
 
 const NOTICE_KINDS = [
   'joined',
@@ -63,57 +65,11 @@ const NUMBER_RULES = [
 ];
 const BOOLEAN_RULES = ['start_on_call', 'auto_recall', 'auto_miss', 'carry_over', 'missed_lane'];
 
-/**
- * Function that sets a value of a draft.
- * @param {Record<string, any>} target
- * @param {string} name
- * @param {() => void} changed
- */
-const setter = (target, name, changed) => {
-  /** @param {any} value */
-  const set = value => {
-    target[name] = value;
-    changed();
-  };
-  return set;
-};
-
 /** @param {string} key */
 const heading = (key, lead = `${key}.lead`) => [
   setText(createElement('h2'), key),
   setText(createElement('p', { class: 'lead' }), lead),
 ];
-/**
- * @param {string} name
- * @param {string} id
- * @param {HTMLElement[]} buttons
- */
-const cardTitle = (name, id, ...buttons) =>
-  createElement(
-    'div',
-    { class: 'name' },
-    createElement(
-      'h3',
-      { lang: languageOf(name) },
-      name,
-      ' ',
-      createElement('small', { translate: 'no' }, id),
-    ),
-    buttons,
-  );
-
-/**
- * @param {string} name of the thing that is removed
- * @param {() => void} remove
- */
-function removeButton(name, remove) {
-  const button = textElement('manage.remove', {}, 'button');
-  Object.assign(button, { type: 'button', className: 'ghost remove' });
-  button.setAttribute('aria-label', `${translation('manage.remove')} ${name}`);
-  button.addEventListener('click', remove);
-  return button;
-}
-
 /**
  * The site's name, its time zone and its business day.
  * @param {SectionContext} context
@@ -160,8 +116,39 @@ function site({ draft, changed, id }) {
   ];
 }
 
+/**
+ * Rules of a queue with an example of what they do, which follows the draft.
+ * @param {() => any} setup
+ * @param {string} id
+ * @param {HTMLElement[]} fields
+ */
+function rulesPart(setup, id, fields) {
+  const example = createElement('div', { class: 'example', 'aria-live': 'polite' });
+  example.hidden = true;
+  let timer = 0;
+  const show = async () => {
+    const { showExample } = await import('./rules-example.js');
+    await showExample(example, setup, id);
+  };
+  const part = createElement(
+    'details',
+    { class: 'rules' },
+    textElement('manage.rules', {}, 'summary'),
+    fields,
+    example,
+  );
+  part.addEventListener('toggle', () => part.open && show());
+  for (const event of ['input', 'change']) {
+    part.addEventListener(event, () => {
+      clearTimeout(timer);
+      timer = setTimeout(show, EXAMPLE_DELAY_MS);
+    });
+  }
+  return part;
+}
+
 /** @param {SectionContext} context */
-function queues({ draft, changed, redraw }) {
+function queues({ draft, changed, redraw, withAuth }) {
   const cards = entriesOf(draft.queues).map(([id, queue]) => {
     const prefix = `queues.${id}`;
     /** @param {string} name */
@@ -202,10 +189,7 @@ function queues({ draft, changed, redraw }) {
         ),
       ),
       checkboxField(translations('manage.open'), queue.open, set('open')),
-      createElement(
-        'details',
-        {},
-        textElement('manage.rules', {}, 'summary'),
+      rulesPart(() => draft, id, [
         createElement(
           'div',
           { class: 'fields' },
@@ -236,23 +220,33 @@ function queues({ draft, changed, redraw }) {
             checkboxField(translations(`manage.rule.${name}`), queue[name], set(name)),
           ),
         ),
-      ),
+      ]),
     );
   });
-  const add = (id, name) => {
+  /** @param {[id: string, name: string][]} added */
+  const add = added => {
     const used = new Set(entriesOf(draft.queues).map(([, queue]) => queue.prefix));
-    const prefix = [...'ABCDEFGHJKLMNPQRSTUVWXYZ'].find(letter => !used.has(letter)) || 'AA';
-    draft.queues[id] = { ...DEFAULT_QUEUE, name, prefix };
+    const free = PREFIXES.filter(letters => !used.has(letters));
+    appendEntries(
+      draft.queues,
+      added.map(([id, name], index) => [id, { ...DEFAULT_QUEUE, name, prefix: free[index] }]),
+    );
     // The server refuses a queue that no counter serves: all do until somebody chooses.
-    for (const [, counter] of entriesOf(draft.counters)) counter.queues.push(id);
+    for (const [, counter] of entriesOf(draft.counters)) {
+      counter.queues.push(...added.map(([id]) => id));
+    }
     redraw();
   };
   return [
     ...heading('manage.queues'),
     ...cards,
-    addForm('manage.add.queue', add, id => id in draft.queues),
+    addForm('manage.add.queue', 'queue', add, draft.queues, withAuth),
   ];
 }
+
+/** I and O look like digits. */
+const LETTERS = [...'ABCDEFGHJKLMNPQRSTUVWXYZ'];
+const PREFIXES = [...LETTERS, ...LETTERS.flatMap(first => LETTERS.map(second => first + second))];
 
 /** Rules of a new queue; the server's defaults are the same. */
 const DEFAULT_QUEUE = {
@@ -283,108 +277,6 @@ const DEFAULT_QUEUE = {
   let_pass_minutes: 30,
   near: 3,
 };
-
-/** @param {SectionContext} context */
-function counters({ draft, changed, redraw }) {
-  const cards = entriesOf(draft.counters).map(([id, counter]) =>
-    createElement(
-      'div',
-      { class: 'card' },
-      cardTitle(
-        counter.name,
-        id,
-        moveButtons(draft.counters, id, redraw),
-        removeButton(counter.name, () => {
-          delete draft.counters[id];
-          redraw();
-        }),
-      ),
-      createElement(
-        'div',
-        { class: 'fields' },
-        textField(
-          `counters.${id}.name`,
-          translations('manage.name'),
-          counter.name,
-          setter(counter, 'name', changed),
-        ),
-        englishNameField(`counters.${id}.name_en`, counter, changed),
-      ),
-      createElement(
-        'fieldset',
-        { class: 'field' },
-        textElement('manage.serves', {}, 'legend'),
-        createElement(
-          'div',
-          { class: 'ticks' },
-          entriesOf(draft.queues).map(([queue, { name }]) =>
-            checkboxField(sameInBoth(name), counter.queues.includes(queue), on => {
-              counter.queues = on
-                ? [...counter.queues, queue]
-                : counter.queues.filter(id => id !== queue);
-              changed();
-            }),
-          ),
-        ),
-      ),
-      checkboxField(
-        translations('manage.auto'),
-        counter.auto_next,
-        setter(counter, 'auto_next', changed),
-      ),
-      linesField(
-        `counters.${id}.shifts`,
-        translations('manage.shifts'),
-        counter.shifts || [],
-        setter(counter, 'shifts', changed),
-        { hint: translations('manage.shifts.form') },
-      ),
-    ),
-  );
-  const add = (id, name) => {
-    draft.counters[id] = { name, queues: Object.keys(draft.queues), auto_next: false };
-    redraw();
-  };
-  return [
-    ...heading('manage.counters'),
-    ...cards,
-    addForm('manage.add.counter', add, id => id in draft.counters),
-  ];
-}
-
-/** @param {SectionContext} context */
-function hours({ draft, changed }) {
-  const cards = entriesOf(draft.queues).map(([id, queue]) =>
-    createElement(
-      'div',
-      { class: 'card' },
-      cardTitle(queue.name, id),
-      linesField(
-        `queues.${id}.hours`,
-        translations('manage.week'),
-        queue.hours,
-        setter(queue, 'hours', changed),
-        { hint: translations('manage.week.form') },
-      ),
-    ),
-  );
-  return [
-    ...heading('manage.hours'),
-    createElement(
-      'div',
-      { class: 'card' },
-      setText(createElement('h3'), 'manage.dates'),
-      linesField(
-        'dates',
-        translations('manage.dates.all'),
-        draft.dates,
-        setter(draft, 'dates', changed),
-        { hint: translations('manage.dates.form') },
-      ),
-    ),
-    ...cards,
-  ];
-}
 
 let noticeKind = 'called';
 let previewRequests = 0;
@@ -591,4 +483,4 @@ function history({ id, withAuth }) {
 }
 
 /** @type {Record<string, (context: SectionContext) => (HTMLElement | false)[]>} */
-export const SECTIONS = { site, queues, counters, hours, words, posters, history };
+export const SECTIONS = { site, queues, words, posters, history };

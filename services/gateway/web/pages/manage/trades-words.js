@@ -37,7 +37,7 @@ Object.assign(WORDS, {
   'trade.rule.kept': ['过号的人回来后，排在 3 位之后', 'Whoever missed a call and comes back waits behind three others'],
   'trade.rule.priority': ['优先的号最多越过同一个人 4 次', 'Numbers with priority pass the same person four times at most'],
   'trade.rule.midnight': ['一天结束时没办完的号作废，第二天重新取', 'Numbers end with the day; people take a new one on the next'],
-  'trade.rule.seated': ['叫到就入座，不用再按开始', 'A call seats the guests: no second button'],
+  'trade.rule.near': ['前面还有 3 桌时提醒回来', 'Guests are told to come back with three tables ahead'],
   'trade.rule.front': ['过号保留 15 分钟，回来就排在最前', 'A missed number is kept for 15 minutes, at the front'],
   'trade.rule.tables': ['每种桌型各排各的队', 'Each size of table has a line of its own'],
   'trade.rule.results': ['看报告的人比初诊先叫', 'Whoever has results is called before first visits'],

@@ -7,7 +7,7 @@ import { WORDS } from '../../shared/words.js';
  * @typedef {{ services: Record<string, object>, counters: number, rules: string[] }} Trade
  */
 
-const TABLE = { missed: 'hold_minutes', missed_minutes: 15, start_on_call: true };
+const TABLE = { missed: 'hold_minutes', missed_minutes: 15 };
 const APPOINTED = { missed: 'hold_minutes', grace_seconds: 600 };
 
 /** @type {Record<string, Trade>} */
@@ -28,7 +28,7 @@ export const TRADES = {
       large: { minutes: 25, ...TABLE },
     },
     counters: 1,
-    rules: ['seated', 'front', 'tables'],
+    rules: ['front', 'tables', 'near'],
   },
   clinic: {
     services: {
@@ -81,17 +81,27 @@ export const serviceNames = trade =>
   Object.keys(TRADES[trade].services).map(id => WORDS[`trade.${trade}.${id}`][0]);
 
 /**
+ * Service of a trade by its name in either language.
+ * @param {string} trade
+ * @param {string} name
+ */
+export const knownService = (trade, name) =>
+  Object.entries(TRADES[trade].services).find(([id]) =>
+    WORDS[`trade.${trade}.${id}`].includes(name),
+  );
+
+/**
  * Settings of a site of a trade. A service that keeps a name of the trade keeps its rules; another
  * one has the rules of the trade's first.
  * @param {string} trade
- * @param {{ account: string, name: string, services: string[], counters: number }} given
+ * @param {{ account: string, name: string, services: string[], ids: string[], counters: number }} given
  */
-export function siteOfTrade(trade, { account, name, services, counters }) {
+export function siteOfTrade(trade, { account, name, services, ids: madeIds, counters }) {
   const usual = Object.entries(TRADES[trade].services);
   const queues = {};
   services.forEach((written, index) => {
-    const known = usual.find(([id]) => WORDS[`trade.${trade}.${id}`].includes(written));
-    const [id, rules] = known || [`service-${index + 1}`, usual[0][1]];
+    const known = knownService(trade, written);
+    const [id, rules] = known || [madeIds[index], usual[0][1]];
     const english = known && WORDS[`trade.${trade}.${id}`][1];
     queues[id] = {
       name: written,

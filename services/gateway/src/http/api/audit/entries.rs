@@ -108,7 +108,7 @@ pub(super) async fn read(
     let documents = state.live_settings.now();
     let changes = documents.changes.iter().filter(|change| {
         let scope = match change.of {
-            DocumentKind::Site => SiteScope::Only([change.id.clone()].into()),
+            DocumentKind::Site | DocumentKind::Logo => SiteScope::Only([change.id.clone()].into()),
             DocumentKind::Account | DocumentKind::Credentials => SiteScope::All,
         };
         principal.scope().covers(&scope)
@@ -379,6 +379,7 @@ impl KnownStaff {
             (DocumentKind::Site, ChangeKind::Created) => "site_created",
             (DocumentKind::Site, ChangeKind::Changed) => "site_changed",
             (DocumentKind::Site, ChangeKind::Retired) => "site_retired",
+            (DocumentKind::Logo, _) => "logo_changed",
             (DocumentKind::Account, _) => "account_changed",
             (DocumentKind::Credentials, ChangeKind::Created) => "account_added",
             (DocumentKind::Credentials, ChangeKind::Changed) => "credentials_changed",
@@ -386,7 +387,7 @@ impl KnownStaff {
         };
         let kind = match change.of {
             DocumentKind::Credentials => AuditKind::Secrets,
-            DocumentKind::Site | DocumentKind::Account => AuditKind::Settings,
+            DocumentKind::Site | DocumentKind::Logo | DocumentKind::Account => AuditKind::Settings,
         };
         let keys: Vec<_> = change.changed.iter().map(|value| &*value.key).collect();
         AuditEntry {

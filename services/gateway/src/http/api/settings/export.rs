@@ -1,5 +1,6 @@
 //! Export and import of all settings, one file in the form of the configuration; and their changes.
 
+use super::look::bad_logo;
 use super::request::{UnreadRequest, read_operation};
 use crate::http::access::{Authorized, ManagerScope, Owner};
 use crate::http::openapi::WithEtag;
@@ -9,11 +10,13 @@ use crate::http::state::AppState;
 use crate::settings::documents::{DocumentKind, SettingsChange};
 use crate::settings::export::{self, SettingsFile};
 use crate::settings::update::{DocumentUpdate, SettingsUpdateResult, UpdateRequest};
+use crate::site::logo::Logo;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::settings_log::IdempotencyRecord;
+use paihao_contracts::site_logo::SiteLogo;
 use paihao_http_api::ApiQuery;
 use paihao_http_api::pagination;
 use schemars::JsonSchema;
@@ -21,6 +24,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 const SETTINGS_PATH: &str = "/api/v1/book";
+
+/// Largest file, in bytes: a hundred sites may have logos.
+const MAX_FILE_BYTES: usize = 8 << 20;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -43,7 +49,10 @@ pub(super) fn routes() -> Routes {
                 &refusals::UNSOUND_SETUP,
                 &refusals::IN_USE,
                 &refusals::FORMS_HELD_BACK,
-            ]),
+                &refusals::BAD_LOGO,
+                &refusals::UNKNOWN_SITE,
+            ])
+            .body_limit(MAX_FILE_BYTES),
         )
         .get(
             "/api/v1/book/changes",
@@ -99,7 +108,7 @@ async fn import(
 ) -> Result<WithEtag<ImportSettingsResult>, Problem> {
     let kind = unread.parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let is_toml = kind.is_some_and(|kind| kind.contains("toml"));
-    let request = unread.read(&principal).await?;
+    let request = unread.read_up_to(&principal, MAX_FILE_BYTES).await?;
     let text = std::str::from_utf8(&request.body)
         .map_err(|_| refusals::malformed("the file is not UTF-8"))?;
     let file = export::parse(text, is_toml).map_err(|error| refusals::invalid_settings(&error))?;
@@ -129,11 +138,11 @@ async fn write_all(
     let accounts = file.accounts.iter().map(|(id, setup)| {
         (DocumentKind::Account, id, DocumentUpdate::Account(Box::new(setup.clone())))
     });
-    let sites = file
-        .sites
-        .iter()
-        .map(|(id, setup)| (DocumentKind::Site, id, DocumentUpdate::Site(Some(setup.clone()))));
+    let sites = file.sites.iter().map(|(id, setup)| {
+        (DocumentKind::Site, id, DocumentUpdate::Site(Some(Box::new(setup.clone()))))
+    });
     let mut written = Vec::new();
+    let logos = checked_logos(state, file)?;
     for (kind, id, update) in accounts.chain(sites) {
         let mut documents = state.settings_editor.latest_documents(kind, id).await?;
         if kind == DocumentKind::Account {
@@ -141,22 +150,59 @@ async fn write_all(
             Arc::make_mut(&mut documents).expect_sites(&file.sites);
         }
         let revision = documents.revision(kind, id).0;
-        // Each document is a change of its own, and a repeat finds its own.
-        let part = |record: &IdempotencyRecord| IdempotencyRecord {
-            id: format!("{}/{kind:?}/{id}", record.id),
-            ..record.clone()
-        };
-        let document_request = UpdateRequest {
-            expected_revision: Some(revision),
-            dry_run,
-            idempotency: request.idempotency.as_ref().filter(|_| !dry_run).map(part),
-            ..request.clone()
-        };
+        let document_request = part_of(request, kind, id, revision, dry_run);
         let result =
             state.settings_editor.update_document(&documents, id, update, &document_request);
         written.push(result.await?);
     }
+    for (id, logo) in logos {
+        let kind = DocumentKind::Logo;
+        let documents = state.settings_editor.latest_documents(kind, id).await?;
+        let revision = documents.revision(kind, id).0;
+        let document_request = part_of(request, kind, id, revision, dry_run);
+        let result =
+            state.settings_editor.update_logo(&documents, id, Some(logo), &document_request);
+        written.push(result.await?);
+    }
     Ok(written)
+}
+
+/// Request for one document of a file: each is a change of its own, and a repeat finds its own.
+fn part_of(
+    request: &UpdateRequest,
+    kind: DocumentKind,
+    id: &str,
+    revision: u64,
+    dry_run: bool,
+) -> UpdateRequest {
+    let part = |record: &IdempotencyRecord| IdempotencyRecord {
+        id: format!("{}/{kind:?}/{id}", record.id),
+        ..record.clone()
+    };
+    UpdateRequest {
+        expected_revision: Some(revision),
+        dry_run,
+        idempotency: request.idempotency.as_ref().filter(|_| !dry_run).map(part),
+        ..request.clone()
+    }
+}
+
+/// Decodes the logos of a file, each of which is of a site that there is or that the file brings.
+fn checked_logos<'a>(
+    state: &AppState,
+    file: &'a SettingsFile,
+) -> Result<Vec<(&'a str, SiteLogo)>, Problem> {
+    let documents = state.live_settings.now();
+    let check = |(id, document): (&'a String, &SiteLogo)| {
+        if !file.sites.contains_key(id) && documents.site(id).is_none() {
+            return Err(Problem::new(&refusals::UNKNOWN_SITE).with_detail(format!("logos.{id}")));
+        }
+        // One that was exported is the same file again.
+        let logo = Logo::of_document(document).map_err(bad_logo)?;
+        let logo = Logo::of_upload(&logo.png).map_err(bad_logo)?;
+        Ok((&**id, logo.to_document()))
+    };
+    file.logos.iter().map(check).collect()
 }
 
 /// Filter of changes.
@@ -190,9 +236,10 @@ async fn changes(
         None => drop(Owner::require(principal)?),
     }
     let limit = pagination::limit::<AppState>(query.limit)?;
+    let is_of_site = |kind| matches!(kind, DocumentKind::Site | DocumentKind::Logo);
     let documents = state.live_settings.now();
     let matching = documents.changes.iter().rev().filter(|change| {
-        let of_site = |site: &String| change.of == DocumentKind::Site && change.id == *site;
+        let of_site = |site: &String| is_of_site(change.of) && change.id == *site;
         query.site.as_ref().is_none_or(of_site)
             && query.before.is_none_or(|before| change.revision < before)
     });

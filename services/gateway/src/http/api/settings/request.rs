@@ -82,10 +82,19 @@ pub(super) struct SettingsRequest {
 
 impl UnreadRequest {
     pub(super) async fn read(self, author: &Principal) -> Result<SettingsRequest, Problem> {
+        self.read_up_to(author, MAX_BODY_BYTES).await
+    }
+
+    /// Reads a body of at most so many bytes.
+    pub(super) async fn read_up_to(
+        self,
+        author: &Principal,
+        max_bytes: usize,
+    ) -> Result<SettingsRequest, Problem> {
         let UnreadRequest { parts: Parts { method, uri, headers, .. }, body } = self;
         let Query(DryRunQuery { dry_run }) =
             Query::try_from_uri(&uri).map_err(|error| refusals::malformed(error.body_text()))?;
-        let body: Vec<u8> = body::read::<AppState>(body, MAX_BODY_BYTES).await?.into();
+        let body: Vec<u8> = body::read::<AppState>(body, max_bytes).await?.into();
         let hash = |parts: &[&[u8]]| {
             let mut hash = Sha256::new();
             for part in parts {

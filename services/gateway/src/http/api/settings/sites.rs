@@ -168,7 +168,9 @@ async fn put(
     let request = unread.read(&principal).await?;
     let documents = state.settings_editor.latest_documents(DocumentKind::Site, &site).await?;
     let setup: SiteSetup = request.parse_body()?;
-    request.write_document(&state, &documents, &site, DocumentUpdate::Site(Some(setup))).await
+    request
+        .write_document(&state, &documents, &site, DocumentUpdate::Site(Some(Box::new(setup))))
+        .await
 }
 
 async fn retire(
@@ -254,7 +256,9 @@ async fn change_site(
     {
         change(&mut setup)?;
     }
-    request.write_document(state, &documents, site, DocumentUpdate::Site(Some(setup))).await
+    request
+        .write_document(state, &documents, site, DocumentUpdate::Site(Some(Box::new(setup))))
+        .await
 }
 
 /// Part of a site's settings that has items by id.
