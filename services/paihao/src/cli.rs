@@ -15,7 +15,7 @@ use crate::site::{self, SiteOptions};
 use crate::{compose, first_manager, health, new_accounts, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
-use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, open_files, telemetry};
+use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, memory, open_files, telemetry};
 use paihao_gateway::identity::login::first_manager::FIRST_MANAGER_CODE_TTL;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -201,7 +201,9 @@ fn exit_of(result: Result<(), ConfigError>) -> Exit {
 
 /// Runs one role until a signal stops the process.
 fn serve(source: ConfigSource, role: Role) -> Exit {
-    let checked = source.read().and_then(|config| Ok((config.resolve(role)?, config)));
+    memory::use_small_pages();
+    let checked =
+        memory::apart(|| source.read().and_then(|config| Ok((config.resolve(role)?, config))));
     let (resolved, config) = match checked {
         Ok(checked) => checked,
         Err(error) => return exit_of(Err(error)),
@@ -228,7 +230,12 @@ fn serve(source: ConfigSource, role: Role) -> Exit {
             start(role, source, &config, &resolved, lifecycle.draining(), lifecycle.tasks());
         match lifecycle.start(started).await {
             Ok(ports) => {
-                let exit = lifecycle.run(resolved.shutdown_timeout).await;
+                let shutdown_timeout = resolved.shutdown_timeout;
+                // Both hold every site once more.
+                drop((config, resolved));
+                let returning = memory::return_regularly(lifecycle.tasks().stop().clone());
+                lifecycle.tasks().spawn("memory", returning);
+                let exit = lifecycle.run(shutdown_timeout).await;
                 if let Some(ports) = ports {
                     ports.close().await;
                 }
