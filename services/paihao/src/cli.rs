@@ -17,7 +17,7 @@ use crate::site::{self, SiteOptions};
 use crate::{compose, first_manager, health, new_accounts, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
-use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, open_files, telemetry};
+use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, memory, open_files, telemetry};
 use paihao_gateway::http::rehearsal::Rehearsals;
 use paihao_gateway::identity::login::first_manager::FIRST_MANAGER_CODE_TTL;
 use std::ffi::OsString;
@@ -231,7 +231,8 @@ fn exit_of(result: Result<(), ConfigError>) -> Exit {
 
 /// Runs one role until a signal stops the process.
 fn serve(mut source: ConfigSource, role: Role) -> Exit {
-    let deployment = match source.read() {
+    memory::use_small_pages();
+    let deployment = match memory::apart(|| source.read()) {
         Ok(config) => config,
         Err(error) => return exit_of(Err(error)),
     };
@@ -242,7 +243,8 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
             return Exit::FailedToStart;
         }
     };
-    let checked = source.read().and_then(|config| Ok((config.resolve(role)?, config)));
+    let checked =
+        memory::apart(|| source.read().and_then(|config| Ok((config.resolve(role)?, config))));
     let (resolved, config) = match checked {
         Ok(checked) => checked,
         Err(error) => return exit_of(Err(error)),
@@ -281,7 +283,12 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
         };
         match lifecycle.start(started).await {
             Ok(ports) => {
-                let exit = lifecycle.run(resolved.shutdown_timeout).await;
+                let shutdown_timeout = resolved.shutdown_timeout;
+                // Both hold every site once more.
+                drop((config, resolved));
+                let returning = memory::return_regularly(lifecycle.tasks().stop().clone());
+                lifecycle.tasks().spawn("memory", returning);
+                let exit = lifecycle.run(shutdown_timeout).await;
                 if let Some(ports) = ports {
                     ports.close().await;
                 }

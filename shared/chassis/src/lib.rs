@@ -24,6 +24,7 @@ pub mod trace;
 
 pub mod admin;
 pub mod http;
+pub mod memory;
 pub mod open_files;
 
 pub use lifecycle::{Exit, Lifecycle};

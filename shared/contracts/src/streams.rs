@@ -57,7 +57,20 @@ pub struct Consumer {
     pub name: &'static str,
     /// Time after which a delivery that was not acknowledged is delivered again.
     pub ack_wait: Duration,
+    /// Time for which a store may gather entries, to write their deliveries and acknowledgements
+    /// together. Zero if each entry is wanted at once.
+    pub gather: Duration,
 }
+
+impl Consumer {
+    /// Consumer to which each entry is delivered at once.
+    pub const fn prompt(name: &'static str, ack_wait: Duration) -> Consumer {
+        Consumer { name, ack_wait, gather: Duration::ZERO }
+    }
+}
+
+/// Time after which a delivery of a consumer of ours is delivered again.
+const ACK_WAIT: Duration = Duration::from_secs(30);
 
 /// Decisions of every site: the source of truth of the lines. Subject: account, site.
 pub const LEDGER: Log = Log::kept_for("ledger", Duration::from_secs(72 * 3600));
@@ -116,21 +129,25 @@ pub const WEBHOOKS: WorkQueue = WorkQueue { name: "webhooks", ack_wait: Duration
 pub const ERASURES: WorkQueue = WorkQueue { name: "erasures", ack_wait: Duration::from_secs(30) };
 
 /// Consumer of the notifier that plans notices from commits.
-pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(30) };
+pub const PLANNER: Consumer = Consumer::prompt("planner", ACK_WAIT);
 
 /// Consumer of the notifier that plans webhook messages from commits.
-pub const WEBHOOK_PLANNER: Consumer =
-    Consumer { name: "webhook-planner", ack_wait: Duration::from_secs(30) };
+pub const WEBHOOK_PLANNER: Consumer = Consumer {
+    gather: Duration::from_millis(200),
+    ..Consumer::prompt("webhook-planner", ACK_WAIT)
+};
 
 /// Consumer of the notifier that writes visit records into the history.
 pub const VISIT_WRITER: Consumer =
-    Consumer { name: "historian", ack_wait: Duration::from_secs(30) };
+    Consumer { gather: Duration::from_secs(1), ..Consumer::prompt("historian", ACK_WAIT) };
+
 /// Consumer of the notifier that retries dead letters on request.
-pub const REDRIVER: Consumer = Consumer { name: "redriver", ack_wait: Duration::from_secs(30) };
+pub const REDRIVER: Consumer =
+    Consumer { gather: Duration::from_secs(1), ..Consumer::prompt("redriver", ACK_WAIT) };
 
 /// Consumer of the gateway that finds people who no longer follow, in WeChat's refusals.
 pub const UNFOLLOW_FINDER: Consumer =
-    Consumer { name: "unfollow-finder", ack_wait: Duration::from_secs(30) };
+    Consumer { gather: Duration::from_secs(2), ..Consumer::prompt("unfollow-finder", ACK_WAIT) };
 
 /// All logs, for their creation at startup.
 pub const LOGS: [Log; 8] =

@@ -72,7 +72,7 @@ fn partition_carried_over<'a>(site: &'a Site, rules: &Rules) -> (Vec<&'a Ticket>
 
 /// Event that ends a ticket with its day: served, if it was being served, and void otherwise.
 fn end_event(ticket: &Ticket, rules: &Rules, now: &DecisionInput) -> Event {
-    match &ticket.state {
+    match &*ticket.state {
         TicketState::Serving { counter, .. } => {
             visit_records::finished_event(ticket, counter, rules, now.at, true)
         }
@@ -110,7 +110,7 @@ pub(crate) fn day_rollover_events(site: &Site, rules: &Rules, now: &DecisionInpu
     let (carried, void) = partition_carried_over(site, rules);
     let mut events: Vec<_> = void.into_iter().map(|ticket| end_event(ticket, rules, now)).collect();
     let before = site.tickets().filter(|ticket| {
-        matches!(ticket.state, TicketState::Closed { reason: CloseReason::DayClosed, .. })
+        matches!(*ticket.state, TicketState::Closed { reason: CloseReason::DayClosed, .. })
     });
     let voids = events.iter().filter(|event| matches!(event, Event::TicketClosed { .. }));
     let voided = (voids.count() + before.count()) as u32;

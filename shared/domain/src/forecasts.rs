@@ -53,7 +53,7 @@ impl Site {
         now: &DecisionInput,
     ) -> LiveCounter {
         let Some(ticket) = counter.serving else { return LiveCounter::Free };
-        let (served, spent_ms) = match self.ticket(ticket).map(|t| (&t.queue, &t.state)) {
+        let (served, spent_ms) = match self.ticket(ticket).map(|t| (&t.queue, &*t.state)) {
             Some((
                 served,
                 TicketState::Called { at: since, .. } | TicketState::Serving { since, .. },
@@ -133,7 +133,7 @@ impl Site {
 
     /// Wait quoted to the holder of a ticket now.
     pub fn current_quote(&self, rules: &Rules, ticket: &Ticket, now: &DecisionInput) -> QuotedWait {
-        match ticket.state {
+        match *ticket.state {
             TicketState::Waiting | TicketState::Held { .. } => {
                 self.quote_at(rules, ticket, ticket.rank, now)
             }
@@ -225,7 +225,10 @@ impl<'a> QueueForecasts<'a> {
     pub(crate) fn quote(&mut self, ticket: &Ticket, rank: Rank, ahead: u32) -> QuotedWait {
         let fresh = QuotedWait::from_forecast(ahead, self.forecast((rank, ticket.id), ahead));
         let at = self.now.at;
-        let estimate = fresh.estimate.map(|range| ticket.progress.steady_range(range, ahead, at));
+        let estimate = fresh.estimate.map(|range| {
+            let displayed = ticket.displayed();
+            displayed.map_or(range, |displayed| displayed.steadied(range, ahead, at))
+        });
         QuotedWait { estimate, ..fresh }
     }
 

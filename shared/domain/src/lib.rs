@@ -65,7 +65,8 @@ pub use model::rules::{
 pub use model::site::{Counter, CounterState, QueueAvailability, RecentCall, Site, SpentDays};
 pub use model::standing::{StandingState, TicketStanding};
 pub use model::ticket::{
-    CloseReason, Hold, HoldKind, Marks, Ticket, TicketCounts, TicketState, TicketStatus, UndoPoint,
+    CloseReason, Hold, HoldKind, LaterQuotes, Marks, Ticket, TicketCounts, TicketPast, TicketState,
+    TicketStatus, UndoPoint,
 };
 pub use model::ticket_act::TicketAct;
 pub use model::time::{BusinessDay, Day, DecisionInput, Interval, OpeningStatus, Timestamp};

@@ -76,7 +76,7 @@ pub(crate) fn queue_state_notifications(
     let state = site.queue_state(rules, queue);
     let mut builder = NotificationBuilder::new(site, rules, now);
     let batch = rest.next_batch().filter_map(|id| site.ticket(id)).filter(|ticket| {
-        let is_in_queue = matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. });
+        let is_in_queue = matches!(*ticket.state, TicketState::Waiting | TicketState::Held { .. });
         is_in_queue && ticket.queue == *queue
     });
     builder.add_queue_states(queue, state, batch.map(|ticket| (ticket.id, site.ahead(ticket))));
@@ -189,7 +189,7 @@ impl<'a> NotificationBuilder<'a> {
                     self.add_returned(ticket, ReturnCause::Resumed, None);
                 }
             }
-            Event::TicketRestored { .. } => match ticket.state {
+            Event::TicketRestored { .. } => match *ticket.state {
                 TicketState::Missed { until, .. } => self.add_missed(ticket, until),
                 _ => self.add_returned(ticket, ReturnCause::Restored, None),
             },
@@ -242,7 +242,7 @@ impl<'a> NotificationBuilder<'a> {
     fn add_returned(&mut self, ticket: &Ticket, cause: ReturnCause, reason: Option<Arc<str>>) {
         let quoted = self.site.current_quote(self.rules, ticket, self.now);
         let counter_name = ticket.at_counter().map(|counter| self.counter_name(counter));
-        let valid = match ticket.state {
+        let valid = match *ticket.state {
             TicketState::Called { deadline, .. } => self.valid_until(Some(deadline)),
             _ => progress_valid_until(self.now.at),
         };
@@ -264,7 +264,7 @@ impl<'a> NotificationBuilder<'a> {
 
     /// Hold of the ticket before the decision.
     fn hold_before(&self, ticket: &Ticket) -> Option<&'a Hold> {
-        match &self.before.ticket(ticket.id)?.state {
+        match &*self.before.ticket(ticket.id)?.state {
             TicketState::Held { hold, .. } => Some(hold),
             _ => None,
         }

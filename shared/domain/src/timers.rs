@@ -123,7 +123,7 @@ fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Opti
     let id = ticket.id.0;
     let deadline = deadline.0;
     let queue_rules = rules.queues.get(&ticket.queue)?;
-    match &ticket.state {
+    match &*ticket.state {
         TicketState::Called { counter, call, round, .. } => {
             let number = Some(ticket.number.to_string());
             let served = CounterTicket { counter: counter.clone(), number };

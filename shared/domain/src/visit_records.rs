@@ -39,7 +39,7 @@ pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp)
     match event {
         Event::TicketFinished { ticket, slot_ms, implausible, visit, .. } => {
             let Some(ticket) = site.ticket(*ticket) else { return };
-            let serving_ms = match &ticket.state {
+            let serving_ms = match &*ticket.state {
                 TicketState::Serving { since, at: begun, .. } => {
                     // A service that began as it ended was not started by anybody: the call is the
                     // only beginning that is known.
@@ -79,9 +79,9 @@ fn visit_record(
 ) -> VisitRecord {
     let steps = &ticket.progress.steps;
     // A ticket that leaves a counter without being served has kept it until now.
-    let slot_ms = match &ticket.state {
+    let slot_ms = match &*ticket.state {
         TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
-            Some(ticket.worked_ms + at.since_ms(*since).max(0))
+            Some(ticket.past.worked_ms + at.since_ms(*since).max(0))
         }
         _ => steps.missed_ms,
     };

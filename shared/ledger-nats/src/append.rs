@@ -140,17 +140,26 @@ pub(crate) async fn last(
     log: &Log,
     subject: &Subject,
 ) -> Result<Option<StoredEntry>, Unavailable> {
+    let read = || last_unconfirmed(connection, streams, log, subject);
+    streams.confirmed(StreamKind::Log(*log), read).await
+}
+
+/// The newest entry of a subject as the server knows it that takes itself for the leader.
+pub(crate) async fn last_unconfirmed(
+    connection: &Connection,
+    streams: &Streams,
+    log: &Log,
+    subject: &Subject,
+) -> Result<Option<StoredEntry>, Unavailable> {
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;
     let full_subject = &streams.namespace().log_subject(log, subject);
-    let name = &streams.name(kind);
     // The request goes to the stream's leader: a replica may lag behind this process's own appends.
-    let read = || {
-        read_message(connection, name, async |stream| {
-            stream.get_last_raw_message_by_subject(full_subject).await
-        })
-    };
-    Ok(streams.confirmed(kind, read).await?.map(|message| StoredEntry {
+    let name = &streams.name(kind);
+    let read = read_message(connection, name, async |stream| {
+        stream.get_last_raw_message_by_subject(full_subject).await
+    });
+    Ok(read.await?.map(|message| StoredEntry {
         position: Position(message.sequence),
         subject: subject.clone(),
         at_ms: message::appended_at(Some(&message.headers), message.time),

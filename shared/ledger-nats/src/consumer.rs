@@ -5,6 +5,7 @@ use crate::append::{PublishOutcome, publish};
 use crate::connection::{
     CallError, Connection, ConnectionState, reconnected, retry_backoff, unavailable,
 };
+use crate::gather::{AckGathering, Gathering};
 use crate::message;
 use crate::naming::QUEUE_CONSUMER;
 use crate::pull_request::{Pull, PullEnd, PullEvent};
@@ -54,6 +55,13 @@ impl Source {
             Source::Queue(queue) => queue.ack_wait,
         }
     }
+
+    fn gather(&self) -> Duration {
+        match self {
+            Source::Consumer(_, consumer) => consumer.gather,
+            Source::Queue(_) => Duration::ZERO,
+        }
+    }
 }
 
 /// Shared dependencies of a worker and its deliveries.
@@ -72,6 +80,8 @@ struct DeliveryStream {
     pulls: SelectAll<Pull>,
     /// Number of requested messages that have not arrived.
     requested: usize,
+    gathering: Gathering,
+    acks: Arc<AckGathering>,
     prepared: bool,
     connect_count: u64,
     connection_state: watch::Receiver<ConnectionState>,
@@ -93,6 +103,8 @@ pub(crate) async fn deliveries(
         permits: Arc::new(Semaphore::new(in_flight)),
         pulls: SelectAll::new(),
         requested: 0,
+        gathering: Gathering::new(source.gather()),
+        acks: Arc::new(AckGathering::new(in_flight, source.gather())),
         prepared: false,
         connect_count: 0,
         connection_state: context.connection.state(),
@@ -123,7 +135,7 @@ impl DeliveryStream {
                 self.back_off(&error.0).await;
                 continue;
             }
-            if self.requested == 0 {
+            if self.requested == 0 && !self.gathering.is_waiting() {
                 // All permits are taken by open deliveries: wait for one of them to end.
                 drop(self.permits.acquire().await);
                 continue;
@@ -133,6 +145,7 @@ impl DeliveryStream {
                 Some(pulled) = self.pulls.next() => match pulled {
                     PullEvent::Message(message) => {
                         self.requested -= 1;
+                        self.gathering.arrived();
                         self.recovered();
                         if let Some(delivery) = self.to_delivery(message).await {
                             return delivery;
@@ -140,6 +153,7 @@ impl DeliveryStream {
                     }
                     PullEvent::Ended { remaining, reason } => {
                         self.requested -= remaining;
+                        self.gathering.ended();
                         match reason {
                             PullEnd::Expired => self.recovered(),
                             PullEnd::Rejected => self.back_off("the consumer is not there").await,
@@ -147,6 +161,7 @@ impl DeliveryStream {
                         }
                     }
                 },
+                () = self.gathering.wait() => {}
                 () = reconnected(&mut self.connection_state, self.connect_count) => self.reset(),
                 _ = self.recreations.changed() => self.reset(),
             }
@@ -190,6 +205,7 @@ impl DeliveryStream {
     /// Requests as many messages as there are permits, unless they are too few for a request.
     async fn request_messages(&mut self) -> Result<(), Unavailable> {
         let free = self.permits.available_permits().saturating_sub(self.requested);
+        let (free, kind) = self.gathering.request(free, self.requested);
         let min_request = if self.requested == 0 { 1 } else { (self.in_flight / 16).max(1) };
         if free < min_request {
             return Ok(());
@@ -199,7 +215,7 @@ impl DeliveryStream {
         let subscriber = connection.subscribe(inbox.clone()).await?;
         let stream = streams.name(self.source.kind());
         let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.source.consumer_name());
-        connection.publish(next, Some(inbox), Pull::request(free).into()).await?;
+        connection.publish(next, Some(inbox), Pull::request(free, kind).into()).await?;
         self.pulls.push(Pull::new(subscriber, free));
         self.requested += free;
         Ok(())
@@ -226,6 +242,7 @@ impl DeliveryStream {
     fn reset(&mut self) {
         self.prepared = false;
         self.requested = 0;
+        self.gathering.ended();
         for subscriber in
             std::mem::take(&mut self.pulls).into_iter().filter_map(Pull::into_subscriber)
         {
@@ -281,6 +298,7 @@ impl DeliveryStream {
             context: self.context.clone(),
             source: self.source,
             reply,
+            acks: Arc::clone(&self.acks),
             message: recorded.clone(),
             key: message::key(headers),
             published: published.unix_timestamp_nanos(),
@@ -300,6 +318,7 @@ struct AckHandle {
     context: LedgerContext,
     source: Source,
     reply: NatsSubject,
+    acks: Arc<AckGathering>,
     message: StoredEntry,
     key: String,
     published: i128,
@@ -353,7 +372,10 @@ impl AckHandle {
 impl Acknowledge for AckHandle {
     async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
         match disposition {
-            Disposition::Ack => self.send_ack(AckKind::Ack).await,
+            Disposition::Ack => {
+                self.acks.wait().await;
+                self.send_ack(AckKind::Ack).await
+            }
             Disposition::RetryAfter(delay) => self.send_ack(AckKind::Nak(Some(delay))).await,
             Disposition::DeadLetter(reason) => {
                 self.publish_dead_letter(&reason).await?;

@@ -71,6 +71,15 @@ impl Ledger for NatsLedger {
         append::last(&self.context.connection, &self.context.streams, log, subject).await
     }
 
+    async fn last_unconfirmed(
+        &self,
+        log: &Log,
+        subject: &Subject,
+    ) -> Result<Option<StoredEntry>, Unavailable> {
+        append::last_unconfirmed(&self.context.connection, &self.context.streams, log, subject)
+            .await
+    }
+
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
         append::head(&self.context.streams, log).await
     }

@@ -21,6 +21,7 @@ mod streams;
 mod append;
 mod erase;
 mod follow;
+mod gather;
 mod server_time;
 
 mod abandoned;

@@ -5,12 +5,29 @@ use futures::stream::{Stream, StreamExt};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-/// Time after which the server discards a request.
-pub(crate) const PULL_EXPIRY: Duration = Duration::from_secs(5);
-/// Additional time after which we discard it, if the server does not report its end.
-const PULL_EXPIRY_GRACE: Duration = Duration::from_secs(2);
+/// Time after which the server discards a request. As long it hands messages to a process that
+/// stands still.
+const PULL_EXPIRY: Duration = Duration::from_secs(5);
+/// The same where nobody waits for the messages. Servers with several copies of a consumer write
+/// each request and its end to their disks.
+const PATIENT_PULL_EXPIRY: Duration = Duration::from_secs(60);
+/// Interval at which the server tells that such a request still waits.
+const PULL_HEARTBEAT: Duration = Duration::from_secs(3);
+/// Time without a word of the server after which we discard a request.
+const MAX_SILENCE: Duration = Duration::from_secs(7);
+
+/// Messages that a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PullKind {
+    /// Those that are there, and those that come.
+    Waiting,
+    /// The same, for which nobody waits.
+    Patient,
+    /// Those that are there.
+    Present,
+}
 
 /// A request for several messages: yields those that arrive, and finally the reason for its end.
 pub(crate) struct Pull {
@@ -40,13 +57,23 @@ pub(crate) enum PullEnd {
 
 impl Pull {
     pub(crate) fn new(subscriber: Subscriber, requested: usize) -> Self {
-        let deadline = Box::pin(tokio::time::sleep(PULL_EXPIRY + PULL_EXPIRY_GRACE));
+        let deadline = Box::pin(tokio::time::sleep(MAX_SILENCE));
         Pull { subscriber, remaining: requested, deadline }
     }
 
     /// Body of the request.
-    pub(crate) fn request(requested: usize) -> String {
-        format!(r#"{{"batch":{requested},"expires":{}}}"#, PULL_EXPIRY.as_nanos())
+    pub(crate) fn request(requested: usize, kind: PullKind) -> String {
+        match kind {
+            PullKind::Waiting => {
+                format!(r#"{{"batch":{requested},"expires":{}}}"#, PULL_EXPIRY.as_nanos())
+            }
+            PullKind::Patient => format!(
+                r#"{{"batch":{requested},"expires":{},"idle_heartbeat":{}}}"#,
+                PATIENT_PULL_EXPIRY.as_nanos(),
+                PULL_HEARTBEAT.as_nanos()
+            ),
+            PullKind::Present => format!(r#"{{"batch":{requested},"no_wait":true}}"#),
+        }
     }
 
     /// Subscription on which messages may still arrive.
@@ -71,6 +98,7 @@ impl Stream for Pull {
         }
         while let Poll::Ready(message) = self.subscriber.poll_next_unpin(cx) {
             let Some(message) = message else { return self.end(PullEnd::TimedOut) };
+            self.deadline.as_mut().reset(Instant::now() + MAX_SILENCE);
             match message.status {
                 None | Some(StatusCode::OK) => {
                     self.remaining -= 1;

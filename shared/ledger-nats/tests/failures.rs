@@ -366,7 +366,7 @@ async fn workers_outlive_the_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_consumer_begins_again_at_the_oldest() {
-    const READER: Consumer = Consumer { name: "reader", ack_wait: Duration::from_secs(30) };
+    const READER: Consumer = Consumer::prompt("reader", Duration::from_secs(30));
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
     append_payload(&ledger, "1").await;

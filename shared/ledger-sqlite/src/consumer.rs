@@ -128,7 +128,7 @@ impl DeliveryStream {
         let file = Arc::clone(&self.file);
         let source = self.source;
         let times = Arc::clone(&self.file);
-        self.file.writer.submit(
+        self.file.writer.submit_repeatable(
             move |connection| source.claim(connection, limit, times.claim_times()),
             move |outcome| {
                 // The worker may have been dropped during the write.
@@ -195,7 +195,7 @@ fn release_unhandled(
 fn reschedule_now(file: &Arc<LedgerFile>, source: Source, delivery: DeliveryRef, counted: u64) {
     let clock = file.clock.clone();
     let notifying = Arc::clone(file);
-    file.writer.submit(
+    file.writer.submit_repeatable(
         move |connection| source.reschedule(connection, delivery, counted, clock(), false),
         move |_| notifying.changes.notify(source.change_key()),
     );
@@ -226,39 +226,36 @@ impl Acknowledge for AckHandle {
             Disposition::RetryAfter(_) => Some(source.change_key()),
             Disposition::DeadLetter(_) => Some(DEAD_LETTERS.name),
         };
-        let written = self.file.writer.run_then(
-            move |connection| match (disposition, source) {
-                (Disposition::Ack, Source::Consumer(log, consumer)) => {
-                    consumer_state::ack(connection, &log, &consumer, delivery.position)
-                }
-                (Disposition::Ack, Source::Queue(_)) => {
-                    messages::ack(connection, delivery.position)
-                }
-                (Disposition::RetryAfter(delay), source) => {
-                    let due_ms = messages::due_ms(clock(), delay);
-                    source.reschedule(connection, delivery, delivery.attempt, due_ms, false)
-                }
-                (Disposition::DeadLetter(reason), Source::Consumer(log, consumer)) => {
-                    consumer_state::dead_letter(
-                        connection,
-                        &log,
-                        &consumer,
-                        delivery.position,
-                        &reason,
-                        clock(),
-                    )
-                }
-                (Disposition::DeadLetter(reason), Source::Queue(queue)) => {
-                    messages::dead_letter(connection, &queue, delivery.position, &reason, clock())
-                }
-            },
-            move |()| {
-                if let Some(changed_name) = changed_name {
-                    file.changes.notify(changed_name);
-                }
-            },
-        );
-        written.await
+        let is_letter = matches!(disposition, Disposition::DeadLetter(_));
+        let write = move |connection: &Connection| match (disposition, source) {
+            (Disposition::Ack, Source::Consumer(log, consumer)) => {
+                consumer_state::ack(connection, &log, &consumer, delivery.position)
+            }
+            (Disposition::Ack, Source::Queue(_)) => messages::ack(connection, delivery.position),
+            (Disposition::RetryAfter(delay), source) => {
+                let due_ms = messages::due_ms(clock(), delay);
+                source.reschedule(connection, delivery, delivery.attempt, due_ms, false)
+            }
+            (Disposition::DeadLetter(reason), Source::Consumer(log, consumer)) => {
+                let position = delivery.position;
+                let now_ms = clock();
+                consumer_state::dead_letter(connection, &log, &consumer, position, &reason, now_ms)
+            }
+            (Disposition::DeadLetter(reason), Source::Queue(queue)) => {
+                messages::dead_letter(connection, &queue, delivery.position, &reason, clock())
+            }
+        };
+        let notify = move |(): &()| {
+            if let Some(changed_name) = changed_name {
+                file.changes.notify(changed_name);
+            }
+        };
+        let writer = &self.file.writer;
+        if is_letter {
+            writer.run_then(write, notify).await
+        } else {
+            writer.run_repeatable_then(write, notify).await
+        }
     }
 
     async fn extend(&self) -> Result<(), Unavailable> {
@@ -266,13 +263,11 @@ impl Acknowledge for AckHandle {
         let delivery = self.delivery;
         let clock = self.file.clock.clone();
         let wait_ms = source.ack_wait().as_millis() as i64;
-        self.file
-            .writer
-            .run(move |connection| {
-                let due_ms = clock().saturating_add(wait_ms);
-                source.reschedule(connection, delivery, delivery.attempt, due_ms, true)
-            })
-            .await
+        let extend = move |connection: &Connection| {
+            let due_ms = clock().saturating_add(wait_ms);
+            source.reschedule(connection, delivery, delivery.attempt, due_ms, true)
+        };
+        self.file.writer.run_repeatable_then(extend, |()| {}).await
     }
 
     fn abandon(&self) {

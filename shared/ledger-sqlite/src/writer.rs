@@ -1,5 +1,8 @@
 //! Single writer, which gathers pending operations, commits them in one transaction, and answers
 //! afterwards.
+//!
+//! A transaction waits for the disk if it has an operation that must outlive a power cut. Without
+//! one it is on the disk with the next transaction that has: the write-ahead log is one sequence.
 
 use crate::open::LockedConnection;
 use crate::writer_bounds::WriterBounds;
@@ -14,9 +17,18 @@ type Operation =
 type Completion = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
 
 enum Message {
-    Run(Operation),
+    Run(Operation, Durability),
     Checkpoint(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
+}
+
+/// What a power cut may do to an operation that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// Nothing.
+    Synced,
+    /// Undo it: a claim or an acknowledgement, after which a message is delivered again.
+    Repeatable,
 }
 
 /// Largest number of operations in one transaction.
@@ -49,7 +61,16 @@ impl Writer {
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Unavailable> {
-        self.reply_then(false, operation, then).await
+        self.reply_then(false, Durability::Synced, operation, then).await
+    }
+
+    /// As [`Writer::run_then`], for an operation that a power cut may undo.
+    pub(crate) async fn run_repeatable_then<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.reply_then(false, Durability::Repeatable, operation, then).await
     }
 
     /// As [`Writer::run_then`], for an operation that adds to the file: refused while it is full.
@@ -58,17 +79,18 @@ impl Writer {
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Unavailable> {
-        self.reply_then(true, operation, then).await
+        self.reply_then(true, Durability::Synced, operation, then).await
     }
 
     async fn reply_then<T: Send + 'static>(
         &self,
         grows: bool,
+        durability: Durability,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (reply, replied) = oneshot::channel();
-        self.send(grows, operation, move |outcome| {
+        self.send(grows, durability, operation, move |outcome| {
             if let Ok(value) = &outcome {
                 then(value);
             }
@@ -77,19 +99,20 @@ impl Writer {
         replied.await.unwrap_or_else(|_| Err(closed_error()))
     }
 
-    /// Runs an operation in the next transaction, and then, when it is durable or has failed,
-    /// `after`. `after` is not called if the writer has been closed.
-    pub(crate) fn submit<T: Send + 'static>(
+    /// Runs an operation that a power cut may undo in the next transaction, and then, when it is
+    /// written or has failed, `after`. `after` is not called if the writer has been closed.
+    pub(crate) fn submit_repeatable<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         after: impl FnOnce(Result<T, Unavailable>) + Send + 'static,
     ) {
-        self.send(false, operation, after);
+        self.send(false, Durability::Repeatable, operation, after);
     }
 
     fn send<T: Send + 'static>(
         &self,
         grows: bool,
+        durability: Durability,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         after: impl FnOnce(Result<T, Unavailable>) + Send + 'static,
     ) {
@@ -102,7 +125,7 @@ impl Writer {
             let after: Completion = Box::new(move |committed| after(committed.map(|()| value)));
             Ok(after)
         });
-        let _ = self.0.send(Message::Run(run));
+        let _ = self.0.send(Message::Run(run, durability));
     }
 
     /// Folds the write-ahead log into the file and truncates it, unless another program reads it at
@@ -140,13 +163,21 @@ async fn run(
     let LockedConnection { mut connection, lock } = opened;
     let mut messages = Vec::new();
     let mut closing = None;
+    // As the file was opened.
+    let mut synced = Durability::Synced;
     while closing.is_none() && receiver.recv_many(&mut messages, MAX_BATCH_OPERATIONS).await > 0 {
         let mut operations = Vec::with_capacity(messages.len());
         let mut checkpoints = Vec::new();
+        let mut needed = Durability::Repeatable;
         for message in messages.drain(..) {
             match message {
-                Message::Run(operation) if closing.is_none() => operations.push(operation),
-                Message::Run(_) => {}
+                Message::Run(operation, durability) if closing.is_none() => {
+                    operations.push(operation);
+                    if durability == Durability::Synced {
+                        needed = Durability::Synced;
+                    }
+                }
+                Message::Run(..) => {}
                 Message::Checkpoint(reply) => checkpoints.push(reply),
                 Message::Close(reply) => closing = Some(reply),
             }
@@ -155,7 +186,8 @@ async fn run(
         // On a thread for blocking work: a paused clock stands still while one is busy.
         let committed = tokio::task::spawn_blocking(move || {
             if !operations.is_empty() {
-                let committed = commit(&mut connection, &bounds, operations);
+                let committed = set_durability(&connection, &mut synced, needed)
+                    .and_then(|()| commit(&mut connection, &bounds, operations));
                 bounds.note_commit(&connection, committed);
             }
             if checkpoint_requested {
@@ -163,11 +195,11 @@ async fn run(
             } else {
                 bounds.fold_large_wal(&connection);
             }
-            (connection, bounds)
+            (connection, bounds, synced)
         });
         match committed.await {
             Ok(returned) => {
-                (connection, bounds) = returned;
+                (connection, bounds, synced) = returned;
                 for reply in checkpoints {
                     let _ = reply.send(());
                 }
@@ -184,6 +216,26 @@ async fn run(
     if let Some(reply) = closing {
         let _ = reply.send(());
     }
+}
+
+/// Sets whether the next transactions wait for the disk, unless that is set already.
+fn set_durability(
+    connection: &Connection,
+    current: &mut Durability,
+    needed: Durability,
+) -> Result<(), Unavailable> {
+    if *current == needed {
+        return Ok(());
+    }
+    let pragma = match needed {
+        Durability::Synced => "PRAGMA synchronous = FULL",
+        Durability::Repeatable => "PRAGMA synchronous = NORMAL",
+    };
+    connection
+        .execute_batch(pragma)
+        .map_err(|error| Unavailable(format!("the file cannot be written: {error}")))?;
+    *current = needed;
+    Ok(())
 }
 
 fn commit(

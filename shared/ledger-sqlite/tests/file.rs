@@ -152,7 +152,7 @@ async fn newer_and_foreign_files_are_refused() {
 #[tokio::test]
 async fn expired_entries_are_hidden_at_once_and_removed_later() {
     const SHORT_LIVED_LOG: Log = Log::kept_for("brief", Duration::from_secs(3600));
-    const READER: Consumer = Consumer { name: "reader", ack_wait: Duration::from_secs(30) };
+    const READER: Consumer = Consumer::prompt("reader", Duration::from_secs(30));
     let dir = TempDir::new().unwrap();
     let clock = TestClock::new();
     let ledger = open(&dir, &clock);

@@ -1,7 +1,7 @@
 //! Tests of power cuts: the process is killed, and its files lose what was not synced.
 
 use futures::StreamExt;
-use harness::{PowerCut, SyncedFiles};
+use harness::{PowerCut, SyncedFiles, count_syncs};
 use paihao_contracts::streams::{LEDGER, NOTICES};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -131,4 +131,32 @@ async fn each_acknowledgement_waits_for_a_sync_of_its_own() {
     let acknowledged = safe.len() + queued.len();
     let syncs = files.sync_count();
     assert!(syncs >= acknowledged, "{syncs} syncs for {acknowledged} acknowledgements");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_and_acknowledgements_wait_for_no_disk_and_entries_do() {
+    const MESSAGES: usize = 20;
+    let folder = TempDir::new().unwrap();
+    let ledger = open(&folder.path().join("ledger.db"));
+    let enqueue = async || {
+        for n in 0..MESSAGES {
+            let key = n.to_string();
+            ledger.enqueue(&NOTICES, &key, Entry::new("x"), Duration::ZERO).await.unwrap();
+        }
+    };
+    let syncs = count_syncs(std::process::id(), enqueue).await;
+    assert!(syncs >= MESSAGES, "{syncs} syncs for {MESSAGES} messages");
+    let acknowledge = async || {
+        let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
+        for _ in 0..MESSAGES {
+            let message = tokio::time::timeout(MESSAGE_TIMEOUT, worker.next()).await.unwrap();
+            message.unwrap().ack().await.unwrap();
+        }
+    };
+    let syncs = count_syncs(std::process::id(), acknowledge).await;
+    assert!(syncs <= 2, "{syncs} syncs for {MESSAGES} acknowledgements");
+    // What was acknowledged is there again only after a power cut.
+    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
+    let again = tokio::time::timeout(Duration::from_millis(300), worker.next()).await;
+    assert!(again.is_err(), "delivered twice");
 }

@@ -86,6 +86,7 @@ macro_rules! ledger_conformance {
                 an_unacknowledged_entry_goes_to_another_member,
                 extending_keeps_it,
                 consumers_do_not_share,
+                a_gathering_consumer_gets_every_entry_once,
             ]
             queue: [
                 one_worker_gets_it_once,

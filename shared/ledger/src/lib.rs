@@ -164,6 +164,16 @@ pub trait Ledger: Send + Sync + 'static {
     /// Returns the newest entry of a subject.
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable>;
 
+    /// As [`Ledger::last`], but as one server knows it, which may miss what others have stored in
+    /// the last seconds. For a caller whose next append is conditional on the result.
+    async fn last_unconfirmed(
+        &self,
+        log: &Log,
+        subject: &Subject,
+    ) -> Result<Option<StoredEntry>, Unavailable> {
+        self.last(log, subject).await
+    }
+
     /// Returns the position of the newest entry of the log, [`Position::START`] if it is empty.
     async fn head(&self, log: &Log) -> Result<Position, Unavailable>;
 

@@ -4,7 +4,7 @@
 //! a counter without the one in its name, sends people to the wrong place.
 
 use crate::field_text::news_text;
-use crate::policy;
+use crate::policy::{self, AccountPolicies};
 use crate::render::{self, fill_placeholders, placeholder_values};
 use crate::sample::{self, SITE_NOTICE_KINDS, SampleContext};
 use paihao_chassis::config::ConfigProblems;
@@ -58,28 +58,58 @@ pub(crate) fn check<'a>(
     sites: impl IntoIterator<Item = (&'a str, &'a SiteSetup)>,
     problems: &mut ConfigProblems,
 ) {
-    let mut notices: Vec<_> = sites.into_iter().flat_map(|(id, site)| of_site(id, site)).collect();
-    if notices.is_empty() {
-        notices = usual();
+    let policies = policy::account_policies(setup);
+    let mut fields = fields_of(at, &policies);
+    // One notice at a time: a deployment has thousands of sites.
+    let mut of_sites = sites.into_iter().flat_map(|(id, site)| of_site(id, site)).peekable();
+    if of_sites.peek().is_none() {
+        usual().for_each(|(notice, site)| fields.iter_mut().for_each(|f| f.check(&notice, site)));
     }
-    for (kind, policy) in policy::account_policies(setup) {
-        for (key, binding) in
-            [("fields", &policy.template), ("subscription.fields", &policy.subscription)]
-        {
-            let Some(binding) = binding else { continue };
-            for (field, wording) in &binding.fields {
-                let key = format!("{at}.{kind}.{key}.{field}");
-                let of_kind = notices.iter().filter(|(notice, _)| render::kind(notice) == kind);
-                let mut faults = of_kind.filter_map(|(notice, site)| {
-                    let wording = wording_at(wording, *site, notice);
-                    describe_alteration(field, &wording, notice)
-                });
-                if let Some((description, advice)) = faults.next() {
-                    problems.add_with_code(ALTERED_FIELD.code, &key, description, advice);
-                }
-            }
+    for (notice, site) in of_sites {
+        fields.iter_mut().for_each(|field| field.check(&notice, site));
+    }
+    for CheckedField { key, fault, .. } in fields {
+        if let Some((description, advice)) = fault {
+            problems.add_with_code(ALTERED_FIELD.code, &key, description, advice);
         }
     }
+}
+
+/// Field of a template, with the first notice that it alters.
+struct CheckedField<'a> {
+    /// Key in the configuration.
+    key: String,
+    kind: &'static str,
+    field: &'a str,
+    wording: &'a str,
+    /// Description and advice.
+    fault: Option<(String, String)>,
+}
+
+impl CheckedField<'_> {
+    fn check(&mut self, notice: &Notice, site: Option<&SiteSetup>) {
+        if self.fault.is_none() && render::kind(notice) == self.kind {
+            let wording = wording_at(self.wording, site, notice);
+            self.fault = describe_alteration(self.field, &wording, notice);
+        }
+    }
+}
+
+/// Fields of all templates of an account.
+fn fields_of<'a>(at: &str, policies: &'a AccountPolicies) -> Vec<CheckedField<'a>> {
+    let mut fields = Vec::new();
+    for (kind, policy) in policies {
+        let bindings =
+            [("fields", &policy.template), ("subscription.fields", &policy.subscription)];
+        for (key, binding) in bindings {
+            let bound = binding.iter().flat_map(|binding| &binding.fields);
+            fields.extend(bound.map(|(field, wording)| {
+                let key = format!("{at}.{kind}.{key}.{field}");
+                CheckedField { key, kind, field, wording, fault: None }
+            }));
+        }
+    }
+    fields
 }
 
 /// Wording of a field, with the summary of a site in it.
@@ -144,8 +174,8 @@ fn of_site<'a>(
     of_queues.chain(of_counters).flat_map(notices).map(move |notice| (notice, Some(site)))
 }
 
-fn usual<'a>() -> Vec<(Notice, Option<&'a SiteSetup>)> {
-    notices(sample::usual_context()).map(|notice| (notice, None)).collect()
+fn usual<'a>() -> impl Iterator<Item = (Notice, Option<&'a SiteSetup>)> {
+    notices(sample::usual_context()).map(|notice| (notice, None))
 }
 
 fn notices(context: SampleContext) -> impl Iterator<Item = Notice> {

@@ -1,6 +1,6 @@
 //! Benchmarks of the product and of simpler alternatives: `bench callback`, `bench token`, `bench
 //! estimate`, `bench history`, `bench qr`, `bench line`, `bench memory`, `bench notify`, `bench
-//! siege`, `bench watchers`.
+//! siege`, `bench watchers`, `bench writes`.
 
 mod member;
 mod process;
@@ -15,6 +15,7 @@ mod qr;
 mod siege;
 mod token;
 mod watchers;
+mod writes;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -54,6 +55,8 @@ enum BenchCommand {
     Siege(siege::Options),
     /// Thousands of screens on one gateway: delay of a call, memory and processor time.
     Watchers(watchers::Options),
+    /// What a scan and a call with its message write: entries, acknowledgements, syncs, requests.
+    Writes(writes::Options),
     /// A baseline server; started by the measuring process.
     #[command(hide = true)]
     Serve(callback::ServeOptions),
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         BenchCommand::Qr(options) => qr::run(&options),
         BenchCommand::Siege(options) => siege::run(&options),
         BenchCommand::Watchers(options) => watchers::run(&options),
+        BenchCommand::Writes(options) => writes::run(&options),
         BenchCommand::Serve(options) => callback::serve(&options),
         BenchCommand::Role { arguments } => {
             let typed = std::iter::once(OsString::from("paihao")).chain(arguments);

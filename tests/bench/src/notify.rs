@@ -42,6 +42,9 @@ pub struct Options {
     /// Numbers of notifiers.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
     replicas: Vec<usize>,
+    /// Servers of NATS, each with a copy of everything: 1 or 3.
+    #[arg(long, default_value_t = 1)]
+    servers: usize,
     /// Seconds that a backlog would take if only the places counted.
     #[arg(long, default_value_t = 15.0)]
     seconds: f64,
@@ -59,6 +62,7 @@ struct Figures {
     /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
     build: &'static str,
     processors: usize,
+    servers: usize,
     rounds: Vec<RoundFigures>,
 }
 
@@ -92,7 +96,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         rounds.extend(runtime.block_on(measure(*wechat_ms, &options))?);
     }
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let figures = Figures { build, processors: processors(), rounds };
+    let servers = options.servers;
+    let figures = Figures { build, processors: processors(), servers, rounds };
     println!("{}", figures.text());
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
@@ -102,7 +107,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Measures each number of notifiers with one latency of WeChat.
 async fn measure(wechat_ms: u64, options: &Options) -> anyhow::Result<Vec<RoundFigures>> {
-    let mut deployment = Deployment::start(1, Duration::from_millis(wechat_ms)).await?;
+    let latency = Duration::from_millis(wechat_ms);
+    let mut deployment = Deployment::start_on(options.servers, 1, latency).await?;
     deployment.notifier.program.stop();
     let ledger = deployment.ledger().await?;
     let of_places = PLACES as f64 * 1_000.0 / wechat_ms as f64;
@@ -203,7 +209,7 @@ async fn measure_backlog(
 }
 
 /// Puts a call of each of these tickets on the queue.
-async fn enqueue(ledger: &impl Ledger, tickets: std::ops::Range<u32>) -> anyhow::Result<()> {
+pub async fn enqueue(ledger: &impl Ledger, tickets: std::ops::Range<u32>) -> anyhow::Result<()> {
     let now_ms = SystemClock.now_ms();
     let site = site_id(0);
     let notices = stream::iter(tickets).map(|ticket| {
@@ -236,9 +242,9 @@ async fn enqueue(ledger: &impl Ledger, tickets: std::ops::Range<u32>) -> anyhow:
 impl Figures {
     /// Formats the whole report.
     fn text(&self) -> String {
-        let Figures { build, processors, .. } = self;
+        let Figures { build, processors, servers, .. } = self;
         let mut text = format!(
-            "Notices a second, {PLACES} places each: {build} build, {processors} processors\n"
+            "Notices a second, {PLACES} places each: {build} build, {processors} processors, {servers} servers of NATS\n"
         );
         if *build != "release" {
             text.push_str("NOT A RELEASE BUILD: these figures say nothing about the product.\n");

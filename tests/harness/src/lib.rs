@@ -37,9 +37,9 @@ pub use power::{PowerCut, SyncedFiles};
 pub use program::Program;
 pub use proxy::Proxy;
 pub use redis::RedisServer;
-pub use syncs::count_syncs;
+pub use syncs::{count_syncs, synced_files};
 pub use tools::{
     blackbox_exporter, kubectl, kubernetes_validate, nats_server, nats_server_oldest, nginx,
-    prometheus, promtool, python, redis_server, schemathesis,
+    prometheus, promtool, python, python_packages, redis_server, schemathesis,
 };
 pub use wait::wait_until;

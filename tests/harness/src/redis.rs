@@ -105,6 +105,12 @@ impl RedisServer {
         self.running.lock().as_ref().expect("a running server").thaw();
     }
 
+    /// Number of calls of each command since the start; `None` if the server does not answer.
+    pub fn command_counts(&self) -> Option<Vec<(String, u64)>> {
+        let answer = ask(self.port, b"INFO commandstats\r\nQUIT\r\n")?;
+        Some(answer.lines().filter_map(command_count).collect())
+    }
+
     /// Process id while the server runs.
     pub fn pid(&self) -> Option<u32> {
         self.running.lock().as_ref().map(Process::id)
@@ -129,13 +135,24 @@ fn is_up(process: &mut Process, port: u16) -> bool {
 
 /// True if this server answers, and not another that took its port.
 fn answers_ping(pid: u32, port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
+    let Some(text) = ask(port, b"PING\r\nINFO server\r\nQUIT\r\n") else { return false };
+    text.starts_with("+PONG") && text.contains(&format!("process_id:{pid}\r\n"))
+}
+
+/// Everything that the server answers to these commands, of which the last one ends the connection.
+fn ask(port: u16, commands: &[u8]) -> Option<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
-    let _ = stream.write_all(b"PING\r\nINFO server\r\nQUIT\r\n");
+    let _ = stream.write_all(commands);
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes);
-    text.starts_with("+PONG") && text.contains(&format!("process_id:{pid}\r\n"))
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Command and count in a line such as `cmdstat_get:calls=7,usec=…`.
+fn command_count(line: &str) -> Option<(String, u64)> {
+    let (command, statistics) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+    Some((command.to_owned(), statistics.split(',').next()?.parse().ok()?))
 }
 
 fn log(dir: &Path) -> String {

@@ -31,15 +31,19 @@ pub fn chromium() -> PathBuf {
     find("PAIHAO_CHROMIUM", "chromium", true)
 }
 
+/// Folder of the Python packages that `tests/run` installed for the tests; `None` if it has not.
+pub fn python_packages() -> Option<PathBuf> {
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python");
+    packages.join("packages.txt").is_file().then_some(packages)
+}
+
 /// Python with the packages that `tests/run` installed for the tests.
 ///
 /// # Panics
 /// They are not installed.
 pub fn python() -> Command {
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python");
-    assert!(
-        packages.join("packages.txt").is_file(),
-        "the Python packages of the tests are missing: run ./tests/run, which installs them"
+    let packages = python_packages().expect(
+        "the Python packages of the tests are missing: run ./tests/run, which installs them",
     );
     let mut python = Command::new("python3");
     python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");

@@ -6,7 +6,7 @@ use super::values::{
     key_from_stored, key_to_stored, number_from_stored, number_to_stored, queue_state_from_stored,
     queue_state_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
 };
-use super::visit::{visit_progress_from_stored, visit_progress_to_stored};
+use super::visit::{displayed_from_stored, visit_progress_from_stored, visit_progress_to_stored};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
@@ -49,7 +49,7 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
         number: number_to_stored(&ticket.number),
         queue: ticket.queue.shared(),
         person: ticket.person.as_ref().map(|id| id.shared()),
-        former_person: ticket.former_person.as_ref().map(|id| id.shared()),
+        former_person: ticket.past.former_person.as_ref().map(|id| id.shared()),
         taken_at: ticket.taken_at.0,
         arrived: ticket.arrived.0,
         rank: rank_to_stored(&ticket.rank),
@@ -62,7 +62,7 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
             order: notifications.order,
             template_count: notifications.template_count,
             last_template_at: notifications.last_template_at.map(|at| at.0),
-            expected_turn_at: ticket.expected_turn_at.map(|at| at.0),
+            expected_turn_at: ticket.expected_turn_at().map(|at| at.0),
             count_by_kind: if notifications.count_by_kind.iter().all(|count| *count == 0) {
                 Vec::new()
             } else {
@@ -71,8 +71,8 @@ pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> c::Ticket {
             last_call: notifications.last_call,
             told_stop: notifications.told_stop.map(queue_state_to_stored),
         },
-        progress: visit_progress_to_stored(&ticket.progress),
-        worked_ms: ticket.worked_ms,
+        progress: visit_progress_to_stored(ticket),
+        worked_ms: ticket.past.worked_ms,
     }
 }
 
@@ -91,27 +91,34 @@ pub(super) fn ticket_from_stored(ticket: c::Ticket) -> d::Ticket {
     {
         *count = u16::try_from(stored).unwrap_or(u16::MAX);
     }
-    d::Ticket {
+    let displayed = displayed_from_stored(&ticket.progress);
+    let expected_turn_at = ticket.notifications.expected_turn_at.map(d::Timestamp);
+    let mut ticket = d::Ticket {
         id: d::TicketId(ticket.id),
         key: ticket.key.map(key_from_stored),
         number: number_from_stored(ticket.number),
         queue: ticket.queue.into(),
         person: ticket.person.map(Into::into),
-        former_person: ticket.former_person.map(Into::into),
         taken_at: d::Timestamp(ticket.taken_at),
         arrived: d::Timestamp(ticket.arrived),
         rank: rank_from_stored(ticket.rank),
         quoted: quoted_wait_from_stored(ticket.quoted),
         basis: ticket.basis.map(basis_from_stored),
-        state: ticket_state_from_stored(ticket.state),
+        state: ticket_state_from_stored(ticket.state).into(),
         counts: counts_from_stored(ticket.counts).into(),
         marks: d::Marks { arrived, party, notify_ahead, coming, limit_lifted }.into(),
         notifications: notifications.into(),
-        expected_turn_at: ticket.notifications.expected_turn_at.map(d::Timestamp),
+        requoted: d::LaterQuotes::default(),
         progress: visit_progress_from_stored(ticket.progress),
-        worked_ms: ticket.worked_ms,
-        undo_point: None,
-    }
+        past: d::TicketPast {
+            former_person: ticket.former_person.map(Into::into),
+            worked_ms: ticket.worked_ms,
+            undo_point: None,
+        }
+        .into(),
+    };
+    ticket.set_quotes(displayed, expected_turn_at);
+    ticket
 }
 
 fn ticket_state_to_stored(state: &d::TicketState) -> c::TicketState {

@@ -73,8 +73,9 @@ fn overtaken_from_stored(overtaken: c::OvertakeCounts) -> d::OvertakeCounts {
     d::OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order }
 }
 
-pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitProgress {
-    let steps = &progress.steps;
+pub(super) fn visit_progress_to_stored(ticket: &d::Ticket) -> c::VisitProgress {
+    let steps = &ticket.progress.steps;
+    let displayed = ticket.displayed();
     c::VisitProgress {
         called_at: steps.called_at.map(|at| at.0),
         started_at: steps.started_at.map(|at| at.0),
@@ -82,18 +83,23 @@ pub(super) fn visit_progress_to_stored(progress: &d::VisitProgress) -> c::VisitP
         approach_ms: steps.approach_ms,
         missed_ms: steps.missed_ms,
         overtaken: overtaken_to_stored(steps.overtaken),
-        displayed: progress.displayed.map(|displayed| (displayed.range.low, displayed.range.high)),
-        displayed_ahead: progress.displayed.and_then(|displayed| displayed.ahead),
-        shortened_at: progress
-            .displayed
-            .and_then(|displayed| displayed.shortened_at)
-            .map(|at| at.0),
+        displayed: displayed.map(|displayed| (displayed.range.low, displayed.range.high)),
+        displayed_ahead: displayed.and_then(|displayed| displayed.ahead),
+        shortened_at: displayed.and_then(|displayed| displayed.shortened_at).map(|at| at.0),
     }
 }
 
+/// Range that the holder was quoted last.
+pub(super) fn displayed_from_stored(stored: &c::VisitProgress) -> Option<d::DisplayedRange> {
+    let (low, high) = stored.displayed?;
+    Some(d::DisplayedRange {
+        range: d::Estimate { low, high },
+        ahead: stored.displayed_ahead,
+        shortened_at: stored.shortened_at.map(d::Timestamp),
+    })
+}
+
 pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitProgress {
-    let shortened_at = stored.shortened_at.map(d::Timestamp);
-    let range = stored.displayed.map(|(low, high)| d::Estimate { low, high });
     let steps = d::VisitSteps {
         called_at: stored.called_at.map(d::Timestamp),
         started_at: stored.started_at.map(d::Timestamp),
@@ -106,10 +112,5 @@ pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitPr
         steps: steps.into(),
         // An event does not carry it: the line that the ticket enters counts anew.
         overtakes_counted: 0,
-        displayed: range.map(|range| d::DisplayedRange {
-            range,
-            ahead: stored.displayed_ahead,
-            shortened_at,
-        }),
     }
 }

@@ -13,6 +13,7 @@ use crate::delivery::worker::{
     DeliveryWorker, NextStep, SelectedChannel, SendTask, TURN_RETRY_DELAY, count_channel_refusal,
 };
 use crate::ports::{Ports, StoreError};
+use bytes::Bytes;
 use paihao_chassis::entropy;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
@@ -45,7 +46,8 @@ impl DeliveryWorker {
     ) -> Result<NextStep, StoreError> {
         let Ports { cache, clock, .. } = &self.ports;
         let notice = task.notice;
-        send::register_message(&**cache, notice, task.person_tags.stored(), &message, now).await?;
+        let person = task.person_tags.stored();
+        let registered = send::register_message(&**cache, notice, person, &message, now).await?;
         let id = entropy::token(CLAIM_ID_BYTES);
         let request =
             ClaimRequest { notice, channel, earlier_attempts: &earlier_attempts, id: &id, at: now };
@@ -84,7 +86,7 @@ impl DeliveryWorker {
                     earlier_attempts,
                     dead_letter: None,
                 };
-                self.end_attempt(task, log, &claimed, end).await
+                self.end_attempt(task, log, &claimed, registered, end).await
             }
             AttemptResult::NextChannel(refused) => {
                 count_channel_refusal(notice, &refused);
@@ -108,6 +110,7 @@ impl DeliveryWorker {
         task: &SendTask<'_>,
         log: &mut TicketLog,
         claimed: &ClaimedAttempt,
+        registered: Option<Bytes>,
         end: NoticeEnd,
     ) -> Result<NextStep, StoreError> {
         let Ports { cache, clock, .. } = &self.ports;
@@ -124,8 +127,8 @@ impl DeliveryWorker {
             return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY));
         };
         if let (DeliveryOutcome::Sent { message_id }, Some(channel)) = (&end.outcome, end.channel) {
-            send::mark_accepted(&**cache, notice, task.person_tags.stored(), channel, *message_id)
-                .await;
+            let person = (task.person_tags.stored(), registered);
+            send::mark_accepted(&**cache, notice, person, channel, *message_id).await;
         }
         self.conclude(task, ended.dead_letter).await
     }

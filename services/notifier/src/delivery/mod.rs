@@ -7,7 +7,8 @@
 
 pub(crate) mod worker;
 
-pub(crate) mod attempt;
+mod account_places;
+mod attempt;
 
 pub mod ticket_state;
 

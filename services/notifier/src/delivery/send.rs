@@ -3,6 +3,7 @@
 use crate::delivery::send_window::OpenWindow;
 use crate::delivery::sent_index::{self, SentMessage};
 use crate::ports::StoreError;
+use bytes::Bytes;
 use paihao_cache::Cache;
 use paihao_contracts::notice::{Channel, Notice};
 use paihao_wechat::{
@@ -41,17 +42,18 @@ pub(crate) async fn send(
 }
 
 /// Adds a message that is about to be sent to the sent index, if WeChat sends receipts for it.
+/// Returns the stored messages of the person.
 pub(crate) async fn register_message(
     cache: &dyn Cache,
     notice: &Notice,
     person_key: &str,
     message: &OutboundMessage,
     now: i64,
-) -> Result<(), StoreError> {
+) -> Result<Option<Bytes>, StoreError> {
     let (channel, template) = match message {
         OutboundMessage::Template(message) => (Channel::Template, &message.template_id),
         OutboundMessage::Subscription(notice) => (Channel::Subscription, &notice.template_id),
-        OutboundMessage::AlreadySent | OutboundMessage::Text(..) => return Ok(()),
+        OutboundMessage::AlreadySent | OutboundMessage::Text(..) => return Ok(None),
     };
     let new = SentMessage {
         key: notice.key.clone(),
@@ -70,7 +72,7 @@ pub(crate) async fn register_message(
 pub(crate) async fn mark_accepted(
     cache: &dyn Cache,
     notice: &Notice,
-    person_key: &str,
+    (person_key, registered): (&str, Option<Bytes>),
     channel: Channel,
     message_id: u64,
 ) {
@@ -80,8 +82,10 @@ pub(crate) async fn mark_accepted(
     let accept =
         |sent: &SentMessage| Some(SentMessage { accepted: true, message_id, ..sent.clone() });
     let entry = (&*notice.key, channel);
-    if let Err(error) = sent_index::update(cache, &notice.account, person_key, entry, accept).await
-    {
+    let account = &notice.account;
+    let updated =
+        sent_index::update_inserted(cache, account, person_key, registered, entry, accept).await;
+    if let Err(error) = updated {
         tracing::debug!(
             key = notice.key,
             ?error,

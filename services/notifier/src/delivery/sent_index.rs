@@ -95,14 +95,23 @@ pub(crate) async fn load(
     Ok(decode(stored.as_deref())?)
 }
 
-/// Inserts a message that is about to be sent.
+/// Value that the cache holds for a person, as far as it is known before it is read.
+enum Expected {
+    Unknown,
+    /// Probably this value: a wrong guess costs no more than a read.
+    Probably(Option<Bytes>),
+}
+
+/// Inserts a message that is about to be sent. Returns the stored messages of the person.
 pub(crate) async fn insert(
     cache: &dyn Cache,
     account: &str,
     person_key: &str,
     new: SentMessage,
-) -> Result<(), StoreError> {
-    modify(cache, account, person_key, |all| {
+) -> Result<Option<Bytes>, StoreError> {
+    // Mostly the first message to the person within the hour.
+    let expected = Expected::Probably(None);
+    modify(cache, account, person_key, expected, |all| {
         if !all.iter().any(|sent| sent.key == new.key && sent.channel == new.channel) {
             all.push(new.clone());
         }
@@ -117,38 +126,67 @@ pub(crate) async fn update(
     cache: &dyn Cache,
     account: &str,
     person_key: &str,
-    (key, channel): (&str, Channel),
+    message: (&str, Channel),
     change: impl Fn(&SentMessage) -> Option<SentMessage>,
 ) -> Result<(), StoreError> {
-    modify(cache, account, person_key, |all| {
+    let edit = edit_of(message, change);
+    modify(cache, account, person_key, Expected::Unknown, edit).await.map(drop)
+}
+
+/// As [`update`], for messages that were stored like this a moment ago.
+pub(crate) async fn update_inserted(
+    cache: &dyn Cache,
+    account: &str,
+    person_key: &str,
+    stored: Option<Bytes>,
+    message: (&str, Channel),
+    change: impl Fn(&SentMessage) -> Option<SentMessage>,
+) -> Result<(), StoreError> {
+    let edit = edit_of(message, change);
+    modify(cache, account, person_key, Expected::Probably(stored), edit).await.map(drop)
+}
+
+fn edit_of(
+    (key, channel): (&str, Channel),
+    change: impl Fn(&SentMessage) -> Option<SentMessage>,
+) -> impl Fn(&mut Vec<SentMessage>) {
+    move |all| {
         let changed = all.drain(..).filter_map(|sent| {
             if sent.key == key && sent.channel == channel { change(&sent) } else { Some(sent) }
         });
         *all = changed.collect();
-    })
-    .await
+    }
 }
 
 async fn modify(
     cache: &dyn Cache,
     account: &str,
     person_key: &str,
+    expected: Expected,
     edit: impl Fn(&mut Vec<SentMessage>),
-) -> Result<(), StoreError> {
+) -> Result<Option<Bytes>, StoreError> {
     let at = streams::sent_index_key(account, person_key);
-    let mut stored = cache.get(&at).await?;
+    let (mut stored, mut is_read) = match expected {
+        Expected::Unknown => (cache.get(&at).await?, true),
+        Expected::Probably(stored) => (stored, false),
+    };
     loop {
         let mut all = decode(stored.as_deref())?;
         let before = all.clone();
         edit(&mut all);
         if all == before {
-            return Ok(());
+            if is_read {
+                return Ok(stored);
+            }
+            (stored, is_read) = (cache.get(&at).await?, true);
+            continue;
         }
         let new = Bytes::from(serde_json::to_vec(&all).expect("string keys only"));
-        match cache.compare_and_set(&at, stored.as_deref(), new, streams::SENT_INDEX_TTL).await? {
-            CasOutcome::Swapped => return Ok(()),
+        let ttl = streams::SENT_INDEX_TTL;
+        match cache.compare_and_set(&at, stored.as_deref(), new.clone(), ttl).await? {
+            CasOutcome::Swapped => return Ok(Some(new)),
             // Another message to the person or its receipt was written: a few times at most.
-            CasOutcome::Mismatch(found) => stored = found,
+            CasOutcome::Mismatch(found) => (stored, is_read) = (found, true),
         }
     }
 }

@@ -56,7 +56,13 @@ pub(crate) async fn load(
     may_have_lease: bool,
 ) -> Result<FormerRecords, StoreError> {
     let subject = notice_subject(&notice.account, &notice.key);
-    let announced = match ports.ledger.last(&OUTCOMES, &subject).await? {
+    // Where no former version works on the ticket, what it wrote is old enough for any server.
+    let last = if may_have_lease {
+        ports.ledger.last(&OUTCOMES, &subject).await?
+    } else {
+        ports.ledger.last_unconfirmed(&OUTCOMES, &subject).await?
+    };
+    let announced = match last {
         None => None,
         Some(last) => match read_stored::<OutcomeRecord>(&last.entry.payload)? {
             Some(OutcomeRecord::Attempt(announced)) => Some(announced),

@@ -81,7 +81,8 @@ fn hashed_subject(account: &str, name: &str) -> Subject {
 }
 
 impl TicketLog {
-    /// Reads the newest record of a notice's ticket.
+    /// Reads the newest record of a notice's ticket. One that another server of the store has not
+    /// told of yet is found out by the append, without which nothing is sent.
     pub(crate) async fn load(
         ledger: Arc<dyn Ledger>,
         notice: &Notice,
@@ -93,12 +94,17 @@ impl TicketLog {
             state: TicketNotices::default(),
             is_unreadable: false,
         };
-        log.reload().await?;
+        let last = log.ledger.last_unconfirmed(&OUTCOMES, &log.subject).await?;
+        log.set_newest(last)?;
         Ok(log)
     }
 
     async fn reload(&mut self) -> Result<(), StoreError> {
         let last = self.ledger.last(&OUTCOMES, &self.subject).await?;
+        self.set_newest(last)
+    }
+
+    fn set_newest(&mut self, last: Option<StoredEntry>) -> Result<(), StoreError> {
         self.newest = last.as_ref().map(|last| last.position);
         let Some(last) = last else {
             self.state = TicketNotices::default();

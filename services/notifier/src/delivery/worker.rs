@@ -1,5 +1,6 @@
 //! Delivery worker: consumes the notice queue and brings each notice to its one outcome.
 
+use crate::delivery::account_places::AccountPlaces;
 use crate::delivery::channels::{self, skipped_attempt};
 use crate::delivery::classify::{RETRY_WINDOW, gave_up_outcome};
 use crate::delivery::finish::{self, NoticeEnd, NoticeRef};
@@ -14,7 +15,6 @@ use crate::ports::{Ports, StoreError};
 use crate::settings::Settings;
 use crate::stored_time::time_left;
 use crate::templates::TemplatesReceiver;
-use paihao_chassis::permits::Permits;
 use paihao_chassis::trace;
 use paihao_contracts::envelope::NewerForm;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
@@ -25,14 +25,13 @@ use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Entry, Handler, Worker};
 use paihao_notice_text::NoticePolicy;
 use paihao_notice_text::render::{self, Unrenderable};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Delay after the ledger or the cache did not answer.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// Delay while all permits of the account are in use.
-const PERMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Delay while all places of the account are in use, and enough notices wait for one.
+const PLACE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Delay while another notice of the same ticket is being sent, or after another worker was first.
 pub(super) const TURN_RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -69,8 +68,7 @@ pub(crate) fn handler(
         templates,
         person_tags,
         ports,
-        in_flight: settings.in_flight,
-        permits: Permits::default(),
+        places: AccountPlaces::new(settings.in_flight),
     }
 }
 
@@ -80,10 +78,7 @@ pub(super) struct DeliveryWorker {
     templates: TemplatesReceiver,
     person_tags: PersonTagsReader,
     pub(super) ports: Ports,
-    /// Most notices of one account in progress, so that one with slow or missing responses from
-    /// WeChat never delays another.
-    in_flight: usize,
-    permits: Permits<Arc<str>>,
+    places: AccountPlaces,
 }
 
 /// Notice with what its delivery needs.
@@ -138,9 +133,8 @@ impl Handler for DeliveryWorker {
     async fn handle(&self, notice: Notice, delivery: &Delivery) -> Result<Disposition, NewerForm> {
         trace::note_site(notice.site());
         let notice = self.with_absolute_link(notice);
-        let account = (notice.account.clone(), self.in_flight);
-        let Some(_permit) = self.permits.try_acquire([account]) else {
-            return Ok(Disposition::RetryAfter(PERMIT_RETRY_DELAY));
+        let Some(_place) = self.places.take(&notice.account).await else {
+            return Ok(Disposition::RetryAfter(PLACE_RETRY_DELAY));
         };
         match self.advance(&notice, &delivery.message.entry).await {
             Ok(next) => Ok(next.into()),

@@ -3,6 +3,7 @@
 use crate::delivery::planned_order;
 use crate::planning::plan::plan_decision;
 use crate::ports::StoreError;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use paihao_cache::Cache;
 use paihao_chassis::trace::{self, Span, SpanKind};
 use paihao_contracts::commit::Commit;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// Most commits planned at once.
 const MAX_IN_FLIGHT: usize = 64;
+
+/// Most writes of one commit at once.
+const MAX_CONCURRENT_WRITES: usize = 16;
 
 /// Delay after a store did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -62,10 +66,12 @@ async fn enqueue_notices(
     trace::note_site(&commit.site.id);
     let planned: Vec<_> =
         commit.decisions.iter().map(|decision| plan_decision(commit, decision)).collect();
-    for notice in planned.iter().flatten().filter(|notice| planned_order::is_ordered(notice)) {
-        planned_order::register_planned(cache, notice).await?;
-    }
+    let ordered = planned.iter().flatten().filter(|notice| planned_order::is_ordered(notice));
+    let registered = ordered.map(|notice| planned_order::register_planned(cache, notice));
+    at_once(registered.collect()).await?;
     let traces = PartTraces::of(&delivery.message.entry);
+    let mut spans = Vec::new();
+    let mut messages = Vec::new();
     for (index, notices) in planned.into_iter().enumerate() {
         let current = trace::current();
         // The trace of the command that this decision is about, if it is not that of the entry.
@@ -76,11 +82,23 @@ async fn enqueue_notices(
             span
         });
         let at = span.as_ref().map(Span::at).or(current);
-        for notice in notices {
+        messages.extend(notices.into_iter().map(|notice| {
             let entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));
-            ledger.enqueue(&NOTICES, &notice.key, entry.in_trace(at), Duration::ZERO).await?;
-            metrics::counter!("paihao_notifier_planned_total").increment(1);
-        }
+            (notice.key, entry.in_trace(at))
+        }));
+        spans.extend(span);
     }
-    Ok(())
+    let enqueued = messages.into_iter().map(|(key, entry): (String, Entry)| async move {
+        ledger.enqueue(&NOTICES, &key, entry, Duration::ZERO).await?;
+        metrics::counter!("paihao_notifier_planned_total").increment(1);
+        Ok(())
+    });
+    at_once(enqueued.collect()).await
+}
+
+/// Runs some of these writes at once. Stores write together what comes together.
+async fn at_once<F: Future<Output = Result<(), StoreError>>>(
+    writes: Vec<F>,
+) -> Result<(), StoreError> {
+    stream::iter(writes).buffer_unordered(MAX_CONCURRENT_WRITES).try_collect().await
 }

@@ -5,9 +5,7 @@ use crate::browser::Browser;
 use crate::demo::{chat_selector, kiosk_code_link, scan};
 use crate::guide_pictures::{WIDE, take_guide_picture};
 use crate::manage::fill_control;
-use crate::pictures::{
-    ALL_SCREENS, NOTEBOOK, PHONE, SMALL_PHONE, Screen, TABLET, take_pictures,
-};
+use crate::pictures::{ALL_SCREENS, NOTEBOOK, PHONE, SMALL_PHONE, Screen, TABLET, take_pictures};
 use crate::window::Window;
 use serde_json::json;
 use std::path::Path;

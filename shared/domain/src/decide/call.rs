@@ -97,7 +97,7 @@ impl Decider<'_> {
     ) -> Result<Option<Arc<str>>, Refusal> {
         let rules = self.require_open_counter(counter)?;
         self.require_free_counter(counter)?;
-        let preset = match ticket.state {
+        let preset = match *ticket.state {
             TicketState::Waiting => None,
             TicketState::Missed { .. } => Some(Arc::from(RETURNED_REASON)),
             _ => return Err(wrong_state(ticket)),
@@ -142,7 +142,7 @@ impl Decider<'_> {
     fn resume_after_let_pass(&self, called: &Ticket) -> Vec<Event> {
         let Some(line) = self.site.lines.get(&called.queue) else { return Vec::new() };
         let held = line.held.iter().filter_map(|id| self.site.ticket(*id));
-        let ended = held.filter(|held| match &held.state {
+        let ended = held.filter(|held| match &*held.state {
             TicketState::Held { hold, .. } => {
                 hold.kind == HoldKind::LetPass
                     && hold.after_calls.is_some_and(|calls| line.calls + 1 >= calls)
@@ -154,7 +154,7 @@ impl Decider<'_> {
 
     /// Requires a called ticket that may be called again now.
     pub(super) fn check_recall(&self, ticket: &Ticket) -> Result<&QueueRules, Refusal> {
-        let TicketState::Called { round, last, .. } = &ticket.state else {
+        let TicketState::Called { round, last, .. } = &*ticket.state else {
             return Err(wrong_state(ticket));
         };
         let rules = self.queue(&ticket.queue)?;
@@ -172,7 +172,7 @@ impl Decider<'_> {
     pub(super) fn recall(&self, served: &CounterTicket) -> Decided {
         let ticket = self.confirm_counter_ticket(served)?;
         let rules = self.check_recall(ticket)?;
-        let TicketState::Called { counter, call, round, deadline, .. } = &ticket.state else {
+        let TicketState::Called { counter, call, round, deadline, .. } = &*ticket.state else {
             return Err(wrong_state(ticket));
         };
         let grace = i64::from(rules.grace_seconds) * 1000;
@@ -194,7 +194,9 @@ impl Decider<'_> {
 
     /// Requires a call that can still be taken back.
     pub(super) fn check_put_back(&self, ticket: &Ticket) -> Result<(), Refusal> {
-        let TicketState::Called { at, .. } = &ticket.state else { return Err(wrong_state(ticket)) };
+        let TicketState::Called { at, .. } = &*ticket.state else {
+            return Err(wrong_state(ticket));
+        };
         if self.now.at.since_ms(*at) > PUT_BACK_WINDOW_MS {
             return Err(Refusal::TooLate(ticket.number.clone()));
         }

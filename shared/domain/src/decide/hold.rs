@@ -18,7 +18,7 @@ impl Decider<'_> {
     }
 
     pub(super) fn check_waiting(&self, ticket: &Ticket) -> Result<(), Refusal> {
-        match ticket.state {
+        match *ticket.state {
             TicketState::Waiting => Ok(()),
             _ => Err(wrong_state(ticket)),
         }
@@ -89,7 +89,9 @@ impl Decider<'_> {
 
     /// Requires a hold that the actor may end. Holders end those that they began.
     pub(super) fn check_resume(&self, ticket: &Ticket) -> Result<(), Refusal> {
-        let TicketState::Held { hold, .. } = &ticket.state else { return Err(wrong_state(ticket)) };
+        let TicketState::Held { hold, .. } = &*ticket.state else {
+            return Err(wrong_state(ticket));
+        };
         match (self.actor.role(), hold.kind) {
             (Role::Customer, HoldKind::Staff | HoldKind::Suspended) => Err(wrong_state(ticket)),
             (Role::System, _) if hold.until.is_none_or(|until| until > self.now.at) => {

@@ -15,7 +15,7 @@ impl Decider<'_> {
     pub(super) fn miss(&self, served: &CounterTicket) -> Decided {
         let counter = &served.counter;
         let ticket = self.confirm_counter_ticket(served)?;
-        let TicketState::Called { deadline, .. } = &ticket.state else {
+        let TicketState::Called { deadline, .. } = &*ticket.state else {
             return Err(wrong_state(ticket));
         };
         let rules = self.queue(&ticket.queue)?;
@@ -44,7 +44,7 @@ impl Decider<'_> {
     /// Rank of a missed ticket on return; `None` if it is not missed, an error if it is too late or
     /// has no return left.
     pub(super) fn return_rank(&self, ticket: &Ticket) -> Option<Result<Rank, Refusal>> {
-        let TicketState::Missed { until: Some(until), .. } = ticket.state else { return None };
+        let TicketState::Missed { until: Some(until), .. } = *ticket.state else { return None };
         let Ok(rules) = self.queue(&ticket.queue) else {
             return Some(Err(Refusal::UnknownQueue(ticket.queue.clone())));
         };

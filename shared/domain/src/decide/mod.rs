@@ -253,7 +253,7 @@ impl Decider<'_> {
 
     /// Requires a ticket that is called. Returns its counter.
     fn check_called<'a>(&self, ticket: &'a Ticket) -> Result<&'a CounterId, Refusal> {
-        match &ticket.state {
+        match &*ticket.state {
             TicketState::Called { counter, .. } => Ok(counter),
             _ => Err(wrong_state(ticket)),
         }

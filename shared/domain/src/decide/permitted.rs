@@ -69,14 +69,14 @@ impl Ticket {
     /// Time from which the ticket may be recalled; `None` unless it is called and has a recall
     /// left.
     pub fn recall_allowed_from(&self, rules: &Rules) -> Option<Timestamp> {
-        let TicketState::Called { round, last, .. } = &self.state else { return None };
+        let TicketState::Called { round, last, .. } = &*self.state else { return None };
         let max_calls = rules.queues.get(&self.queue)?.calls;
         (*round < max_calls).then(|| last.plus_ms(MIN_RECALL_INTERVAL_MS))
     }
 
     /// Time until which the call may be taken back; `None` unless the ticket is called.
     pub fn put_back_allowed_until(&self) -> Option<Timestamp> {
-        match &self.state {
+        match &*self.state {
             TicketState::Called { at, .. } => Some(at.plus_ms(PUT_BACK_WINDOW_MS)),
             _ => None,
         }

@@ -32,7 +32,7 @@ impl Decider<'_> {
             number: ticket.number.clone(),
             counter: counter.clone(),
         };
-        let was_called = matches!(ticket.state, TicketState::Called { .. });
+        let was_called = matches!(*ticket.state, TicketState::Called { .. });
         let started = was_called.then(|| self.started_event(ticket, counter));
         let finished = self.finished_event(ticket, counter, self.actor.role() == Role::System);
         decided(outcome, started.into_iter().chain([finished]).collect())
@@ -49,7 +49,7 @@ impl Decider<'_> {
 
     /// Requires a ticket in service. Returns its counter.
     pub(super) fn check_serving<'a>(&self, ticket: &'a Ticket) -> Result<&'a CounterId, Refusal> {
-        match &ticket.state {
+        match &*ticket.state {
             TicketState::Serving { counter, .. } => Ok(counter),
             _ => Err(wrong_state(ticket)),
         }
@@ -93,7 +93,7 @@ impl Decider<'_> {
     ) -> Result<(), Refusal> {
         let rules = self.require_open_counter(counter)?;
         self.require_free_counter(counter)?;
-        let hold = match &ticket.state {
+        let hold = match &*ticket.state {
             TicketState::Held { hold, .. } if hold.kind == HoldKind::Suspended => hold,
             _ => return Err(wrong_state(ticket)),
         };

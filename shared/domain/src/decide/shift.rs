@@ -19,7 +19,7 @@ impl Decider<'_> {
         ticket: &Ticket,
         queue: &QueueId,
     ) -> Result<&QueueRules, Refusal> {
-        match ticket.state {
+        match *ticket.state {
             TicketState::Called { .. } | TicketState::Serving { .. } => {}
             TicketState::Waiting if ticket.queue != *queue => {}
             _ => return Err(wrong_state(ticket)),
@@ -96,7 +96,7 @@ impl Decider<'_> {
             Mark::NotifyAhead(_) => self.check_waiting(ticket),
             // Said once, until the ticket leaves the line another way.
             Mark::Coming if ticket.marks.coming => Err(wrong_state(ticket)),
-            Mark::Coming => match ticket.state {
+            Mark::Coming => match *ticket.state {
                 TicketState::Called { .. } => Ok(()),
                 TicketState::Waiting if self.is_near(ticket) => Ok(()),
                 _ => Err(wrong_state(ticket)),

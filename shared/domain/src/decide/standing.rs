@@ -11,7 +11,7 @@ use crate::model::time::DecisionInput;
 impl Site {
     /// Standing of a ticket now: what is told about it, and what its holder may do.
     pub fn standing(&self, rules: &Rules, ticket: &Ticket, now: &DecisionInput) -> TicketStanding {
-        let wait = match ticket.state {
+        let wait = match *ticket.state {
             TicketState::Waiting | TicketState::Held { .. } => {
                 Some(self.current_quote(rules, ticket, now))
             }
@@ -32,7 +32,7 @@ impl Site {
         now: &DecisionInput,
         wait: Option<QuotedWait>,
     ) -> TicketStanding {
-        let state = match &ticket.state {
+        let state = match &*ticket.state {
             TicketState::Waiting => StandingState::Waiting,
             TicketState::Called { counter, deadline, .. } => {
                 StandingState::Called { counter: counter.clone(), deadline: *deadline }

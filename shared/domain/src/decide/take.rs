@@ -117,7 +117,7 @@ impl Decider<'_> {
             quoted: quote,
             scan_session: scan_session.cloned(),
         };
-        let has_place = matches!(held.state, TicketState::Waiting | TicketState::Held { .. });
+        let has_place = matches!(*held.state, TicketState::Waiting | TicketState::Held { .. });
         let wait = has_place.then_some(quote);
         Ok((Answer::Holding { ticket: held.id, wait, new: false }, vec![shown]))
     }

@@ -28,7 +28,7 @@ impl Decider<'_> {
         ) {
             return Err(wrong_state(ticket));
         }
-        let before = ticket.undo_point.as_ref();
+        let before = ticket.past.undo_point.as_ref();
         let before = before.ok_or_else(|| Refusal::NothingToUndo(ticket.number.clone()))?;
         if !self.actor.is_manager() {
             let is_own = before.by.as_ref() == Some(&self.actor.actor_ref());
@@ -60,17 +60,18 @@ impl Decider<'_> {
         let at = self.now.at.max(before.at);
         let mut restored = Ticket {
             notifications: now.notifications.clone(),
-            expected_turn_at: now.expected_turn_at,
             person: now.person.clone(),
-            former_person: now.former_person.clone(),
             // What the holder may take does not depend on how this ticket ended.
             marks: Marks { limit_lifted: now.marks.limit_lifted, ..*was.marks }.into(),
             ..was.clone()
         };
+        restored.set_quotes(was.displayed(), now.expected_turn_at());
+        restored.past.former_person.clone_from(&now.past.former_person);
+        restored.past.shrink();
         let rules = self.rules.queues.get(&was.queue);
         let grace = rules.map_or(0, |rules| i64::from(rules.grace_seconds) * 1000);
         let minutes = rules.map_or(0, |rules| rules.missed.minutes);
-        match &mut restored.state {
+        match &mut *restored.state {
             TicketState::Called { deadline, .. } if *deadline <= at => {
                 *deadline = at.plus_ms(grace);
             }

@@ -23,7 +23,7 @@ impl ForecastModel {
             return Some(immediate_forecast(input));
         }
         let queue_model = self.queue_model(&input.queue);
-        let formula = self.closed_form_s(input, &queue_model);
+        let formula = self.closed_form_s(input, queue_model);
         let predicted = match input.last_wait_s {
             Some(last) if input.ahead >= LAST_WAIT_MIN_AHEAD && !queue_model.is_cold() => {
                 // As a sum of parts, it never falls where the formula rises.
@@ -31,7 +31,7 @@ impl ForecastModel {
             }
             _ => formula,
         };
-        Some(calibrated_forecast(input, &queue_model, predicted, ForecastMethod::Formula))
+        Some(calibrated_forecast(input, queue_model, predicted, ForecastMethod::Formula))
     }
 
     fn closed_form_s(&self, input: &ForecastInput, queue_model: &QueueModel) -> f64 {

@@ -7,7 +7,7 @@ use super::recent::RecentValues;
 use super::slots::{MAX_RECENT_SLOTS, RecentSlots, ServiceTime};
 use crate::model::ids::QueueId;
 use imbl::OrdMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Forecast model of a site's queues. A copy shares everything with its origin.
 ///
@@ -85,8 +85,13 @@ impl ForecastModel {
         }
     }
 
-    pub(super) fn queue_model(&self, queue: &QueueId) -> Arc<QueueModel> {
-        self.queues.get(queue).cloned().unwrap_or_default()
+    /// Model of a queue: one that has learned nothing for a queue without visits.
+    pub(super) fn queue_model(&self, queue: &QueueId) -> &QueueModel {
+        static UNLEARNED: LazyLock<QueueModel> = LazyLock::new(QueueModel::default);
+        match self.queues.get(queue) {
+            Some(learned) => learned,
+            None => &UNLEARNED,
+        }
     }
 }
 
@@ -133,13 +138,13 @@ mod tests {
         Observation { ahead: 1, predicted: Some((method, 100)), end }
     }
 
-    fn trained(visits: impl IntoIterator<Item = Observation>) -> Arc<QueueModel> {
+    fn trained(visits: impl IntoIterator<Item = Observation>) -> QueueModel {
         let queue = QueueId::new("a");
         let mut model = ForecastModel::default();
         for visit in visits {
             model.learn(&queue, &visit);
         }
-        model.queue_model(&queue)
+        model.queue_model(&queue).clone()
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl ForecastModel {
             return immediate_forecast(input);
         }
         let queue_model = self.queue_model(&input.queue);
-        calibrated_forecast(input, &queue_model, seconds, ForecastMethod::Simulation)
+        calibrated_forecast(input, queue_model, seconds, ForecastMethod::Simulation)
     }
 
     /// Median, in seconds, that the forecast of no shorter wait exceeds.

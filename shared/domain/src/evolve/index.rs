@@ -30,7 +30,7 @@ enum TicketLocation {
 
 impl IndexEntry {
     fn for_ticket(ticket: &Ticket) -> IndexEntry {
-        let location = match &ticket.state {
+        let location = match &*ticket.state {
             TicketState::Waiting => TicketLocation::Line,
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
                 TicketLocation::Counter(counter.clone())
@@ -53,7 +53,7 @@ impl IndexEntry {
 impl Site {
     /// Inserts a ticket that was not there.
     pub(super) fn insert_ticket(&mut self, mut ticket: Ticket) {
-        ticket.progress.overtakes_counted = match ticket.state {
+        ticket.progress.overtakes_counted = match *ticket.state {
             TicketState::Waiting => {
                 self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count())
             }
@@ -102,7 +102,7 @@ impl Site {
         change(ticket);
         ticket.shrink();
         let stays = was.location == TicketLocation::Line && was.queue == ticket.queue;
-        ticket.progress.overtakes_counted = match ticket.state {
+        ticket.progress.overtakes_counted = match *ticket.state {
             TicketState::Waiting if stays => overtakes_counted,
             TicketState::Waiting => {
                 self.lines.get(&ticket.queue).map_or(0, |line| line.overtake_count())

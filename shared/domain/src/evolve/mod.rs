@@ -13,7 +13,7 @@ use crate::model::rank::Rank;
 use crate::model::rare::Rare;
 use crate::model::remainder::Remainder;
 use crate::model::site::{Counter, CounterState, RecentCall, Site, SpentDays};
-use crate::model::ticket::{HoldKind, Ticket, TicketState, UndoPoint};
+use crate::model::ticket::{HoldKind, LaterQuotes, Ticket, TicketState, UndoPoint};
 use crate::model::time::{Day, Timestamp};
 use crate::model::visit_progress::VisitProgress;
 use crate::protocol::command::{Mark, QueueState};
@@ -51,7 +51,7 @@ impl Site {
         match event {
             Event::DayClosed { .. } => {}
             Event::TicketShown { ticket, quoted, scan_session: _ } => {
-                self.update_ticket(*ticket, |ticket| ticket.progress.record_quote(quoted, at));
+                self.update_ticket(*ticket, |ticket| ticket.record_quote(quoted, at));
             }
             Event::DayOpened { day, carrying } => {
                 let live = self.live_tickets();
@@ -172,7 +172,7 @@ impl Site {
                         ticket.progress.steps.called_at = Some(at);
                         ticket.progress.steps.called_out_of_order = out_of_order;
                     }
-                    ticket.state = TicketState::Called {
+                    *ticket.state = TicketState::Called {
                         counter: counter.clone(),
                         at,
                         call: *call,
@@ -219,7 +219,7 @@ impl Site {
                 let called = self.update_ticket(*ticket, |ticket| {
                     ticket.counts.calls = *call;
                     let TicketState::Called { call: c, round: r, last, deadline: d, .. } =
-                        &mut ticket.state
+                        &mut *ticket.state
                     else {
                         return;
                     };
@@ -231,16 +231,16 @@ impl Site {
             }
             Event::TicketStarted { ticket, counter } => {
                 self.update_ticket(*ticket, |ticket| {
-                    let since = match ticket.state {
+                    let since = match *ticket.state {
                         TicketState::Called { at, .. } => at,
                         _ => at,
                     };
                     ticket.progress.steps.started_at.get_or_insert(at);
-                    ticket.state = TicketState::Serving { counter: counter.clone(), since, at };
+                    *ticket.state = TicketState::Serving { counter: counter.clone(), since, at };
                 });
             }
             Event::TicketPutBack { ticket } => {
-                self.update_ticket(*ticket, |ticket| ticket.state = TicketState::Waiting);
+                self.update_ticket(*ticket, |ticket| *ticket.state = TicketState::Waiting);
                 self.withdraw_calls(*ticket);
                 self.record_reentry(*ticket, None, PositionChangeCause::TakenBack, at);
             }
@@ -253,14 +253,14 @@ impl Site {
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.misses += 1;
                     ticket.marks.coming = false;
-                    if let Some(TicketState::Called { at: since, .. }) = since {
-                        ticket.progress.steps.missed_ms = Some(at.since_ms(since).max(0));
+                    if let Some(TicketState::Called { at: since, .. }) = since.as_deref() {
+                        ticket.progress.steps.missed_ms = Some(at.since_ms(*since).max(0));
                     }
                 });
             }
             Event::TicketReturned { ticket, rank } => {
                 self.update_ticket(*ticket, |ticket| {
-                    (ticket.rank, ticket.state) = (*rank, TicketState::Waiting)
+                    (ticket.rank, *ticket.state) = (*rank, TicketState::Waiting)
                 });
                 self.record_reentry(*ticket, None, PositionChangeCause::Return, at);
             }
@@ -269,17 +269,17 @@ impl Site {
                 self.update_ticket(*ticket, |ticket| {
                     ticket.counts.holds += 1;
                     ticket.marks.coming = false;
-                    if let TicketState::Serving { since, at: begun, .. } = ticket.state {
+                    if let TicketState::Serving { since, at: begun, .. } = *ticket.state {
                         ticket.progress.steps.approach_ms += begun.since_ms(since).max(0);
                     }
                     ticket.counts.let_pass += u32::from(hold.kind == HoldKind::LetPass);
-                    ticket.worked_ms = *worked_ms;
-                    ticket.state = TicketState::Held { at, hold: Box::new(hold.clone()) };
+                    ticket.past.worked_ms = *worked_ms;
+                    *ticket.state = TicketState::Held { at, hold: Box::new(hold.clone()) };
                 });
                 self.record_position_change(*ticket, was, PositionChangeCause::Hold, at);
             }
             Event::TicketResumed { ticket } => {
-                self.update_ticket(*ticket, |ticket| ticket.state = TicketState::Waiting);
+                self.update_ticket(*ticket, |ticket| *ticket.state = TicketState::Waiting);
                 self.record_reentry(*ticket, None, PositionChangeCause::Resume, at);
             }
             Event::TicketTransferred { ticket, queue, rank } => {
@@ -287,7 +287,7 @@ impl Site {
                     ticket.counts.transfers += 1;
                     ticket.marks.coming = false;
                     ticket.queue = queue.clone();
-                    (ticket.rank, ticket.state) = (*rank, TicketState::Waiting);
+                    (ticket.rank, *ticket.state) = (*rank, TicketState::Waiting);
                 });
                 self.record_reentry(*ticket, None, PositionChangeCause::Transfer, at);
             }
@@ -329,9 +329,11 @@ impl Site {
                 self.update_ticket(trigger.ticket, |ticket| {
                     ticket.notifications.record(&trigger.kind, trigger.order, trigger.at);
                     let expected = trigger.kind.expected_turn_at(trigger.at);
-                    ticket.expected_turn_at = expected.or(ticket.expected_turn_at);
+                    if expected.is_some() {
+                        ticket.set_quotes(ticket.displayed(), expected);
+                    }
                     if let Some(quote) = trigger.kind.quoted_wait() {
-                        ticket.progress.record_quote(quote, trigger.at);
+                        ticket.record_quote(quote, trigger.at);
                     }
                 });
             }
@@ -363,12 +365,12 @@ impl Site {
     ) {
         self.update_ticket(id, |ticket| {
             // A final miss and the closing that follows it are one step.
-            if !matches!(ticket.state, TicketState::Missed { until: None, .. }) {
-                let before = Ticket { undo_point: None, ..ticket.clone() };
-                ticket.undo_point =
+            if !matches!(*ticket.state, TicketState::Missed { until: None, .. }) {
+                let before = ticket.without_undo_point();
+                ticket.past.undo_point =
                     Some(Arc::new(UndoPoint { ticket: before, at, by: by.cloned() }));
             }
-            ticket.state = state;
+            *ticket.state = state;
         });
     }
 
@@ -432,28 +434,23 @@ fn new_ticket(
     quoted: QuotedWait,
     at: Timestamp,
 ) -> Ticket {
-    let mut progress = VisitProgress::default();
-    progress.record_quote(&quoted, at);
-    let expected = quoted.estimate.map(|estimate| at.plus_minutes(estimate.low));
     Ticket {
         id,
         key: None,
         number: number.clone(),
         queue: queue.clone(),
         person: person.clone(),
-        former_person: None,
         taken_at: at,
         arrived: rank.arrival,
         rank,
         quoted,
         basis: None,
-        state: TicketState::Waiting,
+        state: Rare::default(),
         counts: Rare::default(),
         marks: Rare::default(),
         notifications: NotificationHistory::default().into(),
-        expected_turn_at: expected,
-        progress,
-        worked_ms: 0,
-        undo_point: None,
+        requoted: LaterQuotes::default(),
+        progress: VisitProgress::default(),
+        past: Rare::default(),
     }
 }

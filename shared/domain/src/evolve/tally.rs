@@ -26,7 +26,7 @@ pub(super) struct TallyEntry {
 impl TallyEntry {
     pub(super) fn for_ticket(ticket: &Ticket) -> TallyEntry {
         let is_given_up = matches!(
-            ticket.state,
+            *ticket.state,
             TicketState::Closed { reason: CloseReason::ByCustomer | CloseReason::ByStaff, .. }
         );
         TallyEntry {

@@ -57,6 +57,12 @@ impl<T: HasUsual> PartialEq for Rare<T> {
 
 impl<T: HasUsual + Eq> Eq for Rare<T> {}
 
+impl<T: HasUsual> PartialEq<T> for Rare<T> {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other
+    }
+}
+
 impl<T: HasUsual + fmt::Debug> fmt::Debug for Rare<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)

@@ -169,16 +169,16 @@ impl Site {
 
     /// Ticket in the form in which it is carried over to the next day.
     pub(crate) fn as_carried_over(&self, ticket: &Ticket) -> Ticket {
-        Ticket { undo_point: None, progress: self.visit_progress(ticket), ..ticket.clone() }
+        Ticket { progress: self.visit_progress(ticket), ..ticket.without_undo_point() }
     }
 
     /// The day as it ended: its tickets, without the lines, and without what undoing needs.
     #[must_use]
     pub fn to_ended_day(&self) -> Site {
         let tickets = self.tickets.iter().map(|(id, ticket)| {
-            let ended = match ticket.undo_point {
+            let ended = match ticket.past.undo_point {
                 None => ticket.clone(),
-                Some(_) => Arc::new(Ticket { undo_point: None, ..Ticket::clone(ticket) }),
+                Some(_) => Arc::new(ticket.without_undo_point()),
             };
             (*id, ended)
         });
@@ -218,7 +218,7 @@ impl Site {
 
     /// Number of tickets ahead of this one; 0 unless it waits.
     pub fn ahead(&self, ticket: &Ticket) -> u32 {
-        match ticket.state {
+        match *ticket.state {
             TicketState::Waiting => self.ahead_at(&ticket.queue, ticket.rank, ticket.id),
             _ => 0,
         }

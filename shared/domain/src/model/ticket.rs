@@ -1,5 +1,6 @@
 //! Ticket and its states.
 
+use crate::estimate::DisplayedRange;
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey};
 use crate::model::notification::NotificationHistory;
@@ -23,8 +24,6 @@ pub struct Ticket {
     pub queue: QueueId,
     /// Holder; `None` for someone without WeChat.
     pub person: Option<Person>,
-    /// Person whom the ticket named before the account migrated; it is the same one.
-    pub former_person: Option<Person>,
     /// Time at which it was taken.
     pub taken_at: Timestamp,
     /// Effective arrival when it was taken.
@@ -36,21 +35,48 @@ pub struct Ticket {
     /// Forecast behind that quote.
     pub basis: Option<ForecastBasis>,
     /// State, with the values that belong to it.
-    pub state: TicketState,
+    pub state: Rare<TicketState>,
     /// Counts of calls, misses, holds and transfers.
     pub counts: Rare<TicketCounts>,
     /// Facts about the holder beside the state.
     pub marks: Rare<Marks>,
     /// Notifications so far.
     pub notifications: Rare<NotificationHistory>,
-    /// Time of the turn by the wait quoted last.
-    pub expected_turn_at: Option<Timestamp>,
+    /// Quotes since then, if they say anything else.
+    pub requoted: LaterQuotes,
     /// Running record of the visit.
     pub progress: VisitProgress,
+    /// What was before that state.
+    pub past: Rare<TicketPast>,
+}
+
+/// What a holder was quoted last, if it is not what they were quoted when they took the ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LaterQuotes(Option<Box<Requoted>>);
+
+/// Quotes of a ticket that differ from the one when it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Requoted {
+    /// Range that the holder was quoted last.
+    displayed: Option<DisplayedRange>,
+    /// Time of the turn by the wait quoted last.
+    expected_turn_at: Option<Timestamp>,
+}
+
+/// What was before the present state of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketPast {
+    /// Person whom the ticket named before the account migrated; it is the same one.
+    pub former_person: Option<Person>,
     /// Milliseconds of service before it was suspended.
     pub worked_ms: i64,
     /// Former state of the ticket, from before its last step towards an end, for undoing that step.
     pub undo_point: Option<Arc<UndoPoint>>,
+}
+
+impl HasUsual for TicketPast {
+    const USUAL: &'static TicketPast =
+        &TicketPast { former_person: None, worked_ms: 0, undo_point: None };
 }
 
 /// Ticket as it was before it was finished, missed or closed.
@@ -163,6 +189,10 @@ pub enum TicketState {
     },
 }
 
+impl HasUsual for TicketState {
+    const USUAL: &'static TicketState = &TicketState::Waiting;
+}
+
 /// Hold of a ticket and the conditions that end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -237,7 +267,7 @@ impl TicketStatus {
 impl Ticket {
     /// Status of the ticket.
     pub fn status(&self) -> TicketStatus {
-        match self.state {
+        match *self.state {
             TicketState::Waiting => TicketStatus::Waiting,
             TicketState::Called { .. } => TicketStatus::Called,
             TicketState::Serving { .. } => TicketStatus::Serving,
@@ -250,7 +280,7 @@ impl Ticket {
 
     /// Returns `true` while the holder has a place here and so may not take another number.
     pub fn is_live(&self) -> bool {
-        match self.state {
+        match *self.state {
             TicketState::Missed { until, .. } => until.is_some(),
             TicketState::Done { .. } | TicketState::Closed { .. } => false,
             _ => true,
@@ -259,11 +289,62 @@ impl Ticket {
 
     /// Returns `true` if the ticket names this person, by the present openid or by the former.
     pub fn names(&self, person: &Person) -> bool {
-        [&self.person, &self.former_person].into_iter().flatten().any(|named| named == person)
+        [&self.person, &self.past.former_person].into_iter().flatten().any(|named| named == person)
+    }
+
+    /// Range that the holder was quoted last.
+    pub fn displayed(&self) -> Option<DisplayedRange> {
+        match &self.requoted.0 {
+            Some(requoted) => requoted.displayed,
+            None => first_display(&self.quoted),
+        }
+    }
+
+    /// Time of the turn by the wait quoted last.
+    pub fn expected_turn_at(&self) -> Option<Timestamp> {
+        match &self.requoted.0 {
+            Some(requoted) => requoted.expected_turn_at,
+            None => first_expected_turn(&self.quoted, self.taken_at),
+        }
+    }
+
+    /// Sets what was quoted last. It takes no room if it is what was quoted when the ticket was
+    /// taken.
+    pub fn set_quotes(
+        &mut self,
+        displayed: Option<DisplayedRange>,
+        expected_turn_at: Option<Timestamp>,
+    ) {
+        let is_first = displayed == first_display(&self.quoted)
+            && expected_turn_at == first_expected_turn(&self.quoted, self.taken_at);
+        let requoted = Requoted { displayed, expected_turn_at };
+        self.requoted = LaterQuotes((!is_first).then(|| Box::new(requoted)));
+    }
+
+    /// Records that the holder was quoted a range.
+    pub(crate) fn record_quote(&mut self, quote: &QuotedWait, at: Timestamp) {
+        let Some(range) = quote.estimate else { return };
+        let displayed = match self.displayed() {
+            Some(displayed) => displayed.updated(range, quote.ahead, at),
+            None => DisplayedRange::new(range, quote.ahead),
+        };
+        self.set_quotes(Some(displayed), self.expected_turn_at());
+    }
+
+    /// The ticket without what undoing its last step needs.
+    pub(crate) fn without_undo_point(&self) -> Ticket {
+        let mut ticket = self.clone();
+        if ticket.past.undo_point.is_some() {
+            ticket.past.undo_point = None;
+            ticket.past.shrink();
+        }
+        ticket
     }
 
     /// Gives back the room of what has become the usual again.
     pub(crate) fn shrink(&mut self) {
+        self.state.shrink();
+        self.past.shrink();
         self.counts.shrink();
         self.marks.shrink();
         self.notifications.shrink();
@@ -272,32 +353,32 @@ impl Ticket {
 
     /// Returns `true` if the ticket was served or closed.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.state, TicketState::Done { .. } | TicketState::Closed { .. })
+        matches!(*self.state, TicketState::Done { .. } | TicketState::Closed { .. })
     }
 
     /// Sets whom the ticket names, also in the state that undoing restores.
     pub(crate) fn set_holder(&mut self, person: Option<Person>, former: Option<Person>) {
-        if let Some(before) = self.undo_point.as_mut().map(Arc::make_mut) {
+        if let Some(before) = self.past.undo_point.as_mut().map(Arc::make_mut) {
             before.ticket.person.clone_from(&person);
-            before.ticket.former_person.clone_from(&former);
+            before.ticket.past.former_person.clone_from(&former);
         }
-        (self.person, self.former_person) = (person, former);
+        (self.person, self.past.former_person) = (person, former);
     }
 
     /// Milliseconds of service that the ticket has had by a time.
     pub(crate) fn worked_ms_at(&self, at: Timestamp) -> i64 {
-        let this_time = match &self.state {
+        let this_time = match &*self.state {
             TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
                 at.since_ms(*since)
             }
             _ => 0,
         };
-        self.worked_ms + this_time.max(0)
+        self.past.worked_ms + this_time.max(0)
     }
 
     /// Counter that the ticket keeps busy.
     pub fn at_counter(&self) -> Option<&CounterId> {
-        match &self.state {
+        match &*self.state {
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
                 Some(counter)
             }
@@ -307,7 +388,7 @@ impl Ticket {
 
     /// Time of the newest step of the ticket.
     pub(crate) fn last_step(&self) -> Timestamp {
-        let state = match &self.state {
+        let state = match &*self.state {
             TicketState::Waiting => self.taken_at,
             TicketState::Called { last, .. } => *last,
             TicketState::Serving { at, .. }
@@ -321,7 +402,7 @@ impl Ticket {
 
     /// Lets the deadline come earlier.
     pub(crate) fn advance_deadline(&mut self, ms: i64) {
-        let deadline = match &mut self.state {
+        let deadline = match &mut *self.state {
             TicketState::Called { deadline, .. } => Some(deadline),
             TicketState::Missed { until, .. } => until.as_mut(),
             TicketState::Held { hold, .. } => hold.until.as_mut(),
@@ -334,11 +415,21 @@ impl Ticket {
 
     /// Time at which time alone changes the ticket, if the rules say so.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match &self.state {
+        match &*self.state {
             TicketState::Called { deadline, .. } => Some(*deadline),
             TicketState::Missed { until, .. } => *until,
             TicketState::Held { hold, .. } => hold.until,
             _ => None,
         }
     }
+}
+
+/// Range that the quote of a new ticket shows.
+fn first_display(quoted: &QuotedWait) -> Option<DisplayedRange> {
+    quoted.estimate.map(|range| DisplayedRange::new(range, quoted.ahead))
+}
+
+/// Time of the turn by the quote of a new ticket.
+fn first_expected_turn(quoted: &QuotedWait, taken_at: Timestamp) -> Option<Timestamp> {
+    quoted.estimate.map(|estimate| taken_at.plus_minutes(estimate.low))
 }

@@ -1,8 +1,7 @@
 //! Running record of a visit, kept in its ticket until the visit ends.
 
-use crate::estimate::{DisplayedRange, Estimate, Forecast};
+use crate::estimate::Forecast;
 use crate::model::position_changes::PositionChangeCause;
-use crate::model::quoted_wait::QuotedWait;
 use crate::model::rare::{HasUsual, Rare};
 use crate::model::time::Timestamp;
 
@@ -13,8 +12,6 @@ pub struct VisitProgress {
     pub steps: Rare<VisitSteps>,
     /// Number of the line's overtakings that are included in the steps.
     pub overtakes_counted: u32,
-    /// Range that the holder was quoted last.
-    pub displayed: Option<DisplayedRange>,
 }
 
 /// Steps of a visit, and the overtakings until then.
@@ -51,23 +48,6 @@ impl HasUsual for VisitSteps {
             out_of_order: 0,
         },
     };
-}
-
-impl VisitProgress {
-    /// Records that the holder was quoted a range.
-    pub(crate) fn record_quote(&mut self, quote: &QuotedWait, at: Timestamp) {
-        if let Some(range) = quote.estimate {
-            self.displayed = Some(match self.displayed {
-                Some(displayed) => displayed.updated(range, quote.ahead, at),
-                None => DisplayedRange::new(range, quote.ahead),
-            });
-        }
-    }
-
-    /// Range to quote now, given a fresh estimate with so many ahead.
-    pub(crate) fn steady_range(&self, fresh: Estimate, ahead: u32, at: Timestamp) -> Estimate {
-        self.displayed.map_or(fresh, |displayed| displayed.steadied(fresh, ahead, at))
-    }
 }
 
 /// Forecast behind a quoted range, kept to learn from its outcome.

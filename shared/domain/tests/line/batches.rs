@@ -330,12 +330,12 @@ proptest! {
         let line = scenario.site.line(&queue_a());
         for id in &present {
             let ticket = scenario.site.ticket(*id).unwrap();
-            let stays = ticket.queue == queue_a() && matches!(ticket.state, TicketState::Waiting | TicketState::Held { .. });
+            let stays = ticket.queue == queue_a() && matches!(*ticket.state, TicketState::Waiting | TicketState::Held { .. });
             prop_assert!(!(clears && stays), "{} is still there", ticket.number);
             if !clears && stays && ticket.person.is_some() {
                 prop_assert!(notified.contains(id), "{} was not notified", ticket.number);
             }
-            if let TicketState::Closed { reason: CloseReason::QueueCleared, .. } = ticket.state {
+            if let TicketState::Closed { reason: CloseReason::QueueCleared, .. } = *ticket.state {
                 prop_assert!(!people.contains(id) || notified.contains(id) || ticket.person.is_none());
             }
         }

@@ -74,7 +74,7 @@ fn a_holder_without_wechat_gets_no_notification() {
 #[test]
 fn a_missed_ticket_leaves_the_line_and_the_counter_is_free() {
     let mut fixture = given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), miss("1")]);
-    let state = &fixture.site.ticket(TicketId(1)).unwrap().state;
+    let state = &*fixture.site.ticket(TicketId(1)).unwrap().state;
     assert!(matches!(state, TicketState::Missed { .. }));
     assert_eq!(fixture.when(call("1")).then_called(), "A002");
 }

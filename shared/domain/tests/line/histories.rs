@@ -240,7 +240,7 @@ fn assert_undo_restores(ledger: &[Decision]) {
                 Event::TicketRestored { ticket, .. } => {
                     let was = &before_end[&ticket.id];
                     assert_eq!((&ticket.queue, ticket.rank), (&was.queue, was.rank));
-                    if decision.events.len() == 1 && ticket.worked_ms == was.worked_ms {
+                    if decision.events.len() == 1 && ticket.past.worked_ms == was.past.worked_ms {
                         assert_eq!(ticket.number, was.number);
                     }
                 }

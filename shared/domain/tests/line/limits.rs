@@ -167,8 +167,7 @@ fn count_tickets(
             *by_person.entry((person.clone(), prefix.clone())).or_default() += 1;
         }
         let by_hand = [CloseReason::ByCustomer, CloseReason::ByStaff];
-        let given_up =
-            matches!(&ticket.state, TicketState::Closed { reason, .. } if by_hand.contains(reason));
+        let given_up = matches!(&*ticket.state, TicketState::Closed { reason, .. } if by_hand.contains(reason));
         *counted.entry(prefix).or_default() += u32::from(!given_up || ticket.counts.calls > 0);
     }
     (by_person, counted)

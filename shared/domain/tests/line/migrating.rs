@@ -56,7 +56,7 @@ fn a_ticket_keeps_its_place_and_is_that_of_the_new_openid() {
     let ahead = standing.wait.map(|wait| wait.ahead);
     assert_eq!((ticket, standing.state, ahead), (TicketId(2), StandingState::Waiting, Some(0)));
     let after = fixture.ticket(2);
-    assert_eq!(after.former_person, Some(person("ann")));
+    assert_eq!(after.past.former_person, Some(person("ann")));
     assert_eq!((after.rank, after.key, &after.number), (before.rank, before.key, &before.number));
 
     // The new openid holds it, and the former one nothing.
@@ -110,7 +110,7 @@ fn every_ticket_of_the_day_is_migrated_and_its_end_can_be_undone() {
     fixture.when(Act::Withdraw { person: person("ann'") }).then();
     fixture.when(Act::Undo(TicketId(1))).then();
     assert_eq!(held(&fixture, "ann'"), Some(1));
-    assert_eq!(fixture.ticket(1).former_person, Some(person("ann")));
+    assert_eq!(fixture.ticket(1).past.former_person, Some(person("ann")));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_ticket_that_is_carried_over_stays_that_of_the_new_openid() {
     assert_eq!(held(&fixture, "ann'"), Some(1));
     fixture.when(Act::Forget { person: person("ann") }).then();
     let ticket = fixture.ticket(1);
-    assert!(matches!(ticket.state, TicketState::Closed { .. }) && ticket.person.is_none());
+    assert!(matches!(*ticket.state, TicketState::Closed { .. }) && ticket.person.is_none());
 }
 
 #[test]

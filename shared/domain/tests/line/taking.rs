@@ -134,7 +134,7 @@ fn an_ended_or_unknown_ticket_cannot_be_left() {
     assert!(matches!(fixture.when(leave(1)).then_refused(), Refusal::TicketEnded(_)));
     assert!(matches!(fixture.when(leave(9)).then_refused(), Refusal::UnknownTicket(_)));
     let ticket = fixture.site.ticket(TicketId(1)).unwrap();
-    assert!(matches!(ticket.state, TicketState::Closed { reason: CloseReason::ByCustomer, .. }));
+    assert!(matches!(*ticket.state, TicketState::Closed { reason: CloseReason::ByCustomer, .. }));
 }
 
 fn leave(ticket: u32) -> Act {

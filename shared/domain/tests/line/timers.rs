@@ -97,7 +97,7 @@ fn has_slipped(site: &Site, rules: &Rules, ticket: &Ticket, at: &DecisionInput) 
         .last_template_at
         .is_some_and(|last| at.at.since_ms(last) < 30 * MINUTE_MS);
     let estimate = site.current_quote(rules, ticket, at).estimate;
-    let (Some(expected), Some(estimate)) = (ticket.expected_turn_at, estimate) else {
+    let (Some(expected), Some(estimate)) = (ticket.expected_turn_at(), estimate) else {
         return false;
     };
     let whole_s = |then: Timestamp| (then.since_ms(ticket.taken_at).max(0) / 1_000) as u32;

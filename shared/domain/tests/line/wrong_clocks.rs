@@ -109,7 +109,7 @@ proptest! {
         }
         // Nobody waits for days: the deadlines are those of a call of a moment ago.
         for ticket in fixture.site.tickets() {
-            if let TicketState::Called { deadline, .. } = ticket.state {
+            if let TicketState::Called { deadline, .. } = *ticket.state {
                 prop_assert!(deadline.since_ms(fixture.now.at) < 60 * MINUTE_MS);
             }
         }

@@ -197,6 +197,9 @@ pub async fn last_is_the_newest_of_its_subject(ledger: Arc<dyn Ledger>) {
     let last = ledger.last(&LOG, &subject("a")).await.unwrap().unwrap();
     assert_eq!((last.position, payload_text(&last).as_str()), (newest, "2"));
     assert_eq!(ledger.last(&LOG, &subject("c")).await.unwrap(), None);
+    // With nothing else going on, a read that nobody confirmed knows as much.
+    assert_eq!(ledger.last_unconfirmed(&LOG, &subject("a")).await.unwrap(), Some(last));
+    assert_eq!(ledger.last_unconfirmed(&LOG, &subject("c")).await.unwrap(), None);
 }
 
 /// `head` is the newest position of the log, of whatever subject.

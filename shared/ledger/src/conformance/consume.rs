@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(60) };
-const SHORT_ACK_CONSUMER: Consumer =
-    Consumer { name: "impatient", ack_wait: Duration::from_secs(2) };
+const PLANNER: Consumer = Consumer::prompt("planner", Duration::from_secs(60));
+const SHORT_ACK_CONSUMER: Consumer = Consumer::prompt("impatient", Duration::from_secs(2));
 
 /// A new consumer begins at the oldest entry, and new entries wake its waiting members.
 pub async fn begins_at_the_oldest_and_goes_on(ledger: Arc<dyn Ledger>) {
@@ -214,7 +213,7 @@ pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
 
 /// Two consumers of one log each get all entries.
 pub async fn consumers_do_not_share(ledger: Arc<dyn Ledger>) {
-    const SECOND: Consumer = Consumer { name: "second", ack_wait: Duration::from_secs(60) };
+    const SECOND: Consumer = Consumer::prompt("second", Duration::from_secs(60));
     append_any(&*ledger, &LOG, "a", "x").await;
     for consumer in [PLANNER, SECOND] {
         let mut member = ledger.consume(&LOG, &consumer, 1).await.unwrap();
@@ -222,4 +221,41 @@ pub async fn consumers_do_not_share(ledger: Arc<dyn Ledger>) {
         assert_eq!((payload_text(&one.message).as_str(), one.attempt), ("x", 1));
         one.ack().await.unwrap();
     }
+}
+
+/// Members of a consumer whose entries may be gathered get each entry once, those that come while
+/// others gather and those that were there before.
+pub async fn a_gathering_consumer_gets_every_entry_once(ledger: Arc<dyn Ledger>) {
+    const GATHERING: Consumer = Consumer {
+        gather: Duration::from_millis(300),
+        ..Consumer::prompt("gathering", Duration::from_secs(60))
+    };
+    const EACH: usize = 20;
+    for n in 0..EACH {
+        append_any(&*ledger, &LOG, "a", n.to_string()).await;
+    }
+    let mut members = [
+        ledger.consume(&LOG, &GATHERING, 4).await.unwrap(),
+        ledger.consume(&LOG, &GATHERING, 4).await.unwrap(),
+    ];
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for n in 0..2 * EACH {
+        if n % 2 == 0 {
+            append_any(&*ledger, &LOG, "a", (EACH + n / 2).to_string()).await;
+        }
+        let [one, other] = &mut members;
+        let next = async {
+            tokio::select! {
+                one = one.next() => one,
+                other = other.next() => other,
+            }
+        };
+        let one = with_timeout("an entry", next).await.unwrap();
+        *times.entry(payload_text(&one.message)).or_default() += 1;
+        one.ack().await.unwrap();
+    }
+    assert_eq!(times.len(), 2 * EACH, "{times:?}");
+    let [one, other] = &mut members;
+    assert_pending("each entry once", one.next()).await;
+    assert_pending("each entry once", other.next()).await;
 }

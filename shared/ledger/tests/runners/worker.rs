@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-const CONSUMER: Consumer = Consumer { name: "memory", ack_wait: Duration::from_secs(30) };
+const CONSUMER: Consumer = Consumer::prompt("memory", Duration::from_secs(30));
 
 /// Duration of handling one message.
 const HANDLING_TIME: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use super::servers::BaselineKind;
 use crate::member::{RoleProcess, wait_until};
 use anyhow::{Context, ensure};
 use async_nats::jetstream::consumer::pull;
-use harness::{NatsServer, Program, RedisServer, free_port};
+use harness::{NatsCluster, NatsServer, Program, RedisServer, free_port};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::streams::{LEDGER, PLANNER};
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use wechat_sim::{Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
 
 /// Settings of a gateway that takes what a load generator sends.
-const NO_LIMITS: &str = "
+pub const NO_LIMITS: &str = "
         [gateway.limits]
         codes_per_minute = 0
         looks_per_minute = 0
@@ -30,7 +30,7 @@ const NO_LIMITS: &str = "
 
 /// The running deployment.
 pub struct Deployment {
-    pub nats: NatsServer,
+    pub nats: NatsCluster,
     pub redis: RedisServer,
     pub gateway: RoleProcess,
     pub token: RoleProcess,
@@ -47,8 +47,17 @@ pub struct BaselineServer {
 }
 
 impl Deployment {
-    /// Starts servers and roles, and waits until all are ready.
+    /// Starts one server of NATS and all roles, and waits until all are ready.
     pub async fn start(sites: usize, wechat_answers_in: Duration) -> anyhow::Result<Deployment> {
+        Deployment::start_on(1, sites, wechat_answers_in).await
+    }
+
+    /// The same on so many servers of NATS, with as many copies.
+    pub async fn start_on(
+        servers: usize,
+        sites: usize,
+        wechat_answers_in: Duration,
+    ) -> anyhow::Result<Deployment> {
         let wechat = Simulator::start(SimConfig {
             accounts: vec![SimAccount::default(), secure_account()],
             quotas: Quotas::unlimited(),
@@ -60,12 +69,12 @@ impl Deployment {
             behaviour.latency = wechat_answers_in;
             behaviour.receipt.pushed = false;
         });
-        let nats = NatsServer::start();
+        let nats = NatsCluster::start(servers);
         let redis = RedisServer::start();
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
             RoleProcess::start(&program, role, |port, admin| {
-                configuration(sites, NO_LIMITS, port, admin, &nats, &redis, &wechat)
+                configuration(sites, NO_LIMITS, [port, admin], &stores(&nats, &redis), &wechat)
             })
         };
         let gateway = start("gateway");
@@ -93,13 +102,20 @@ impl Deployment {
     pub fn add_notifier(&self) -> RoleProcess {
         let Deployment { sites, nats, redis, wechat, program, .. } = self;
         RoleProcess::start(program, "notifier", |port, admin| {
-            configuration(*sites, NO_LIMITS, port, admin, nats, redis, wechat)
+            configuration(*sites, NO_LIMITS, [port, admin], &stores(nats, redis), wechat)
         })
+    }
+
+    /// Process of the first server of NATS.
+    pub fn nats_pid(&self) -> Option<u32> {
+        self.nats.servers().first().and_then(NatsServer::pid)
     }
 
     /// Connects to the ledger.
     pub async fn ledger(&self) -> anyhow::Result<NatsLedger> {
-        let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
+        let replicas = self.nats.servers().len();
+        let url = self.nats.url();
+        let options = NatsOptions { url, replicas, ..NatsOptions::default() };
         Ok(NatsLedger::connect(options).await?)
     }
 
@@ -112,7 +128,7 @@ impl Deployment {
     async fn start_gateway(&self, settings: &str) -> anyhow::Result<RoleProcess> {
         let Deployment { sites, nats, redis, wechat, program, .. } = self;
         let member = RoleProcess::start(program, "gateway", |port, admin| {
-            configuration(*sites, settings, port, admin, nats, redis, wechat)
+            configuration(*sites, settings, [port, admin], &stores(nats, redis), wechat)
         });
         member.wait_until_ready().await?;
         Ok(member)
@@ -206,13 +222,33 @@ impl Deployment {
     }
 }
 
-fn configuration(
+/// Settings of NATS and Redis.
+fn stores(nats: &NatsCluster, redis: &RedisServer) -> String {
+    shared_stores(&nats.url(), nats.servers().len(), redis)
+}
+
+/// Settings of one or more servers of NATS with so many copies, and of Redis.
+pub fn shared_stores(nats: &str, replicas: usize, redis: &RedisServer) -> String {
+    let redis = redis.url();
+    format!(
+        "
+        [ledger]
+        kind = 'nats'
+        url = '{nats}'
+        replicas = {replicas}
+        [cache]
+        kind = 'redis'
+        url = '{redis}'
+        "
+    )
+}
+
+/// Configuration of a role with so many sites in each account, over these stores.
+pub fn configuration(
     sites: usize,
     gateway_settings: &str,
-    port: u16,
-    admin: u16,
-    nats: &NatsServer,
-    redis: &RedisServer,
+    [port, admin]: [u16; 2],
+    stores: &str,
     wechat: &Simulator,
 ) -> String {
     let account = SimAccount::default();
@@ -226,12 +262,7 @@ fn configuration(
         {gateway_settings}
         [admin]
         listen = '127.0.0.1:{admin}'
-        [ledger]
-        kind = 'nats'
-        url = '{nats}'
-        [cache]
-        kind = 'redis'
-        url = '{redis}'
+        {stores}
         [wechat]
         api = '{wechat}'
         mp = '{wechat}'
@@ -250,8 +281,6 @@ fn configuration(
         template_id = '{template}'
         fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
         ",
-        nats = nats.url(),
-        redis = redis.url(),
         wechat = wechat.base_url(),
         appid = account.appid,
         sealed_appid = secure_account().appid,

@@ -20,6 +20,8 @@ pub struct Figures {
     pub closed: Vec<ClosedLoopFigures>,
     /// Rate of the gateway divided by that of each other server.
     pub ratios: Vec<RateRatio>,
+    /// Servers that are left out, with the reason.
+    pub absent: Vec<String>,
     /// Rate of the gateway in secure mode divided by its rate in plain mode.
     pub secure: RateRatio,
     pub open: Vec<OpenLoopFigures>,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// Server with its turns.
 pub struct MeasuredServer {
     pub name: &'static str,
-    pub pid: u32,
+    pub pids: Vec<u32>,
     pub target: Target,
     pub turns: Vec<ServerTurn>,
 }
@@ -26,15 +26,17 @@ pub struct ServerTurn {
 impl ServerTurn {
     /// Runs the load and measures processor time.
     pub fn run(
-        server: u32,
+        server: &[u32],
         nats: u32,
         load: impl FnOnce() -> anyhow::Result<LoadResult>,
     ) -> anyhow::Result<ServerTurn> {
-        let pids = [server, nats, std::process::id()];
+        let (nats, own) = ([nats], [std::process::id()]);
         let cpu_times = || -> anyhow::Result<_> {
             let mut cpu = [Duration::ZERO; 3];
-            for (cpu, pid) in cpu.iter_mut().zip(pids) {
-                *cpu = process_usage(pid)?.cpu;
+            for (cpu, pids) in cpu.iter_mut().zip([server, &nats, &own]) {
+                for pid in pids {
+                    *cpu += process_usage(*pid)?.cpu;
+                }
             }
             Ok((cpu, machine_cpu_time()?))
         };
@@ -83,8 +85,8 @@ impl ServerTurn {
 }
 
 impl MeasuredServer {
-    pub fn new(name: &'static str, pid: u32, target: Target) -> MeasuredServer {
-        MeasuredServer { name, pid, target, turns: Vec::new() }
+    pub fn new(name: &'static str, pids: Vec<u32>, target: Target) -> MeasuredServer {
+        MeasuredServer { name, pids, target, turns: Vec::new() }
     }
 
     fn rates(&self) -> impl Iterator<Item = f64> {

@@ -1,8 +1,8 @@
 //! `bench callback`: time from WeChat's callback to a durable number, compared with simpler servers
-//! that bound it.
+//! that bound it, and with one that a public SDK's users would write.
 //!
 //! In reading order: [`scans`] generates scans, [`wire`] and [`load`] send them to a server and
-//! measure; [`deployment`] starts the product and [`servers`] has the baselines;
+//! measure; [`deployment`] starts the product, [`servers`] has the baselines and [`peers`] the SDK;
 //! [`measured_server`] measures one server under load and [`rounds`] is the course of a run;
 //! [`figures`] holds the results and [`report`] formats them.
 
@@ -14,6 +14,8 @@ pub mod load;
 
 pub mod deployment;
 pub mod servers;
+
+mod peers;
 
 mod measured_server;
 

@@ -30,6 +30,9 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
     )?;
     closed(&figures.closed, out)?;
     ratios(&figures.ratios, out)?;
+    for absent in &figures.absent {
+        writeln!(out, "  left out: {absent}")?;
+    }
     let secure = figures.secure.spread;
     let by_cpu = figures.secure.by_cpu;
     let median = secure.median;

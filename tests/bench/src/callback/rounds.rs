@@ -5,6 +5,7 @@ use super::deployment::{BaselineServer, Deployment};
 use super::figures::{Figures, MemoryFigures, ValidityChecks};
 use super::load::{self, ExpectedReply, LoadResult, LoadSpan, Target};
 use super::measured_server::{MeasuredServer, ServerTurn};
+use super::peers;
 use super::scans::ScanGenerator;
 use super::servers::BaselineKind;
 use crate::process::{Usage, process_usage, processors};
@@ -90,7 +91,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     log("everything has stopped");
 
     run.validity.check_serials(&mut run.serials);
-    let CallbackRun { mut servers, validity, first_bad, .. } = run;
+    let CallbackRun { mut servers, absent, validity, first_bad, .. } = run;
     let sealed = servers.pop().context("the gateway in secure mode is the last")?;
     let secure = sealed.rate_ratio(&servers[GATEWAY_INDEX]);
     let ratios =
@@ -106,6 +107,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
         reply_bytes: reply.len(),
         wechat_answers_in_ms: options.wechat_ms,
         ratios,
+        absent,
         closed: servers
             .into_iter()
             .chain([sealed])
@@ -127,6 +129,8 @@ struct CallbackRun<'a> {
     scans: Arc<ScanGenerator>,
     nats: u32,
     servers: Vec<MeasuredServer>,
+    /// Servers that are left out, with the reason.
+    absent: Vec<String>,
     validity: ValidityChecks,
     /// Serials that each site has given out.
     serials: Vec<Vec<u32>>,
@@ -140,8 +144,9 @@ impl<'a> CallbackRun<'a> {
         Ok(CallbackRun {
             options,
             scans: Arc::new(ScanGenerator::new(options.sites)),
-            nats: all.nats.pid().context("NATS does not run")?,
-            servers: vec![MeasuredServer::new("gateway", pid, target)],
+            nats: all.nats_pid().context("NATS does not run")?,
+            servers: vec![MeasuredServer::new("gateway", vec![pid], target)],
+            absent: Vec::new(),
             validity: ValidityChecks::default(),
             serials: vec![Vec::new(); 2 * options.sites],
             first_bad: None,
@@ -166,14 +171,25 @@ impl<'a> CallbackRun<'a> {
             };
             let target = Target { port: baseline.port, expected };
             let pid = baseline.program.pid().context("a server does not run")?;
-            self.servers.push(MeasuredServer::new(name, pid, target));
+            self.servers.push(MeasuredServer::new(name, vec![pid], target));
             self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
             started.push(baseline);
         }
+        match runtime.block_on(peers::start_wechatpy()) {
+            Ok(peer) => {
+                let target = Target { port: peer.port, expected: ExpectedReply::Number };
+                let pid = peer.program.pid().context("a server does not run")?;
+                let pids = peers::with_children(pid);
+                self.servers.push(MeasuredServer::new(peers::WECHATPY, pids, target));
+                self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
+                started.push(peer);
+            }
+            Err(error) => self.absent.push(format!("{}: {error:#}", peers::WECHATPY)),
+        }
         // The gateway takes part a second time, with an account in secure mode.
-        let MeasuredServer { pid, target, .. } = self.servers[GATEWAY_INDEX];
-        let target = Target { expected: ExpectedReply::SealedNumber, ..target };
-        self.servers.push(MeasuredServer::new("secure mode", pid, target));
+        let MeasuredServer { pids, target, .. } = &self.servers[GATEWAY_INDEX];
+        let target = Target { expected: ExpectedReply::SealedNumber, ..*target };
+        self.servers.push(MeasuredServer::new("secure mode", pids.clone(), target));
         self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
         Ok(started)
     }
@@ -209,16 +225,16 @@ impl<'a> CallbackRun<'a> {
     }
 
     fn run_closed(&mut self, server: usize, span: LoadSpan) -> anyhow::Result<ServerTurn> {
-        let MeasuredServer { pid, target, .. } = self.servers[server];
-        let server_turn = ServerTurn::run(pid, self.nats, || {
-            load::run_closed_loop(target, &self.scans, self.options.connections, span)
+        let MeasuredServer { pids, target, .. } = &self.servers[server];
+        let server_turn = ServerTurn::run(pids, self.nats, || {
+            load::run_closed_loop(*target, &self.scans, self.options.connections, span)
         })?;
         self.record(server, &server_turn.tally);
         Ok(server_turn)
     }
 
     fn run_open(&mut self, server: usize, rate: f64) -> anyhow::Result<ServerTurn> {
-        let MeasuredServer { pid, target, .. } = self.servers[server];
+        let MeasuredServer { pids, target, .. } = &self.servers[server];
         let time = Duration::from_secs_f64(self.options.open_seconds);
         let warm_up = time.mul_f64(0.125).min(Duration::from_secs(1));
         let span = LoadSpan {
@@ -227,8 +243,8 @@ impl<'a> CallbackRun<'a> {
             min_requests: MIN_TURN_REQUESTS,
             max_requests: u64::MAX,
         };
-        let server_turn = ServerTurn::run(pid, self.nats, || {
-            load::run_open_loop(target, &self.scans, self.options.connections, rate, span)
+        let server_turn = ServerTurn::run(pids, self.nats, || {
+            load::run_open_loop(*target, &self.scans, self.options.connections, rate, span)
         })?;
         self.record(server, &server_turn.tally);
         Ok(server_turn)
@@ -257,8 +273,8 @@ impl<'a> CallbackRun<'a> {
             let name = self.servers[server].name;
             self.first_bad = tally.first_bad.as_ref().map(|reply| format!("{name}: {reply}"));
         }
-        let MeasuredServer { pid, target, .. } = self.servers[server];
-        if pid == self.servers[GATEWAY_INDEX].pid {
+        let MeasuredServer { pids, target, .. } = &self.servers[server];
+        if *pids == self.servers[GATEWAY_INDEX].pids {
             let first =
                 if target.expected == ExpectedReply::SealedNumber { self.options.sites } else { 0 };
             self.validity.callbacks += tally.answered;
@@ -274,7 +290,7 @@ fn process_usages(all: &Deployment) -> anyhow::Result<Vec<(&'static str, Usage)>
         ("gateway", all.gateway.program.pid()),
         ("token", all.token.program.pid()),
         ("notifier", all.notifier.program.pid()),
-        ("nats-server", all.nats.pid()),
+        ("nats-server", all.nats_pid()),
         ("redis-server", all.redis.pid()),
     ];
     let usages = processes.into_iter().map(|(name, pid)| {

@@ -94,7 +94,7 @@ impl HallObserver for HallScorer {
         let counters = counters.filter(|counter| counter.is_open()).map(|counter| {
             let served = counter.serving.and_then(|ticket| site.ticket(ticket));
             served.map_or(LiveCounter::Free, |served| {
-                let since = match served.state {
+                let since = match *served.state {
                     TicketState::Called { at, .. } => at,
                     TicketState::Serving { since, .. } => since,
                     _ => now.at,

@@ -181,8 +181,8 @@ proptest! {
                     (ticket.key, ticket.number.clone(), ticket.state.clone(), ticket.taken_at)
                 };
                 assert_eq!(kept(stored), kept(ticket));
-                assert_eq!((&stored.person, &stored.former_person), (&None, &None));
-                assert_eq!(stored.undo_point, None);
+                assert_eq!((&stored.person, &stored.past.former_person), (&None, &None));
+                assert_eq!(stored.past.undo_point, None);
             }
         });
     }

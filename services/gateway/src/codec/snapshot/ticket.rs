@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(super) fn ticket_to_stored(ticket: &d::Ticket) -> s::Ticket {
     let stored = event_form::ticket_to_stored(ticket);
     let overtakes_counted = ticket.progress.overtakes_counted;
-    let undo = ticket.undo_point.as_ref();
+    let undo = ticket.past.undo_point.as_ref();
     let undo = undo.map(|undo| undo_to_stored(&stored, overtakes_counted, undo));
     s::Ticket { ticket: stored, overtakes_counted, undo }
 }
@@ -20,7 +20,9 @@ pub(super) fn ticket_from_stored(stored: s::Ticket) -> d::Ticket {
     let undo = undo.map(|undo| Arc::new(undo_from_stored(&ticket, overtakes_counted, undo)));
     let mut ticket = event_form::ticket_from_stored(ticket);
     ticket.progress.overtakes_counted = overtakes_counted;
-    ticket.undo_point = undo;
+    if undo.is_some() {
+        ticket.past.undo_point = undo;
+    }
     ticket
 }
 

@@ -442,7 +442,7 @@ fn ticket_view<'a>(
     may: Vec<TicketAct>,
     messages: &LastMessageLookup<'_>,
 ) -> ConsoleTicketView<'a> {
-    let (since, until, hold) = match &ticket.state {
+    let (since, until, hold) = match &*ticket.state {
         TicketState::Waiting => (ticket.taken_at, None, None),
         TicketState::Called { at, deadline, .. } => (*at, Some(*deadline), None),
         TicketState::Serving { at, .. } => (*at, None, None),

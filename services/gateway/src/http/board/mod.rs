@@ -253,7 +253,7 @@ fn board_view<'a>(
 
 fn serving_view(site: &Site, counter: &CounterId) -> Option<BoardServingView> {
     let ticket = site.ticket(site.counter(counter).serving?)?;
-    let (called_at, started_at, deadline) = match ticket.state {
+    let (called_at, started_at, deadline) = match *ticket.state {
         TicketState::Called { at, deadline, .. } => (at.0, None, Some(deadline.0)),
         TicketState::Serving { since, at, .. } => (since.0, Some(at.0), None),
         _ => return None,

@@ -3,8 +3,8 @@
 mod asset_links;
 mod asset_response;
 mod assets;
-mod build_id;
 mod brand;
+mod build_id;
 mod poster;
 mod render;
 mod take;

@@ -59,7 +59,8 @@ impl Erasure<'_> {
     /// another one may have just given them a ticket.
     pub(super) async fn erase_from_lines(&self) -> Result<(), ErasureError> {
         let is_concerned = |settings: &Arc<SiteSettings>| {
-            let has_migrated = |ticket: &Ticket| ticket.former_person.as_ref() == Some(self.person);
+            let has_migrated =
+                |ticket: &Ticket| ticket.past.former_person.as_ref() == Some(self.person);
             let names_person = || {
                 let snapshot = self.state.engine.snapshot(&settings.facts.id);
                 snapshot.is_some_and(|it| it.site.tickets().any(has_migrated))

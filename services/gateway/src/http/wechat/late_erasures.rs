@@ -18,6 +18,9 @@ use paihao_wechat::{OpenId, PersonTags};
 /// Most messages that one worker of a gateway handles at once.
 const MAX_IN_FLIGHT: usize = 8;
 
+/// Most outcomes of notices that are looked at at once. Hardly any tells of a refusal.
+const MAX_OUTCOMES: usize = 256;
+
 /// Starts the parts that erase people later.
 pub(crate) fn start(state: AppState, tasks: &Tasks) {
     let tasks = tasks.child("erasure");
@@ -34,7 +37,7 @@ pub(crate) fn start(state: AppState, tasks: &Tasks) {
     Worker::new(ledger.clone(), Source::Queue(ERASURES), MAX_IN_FLIGHT, in_cache)
         .start("erasures", &tasks);
     let refused = RefusedRecipients { state: state.clone() };
-    Worker::new(ledger, Source::Consumer(OUTCOMES, UNFOLLOW_FINDER), MAX_IN_FLIGHT, refused)
+    Worker::new(ledger, Source::Consumer(OUTCOMES, UNFOLLOW_FINDER), MAX_OUTCOMES, refused)
         .start_after(caught_up(&state), "refused-recipients", &tasks);
     let stop = tasks.stop().clone();
     tasks.spawn("queued-erasures", async move {

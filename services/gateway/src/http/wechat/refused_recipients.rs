@@ -91,9 +91,9 @@ impl RefusedRecipients {
             [Some(&*snapshot.site), snapshot.previous_day.as_deref()].into_iter().flatten();
         let site = sites.find(|site| site.notice_day().is_some_and(|named| named.0 == day));
         let recipient = site.and_then(|site| {
-            let Ticket { person, former_person, .. } = site.ticket(ticket)?;
+            let Ticket { person, past, .. } = site.ticket(ticket)?;
             let account = settings.facts.account.to_string();
-            let has_migrated = former_person.is_some();
+            let has_migrated = past.former_person.is_some();
             Some(Recipient { account, person: person.clone()?, has_migrated })
         });
         Ok(recipient)

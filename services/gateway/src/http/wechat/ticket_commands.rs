@@ -211,7 +211,7 @@ fn let_pass(ticket: &Ticket) -> Act {
 
 /// Act of a person who is back: from a hold, or after having been missed.
 fn return_to_queue(ticket: &Ticket) -> Act {
-    match (&ticket.state, &ticket.person) {
+    match (&*ticket.state, &ticket.person) {
         (TicketState::Held { .. }, _) => Act::Resume(ticket.id),
         (TicketState::Missed { .. }, _) => Act::Return(ticket.id),
         (_, Some(person)) => Act::Show { person: person.clone() },

@@ -96,7 +96,7 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     let site = others[0].snapshot("hall").unwrap().site;
     let mut ends = BTreeMap::<_, usize>::new();
     for ticket in site.tickets() {
-        if let TicketState::Closed { reason, .. } = ticket.state {
+        if let TicketState::Closed { reason, .. } = *ticket.state {
             *ends.entry(format!("{reason:?}")).or_default() += 1;
         }
     }

@@ -48,7 +48,7 @@ async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired()
     for engine in &replicas {
         wait_until_state(engine, 1, TicketStatus::Closed).await;
         let site = engine.snapshot("hall").unwrap().site;
-        let ticket_state = &site.ticket(TicketId(1)).unwrap().state;
+        let ticket_state = &*site.ticket(TicketId(1)).unwrap().state;
         assert!(
             matches!(ticket_state, TicketState::Closed { reason: CloseReason::Expired, .. }),
             "{ticket_state:?}"

@@ -26,7 +26,7 @@ impl SlipThreshold {
     /// Threshold of a ticket; `None` if it has no WeChat holder, no quoted wait, or no template
     /// left in its budget.
     pub(crate) fn for_ticket(ticket: &Ticket) -> Option<SlipThreshold> {
-        let expected = ticket.expected_turn_at?;
+        let expected = ticket.expected_turn_at()?;
         let from = ticket.person.as_ref().and(ticket.notifications.slip_allowed_from())?;
         let quoted_ms = expected.since_ms(ticket.taken_at).max(0);
         let quoted_s = u32::try_from(quoted_ms / 1_000).unwrap_or(u32::MAX);

@@ -229,7 +229,7 @@ fn notifications_of_ann(events: &[Event]) -> Vec<&NotificationTrigger> {
 
 /// What the holder of a ticket would want to hear a change of.
 fn matter(ticket: &Ticket) -> (&TicketState, &QueueId, paihao_domain::Rank) {
-    (&ticket.state, &ticket.queue, ticket.rank)
+    (&*ticket.state, &ticket.queue, ticket.rank)
 }
 
 /// Reason that an act gives to the holder.

@@ -37,7 +37,7 @@ pub(super) fn ended_ticket_views<'a>(
 ) -> Vec<ConsoleEndedTicketView<'a>> {
     let by = principal.actor_ref();
     let undoable =
-        site.tickets().filter_map(|ticket| Some((ticket, ticket.undo_point.as_deref()?)));
+        site.tickets().filter_map(|ticket| Some((ticket, ticket.past.undo_point.as_deref()?)));
     let mut ends: Vec<_> = undoable.filter(|(ticket, _)| has_ended(ticket)).collect();
     ends.sort_unstable_by_key(|(ticket, before)| Reverse((before.at, ticket.id)));
     let views = ends.into_iter().filter_map(|(ticket, before)| {
@@ -58,7 +58,7 @@ pub(super) fn ended_ticket_views<'a>(
 
 fn has_ended(ticket: &Ticket) -> bool {
     matches!(
-        ticket.state,
+        *ticket.state,
         TicketState::Done { .. } | TicketState::Closed { .. } | TicketState::Missed { .. }
     )
 }

@@ -38,5 +38,5 @@ pub(super) fn last_messages<'a>(
 /// delivery says nothing about that.
 fn is_about_former_call(ticket: &Ticket, message: &DeliveryStatus) -> bool {
     let is_call = matches!(&*message.notice, "called" | "recalled");
-    matches!(ticket.state, TicketState::Called { call, .. } if is_call && message.occurrence != call)
+    matches!(*ticket.state, TicketState::Called { call, .. } if is_call && message.occurrence != call)
 }

@@ -138,7 +138,7 @@ fn return_to_queue(
     held: &HeldTicket,
     HolderEmptyRequest {}: HolderEmptyRequest,
 ) -> Result<Act, Problem> {
-    Ok(match held.ticket().state {
+    Ok(match *held.ticket().state {
         TicketState::Held { .. } => Act::Resume(held.ticket),
         _ => Act::Return(held.ticket),
     })

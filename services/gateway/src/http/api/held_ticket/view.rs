@@ -230,7 +230,7 @@ impl<'a> StateDetails<'a> {
 
 /// Time at which a ticket entered its state.
 fn state_since(ticket: &Ticket) -> Timestamp {
-    match ticket.state {
+    match *ticket.state {
         TicketState::Waiting => ticket.taken_at,
         TicketState::Called { at, .. }
         | TicketState::Serving { at, .. }

@@ -155,12 +155,12 @@ struct PersonTickets {
 
 fn people_of(site: &Site) -> BTreeMap<&Person, PersonTickets> {
     let mut people = BTreeMap::new();
-    for Ticket { id, person, former_person, .. } in site.tickets() {
+    for Ticket { id, person, past, .. } in site.tickets() {
         let Some(person) = person else { continue };
         let found =
             people.entry(person).or_insert(PersonTickets { newest: *id, is_migrated: false });
         found.newest = found.newest.max(*id);
-        found.is_migrated |= former_person.is_some();
+        found.is_migrated |= past.former_person.is_some();
     }
     people
 }

@@ -134,7 +134,7 @@ fn parse_cursor(text: &str) -> Option<(i32, u32)> {
 }
 
 fn ticket_summary(site: &Site, ticket: &Ticket) -> TicketSummary {
-    let counter = match &ticket.state {
+    let counter = match &*ticket.state {
         TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => Some(counter),
         _ => None,
     };
