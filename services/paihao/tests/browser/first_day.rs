@@ -11,12 +11,12 @@ use std::ffi::OsString;
 use std::process::Command;
 use wechat_sim::{PushMode, Routing, SimAccount, SimConfig, Simulator};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
-const APPID: &str = "wx00000000f1257da1";
-const SECRET: &str = "f1r57da4f1r57da4f1r57da4f1r57da4";
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
+pub const APPID: &str = "wx00000000f1257da1";
+pub const SECRET: &str = "f1r57da4f1r57da4f1r57da4f1r57da4";
 
 /// Environment that stands for the internet: the address of the pages, and WeChat's.
-fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)> {
+pub fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)> {
     let wechat = format!("http://127.0.0.1:{wechat}/");
     let set = [
         ("GATEWAY__LISTEN", format!("127.0.0.1:{port}")),
@@ -30,7 +30,7 @@ fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)>
 }
 
 /// Has the command print the link of the first manager, beside the running program.
-async fn first_manager_link(program: &Program, environment: &[(OsString, OsString)]) -> String {
+pub async fn first_manager_link(program: &Program, environment: &[(OsString, OsString)]) -> String {
     let mut command = Command::new(PROGRAM);
     command.arg("first-manager").current_dir(program.folder()).envs(environment.iter().cloned());
     let run = tokio::task::spawn_blocking(move || command.output().expect("the program runs"));

@@ -17,6 +17,7 @@ mod menu;
 mod newcomer;
 mod phones;
 mod statistics;
+mod templates;
 
 mod console;
 mod console_layout;
@@ -26,6 +27,7 @@ mod counters;
 mod board_and_kiosk;
 mod board_layout;
 mod first_day;
+mod handover;
 mod kiosk;
 mod kiosk_layout;
 mod login;

@@ -59,6 +59,7 @@ pub(crate) fn routes() -> Routes {
         .page("/q/{scene}", get(take::page))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
+        .page("/clerk/{site}", get(poster::clerk))
         .page("/assets/{*path}", get(assets::asset))
 }
 

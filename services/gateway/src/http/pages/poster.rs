@@ -1,4 +1,5 @@
-//! Posters for the doors of queues: one sheet of A4 each, complete without any script.
+//! Paper for a site, complete without any script: posters and table tents of its queues, and the
+//! half pages for its counters.
 
 use super::render::{html, language, refused};
 use crate::http::access::Visitor;
@@ -6,15 +7,91 @@ use crate::http::api::code_image::undrawable;
 use crate::http::api::door_codes::permanent_code;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::http::ticket_link::page_url;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
+use serde::Deserialize;
 
 /// Page of posters.
 #[derive(Template)]
 #[template(path = "pages/poster/poster.html")]
 pub(super) struct Poster {
     pub(super) sheets: Vec<Sheet>,
+    pub(super) paper: Paper,
+}
+
+/// Form of a poster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Paper {
+    /// A sheet of A4.
+    #[default]
+    A4,
+    /// A sheet of A5.
+    A5,
+    /// A sheet of A4 that is folded in the middle and stands on a table.
+    Tent,
+}
+
+impl Paper {
+    /// Style sheet of this form, beside that of all.
+    fn style(self) -> Option<&'static str> {
+        match self {
+            Paper::A4 => None,
+            Paper::A5 => Some("poster-a5.css"),
+            Paper::Tent => Some("poster-tent.css"),
+        }
+    }
+
+    fn is_tent(self) -> bool {
+        self == Paper::Tent
+    }
+}
+
+/// Query of a page of posters.
+#[derive(Deserialize)]
+pub(super) struct PosterQuery {
+    #[serde(default)]
+    size: Paper,
+}
+
+/// Query, or what is wrong with it.
+type PaperQuery = Result<Query<PosterQuery>, QueryRejection>;
+
+/// Page of half pages for the counters.
+#[derive(Template)]
+#[template(path = "pages/poster/clerk.html")]
+pub(super) struct Clerk {
+    pub(super) site: String,
+    pub(super) language: &'static str,
+    /// Address of the console.
+    pub(super) url: String,
+    /// The same as SVG.
+    pub(super) code: String,
+}
+
+/// `GET /clerk/{site}`: the half pages of a site.
+pub(super) async fn clerk(
+    State(state): State<AppState>,
+    Path(site): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(settings) = state.engine.settings(&site) else {
+        return refused(&Problem::new(&refusals::UNKNOWN_SITE));
+    };
+    let url = page_url(&state, &headers, &format!("/console/{site}"));
+    match state.drawings.poster_svg(&url).await.map_err(undrawable) {
+        Ok(drawing) => html(&Clerk {
+            language: language(&settings.facts.name),
+            site: settings.facts.name.to_string(),
+            code: String::from_utf8_lossy(&drawing.bytes).into_owned(),
+            url,
+        }),
+        Err(problem) => refused(&problem),
+    }
 }
 
 /// Poster of one queue.
@@ -57,6 +134,7 @@ impl Sheet {
 pub(super) async fn all(
     State(state): State<AppState>,
     Path(site): Path<String>,
+    query: PaperQuery,
     visitor: Visitor,
 ) -> Response {
     let queues = match state.engine.settings(&site) {
@@ -66,19 +144,29 @@ pub(super) async fn all(
     if queues.is_empty() {
         return refused(&Problem::new(&refusals::UNKNOWN_SITE));
     }
-    page(&state, &site, &queues, &visitor).await
+    page(&state, &site, &queues, query, &visitor).await
 }
 
 /// `GET /poster/{site}/{queue}`: one sheet.
 pub(super) async fn one(
     State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
+    query: PaperQuery,
     visitor: Visitor,
 ) -> Response {
-    page(&state, &site, &[queue], &visitor).await
+    page(&state, &site, &[queue], query, &visitor).await
 }
 
-async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor) -> Response {
+async fn page(
+    state: &AppState,
+    site: &str,
+    queues: &[String],
+    query: PaperQuery,
+    visitor: &Visitor,
+) -> Response {
+    let Ok(Query(PosterQuery { size: paper })) = query else {
+        return refused(&Problem::new(&refusals::MALFORMED_REQUEST));
+    };
     let mut sheets = Vec::new();
     for queue in queues {
         match sheet(state, site, queue, visitor).await {
@@ -86,7 +174,7 @@ async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor
             Err(problem) => return refused(&problem),
         }
     }
-    html(&Poster { sheets })
+    html(&Poster { sheets, paper })
 }
 
 async fn sheet(
@@ -127,7 +215,7 @@ mod tests {
             path: "hall/a".to_owned(),
             is_page: false,
         };
-        let page = Poster { sheets: vec![sheet] }.render().unwrap();
+        let page = Poster { sheets: vec![sheet], paper: Paper::A4 }.render().unwrap();
         assert!(
             page.contains("&#60;b&#62;阿&#38;强") && page.contains("{{ sheet.code }}"),
             "{page}"

@@ -8,4 +8,5 @@ mod changing;
 mod names;
 mod refused;
 mod starting;
+mod templates;
 mod whole;

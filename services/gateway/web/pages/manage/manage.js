@@ -39,6 +39,7 @@ const SECTION_NAMES = [
   'words',
   'accounts',
   'account',
+  'templates',
   'menu',
   'pages',
   'posters',
@@ -52,11 +53,13 @@ const SECTION_NAMES = [
   'webhooks',
   'audit',
   'doctor',
+  'handover',
 ];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
   accounts: './accounts.js',
   account: './account.js',
+  templates: './templates.js',
   menu: './menu.js',
   pages: './pages.js',
   file: './transfer.js',
@@ -68,6 +71,7 @@ const MODULES = {
   webhooks: './webhooks.js',
   audit: './audit.js',
   doctor: './doctor.js',
+  handover: './handover.js',
 };
 
 /**
@@ -142,7 +146,9 @@ function renderTitle() {
 function render() {
   renderTitle();
   const names = SECTION_NAMES.filter(
-    name => documents.account || !['accounts', 'account', 'menu', 'file', 'doctor'].includes(name),
+    name =>
+      documents.account ||
+      !['accounts', 'account', 'templates', 'menu', 'file', 'doctor'].includes(name),
   );
   if (!names.includes(currentSection)) currentSection = 'site';
   byId('sections').replaceChildren(

@@ -10,7 +10,7 @@ mod accounts;
 mod credentials;
 mod export;
 mod preview;
-mod request;
+pub(super) mod request;
 mod sites;
 
 use crate::http::openapi::Routes;
