@@ -71,6 +71,7 @@ use scan::drawings::DrawingCache;
 use scan::invitation_index::InvitationIndex;
 use scan::progress_poll::ProgressPolls;
 use scan::sessions::ScanSessions;
+use scan::template_tests::TemplateTestStore;
 use settings::DeploymentSettings;
 use settings::live::{LiveSettings, SitesObserver};
 use settings::update::{CurrentSite, CurrentSites, SettingsEditor};
@@ -355,6 +356,7 @@ fn start_with(
             &edge_tasks,
         ),
         invitation_index: InvitationIndex(cache.clone()),
+        template_tests: TemplateTestStore::new(cache.clone(), clock.clone()),
         roster: roster.clone(),
         record_macs,
         browser_sessions: browser_sessions.clone(),

@@ -152,19 +152,33 @@ impl AccountChecker {
     async fn check_bindings(&self) -> bool {
         let account = &*self.name;
         let policies = self.account_policies();
-        if bound_templates(&policies).next().is_none() {
+        if bound_templates(&policies).chain(bound_subscriptions(&policies)).next().is_none() {
             return true;
         }
-        let templates = match self.wechat.list_templates(account).await {
-            Ok(templates) => templates,
-            Err(error) => {
-                tracing::warn!(account, %error, "cannot read the templates of an account, retrying");
-                return false;
+        let templates = if bound_templates(&policies).next().is_some() {
+            match self.wechat.list_templates(account).await {
+                Ok(templates) => templates,
+                Err(error) => {
+                    tracing::warn!(
+                        account,
+                        %error,
+                        "cannot read the templates of an account, retrying"
+                    );
+                    return false;
+                }
             }
+        } else {
+            Vec::new()
         };
+        let subscriptions = self.subscription_templates(&policies).await;
         let mut faults = 0;
-        for (kind, binding) in bound_templates(&policies) {
-            for fault in binding_faults(&templates, binding) {
+        let messages = bound_templates(&policies).map(|bound| (bound, &templates));
+        let notices = subscriptions
+            .as_ref()
+            .into_iter()
+            .flat_map(|listed| bound_subscriptions(&policies).map(move |bound| (bound, listed)));
+        for ((kind, binding), listed) in messages.chain(notices) {
+            for fault in binding_faults(listed, binding) {
                 faults += 1;
                 let advice = advice(&fault);
                 tracing::error!(account, kind, %fault, advice, "a template binding is wrong");
@@ -174,6 +188,18 @@ impl AccountChecker {
             .set(f64::from(faults));
         tracing::info!(account, faults, "checked the bound templates");
         true
+    }
+
+    /// Templates of subscription notices, if any is bound and WeChat lists them for this account.
+    async fn subscription_templates(&self, policies: &AccountPolicies) -> Option<Vec<Template>> {
+        bound_subscriptions(policies).next()?;
+        let account = &*self.name;
+        let listed = self.wechat.list_subscription_templates(account).await;
+        listed
+            .inspect_err(|error| {
+                tracing::debug!(account, %error, "cannot read the templates of subscription notices");
+            })
+            .ok()
     }
 
     /// Returns the policies of the account in force.
@@ -205,10 +231,16 @@ impl AccountChecker {
     }
 }
 
-/// Returns the bound template messages. WeChat lists the templates of subscription notices only in
-/// its console.
+/// Returns the bound template messages.
 fn bound_templates(policies: &AccountPolicies) -> impl Iterator<Item = (&'static str, &Binding)> {
     policies.iter().filter_map(|(kind, policy)| Some((*kind, policy.template.as_ref()?)))
+}
+
+/// Returns the bound subscription notices.
+fn bound_subscriptions(
+    policies: &AccountPolicies,
+) -> impl Iterator<Item = (&'static str, &Binding)> {
+    policies.iter().filter_map(|(kind, policy)| Some((*kind, policy.subscription.as_ref()?)))
 }
 
 fn binding_faults(templates: &[Template], binding: &Binding) -> Vec<TemplateFault> {

@@ -232,7 +232,7 @@ fn exit_of(result: Result<(), ConfigError>) -> Exit {
 /// Runs one role until a signal stops the process.
 fn serve(mut source: ConfigSource, role: Role) -> Exit {
     memory::use_small_pages();
-    let deployment = match memory::apart(|| source.read()) {
+    let deployment = match source.read() {
         Ok(config) => config,
         Err(error) => return exit_of(Err(error)),
     };
@@ -243,8 +243,7 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
             return Exit::FailedToStart;
         }
     };
-    let checked =
-        memory::apart(|| source.read().and_then(|config| Ok((config.resolve(role)?, config))));
+    let checked = source.read().and_then(|config| Ok((config.resolve(role)?, config)));
     let (resolved, config) = match checked {
         Ok(checked) => checked,
         Err(error) => return exit_of(Err(error)),

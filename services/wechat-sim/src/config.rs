@@ -17,6 +17,8 @@ pub struct SimConfig {
     pub accounts: Vec<SimAccount>,
     /// Templates of every account. If there are none, any template id and any data are accepted.
     pub templates: Vec<SimTemplate>,
+    /// Templates of every account for subscription notices, which are none of template messages.
+    pub subscriptions: Vec<SimTemplate>,
     /// Behaviour, which may also be changed while the simulator runs.
     pub behaviour: Behaviour,
     /// Quotas of each account.
@@ -36,6 +38,7 @@ impl Default for SimConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             accounts: vec![SimAccount::default()],
             templates: SimTemplate::demo(),
+            subscriptions: SimTemplate::demo_subscriptions(),
             behaviour: Behaviour::default(),
             quotas: Quotas::default(),
             retention: RetentionLimits::default(),

@@ -78,6 +78,29 @@ impl SimTemplate {
         ]
     }
 
+    /// Id of the first of [`demo_subscriptions`](Self::demo_subscriptions): the number is called.
+    pub const DEMO_SUBSCRIPTION_CALLED: &str = "SIMsub01_the_number_is_called_0000000000001";
+
+    /// Returns templates of subscription notices, whose ids are none of template messages.
+    pub fn demo_subscriptions() -> Vec<Self> {
+        vec![Self::new(
+            Self::DEMO_SUBSCRIPTION_CALLED,
+            "叫号提醒",
+            &[
+                ("thing1", "门店名称"),
+                ("character_string2", "排队号码"),
+                ("thing3", "办理窗口"),
+                ("time4", "叫号时间"),
+            ],
+        )]
+    }
+
+    /// Content of the card with its keys, as WeChat lists it.
+    pub(crate) fn content(&self, colon: &str) -> String {
+        let line = |(key, label): &(String, String)| format!("{label}{colon}{{{{{key}.DATA}}}}\n");
+        self.fields.iter().map(line).collect()
+    }
+
     /// Returns the first key that is missing or unknown, or whose value does not fit its type.
     pub(crate) fn invalid_field<'a>(
         &'a self,

@@ -23,6 +23,7 @@ use crate::push::{Push, PushPause, PushRecord};
 use crate::quota::CallCounter;
 use crate::stats::Counters;
 use crate::tags::Tags;
+use crate::templates::SimTemplate;
 use crate::tokens::{TokenStatus, Tokens};
 use crate::visits::PageVisits;
 
@@ -43,6 +44,10 @@ pub(crate) struct AccountState {
     /// Ticket with which web pages sign, and its end in Unix milliseconds.
     pub(crate) jsapi_ticket: Mutex<Option<(String, u64)>>,
     pub(crate) menu: Mutex<Option<Menu>>,
+    /// Templates of template messages; library templates are added to them.
+    pub(crate) templates: Mutex<Vec<SimTemplate>>,
+    /// Templates of subscription notices.
+    pub(crate) subscriptions: Mutex<Vec<SimTemplate>>,
     pub(crate) tags: Mutex<Tags>,
     pub(crate) push_pause: Mutex<PushPause>,
     urls: RwLock<Vec<String>>,
@@ -107,6 +112,7 @@ pub(crate) struct SimulatorState {
 
 impl SimulatorState {
     pub(crate) fn new(config: SimConfig, receipts: mpsc::Sender<ScheduledReceipt>) -> Self {
+        let SimConfig { templates, subscriptions, .. } = &config;
         let account = |(index, config): (usize, &SimAccount)| AccountState {
             index,
             urls: RwLock::new(config.callback_urls.clone()),
@@ -116,6 +122,8 @@ impl SimulatorState {
             secret: Mutex::new(config.secret.clone()),
             jsapi_ticket: Mutex::default(),
             menu: Mutex::default(),
+            templates: Mutex::new(templates.clone()),
+            subscriptions: Mutex::new(subscriptions.clone()),
             tags: Mutex::default(),
             push_pause: Mutex::default(),
             next_url: AtomicUsize::new(0),

@@ -17,19 +17,6 @@ pub fn use_small_pages() {
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
-/// Stack of the thread for [`apart`], as large as that of a program's first thread.
-const STACK_BYTES: usize = 8 << 20;
-
-/// Does work in a thread of its own, whose memory lies apart: once its result is dropped, nothing
-/// that lives on keeps the pages in between.
-pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    std::thread::scope(|scope| {
-        let running = thread.spawn_scoped(scope, work).expect("a thread can be started");
-        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
 /// Returns free memory to the kernel now and then, until the stop.
 ///
 /// The allocator does so when a thread ends, and for what has been free for a second. Threads for

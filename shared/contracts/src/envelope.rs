@@ -207,6 +207,8 @@ forms! {
     crate::snapshot::SnapshotFloor, "snapshot floor", 1;
     crate::staff::StaffEntry, "roster entry", crate::staff::STAFF_VERSION;
     crate::staff::StaffSession, "browser session", 1;
+    crate::template_test::TemplateTest, "template test", 1;
+    crate::template_test::TemplateTests, "template tests", 1;
     crate::ticket_record::TicketRecord, "ticket record", 1;
     crate::token::RefusedToken, "refused token", 1;
     crate::token::TokenFailure, "token failure", 1;

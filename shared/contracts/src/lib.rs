@@ -28,6 +28,7 @@ pub mod site_logo;
 pub mod snapshot;
 pub mod staff;
 pub mod stored_secret;
+pub mod template_test;
 pub mod ticket_link;
 pub mod ticket_record;
 pub mod token;

@@ -216,6 +216,21 @@ pub fn scene_key(scene: &str) -> String {
     format!("scene/{scene}")
 }
 
+/// Cache key of a test of a template, by the uuid that its page has.
+pub fn template_test_key(uuid: &str) -> String {
+    format!("template-test/{uuid}")
+}
+
+/// Cache key from the scene inside a QR code to the test of a template.
+pub fn template_test_scene_key(scene: &str) -> String {
+    format!("template-test-scene/{scene}")
+}
+
+/// Cache key of the tests of an account's templates that are under way.
+pub fn template_tests_key(account: &str) -> String {
+    format!("template-tests/{account}")
+}
+
 /// Cache key of a person's latest login prompt, by hash of the person.
 pub fn login_prompt_key(account: &str, person: &str) -> String {
     format!("login-asked/{account}/{person}")

@@ -19,6 +19,7 @@ use paihao_contracts::session::{OpenInvitations, ScanSession, UnionId};
 use paihao_contracts::settings_log::SettingsEntry;
 use paihao_contracts::snapshot::{Snapshot, SnapshotFloor, SnapshotHead};
 use paihao_contracts::staff::{StaffEntry, StaffSession};
+use paihao_contracts::template_test::{TemplateTest, TemplateTests};
 use paihao_contracts::ticket_record::TicketRecord;
 use paihao_contracts::token::{RefusedToken, TokenFailure, TokenRecord};
 use paihao_contracts::unfollowed::Unfollowed;
@@ -373,6 +374,8 @@ fn scan_sessions() {
     assert_round_trips::<AuthorizationGrant>("login-grant-v1");
     assert_round_trips::<OpenInvitations>("open-invitations-v1");
     assert_round_trips::<KioskPairing>("kiosk-pairing-v1");
+    assert_round_trips::<TemplateTests>("template-tests-v1");
+    assert_round_trips::<TemplateTest>("template-test-v1");
 }
 
 #[test]
@@ -470,6 +473,8 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
         &mut checked,
     );
     check_form::<OpenInvitations>(&["open-invitations-v1"], &mut checked);
+    check_form::<TemplateTest>(&["template-test-v1"], &mut checked);
+    check_form::<TemplateTests>(&["template-tests-v1"], &mut checked);
     check_form::<SettingsEntry>(&SETTINGS, &mut checked);
     check_form::<Snapshot>(&SNAPSHOTS, &mut checked);
     check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);

@@ -276,6 +276,13 @@ fn check_placeholders(key: &str, text: &str, known_names: &[&str], problems: &mu
     }
 }
 
+/// True if every name in braces stands for something.
+pub(crate) fn known_placeholders(text: &str) -> bool {
+    let mut problems = ConfigProblems::new();
+    check_placeholders("", text, &PLACEHOLDERS, &mut problems);
+    problems.into_result().is_ok()
+}
+
 /// Checks that a list of channels names at least one, and none twice.
 fn check_channels(key: &str, channels: Option<&[Channel]>, problems: &mut ConfigProblems) {
     let Some(channels) = channels else { return };

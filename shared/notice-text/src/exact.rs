@@ -3,7 +3,7 @@
 //! Each type of field filters and cuts texts ([`FieldType::fit`]). A number without its digits, or
 //! a counter without the one in its name, sends people to the wrong place.
 
-use crate::field_text::news_text;
+use crate::field_text::{is_short, news_text};
 use crate::policy::{self, AccountPolicies};
 use crate::render::{self, fill_placeholders, placeholder_values};
 use crate::sample::{self, SITE_NOTICE_KINDS, SampleContext};
@@ -20,13 +20,14 @@ const LONGEST_SERIAL: u32 = 9999;
 const PROPOSED_TYPES: [(&str, FieldType); 2] =
     [("character_string", FieldType::CharacterString), ("thing", FieldType::Thing)];
 
-/// Values that the placeholders of a notice have to show as they are. The summary of a call names
-/// the counter; that of another change at a counter may leave it out.
-fn exact_values(notice: &Notice) -> Vec<(&'static str, String)> {
+/// Values that the placeholders of a notice have to show as they are in a field. The summary of a
+/// call names the counter; that of another change at a counter, and a short one, may leave it out.
+fn exact_values(field: &str, notice: &Notice) -> Vec<(&'static str, String)> {
+    let is_short = FieldType::from_key(field).is_some_and(is_short);
     let mut values = vec![("{number}", notice.number.to_string())];
     if let Some(counter_name) = render::counter_name(&notice.content) {
         values.push(("{counter}", counter_name.to_owned()));
-        if news_text(notice).contains(counter_name) {
+        if !is_short && news_text(notice).contains(counter_name) {
             values.push(("{news}", counter_name.to_owned()));
         }
     }
@@ -34,18 +35,28 @@ fn exact_values(notice: &Notice) -> Vec<(&'static str, String)> {
 }
 
 /// Placeholder of a wording whose value the field's text does not contain.
-fn altered(wording: &str, shown: &str, notice: &Notice) -> Option<(&'static str, String)> {
+pub(crate) fn altered(
+    field: &str,
+    wording: &str,
+    shown: &str,
+    notice: &Notice,
+) -> Option<(&'static str, String)> {
     let is_altered = |(name, value): &(&str, String)| {
         let words = value.split_whitespace().collect::<Vec<_>>().join(" ");
         wording.contains(name) && !shown.contains(&words)
     };
-    exact_values(notice).into_iter().find(is_altered)
+    exact_values(field, notice).into_iter().find(is_altered)
 }
 
 /// Placeholder of a wording that the field's text does not show truly: a number that is not whole,
 /// or the name of a counter that was changed without a mark. A visible cut of a name stays true.
-pub(crate) fn untrue(wording: &str, shown: &str, notice: &Notice) -> Option<&'static str> {
-    let (name, _) = altered(wording, shown, notice)?;
+pub(crate) fn untrue(
+    field: &str,
+    wording: &str,
+    shown: &str,
+    notice: &Notice,
+) -> Option<&'static str> {
+    let (name, _) = altered(field, wording, shown, notice)?;
     let is_marked = shown.ends_with('…') || shown.ends_with("..");
     (name == "{number}" || !is_marked).then_some(name)
 }
@@ -89,7 +100,7 @@ struct CheckedField<'a> {
 impl CheckedField<'_> {
     fn check(&mut self, notice: &Notice, site: Option<&SiteSetup>) {
         if self.fault.is_none() && render::kind(notice) == self.kind {
-            let wording = wording_at(self.wording, site, notice);
+            let wording = wording_at(self.field, self.wording, site, notice);
             self.fault = describe_alteration(self.field, &wording, notice);
         }
     }
@@ -113,10 +124,10 @@ fn fields_of<'a>(at: &str, policies: &'a AccountPolicies) -> Vec<CheckedField<'a
 }
 
 /// Wording of a field, with the summary of a site in it.
-fn wording_at(wording: &str, site: Option<&SiteSetup>, notice: &Notice) -> String {
+fn wording_at(field: &str, wording: &str, site: Option<&SiteSetup>, notice: &Notice) -> String {
     let texts = site.and_then(|site| site.wording.get(sample::site_kind(notice)));
     match texts.and_then(|texts| texts.news.as_ref()) {
-        Some(news) => wording.replace("{news}", news),
+        Some(news) => policy::with_news(field, wording, news),
         None => wording.to_owned(),
     }
 }
@@ -125,13 +136,13 @@ fn wording_at(wording: &str, site: Option<&SiteSetup>, notice: &Notice) -> Strin
 fn describe_alteration(field: &str, wording: &str, notice: &Notice) -> Option<(String, String)> {
     FieldType::from_key(field)?;
     let shown = render::field_text(field, wording, notice);
-    let (name, value) = altered(wording, &shown, notice)?;
+    let (name, value) = altered(field, wording, &shown, notice)?;
     let description =
         format!("{}: {field} = {wording:?} {shown:?} ≠ {name} {value:?}", ALTERED_FIELD.message());
     let text = fill_placeholders(wording, &placeholder_values(notice));
     let shows = |(_, field_type): &&(&str, FieldType)| {
         let fitted = field_type.fit(&text);
-        field_type.check(&fitted).is_ok() && altered(wording, &fitted, notice).is_none()
+        field_type.check(&fitted).is_ok() && altered(field, wording, &fitted, notice).is_none()
     };
     let advice = match PROPOSED_TYPES.iter().find(shows) {
         Some((fitting, _)) => format!("use a field of the type {fitting}"),
@@ -289,18 +300,21 @@ mod tests {
         let problems = problems_of(&setup("thing1", "{news}", false), &[("hall", &hall)]);
         assert_eq!(problems, "");
         hall.wording.insert("called".into(), texts("请尽快到这里来办理业务啊：{number}"));
+        let problems = problems_of(&setup("letter1", "{news}", false), &[("hall", &hall)]);
+        assert!(problems.contains("called.fields.letter1"), "{problems}");
+        // A type that is too short for them names the call instead.
         let problems = problems_of(&setup("phrase1", "{news}", false), &[("hall", &hall)]);
-        assert!(problems.contains("called.fields.phrase1"), "{problems}");
+        assert_eq!(problems, "");
     }
 
     #[test]
     fn a_visible_cut_of_a_name_is_true_and_a_filtered_number_is_not() {
         let notice = sample::notice("called", &sample::usual_context()).unwrap();
-        assert_eq!(untrue("{number}", "A012", &notice), None);
-        assert_eq!(untrue("{number}", "A0…", &notice), Some("{number}"));
-        assert_eq!(untrue("请到{counter}", "请到3号…", &notice), None);
-        assert_eq!(untrue("请到{counter}", "请到号窗口", &notice), Some("{counter}"));
-        assert_eq!(untrue("{site}", "大厅", &notice), None);
+        assert_eq!(untrue("thing1", "{number}", "A012", &notice), None);
+        assert_eq!(untrue("thing1", "{number}", "A0…", &notice), Some("{number}"));
+        assert_eq!(untrue("thing1", "请到{counter}", "请到3号…", &notice), None);
+        assert_eq!(untrue("thing1", "请到{counter}", "请到号窗口", &notice), Some("{counter}"));
+        assert_eq!(untrue("thing1", "{site}", "大厅", &notice), None);
     }
 
     #[test]
@@ -323,9 +337,17 @@ mod tests {
                 let called = sample::notice("called", &sample::usual_context()).unwrap();
                 let notice = Notice { content, ..called };
                 let shown = render::field_text("thing1", "{news}", &notice);
-                assert_eq!(untrue("{news}", &shown, &notice), None, "{cause:?} {because:?}");
+                assert_eq!(
+                    untrue("thing1", "{news}", &shown, &notice),
+                    None,
+                    "{cause:?} {because:?}"
+                );
                 let names_it = shown.contains("3号窗口");
-                assert_eq!(untrue("{news}", "请到号窗口", &notice).is_some(), names_it, "{shown}");
+                assert_eq!(
+                    untrue("thing1", "{news}", "请到号窗口", &notice).is_some(),
+                    names_it,
+                    "{shown}"
+                );
             }
         }
     }

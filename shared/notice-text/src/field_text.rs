@@ -1,13 +1,14 @@
 //! Values of the placeholders: Chinese, and short enough for a template's fields.
 
-use crate::render::local_time;
+use crate::render::{local_time, placeholder_values};
 use paihao_contracts::commit::{
     HoldNotice, NewReturnCause, QueueEnd, QuotedWait, RemovalNotice, ReturnCause, ReturnDetail,
 };
 use paihao_contracts::notice::{Notice, NoticeContent};
+use paihao_wechat::template::FieldType;
 
 /// Value of an empty placeholder: WeChat refuses an empty field.
-const EMPTY_VALUE: &str = "—";
+pub(crate) const EMPTY_VALUE: &str = "—";
 
 /// Quoted wait of a notice; `None` if its ticket has no place in the line.
 pub(crate) fn quoted_wait(content: &NoticeContent) -> Option<&QuotedWait> {
@@ -25,15 +26,114 @@ pub(crate) fn quoted_wait(content: &NoticeContent) -> Option<&QuotedWait> {
     }
 }
 
+/// True for types too short for the summary of a change, which show its name alone.
+pub(crate) fn is_short(field_type: FieldType) -> bool {
+    matches!(field_type, FieldType::Phrase | FieldType::ShortThing)
+}
+
+/// Values of the placeholders in the field with this key: in the form that its type takes.
+pub(crate) fn values_for_field(key: &str, notice: &Notice) -> [(&'static str, String); 10] {
+    let mut values = placeholder_values(notice);
+    let Some(field_type) = FieldType::from_key(key) else { return values };
+    let content = &notice.content;
+    let replaced = match field_type {
+        FieldType::Number => vec![
+            ("{ahead}", ahead(content).unwrap_or_default().to_string()),
+            ("{wait}", minutes(content).unwrap_or_default().to_string()),
+            ("{places}", places(content).unwrap_or_default().to_string()),
+        ],
+        FieldType::CharacterString => vec![
+            ("{ahead}", ahead(content).map_or_else(empty, |count| count.to_string())),
+            ("{wait}", wait_text(content).replace("分内", "分").replace('分', "min")),
+            ("{places}", places(content).map_or_else(empty, |count| count.to_string())),
+        ],
+        // A number that cannot return is void from the miss on.
+        FieldType::Time | FieldType::Date
+            if matches!(content, NoticeContent::Missed { until: None, .. }) =>
+        {
+            vec![("{until}", local_time(notice, notice.at, "%H:%M"))]
+        }
+        short if is_short(short) => vec![("{news}", change_name(content).to_owned())],
+        _ => Vec::new(),
+    };
+    for (name, value) in replaced {
+        if let Some(place) = values.iter_mut().find(|(placeholder, _)| *placeholder == name) {
+            place.1 = value;
+        }
+    }
+    values
+}
+
+fn empty() -> String {
+    EMPTY_VALUE.to_owned()
+}
+
+/// People ahead; `None` if the ticket has no place in the line. Nobody is ahead of a call.
+fn ahead(content: &NoticeContent) -> Option<u32> {
+    match content {
+        NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => Some(0),
+        content => quoted_wait(content).map(|quoted| quoted.ahead),
+    }
+}
+
+/// Upper bound of the wait in minutes; `None` if there is none.
+fn minutes(content: &NoticeContent) -> Option<u32> {
+    match content {
+        NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => Some(0),
+        content => quoted_wait(content).and_then(|quoted| quoted.minutes).map(|(_, high)| high),
+    }
+}
+
+fn places(content: &NoticeContent) -> Option<u32> {
+    match content {
+        NoticeContent::Missed { places, .. } => *places,
+        _ => None,
+    }
+}
+
+/// Name of the change, in at most five Chinese characters.
+fn change_name(content: &NoticeContent) -> &'static str {
+    match content {
+        NoticeContent::Near { .. } => "即将叫号",
+        NoticeContent::Next { .. } => "下一位是您",
+        NoticeContent::Called { .. } => "正在叫号",
+        NoticeContent::Recalled { .. } => "再次叫号",
+        NoticeContent::Missed { until: Some(_), .. } => "已经过号",
+        NoticeContent::Missed { until: None, .. } => "号码作废",
+        NoticeContent::Returned { cause, detail, .. } => {
+            let at_counter = detail.counter_name.is_some();
+            match (detail.because, cause) {
+                (Some(NewReturnCause::Resumed), _) if at_counter => "继续办理",
+                (Some(NewReturnCause::Resumed), _) => "恢复排队",
+                (Some(NewReturnCause::Restored), _) => "号码恢复",
+                (Some(NewReturnCause::Prioritised), _) => "优先级调整",
+                (Some(NewReturnCause::Reopened), _) => "恢复叫号",
+                (None, ReturnCause::Return) => "重新排队",
+                (None, ReturnCause::Transfer) => "已经转号",
+                (None, ReturnCause::PutBack) => "继续等候",
+            }
+        }
+        NoticeContent::Slipped { .. } => "等候延长",
+        NoticeContent::Halted { hold: None, .. } => "暂停叫号",
+        NoticeContent::Halted { hold: Some(HoldNotice { suspended: true, .. }), .. } => "暂停办理",
+        NoticeContent::Halted { hold: Some(_), .. } => "暂时离队",
+        NoticeContent::QueueClosed { removed: Some(_), .. } => "号码取消",
+        NoticeContent::QueueClosed { end: Some(QueueEnd::Closed), .. } => "停止办理",
+        NoticeContent::QueueClosed { end: Some(QueueEnd::Cleared), .. } => "号码作废",
+        NoticeContent::QueueClosed { end: None, .. } => "今日结束",
+    }
+}
+
 /// Number of people ahead: 5人.
 pub(crate) fn ahead_text(content: &NoticeContent) -> String {
-    quoted_wait(content).map_or_else(|| EMPTY_VALUE.into(), |quoted| format!("{}人", quoted.ahead))
+    ahead(content).map_or_else(empty, |count| format!("{count}人"))
 }
 
 /// Upper bound of the wait, which is the promise: 25分内. A range does not fit the five characters of
 /// a short text.
 pub(crate) fn wait_text(content: &NoticeContent) -> String {
     match quoted_wait(content).and_then(|quoted| quoted.minutes) {
+        None if minutes(content).is_some() => "0分".into(),
         None => EMPTY_VALUE.into(),
         Some((_, 0..=5)) => "<5分".into(),
         Some((60.., _)) => ">60分".into(),

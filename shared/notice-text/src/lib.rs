@@ -4,6 +4,7 @@
 //!   the texts of a site;
 //! - [`render`]: rendering of a notice, with placeholders replaced;
 //! - [`sample`]: sample notice of each kind, for previews and checks;
+//! - [`mapping`]: what each field of a template may say, and proposals from its label and type;
 //! - [`words`]: words that people write, and the action of each;
 //! - [`check`]: faults of texts, words and templates.
 //!
@@ -12,6 +13,7 @@
 mod exact;
 mod field_text;
 mod length;
+pub mod mapping;
 pub mod policy;
 pub mod render;
 

@@ -1,11 +1,13 @@
 //! Policies of an account for each kind of notice, with overrides by a site.
 
+use crate::field_text::is_short;
 use crate::render::{Binding, CALLED_TEXT, MISSED_TEXT, PROGRESS_TEXT};
 use paihao_contracts::notice::Channel;
 use paihao_contracts::settings::{
     AccountSetup, MiniProgramSetup, NoticeSetup, TemplateSetup, Wording,
 };
 use paihao_wechat::Api;
+use paihao_wechat::template::FieldType;
 use std::collections::BTreeMap;
 
 /// Policies of one account by kind of notice: `called`, `missed`, `progress`.
@@ -54,17 +56,26 @@ impl NoticePolicy {
         if let Some(news) = &site.news {
             self.text = self.text.replace("{news}", news);
             let bindings = self.template.iter_mut().chain(&mut self.subscription);
-            for (_, wording) in bindings.flat_map(|binding| &mut binding.fields) {
-                *wording = wording.replace("{news}", news);
+            for (key, wording) in bindings.flat_map(|binding| &mut binding.fields) {
+                *wording = with_news(key, wording, news);
             }
         }
         self
     }
 }
 
+/// Wording of a field with the `news` of a site in it; a type that is too short for them goes on to
+/// name the change.
+pub(crate) fn with_news(key: &str, wording: &str, news: &str) -> String {
+    match FieldType::from_key(key) {
+        Some(short) if is_short(short) && short.check(news).is_err() => wording.to_owned(),
+        _ => wording.replace("{news}", news),
+    }
+}
+
 /// Kinds of notices with texts of their own: name, settings of the account, and default text. A new
 /// kind gets its line here.
-pub(crate) fn notice_kinds(
+pub fn notice_kinds(
     setup: &AccountSetup,
 ) -> [(&'static str, Option<&NoticeSetup>, &'static str); 3] {
     [

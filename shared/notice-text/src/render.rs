@@ -132,16 +132,14 @@ fn render_fields(
     notice: &Notice,
     binding: &Binding,
 ) -> Result<Vec<(String, String)>, Unrenderable> {
-    let values = placeholder_values(notice);
     let fields = binding.fields.iter();
-    let fields: Vec<_> = fields
-        .map(|(key, wording)| (key.clone(), fit(key, &fill_placeholders(wording, &values))))
-        .collect();
+    let fields: Vec<_> =
+        fields.map(|(key, wording)| (key.clone(), field_text(key, wording, notice))).collect();
     if let Some(fault) = check_texts(&fields).first() {
         return Err(Unrenderable::InvalidText(kind(notice), fault.to_string()));
     }
     for ((key, shown), (_, wording)) in fields.iter().zip(&binding.fields) {
-        if let Some(name) = exact::untrue(wording, shown, notice) {
+        if let Some(name) = exact::untrue(key, wording, shown, notice) {
             let fault = format!("{key} would not show {name} as it is");
             return Err(Unrenderable::InvalidText(kind(notice), fault));
         }
@@ -151,7 +149,12 @@ fn render_fields(
 
 /// Renders the text of a template's field.
 pub(crate) fn field_text(key: &str, wording: &str, notice: &Notice) -> String {
-    fit(key, &fill_placeholders(wording, &placeholder_values(notice)))
+    fit(key, &unfitted_field_text(key, wording, notice))
+}
+
+/// Text of a template's field before it is fitted to its type.
+pub(crate) fn unfitted_field_text(key: &str, wording: &str, notice: &Notice) -> String {
+    fill_placeholders(wording, &field_text::values_for_field(key, notice))
 }
 
 /// Name of the counter to which a notice asks its holder.
@@ -291,8 +294,8 @@ mod tests {
             (
                 NoticeContent::Recalled { counter_name: counter_name.clone(), call: 2 },
                 "再次叫号，请到3号窗口",
-                "—",
-                "—",
+                "0人",
+                "0分",
             ),
             (
                 NoticeContent::Missed { until, places: Some(3) },

@@ -5,6 +5,7 @@ use paihao_contracts::commit::{
     ReturnDetail,
 };
 use paihao_contracts::notice::{Notice, NoticeContent};
+use paihao_contracts::settings::SiteSetup;
 use std::sync::Arc;
 
 /// Kinds of notice that a site may override, by name of the trigger, with the account's kind.
@@ -72,6 +73,24 @@ pub struct SampleContext {
     pub counter_name: Arc<str>,
     /// Time of the notice, in Unix milliseconds.
     pub at: i64,
+}
+
+impl SampleContext {
+    /// The names of a site, of its first queue and of its first counter.
+    pub(crate) fn of_site(self, id: &str, site: &SiteSetup) -> SampleContext {
+        let queue = site.queues.values().next();
+        let counter = site.counters.values().next();
+        SampleContext {
+            account: site.account.as_str().into(),
+            site: id.to_owned(),
+            site_name: site.name.as_str().into(),
+            zone: site.time_zone.as_str().into(),
+            queue_name: queue.map_or(self.queue_name, |queue| queue.name.as_str().into()),
+            prefix: queue.map_or(self.prefix, |queue| queue.prefix.as_str().into()),
+            counter_name: counter.map_or(self.counter_name, |counter| counter.name.as_str().into()),
+            at: self.at,
+        }
+    }
 }
 
 /// Names of a usual length.

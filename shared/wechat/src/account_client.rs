@@ -11,6 +11,7 @@ use crate::migration::{ChangedOpenId, FollowerPage};
 use crate::qr::{Picture, QrCode, QrRequest};
 use crate::quota::Quota;
 use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
+use crate::template::library::{LibraryKeyword, LibraryTitle};
 use crate::template::{MessageId, Template, TemplateMessage};
 use crate::traffic::{ApiUsage, CallLimiter, CallPriority, Throttled};
 use crate::user::{UserInfo, WebVisitor};
@@ -152,6 +153,59 @@ impl AccountClient {
     pub async fn list_templates(&self, account: &str) -> Result<Vec<Template>, AccountClientError> {
         let call = |token| async move { self.client.list_templates(&token).await };
         self.with_token(account, Api::ListTemplates, call).await
+    }
+
+    /// `wxaapi/newtmpl/gettemplate` for this account.
+    pub async fn list_subscription_templates(
+        &self,
+        account: &str,
+    ) -> Result<Vec<Template>, AccountClientError> {
+        let call = |token| async move { self.client.list_subscription_templates(&token).await };
+        self.with_token(account, Api::ListSubscriptionTemplates, call).await
+    }
+
+    /// `template/api_add_template` for this account.
+    pub async fn add_template(
+        &self,
+        account: &str,
+        number: &str,
+        keywords: &[&str],
+    ) -> Result<String, AccountClientError> {
+        let call = |token| async move { self.client.add_template(&token, number, keywords).await };
+        self.with_token(account, Api::AddTemplate, call).await
+    }
+
+    /// Titles of the library of subscription notices in this account's categories.
+    pub async fn subscription_titles(
+        &self,
+        account: &str,
+    ) -> Result<Vec<LibraryTitle>, AccountClientError> {
+        let call = |token| async move { self.client.subscription_titles(&token).await };
+        self.with_token(account, Api::SubscriptionTitles, call).await
+    }
+
+    /// `wxaapi/newtmpl/getpubtemplatekeywords` for this account.
+    pub async fn subscription_keywords(
+        &self,
+        account: &str,
+        title: u64,
+    ) -> Result<Vec<LibraryKeyword>, AccountClientError> {
+        let call = |token| async move { self.client.subscription_keywords(&token, title).await };
+        self.with_token(account, Api::SubscriptionKeywords, call).await
+    }
+
+    /// `wxaapi/newtmpl/addtemplate` for this account.
+    pub async fn add_subscription_template(
+        &self,
+        account: &str,
+        title: u64,
+        keywords: &[u32],
+        scene: &str,
+    ) -> Result<String, AccountClientError> {
+        let call = |token| async move {
+            self.client.add_subscription_template(&token, title, keywords, scene).await
+        };
+        self.with_token(account, Api::AddSubscriptionTemplate, call).await
     }
 
     /// `menu/create` for this account.

@@ -15,6 +15,18 @@ pub enum Api {
     SendTemplate,
     /// Lists the account's templates.
     ListTemplates,
+    /// Lists the account's templates of subscription notices.
+    ListSubscriptionTemplates,
+    /// Adds a template of the public library.
+    AddTemplate,
+    /// Lists the account's categories in the library of subscription notices.
+    SubscriptionCategories,
+    /// Lists the titles of the library of subscription notices.
+    SubscriptionTitles,
+    /// Lists the keywords of a title of the library.
+    SubscriptionKeywords,
+    /// Adds a template of the library of subscription notices.
+    AddSubscriptionTemplate,
     /// Sends a subscription notice.
     SendSubscription,
     /// Sends a customer-service text.
@@ -47,13 +59,19 @@ pub enum Api {
 
 impl Api {
     /// All APIs.
-    pub const ALL: [Api; 20] = [
+    pub const ALL: [Api; 26] = [
         Api::StableToken,
         Api::ClassicToken,
         Api::CreateQr,
         Api::ShowQr,
         Api::SendTemplate,
         Api::ListTemplates,
+        Api::ListSubscriptionTemplates,
+        Api::AddTemplate,
+        Api::SubscriptionCategories,
+        Api::SubscriptionTitles,
+        Api::SubscriptionKeywords,
+        Api::AddSubscriptionTemplate,
         Api::SendSubscription,
         Api::SendText,
         Api::UserInfo,
@@ -79,6 +97,12 @@ impl Api {
             Api::ShowQr => "showqrcode",
             Api::SendTemplate => "template_send",
             Api::ListTemplates => "template_list",
+            Api::ListSubscriptionTemplates => "subscription_list",
+            Api::AddTemplate => "template_add",
+            Api::SubscriptionCategories => "subscription_categories",
+            Api::SubscriptionTitles => "subscription_titles",
+            Api::SubscriptionKeywords => "subscription_keywords",
+            Api::AddSubscriptionTemplate => "subscription_add",
             Api::SendSubscription => "subscription_send",
             Api::SendText => "service_text",
             Api::UserInfo => "user_info",
@@ -105,6 +129,12 @@ impl Api {
             Api::ShowQr => "/cgi-bin/showqrcode",
             Api::SendTemplate => "/cgi-bin/message/template/send",
             Api::ListTemplates => "/cgi-bin/template/get_all_private_template",
+            Api::ListSubscriptionTemplates => "/wxaapi/newtmpl/gettemplate",
+            Api::AddTemplate => "/cgi-bin/template/api_add_template",
+            Api::SubscriptionCategories => "/wxaapi/newtmpl/getcategory",
+            Api::SubscriptionTitles => "/wxaapi/newtmpl/getpubtemplatetitles",
+            Api::SubscriptionKeywords => "/wxaapi/newtmpl/getpubtemplatekeywords",
+            Api::AddSubscriptionTemplate => "/wxaapi/newtmpl/addtemplate",
             Api::SendSubscription => "/cgi-bin/message/subscribe/bizsend",
             Api::SendText => "/cgi-bin/message/custom/send",
             Api::UserInfo => "/cgi-bin/user/info",

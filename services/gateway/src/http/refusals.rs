@@ -175,7 +175,7 @@ problem_kinds! {
     REVISION_CHANGED = "revision_changed", PRECONDITION_FAILED, "设置已被别人修改，请重新载入", "Somebody else has changed it, please load it again",
         "The If-Match is not the newest revision. Nothing was changed.";
     SET_BY_FILE = "set_by_file", CONFLICT, "这个公众号写在配置文件里，请在那里修改", "The configuration file has this account: change it there",
-        "The credentials of an account that stands in the configuration file are read from there alone. Replies, templates, texts and menu are changed here all the same.";
+        "The credentials of an account that stands in the configuration file are read from there alone. So are the templates that it sets. Replies, texts and menu are changed here all the same.";
     NO_OPERATOR_KEY = "no_operator_key", CONFLICT, "没有可用的运维密钥，不能保存公众号的密钥", "There is no operator's key to store secrets with",
         "Secrets are stored sealed, under the operator's key. Set `[secrets] key`, the same for all processes; `paihao doctor` says which key is missing.";
     IN_USE = "in_use", CONFLICT, "正在使用，不能删除", "It is in use and cannot be taken away",
@@ -188,6 +188,14 @@ problem_kinds! {
         "The detail has WeChat's code and what to do.";
     MENU_NOT_PERMITTED = "menu_not_permitted", CONFLICT, "这个公众号不能用接口做菜单，要先认证：没有菜单时，顾客扫码、发关键词或打开页面取号", "This account may not make a menu by the API, which takes verification: without a menu people scan a code, write a word or open a page",
         "WeChat refused the call about the menu with 48001. Numbers are taken without a menu, too (docs/guide/without-codes.md).";
+    UNKNOWN_TEMPLATE = "unknown_template", NOT_FOUND, "公众号里没有这个模板", "The account has no such template",
+        "WeChat does not list a template of this id for the account, or not of this kind: read the list again.";
+    TEMPLATE_REFUSED = "template_refused", UNPROCESSABLE_ENTITY, "微信拒绝了这次模板操作", "WeChat refused this about templates",
+        "The detail has WeChat's code and what to do.";
+    TEMPLATES_NOT_PERMITTED = "templates_not_permitted", CONFLICT, "这个公众号不能用这种模板，要先认证并开通：没有模板时，消息按客服消息发送", "This account may not use templates of this kind, which takes verification: without them notices are sent as customer-service texts",
+        "WeChat refused the call about templates with 48001. Notices go out through the other channels as long as those are open.";
+    NO_LIBRARY_TEMPLATE = "no_library_template", CONFLICT, "公众号的类目里没有合适的模板，请到公众平台添加", "The library has no fitting template in the account's categories: add one in WeChat's console",
+        "No title of the public library in the account's categories has the keywords that this kind of notice needs. Another category of the account may have one.";
     MIGRATION_REFUSED = "migration_refused", UNPROCESSABLE_ENTITY, "微信拒绝了这次迁移操作", "WeChat refused this about the migration",
         "The detail has WeChat's code and what to do. 63178 and 63183: no migration led from the named account to this one, or more than fifteen days ago.";
     WRONG_SEAL = "wrong_seal", UNPROCESSABLE_ENTITY, "这个文件不完整，或不是这套系统写的", "This file is not whole, or another system wrote it",

@@ -264,6 +264,17 @@ pub const TICKET_UNAVAILABLE: &str =
 pub const REQUEST_FAILED: &str =
     "系统繁忙，请稍后再试。\n\nThat did not work. Please try again in a moment.";
 
+/// Reply to the scan of a template's test.
+pub const TEST_SENT: &str = "测试消息已交给微信，请看下一条消息。\nThe test has been handed to WeChat: see the next message.";
+
+/// Reply to a scan of a template's test after the first.
+pub const TEST_TAKEN: &str = "这个测试二维码已经用过了，请在页面上再做一个。\nThis test code has been used: make another on the page.";
+
+/// Reply to the scan of a template's test that WeChat refused.
+pub fn test_refused(words: &str) -> String {
+    format!("微信没有接受测试消息：{words}\nWeChat did not take the test.")
+}
+
 /// Reply to a code that no longer works.
 pub fn expired_code_reply() -> String {
     "这个二维码已失效，请扫页面或门口的新码。\n\nThis code no longer works. Please scan a new one."

@@ -37,6 +37,7 @@ use crate::scan::drawings::DrawingCache;
 use crate::scan::invitation_index::InvitationIndex;
 use crate::scan::progress_poll::ProgressPolls;
 use crate::scan::sessions::ScanSessions;
+use crate::scan::template_tests::TemplateTestStore;
 use crate::settings::DeploymentSettings;
 use crate::settings::live::LiveSettings;
 use crate::settings::update::SettingsEditor;
@@ -70,6 +71,7 @@ pub(crate) struct AppStateInner {
     pub(crate) progress_polls: Arc<ProgressPolls>,
     pub(crate) backchannel_logout: Arc<BackchannelLogout>,
     pub(crate) invitation_index: InvitationIndex,
+    pub(crate) template_tests: TemplateTestStore,
     pub(crate) roster: Arc<RosterLog>,
     pub(crate) record_macs: Arc<RosterMacs>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,

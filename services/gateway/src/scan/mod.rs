@@ -7,3 +7,4 @@ pub mod progress_poll;
 pub mod qr;
 pub mod scene;
 pub mod sessions;
+pub(crate) mod template_tests;

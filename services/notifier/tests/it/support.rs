@@ -113,6 +113,7 @@ impl TestEnv {
         templates[0].fields = templates[1].fields.clone();
         let config = SimConfig {
             accounts: ACCOUNTS.map(sim_account).into(),
+            subscriptions: templates.clone(),
             templates,
             ..SimConfig::default()
         };

@@ -93,6 +93,7 @@ mod tests {
             id: "T".into(),
             title: "叫号".into(),
             content: "地点：{{thing1.DATA}}".into(),
+            values: std::collections::BTreeMap::new(),
         };
         let bind = |id: &str, key: &str| {
             let fields = vec![(key.into(), "{site}".into())];

@@ -18,6 +18,7 @@ mod menu;
 mod newcomer;
 mod phones;
 mod statistics;
+mod templates;
 
 mod console;
 mod console_layout;
@@ -31,6 +32,7 @@ mod first_day_cluster;
 mod first_day_secrets;
 mod first_day_trouble;
 mod first_load;
+mod handover;
 mod hours;
 mod kiosk;
 mod kiosk_layout;

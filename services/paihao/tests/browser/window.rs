@@ -174,6 +174,13 @@ impl Window {
         self.devtools("Emulation.setEmulatedMedia", json!({"media": "print"})).await;
     }
 
+    /// Prints the page. Returns the PDF.
+    pub async fn print(&self) -> Vec<u8> {
+        let options = json!({"printBackground": true, "preferCSSPageSize": true});
+        let printed = self.devtools("Page.printToPDF", options).await;
+        STANDARD.decode(printed["data"].as_str().expect("a document")).expect("base64")
+    }
+
     /// Runs a script before the page's own ones, from the next page on.
     pub async fn before_each_page(&self, script: &str) {
         let script = json!({ "source": script });

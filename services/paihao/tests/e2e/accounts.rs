@@ -14,11 +14,11 @@ use std::time::Duration;
 use wechat_sim::{PushMode, Routing, SimAccount, SimConfig, SimTemplate, Simulator};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
-const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 const NEW_SECRET: &str = "fedcba9876543210fedcba9876543210";
 
 /// Account of the clinic, as in WeChat's console.
-fn clinic() -> SimAccount {
+pub(crate) fn clinic() -> SimAccount {
     SimAccount {
         appid: "wx00000000c11111c0".to_owned(),
         secret: "5ecre70f7hec11n1c5ecre70f7hec11n".to_owned(),
@@ -32,15 +32,15 @@ fn clinic() -> SimAccount {
 }
 
 /// Gateways of a deployment of either shape, as an owner and WeChat reach them.
-struct Deployment<'a> {
-    gateways: Vec<String>,
-    wechat: &'a Simulator,
-    http: Client,
-    requests: Cell<u32>,
+pub(crate) struct Deployment<'a> {
+    pub(crate) gateways: Vec<String>,
+    pub(crate) wechat: &'a Simulator,
+    pub(crate) http: Client,
+    pub(crate) requests: Cell<u32>,
 }
 
 impl<'a> Deployment<'a> {
-    fn new(gateways: Vec<String>, wechat: &'a Simulator) -> Deployment<'a> {
+    pub(crate) fn new(gateways: Vec<String>, wechat: &'a Simulator) -> Deployment<'a> {
         Deployment { gateways, wechat, http: client(), requests: Cell::new(0) }
     }
 
@@ -89,7 +89,7 @@ impl<'a> Deployment<'a> {
     }
 
     /// Takes a number by a code that is made for it, is called, and waits for the message.
-    async fn visit(&self, person: &str) {
+    pub(crate) async fn visit(&self, person: &str) {
         let body = json!({"purpose": "ticket", "site": "clinic", "queue": "a"});
         let mut opened = Value::Null;
         // The token of an account comes a moment after the account.
@@ -113,8 +113,8 @@ impl<'a> Deployment<'a> {
         self.act("/counters/1/finish").await;
     }
 
-    /// The story. Returns everything that the API told, but for the answer with what was made.
-    async fn story(&self) -> String {
+    /// Connects the clinic's account, and has WeChat verify it. Returns the answer.
+    pub(crate) async fn connect(&self) -> Value {
         let account = clinic();
         let added = self
             .put(
@@ -128,16 +128,11 @@ impl<'a> Deployment<'a> {
             )
             .await;
         self.wait_until_verified().await;
-        let template = json!({
-            "template_id": SimTemplate::DEMO_CALLED,
-            "fields": {
-                "thing1": "{site}",
-                "character_string2": "{number}",
-                "thing3": "{counter}",
-                "time4": "{time}",
-            },
-        });
-        self.put("/book/accounts/clinic", json!({"called": template})).await;
+        added
+    }
+
+    /// Sets the clinic up, and opens its counter.
+    pub(crate) async fn set_up_site(&self) {
         let site = json!({
             "account": "clinic",
             "name": "诊所",
@@ -151,6 +146,23 @@ impl<'a> Deployment<'a> {
         })
         .await;
         self.act("/counters/1/open").await;
+    }
+
+    /// The story. Returns everything that the API told, but for the answer with what was made.
+    async fn story(&self) -> String {
+        let account = clinic();
+        let added = self.connect().await;
+        let template = json!({
+            "template_id": SimTemplate::DEMO_CALLED,
+            "fields": {
+                "thing1": "{site}",
+                "character_string2": "{number}",
+                "thing3": "{counter}",
+                "time4": "{time}",
+            },
+        });
+        self.put("/book/accounts/clinic", json!({"called": template})).await;
+        self.set_up_site().await;
         self.visit("oFirstOfTheClinic").await;
 
         // The console makes another secret, with which the present token ends.
@@ -184,7 +196,7 @@ impl<'a> Deployment<'a> {
 }
 
 /// Checks that none of the account's secrets is in a text or file, by its name.
-fn assert_no_secret(name: &str, bytes: &[u8]) {
+pub(crate) fn assert_no_secret(name: &str, bytes: &[u8]) {
     let SimAccount { secret, callback_token, aes_key, .. } = clinic();
     for hidden in [&*secret, NEW_SECRET, &*callback_token, &*aes_key] {
         let found = bytes.windows(hidden.len()).any(|window| window == hidden.as_bytes());
@@ -218,7 +230,7 @@ fn assert_no_secret_in_backup(folder: &Path, config: &Path) {
     assert_no_secret("the backup", &bytes);
 }
 
-async fn simulator(listen: u16) -> Simulator {
+pub(crate) async fn simulator(listen: u16) -> Simulator {
     let listen = format!("127.0.0.1:{listen}").parse().unwrap();
     let accounts = vec![clinic()];
     let templates = SimTemplate::demo();

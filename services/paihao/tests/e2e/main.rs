@@ -41,6 +41,7 @@ mod reported;
 mod settings;
 mod shapes;
 mod statistics;
+mod templates;
 mod tokens;
 mod traces;
 mod two_systems;

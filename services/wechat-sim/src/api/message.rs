@@ -128,9 +128,15 @@ fn accept_subscription(
 ) -> Result<Option<Push>, ApiRefusal> {
     let account = world.account_of_token(token)?;
     let notice: SubscriptionRequest = serde_json::from_slice(body).map_err(|_| 47001)?;
-    let template = find_template(world, &notice.template_id)?;
+    // An account of which no templates are known takes any, of either kind.
+    let known = if account.templates.lock().is_empty() {
+        &account.templates
+    } else {
+        &account.subscriptions
+    };
+    let template = find_template(known, &notice.template_id)?;
     let data = field_values(notice.data.clone())?;
-    if let Some(key) = template.and_then(|template| template.invalid_field(&data)) {
+    if let Some(key) = template.as_ref().and_then(|template| template.invalid_field(&data)) {
         return Err(ApiRefusal(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
     }
     let now = world.clock.now_ms();
@@ -152,7 +158,7 @@ fn accept_subscription(
         refuses
     };
     world.stats.update(|stats| stats.notices_sent += 1);
-    let title = template.map_or(&notice.template_id, |template| &template.title).clone();
+    let title = template.map_or_else(|| notice.template_id.clone(), |template| template.title);
     let fields = data.into_iter().collect();
     world.append_chat_line(account, &notice.touser, ChatContent::Notice { title, fields });
     let status = match refuses {

@@ -12,23 +12,22 @@ pub(crate) async fn templates(
     State(world): State<SharedState>,
     Query(query): Parameters,
 ) -> Response {
-    if let Err(errcode) = world.account_of_token(query.access_token.as_deref()) {
-        return refusal(errcode);
-    }
-    let templates = world.config.templates.iter().map(|template| {
-        let lines = template.fields.iter();
-        let lines: Vec<_> =
-            lines.map(|(key, label)| format!("{label}：{{{{{key}.DATA}}}}\n")).collect();
+    let account = match world.account_of_token(query.access_token.as_deref()) {
+        Ok(account) => account,
+        Err(errcode) => return refusal(errcode),
+    };
+    let templates = account.templates.lock();
+    let listed = templates.iter().map(|template| {
         json!({
             "template_id": template.template_id,
             "title": template.title,
             "primary_industry": "",
             "deputy_industry": "",
-            "content": lines.concat(),
+            "content": template.content("："),
             "example": "",
         })
     });
-    answer(&json!({ "template_list": templates.collect::<Vec<_>>() }))
+    answer(&json!({ "template_list": listed.collect::<Vec<_>>() }))
 }
 
 pub(crate) async fn callback_addresses(

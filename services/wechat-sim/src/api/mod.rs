@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 mod codes;
+mod library;
 mod media;
 mod menu;
 mod message;
@@ -71,6 +72,12 @@ pub(crate) fn routes(world: SharedState) -> Router<SharedState> {
         .route("/cgi-bin/media/get", get(media::download))
         .merge(media::upload_route())
         .route("/cgi-bin/template/get_all_private_template", get(misc::templates))
+        .route("/cgi-bin/template/api_add_template", post(library::add_template))
+        .route("/wxaapi/newtmpl/gettemplate", get(library::subscriptions))
+        .route("/wxaapi/newtmpl/getcategory", get(library::categories))
+        .route("/wxaapi/newtmpl/getpubtemplatetitles", get(library::titles))
+        .route("/wxaapi/newtmpl/getpubtemplatekeywords", get(library::keywords))
+        .route("/wxaapi/newtmpl/addtemplate", post(library::add_subscription))
         .route("/cgi-bin/getcallbackip", get(misc::callback_addresses))
         .route("/cgi-bin/get_api_domain_ip", get(misc::callback_addresses))
         .route("/cgi-bin/message/custom/send", post(message::custom))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -76,10 +77,10 @@ fn accept(
 ) -> Result<(u64, Option<Push>), ApiRefusal> {
     let account = world.account_of_token(token)?;
     let message: TemplateMessageRequest = serde_json::from_slice(body).map_err(|_| 47001)?;
-    let template = find_template(world, &message.template_id)?;
+    let template = find_template(&account.templates, &message.template_id)?;
     let refusal_kind = recipient_refusal(world, account, &message.touser)?;
     let data = field_values(message.data)?;
-    if let Some(key) = template.and_then(|template| template.invalid_field(&data)) {
+    if let Some(key) = template.as_ref().and_then(|template| template.invalid_field(&data)) {
         return Err(ApiRefusal(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
     }
     let now = world.clock.now_ms();
@@ -139,7 +140,11 @@ fn accept(
         data,
         arrived_at: now,
     });
-    world.append_chat_line(account, &message.openid, template_card(template, message.clone()));
+    world.append_chat_line(
+        account,
+        &message.openid,
+        template_card(template.as_ref(), message.clone()),
+    );
     Ok((msgid, behaviour.receipt.pushed.then_some(receipt)))
 }
 
@@ -153,17 +158,17 @@ pub(crate) fn field_values(data: BTreeMap<String, Value>) -> Result<BTreeMap<Str
     values.collect()
 }
 
-/// Finds the registered template; `None` if no templates are registered, so that any is accepted.
-pub(crate) fn find_template<'a>(
-    world: &'a SharedState,
+/// Finds a template of an account; `None` if it has none at all, so that any is accepted.
+pub(crate) fn find_template(
+    templates: &Mutex<Vec<SimTemplate>>,
     id: &str,
-) -> Result<Option<&'a SimTemplate>, i64> {
-    let templates = &world.config.templates;
+) -> Result<Option<SimTemplate>, i64> {
+    let templates = templates.lock();
     match templates.iter().find(|template| template.template_id == id) {
         _ if id.is_empty() => Err(40036),
         None if templates.is_empty() => Ok(None),
         None => Err(40037),
-        found => Ok(found),
+        found => Ok(found.cloned()),
     }
 }
 

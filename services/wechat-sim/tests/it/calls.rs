@@ -77,14 +77,14 @@ async fn a_subscription_notice_needs_an_agreement_each() {
         }})
     };
     let send = |template| caller.with_token(NOTICE, body(template));
-    assert_eq!(errcode(&send(SimTemplate::DEMO_CALLED).await), 43101);
-    let agree = json!({"openid": OPENID, "template_id": SimTemplate::DEMO_CALLED});
+    assert_eq!(errcode(&send(SimTemplate::DEMO_SUBSCRIPTION_CALLED).await), 43101);
+    let agree = json!({"openid": OPENID, "template_id": SimTemplate::DEMO_SUBSCRIPTION_CALLED});
     caller.post("/sim/api/agree", agree).await;
-    let sent = send(SimTemplate::DEMO_CALLED).await;
+    let sent = send(SimTemplate::DEMO_SUBSCRIPTION_CALLED).await;
     assert_eq!((errcode(&sent), sent.get("msgid")), (0, None));
-    assert_eq!(errcode(&send(SimTemplate::DEMO_CALLED).await), 43101);
+    assert_eq!(errcode(&send(SimTemplate::DEMO_SUBSCRIPTION_CALLED).await), 43101);
     assert_eq!(errcode(&send("another").await), 40037);
-    let mut wrong = body(SimTemplate::DEMO_CALLED);
+    let mut wrong = body(SimTemplate::DEMO_SUBSCRIPTION_CALLED);
     wrong["data"]["time4"]["value"] = "soon".into();
     let refused = caller.with_token(NOTICE, wrong).await;
     assert!(refused["errmsg"].as_str().unwrap().starts_with("argument invalid! data.time4.value"));
@@ -97,8 +97,8 @@ async fn a_subscription_notice_has_a_receipt_of_its_own() {
     let gateway = FakeGateway::new(&[FakeBehaviour::Body("success")]).await;
     caller.simulator.set_callback_urls(None, [&gateway.url]);
     caller.simulator.set_person(None, OPENID, true, Refusal::No);
-    caller.simulator.grant_notices(None, OPENID, SimTemplate::DEMO_CALLED, 3);
-    let notice = json!({"touser": OPENID, "template_id": SimTemplate::DEMO_CALLED, "data": {
+    caller.simulator.grant_notices(None, OPENID, SimTemplate::DEMO_SUBSCRIPTION_CALLED, 3);
+    let notice = json!({"touser": OPENID, "template_id": SimTemplate::DEMO_SUBSCRIPTION_CALLED, "data": {
         "thing1": {"value": "和平门诊"}, "thing3": {"value": "3号窗口"},
         "character_string2": {"value": "A012"}, "time4": {"value": "10:20"},
     }});
@@ -114,7 +114,7 @@ async fn a_subscription_notice_has_a_receipt_of_its_own() {
     let item = format!(
         "<SubscribeMsgSentEvent>\n<List>\n<TemplateId><![CDATA[{}]]></TemplateId>\n<MsgID>{id}</MsgID>\n\
          <ErrorCode>0</ErrorCode>\n<ErrorStatus><![CDATA[success]]></ErrorStatus>\n</List>\n</SubscribeMsgSentEvent>",
-        SimTemplate::DEMO_CALLED
+        SimTemplate::DEMO_SUBSCRIPTION_CALLED
     );
     assert!(receipt.contains(&item), "{receipt}");
     caller.simulator.set_person(None, OPENID, true, Refusal::InReceipt);

@@ -7,6 +7,7 @@ mod control;
 mod fake;
 mod faults;
 mod hostile;
+mod library;
 mod menus;
 mod pushes;
 mod send;

@@ -189,10 +189,16 @@ def templates():
         client.message.send_template("oScanned", "none", data)
     with refused(43004):
         client.message.send_template("oLeft", template, data)
-    with refused(43101):
+    # A template of subscription notices is another one, and a category's has keywords.
+    with refused(40037):
         client.message.send_subscribe_message("oScanned", template, data)
-    control.post("agree", openid="oScanned", template_id=template)
-    client.message.send_subscribe_message("oScanned", template, data)
+    with refused(40246):
+        client.template.add("43522")
+    notice = "SIMsub01_the_number_is_called_0000000000001"
+    with refused(43101):
+        client.message.send_subscribe_message("oScanned", notice, data)
+    control.post("agree", openid="oScanned", template_id=notice)
+    client.message.send_subscribe_message("oScanned", notice, data)
 
 
 def pages():

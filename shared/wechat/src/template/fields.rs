@@ -204,8 +204,9 @@ pub fn fit(key: &str, text: &str) -> String {
     FieldType::from_key(key).unwrap_or(FieldType::Thing).fit(text)
 }
 
-/// Replaces line feeds and similar characters by spaces: WeChat drops the text after them.
-fn normalize_spaces(text: &str) -> String {
+/// Removes emoji, which WeChat removes, and replaces line feeds and similar characters by spaces:
+/// WeChat drops the text after them.
+pub fn normalize_spaces(text: &str) -> String {
     let spaced: String = text
         .chars()
         .filter(|c| !is_emoji(*c))

@@ -1,13 +1,15 @@
 //! Template messages: request, message id, and rules of the fields.
 //!
 //! [`fields`] is the table of field types and fits texts to them. [`list`] reads the account's own
-//! templates and checks bindings and messages against them.
+//! templates and checks bindings and messages against them. [`library`] adds templates of the
+//! public library to the account's own.
 
 pub mod fields;
+pub mod library;
 pub mod list;
 
 pub use fields::{FieldTextError, FieldType, fit};
-pub use list::{Template, TemplateFault};
+pub use list::{Template, TemplateFault, TemplateField};
 
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};

@@ -36,6 +36,7 @@ mod settings;
 mod signing_keys;
 mod sites;
 mod statistics;
+mod templates;
 mod tickets;
 mod webhook_deliveries;
 mod webhooks;
@@ -50,6 +51,7 @@ use crate::http::openapi::Routes;
 pub(crate) fn routes() -> Routes {
     let routes = [
         scan_sessions::routes(),
+        templates::routes(),
         signing_keys::routes(),
         sites::routes(),
         door_codes::routes(),

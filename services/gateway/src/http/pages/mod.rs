@@ -76,7 +76,7 @@ pub(crate) fn routes() -> Routes {
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
         .page("/assets/{*path}", get(asset_response::asset))
-        .page("/assets/{*path}", get(assets::asset))
+        .page("/clerk/{site}", get(poster::clerk))
         .page("/brand/{site}/{file}", get(brand::file))
 }
 

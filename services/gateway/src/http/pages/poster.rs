@@ -1,4 +1,5 @@
-//! Posters for the doors of queues: one sheet of A4 each, complete without any script.
+//! Paper for a site, complete without any script: posters and table tents of its queues, and the
+//! half pages for its counters.
 
 use super::brand::look_of;
 use super::render::{html, language, refused};
@@ -8,18 +9,96 @@ use crate::http::api::door_codes::permanent_code;
 use crate::http::brand_view::BrandView;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::http::ticket_link::page_url;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
+use serde::Deserialize;
 
 /// Page of posters.
 #[derive(Template)]
 #[template(path = "pages/poster/poster.html")]
 pub(super) struct Poster {
     pub(super) sheets: Vec<Sheet>,
+    pub(super) paper: Paper,
     pub(super) brand: BrandView,
     /// True while WeChat is simulated, so that nobody puts them up.
     pub(super) is_rehearsal: bool,
+}
+
+/// Form of a poster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Paper {
+    /// A sheet of A4.
+    #[default]
+    A4,
+    /// A sheet of A5.
+    A5,
+    /// A sheet of A4 that is folded in the middle and stands on a table.
+    Tent,
+}
+
+impl Paper {
+    /// Style sheet of this form, beside that of all.
+    fn style(self) -> Option<&'static str> {
+        match self {
+            Paper::A4 => None,
+            Paper::A5 => Some("poster-a5.css"),
+            Paper::Tent => Some("poster-tent.css"),
+        }
+    }
+
+    fn is_tent(self) -> bool {
+        self == Paper::Tent
+    }
+}
+
+/// Query of a page of posters.
+#[derive(Deserialize)]
+pub(super) struct PosterQuery {
+    #[serde(default)]
+    size: Paper,
+}
+
+/// Query, or what is wrong with it.
+type PaperQuery = Result<Query<PosterQuery>, QueryRejection>;
+
+/// Page of half pages for the counters.
+#[derive(Template)]
+#[template(path = "pages/poster/clerk.html")]
+pub(super) struct Clerk {
+    pub(super) site: String,
+    pub(super) language: &'static str,
+    /// Address of the console.
+    pub(super) url: String,
+    /// The same as SVG.
+    pub(super) code: String,
+    pub(super) brand: BrandView,
+}
+
+/// `GET /clerk/{site}`: the half pages of a site.
+pub(super) async fn clerk(
+    State(state): State<AppState>,
+    Path(site): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(settings) = state.engine.settings(&site) else {
+        return refused(&Problem::new(&refusals::UNKNOWN_SITE));
+    };
+    let url = page_url(&state, &headers, &format!("/console/{site}"));
+    match state.drawings.poster_svg(&url).await.map_err(undrawable) {
+        Ok(drawing) => html(&Clerk {
+            language: language(&settings.facts.name),
+            site: settings.facts.name.to_string(),
+            code: String::from_utf8_lossy(&drawing.bytes).into_owned(),
+            url,
+            brand: look_of(&state, &site),
+        }),
+        Err(problem) => refused(&problem),
+    }
 }
 
 /// Poster of one queue.
@@ -62,6 +141,7 @@ impl Sheet {
 pub(super) async fn all(
     State(state): State<AppState>,
     Path(site): Path<String>,
+    query: PaperQuery,
     visitor: Visitor,
 ) -> Response {
     let queues = match state.engine.settings(&site) {
@@ -71,19 +151,29 @@ pub(super) async fn all(
     if queues.is_empty() {
         return refused(&Problem::new(&refusals::UNKNOWN_SITE));
     }
-    page(&state, &site, &queues, &visitor).await
+    page(&state, &site, &queues, query, &visitor).await
 }
 
 /// `GET /poster/{site}/{queue}`: one sheet.
 pub(super) async fn one(
     State(state): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
+    query: PaperQuery,
     visitor: Visitor,
 ) -> Response {
-    page(&state, &site, &[queue], &visitor).await
+    page(&state, &site, &[queue], query, &visitor).await
 }
 
-async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor) -> Response {
+async fn page(
+    state: &AppState,
+    site: &str,
+    queues: &[String],
+    query: PaperQuery,
+    visitor: &Visitor,
+) -> Response {
+    let Ok(Query(PosterQuery { size: paper })) = query else {
+        return refused(&Problem::new(&refusals::MALFORMED_REQUEST));
+    };
     let mut sheets = Vec::new();
     for queue in queues {
         match sheet(state, site, queue, visitor).await {
@@ -91,7 +181,8 @@ async fn page(state: &AppState, site: &str, queues: &[String], visitor: &Visitor
             Err(problem) => return refused(&problem),
         }
     }
-    html(&Poster { sheets, brand: look_of(state, site), is_rehearsal: state.is_rehearsal() })
+    let brand = look_of(state, site);
+    html(&Poster { sheets, paper, brand, is_rehearsal: state.is_rehearsal() })
 }
 
 async fn sheet(
@@ -133,8 +224,8 @@ mod tests {
             is_page: false,
         };
         let poster = |is_rehearsal| {
-            let sheets = vec![sheet.clone()];
-            Poster { sheets, brand: BrandView::default(), is_rehearsal }.render().unwrap()
+            let (sheets, brand) = (vec![sheet.clone()], BrandView::default());
+            Poster { sheets, paper: Paper::A4, brand, is_rehearsal }.render().unwrap()
         };
         let rehearsed = poster(true);
         assert!(rehearsed.contains("彩排，请勿张贴"), "{rehearsed}");

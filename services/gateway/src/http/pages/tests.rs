@@ -42,7 +42,18 @@ fn pages() -> Vec<(String, usize)> {
     };
     let page_sheet = poster::Sheet { is_page: true, ..sheet.clone() };
     let sheets = vec![sheet, page_sheet];
-    let poster = poster::Poster { sheets, brand: brand(), is_rehearsal: true };
+    let poster = |paper| {
+        let sheets = sheets.clone();
+        poster::Poster { sheets, paper, brand: brand(), is_rehearsal: true }
+    };
+    let [tents, poster] = [poster::Paper::Tent, poster::Paper::A4].map(poster);
+    let clerk = poster::Clerk {
+        site: "大厅".to_owned(),
+        language: "zh-CN",
+        url: "https://example.com/console/hall".to_owned(),
+        code: "<svg/>".to_owned(),
+        brand: brand(),
+    };
     let take = take::Take { queue_name: Some("综合业务".to_owned()), ..take::Take::default() };
     vec![
         (Index { brand: brand() }.render().unwrap(), LIGHT),
@@ -57,6 +68,8 @@ fn pages() -> Vec<(String, usize)> {
         (refused.render().unwrap(), LIGHT),
         (take.render().unwrap(), LIGHT),
         (take::Take::default().render().unwrap(), LIGHT),
+        (clerk.render().unwrap(), LIGHT),
+        (tents.render().unwrap(), LIGHT),
         (poster.render().unwrap(), LIGHT),
     ]
 }
@@ -208,11 +221,11 @@ fn english_words_after_a_number_know_one_from_many() {
 }
 
 #[test]
-fn what_a_poster_says_without_a_script_is_what_the_table_says() {
+fn what_paper_says_without_a_script_is_what_the_table_says() {
     let table = words();
     let mut checked = 0;
-    let (poster, _) = pages().pop().expect("the poster is the last one");
-    for rest in poster.split("data-word=\"").skip(1) {
+    let paper: String = pages().into_iter().rev().take(3).map(|(page, _)| page).collect();
+    for rest in paper.split("data-word=\"").skip(1) {
         let (key, rest) = rest.split_once('"').unwrap();
         let text = rest.split_once('>').unwrap().1;
         let (zh, text) = text.split_once(" <small lang=\"en\">").unwrap();
@@ -221,6 +234,21 @@ fn what_a_poster_says_without_a_script_is_what_the_table_says() {
         checked += 1;
     }
     assert!(checked > 5, "{checked}");
+}
+
+#[test]
+fn the_half_page_names_keys_of_the_console() {
+    let (clerk, _) = pages().into_iter().rev().nth(2).expect("it is before the posters");
+    let console = asset_at("pages/console/console.js").body;
+    let mut commands = BTreeSet::new();
+    for item in clerk.split("data-command=\"").skip(1) {
+        let (command, rest) = item.split_once('"').unwrap();
+        let key = between(rest, "<kbd translate=\"no\">", '<').next().unwrap().to_lowercase();
+        let quoted = if key == "?" { "'?'".to_owned() } else { key };
+        assert!(console.contains(&format!("\n  {quoted}: '{command}',")), "{quoted} {command}");
+        commands.insert(command);
+    }
+    assert!(commands.contains("missed") && commands.len() == 10, "{commands:?}");
 }
 
 /// Names in scripts that came to browsers after the oldest ones (docs/guide/pages.md).

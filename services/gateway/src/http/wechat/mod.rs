@@ -13,6 +13,7 @@ mod login;
 mod opening_hours;
 mod queue_choice;
 mod scan;
+mod template_test;
 mod ticket_commands;
 mod ticket_list;
 

@@ -25,6 +25,8 @@ enum ScanIntent {
     Login(Uuid, LoginRequest),
     /// Joining the staff.
     Invitation(Uuid, Invitation),
+    /// Being sent the test of a template.
+    TemplateTest(String),
 }
 
 /// Ticket to take: by a scan, a word or the menu.
@@ -42,6 +44,7 @@ impl PushHandler<'_> {
             Ok(ScanIntent::Invitation(uuid, invitation)) => {
                 self.handle_invitation_scan(uuid, invitation).await
             }
+            Ok(ScanIntent::TemplateTest(uuid)) => self.handle_template_test(&uuid).await,
             Err(reply) => (reply, "no_wish"),
         };
         metrics::counter!("paihao_gateway_scans_total", "outcome" => outcome).increment(1);
@@ -77,7 +80,10 @@ impl PushHandler<'_> {
                         return Err(self.failure_reply(replies::TICKET_UNAVAILABLE));
                     }
                     Err(_) => return Err(self.failure_reply(replies::TICKET_UNAVAILABLE)),
-                    Ok(Err(_)) => return Err(expired()),
+                    Ok(Err(_)) => {
+                        let test = self.find_template_test(&scene).await;
+                        return test.map(ScanIntent::TemplateTest).ok_or_else(expired);
+                    }
                 }
             }
         };

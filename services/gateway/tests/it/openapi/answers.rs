@@ -106,8 +106,38 @@ const MENU_SCRIPT: &str = r#"
     owner end_rehearsal query=keep_settings=false
 "#;
 
+/// Requests about the account's templates.
+const TEMPLATES_SCRIPT: &str = r#"
+    owner account_templates
+    owner check_mapping {"notice": "missed", "kind": "message", "template_id": "T1"}
+    owner choose_templates kind=missed seen=0 {"message": {"template_id": "T1", "fields": {"character_string1": "{number}", "thing2": "{news}"}}, "subscription": null}
+    owner account_templates
+    owner add_template {"notice": "missed", "kind": "message"}
+    owner add_template {"notice": "missed", "kind": "subscription"}
+"#;
+
+/// Checks the test of a template, whose code nobody scans.
+async fn check_template_test(coverage: &Coverage) {
+    let fixture = Fixture::new(coverage).await;
+    let body = json!({
+        "notice": "missed",
+        "kind": "message",
+        "template_id": "T1",
+        "fields": {"character_string1": "{number}", "thing2": "{news}"},
+    });
+    let request = fixture.client.request("test_template").with_key_of("owner").json(&body);
+    let opened = request.send().await;
+    assert_eq!(opened.status, 201, "{opened:?}");
+    let request = fixture.client.request("template_test").with_key_of("owner");
+    let uuid = opened.body["uuid"].as_str().unwrap();
+    let shown = request.path_parameter("uuid", uuid).send().await;
+    assert_eq!(shown.body["progress"], "waiting", "{shown:?}");
+}
+
 pub async fn run(coverage: &Coverage) {
     run_script(&Fixture::new(coverage).await, "", SETTINGS_SCRIPT).await;
+    run_script(&Fixture::new(coverage).await, "", TEMPLATES_SCRIPT).await;
+    check_template_test(coverage).await;
     run_script(&Fixture::new(coverage).await, "", MENU_SCRIPT).await;
     check_migration(coverage).await;
     check_pages(coverage).await;

@@ -126,7 +126,8 @@ async fn check_code_refusals(coverage: &Coverage) {
                 anybody qr uuid=ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f query=queue=a&site=hall -> codes_not_permitted
                 anybody open_scan_session {"queue": "a", "site": "hall"} -> codes_not_permitted
                 anybody begin_login {} -> codes_not_permitted
-                manager invite {"name": "b", "role": "manager", "sites": ["hall"]} -> codes_not_permitted"#;
+                manager invite {"name": "b", "role": "manager", "sites": ["hall"]} -> codes_not_permitted
+                owner test_template {"notice": "missed", "kind": "message", "template_id": "T1", "fields": {"character_string1": "{number}", "thing2": "{news}"}} -> codes_not_permitted"#;
             run_script(&fixture, "", sessions).await;
         }
     }

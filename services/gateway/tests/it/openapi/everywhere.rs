@@ -41,6 +41,12 @@ pub fn sample_body(id: &str) -> Option<Value> {
         "put_account" => json!({"greeting": "欢迎", "codes": "page"}),
         "connect_account" => json!({"appid": "wx1", "secret": "0123456789abcdef"}),
         "put_menu" => json!({"buttons": [{"name": "我的号", "action": "my_ticket"}]}),
+        "check_mapping" => json!({"notice": "missed", "kind": "message", "template_id": "T1"}),
+        "test_template" => {
+            json!({"notice": "missed", "kind": "message", "template_id": "T1", "fields": {"character_string1": "{number}", "thing2": "{news}"}})
+        }
+        "choose_templates" => json!({"message": null, "subscription": null}),
+        "add_template" => json!({"notice": "missed", "kind": "message"}),
         "import_book" => json!({"accounts": {"shop": {"greeting": "欢迎", "codes": "page"}}}),
         "migrate_people" => json!({"from": "wx1"}),
         "migrate_staff" => json!({"from": "wx1", "sealed": "AAAA"}),

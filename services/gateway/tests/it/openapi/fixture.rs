@@ -281,7 +281,25 @@ async fn start_wechat(
     let shown = json!({"is_menu_open": 1, "selfmenu_info": menu});
     let changed = json!({"ori_openid": "oAnn", "new_openid": "oNewAnn", "err_msg": "ok"});
     let changed = json!({"errcode": 0, "result_list": [changed]});
+    let content = "号码：{{character_string1.DATA}}\n说明：{{thing2.DATA}}";
+    let template = json!({"template_id": "T1", "title": "过号提醒", "content": content});
+    let subscription = json!({"priTmplId": "S1", "title": "过号提醒", "content": content});
+    let keyword =
+        |kid: u32, name: &str, rule: &str| json!({"kid": kid, "name": name, "rule": rule});
+    let keywords = [keyword(1, "号码", "character_string"), keyword(2, "备注", "thing")];
+    let title = json!({"tid": 7, "title": "过号提醒"});
+    let listed = |data: Value| account_route(json!({"errcode": 0, "data": data}));
     let routes = Router::new()
+        .route(
+            "/cgi-bin/template/get_all_private_template",
+            account_route(json!({"template_list": [template]})),
+        )
+        .route("/cgi-bin/template/api_add_template", account_route(json!({"template_id": "T2"})))
+        .route("/wxaapi/newtmpl/gettemplate", listed(json!([subscription])))
+        .route("/wxaapi/newtmpl/getcategory", listed(json!([{"id": 3}])))
+        .route("/wxaapi/newtmpl/getpubtemplatetitles", listed(json!([title])))
+        .route("/wxaapi/newtmpl/getpubtemplatekeywords", listed(json!(keywords)))
+        .route("/wxaapi/newtmpl/addtemplate", account_route(json!({"priTmplId": "S2"})))
         .route("/cgi-bin/menu/create", account_route(json!({"errcode": 0})))
         .route("/cgi-bin/menu/get", account_route(json!({"menu": menu})))
         .route("/cgi-bin/menu/delete", account_route(json!({"errcode": 0})))

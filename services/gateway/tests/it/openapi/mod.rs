@@ -3,6 +3,7 @@
 
 mod fixture;
 mod script;
+mod templates;
 mod walk;
 
 mod acts;
@@ -37,7 +38,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
     ("*", "day_unconfirmed", "a clock that nothing confirms: `gateway/tests/it/engine/clocks.rs`"),
     ("reset_day", "forms_held_back", "an older generation: `gateway/tests/it/engine/clocks.rs`"),
     (
-        "put_account put_menu import_book",
+        "put_account put_menu choose_templates import_book",
         "forms_held_back",
         "an older generation: `gateway/tests/it/settings/menu.rs`",
     ),
@@ -51,6 +52,7 @@ const UNCOVERED: &[(&str, &str, &str)] = &[
         "forms_held_back",
         "an older generation: `gateway/tests/it/settings/look.rs`",
     ),
+    ("choose_templates", "set_by_file", "a file: `gateway/tests/it/settings/templates.rs`"),
     ("connect_account", "no_operator_key", "no key: `gateway/tests/it/settings/accounts.rs`"),
     (
         "migrate_people migrate_staff",

@@ -4,6 +4,7 @@ use super::everywhere::sample_request;
 use super::fixture::{CALLBACK_TOKEN, Fixture, MORNING_MS, deployment_settings};
 use super::managed::{ACCOUNTS_SCRIPT, DEAD_LETTERS_SCRIPT, MENU_SCRIPT, SETTINGS_SCRIPT};
 use super::script::run_script;
+use super::templates;
 use super::walk::{Coverage, OPERATIONS};
 use paihao_contracts::staff::StaffRole;
 use paihao_domain::{QueueId, Rules};
@@ -330,6 +331,7 @@ pub async fn run(coverage: &Coverage) {
     }
     check_newer_ledger(coverage).await;
     check_menus(coverage).await;
+    templates::run(coverage).await;
     check_migrations(coverage).await;
     super::codes::run(coverage).await;
     check_callbacks(coverage).await;
@@ -343,7 +345,8 @@ const READABLE_WHEN_NEWER: &str = "
     confirm_invitation invitations revoke_invitation signing_keys ticket_slip page_links
     kiosks webhooks webhook_deliveries test_webhook staff former_staff member_sessions end_member_session
     callback_faults examination begin_examination accounts rehearsal begin_rehearsal end_rehearsal
-    account_abilities read_hours_text read_holidays make_ids read_accent show_rules_example";
+    account_abilities read_hours_text read_holidays make_ids read_accent show_rules_example check_mapping
+    add_template test_template template_test";
 
 /// Checks a site whose ledger receives entries of a newer program during the day.
 async fn check_newer_ledger(coverage: &Coverage) {

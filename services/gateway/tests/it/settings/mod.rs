@@ -10,4 +10,5 @@ mod look;
 mod names;
 mod refused;
 mod starting;
+mod templates;
 mod whole;

@@ -31,14 +31,15 @@ export function statusLine() {
   /**
    * Sends a request and shows its failure; a person without access is sent to log in.
    * @param {string} path
-   * @param {{ method?: string, body?: object, headers?: Record<string, string> }} [options]
+   * @param {{ method?: string, body?: object, headers?: Record<string, string>, onResponse?: (response: Response) => void }} [options]
    */
-  const request = async (path, { method, body, headers } = {}) => {
+  const request = async (path, { method, body, headers, onResponse } = {}) => {
     try {
       return await fetchJson(path, {
         method,
         headers: { ...authHeaders(), ...headers },
         body: body && JSON.stringify(body),
+        onResponse,
       });
     } catch (error) {
       if (isAccessError(error)) handleAccessError(error);

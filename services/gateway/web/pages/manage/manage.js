@@ -40,6 +40,7 @@ const SECTION_NAMES = [
   'words',
   'accounts',
   'account',
+  'templates',
   'menu',
   'pages',
   'posters',
@@ -54,9 +55,10 @@ const SECTION_NAMES = [
   'webhooks',
   'audit',
   'doctor',
+  'handover',
 ];
 /** Sections of those who manage every site. */
-const OF_EVERY_SITE = ['accounts', 'account', 'menu', 'file', 'signing', 'doctor'];
+const OF_EVERY_SITE = ['accounts', 'account', 'templates', 'menu', 'file', 'signing', 'doctor'];
 /** Sections with a module of their own, which is loaded when the section is opened. */
 const MODULES = {
   counters: './counters.js',
@@ -64,6 +66,7 @@ const MODULES = {
   look: './look.js',
   accounts: './accounts.js',
   account: './account.js',
+  templates: './templates.js',
   menu: './menu.js',
   pages: './pages.js',
   file: './transfer.js',
@@ -76,6 +79,7 @@ const MODULES = {
   webhooks: './webhooks.js',
   audit: './audit.js',
   doctor: './doctor.js',
+  handover: './handover.js',
 };
 
 /**

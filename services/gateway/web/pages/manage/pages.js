@@ -16,7 +16,7 @@ import { nameElement, setText, setTextPair, textElement } from '../../shared/lan
  */
 
 /** @param {PageLink} link */
-function linkCard({ page, queue_name: queue, queue_name_en: english, url, code }) {
+export function linkCard({ page, queue_name: queue, queue_name_en: english, url, code }) {
   const title = createElement(
     'h3',
     {},

@@ -17,7 +17,7 @@ mod hours_text;
 mod ids;
 mod look;
 mod preview;
-mod request;
+pub(super) mod request;
 mod rules_example;
 mod sites;
 

@@ -149,7 +149,7 @@ fn render_card(
     let mut lines: Vec<_> = fields
         .iter()
         .map(|(key, text)| {
-            let label = template.and_then(|template| field_label(template, key));
+            let label = template.and_then(|template| template.label(key));
             let label = label.unwrap_or_else(|| key.clone());
             (key, PreviewCardLine { label, text: text.clone() })
         })
@@ -160,15 +160,6 @@ fn render_card(
     lines.sort_by_key(|(key, _)| index(key).unwrap_or(usize::MAX));
     let lines = lines.into_iter().map(|(_, line)| line).collect();
     PreviewCard { title: template.map(|template| template.title.clone()), lines }
-}
-
-/// Label of a field: 排队号码 of `排队号码：{{character_string2.DATA}}`.
-fn field_label(template: &Template, key: &str) -> Option<String> {
-    let field = format!("{{{{{key}.DATA}}}}");
-    let line = template.content.lines().find(|line| line.contains(&field))?;
-    let before = line.split(&field).next().unwrap_or_default();
-    let label = before.trim().trim_end_matches(['：', ':']).trim();
-    (!label.is_empty()).then(|| label.to_owned())
 }
 
 fn sample_context(site: &str, setup: &SiteSetup, at: i64) -> SampleContext {

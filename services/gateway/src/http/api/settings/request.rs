@@ -37,7 +37,7 @@ pub(super) fn read_operation(id: &'static str, summary: &'static str) -> Operati
 }
 
 /// Operation that replaces a document with a valid one.
-pub(super) fn put_operation(id: &'static str, summary: &'static str) -> Operation {
+pub(in crate::http::api) fn put_operation(id: &'static str, summary: &'static str) -> Operation {
     read_operation(id, summary).refuses(&[&refusals::UNSOUND_SETUP, &refusals::REVISION_NEEDED])
 }
 
@@ -47,7 +47,7 @@ pub(super) fn delete_operation(id: &'static str, summary: &'static str) -> Opera
 }
 
 /// Request that changes settings, with its body unread until the handler knows that it may.
-pub(super) struct UnreadRequest {
+pub(in crate::http::api) struct UnreadRequest {
     pub(super) parts: Parts,
     body: Body,
 }
@@ -75,13 +75,16 @@ impl FromRequest<AppState> for UnreadRequest {
 }
 
 /// Request that changes settings, with its body unparsed.
-pub(super) struct SettingsRequest {
+pub(in crate::http::api) struct SettingsRequest {
     pub(super) update: UpdateRequest,
     pub(super) body: Vec<u8>,
 }
 
 impl UnreadRequest {
-    pub(super) async fn read(self, author: &Principal) -> Result<SettingsRequest, Problem> {
+    pub(in crate::http::api) async fn read(
+        self,
+        author: &Principal,
+    ) -> Result<SettingsRequest, Problem> {
         self.read_up_to(author, MAX_BODY_BYTES).await
     }
 
@@ -125,12 +128,12 @@ impl SettingsRequest {
         if self.body.is_empty() { Ok(()) } else { Err(refusals::malformed("this takes no body")) }
     }
 
-    pub(super) fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+    pub(in crate::http::api) fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         body::parse_object::<AppState, _>(&self.body)
     }
 
     /// Writes a document in place of the one that was read, with its new revision.
-    pub(super) async fn write_document(
+    pub(in crate::http::api) async fn write_document(
         &self,
         state: &AppState,
         documents: &SettingsDocuments,

@@ -1,0 +1,90 @@
+//! Tests of the hand-over: its section, and the paper, each page of which holds its text.
+
+use crate::browser::Browser;
+use crate::demo::Demo;
+use crate::manage::{open_manage_page, open_section};
+use crate::pictures::{NOTEBOOK, PHONE, picture_folder, take_pictures};
+use crate::templates::{OWNER_SCREENS, OwnersShop};
+use crate::window::Window;
+use serde_json::json;
+use wechat_sim::SimTemplate;
+
+/// Texts of the paper that lie beyond their sheet or are cut, and the number of sheets.
+const PAPER_SCRIPT: &str = "
+const sheets = [...document.querySelectorAll('.sheet')];
+const beyond = sheets.flatMap(sheet => {
+  const page = sheet.getBoundingClientRect();
+  const halves = [...sheet.querySelectorAll('.half, .card-half')];
+  return [...sheet.querySelectorAll('*')].filter(element => {
+    if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) return false;
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const box = range.getBoundingClientRect();
+    const around = halves.find(half => half.contains(element))?.getBoundingClientRect() ?? page;
+    return box.left < around.left || box.right > around.right
+      || box.top < around.top || box.bottom > around.bottom;
+  }).map(element => element.outerHTML.slice(0, 120));
+});
+return [sheets.length, beyond];";
+
+/// Prints a page of paper in both languages, and checks that each sheet is a page that holds its
+/// text.
+async fn check_paper(page: &Window, name: &str, sheets: usize) {
+    page.set_paper().await;
+    for language in ["zh", "en"] {
+        let measured = page.run_script(PAPER_SCRIPT, json!([])).await;
+        assert_eq!(measured, json!([sheets, []]), "{name} {language}");
+        let pdf = page.print().await;
+        let text = String::from_utf8_lossy(&pdf);
+        let pages = text.matches("/Type /Page\n").count();
+        assert_eq!(pages, sheets, "{name} {language}: pages of the document");
+        std::fs::write(picture_folder().join(format!("{name}-{language}.pdf")), &pdf).unwrap();
+        page.run_script("document.getElementById('language').click()", json!([])).await;
+    }
+}
+
+#[tokio::test]
+async fn the_last_page_leads_to_paper_screens_staff_and_menu() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    open_section(&page, "handover", "交付").await;
+    page.wait_for_text("[data-step=screens]", "/board/hall").await;
+    page.wait_for_text("[data-step=staff] #invitation", "邀请").await;
+    take_pictures(&page, "handover", OWNER_SCREENS).await;
+    page.click("[data-step=menu] a").await;
+    page.wait_for_text("#place h2", "菜单").await;
+
+    let pages = demo.pages_url();
+    page.navigate(&format!("{pages}/clerk/hall")).await;
+    page.wait_for_text(".clerk kbd", "N").await;
+    take_pictures(&page, "handover-clerk", &[PHONE, NOTEBOOK]).await;
+    check_paper(&page, "paper-clerk", 1).await;
+    for size in ["a4", "a5", "tent"] {
+        page.navigate(&format!("{pages}/poster/hall?size={size}")).await;
+        page.wait_for_text(".sheet h2", "综合业务").await;
+        take_pictures(&page, &format!("handover-{size}"), &[PHONE, NOTEBOOK]).await;
+        check_paper(&page, &format!("paper-{size}"), 3).await;
+    }
+    page.navigate(&format!("{pages}/poster/hall?size=a0")).await;
+    page.wait_for_text("body", "请求内容不对").await;
+    browser.quit(&["status of 401", "status of 400"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_queues_and_counters_are_handed_over() {
+    let shop = OwnersShop::start(SimTemplate::demo(), 20).await;
+    let page = &shop.page;
+    open_section(page, "handover", "交付").await;
+    page.wait_for_text("[data-step=screens]", "/board/hall").await;
+    page.click("[data-step=posters] summary").await;
+    page.wait_for_text("[data-step=posters] li:nth-child(20)", "A4").await;
+    take_pictures(page, "handover-twenty", OWNER_SCREENS).await;
+    for size in ["a4", "a5", "tent"] {
+        page.navigate(&format!("{}/poster/hall?size={size}", shop.pages)).await;
+        page.wait_for_text(".sheet h2", "堂食小桌").await;
+        check_paper(page, &format!("paper-twenty-{size}"), 20).await;
+    }
+    shop.browser.quit(&["status of 401", "status of 404", "status of 409"]).await;
+    shop.wechat.stop().await;
+}
