@@ -3,7 +3,7 @@
 use crate::browser::Browser;
 use crate::demo::Demo;
 use crate::manage::{open_manage_page, open_section};
-use crate::pictures::{NOTEBOOK, PHONE, picture_folder, take_pictures};
+use crate::pictures::{NOTEBOOK, PHONE, take_pictures, wanted_picture_folder};
 use crate::templates::{OWNER_SCREENS, OwnersShop};
 use crate::window::Window;
 use serde_json::json;
@@ -38,7 +38,9 @@ async fn check_paper(page: &Window, name: &str, sheets: usize) {
         let text = String::from_utf8_lossy(&pdf);
         let pages = text.matches("/Type /Page\n").count();
         assert_eq!(pages, sheets, "{name} {language}: pages of the document");
-        std::fs::write(picture_folder().join(format!("{name}-{language}.pdf")), &pdf).unwrap();
+        if let Some(folder) = wanted_picture_folder() {
+            std::fs::write(folder.join(format!("{name}-{language}.pdf")), &pdf).unwrap();
+        }
         page.run_script("document.getElementById('language').click()", json!([])).await;
     }
 }

@@ -168,7 +168,7 @@ function stepsOf(progress, { showStatus, request }) {
       done: templates && !isRehearsal,
       content: () => [
         textElement('first.templates.do', {}, 'p'),
-        linkButton('first.templates.go', `/manage/${site}#account`),
+        linkButton('first.templates.go', `/manage/${site}#templates`),
       ],
     },
     {
@@ -176,9 +176,7 @@ function stepsOf(progress, { showStatus, request }) {
       done: handed && !isRehearsal,
       content: () => [
         textElement('first.hand.do', {}, 'p'),
-        linkButton('first.posters', `/poster/${site}`, true),
-        linkButton('first.board', `/board/${site}`, true),
-        linkButton('first.staff', `/manage/${site}#staff`),
+        linkButton('first.hand.go', `/manage/${site}#handover`),
       ],
     },
   ];
