@@ -80,17 +80,21 @@ export function actionButton(key, action, kind = 'ghost') {
  */
 export function confirmButton(key, confirmKey, name, action) {
   let timer = 0;
+  const reset = () => {
+    delete element.dataset.sure;
+    setTextPair(element, translations(key));
+  };
   const element = actionButton(
     key,
     async () => {
       clearTimeout(timer);
-      if (element.dataset.sure) return action();
+      if (element.dataset.sure) {
+        reset();
+        return action();
+      }
       element.dataset.sure = 'yes';
       setTextPair(element, translations(confirmKey, { name }));
-      timer = setTimeout(() => {
-        delete element.dataset.sure;
-        setTextPair(element, translations(key));
-      }, CONFIRM_TIMEOUT_MS);
+      timer = setTimeout(reset, CONFIRM_TIMEOUT_MS);
       return null;
     },
     'ghost remove',

@@ -13,7 +13,7 @@ Object.assign(WORDS, {
   'signing.rotate.lead': ['密钥每 90 天自动更换。现在更换：新密钥立即公布，一天后使用，旧的再保留一天；其他网站不受影响。', 'Keys change by themselves every 90 days. Changed now, the new key is published at once and signs a day later, and the old one verifies for a day more: other sites notice nothing.'],
   'signing.rotate.sure': ['再按一次：更换密钥', 'Press again to change the key'],
   'signing.rotated': ['下一个密钥已公布，一天后使用', 'The next key is published, and signs a day later'],
-  'signing.waiting': ['下一个密钥已经公布，不会再生成', 'The next key is published already; no other one is made'],
+  'signing.waiting': ['最新的密钥还不到一天，不会再生成', 'The newest key is less than a day old; no other one is made'],
   'signing.revoke': ['紧急吊销', 'Revoke'],
   'signing.revoke.title': ['紧急吊销', 'In an emergency'],
   'signing.revoke.lead': ['只在密钥可能泄露时用。它签过的登录立即作废，另一个密钥接替；其他网站最多十分钟后知道，其间登录的人要再登录。', 'Only if a key may have leaked. What it signed is good no longer, another key signs; other sites know within ten minutes, and who logs in there meanwhile does so again.'],
