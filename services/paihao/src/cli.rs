@@ -391,7 +391,7 @@ mod tests {
     fn a_domain_sets_https_and_the_terms_are_accepted_by_word_alone() {
         let source = |accept_terms| {
             let own = ("PAIHAO__GATEWAY__TLS__REDIRECT_LISTEN".to_owned(), String::new());
-            let source = ConfigSource { file: None, environment: vec![own] };
+            let source = ConfigSource { file: None, environment: vec![own], rehearsal: None };
             source.for_a_domain("queue.example.com", accept_terms).read().unwrap()
         };
         let config = source(true);

@@ -463,23 +463,16 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
     check_form::<OutcomeRecord>(&["notice-outcome-v1", "outcome-record-v1"], &mut checked);
     check_form::<Receipt>(&["receipt-v1"], &mut checked);
     check_form::<SendWindow>(&["allowance-v1"], &mut checked);
-    check_form::<ScanSession>(
-        &[
-            "scan-session-v1",
-            "scan-session-v1-login",
-            "scan-session-v1-unionid",
-            "scan-session-v1-digits",
-        ],
-        &mut checked,
-    );
+    let scans = ["", "-login", "-unionid", "-digits"].map(|case| format!("scan-session-v1{case}"));
+    check_form::<ScanSession>(&scans.each_ref().map(|name| &**name), &mut checked);
     check_form::<OpenInvitations>(&["open-invitations-v1"], &mut checked);
-    check_form::<TemplateTest>(&["template-test-v1"], &mut checked);
-    check_form::<TemplateTests>(&["template-tests-v1"], &mut checked);
     check_form::<SettingsEntry>(&SETTINGS, &mut checked);
     check_form::<Snapshot>(&SNAPSHOTS, &mut checked);
     check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);
     check_form::<StaffEntry>(&ROSTER, &mut checked);
     check_form::<StaffSession>(&["staff-session-v1"], &mut checked);
+    check_form::<TemplateTest>(&["template-test-v1"], &mut checked);
+    check_form::<TemplateTests>(&["template-tests-v1"], &mut checked);
     check_form::<TicketRecord>(&["ticket-record-v1"], &mut checked);
     check_form::<RefusedToken>(&["refused-token-v1"], &mut checked);
     check_form::<TokenFailure>(&["token-failure-v1"], &mut checked);

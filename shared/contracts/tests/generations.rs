@@ -25,6 +25,8 @@ const GENERATIONS: &[&[(&str, u32)]] = &[
         ("snapshot floor", 1),
         ("roster entry", 1),
         ("browser session", 1),
+        ("template test", 1),
+        ("template tests", 1),
         ("ticket record", 1),
         ("refused token", 1),
         ("token failure", 1),

@@ -16,7 +16,8 @@ struct Bound {
     deliveries: f64,
     /// Of files and streams, at all servers together.
     syncs: f64,
-    /// Of consumers, what they write at rest included.
+    /// Of consumers, what they write at rest included: without a bound where it follows the time
+    /// that single acts take.
     consumer_syncs: f64,
     redis_writes: f64,
 }
@@ -25,8 +26,8 @@ const BOUNDS: [Bound; 5] = [
     // The append of the scan itself.
     Bound::of("file", "scan", [0.0, 0.0, 1.5, 0.0, 0.0]),
     Bound::of("file", "call", [0.0, 0.0, 9.0, 0.0, 0.0]),
-    Bound::of("three-nats", "scan", [1.0, 3.0, 3.5, 14.0, 2.5]),
-    Bound::of("three-nats", "call", [8.0, 15.0, 31.0, 88.0, 10.0]),
+    Bound::of("three-nats", "scan", [1.0, 3.0, 3.5, f64::INFINITY, 2.5]),
+    Bound::of("three-nats", "call", [8.0, 15.0, 31.0, f64::INFINITY, 10.0]),
     Bound::of("three-nats", "backlog", [4.0, 9.0, 2.6, 5.0, 9.0]),
 ];
 

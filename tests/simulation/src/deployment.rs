@@ -91,7 +91,7 @@ pub fn notifier_settings() -> paihao_notifier::Settings {
         accounts: [(ACCOUNT.to_owned(), account_policies(&configured_account()))].into(),
         wording: BTreeMap::new(),
         account_checks: AccountCheckIntervals { quotas_interval: Duration::ZERO, ..checks },
-        keyring: None,
+        keyring: Some(keyring()),
         keyed_tags: true,
         public_url: Some("https://queue.example".to_owned()),
     }

@@ -273,7 +273,7 @@ return { shown: document.getElementById('clock').textContent.slice(0, 2), shangh
 
 const SPOKEN_TEXT_SCRIPT: &str = "
 const given = arguments;
-return import('/assets/pages/board/speech.js').then(voice => voice.sentence(...given));";
+return import(new URL('speech.js', document.querySelector('script[type=module]').src)).then(voice => voice.sentence(...given));";
 
 /// Makes the page's first code expire in 8 s.
 const SHORT_CODE_SCRIPT: &str = "

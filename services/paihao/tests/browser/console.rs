@@ -212,7 +212,7 @@ async fn a_dialog_that_opens_as_another_closes_keeps_its_content() {
 
 /// Opens a dialog in the instant in which another one closes.
 const TWO_DIALOGS_SCRIPT: &str = "
-return import('/assets/shared/dialog.js').then(async ({ openDialog, closeDialog }) => {
+return import(new URL('../../shared/dialog.js', document.querySelector('script[type=module]').src)).then(async ({ openDialog, closeDialog }) => {
   const first = openDialog({ title: 'one' });
   closeDialog();
   openDialog({ title: 'two' });

@@ -214,10 +214,23 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_three_fields()
     })
     .await;
     owner.wait_for_step("templates").await;
-
-    // Nothing that stays has a secret.
     desk.wait_for_text("#desk #number", "A001").await;
     take_guide_picture(&desk, "console", "main", WIDE).await;
+
+    // What the guide goes on with.
+    let site = format!("{pages}/manage/restaurant");
+    for (section, title, picture) in [
+        ("templates", "消息模板", "templates"),
+        ("hours", "开放时间", "hours"),
+        ("handover", "交付", "hand-over"),
+    ] {
+        page.navigate("about:blank").await;
+        page.navigate(&format!("{site}#{section}")).await;
+        page.wait_for_text("#place h2", title).await;
+        take_guide_picture(page, picture, "#place", WIDE).await;
+    }
+
+    // Nothing that stays has a secret.
     let secrets = made.secrets();
     page.navigate(&format!("{pages}/manage")).await;
     page.wait_for_text("#accounts", "shop").await;

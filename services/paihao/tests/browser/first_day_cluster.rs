@@ -144,6 +144,7 @@ async fn either_of_two_gateways_serves_every_step_of_the_first_day() {
             wechat.chat(person).iter().any(|line| format!("{line:?}").contains("迎宾台 1"))
         })
         .await;
+        desk.click("#finish:enabled").await;
     }
 
     let log = std::fs::read_to_string(proxy.folder().join("access.log")).expect("the proxy's log");

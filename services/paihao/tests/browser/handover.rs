@@ -66,7 +66,7 @@ async fn the_last_page_leads_to_paper_screens_staff_and_menu() {
         page.navigate(&format!("{pages}/poster/hall?size={size}")).await;
         page.wait_for_text(".sheet h2", "综合业务").await;
         take_pictures(&page, &format!("handover-{size}"), &[PHONE, NOTEBOOK]).await;
-        check_paper(&page, &format!("paper-{size}"), 3).await;
+        check_paper(&page, &format!("paper-{size}"), 2).await;
     }
     page.navigate(&format!("{pages}/poster/hall?size=a0")).await;
     page.wait_for_text("body", "请求内容不对").await;

@@ -192,7 +192,7 @@ for (const id of ['slip', 'when', 'print']) document.getElementById(id).hidden =
 document.getElementById('when').textContent = '11-30 09:41 取号 Taken 11-30 09:41';
 document.getElementById('taken').classList.add('with-slip');
 document.getElementById('slip-code').src = document.getElementById('code').src;
-return import('/assets/pages/kiosk/slips.js')
+return import(new URL('slips.js', document.querySelector('script[type=module]').src))
   .then(() => document.getElementById('slip-code').decode())
   .then(() => new Promise(done => {
     const sheet = [...document.styleSheets].find(sheet => sheet.href?.endsWith('slips.css'));

@@ -51,7 +51,7 @@ const HOSTS: [&str; 7] = [
 
 /// Goes to where each address leads, as the login does, in the browser's own reading.
 const FOLLOW_SCRIPT: &str = "
-return import('/assets/shared/http.js').then(({ ownAddress }) => arguments[0].map(text => {
+return import(new URL('../../shared/http.js', document.querySelector('script[type=module]').src)).then(({ ownAddress }) => arguments[0].map(text => {
     const there = ownAddress(text);
     const link = document.createElement('a');
     link.href = there;

@@ -3,7 +3,7 @@
 
 use crate::browser::Browser;
 use crate::demo::{chat_selector, kiosk_code_link, scan};
-use crate::guide_pictures::{WIDE, take_guide_picture};
+use crate::guide_pictures::{NARROW, WIDE, take_guide_picture};
 use crate::manage::fill_control;
 use crate::pictures::{ALL_SCREENS, NOTEBOOK, PHONE, SMALL_PHONE, Screen, TABLET, take_pictures};
 use crate::window::Window;
@@ -121,6 +121,7 @@ async fn rehearse(owner: &mut Owner, browser: &Browser, pages: &str) -> Vec<Stri
     desk.click("#next:enabled").await;
     desk.wait_for_text(".rehearsal", "彩排中").await;
     phones.wait_for_text(&format!("{} .card", chat_selector(1)), "迎宾台 1").await;
+    take_guide_picture(&phones, "rehearsal-phone", ".phone:nth-child(1)", NARROW).await;
     take_pictures(&desk, "rehearsal-console", &[PHONE, NOTEBOOK]).await;
     desk.close().await;
     let board = browser.open(&format!("{pages}/board/restaurant?voice=off")).await;

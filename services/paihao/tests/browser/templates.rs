@@ -88,7 +88,7 @@ impl OwnersShop {
 const LINK_SCRIPT: &str = "return document.querySelector(arguments[0]).getAttribute('href');";
 const PUT_SCRIPT: &str = "
 const [path, body] = arguments;
-return import('/assets/shared/http.js').then(({ fetchJson }) =>
+return import(new URL('../../shared/http.js', document.querySelector('script[type=module]').src)).then(({ fetchJson }) =>
   fetchJson(path, { method: 'PUT', body: JSON.stringify(body),
     headers: { 'content-type': 'application/json' } }));";
 

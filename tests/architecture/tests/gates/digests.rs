@@ -6,21 +6,24 @@ use crate::repository::{list_files, read_file};
 /// Files of programs that make a digest without a key, and of what. A person, or a push about one,
 /// has a keyed tag instead (`shared/wechat/src/person_tags.rs`): whoever reads a store and has a
 /// list of openids must not find them in it.
-const DIGESTS: [(&str, &str); 23] = [
+const DIGESTS: [(&str, &str); 26] = [
     ("services/gateway/src/engine/view.rs", "the state of a site, for comparing replicas"),
     ("services/gateway/src/http/api/api_keys.rs", "an API key, which is random"),
     ("services/gateway/src/http/api/logins.rs", "the secret of a login, which is random"),
     ("services/gateway/src/http/api/settings/request.rs", "a settings document"),
     ("services/gateway/src/http/api/webhooks.rs", "a request of an operator, and its body"),
+    ("services/gateway/src/http/brand_view.rs", "the colours of a site"),
     ("services/gateway/src/http/guesses.rs", "a key, in memory"),
     ("services/gateway/src/http/idempotency.rs", "names and keyed tags of commands, and bodies"),
-    ("services/gateway/src/http/pages/assets.rs", "a file of a page"),
+    ("services/gateway/src/http/pages/asset_response.rs", "a file of a page"),
+    ("services/gateway/src/http/pages/build_id.rs", "all files of the pages"),
     ("services/gateway/src/identity/browser_sessions.rs", "a cookie, which is random"),
     ("services/gateway/src/identity/kiosk_pairing.rs", "a credential, which is random"),
     ("services/gateway/src/identity/oauth/code.rs", "a code and a verifier, which are random"),
     ("services/gateway/src/identity/roster.rs", "an API key, which is random"),
     ("services/gateway/src/settings/menu/key.rs", "a text of a menu"),
     ("services/gateway/src/settings/mod.rs", "a key of the configuration"),
+    ("services/gateway/src/site/logo.rs", "a logo"),
     ("services/notifier/src/delivery/finish.rs", "the key of a notice: site, day and ticket"),
     ("services/notifier/src/delivery/ticket_log.rs", "the name of a ticket"),
     ("services/token/src/server/keys.rs", "a key of another system"),

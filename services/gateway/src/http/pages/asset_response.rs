@@ -1,4 +1,4 @@
-//! Responses with the pages' files: compressed, and kept by browsers for as long as the build lasts.
+//! Responses with the pages' files: compressed, and kept by browsers as long as the build lasts.
 
 use super::assets::{ASSETS, Asset};
 use super::build_id::{is_build_id, own_build_id};

@@ -46,6 +46,7 @@ const callKey = call => `${call.number}/${call.counter}/${call.call}/${call.call
 /** @param {SiteView} state */
 function renderSite(state) {
   site = state;
+  document.body.classList.remove('loading');
   useTimeZone(state);
   renderClock();
   renderTitle();
@@ -244,7 +245,10 @@ async function start() {
   try {
     renderSite(await fetchSite());
   } catch (error) {
-    if (!error.retryable) return showFatalError(error);
+    if (!error.retryable) {
+      document.body.classList.remove('loading');
+      return showFatalError(error);
+    }
     showConnection(false);
     return setTimeout(start, 3000);
   }

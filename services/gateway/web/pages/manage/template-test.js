@@ -49,7 +49,13 @@ export function testCard({ account, request }, mapping) {
       createElement(
         'figure',
         {},
-        link ? createElement('a', { href: link, target: '_blank', rel: 'noopener' }, image) : image,
+        link
+          ? createElement(
+              'a',
+              { href: link, target: '_blank', rel: 'noopener', 'aria-label': image.alt },
+              image,
+            )
+          : image,
         setText(createElement('figcaption', {}), 'templates.test.scan'),
       ),
       createElement('p', { role: 'status' }, textElement('templates.test.waiting')),
