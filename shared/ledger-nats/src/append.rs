@@ -140,6 +140,8 @@ pub(crate) async fn last(
     log: &Log,
     subject: &Subject,
 ) -> Result<Option<StoredEntry>, Unavailable> {
+    // Nobody confirms a stream that is not there.
+    streams.ensure_once(StreamKind::Log(*log)).await?;
     let read = || last_unconfirmed(connection, streams, log, subject);
     streams.confirmed(StreamKind::Log(*log), read).await
 }

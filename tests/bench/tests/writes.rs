@@ -28,7 +28,7 @@ const BOUNDS: [Bound; 5] = [
     Bound::of("file", "call", [0.0, 0.0, 9.0, 0.0, 0.0]),
     Bound::of("three-nats", "scan", [1.0, 3.0, 3.5, f64::INFINITY, 2.5]),
     Bound::of("three-nats", "call", [8.0, 15.0, 31.0, f64::INFINITY, 10.0]),
-    Bound::of("three-nats", "backlog", [4.0, 9.0, 2.6, 5.0, 9.0]),
+    Bound::of("three-nats", "backlog", [4.0, 9.0, 5.0, 12.0, 9.0]),
 ];
 
 impl Bound {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 const SLOW_PHONE: SlowPhone =
     SlowPhone { round_trip_ms: 150, down_kbps: 1600, up_kbps: 750, processor_slowdown: 4 };
 
-/// Most bytes of a first load, with headers and what the API answers: on a phone, and on a screen of
-/// the shop.
+/// Most bytes of a first load, with headers and what the API answers: on a phone, and on a screen
+/// of the shop.
 const MAX_BYTES: f64 = 44_000.0;
 const MAX_BYTES_IN_SHOP: f64 = 90_000.0;
 

@@ -17,7 +17,7 @@ pub const WIDE: u32 = 760;
 const LEVELS: u32 = 18;
 
 /// Most bytes of one picture.
-const MAX_BYTES: usize = 80_000;
+const MAX_BYTES: usize = 120_000;
 
 /// Takes a picture of the first element that matches, in both languages. The page is in Chinese
 /// before and after.
