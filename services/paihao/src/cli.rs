@@ -39,7 +39,7 @@ struct Cli {
     /// configuration file: gateway.tls.acme.
     #[arg(long, value_name = "HOST", conflicts_with = "config", value_parser = parse_host)]
     domain: Option<String>,
-    /// Accepts the terms of the certificate's authority (https://letsencrypt.org/repository/).
+    /// Accepts the terms of the certificate's authority: letsencrypt.org/repository.
     #[arg(long, requires = "domain")]
     accept_terms: bool,
     #[command(subcommand)]

@@ -7,6 +7,7 @@ use harness::{ChromeDriver, wait_until};
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Timeout of every wait, with room for a busy machine.
@@ -15,6 +16,7 @@ pub const PAGE_TIMEOUT: Duration = Duration::from_secs(40);
 /// Running browser with its windows.
 pub struct Browser {
     client: Client,
+    opened: AtomicUsize,
     // Declared after the client, so that it is dropped later: dropping it ends the client's server.
     _driver: ChromeDriver,
 }
@@ -32,11 +34,17 @@ impl Browser {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(driver.url()).await;
         let client = client.unwrap_or_else(|error| panic!("no browser: {error}"));
-        Browser { client, _driver: driver }
+        Browser { client, opened: AtomicUsize::new(0), _driver: driver }
+    }
+
+    /// Number of pages that were opened in windows of their own.
+    pub fn opened_pages(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
     }
 
     /// Opens a page in a window of its own.
     pub async fn open(&self, url: &str) -> Window {
+        self.opened.fetch_add(1, Ordering::Relaxed);
         // A new window is opened from the current one, which may have been closed.
         let some = self.windows().await.remove(0);
         self.client.switch_to_window(some).await.expect("a window is left");

@@ -13,6 +13,7 @@ use harness::{Program, free_port, wait_until};
 use serde_json::json;
 use std::ffi::OsString;
 use std::process::Command;
+use std::time::Instant;
 use wechat_sim::{PushMode, Routing, SimAccount, SimConfig, Simulator};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
@@ -21,6 +22,8 @@ pub const SECRET: &str = "f1r57da4f1r57da4f1r57da4f1r57da4";
 
 /// Most fields that an owner types into on the way.
 const MAX_FIELDS: usize = 12;
+/// Most pages that are opened, those of simulated guests and the hall's screens included.
+const MAX_PAGES: usize = 10;
 
 /// Environment that stands for the internet: the address of the pages, and WeChat's.
 pub fn environment(pages: &str, port: u16, wechat: u16) -> Vec<(OsString, OsString)> {
@@ -157,6 +160,7 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_three_fields()
     })
     .await;
     let link = first_manager_link(&program, &[], &environment).await;
+    let begun = Instant::now();
 
     // There is nothing to scan yet: the link's holder manages in this browser.
     let browser = Browser::start().await;
@@ -243,7 +247,9 @@ async fn an_empty_folder_becomes_a_shop_that_serves_by_clicks_and_three_fields()
     assert!(backup.windows(APPID.len()).any(|window| window == APPID.as_bytes()));
     program.stop();
     assert!(secrets.assert_not_below(program.folder()) > 10_000, "the store was searched");
-    assert!(owner.fields <= MAX_FIELDS, "{} fields", owner.fields);
+    let (fields, pages) = (owner.fields, browser.opened_pages());
+    println!("{fields} fields, {pages} pages, {} s", begun.elapsed().as_secs());
+    assert!(fields <= MAX_FIELDS && pages <= MAX_PAGES, "{fields} fields, {pages} pages");
     browser
         .quit(&["status of 401", "status of 404", "status of 409", "status of 503", "ERR_"])
         .await;
