@@ -213,13 +213,31 @@ impl SettingsEditor {
             return Ok(result(revision));
         }
         let event = settings_event(id, update, request);
+        let position = self.append_event(kind, id, revision, event, request).await?;
+        if let Some(position) = position {
+            tracing::info!(of = ?kind, id, by = request.author, changed = changed.len(), "settings document changed");
+            self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
+        }
+        Ok(result(position.unwrap_or(revision)))
+    }
+
+    /// Appends the new content of a document, unless it has another revision by now. Returns its
+    /// position, or `None` for a dry run, which writes nothing.
+    pub(super) async fn append_event(
+        &self,
+        kind: DocumentKind,
+        id: &str,
+        revision: Position,
+        event: SettingsEvent,
+        request: &UpdateRequest,
+    ) -> Result<Option<Position>, UpdateError> {
         let entry = SettingsEntry::new(self.clock.now_ms(), event);
         let entry = entry.with_origin(request.origin.clone());
         if !self.write_version.allows(entry.generation()) {
             return Err(UpdateError::FormsHeldBack);
         }
         if request.dry_run {
-            return Ok(result(revision));
+            return Ok(None);
         }
         let expect = match revision {
             Position::START => ExpectedPosition::Empty,
@@ -228,10 +246,7 @@ impl SettingsEditor {
         let subject = kind.subject(id).map_err(|_| UpdateError::MalformedId)?;
         let appended =
             self.ledger.append(&SETTINGS, &subject, expect, Entry::new(entry.encode())).await;
-        let position = appended.map_err(append_error)?;
-        tracing::info!(of = ?kind, id, by = request.author, changed = changed.len(), "settings document changed");
-        self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
-        Ok(result(position))
+        appended.map(Some).map_err(append_error)
     }
 
     /// Checks the new content by itself, and against the current state of the site.

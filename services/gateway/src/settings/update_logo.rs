@@ -3,12 +3,11 @@
 use super::documents::{DocumentKind, SettingsDocuments, logo_differences};
 use super::update::{
     CATCH_UP_TIMEOUT, SettingsEditor, SettingsUpdateResult, UpdateError, UpdateRequest,
-    append_error, repeated_result,
+    repeated_result,
 };
-use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
+use paihao_contracts::settings_log::SettingsEvent;
 use paihao_contracts::site_logo::SiteLogo;
-use paihao_contracts::streams::SETTINGS;
-use paihao_ledger::{Entry, ExpectedPosition, Position};
+use paihao_ledger::Position;
 
 impl SettingsEditor {
     /// Gives a site a logo; `None` removes it. Appended if the log has nothing newer than
@@ -44,24 +43,11 @@ impl SettingsEditor {
             Some(logo) => SettingsEvent::LogoSet { site: site_id, by, logo, idempotency },
             None => SettingsEvent::LogoRemoved { site: site_id, by, idempotency },
         };
-        let entry = SettingsEntry::new(self.clock.now_ms(), event);
-        let entry = entry.with_origin(request.origin.clone());
-        if !self.write_version.allows(entry.generation()) {
-            return Err(UpdateError::FormsHeldBack);
+        let position = self.append_event(KIND, site, revision, event, request).await?;
+        if let Some(position) = position {
+            tracing::info!(site, by = request.author, "logo of a site changed");
+            self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         }
-        if request.dry_run {
-            return Ok(result(revision));
-        }
-        let expect = match revision {
-            Position::START => ExpectedPosition::Empty,
-            position => ExpectedPosition::At(position),
-        };
-        let subject = KIND.subject(site).map_err(|_| UpdateError::MalformedId)?;
-        let appended =
-            self.ledger.append(&SETTINGS, &subject, expect, Entry::new(entry.encode())).await;
-        let position = appended.map_err(append_error)?;
-        tracing::info!(site, by = request.author, "logo of a site changed");
-        self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
-        Ok(result(position))
+        Ok(result(position.unwrap_or(revision)))
     }
 }

@@ -26,7 +26,6 @@ Object.assign(WORDS, {
   'first.templates': ['选通知用的模板', 'Choose the templates of notices'],
   'first.templates.do': ['没有模板，叫号只能在扫码后一分钟内用文字发；在「公众号」里选', 'Without a template a call is a text, within a minute of the scan only; choose them under Account'],
   'first.templates.go': ['去选', 'Choose'],
-  'first.templates.rehearsal': ['彩排用模拟的模板，接上公众号后再选', 'The rehearsal has simulated ones; choose yours once the account is there'],
   'first.try': ['扫一次、叫一次', 'Scan once, call once'],
   'first.try.do': ['打开取号页，扫码取号；再到叫号台按「叫下一位」，手机会收到', 'Open the kiosk and scan; then press Call next at the console: the phone is told'],
   'first.kiosk': ['取号页', 'Kiosk'],
@@ -41,7 +40,4 @@ Object.assign(WORDS, {
   'first.real.ending': ['正在换成真的，几秒钟就好…', 'Changing over, it takes seconds…'],
   'first.hand': ['交给店员', 'Hand it over'],
   'first.hand.do': ['打印海报，打开大屏，请店员扫码加入', 'Print the posters, open the board, and let your staff join by a scan'],
-  'first.posters': ['海报', 'Posters'],
-  'first.board': ['大屏', 'Board'],
-  'first.staff': ['请店员加入', 'Invite staff'],
 });
