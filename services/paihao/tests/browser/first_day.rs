@@ -57,6 +57,23 @@ pub async fn first_manager_link(
     link.unwrap_or_else(|| panic!("no link: {text}")).to_owned()
 }
 
+/// Starts the program in an empty folder, and a browser in which its first manager begins.
+pub async fn manage_an_empty_folder(
+    environment: &[(OsString, OsString)],
+) -> (Program, Browser, Window) {
+    let program = Program::start_with(PROGRAM, &[], &[], environment.to_vec());
+    wait_until("the program runs", PAGE_TIMEOUT, async || {
+        program.output().contains("paihao first-manager")
+    })
+    .await;
+    let link = first_manager_link(&program, &[], environment).await;
+    let browser = Browser::start().await;
+    let page = browser.open(&link).await;
+    page.click("#first-here").await;
+    page.wait_for_text("#accounts", "还没有公众号").await;
+    (program, browser, page)
+}
+
 /// Backup by the command, beside the running program.
 async fn backup(program: &Program, environment: &[(OsString, OsString)]) -> Vec<u8> {
     let file = program.folder().join("first-day.backup");

@@ -3,7 +3,7 @@
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
 use crate::first_day::{
-    APPID, PROGRAM, SECRET, connect_account, environment, first_manager_link, wechat_account,
+    APPID, PROGRAM, SECRET, connect_account, environment, manage_an_empty_folder, wechat_account,
 };
 use crate::guide_pictures::{NARROW, guides, take_guide_picture};
 use crate::pictures::switch_language;
@@ -53,16 +53,7 @@ async fn what_fails_while_an_account_is_connected_is_said_with_what_to_do() {
     let config = SimConfig { accounts, listen, ..SimConfig::default() };
     let wechat = Simulator::start(config).await.expect("the simulator listens");
     let environment = environment(&pages, port, wechat_port);
-    let program = Program::start_with(PROGRAM, &[], &[], environment.clone());
-    wait_until("the program runs", PAGE_TIMEOUT, async || {
-        program.output().contains("paihao first-manager")
-    })
-    .await;
-    let link = first_manager_link(&program, &[], &environment).await;
-    let browser = Browser::start().await;
-    let page = browser.open(&link).await;
-    page.click("#first-here").await;
-    page.wait_for_text("#accounts", "还没有公众号").await;
+    let (_program, browser, page) = manage_an_empty_folder(&environment).await;
 
     // AppID and AppSecret are tried at once.
     connect_account(&page, "secret", &account(1).appid, "anotherSecretAltogether000000000").await;

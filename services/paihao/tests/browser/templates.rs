@@ -1,7 +1,7 @@
 //! Tests of the section of templates: chosen by menus, tested by a scan, used by the next notice.
 
 use crate::browser::{Browser, PAGE_TIMEOUT};
-use crate::first_day::{APPID, PROGRAM, SECRET, environment, first_manager_link};
+use crate::first_day::{APPID, SECRET, environment, manage_an_empty_folder};
 use crate::manage::{fill_control, open_section};
 use crate::pictures::{NOTEBOOK, PHONE, Screen, take_pictures};
 use crate::window::Window;
@@ -50,16 +50,7 @@ impl OwnersShop {
         let config =
             SimConfig { accounts: vec![account], listen, templates, ..SimConfig::default() };
         let wechat = Simulator::start(config).await.expect("the simulator listens");
-        let program = Program::start_with(PROGRAM, &[], &[], environment.clone());
-        wait_until("the program runs", PAGE_TIMEOUT, async || {
-            program.output().contains("paihao first-manager")
-        })
-        .await;
-        let link = first_manager_link(&program, &[], &environment).await;
-        let browser = Browser::start().await;
-        let page = browser.open(&link).await;
-        page.click("#first-here").await;
-        page.wait_for_text("#accounts", "还没有公众号").await;
+        let (program, browser, page) = manage_an_empty_folder(&environment).await;
         let shop = OwnersShop { browser, page, pages, wechat, _program: program };
         let credentials = json!({
             "appid": APPID, "secret": SECRET, "callback_token": TOKEN, "aes_key": AES_KEY,

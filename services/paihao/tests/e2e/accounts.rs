@@ -288,12 +288,12 @@ fn start_again(folder: &Path) -> String {
     String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_is_added_to_a_cluster_while_all_roles_run() {
+/// Starts a cluster that seals the secrets of accounts, with [`clinic`] known to WeChat alone.
+pub(crate) async fn start_cluster_with_clinic(processes: [usize; 3]) -> Cluster {
     let key = paihao_chassis::sealing::Keyring::generate_key();
     let variable = |name: &str, value: &str| (name.into(), value.into());
     let setup = ClusterSetup {
-        processes: [2, 1, 1],
+        processes,
         extra_sites: vec!["*".to_owned()],
         further_accounts: vec![clinic()],
         environment: vec![
@@ -302,7 +302,12 @@ async fn an_account_is_added_to_a_cluster_while_all_roles_run() {
         ],
         ..ClusterSetup::default()
     };
-    let cluster = Cluster::start_setup(setup).await;
+    Cluster::start_setup(setup).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_added_to_a_cluster_while_all_roles_run() {
+    let cluster = start_cluster_with_clinic([2, 1, 1]).await;
     let gateways = cluster.gateways.iter().map(|gateway| gateway.url.clone()).collect();
     let deployment = Deployment::new(gateways, &cluster.wechat);
     let told = deployment.story().await;

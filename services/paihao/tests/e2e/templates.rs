@@ -1,8 +1,10 @@
 //! Story of an owner who chooses templates while the program runs: from the account's own list and
 //! from the library, tested by a scan and used by the next notice; in one process and in a cluster.
 
-use crate::accounts::{Deployment, WAIT_TIMEOUT, assert_no_secret, clinic, simulator};
-use crate::support::cluster::{Cluster, ClusterSetup, STAFF_KEY};
+use crate::accounts::{
+    Deployment, WAIT_TIMEOUT, assert_no_secret, clinic, simulator, start_cluster_with_clinic,
+};
+use crate::support::cluster::STAFF_KEY;
 use crate::support::gateway::{process_configuration, start_program, wait_until_ready};
 use crate::support::http::{client, send_json};
 use harness::{free_port, wait_until};
@@ -171,19 +173,7 @@ async fn templates_are_chosen_tested_and_used_in_one_process() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn templates_are_chosen_tested_and_used_in_a_cluster() {
-    let key = paihao_chassis::sealing::Keyring::generate_key();
-    let variable = |name: &str, value: &str| (name.into(), value.into());
-    let setup = ClusterSetup {
-        processes: [2, 1, 2],
-        extra_sites: vec!["*".to_owned()],
-        further_accounts: vec![clinic()],
-        environment: vec![
-            variable("PAIHAO__LEDGER__WRITE_VERSION", "2"),
-            variable("PAIHAO__SECRETS__KEY", &key),
-        ],
-        ..ClusterSetup::default()
-    };
-    let cluster = Cluster::start_setup(setup).await;
+    let cluster = start_cluster_with_clinic([2, 1, 2]).await;
     let gateways = cluster.gateways.iter().map(|gateway| gateway.url.clone()).collect();
     let deployment = Deployment::new(gateways, &cluster.wechat);
     let told = deployment.choose_templates().await;
