@@ -188,13 +188,15 @@ async fn the_doctor_says_what_works_and_what_to_do_and_its_light_leads_there() {
     browser.quit(&["status of 401"]).await;
 }
 
-/// Findings of every level, with long texts and details.
+/// Findings of every level, with long texts, and details without a place to break. An address that
+/// ends with `failed` gets the reason why there are none.
 const FINDINGS_SCRIPT: &str = "
+const path = `/srv/${'paihao.data.of.the.hall'.repeat(6)}/paihao.sqlite, 48 KiB`;
 const finding = (level, n) => ({
   about: n % 2 ? 'shop' : 'ledger', code: `${level}_${n}`, level,
   title: `第 ${n} 项检查发现的情况写成一句话，说清楚哪里不对`,
   title_en: `Finding ${n} said in one sentence that names what is wrong and where it was found`,
-  detail: n % 3 ? '' : `40164: invalid ip 203.0.113.${n} ipv6 ::ffff:203.0.113.${n}, not in list`,
+  detail: ['', path, `40164: invalid ip 203.0.113.${n} ipv6 ::ffff:203.0.113.${n}, not in list`][n % 3],
   advice: level === 'ok' ? '' : '在微信后台的 IP 白名单里加入所示的 IP',
   advice_en: level === 'ok' ? '' : 'add the address named here to the IP allow list of WeChat',
 });
@@ -203,6 +205,7 @@ const answered = window.fetch;
 window.fetch = (url, options) => String(url).includes('/api/v1/examination')
   ? Promise.resolve(new Response(JSON.stringify({
       running: false, examined_at: Date.now(),
+      failure: location.search === '?failed' ? `cannot read ${path}` : undefined,
       findings: [...many('ok', 20), ...many('bad', 20), ...many('warning', 20)],
     }), { headers: { 'content-type': 'application/json' } }))
   : answered(url, options);";
@@ -219,7 +222,12 @@ async fn twenty_findings_of_each_level_fit_and_the_worst_come_first() {
     page.wait_for_text("#findings h3", "20 项不行").await;
     let codes = page.run_script(CODES_SCRIPT, json!([])).await;
     assert_eq!((&codes[0], &codes[20]), (&json!("bad_1"), &json!("warning_1")));
-    take_pictures(&page, "manage-doctor-many", &[PHONE, NOTEBOOK]).await;
+    page.click("#findings summary").await;
+    page.wait_for_text("#findings [data-code=ok_20]", "第 20 项").await;
+    take_pictures(&page, "manage-doctor-many", &[SMALL_PHONE, PHONE, NOTEBOOK]).await;
+    page.navigate(&format!("{}/manage/hall?failed#doctor", demo.pages_url())).await;
+    page.wait_for_text("#findings .refused", "cannot read").await;
+    take_pictures(&page, "manage-doctor-failed", &[SMALL_PHONE, NOTEBOOK]).await;
     browser.quit(&["status of 401"]).await;
 }
 

@@ -79,7 +79,13 @@ function findingElements(examination) {
   const fine = rows(found => found === 'ok');
   return [
     failure
-      ? createElement('p', { class: 'refused' }, textElement('doctor.failed'), ' ', failure)
+      ? createElement(
+          'p',
+          { class: 'refused' },
+          textElement('doctor.failed'),
+          ' ',
+          createElement('small', { lang: languageTag(failure) }, failure),
+        )
       : textElement(`doctor.summary.${level}`, { count: countOf(examination, level) }, 'h3'),
     createElement(
       'ul',
