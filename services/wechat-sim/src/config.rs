@@ -71,6 +71,8 @@ pub struct SimAccount {
     /// Callbacks of the account; several are used in turn. They may be set later with
     /// [`Simulator::set_callback_urls`](crate::Simulator::set_callback_urls).
     pub callback_urls: Vec<String>,
+    /// Templates of this account, in place of those of every account.
+    pub templates: Option<Vec<SimTemplate>>,
 }
 
 impl Default for SimAccount {
@@ -85,6 +87,7 @@ impl Default for SimAccount {
             aes_key: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into(),
             open_platform: None,
             callback_urls: Vec::new(),
+            templates: None,
         }
     }
 }

@@ -122,7 +122,7 @@ impl SimulatorState {
             secret: Mutex::new(config.secret.clone()),
             jsapi_ticket: Mutex::default(),
             menu: Mutex::default(),
-            templates: Mutex::new(templates.clone()),
+            templates: Mutex::new(config.templates.as_ref().unwrap_or(templates).clone()),
             subscriptions: Mutex::new(subscriptions.clone()),
             tags: Mutex::default(),
             push_pause: Mutex::default(),

@@ -202,6 +202,7 @@ forms! {
     crate::send_window::SendWindow, "send window", 1;
     crate::session::ScanSession, "scan session", 1;
     crate::session::OpenInvitations, "open invitations", 1;
+    crate::session::RefusedScans, "refused scans", 1;
     crate::settings_log::SettingsEntry, "settings entry", crate::settings_log::SETTINGS_VERSION;
     crate::snapshot::Snapshot, "site snapshot", crate::snapshot::SNAPSHOT_VERSION;
     crate::snapshot::SnapshotFloor, "snapshot floor", 1;

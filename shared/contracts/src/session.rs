@@ -37,6 +37,24 @@ pub struct RefusedScan {
     pub at: i64,
 }
 
+/// Newest refused scans of a deployment. Every gateway reads them for all browsers that wait there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedScans {
+    /// Version of this form: 1.
+    pub v: u32,
+    /// The scans, oldest first, and of a session the newest alone.
+    pub scans: Vec<SessionRefusal>,
+}
+
+/// Refused scan of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRefusal {
+    /// Uuid of the session.
+    pub uuid: String,
+    /// The scan.
+    pub refused: RefusedScan,
+}
+
 /// Effects of a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "purpose", rename_all = "snake_case")]

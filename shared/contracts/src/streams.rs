@@ -211,6 +211,11 @@ pub fn scan_session_key(uuid: &str) -> String {
     format!("session/{uuid}")
 }
 
+/// Cache key of the newest scans of sessions that got no number.
+pub fn refused_scans_key() -> &'static str {
+    "refused-scans"
+}
+
 /// Cache key from the scene inside a QR code to its scan session.
 pub fn scene_key(scene: &str) -> String {
     format!("scene/{scene}")

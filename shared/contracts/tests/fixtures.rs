@@ -15,7 +15,7 @@ use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::public_event::{PublicEvent, PublicEventKind, to_public_events};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::send_window::SendWindow;
-use paihao_contracts::session::{OpenInvitations, ScanSession, UnionId};
+use paihao_contracts::session::{OpenInvitations, RefusedScans, ScanSession, UnionId};
 use paihao_contracts::settings_log::SettingsEntry;
 use paihao_contracts::snapshot::{Snapshot, SnapshotFloor, SnapshotHead};
 use paihao_contracts::staff::{StaffEntry, StaffSession};
@@ -466,6 +466,7 @@ fn every_version_of_every_form_is_read_and_a_newer_one_is_told_from_a_malformed_
     let scans = ["", "-login", "-unionid", "-digits"].map(|case| format!("scan-session-v1{case}"));
     check_form::<ScanSession>(&scans.each_ref().map(|name| &**name), &mut checked);
     check_form::<OpenInvitations>(&["open-invitations-v1"], &mut checked);
+    check_form::<RefusedScans>(&["refused-scans-v1"], &mut checked);
     check_form::<SettingsEntry>(&SETTINGS, &mut checked);
     check_form::<Snapshot>(&SNAPSHOTS, &mut checked);
     check_form::<SnapshotFloor>(&["snapshot-floor-v1"], &mut checked);

@@ -2,9 +2,11 @@
 
 pub mod codes;
 pub(crate) mod drawings;
+pub mod follow;
 pub(crate) mod invitation_index;
 pub mod progress_poll;
 pub mod qr;
+mod refused_scans;
 pub mod scene;
 pub mod sessions;
 pub(crate) mod template_tests;

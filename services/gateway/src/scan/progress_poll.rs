@@ -4,7 +4,7 @@
 //! is asked once in an interval.
 
 use super::sessions::{ScanSessions, SessionError};
-use paihao_contracts::session::{RefusedScan, ScanProgress};
+use paihao_contracts::session::ScanProgress;
 use parking_lot::Mutex as SyncMutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,16 +27,9 @@ pub enum PolledProgress {
     Unknown,
 }
 
-/// Last read of one session.
+/// Last read of one session, and when.
 #[derive(Default)]
-struct SharedRead(Mutex<Option<LastRead>>);
-
-/// Last read, with the newest refused scan.
-struct LastRead {
-    at: Instant,
-    progress: PolledProgress,
-    refused: Option<RefusedScan>,
-}
+struct SharedRead(Mutex<Option<(Instant, PolledProgress)>>);
 
 /// Polls of the sessions that somebody waits for.
 pub struct ProgressPolls {
@@ -67,29 +60,19 @@ impl ProgressPolls {
 impl ProgressPoll {
     /// Returns the progress, as anybody has read it within the interval.
     pub async fn read(&self) -> PolledProgress {
-        self.read_both().await.0
-    }
-
-    /// Returns the newest scan that got no number, as anybody has read it within the interval.
-    pub async fn read_refused(&self) -> Option<RefusedScan> {
-        self.read_both().await.1
-    }
-
-    async fn read_both(&self) -> (PolledProgress, Option<RefusedScan>) {
         let mut last = self.shared.0.lock().await;
-        if let Some(read) = &*last
-            && read.at.elapsed() < POLL_INTERVAL
+        if let Some((at, progress)) = &*last
+            && at.elapsed() < POLL_INTERVAL
         {
-            return (read.progress.clone(), read.refused.clone());
+            return progress.clone();
         }
-        let (progress, refused) = match self.polls.sessions.find(self.uuid).await {
-            Ok(session) => (PolledProgress::Current(session.progress), session.refused),
-            Err(SessionError::Expired | SessionError::Unknown) => (PolledProgress::Ended, None),
-            Err(_) => (PolledProgress::Unknown, None),
+        let progress = match self.polls.sessions.find(self.uuid).await {
+            Ok(session) => PolledProgress::Current(session.progress),
+            Err(SessionError::Expired | SessionError::Unknown) => PolledProgress::Ended,
+            Err(_) => PolledProgress::Unknown,
         };
-        let at = Instant::now();
-        *last = Some(LastRead { at, progress: progress.clone(), refused: refused.clone() });
-        (progress, refused)
+        *last = Some((Instant::now(), progress.clone()));
+        progress
     }
 }
 

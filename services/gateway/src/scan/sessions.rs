@@ -8,6 +8,7 @@ use crate::codec::record_mac::RecordMacs;
 use crate::scan::codes::pool::{Pools, ReadyCode};
 use crate::scan::codes::share::{CodeShareSettings, CodeShares, CodeWorth, ShareError};
 use crate::scan::codes::{CodeSource, count_created};
+use crate::scan::refused_scans::RefusedScanLog;
 use crate::scan::scene::Scene;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
@@ -67,6 +68,7 @@ pub struct ScanSessions {
     /// Source of the MACs of sessions that decide logins; without it they have none.
     macs: Option<Arc<dyn RecordMacs>>,
     watchers: Mutex<HashMap<Uuid, watch::Sender<ScanProgress>>>,
+    refused_scans: RefusedScanLog,
 }
 
 impl ScanSessions {
@@ -80,6 +82,7 @@ impl ScanSessions {
         session_ttl: Duration,
     ) -> Self {
         let shares = CodeShares::new(CodeShareSettings::default(), cache.clone(), clock.clone());
+        let refused_scans = RefusedScanLog::new(cache.clone());
         ScanSessions {
             cache,
             code_source,
@@ -89,6 +92,7 @@ impl ScanSessions {
             shares,
             macs: None,
             watchers: Mutex::default(),
+            refused_scans,
         }
     }
 
@@ -229,19 +233,25 @@ impl ScanSessions {
         }
     }
 
-    /// Stores that somebody who scanned got no number, so that the page tells it. The code works
-    /// on.
+    /// Stores that somebody who scanned got no number, so that the page tells it: in the session for
+    /// a page that comes later, and for those that wait. The code works on.
     pub async fn store_refusal(&self, uuid: Uuid, mut session: ScanSession, refused: RefusedScan) {
-        session.refused = Some(refused);
+        session.refused = Some(refused.clone());
         let ttl = self.remaining(&session, self.clock.now_ms()) + EXPIRED_SESSION_RETENTION;
         let key = streams::scan_session_key(&uuid.to_string());
         let stored = async {
             let record = self.encode(&key, &session).await?;
-            Ok::<_, SessionError>(self.cache.put(&key, record, ttl).await?)
+            self.cache.put(&key, record, ttl).await?;
+            Ok::<_, SessionError>(self.refused_scans.add(uuid, refused).await?)
         };
         if let Err(error) = stored.await {
             tracing::warn!(%error, "cannot store that a scan was refused");
         }
+    }
+
+    /// Returns the newest scan of a session that got no number lately.
+    pub(super) async fn newest_refusal(&self, uuid: Uuid) -> Option<RefusedScan> {
+        self.refused_scans.newest(uuid).await
     }
 
     /// Advances a session to the progress that `next` returns for its current state, if any, and

@@ -5,7 +5,7 @@
 //! on one side or the other, with a ledger that is whole.
 
 use super::takeover;
-use crate::stored_settings;
+use crate::{simulated, stored_settings};
 use anyhow::Context;
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_gateway::http::rehearsal::RehearsalEnding;
@@ -61,10 +61,12 @@ impl RehearsalFiles {
         let real = SqliteBackup::open(&self.real).context("cannot read the ledger")?;
         let settings = stored_settings::read(&real).await?;
         let names = account_names(&settings);
+        let accounts = simulated::accounts(&names)?;
+        let sample = accounts.first().map(|(_, account)| account.setup()).unwrap_or_default();
         let rehearsal = open(&self.rehearsal)?;
         let copied = async {
             takeover::copy_staff(&real, &rehearsal).await?;
-            takeover::copy_settings(&settings, &rehearsal, SystemClock.now_ms()).await
+            takeover::copy_settings(&settings, &sample, &rehearsal, SystemClock.now_ms()).await
         };
         let copied = copied.await;
         rehearsal.close().await;

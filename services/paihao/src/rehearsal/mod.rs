@@ -6,6 +6,7 @@
 //! what goes from one to the other. The process that begins or ends a rehearsal starts itself again
 //! on the other ledger.
 
+mod account_setup;
 mod files;
 mod takeover;
 

@@ -1,14 +1,16 @@
 //! Takeover of settings and sessions into a rehearsal's ledger, and from there into the real one.
 //!
-//! Settings go both ways; credentials, codes, tickets, people, notices and statistics none. Staff
-//! and sessions go into the rehearsal, so that whoever is logged in stays so, and none of them
-//! comes back but the session that ends it, if its holder was a member before.
+//! Settings go both ways, but for what belongs to an account at WeChat ([`account_setup`]);
+//! credentials, codes, tickets, people, notices and statistics go neither way. Staff and sessions go
+//! into the rehearsal, so that whoever is logged in stays so, and none of them comes back but the
+//! session that ends it, if its holder was a member before.
 
+use super::account_setup;
 use crate::stored_settings::{self, entries};
 use anyhow::Context;
 use futures::StreamExt;
 use paihao_contracts::envelope;
-use paihao_contracts::settings::{AccountSetup, NoticeSetup};
+use paihao_contracts::settings::AccountSetup;
 use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
 use paihao_contracts::staff::{SessionHolder, StaffEntry, StaffEvent, StaffSession};
 use paihao_contracts::streams::{Log, SETTINGS, STAFF, STAFF_SESSIONS};
@@ -16,8 +18,6 @@ use paihao_gateway::http::rehearsal::RehearsalEnding;
 use paihao_gateway::settings::documents::{DocumentKind, SettingsDocuments};
 use paihao_ledger::backup::BackupSource;
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
-use std::collections::BTreeSet;
-use wechat_sim::SimTemplate;
 
 /// Author of the settings that a rehearsal begins with.
 const AUTHOR: &str = "system";
@@ -43,15 +43,17 @@ struct Document {
     event: SettingsEvent,
 }
 
-/// Returns the documents of `from` that `to` does not have, or has otherwise.
+/// Returns the documents of `from` that `to` does not have, or has otherwise. `change` makes the
+/// settings of an account of those of `from`, and of those of `to` or the usual ones.
 fn missing_documents(
     from: &SettingsDocuments,
     to: &SettingsDocuments,
     author: &str,
+    change: impl Fn(AccountSetup, &AccountSetup) -> AccountSetup,
 ) -> Vec<Document> {
     let by = || author.to_owned();
     let accounts = from.accounts.iter().filter_map(|(name, document)| {
-        let setup = without_simulated_templates(document.setup.clone()?);
+        let setup = change(document.setup.clone()?, &to.account_setup(name));
         let known = to.accounts.get(name).and_then(|document| document.setup.as_ref());
         let event = SettingsEvent::AccountSet {
             account: name.clone(),
@@ -75,40 +77,6 @@ fn missing_documents(
     documents.map(|(kind, id, event)| Document { kind, id, event }).collect()
 }
 
-/// Takes the simulator's templates out of an account's notices: no other WeChat has them.
-fn without_simulated_templates(mut setup: AccountSetup) -> AccountSetup {
-    let simulated: BTreeSet<_> =
-        SimTemplate::demo().into_iter().map(|template| template.template_id).collect();
-    for notice in [&mut setup.called, &mut setup.missed, &mut setup.progress] {
-        if let Some(template) = notice.as_mut() {
-            if simulated.contains(&template.template_id) {
-                template.template_id.clear();
-                template.fields.clear();
-                template.miniprogram = None;
-            }
-            let subscription = template.subscription.as_ref();
-            if subscription.is_some_and(|notice| simulated.contains(&notice.template_id)) {
-                template.subscription = None;
-            }
-        }
-        if notice.as_ref().is_some_and(says_nothing) {
-            *notice = None;
-        }
-    }
-    setup
-}
-
-/// Returns whether nothing of a notice is set.
-fn says_nothing(notice: &NoticeSetup) -> bool {
-    let NoticeSetup { template_id, fields, miniprogram, text, subscription, channels } = notice;
-    template_id.is_empty()
-        && fields.is_empty()
-        && miniprogram.is_none()
-        && text.is_none()
-        && subscription.is_none()
-        && channels.is_none()
-}
-
 /// Appends documents, each on the newest entry of its subject that `known` has.
 async fn append(
     target: &dyn Ledger,
@@ -129,14 +97,16 @@ async fn append(
     Ok(())
 }
 
-/// Writes the settings that a rehearsal begins with.
+/// Writes the settings that a rehearsal begins with. `sample` has the simulator's templates.
 pub(super) async fn copy_settings(
     settings: &SettingsDocuments,
+    sample: &AccountSetup,
     target: &dyn Ledger,
     now_ms: i64,
 ) -> anyhow::Result<()> {
     let none = SettingsDocuments::default();
-    let documents = missing_documents(settings, &none, AUTHOR);
+    let rehearsed = |setup, _: &AccountSetup| account_setup::rehearsed(setup, sample);
+    let documents = missing_documents(settings, &none, AUTHOR, rehearsed);
     append(target, &none, documents, None, now_ms).await
 }
 
@@ -150,7 +120,7 @@ pub(super) async fn take_settings_over(
 ) -> anyhow::Result<()> {
     let rehearsed = stored_settings::read(rehearsal).await?;
     let known = documents_of_ledger(real).await?;
-    let missing = missing_documents(&rehearsed, &known, &ending.author);
+    let missing = missing_documents(&rehearsed, &known, &ending.author, account_setup::taken_over);
     append(real, &known, missing, ending.origin.as_deref(), now_ms).await
 }
 

@@ -2,8 +2,9 @@
 
 use crate::browser::Browser;
 use crate::demo::Demo;
+use crate::look::{choose_picture, wait_for_logo};
 use crate::manage::{open_manage_page, open_section};
-use crate::pictures::{NOTEBOOK, PHONE, take_pictures, wanted_picture_folder};
+use crate::pictures::{ALL_SCREENS, NOTEBOOK, PHONE, take_pictures, wanted_picture_folder};
 use crate::templates::{OWNER_SCREENS, OwnersShop};
 use crate::window::Window;
 use serde_json::json;
@@ -29,7 +30,7 @@ return [sheets.length, beyond];";
 
 /// Prints a page of paper in both languages, and checks that each sheet is a page that holds its
 /// text.
-async fn check_paper(page: &Window, name: &str, sheets: usize) {
+pub async fn check_paper(page: &Window, name: &str, sheets: usize) {
     page.set_paper().await;
     for language in ["zh", "en"] {
         let measured = page.run_script(PAPER_SCRIPT, json!([])).await;
@@ -73,6 +74,53 @@ async fn the_last_page_leads_to_paper_screens_staff_and_menu() {
     browser.quit(&["status of 401", "status of 400"]).await;
 }
 
+/// Opens each kind of paper of a shop with so many queues, and checks and pictures it.
+async fn check_papers(shop: &OwnersShop, name: &str, queues: usize, has_logo: bool) {
+    let page = &shop.page;
+    for (paper, path, sheets) in [
+        ("a4", "poster/hall?size=a4", queues),
+        ("a5", "poster/hall?size=a5", queues),
+        ("tent", "poster/hall?size=tent", queues),
+        ("clerk", "clerk/hall", 1),
+    ] {
+        page.navigate(&format!("{}/{path}", shop.pages)).await;
+        page.wait_for_text(".sheet", "老街面馆").await;
+        if has_logo {
+            wait_for_logo(page).await;
+        }
+        let logos = page.run_script(LOGOS_SCRIPT, json!([])).await;
+        let halves = if matches!(paper, "tent" | "clerk") { 2 } else { 1 };
+        assert_eq!(logos, json!(if has_logo { sheets * halves } else { 0 }), "{name} {paper}");
+        if queues == 1 || paper == "tent" {
+            take_pictures(page, &format!("{name}-{paper}"), ALL_SCREENS).await;
+        }
+        check_paper(page, &format!("paper-{name}-{paper}"), sheets).await;
+        page.set_screen(1440, 900, "light").await;
+    }
+}
+
+const LOGOS_SCRIPT: &str = "return document.querySelectorAll('.sheet .logo').length;";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_queue_is_handed_over_on_paper_with_a_logo_and_without() {
+    let shop = OwnersShop::start(SimTemplate::demo(), 1).await;
+    let page = &shop.page;
+    open_section(page, "handover", "交付").await;
+    page.wait_for_text("[data-step=screens]", "/board/hall").await;
+    take_pictures(page, "handover-one", OWNER_SCREENS).await;
+    check_papers(&shop, "one", 1, false).await;
+    // A broad logo, and one that is as high as it is wide.
+    for (shape, width, height) in [("broad", 1200, 300), ("square", 600, 600)] {
+        page.navigate(&format!("{}/manage/hall#look", shop.pages)).await;
+        page.wait_for_text("#logo-card h3", "").await;
+        choose_picture(page, "image/png", width, height).await;
+        page.wait_for_text("#logo-card .told", "标志已换").await;
+        check_papers(&shop, &format!("one-{shape}"), 1, true).await;
+    }
+    shop.browser.quit(&["status of 401", "status of 404", "status of 409"]).await;
+    shop.wechat.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_queues_and_counters_are_handed_over() {
     let shop = OwnersShop::start(SimTemplate::demo(), 20).await;
@@ -82,11 +130,7 @@ async fn twenty_queues_and_counters_are_handed_over() {
     page.click("[data-step=posters] summary").await;
     page.wait_for_text("[data-step=posters] li:nth-child(20)", "A4").await;
     take_pictures(page, "handover-twenty", OWNER_SCREENS).await;
-    for size in ["a4", "a5", "tent"] {
-        page.navigate(&format!("{}/poster/hall?size={size}", shop.pages)).await;
-        page.wait_for_text(".sheet h2", "堂食小桌").await;
-        check_paper(page, &format!("paper-twenty-{size}"), 20).await;
-    }
+    check_papers(&shop, "twenty", 20, false).await;
     shop.browser.quit(&["status of 401", "status of 404", "status of 409"]).await;
     shop.wechat.stop().await;
 }

@@ -11,7 +11,7 @@ use crate::window::Window;
 use serde_json::json;
 
 /// Chooses a picture of this type and size in the page's file field, as a person does.
-async fn choose_picture(page: &Window, kind: &str, width: u32, height: u32) {
+pub async fn choose_picture(page: &Window, kind: &str, width: u32, height: u32) {
     page.run_script(CHOOSE_SCRIPT, json!([kind, width, height])).await;
 }
 
@@ -56,7 +56,7 @@ async fn shown_logo(page: &Window) -> Vec<i64> {
     serde_json::from_value(sizes).expect("numbers")
 }
 
-async fn wait_for_logo(page: &Window) {
+pub async fn wait_for_logo(page: &Window) {
     page.wait_until("the logo is there", async || {
         matches!(shown_logo(page).await[..], [width, height, natural] if width > 10 && height > 10 && natural > 0)
     })

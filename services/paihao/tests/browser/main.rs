@@ -19,6 +19,7 @@ mod newcomer;
 mod phones;
 mod statistics;
 mod templates;
+mod templates_of_accounts;
 
 mod console;
 mod console_layout;
@@ -40,6 +41,7 @@ mod login;
 mod look;
 mod reconnect;
 mod rehearsal;
+mod rehearse_again;
 mod staff_screens;
 mod trades;
 

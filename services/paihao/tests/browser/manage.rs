@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::demo::Demo;
-use crate::pictures::{DESKTOP, PHONE, take_pictures};
+use crate::pictures::{DESKTOP, NOTEBOOK, PHONE, SMALL_PHONE, keep_picture, take_pictures};
 use crate::window::Window;
 use serde_json::json;
 
@@ -124,6 +124,47 @@ async fn a_section_has_an_address_and_the_browser_goes_back_and_forth() {
     save_section(&page).await;
     browser.quit(&["status of 401"]).await;
 }
+
+/// Height of the list of sections, and how far the current one lies beyond its ends.
+const SECTIONS_SCRIPT: &str = "
+const list = document.getElementById('sections').getBoundingClientRect();
+const current = document.querySelector('#sections [aria-current]').getBoundingClientRect();
+return [Math.round(list.height), Math.max(0, Math.round(Math.max(
+  list.left - current.left, current.right - list.right,
+  list.top - current.top, current.bottom - list.bottom)))];";
+
+#[tokio::test]
+async fn the_sections_are_one_row_on_a_phone_with_the_current_one_in_view() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    for (name, width, height) in [SMALL_PHONE, PHONE, ("upright-tablet", 768, 1024), NOTEBOOK] {
+        page.set_screen(width, height, "light").await;
+        let sections = page.run_script(NAMES_SCRIPT, json!([])).await;
+        let sections = sections.as_array().expect("names").clone();
+        assert!(sections.len() > 20, "{sections:?}");
+        for section in &sections {
+            let section = section.as_str().expect("a name");
+            page.click(&format!("#sections [data-section={section}]")).await;
+            page.wait_until("it is the current one", async || {
+                let current =
+                    "return document.querySelector('#sections [aria-current]').dataset.section";
+                page.run_script(current, json!([])).await == json!(section)
+            })
+            .await;
+            let [row, beyond]: [u32; 2] =
+                serde_json::from_value(page.run_script(SECTIONS_SCRIPT, json!([])).await)
+                    .expect("two numbers");
+            assert_eq!(beyond, 0, "{name}: {section} is out of view");
+            assert!(row < 60 || width > 900, "{name}: the list is {row} high");
+        }
+        keep_picture(&page, &format!("manage-sections-{name}")).await;
+    }
+    browser.quit(&["status of 401"]).await;
+}
+
+const NAMES_SCRIPT: &str = "
+return [...document.querySelectorAll('#sections a')].map(link => link.dataset.section);";
 
 #[tokio::test]
 async fn every_page_of_the_site_has_its_link_and_code() {

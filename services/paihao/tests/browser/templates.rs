@@ -34,6 +34,15 @@ pub struct OwnersShop {
 impl OwnersShop {
     /// Starts with these templates of the account, and so many queues and counters.
     pub async fn start(templates: Vec<SimTemplate>, size: usize) -> OwnersShop {
+        OwnersShop::start_beside(templates, size, Vec::new()).await
+    }
+
+    /// Starts it with further accounts at WeChat, which are not connected yet.
+    pub async fn start_beside(
+        templates: Vec<SimTemplate>,
+        size: usize,
+        further: Vec<SimAccount>,
+    ) -> OwnersShop {
         let [port, wechat_port] = [(); 2].map(|()| free_port());
         let pages = format!("http://127.0.0.1:{port}");
         let environment = environment(&pages, port, wechat_port);
@@ -47,8 +56,13 @@ impl OwnersShop {
             ..SimAccount::default()
         };
         let listen = format!("127.0.0.1:{wechat_port}").parse().expect("an address");
-        let config =
-            SimConfig { accounts: vec![account], listen, templates, ..SimConfig::default() };
+        let accounts = std::iter::once(account).chain(further.into_iter().map(|mut account| {
+            let name = account.name.clone();
+            account.callback_urls = vec![format!("{pages}/wechat/{name}")];
+            account
+        }));
+        let accounts = accounts.collect();
+        let config = SimConfig { accounts, listen, templates, ..SimConfig::default() };
         let wechat = Simulator::start(config).await.expect("the simulator listens");
         let (program, browser, page) = manage_an_empty_folder(&environment).await;
         let shop = OwnersShop { browser, page, pages, wechat, _program: program };
@@ -56,13 +70,14 @@ impl OwnersShop {
             "appid": APPID, "secret": SECRET, "callback_token": TOKEN, "aes_key": AES_KEY,
         });
         shop.put("/api/v1/accounts/shop", credentials).await;
-        shop.put("/api/v1/book/sites/hall", site(size)).await;
+        shop.put("/api/v1/book/sites/hall", site("shop", size)).await;
         shop.page.navigate(&format!("{}/manage/hall", shop.pages)).await;
         shop.page.wait_for_text("#site", "老街面馆").await;
         shop
     }
 
-    async fn put(&self, path: &str, body: Value) {
+    /// Sets a document that is not there yet.
+    pub async fn put(&self, path: &str, body: Value) {
         self.page.run_script(PUT_SCRIPT, json!([path, body])).await;
     }
 
@@ -83,8 +98,8 @@ return import(new URL('../../shared/http.js', document.querySelector('script[typ
   fetchJson(path, { method: 'PUT', body: JSON.stringify(body),
     headers: { 'content-type': 'application/json' } }));";
 
-/// Site with so many queues and counters.
-fn site(size: usize) -> Value {
+/// Site of an account, with so many queues and counters.
+pub fn site(account: &str, size: usize) -> Value {
     let queue = |n: usize| {
         let name =
             if n == 1 { "堂食小桌".to_owned() } else { format!("第{n}号业务办理队列") };
@@ -97,11 +112,11 @@ fn site(size: usize) -> Value {
     let counter =
         |n: usize| (format!("c{n}"), json!({"name": format!("{n}号窗口"), "queues": ids}));
     let counters: Map<String, Value> = (1..=size).map(counter).collect();
-    json!({"account": "shop", "name": "老街面馆", "queues": queues, "counters": counters})
+    json!({"account": account, "name": "老街面馆", "queues": queues, "counters": counters})
 }
 
 /// Selector of a part of the card of a notice.
-fn part(notice: &str, rest: &str) -> String {
+pub fn part(notice: &str, rest: &str) -> String {
     format!("[data-notice={notice}] [data-kind=message] {rest}")
 }
 

@@ -1,9 +1,10 @@
 //! Tests of setting a site up by its trade, and of the first manager who begins in a browser.
 
 use crate::browser::Browser;
-use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
+use crate::demo::{Demo, chat_selector, http_client, kiosk_code_link, scan};
 use crate::manage::{fill_control, open_manage_page};
 use crate::pictures::{NOTEBOOK, PHONE, SMALL_PHONE, take_pictures};
+use crate::window::Window;
 use serde_json::{Value, json};
 
 const TRADES: [&str; 7] = ["hall", "restaurant", "clinic", "bank", "barber", "repair", "campus"];
@@ -39,6 +40,53 @@ async fn a_site_of_each_trade_is_set_up_by_its_name_alone() {
     let phones = browser.open(&kiosk_code_link(&kiosk).await).await;
     scan(&phones, 1).await;
     phones.wait_for_text(&chat_selector(1), "取号成功").await;
+    browser.quit(&["status of 401"]).await;
+}
+
+#[tokio::test]
+async fn a_new_sites_address_is_free_whoever_else_sets_one_up_and_another_can_be_typed() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    let page = open_manage_page(&demo, &browser).await;
+    let all = format!("{}/manage", demo.pages_url());
+    let other = browser.open(&all).await;
+    let proposal = "return document.querySelector('#new-site details input').value";
+    let make = async |page: &Window, id: &str| {
+        fill_control(page, NAME, "老街面馆").await;
+        page.click("#new-site button").await;
+        let expected = format!("{all}/{id}#pages");
+        page.wait_until("the site is there", async || page.url().await == expected).await;
+        page.wait_for_text("#site", "老街面馆").await;
+    };
+    for page in [&page, &other] {
+        page.navigate(&all).await;
+        page.wait_for_text("#new-site h3", "新门店").await;
+        fill_control(page, TRADE, "restaurant").await;
+        page.wait_until("an address is proposed", async || {
+            page.run_script(proposal, json!([])).await == json!("restaurant")
+        })
+        .await;
+    }
+    make(&page, "restaurant").await;
+    make(&other, "restaurant-2").await;
+    // What was retired is not proposed again.
+    let url = format!("{}/api/v1/book/sites/restaurant-2", demo.pages_url());
+    let read = http_client().get(&url).bearer_auth(demo.key()).send().await.expect("an answer");
+    let tag = read.headers()["etag"].clone();
+    let retired = http_client().delete(&url).bearer_auth(demo.key()).header("if-match", tag);
+    assert!(retired.send().await.expect("an answer").status().is_success());
+    page.navigate(&all).await;
+    page.wait_for_text("#new-site h3", "新门店").await;
+    fill_control(&page, TRADE, "restaurant").await;
+    page.wait_until("the next address is proposed", async || {
+        page.run_script(proposal, json!([])).await == json!("restaurant-3")
+    })
+    .await;
+    // One that was typed stays, also if the trade is changed.
+    page.click("#new-site details summary").await;
+    fill_control(&page, "#new-site details input", "old-street").await;
+    fill_control(&page, TRADE, "barber").await;
+    make(&page, "old-street").await;
     browser.quit(&["status of 401"]).await;
 }
 

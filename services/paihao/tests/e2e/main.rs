@@ -10,6 +10,7 @@
 mod support;
 
 mod accounts;
+mod accounts_of_the_file;
 mod acme;
 mod alerts;
 mod backlog;

@@ -12,6 +12,7 @@ use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::http::stream_budget::StreamPlace;
+use crate::scan::follow::{SessionChange, follow};
 use crate::scan::qr::QrFormat;
 use crate::scan::sessions::SessionError;
 use axum::body::Body;
@@ -20,7 +21,9 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use paihao_chassis::entropy;
-use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
+use paihao_contracts::session::{
+    RefusedScan, ScanProgress, ScanPurpose, ScanSession, SessionTicket,
+};
 use paihao_domain::QueueId;
 use paihao_http_api::ApiQuery;
 use paihao_http_api::body;
@@ -114,10 +117,6 @@ pub(super) fn routes() -> Routes {
                 .refuses(&open_refusals),
         )
 }
-
-/// Interval in which a stream looks for scans that got no number; another replica may have had
-/// them.
-const REFUSAL_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Scan of somebody who gets no number: they have taken as many of the queue today as one person
 /// may.
@@ -316,35 +315,22 @@ async fn events(
     let uuid = parse_uuid(&uuid)?;
     let session = ticket_session(&state, uuid).await?;
     let remaining = (session.expires_at - state.clock.now_ms()).max(0) as u64;
-    let expiry = tokio::time::Instant::now() + Duration::from_millis(remaining);
-    let mut watched = state.scan_sessions.watch(uuid, session.progress.clone());
-    watched.progress.mark_changed();
-    let poll = state.progress_polls.poll(uuid);
-    let told_at = session.refused.map_or(i64::MIN, |refused| refused.at);
-    let events = stream::unfold(Some((watched, poll, told_at)), move |waiting| async move {
-        let (mut watched, poll, told_at) = waiting?;
-        loop {
-            tokio::select! {
-                changed = watched.progress.changed() => {
-                    changed.ok()?;
-                    let progress = watched.progress.borrow_and_update().clone();
-                    return Some((progress_events(&progress), Some((watched, poll, told_at))));
-                }
-                () = tokio::time::sleep_until(expiry) => {
-                    return Some((vec![json_event("expired", EmptyEvent {})], None));
-                }
-                () = tokio::time::sleep(REFUSAL_POLL_INTERVAL) => {}
-            }
-            let refused = poll.read_refused().await;
-            if let Some(refused) = refused.filter(|refused| refused.at > told_at) {
-                let told = RefusedScanEvent { code: "person_limit", limit: refused.limit };
-                let waiting = Some((watched, poll, refused.at));
-                return Some((vec![json_event("refused", told)], waiting));
-            }
-        }
-    });
-    let events = place.hold(events.flat_map(stream::iter).boxed());
+    let remaining = Duration::from_millis(remaining);
+    let changes = follow(&state.scan_sessions, uuid, session, remaining);
+    let events = changes.flat_map(|change| stream::iter(change_events(&change)));
+    let events = place.hold(events.boxed());
     Ok(sse::event_stream(events, &state.stop).into_response())
+}
+
+fn change_events(change: &SessionChange) -> Vec<Event> {
+    match change {
+        SessionChange::Progress(progress) => progress_events(progress),
+        SessionChange::Refused(RefusedScan { limit, .. }) => {
+            let told = RefusedScanEvent { code: "person_limit", limit: *limit };
+            vec![json_event("refused", told)]
+        }
+        SessionChange::Expired => vec![json_event("expired", EmptyEvent {})],
+    }
 }
 
 fn progress_events(progress: &ScanProgress) -> Vec<Event> {

@@ -5,3 +5,4 @@ mod code_source;
 mod permanent_codes;
 mod pool;
 mod strangers;
+mod waiting;

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
-fn sessions(
+pub(super) fn sessions(
     cache: Arc<dyn Cache>,
     source: Arc<FakeCodeSource>,
     shares: CodeShareSettings,
@@ -38,7 +38,7 @@ fn sessions(
     Arc::new(ScanSessions::new(cache, source, pools, clock, ttl).with_shares(shares))
 }
 
-fn ticket() -> ScanPurpose {
+pub(super) fn ticket() -> ScanPurpose {
     ScanPurpose::Ticket { site: "hall".into(), queue: "a".into() }
 }
 
@@ -103,9 +103,9 @@ async fn a_flood_of_sessions_leaves_logins_invitations_and_known_kiosks_their_co
 }
 
 /// Cache that counts the reads.
-struct CountingCache {
-    inner: Arc<dyn Cache>,
-    reads: AtomicUsize,
+pub(super) struct CountingCache {
+    pub(super) inner: Arc<dyn Cache>,
+    pub(super) reads: AtomicUsize,
 }
 
 #[async_trait]

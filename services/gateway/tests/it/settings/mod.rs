@@ -6,6 +6,7 @@ mod menu;
 mod accounts;
 mod changing;
 mod hours;
+mod ids;
 mod look;
 mod names;
 mod refused;

@@ -53,6 +53,7 @@ Object.assign(WORDS, {
   'access.scopes': ['只能做（不选为全部）', 'It may only (everything if none is ticked)'],
   'access.made': ['{by} 于 {time} 生成', 'made by {by}, {time}'],
   'access.used': ['{time} 用过，来自 {from}', 'used {time} from {from}'],
+  'access.used.not-yet': ['还没有用过', 'not used yet'],
   'access.used.never': ['近一个月没有用过', 'not used within a month'],
   'access.program.name': ['给哪个程序用', 'For which program'],
   'access.make': ['生成密钥', 'Make a key'],

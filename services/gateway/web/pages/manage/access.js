@@ -8,14 +8,16 @@
  */
 
 import './access-words.js';
-import { fetchJson } from '../../shared/http.js';
+import { fetchJson, serverNow } from '../../shared/http.js';
 import { createElement } from '../../shared/dom.js';
+import { formatDateTime } from '../../shared/format.js';
 import { translations, setTextPair, textElement, languageOf } from '../../shared/language.js';
 import { isAccessError, handleAccessError, authHeaders } from '../../shared/credentials.js';
 import { selectField, checkboxField, sameInBoth } from './fields.js';
 import { entriesOf } from './order.js';
 
 const CONFIRM_TIMEOUT_MS = 5000; // for the second press of a button
+const USES_KEPT_MS = 30 * 86400000; // uses of keys and kiosks are known for so long
 
 /** Creates a status line, and the function for requests that reports failures there. */
 export function statusLine() {
@@ -174,6 +176,17 @@ export function describeScope({ sites, counters }, draft, whole = 'manager') {
     ' ',
     createElement('span', { lang: languageTag(names), translate: 'no' }, names),
   ];
+}
+
+/**
+ * Tells when a key or a kiosk was used last, which is known for a month.
+ * @param {{ last_used_at: number | null, last_used_from: string | null }} use
+ * @param {number} since time at which it was made
+ */
+export function describeLastUse({ last_used_at: at, last_used_from: from }, since) {
+  if (at !== null) return textElement('access.used', { time: formatDateTime(at), from });
+  const isNew = serverNow() - since < USES_KEPT_MS;
+  return textElement(isNew ? 'access.used.not-yet' : 'access.used.never');
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   confirmButton,
   scopeFields,
   nameElement,
+  describeLastUse,
   describeScope,
   concernsSite,
   languageTag,
@@ -33,12 +34,7 @@ function describeKey(key, members) {
       by: maker ? maker.name : key.made_by,
       time: formatDateTime(key.made_at),
     }),
-    key.last_used_at === null
-      ? textElement('access.used.never')
-      : textElement('access.used', {
-          time: formatDateTime(key.last_used_at),
-          from: key.last_used_from,
-        }),
+    describeLastUse(key, key.made_at),
   ];
   return parts.filter(Boolean).flatMap((part, index) => (index ? [' · ', part] : [part]));
 }

@@ -107,21 +107,24 @@ function linkButton(key, href, isElsewhere = false) {
   return link;
 }
 
+/** @param {ReturnType<typeof statusLine>} status */
+async function begin({ showStatus, request }) {
+  showStatus('waiting', textElement('first.rehearse.starting'));
+  await beginRehearsal(request);
+}
+
 /**
  * @param {Progress} progress
  * @param {ReturnType<typeof statusLine>} status
  * @returns {Step[]}
  */
-function stepsOf(progress, { showStatus, request }) {
+function stepsOf(progress, status) {
+  const { showStatus, request } = status;
   const { rehearsal, accounts, sites, templates, tried, handed } = progress;
   const isRehearsal = rehearsal.state === 'running';
   const site = encodeURIComponent(sites[0]?.site ?? '');
   const isConnected = accounts.some(({ token, verified_at: at }) => token?.ok && at);
   const waiting = sites.find(({ account }) => !accounts.some(known => known.account === account));
-  const begin = async () => {
-    showStatus('waiting', textElement('first.rehearse.starting'));
-    await beginRehearsal(request);
-  };
   const end = keepsSettings => async () => {
     showStatus('waiting', textElement('first.real.ending'));
     await endRehearsal(request, keepsSettings);
@@ -141,7 +144,7 @@ function stepsOf(progress, { showStatus, request }) {
         wechatText(),
         rehearsal.state === 'ready' &&
           sites.length === 0 &&
-          actionButton('first.rehearse', begin, 'primary'),
+          actionButton('first.rehearse', () => begin(status), 'primary'),
         accounts.length === 0 && linkButton('first.connect', '#connecting'),
       ],
     },
@@ -190,12 +193,6 @@ function stepsOf(progress, { showStatus, request }) {
         confirmButton('first.real.drop', 'first.real.drop.sure', '', end(false)),
       ],
     });
-  } else if (rehearsal.state === 'ready' && sites.length > 0) {
-    steps.push({
-      id: 'again',
-      done: true,
-      content: () => [confirmButton('first.rehearse-again', 'first.rehearse.sure', '', begin)],
-    });
   }
   return steps;
 }
@@ -214,26 +211,39 @@ const openSteps = steps => steps.filter(({ done }) => !done);
  * @param {'done' | 'next' | 'later'} state
  */
 function stepElement({ id, content }, state) {
-  const isShown = state === 'next' || id === 'real' || id === 'again';
+  const isShown = state === 'next' || id === 'real';
   return createElement(
     'li',
     { 'data-step': id, 'data-state': state },
     createElement(
       'h3',
       {},
-      id !== 'again' && textElement(`first.${id}`),
-      id !== 'again' && ' ',
-      id !== 'again' && textElement(`first.${state}`, {}, 'small'),
+      textElement(`first.${id}`),
+      ' ',
+      textElement(`first.${state}`, {}, 'small'),
     ),
     isShown && createElement('div', { class: 'step' }, content()),
   );
 }
 
-/** Creates the card. It follows what happens in other windows, and stays while a step is open. */
+/** Creates the button that begins another rehearsal, which is there when the steps are done, too. */
+function rehearseAgain() {
+  const status = statusLine();
+  const button = confirmButton('first.rehearse-again', 'first.rehearse.sure', '', () =>
+    begin(status),
+  );
+  return createElement('div', { id: 'rehearse-again', hidden: true }, button, status.line);
+}
+
+/**
+ * Creates the card, and what stands below it. It follows what happens in other windows, and stays
+ * while a step is open.
+ */
 export function firstSteps() {
   const status = statusLine();
   const list = createElement('ol', { class: 'steps', id: 'first-steps' });
   const card = createElement('div', { class: 'card', hidden: true });
+  const again = rehearseAgain();
   let shown = '';
   const hide = actionButton('first.hide', async () => {
     remember({ hidden: true });
@@ -254,6 +264,8 @@ export function firstSteps() {
     const isLate = progress.sites.length > 0 && !isSetUpByPages(progress);
     card.hidden = open.length === 0 || isLate || (!isRehearsal && remembered().hidden);
     hide.hidden = isRehearsal || progress.sites.length === 0;
+    const isOffered = !card.hidden && open[0]?.id === 'wechat' && progress.sites.length === 0;
+    again.hidden = progress.rehearsal.state !== 'ready' || isOffered;
     // A button that waits for its second press stays.
     const state = JSON.stringify([
       steps.map(({ id, done }) => [id, done]),
@@ -276,7 +288,7 @@ export function firstSteps() {
     if (left > 0) setTimeout(follow, LOOK_INTERVAL_MS);
   };
   follow();
-  return card;
+  return createElement('div', { class: 'first-day' }, card, again);
 }
 
 /** Shows in the header of a site's page how many steps are left, for managers of every site. */

@@ -4,8 +4,6 @@ import { WORDS } from '../../shared/words.js';
 Object.assign(WORDS, {
   'kiosks.none': ['还没有配对的取号机', 'No kiosk is paired yet'],
   'kiosks.paired': ['{by} 于 {time} 配对', 'paired by {by}, {time}'],
-  'kiosks.used': ['{time} 用过，来自 {from}', 'used {time} from {from}'],
-  'kiosks.unused': ['近一个月没有用过', 'not used within a month'],
   'kiosks.unpair': ['解除配对', 'Unpair'],
   'kiosks.unpair.sure': ['再按一次：解除 {name}', 'Press again to unpair {name}'],
   'kiosks.unpaired': ['已解除配对，立即生效', 'is unpaired from now on'],

@@ -5,7 +5,7 @@ import { createElement } from '../../shared/dom.js';
 import { translations, textElement } from '../../shared/language.js';
 import { formatDateTime, toAsciiDigits } from '../../shared/format.js';
 import { checkboxField, field } from './fields.js';
-import { statusLine, actionButton, confirmButton, nameElement } from './access.js';
+import { statusLine, actionButton, confirmButton, describeLastUse, nameElement } from './access.js';
 
 /** Names in the order in which people count. */
 const byName = new Intl.Collator('zh', { numeric: true });
@@ -57,12 +57,7 @@ export function section({ id, draft, changed }) {
           { class: 'soft' },
           textElement('kiosks.paired', { by, time: formatDateTime(kiosk.paired_at) }),
           ' · ',
-          kiosk.last_used_at === null
-            ? textElement('kiosks.unused')
-            : textElement('kiosks.used', {
-                time: formatDateTime(kiosk.last_used_at),
-                from: kiosk.last_used_from,
-              }),
+          describeLastUse(kiosk, kiosk.paired_at),
         ),
       ),
       confirmButton('kiosks.unpair', 'kiosks.unpair.sure', kiosk.name, async () => {

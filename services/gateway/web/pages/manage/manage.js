@@ -164,6 +164,7 @@ function render() {
       return link;
     }),
   );
+  showCurrentSection();
   resetFields();
   const { draft, saved } = documents.site;
   /** @type {SectionContext} */
@@ -184,6 +185,15 @@ function render() {
   byId('place').replaceChildren(...elements.filter(Boolean));
   byId('place').querySelector('h2').tabIndex = -1;
   renderBar();
+}
+
+/** Brings the current section into view in the list, which scrolls by itself. */
+function showCurrentSection() {
+  const list = byId('sections');
+  const current = /** @type {HTMLElement} */ (list.querySelector('[aria-current]'));
+  const [box, around] = [current, list].map(element => element.getBoundingClientRect());
+  list.scrollLeft += box.left + box.width / 2 - (around.left + around.width / 2);
+  if (box.top < around.top || box.bottom > around.bottom) list.scrollTop += box.top - around.top;
 }
 
 /** Goes where the address leads: by a link, or by the browser's buttons. */

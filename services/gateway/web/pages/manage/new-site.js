@@ -11,17 +11,6 @@ const MAX_COUNTERS = 20;
 const MAX_SERVICES = 12;
 
 /**
- * Id that no site has: the trade's name, with a number from the second on.
- * @param {string} trade
- * @param {string[]} taken
- */
-function freeId(trade, taken) {
-  let id = trade;
-  for (let n = 2; taken.includes(id); n += 1) id = `${trade}-${n}`;
-  return id;
-}
-
-/**
  * Card of the form.
  * @param {string[]} accounts names of the accounts
  * @param {string[]} taken ids of the sites that there are
@@ -62,12 +51,25 @@ export function newSiteCard(accounts, taken) {
   example.hidden = true;
   let idIsOurs = true;
 
+  /** Id of the trade that no site has or had: the trade's name, with a number from the second on. */
+  const freeId = async () => {
+    const body = { kind: 'site', names: [trade.value] };
+    return (await request('/api/v1/book/ids', { method: 'POST', body })).ids[0];
+  };
+  const showFreeId = async () => {
+    const wanted = trade.value;
+    const free = await freeId().catch(() => wanted);
+    if (idIsOurs && wanted === trade.value) id.value = free;
+  };
   const chooseTrade = () => {
     const { counters: count, rules: known } = TRADES[trade.value];
     services.value = serviceNames(trade.value).join('\n');
     counters.value = String(count);
     rules.replaceChildren(...known.map(rule => textElement(`trade.rule.${rule}`, {}, 'li')));
-    if (idIsOurs) id.value = freeId(trade.value, taken);
+    if (idIsOurs) {
+      id.value = trade.value; // until the answer is there
+      showFreeId();
+    }
     showExample(example, usualSite, Object.keys(TRADES[trade.value].services)[0]);
   };
   /** The site with the trade's own services, whose first is the example. */
@@ -109,11 +111,19 @@ export function newSiteCard(accounts, taken) {
       ids,
       counters: Number(counters.value),
     });
-    const path = `/api/v1/book/sites/${encodeURIComponent(id.value)}`;
-    const put = body => request(path, { method: 'PUT', body });
-    await put(site).catch(error => {
-      if (error.code !== 'forms_held_back') throw error;
-      return put(withoutEnglish(site));
+    const put = body =>
+      request(`/api/v1/book/sites/${encodeURIComponent(id.value)}`, { method: 'PUT', body });
+    const setUp = async () => {
+      // Somebody else may have set one up since the page was opened.
+      if (idIsOurs) id.value = await freeId();
+      await put(site).catch(error => {
+        if (error.code !== 'forms_held_back') throw error;
+        return put(withoutEnglish(site));
+      });
+    };
+    await setUp().catch(error => {
+      if (error.code !== 'revision_needed' || !idIsOurs) throw error;
+      return setUp(); // or at this moment
     });
     location.href = `/manage/${encodeURIComponent(id.value)}#pages`;
   }

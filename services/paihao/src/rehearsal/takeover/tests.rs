@@ -69,13 +69,14 @@ async fn after_a_crash_at_any_step_a_repeat_takes_over_the_rest_and_nothing_twic
     ]);
     let rehearsal = folder.path().join("rehearsal.sqlite");
     let ledger = open(&rehearsal);
-    copy_settings(&rehearsed, &ledger, NOW_MS).await.unwrap();
+    copy_settings(&rehearsed, &AccountSetup::default(), &ledger, NOW_MS).await.unwrap();
     ledger.close().await;
     let rehearsal = SqliteBackup::open(&rehearsal).unwrap();
     for written in 0..=4 {
         let real = open(&folder.path().join(format!("real-{written}.sqlite")));
         let none = SettingsDocuments::default();
-        let mut documents = missing_documents(&rehearsed, &none, "m_owner");
+        let mut documents =
+            missing_documents(&rehearsed, &none, "m_owner", account_setup::taken_over);
         documents.truncate(written);
         append(&real, &none, documents, None, NOW_MS).await.unwrap();
         // The crash is here; then it is ended again, twice.
@@ -83,36 +84,12 @@ async fn after_a_crash_at_any_step_a_repeat_takes_over_the_rest_and_nothing_twic
             take_settings_over(&rehearsal, &real, &ending(), NOW_MS).await.unwrap();
         }
         let taken = documents_of_ledger(&real).await.unwrap();
-        assert_eq!(missing_documents(&rehearsed, &taken, ""), [], "{written}");
+        let missing = missing_documents(&rehearsed, &taken, "", account_setup::taken_over);
+        assert_eq!(missing, [], "{written}");
         assert_eq!(taken.changes.len(), 4, "{written}");
         assert!(taken.changes.iter().all(|change| change.by == "m_owner"));
         real.close().await;
     }
-}
-
-#[test]
-fn the_templates_of_the_simulator_stay_in_the_rehearsal() {
-    let simulated = SimTemplate::DEMO_CALLED;
-    let setup = |called: Value, missed: Value| json!({ "greeting": "您好", "called": called, "missed": missed });
-    let from = documents_of(&[(
-        "shop",
-        setup(
-            json!({ "template_id": simulated, "fields": { "thing1": "{site}" }, "text": "请到{counter}" }),
-            json!({ "template_id": simulated, "fields": { "thing1": "{site}" } }),
-        ),
-    )]);
-    let taken = missing_documents(&from, &SettingsDocuments::default(), "x");
-    let [Document { event: SettingsEvent::AccountSet { setup: taken, .. }, .. }] = &taken[..]
-    else {
-        panic!("{taken:?}")
-    };
-    assert_eq!(taken.greeting.as_deref(), Some("您好"));
-    let called = taken.called.as_ref().unwrap();
-    assert_eq!((&*called.template_id, called.text.as_deref()), ("", Some("请到{counter}")));
-    assert_eq!(taken.missed, None);
-    let own = documents_of(&[("shop", setup(json!({ "template_id": "OWN" }), json!(null)))]);
-    let taken = missing_documents(&own, &SettingsDocuments::default(), "x");
-    assert!(format!("{taken:?}").contains("OWN"));
 }
 
 /// Appends an entry of staff to a ledger.

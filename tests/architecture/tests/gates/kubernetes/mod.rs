@@ -1,6 +1,7 @@
 //! Kubernetes files: what kustomize makes of them is valid, and fits the program.
 
 mod fields;
+mod nats_chart;
 mod rendered;
 mod security;
 

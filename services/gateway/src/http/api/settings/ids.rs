@@ -8,6 +8,7 @@ use crate::http::state::AppState;
 use crate::settings::id_of_name::{id_of_counter, id_of_name};
 use axum::Json;
 use axum::body::Body;
+use axum::extract::State;
 use paihao_http_api::body;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ struct MakeIdsRequest {
     kind: NamedKind,
     /// The names.
     names: Vec<String>,
-    /// Ids that are taken already.
+    /// Ids that are taken already. Those of sites that there are, and were, are known.
     #[serde(default)]
     taken: BTreeSet<String>,
 }
@@ -55,11 +56,19 @@ struct MadeIds {
     ids: Vec<String>,
 }
 
-async fn make(_: Authorized<ManagerScope>, body: Body) -> Result<Json<MadeIds>, Problem> {
+async fn make(
+    State(state): State<AppState>,
+    _: Authorized<ManagerScope>,
+    body: Body,
+) -> Result<Json<MadeIds>, Problem> {
     let MakeIdsRequest { kind, names, mut taken } =
         body::read_json::<AppState, _>(body, MAX_BODY_BYTES).await?;
     if names.len() > MAX_NAMES {
         return Err(refusals::malformed(format!("names: use {MAX_NAMES} at most")));
+    }
+    if matches!(kind, NamedKind::Site) {
+        // Also of those that were retired: printed codes and statistics have their ids.
+        taken.extend(state.live_settings.now().sites.keys().cloned());
     }
     let ids = names.iter().map(|name| {
         let id = match kind {
