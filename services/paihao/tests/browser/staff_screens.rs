@@ -69,7 +69,9 @@ async fn twenty_sites_fit_every_screen() {
     let page = open_manage_page(&demo, &browser).await;
     page.navigate(&format!("{}/manage", demo.pages_url())).await;
     page.wait_for_text("#new-site .example", "叫号顺序").await;
-    assert_eq!(page.texts("#place .links a[href^='/manage/']").await.len(), 20);
+    let names = page.texts("#place .links a[href^='/manage/']").await;
+    assert_eq!(names.len(), 20);
+    assert!(names[1].contains("第2") && names[9].contains("第10"), "as people count: {names:?}");
     take_pictures(&page, "manage-sites-many", ALL_SCREENS).await;
     browser.quit(&["status of 401"]).await;
 }

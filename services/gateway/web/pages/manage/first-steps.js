@@ -236,8 +236,8 @@ function rehearseAgain() {
 }
 
 /**
- * Creates the card, and what stands below it. It follows what happens in other windows, and stays
- * while a step is open.
+ * Creates the card, and the button that begins another rehearsal. The card follows what happens in
+ * other windows, and stays while a step is open.
  */
 export function firstSteps() {
   const status = statusLine();
@@ -288,7 +288,7 @@ export function firstSteps() {
     if (left > 0) setTimeout(follow, LOOK_INTERVAL_MS);
   };
   follow();
-  return createElement('div', { class: 'first-day' }, card, again);
+  return { card, again };
 }
 
 /** Shows in the header of a site's page how many steps are left, for managers of every site. */

@@ -29,6 +29,8 @@ import { problemTexts } from './problems.js';
 import { SECTIONS } from './sections.js';
 
 const SAVED_SHOWN_MS = 6000;
+/** Names in the order in which people count. */
+const byName = new Intl.Collator('zh', { numeric: true });
 const DRY_RUN_DELAY_MS = 600; // after the last key, before the server validates the draft
 
 const SECTION_NAMES = [
@@ -190,7 +192,8 @@ function render() {
 /** Brings the current section into view in the list, which scrolls by itself. */
 function showCurrentSection() {
   const list = byId('sections');
-  const current = /** @type {HTMLElement} */ (list.querySelector('[aria-current]'));
+  const current = list.querySelector('[aria-current]');
+  if (!current) return;
   const [box, around] = [current, list].map(element => element.getBoundingClientRect());
   list.scrollLeft += box.left + box.width / 2 - (around.left + around.width / 2);
   if (box.top < around.top || box.bottom > around.bottom) list.scrollTop += box.top - around.top;
@@ -348,6 +351,7 @@ async function renderSiteChoice() {
     throw error;
   });
   byId('sections').replaceChildren();
+  sites.sort((left, right) => byName.compare(left.name, right.name));
   const link = ({ site: id, name }) =>
     createElement(
       'a',
@@ -385,7 +389,12 @@ async function renderSiteChoice() {
       )
     : !steps && setText(createElement('p', { class: 'soft' }), 'manage.no-sites');
   byId('place').replaceChildren(
-    ...[steps, list && setText(createElement('h2'), 'index.title'), list].filter(Boolean),
+    ...[
+      steps?.card,
+      list && setText(createElement('h2'), 'index.title'),
+      list,
+      steps?.again,
+    ].filter(Boolean),
     ...cards,
   );
 }
@@ -428,6 +437,7 @@ addEventListener('beforeunload', event => {
 
 onLanguageChange(renderTitle);
 addEventListener('hashchange', followAddress);
+addEventListener('resize', showCurrentSection);
 storeKeyFromAddress().then(() => {
   start();
   watchLogins();
