@@ -62,8 +62,11 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
         tasks: tasks.child("account-checks"),
     };
     tasks.spawn("account-checks", checks.run());
-    planner::worker(ports.ledger.clone(), ports.cache.clone()).start("planner", tasks);
-    visit_writer::worker(ports.ledger.clone()).start("visit-writer", tasks);
+    for partition in ports.ledger.partitions().all() {
+        planner::worker(partition, ports.ledger.clone(), ports.cache.clone())
+            .start("planner", tasks);
+        visit_writer::worker(partition, ports.ledger.clone()).start("visit-writer", tasks);
+    }
     redrive::worker(ports.clone()).start("redriver", tasks);
     receipts::worker(ports.clone()).start("receipts", tasks);
     // A template that was set through the API is not in the configuration: without it a notice

@@ -6,7 +6,7 @@
 
 use crate::config::{Config, MIN_TOKEN_CHARS};
 use crate::ports::Ports;
-use paihao_contracts::streams::{LEDGER, SETTINGS, SNAPSHOTS};
+use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::{Ledger, Subject};
 
 /// Refuses to start with a short token of an account of which nothing is stored.
@@ -34,7 +34,8 @@ async fn is_in_use(config: &Config, account: &str, ledger: &dyn Ledger) -> Optio
     let mut found = ledger.last(&SETTINGS, &settings).await.ok()?.is_some();
     for site in config.sites_of(account) {
         let subject = Subject::new(&[account, site]).ok()?;
-        for log in [&LEDGER, &SNAPSHOTS] {
+        let partition = ledger.partition_of(&subject);
+        for log in [&partition.ledger, &partition.snapshots] {
             found = found || ledger.last(log, &subject).await.ok()?.is_some();
         }
     }

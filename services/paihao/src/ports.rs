@@ -11,6 +11,7 @@ use paihao_chassis::backoff::Backoff;
 use paihao_chassis::checked_clock::CheckedClock;
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_chassis::sealing::Keyring;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{HISTORY, LEDGER_MARKER_TTL, Log, ledger_marker_key};
 use paihao_ledger::Ledger;
 use paihao_ledger::backup::{BackupSource, RestoreTarget};
@@ -139,6 +140,7 @@ pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
         url: config.url.clone(),
         namespace: config.namespace.clone(),
         replicas: config.replicas,
+        partitions: Partitions::new(config.partitions).unwrap_or(Partitions::ONE),
         retention_overrides: vec![history_log(config)],
         max_bytes: max_stream_bytes(config),
         user: (!config.user.is_empty()).then(|| config.user.clone()),

@@ -8,6 +8,7 @@ use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::clock::{Clock, RuntimeClock};
 use paihao_contracts::envelope;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{self, Consumer, Log, WorkQueue};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_ledger::{
@@ -284,6 +285,10 @@ type LedgerResult<T> = Result<T, paihao_ledger::Unavailable>;
 
 #[async_trait]
 impl Ledger for RecordingLedger {
+    fn partitions(&self) -> Partitions {
+        Partitions::ONE
+    }
+
     async fn enqueue(
         &self,
         queue: &WorkQueue,

@@ -6,6 +6,7 @@
 //! meaning.
 
 pub mod envelope;
+pub mod partitions;
 pub mod streams;
 
 pub mod account_credentials;

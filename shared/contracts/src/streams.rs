@@ -38,6 +38,13 @@ impl Log {
     pub const fn kept_for(name: &'static str, retention: Duration) -> Log {
         Log { name, retention: Some(retention), keep: Keep::All }
     }
+
+    /// Name that the log has in a ledger of one partition: `ledger` for `ledger-2`.
+    pub fn family(&self) -> &'static str {
+        let (family, number) = self.name.rsplit_once('-').unwrap_or((self.name, ""));
+        let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        if is_number { family } else { self.name }
+    }
 }
 
 /// A work queue: each message goes to one worker and is kept until that worker acknowledges it.
@@ -72,7 +79,8 @@ impl Consumer {
 /// Time after which a delivery of a consumer of ours is delivered again.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
-/// Decisions of every site: the source of truth of the lines. Subject: account, site.
+/// Decisions of every site: the source of truth of the lines. Subject: account, site. A ledger in
+/// several [`partitions`](crate::partitions) has one such log for each.
 pub const LEDGER: Log = Log::kept_for("ledger", Duration::from_secs(72 * 3600));
 
 /// Snapshots of the sites, so that the retention of the ledger does not decide what a site is.
@@ -149,11 +157,12 @@ pub const REDRIVER: Consumer =
 pub const UNFOLLOW_FINDER: Consumer =
     Consumer { gather: Duration::from_secs(2), ..Consumer::prompt("unfollow-finder", ACK_WAIT) };
 
-/// All logs, for their creation at startup.
+/// All logs of a ledger in one partition; [`Partitions::logs`](crate::partitions::Partitions::logs)
+/// has those of any number.
 pub const LOGS: [Log; 8] =
     [LEDGER, SNAPSHOTS, SETTINGS, STAFF, STAFF_SESSIONS, OUTCOMES, HISTORY, DEAD_LETTERS];
 
-/// All shared consumers, with their logs.
+/// All shared consumers of a ledger in one partition, with their logs.
 pub const CONSUMERS: [(Log, Consumer); 5] = [
     (LEDGER, PLANNER),
     (LEDGER, WEBHOOK_PLANNER),

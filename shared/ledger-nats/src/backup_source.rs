@@ -15,10 +15,11 @@ use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use paihao_contracts::streams::{CONSUMERS, Consumer, LEDGER, Log, WORK_QUEUES, WorkQueue};
+use paihao_contracts::partitions::Partitions;
+use paihao_contracts::streams::{Consumer, Log, WORK_QUEUES, WorkQueue};
 use paihao_ledger::backup::{BackupSource, ConsumerProgress, QueuedMessage};
 use paihao_ledger::{LogItem, Position, StoredEntry, Unavailable};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,14 +41,15 @@ impl NatsBackup {
         let connection = Arc::new(Connection::connect(&options).await?);
         let streams = Arc::new(Streams::new(connection.clone(), namespace, options.clone()));
         streams.require_restored().await?;
+        streams.require_partitions().await?;
         let mut present = HashSet::new();
-        for kind in all_streams() {
+        for kind in all_streams(options.partitions) {
             if streams.info(&streams.name(kind)).await?.is_some() {
                 streams.set_known(kind);
                 present.insert(kind.name());
             }
         }
-        if !present.contains(LEDGER.name) {
+        if !present.contains(streams.first_ledger().name()) {
             let namespace = &options.namespace;
             return Err(ConnectError::Invalid(format!(
                 "there is no ledger in the namespace {namespace}"
@@ -95,10 +97,12 @@ pub(crate) async fn is_in_use(
     context: &LedgerContext,
     present: &HashSet<&'static str>,
 ) -> Result<bool, Unavailable> {
-    let of_logs = CONSUMERS.map(|(log, consumer)| (StreamKind::Log(log), consumer.name));
+    let partitions = context.streams.partitions();
+    let of_logs =
+        partitions.consumers().map(|(log, consumer)| (StreamKind::Log(log), consumer.name));
     let of_queues = WORK_QUEUES.map(|queue| (StreamKind::Queue(queue), QUEUE_CONSUMER));
-    let mut durable = 0;
-    for (kind, name) in of_logs.into_iter().chain(of_queues) {
+    let mut durable = HashMap::<_, usize>::new();
+    for (kind, name) in of_logs.chain(of_queues) {
         if !present.contains(kind.name()) {
             continue;
         }
@@ -106,15 +110,25 @@ pub(crate) async fn is_in_use(
         if info.num_waiting > 0 {
             return Ok(true);
         }
-        durable += usize::from(kind.name() == LEDGER.name);
+        *durable.entry(kind.name()).or_default() += 1;
     }
-    let ledger = context.streams.name(StreamKind::Log(LEDGER));
-    let followed = context.streams.info(&ledger).await?;
-    Ok(followed.is_some_and(|info| info.state.consumer_count > durable))
+    for partition in partitions.all() {
+        let ledger = StreamKind::Log(partition.ledger);
+        let durable = durable.get(ledger.name()).copied().unwrap_or(0);
+        let info = context.streams.info(&context.streams.name(ledger)).await?;
+        if info.is_some_and(|info| info.state.consumer_count > durable) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[async_trait]
 impl BackupSource for NatsBackup {
+    fn partitions(&self) -> Partitions {
+        self.context.streams.partitions()
+    }
+
     async fn is_stopped(&self) -> Result<bool, Unavailable> {
         // The consumers of our own reading are gone.
         self.context.abandoned.flush().await;

@@ -7,6 +7,7 @@ use crate::options::{
     ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SYNC_SERVER_VERSION, NatsOptions,
     UNFIT_SERVER_VERSIONS, UnfitVersions,
 };
+use crate::partitions::{first_ledgers, partitions_told_by};
 use crate::server_time;
 use crate::streams::{StreamKind, max_messages_per_subject};
 use async_nats::HeaderMap;
@@ -68,6 +69,7 @@ struct StreamState {
 /// Durations are nanoseconds on the wire.
 #[derive(Deserialize)]
 struct StreamConfig {
+    description: Option<String>,
     storage: String,
     retention: String,
     #[serde(default)]
@@ -107,20 +109,22 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
         missing: Vec::new(),
         time_ms: None,
     };
-    for kind in all_streams() {
+    for stream in first_ledgers() {
+        let name = namespace.stream_name(stream.name());
+        let config = stream_info(&connection, &name).await?.0.and_then(|found| found.config);
+        let Some(config) = config else { continue };
+        let found = partitions_told_by(stream, config.description.as_deref());
+        let expected = options.partitions.count();
+        if found != expected {
+            return Err(ConnectError::Partitions { found, expected });
+        }
+    }
+    for kind in all_streams(options.partitions) {
         let name = namespace.stream_name(kind.name());
-        let subject = format!("$JS.API.STREAM.INFO.{name}");
-        let response = match connection.request(subject, HeaderMap::new(), Bytes::new()).await {
-            Ok(response) => response,
-            Err(CallError::NoResponders) => return Err(ConnectError::NoJetStream),
-            Err(CallError::Unavailable(Unavailable(reason))) => {
-                return Err(ConnectError::Unreachable(reason));
-            }
-        };
-        if let Some(StoreTime::Now(now_ms)) = server_time::read(&response.payload) {
+        let (parsed, time) = stream_info(&connection, &name).await?;
+        if let Some(StoreTime::Now(now_ms)) = time {
             server.time_ms = Some(now_ms);
         }
-        let parsed = serde_json::from_slice::<StreamInfoResponse>(&response.payload).ok();
         let bytes = parsed.as_ref().and_then(|response| Some(response.state.as_ref()?.bytes));
         match parsed.and_then(|response| response.config) {
             Some(config) => {
@@ -131,6 +135,22 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
         }
     }
     Ok(server)
+}
+
+/// Asks a server about a stream. Returns its answer, and the time that it tells.
+async fn stream_info(
+    connection: &Connection,
+    name: &str,
+) -> Result<(Option<StreamInfoResponse>, Option<StoreTime>), ConnectError> {
+    let subject = format!("$JS.API.STREAM.INFO.{name}");
+    match connection.request(subject, HeaderMap::new(), Bytes::new()).await {
+        Ok(response) => {
+            let parsed = serde_json::from_slice(&response.payload).ok();
+            Ok((parsed, server_time::read(&response.payload)))
+        }
+        Err(CallError::NoResponders) => Err(ConnectError::NoJetStream),
+        Err(CallError::Unavailable(Unavailable(reason))) => Err(ConnectError::Unreachable(reason)),
+    }
 }
 
 impl StreamConfig {

@@ -13,7 +13,8 @@ use crate::server_time;
 use crate::streams::{StreamKind, Streams};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use paihao_contracts::streams::{Consumer, LEDGER, LOGS, Log, WORK_QUEUES, WorkQueue};
+use paihao_contracts::partitions::Partitions;
+use paihao_contracts::streams::{Consumer, Log, WORK_QUEUES, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
     QueueBacklog, StoreTime, StoreUsage, StoredEntry, Subject, Unavailable,
@@ -37,12 +38,15 @@ impl NatsLedger {
         let connection = Arc::new(Connection::connect(&options).await?);
         let streams = Arc::new(Streams::new(Arc::clone(&connection), namespace, options.clone()));
         streams.require_restored().await?;
+        streams.require_partitions().await?;
         if !options.begin_empty {
             streams.require_ledger(options.must_exist).await?;
         }
-        for kind in all_streams() {
+        for kind in all_streams(options.partitions) {
             streams.ensure(kind).await?;
         }
+        // Another process may have been at its first start, with another number.
+        streams.require_partitions().await?;
         let abandoned = AbandonedQueue::start(Arc::clone(&connection));
         let context = LedgerContext { connection, streams, abandoned };
         Ok(NatsLedger { context, heartbeat: options.heartbeat })
@@ -50,12 +54,16 @@ impl NatsLedger {
 }
 
 /// All streams to create.
-pub(crate) fn all_streams() -> impl Iterator<Item = StreamKind> {
-    LOGS.into_iter().map(StreamKind::Log).chain(WORK_QUEUES.into_iter().map(StreamKind::Queue))
+pub(crate) fn all_streams(partitions: Partitions) -> impl Iterator<Item = StreamKind> {
+    partitions.logs().map(StreamKind::Log).chain(WORK_QUEUES.into_iter().map(StreamKind::Queue))
 }
 
 #[async_trait]
 impl Ledger for NatsLedger {
+    fn partitions(&self) -> Partitions {
+        self.context.streams.partitions()
+    }
+
     async fn append(
         &self,
         log: &Log,
@@ -157,11 +165,11 @@ impl Ledger for NatsLedger {
 
     async fn time(&self) -> Result<StoreTime, Unavailable> {
         let LedgerContext { connection, streams, .. } = &self.context;
-        server_time::fetch(connection, &streams.name(StreamKind::Log(LEDGER))).await
+        server_time::fetch(connection, &streams.name(streams.first_ledger())).await
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
-        for kind in all_streams() {
+        for kind in all_streams(self.partitions()) {
             self.context.streams.check(kind).await?;
         }
         Ok(())

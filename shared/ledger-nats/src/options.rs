@@ -1,5 +1,6 @@
 //! Connection options, and errors of connecting.
 
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::Log;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -46,10 +47,12 @@ pub struct NatsOptions {
     pub namespace: String,
     /// Replicas of each stream: 1, 3 or 5.
     pub replicas: usize,
+    /// Partitions of the ledger. A ledger that is there keeps its number.
+    pub partitions: Partitions,
     /// Logs with another retention than their own.
     pub retention_overrides: Vec<Log>,
-    /// Size in bytes from which a stream takes nothing more, by the name of its log or queue. A
-    /// stream that is not named has no limit.
+    /// Size in bytes from which a stream takes nothing more, by the family of its log or the name
+    /// of its queue. A stream that is not named has no limit.
     pub max_bytes: BTreeMap<String, u64>,
     /// Credentials file as `nsc` writes it.
     pub credentials: Option<PathBuf>,
@@ -84,6 +87,7 @@ impl fmt::Debug for NatsOptions {
         f.debug_struct("NatsOptions")
             .field("namespace", &self.namespace)
             .field("replicas", &self.replicas)
+            .field("partitions", &self.partitions.count())
             .field("timeout", &self.timeout)
             .field("heartbeat", &self.heartbeat)
             .finish_non_exhaustive()
@@ -104,6 +108,7 @@ impl Default for NatsOptions {
             url: "nats://127.0.0.1:4222".to_owned(),
             namespace: "paihao".to_owned(),
             replicas: 1,
+            partitions: Partitions::ONE,
             retention_overrides: Vec::new(),
             max_bytes: BTreeMap::new(),
             credentials: None,
@@ -154,6 +159,16 @@ pub enum ConnectError {
     Lost {
         /// Name of the stream.
         stream: String,
+    },
+    /// The ledger has another number of partitions.
+    #[error(
+        "the ledger has {found} partitions and `ledger.partitions` is {expected}: set it to {found}, or move the ledger by a backup (docs/guide/partitions.md)"
+    )]
+    Partitions {
+        /// Number of the ledger.
+        found: usize,
+        /// Number of the options.
+        expected: usize,
     },
     /// A restore has not come to its end.
     #[error(

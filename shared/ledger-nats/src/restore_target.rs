@@ -17,11 +17,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::backup::restore::Placement;
 use paihao_ledger::backup::{ConsumerProgress, QueuedMessage, RestoreError, RestoreTarget};
 use paihao_ledger::{Entry, Position, StoredEntry};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,11 +46,18 @@ pub struct NatsRestore {
 
 struct OpenNamespace {
     context: LedgerContext,
-    /// Sequence of the newest message of the stream that is written.
-    last: u64,
-    /// True if that stream has fillers.
-    has_fillers: bool,
+    /// Progress of the streams that are written, by the names of their logs.
+    logs: HashMap<&'static str, LogProgress>,
     in_flight: FuturesOrdered<BoxFuture<'static, Result<(), RestoreError>>>,
+}
+
+/// Progress of a stream that is written.
+#[derive(Default)]
+struct LogProgress {
+    /// Sequence of the newest message.
+    last: u64,
+    /// True if it has fillers.
+    has_fillers: bool,
 }
 
 impl NatsRestore {
@@ -76,7 +84,7 @@ impl NatsRestore {
 async fn require_empty(context: &LedgerContext, name: String) -> Result<(), RestoreError> {
     let streams = &context.streams;
     let mut present = HashSet::new();
-    for kind in all_streams() {
+    for kind in all_streams(streams.partitions()) {
         let info = streams.info(&streams.name(kind)).await.map_err(store_failed)?;
         let Some(info) = info else { continue };
         present.insert(kind.name());
@@ -101,8 +109,9 @@ impl OpenNamespace {
     ) -> Result<(), RestoreError> {
         // Before the first message: those behind it must not overtake it.
         self.context.streams.ensure_once(kind).await.map_err(store_failed)?;
-        self.last += 1;
-        let expected = self.last;
+        let progress = self.progress(kind);
+        progress.last += 1;
+        let expected = progress.last;
         let connection = &self.context.connection;
         // In order: the call returns once the message has been handed to the connection.
         let sending = connection.jetstream().publish_with_headers(subject, headers, payload);
@@ -133,16 +142,20 @@ impl OpenNamespace {
         Ok(())
     }
 
+    fn progress(&mut self, kind: StreamKind) -> &mut LogProgress {
+        self.logs.entry(kind.name()).or_default()
+    }
+
     /// Brings the next sequence of a log to `next`.
     async fn skip_to(&mut self, log: &Log, next: u64) -> Result<(), RestoreError> {
         let kind = StreamKind::Log(*log);
-        if self.last == 0 && next > 1 {
+        if self.progress(kind).last == 0 && next > 1 {
             // An empty stream can begin anywhere.
             self.jump(kind, next).await?;
         }
         let subject = self.filler_subject(log);
-        while self.last + 1 < next {
-            self.has_fillers = true;
+        while self.progress(kind).last + 1 < next {
+            self.progress(kind).has_fillers = true;
             self.send(kind, subject.clone(), HeaderMap::new(), Bytes::new()).await?;
         }
         Ok(())
@@ -159,7 +172,7 @@ impl OpenNamespace {
         });
         purged.await??;
         let info = streams.info(&name).await.map_err(store_failed)?;
-        self.last = info.map_or(0, |info| info.state.last_sequence);
+        self.progress(kind).last = info.map_or(0, |info| info.state.last_sequence);
         Ok(())
     }
 
@@ -171,6 +184,10 @@ impl OpenNamespace {
 
 #[async_trait]
 impl RestoreTarget for NatsRestore {
+    fn partitions(&self) -> Partitions {
+        self.options.partitions
+    }
+
     async fn begin(&mut self) -> Result<(), RestoreError> {
         let namespace = Namespace::new(&self.options.namespace).map_err(connect_failed)?;
         let connection =
@@ -179,6 +196,7 @@ impl RestoreTarget for NatsRestore {
         let streams = Arc::new(Streams::new(connection.clone(), namespace, options));
         let abandoned = AbandonedQueue::start(connection.clone());
         let context = LedgerContext { connection, streams, abandoned };
+        context.streams.require_partitions().await.map_err(connect_failed)?;
         let marker = context.streams.namespace().restore_marker();
         if context.streams.info(&marker).await.map_err(store_failed)?.is_some() {
             if !self.discard_partial {
@@ -188,12 +206,8 @@ impl RestoreTarget for NatsRestore {
         }
         require_empty(&context, self.name()).await?;
         context.streams.create_marker().await.map_err(store_failed)?;
-        self.open = Some(OpenNamespace {
-            context,
-            last: 0,
-            has_fillers: false,
-            in_flight: FuturesOrdered::new(),
-        });
+        self.open =
+            Some(OpenNamespace { context, logs: HashMap::new(), in_flight: FuturesOrdered::new() });
         Ok(())
     }
 
@@ -210,8 +224,9 @@ impl RestoreTarget for NatsRestore {
         let subject = namespace.context.streams.namespace().log_subject(log, &stored.subject);
         let mut headers = message::headers(&stored.entry);
         message::set_appended_at(&mut headers, stored.at_ms);
-        namespace.send(StreamKind::Log(*log), subject, headers, stored.entry.payload).await?;
-        Ok(Position(namespace.last))
+        let kind = StreamKind::Log(*log);
+        namespace.send(kind, subject, headers, stored.entry.payload).await?;
+        Ok(Position(namespace.progress(kind).last))
     }
 
     async fn end_log(
@@ -223,17 +238,16 @@ impl RestoreTarget for NatsRestore {
         let namespace = self.open()?;
         let kind = StreamKind::Log(*log);
         namespace.context.streams.ensure_once(kind).await.map_err(store_failed)?;
-        let last = last.0.max(namespace.last);
+        let last = last.0.max(namespace.progress(kind).last);
         let next = last + 1 + if leave_gap { POSITION_GAP } else { 0 };
         if last > 0 || leave_gap {
             namespace.skip_to(log, next).await?;
         }
         namespace.settle().await?;
-        if namespace.has_fillers {
+        if namespace.progress(kind).has_fillers {
             let subject = namespace.filler_subject(log);
             namespace.context.streams.purge_subject(kind, &subject).await.map_err(store_failed)?;
         }
-        (namespace.last, namespace.has_fillers) = (0, false);
         Ok(())
     }
 
@@ -320,7 +334,7 @@ impl RestoreTarget for NatsRestore {
             .take()
             .ok_or_else(|| RestoreError::Store("it has not been begun".to_owned()))?;
         let streams = &namespace.context.streams;
-        for kind in all_streams() {
+        for kind in all_streams(streams.partitions()) {
             streams.ensure_once(kind).await.map_err(store_failed)?;
         }
         streams.delete_marker().await.map_err(store_failed)

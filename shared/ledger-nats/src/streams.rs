@@ -5,11 +5,13 @@ use crate::ledger::all_streams;
 use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
+use crate::partitions::description;
 use crate::quorum::Quorum;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
-use paihao_contracts::streams::{Keep, LEDGER, Log, WorkQueue};
+use paihao_contracts::partitions::Partitions;
+use paihao_contracts::streams::{Keep, Log, WorkQueue};
 use paihao_ledger::{QueueBacklog, StoreUsage, Unavailable};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -34,6 +36,14 @@ impl StreamKind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             StreamKind::Log(log) => log.name,
+            StreamKind::Queue(queue) => queue.name,
+        }
+    }
+
+    /// Name by which the options name the stream, one for all partitions.
+    fn family(&self) -> &'static str {
+        match self {
+            StreamKind::Log(log) => log.family(),
             StreamKind::Queue(queue) => queue.name,
         }
     }
@@ -117,6 +127,10 @@ impl Streams {
         &self.connection
     }
 
+    pub(crate) fn partitions(&self) -> Partitions {
+        self.options.partitions
+    }
+
     pub(crate) fn namespace(&self) -> &Namespace {
         &self.namespace
     }
@@ -167,25 +181,6 @@ impl Streams {
         match self.info(&self.namespace.restore_marker()).await? {
             None => Ok(()),
             Some(_) => Err(ConnectError::Restoring { namespace: self.options.namespace.clone() }),
-        }
-    }
-
-    /// Refuses a deployment whose ledger is missing although it was there: `must_exist` says so, or
-    /// another stream of it does.
-    pub(crate) async fn require_ledger(&self, must_exist: bool) -> Result<(), ConnectError> {
-        let ledger = self.name(StreamKind::Log(LEDGER));
-        if self.info(&ledger).await?.is_some() {
-            return Ok(());
-        }
-        let mut was_there = must_exist;
-        for kind in all_streams() {
-            was_there = was_there || self.info(&self.name(kind)).await?.is_some();
-        }
-        // The ledger is created before the others: another process may be at its first start.
-        if was_there && self.info(&ledger).await?.is_none() {
-            Err(ConnectError::Lost { stream: ledger })
-        } else {
-            Ok(())
         }
     }
 
@@ -244,7 +239,7 @@ impl Streams {
 
     /// Removes all streams of a restore that was broken off, and its marker last.
     pub(crate) async fn delete_all(&self) -> Result<(), StreamError> {
-        for kind in all_streams() {
+        for kind in all_streams(self.partitions()) {
             self.delete(self.name(kind)).await?;
             self.known.lock().remove(kind.name());
         }
@@ -432,14 +427,14 @@ impl Streams {
     }
 
     fn max_bytes(&self, kind: StreamKind) -> Option<i64> {
-        let limit = *self.options.max_bytes.get(kind.name())?;
+        let limit = *self.options.max_bytes.get(kind.family())?;
         Some(i64::try_from(limit).unwrap_or(i64::MAX))
     }
 
     /// Sizes of all streams, with their limits.
     pub(crate) async fn usage(&self) -> Result<Vec<StoreUsage>, StreamError> {
         let mut usage = Vec::new();
-        for kind in all_streams() {
+        for kind in all_streams(self.partitions()) {
             let name = self.name(kind);
             let Some(info) = self.info(&name).await? else { return Err(self.missing(name)) };
             usage.push(StoreUsage {
@@ -480,6 +475,7 @@ impl Streams {
         match kind {
             StreamKind::Log(log) => Config {
                 subjects: vec![self.namespace.log_wildcard(&log)],
+                description: description(&log, self.partitions()),
                 retention: RetentionPolicy::Limits,
                 max_age: self.max_age(log).unwrap_or_default(),
                 duplicate_window: self

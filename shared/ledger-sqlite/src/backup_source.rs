@@ -9,6 +9,7 @@ use crate::reader::{Reader, ReaderGate};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::backup::{BackupSource, ConsumerProgress, QueuedMessage};
 use paihao_ledger::{Position, StoredEntry, Unavailable};
@@ -51,6 +52,10 @@ fn unaged(log: &Log) -> Log {
 
 #[async_trait]
 impl BackupSource for SqliteBackup {
+    fn partitions(&self) -> Partitions {
+        Partitions::ONE
+    }
+
     async fn is_stopped(&self) -> Result<bool, Unavailable> {
         Ok(self.lock.is_some())
     }

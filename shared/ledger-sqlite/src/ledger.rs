@@ -14,6 +14,7 @@ use crate::writer::Writer;
 use crate::writer_bounds::WriterBounds;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, LOGS, Log, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
@@ -80,6 +81,11 @@ impl SqliteLedger {
 
 #[async_trait]
 impl Ledger for SqliteLedger {
+    /// One file has one writer, so that partitions would divide nothing.
+    fn partitions(&self) -> Partitions {
+        Partitions::ONE
+    }
+
     async fn append(
         &self,
         log: &Log,

@@ -4,6 +4,7 @@ use crate::entries::write_headers;
 use crate::messages::insert_restored;
 use crate::open::{OpenError, connect, lock, migrate};
 use async_trait::async_trait;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, LEDGER, Log, WorkQueue};
 use paihao_ledger::backup::restore::Placement;
 use paihao_ledger::backup::{ConsumerProgress, QueuedMessage, RestoreError, RestoreTarget};
@@ -70,6 +71,10 @@ impl OpenFile {
 
 #[async_trait]
 impl RestoreTarget for SqliteRestore {
+    fn partitions(&self) -> Partitions {
+        Partitions::ONE
+    }
+
     async fn begin(&mut self) -> Result<(), RestoreError> {
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(io_failed)?;

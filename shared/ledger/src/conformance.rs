@@ -9,6 +9,7 @@
 pub mod append;
 pub mod follow;
 pub mod newest;
+pub mod partitions;
 
 pub mod held_log;
 pub mod layer;
@@ -87,6 +88,10 @@ macro_rules! ledger_conformance {
                 extending_keeps_it,
                 consumers_do_not_share,
                 a_gathering_consumer_gets_every_entry_once,
+            ]
+            partitions: [
+                each_site_is_in_one,
+                consumers_of_one_name_do_not_share,
             ]
             queue: [
                 one_worker_gets_it_once,

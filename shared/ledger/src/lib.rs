@@ -40,6 +40,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 #[cfg(feature = "runners")]
 use paihao_chassis::checked_clock::ReferenceTime;
+use paihao_contracts::partitions::{Partition, Partitions};
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
 
@@ -151,6 +152,14 @@ impl From<StoreTime> for ReferenceTime {
 /// Message store. Every method may be called from many tasks at once.
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
+    /// Returns the number of partitions of the store's ledger, which never changes.
+    fn partitions(&self) -> Partitions;
+
+    /// Returns the partition of a site, by its subject.
+    fn partition_of(&self, site: &Subject) -> Partition {
+        self.partitions().of(site.as_str())
+    }
+
     /// Appends one entry to a subject if the precondition holds. After `Ok` the entry is durable
     /// and every follower receives it.
     async fn append(

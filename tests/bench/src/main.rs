@@ -11,6 +11,7 @@ mod history;
 mod line;
 mod memory;
 mod notify;
+mod partitions;
 mod qr;
 mod siege;
 mod token;
@@ -44,6 +45,8 @@ enum BenchCommand {
     Memory(memory::Options),
     /// Notices that notifiers send a second, as a share of what their places allow.
     Notify(notify::Options),
+    /// Appends and callbacks a second with a ledger in one, two and four partitions.
+    Partitions(partitions::Options),
     /// Fetches and failed calls during every kind of trouble with access tokens.
     Token(token::Options),
     /// Callers of WeChat in a separate process; started by the measuring process.
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         BenchCommand::Line(options) => line::run(&options),
         BenchCommand::Memory(options) => memory::run(&options),
         BenchCommand::Notify(options) => notify::run(&options),
+        BenchCommand::Partitions(options) => partitions::run(&options),
         BenchCommand::Token(options) => token::run(&options),
         BenchCommand::Callers(options) => token::serve(&options),
         BenchCommand::Qr(options) => qr::run(&options),

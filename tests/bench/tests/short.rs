@@ -239,3 +239,25 @@ fn the_short_form_of_watchers_reaches_every_screen_with_every_call() {
         assert!(report.contains(part), "no {part:?} in\n{report}");
     }
 }
+
+#[test]
+fn every_number_of_partitions_takes_appends_and_callbacks() {
+    let (figures, report) = run_short("partitions");
+    let rows = figures["rows"].as_array().unwrap();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            assert!(row["per_second"]["least"].as_f64().unwrap() > 0.0, "{row}");
+            let number = |name: &str| row[name].as_u64().unwrap();
+            (row["what"].as_str().unwrap(), number("partitions"), number("at_once"))
+        })
+        .collect();
+    let appends = [1, 2].into_iter().flat_map(|partitions| {
+        [1, 8]
+            .into_iter()
+            .flat_map(move |at_once| ["floor", "append"].map(|what| (what, partitions, at_once)))
+    });
+    let expected: Vec<_> = appends.chain([("callback", 1, 8), ("callback", 2, 8)]).collect();
+    assert_eq!(found, expected);
+    assert!(report.contains("÷ one partition"), "{report}");
+}

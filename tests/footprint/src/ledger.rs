@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, LEDGER, Log, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
@@ -31,6 +32,10 @@ fn not_here() -> Unavailable {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
+    fn partitions(&self) -> Partitions {
+        Partitions::ONE
+    }
+
     async fn append(
         &self,
         log: &Log,

@@ -4,6 +4,7 @@ use crate::calendar;
 use crate::faults::FaultKind;
 use crate::random::Random;
 use paihao_contracts::notice::Channel;
+use paihao_contracts::partitions::Partitions;
 use paihao_ledger::conformance::next_release::Release;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct Plan {
     pub busy: Duration,
     /// Time for which every process is off afterwards, if any.
     pub closure: Option<Duration>,
+    /// Partitions of the ledger.
+    pub partitions: Partitions,
     /// Sites.
     pub sites: Vec<&'static str>,
     /// Number of gateways, notifiers and token services.
@@ -72,13 +75,23 @@ impl Plan {
         ];
         // Whoever is called is then being served, and cannot be missed.
         let start_on_call = random.percent(30);
+        // Drawn apart, so that what else a seed draws stays as it was.
+        let mut divided = Random::new(seed, "partitions");
+        let partitions = if divided.percent(25) { divided.between(2..=5) as usize } else { 1 };
+        let partitions = Partitions::new(partitions).expect("a number of partitions");
+        let is_divided = partitions != Partitions::ONE;
         Plan {
             start_ms,
+            partitions,
             busy: random.seconds(120..=360),
             closure: random
                 .percent(15)
                 .then(|| Duration::from_secs(random.between(20..=120) * 3600)),
-            sites: if random.percent(25) { vec!["hall", "mall"] } else { vec!["hall"] },
+            sites: if random.percent(25) || is_divided {
+                vec!["hall", "mall"]
+            } else {
+                vec!["hall"]
+            },
             processes: [
                 if random.percent(25) { 3 } else { 2 },
                 random.between(1..=2) as usize,

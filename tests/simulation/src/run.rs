@@ -22,7 +22,7 @@ use crate::trace::Trace;
 use crate::wechat::platform::Platform;
 use crate::wechat::pushes::{PersonAction, Pushes};
 use crate::world::World;
-use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER, VISIT_WRITER};
+use paihao_contracts::streams::{Consumer, LEDGER, NOTICES, PLANNER, VISIT_WRITER};
 use paihao_notice_text::policy::account_policies;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -101,7 +101,7 @@ async fn run_world(options: &Options) -> Report {
         seed,
         hash: world.trace().hash(),
         events: world.trace().events(),
-        entries: outside.store.past(&LEDGER).len() as u64,
+        entries: outside.store.decisions().len() as u64,
         notices: scene.notices().len() as u64,
         findings: world.findings(),
     }
@@ -124,11 +124,12 @@ impl Scene {
         let lines = Arc::new(Lines::default());
         let (time, watched, checked) = (world.clone(), world.clone(), lines.clone());
         let store = Store::new(
+            plan.partitions,
             Arc::new(move || time.now_ms()),
             Arc::new(move |log, stored| {
                 let (name, position) = (log.name, stored.position.0);
                 watched.record(format_args!("{name} {} at {position}", stored.subject));
-                if *log == LEDGER {
+                if log.family() == LEDGER.name {
                     checked.check(&watched, stored);
                 }
             }),
@@ -240,10 +241,17 @@ impl Scene {
         false
     }
 
+    /// Entries of all partitions that a consumer has not done.
+    fn backlog(&self, consumer: &Consumer) -> usize {
+        let store = &self.outside.store;
+        let partitions = store.partitions().all();
+        partitions.map(|partition| store.backlog(&partition.ledger, consumer)).sum()
+    }
+
     fn is_at_rest(&self) -> bool {
         let store = &self.outside.store;
-        store.backlog(&LEDGER, &PLANNER) == 0
-            && store.backlog(&LEDGER, &VISIT_WRITER) == 0
+        self.backlog(&PLANNER) == 0
+            && self.backlog(&VISIT_WRITER) == 0
             && store.queue_len(&NOTICES) == 0
             && notices::all_have_ended(&self.notices())
     }
@@ -258,11 +266,8 @@ impl Scene {
         let world = &outside.world;
         if !rested {
             let store = &outside.store;
-            let left = [
-                store.backlog(&LEDGER, &PLANNER),
-                store.backlog(&LEDGER, &VISIT_WRITER),
-                store.queue_len(&NOTICES),
-            ];
+            let left =
+                [self.backlog(&PLANNER), self.backlog(&VISIT_WRITER), store.queue_len(&NOTICES)];
             if left != [0; 3] {
                 world.report(
                     FindingKind::Backlog,

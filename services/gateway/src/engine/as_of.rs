@@ -88,13 +88,14 @@ impl PointInTimeReader {
         let today = settings.calendar.at(at_ms).day();
         let mut snapshot = SiteSnapshot::default();
         let site = Arc::make_mut(&mut snapshot.site);
-        let last = self.ledger.last(&LEDGER, &settings.subject).await?;
+        let log = self.ledger.partition_of(&settings.subject).ledger;
+        let last = self.ledger.last(&log, &settings.subject).await?;
         let head = last.map_or(Position::START, |stored| stored.position);
         if head == Position::START {
             return Ok((snapshot, false));
         }
         let mut entries =
-            self.ledger.follow_subject(&LEDGER, &settings.subject, Position::START).await?;
+            self.ledger.follow_subject(&log, &settings.subject, Position::START).await?;
         while let Some(item) = entries.next().await {
             let LogItem::Entry(stored) = item else { return Err(ReplayError::Gone) };
             if stored.at_ms > at_ms {

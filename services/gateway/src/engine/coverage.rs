@@ -4,8 +4,8 @@ use super::changed_sites::ChangedSites;
 use paihao_contracts::envelope::NewerForm;
 use paihao_domain::Day;
 use paihao_ledger::Position;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -21,7 +21,8 @@ const MAX_UNCOVERED_AGE: Duration = Duration::from_secs(5 * 60);
 /// together, and a large day turns in several.
 const DAY_SETTLE_DELAY: Duration = Duration::from_secs(5);
 
-/// Signals from the replica, which applies entries, to the writer of snapshots and to the timers.
+/// Signals from the replica of a partition, which applies entries, to its writer of snapshots and
+/// to the timers.
 #[derive(Default)]
 pub(super) struct CoverageSignals {
     followed: AtomicU64,
@@ -30,11 +31,16 @@ pub(super) struct CoverageSignals {
     newer: OnceLock<NewerForm>,
     /// Wakes the writer: a snapshot is due at once.
     pub(super) wake: Notify,
-    /// Sites whose timers are to be looked at.
-    pub(super) changed: ChangedSites,
+    /// Sites whose timers are to be looked at, of all partitions.
+    pub(super) changed: Arc<ChangedSites>,
 }
 
 impl CoverageSignals {
+    /// Creates the signals of a partition.
+    pub(super) fn new(changed: Arc<ChangedSites>) -> CoverageSignals {
+        CoverageSignals { changed, ..CoverageSignals::default() }
+    }
+
     /// Position of the newest entry that the follower has applied, with all before it.
     pub(super) fn followed(&self) -> Position {
         Position(self.followed.load(Ordering::Acquire))

@@ -3,13 +3,15 @@
 //!
 //! - `append_spans`: the traces that an append belongs to;
 //! - `view`: the replica of one site, and its snapshots;
-//! - `replica`: the projection of the ledger onto all sites;
+//! - `replica`: the projection of each partition of the ledger onto its sites;
+//! - `followers`: the followers of all partitions;
 //! - `site_worker`: the worker that decides the commands of a site and appends the decisions;
 //! - `changed_sites`: signals to the timers;
 //! - `timers`: the task that proposes what is due by time, of all sites;
 //! - `registry`: the current sites with their settings and workers;
 //! - `snapshot_log`: stored snapshots, from which a start restores the sites;
-//! - `snapshot_writer`: the task that stores a snapshot of a site when `coverage` says so;
+//! - `snapshot_writer`: the task of each partition that stores a snapshot of a site when `coverage`
+//!   says so;
 //! - `past_decisions`: the decisions that restored snapshots include, for the observer;
 //! - `as_of`: snapshots of a site at a past instant.
 
@@ -17,6 +19,7 @@ mod append_spans;
 pub(crate) mod as_of;
 mod changed_sites;
 mod coverage;
+mod followers;
 mod past_decisions;
 mod registry;
 mod replica;
@@ -30,16 +33,16 @@ pub use site_worker::{CommandOutcome, Forecasts, SUBMIT_TIMEOUT, SubmitError};
 pub use view::{DecisionObserver, SiteSnapshot};
 
 use crate::site::SiteSettings;
+use followers::Followers;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
 use paihao_contracts::envelope::NewerForm;
-use paihao_contracts::streams::LEDGER;
 use paihao_domain::{Act, Actor, Command, CommandId, Day, DecisionInput};
-use paihao_ledger::projection::{Follow, Follower};
+use paihao_ledger::projection::Follow;
 use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
-use replica::Replica;
+use replica::{PartitionReplica, Replica};
 use site_worker::{PendingCommand, WorkerContext};
 use snapshot_log::SnapshotRestorer;
 use snapshot_writer::SnapshotWriter;
@@ -54,7 +57,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Engine {
     registry: Arc<SiteRegistry>,
     forecasts: Arc<dyn Forecasts>,
-    follower: Follower<()>,
+    followers: Followers,
 }
 
 impl Engine {
@@ -70,32 +73,41 @@ impl Engine {
         closed: &CancellationToken,
         tasks: &Tasks,
     ) -> Engine {
-        let replica = Replica::new(observer);
-        let restorer = SnapshotRestorer::new(ledger.clone(), replica.clone());
-        let follow = Follow::new(ledger.clone(), LEDGER, closed.clone()).restoring(restorer);
-        let (follower, following) = follow.start_decoding_ahead(replica.clone());
+        let replica = Replica::new(ledger.partitions(), observer);
+        let follow = |of_partition: PartitionReplica| {
+            let log = of_partition.partition.ledger;
+            let restorer = SnapshotRestorer::new(ledger.clone(), of_partition.clone());
+            let follow = Follow::new(ledger.clone(), log, closed.clone()).restoring(restorer);
+            follow.start_decoding_ahead(of_partition)
+        };
+        let partitions = replica.partitions().all().map(|partition| replica.of(partition));
+        let (followers, following): (_, Vec<_>) = partitions.clone().map(follow).unzip();
+        let followers = Followers::new(replica.partitions(), followers);
         let context = Arc::new(WorkerContext {
             forecasts: forecasts.clone(),
             ledger: ledger.clone(),
             clock,
-            follower: follower.clone(),
+            followers: followers.clone(),
             closed: closed.clone(),
             tasks: tasks.clone(),
         });
         let registry = Arc::new(SiteRegistry {
             handles: parking_lot::RwLock::default(),
-            replica,
+            replica: replica.clone(),
             ledger,
             context,
         });
         registry.set_sites(sites);
-        tasks.spawn_vital("follower", following);
+        following.into_iter().for_each(|following| tasks.spawn_vital("follower", following));
         tasks.spawn_vital("timers", SiteTimers::new(registry.clone()).run());
-        let writer = SnapshotWriter::new(registry.clone());
-        tasks.spawn_vital("snapshots", writer.run(follower.clone(), closed.clone()));
-        let past = past_decisions::observe(registry.clone(), closed.clone());
-        tasks.spawn("past-decisions", past);
-        Engine { registry, forecasts, follower }
+        for of_partition in partitions {
+            let follower = followers.of(&of_partition.partition).clone();
+            let writer = SnapshotWriter::new(registry.clone(), of_partition.clone());
+            tasks.spawn_vital("snapshots", writer.run(follower, closed.clone()));
+            let past = past_decisions::observe(registry.clone(), of_partition, closed.clone());
+            tasks.spawn("past-decisions", past);
+        }
+        Engine { registry, forecasts, followers }
     }
 
     /// Replaces the sites and their settings: each decision is made with the settings that are
@@ -179,8 +191,10 @@ impl Engine {
     pub async fn latest_snapshot(&self, site: &str) -> Result<SiteSnapshot, SubmitError> {
         let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
         let read = async {
-            self.follower.until_caught_up().await;
-            let last = self.registry.ledger.last(&LEDGER, &handle.replica.subject).await;
+            let partition = &handle.replica.partition;
+            self.followers.of(partition).until_caught_up().await;
+            let subject = &handle.replica.subject;
+            let last = self.registry.ledger.last(&partition.ledger, subject).await;
             let newest = last.map_err(|_| SubmitError::Unavailable)?;
             let position = newest.map_or(Position::START, |entry| entry.position);
             let mut snapshots = handle.replica.watch();
@@ -195,7 +209,7 @@ impl Engine {
     /// Waits until this replica has every entry that is in the ledger at the call, of all sites.
     /// What it does not know then, nobody had said.
     pub async fn until_current(&self) -> Result<(), SubmitError> {
-        let current = self.follower.until_head(&*self.registry.ledger, &LEDGER, SUBMIT_TIMEOUT);
+        let current = self.followers.until_head(&*self.registry.ledger, SUBMIT_TIMEOUT);
         current.await.map_err(|_| SubmitError::Unavailable)
     }
 
@@ -216,17 +230,17 @@ impl Engine {
 
     /// Returns whether the ledger has been read up to its head at the start.
     pub fn caught_up(&self) -> bool {
-        self.follower.caught_up()
+        self.followers.caught_up()
     }
 
     /// Returns the form of an entry of the ledger that a newer program wrote, or of a snapshot in
     /// whose place the ledger did not do.
     pub fn newer(&self) -> Option<NewerForm> {
-        self.follower.newer().or_else(|| self.registry.replica.newer_snapshot())
+        self.followers.newer().or_else(|| self.registry.replica.newer_snapshot())
     }
 
     /// Waits until [`Engine::caught_up`].
     pub async fn until_caught_up(&self) {
-        self.follower.until_caught_up().await;
+        self.followers.until_caught_up().await;
     }
 }

@@ -4,6 +4,7 @@
 //! command is lost: the worker waits until its replica has the missing entries, and decides again.
 
 use super::append_spans::AppendSpans;
+use super::followers::Followers;
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
 use crate::site::SiteSettings;
@@ -11,12 +12,11 @@ use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, ClockReading, ClockTrust};
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace::Traceparent;
-use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
     Act, Command, CommandId, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome,
     Refusal, Site, Timestamp, day_close_command, decide, due_commands, next_due_after,
 };
-use paihao_ledger::{AppendError, ExpectedPosition, Follower, Ledger, Position, Subject};
+use paihao_ledger::{AppendError, ExpectedPosition, Ledger, Position, Subject};
 use parking_lot::{Mutex, RwLock};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ pub(super) struct WorkerContext {
     pub(super) forecasts: Arc<dyn Forecasts>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) follower: Follower<()>,
+    pub(super) followers: Followers,
     pub(super) closed: CancellationToken,
     pub(super) tasks: Tasks,
 }
@@ -207,7 +207,8 @@ impl SiteWorker {
     /// entries of the site may have aged out, so that an append on the empty state would succeed
     /// although its snapshot holds a line.
     async fn run(self: Arc<Self>) {
-        let WorkerContext { follower, closed, .. } = &*self.context;
+        let WorkerContext { followers, closed, .. } = &*self.context;
+        let follower = followers.of(&self.replica.partition);
         if !follower.caught_up() {
             let caught_up = closed.run_until_cancelled(follower.until_caught_up()).await;
             if caught_up.is_none() {
@@ -447,14 +448,16 @@ impl SiteWorker {
             snapshot,
             PendingWrite { payload: entry.payload.clone(), decisions, site },
         );
-        self.context.ledger.append(&LEDGER, &settings.subject, expect, spans.add_to(entry)).await
+        let log = &self.replica.partition.ledger;
+        self.context.ledger.append(log, &settings.subject, expect, spans.add_to(entry)).await
     }
 
     /// Returns whether the snapshot has every entry of the site in the ledger; if not, waits for
     /// the missing ones. Returns `None` if the ledger does not answer. Only the newest state may
     /// lead to a refusal.
     async fn is_current(&self, snapshot: &SiteSnapshot) -> Option<bool> {
-        let last = self.context.ledger.last(&LEDGER, &self.replica.subject).await.ok()?;
+        let log = &self.replica.partition.ledger;
+        let last = self.context.ledger.last(log, &self.replica.subject).await.ok()?;
         let newest = last.map(|entry| entry.position);
         if newest.is_none_or(|newest| newest <= snapshot.position) {
             return Some(true);

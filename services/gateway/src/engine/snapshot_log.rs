@@ -2,14 +2,15 @@
 //! floor of all.
 
 use super::coverage::StoredSnapshot;
-use super::replica::Replica;
+use super::replica::PartitionReplica;
 use super::view::SiteSnapshot;
 use crate::codec::{DecodeError, snapshot as form};
 use async_trait::async_trait;
 use futures::StreamExt;
 use paihao_chassis::blocking;
 use paihao_contracts::commit::SiteFacts;
-use paihao_contracts::streams::{LEDGER, SNAPSHOT_FLOOR, SNAPSHOTS};
+use paihao_contracts::partitions::Partition;
+use paihao_contracts::streams::{Log, SNAPSHOT_FLOOR};
 use paihao_ledger::projection::Restore;
 use paihao_ledger::{
     AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject,
@@ -24,10 +25,10 @@ fn floor_subject() -> Subject {
     Subject::new(&[SNAPSHOT_FLOOR]).expect("the name is plain")
 }
 
-/// Restores the replicas of all sites from their snapshots.
+/// Restores the replicas of the sites of a partition from their snapshots.
 pub(super) struct SnapshotRestorer {
     ledger: Arc<dyn Ledger>,
-    replica: Replica,
+    replica: PartitionReplica,
     /// Time since which the ledger is shorter than a snapshot says.
     shorter_since: Option<Instant>,
 }
@@ -36,7 +37,7 @@ pub(super) struct SnapshotRestorer {
 impl Restore for SnapshotRestorer {
     async fn restore(&mut self) -> Result<Position, Unavailable> {
         // The floor first: a snapshot that is read later can only include more.
-        let floor = self.ledger.last(&SNAPSHOTS, &floor_subject()).await?;
+        let floor = self.ledger.last(&self.snapshots(), &floor_subject()).await?;
         let floor = floor.map_or(Position::START, |entry| {
             form::decode_floor(&entry.entry.payload).unwrap_or_else(|error| {
                 tracing::warn!(%error, "cannot decode the floor of the snapshots, reading the whole ledger");
@@ -52,15 +53,20 @@ impl Restore for SnapshotRestorer {
 }
 
 impl SnapshotRestorer {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, replica: Replica) -> SnapshotRestorer {
+    pub(super) fn new(ledger: Arc<dyn Ledger>, replica: PartitionReplica) -> SnapshotRestorer {
         SnapshotRestorer { ledger, replica, shorter_since: None }
+    }
+
+    fn snapshots(&self) -> Log {
+        self.replica.partition.snapshots
     }
 
     /// Lets a site whose snapshot stands beyond the head of the ledger go on behind its newest
     /// entry. The store has lost entries that it had confirmed; what was answered stays true, and
     /// the lost positions, which are given again, must not count as known.
     async fn reconcile(&mut self) -> Result<(), Unavailable> {
-        let head = self.ledger.head(&LEDGER).await?;
+        let partition = &self.replica.partition;
+        let head = self.ledger.head(&partition.ledger).await?;
         let mut beyond = self.replica.sites();
         // All entries may have aged out.
         beyond.retain(|site| head > Position::START && site.position() > head);
@@ -77,10 +83,11 @@ impl SnapshotRestorer {
                 subject = subject.as_str(),
                 "the ledger has lost entries that a snapshot includes"
             );
-            let newest = self.ledger.last(&LEDGER, subject).await?;
+            let newest = self.ledger.last(&partition.ledger, subject).await?;
             site.set_position(newest.map_or(Position::START, |entry| entry.position));
             let void = site.coverage.lock().stored.map(|stored| stored.entry);
-            match store_snapshot(&*self.ledger, subject, None, site.now(), void).await {
+            let ledger = &*self.ledger;
+            match store_snapshot(ledger, partition, subject, None, site.now(), void).await {
                 Ok(Stored::Written(stored, _) | Stored::Known(stored)) => {
                     site.coverage.lock().set_stored(stored);
                 }
@@ -92,11 +99,11 @@ impl SnapshotRestorer {
 
     /// Restores every site that has a snapshot. Returns whether all of them could be decoded.
     async fn restore_sites(&self) -> Result<bool, Unavailable> {
-        let mut head = self.ledger.head(&SNAPSHOTS).await?;
+        let mut head = self.ledger.head(&self.snapshots()).await?;
         if head == Position::START {
             return Ok(true);
         }
-        let mut entries = self.ledger.follow(&SNAPSHOTS, Position::START).await?;
+        let mut entries = self.ledger.follow(&self.snapshots(), Position::START).await?;
         let mut broken = BTreeSet::new();
         let mut position = Position::START;
         // A snapshot that is replaced meanwhile comes again at the end.
@@ -112,7 +119,7 @@ impl SnapshotRestorer {
                 broken.insert(subject);
             }
             if position >= head {
-                head = self.ledger.head(&SNAPSHOTS).await?;
+                head = self.ledger.head(&self.snapshots()).await?;
             }
         }
         Ok(broken.is_empty())
@@ -174,12 +181,13 @@ pub(super) enum Stored {
 /// one and is replaced in any case.
 pub(super) async fn store_snapshot(
     ledger: &dyn Ledger,
+    partition: &Partition,
     subject: &Subject,
     facts: Option<SiteFacts>,
     snapshot: SiteSnapshot,
     void: Option<Position>,
 ) -> Result<Stored, StoreError> {
-    let last = ledger.last(&SNAPSHOTS, subject).await?;
+    let last = ledger.last(&partition.snapshots, subject).await?;
     let day = snapshot.site.day();
     let expect = match &last {
         None if day.is_none() => {
@@ -192,7 +200,9 @@ pub(super) async fn store_snapshot(
         match form::decode_position(&last.entry.payload) {
             Ok(position) => {
                 let is_void = match void {
-                    Some(void) => void == last.position || position > ledger.head(&LEDGER).await?,
+                    Some(void) => {
+                        void == last.position || position > ledger.head(&partition.ledger).await?
+                    }
                     None => false,
                 };
                 if position >= snapshot.position && !is_void {
@@ -208,13 +218,15 @@ pub(super) async fn store_snapshot(
     }
     let facts = match facts {
         Some(facts) => facts,
-        None => find_facts(ledger, subject, last).await?,
+        None => find_facts(ledger, partition, subject, last).await?,
     };
-    let (entry, bytes) = match append_snapshot(ledger, subject, &facts, &snapshot, expect).await {
+    let log = &partition.snapshots;
+    let appended = append_snapshot(ledger, log, subject, &facts, &snapshot, expect).await;
+    let (entry, bytes) = match appended {
         // The links of yesterday give way to the line of today.
         Err(AppendError::TooLarge { .. }) if snapshot.previous_day.is_some() => {
             let today = SiteSnapshot { previous_day: None, ..snapshot };
-            append_snapshot(ledger, subject, &facts, &today, expect).await?
+            append_snapshot(ledger, log, subject, &facts, &today, expect).await?
         }
         appended => appended?,
     };
@@ -224,6 +236,7 @@ pub(super) async fn store_snapshot(
 /// Appends a snapshot. Returns its position and its number of bytes.
 async fn append_snapshot(
     ledger: &dyn Ledger,
+    log: &Log,
     subject: &Subject,
     facts: &SiteFacts,
     snapshot: &SiteSnapshot,
@@ -236,29 +249,31 @@ async fn append_snapshot(
     });
     let entry: Entry = encoding.await;
     let bytes = entry.payload.len();
-    Ok((ledger.append(&SNAPSHOTS, subject, expect, entry).await?, bytes))
+    Ok((ledger.append(log, subject, expect, entry).await?, bytes))
 }
 
 /// Returns the facts of a site that is not in the settings, as they were written last.
 async fn find_facts(
     ledger: &dyn Ledger,
+    partition: &Partition,
     subject: &Subject,
     snapshot: Option<StoredEntry>,
 ) -> Result<SiteFacts, StoreError> {
-    let commit = ledger.last(&LEDGER, subject).await?;
+    let commit = ledger.last(&partition.ledger, subject).await?;
     let commit = commit.and_then(|commit| crate::codec::decode_facts(&commit.entry.payload));
     let stored = || form::decode_facts(&snapshot?.entry.payload);
     commit.or_else(stored).ok_or(StoreError::UnknownSite)
 }
 
-/// Stores the floor, unless the stored one is as high and no former ledger's. A lower floor is
-/// never wrong: more of the ledger is read.
+/// Stores the floor of a partition, unless the stored one is as high and no former ledger's. A
+/// lower floor is never wrong: more of the ledger is read.
 pub(super) async fn store_floor(
     ledger: &dyn Ledger,
+    partition: &Partition,
     floor: Position,
     is_void: bool,
 ) -> Result<(), StoreError> {
-    let last = ledger.last(&SNAPSHOTS, &floor_subject()).await?;
+    let last = ledger.last(&partition.snapshots, &floor_subject()).await?;
     let mut expect = ExpectedPosition::Empty;
     if let Some(last) = last {
         expect = ExpectedPosition::At(last.position);
@@ -269,6 +284,6 @@ pub(super) async fn store_floor(
         }
     }
     let entry = form::encode_floor(floor);
-    ledger.append(&SNAPSHOTS, &floor_subject(), expect, entry).await?;
+    ledger.append(&partition.snapshots, &floor_subject(), expect, entry).await?;
     Ok(())
 }

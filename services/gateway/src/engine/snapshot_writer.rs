@@ -3,11 +3,11 @@
 
 use super::coverage::{Coverage, CoverageSignals};
 use super::registry::SiteRegistry;
+use super::replica::PartitionReplica;
 use super::snapshot_log::{StoreError, Stored, store_floor, store_snapshot};
 use super::view::SiteReplica;
 use paihao_chassis::entropy;
 use paihao_contracts::commit::SiteFacts;
-use paihao_contracts::streams::LEDGER;
 use paihao_domain::Day;
 use paihao_ledger::{AppendError, Follower, Position, Subject};
 use std::collections::BTreeMap;
@@ -28,9 +28,10 @@ const FLOOR_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest time for the snapshots at the end of the process.
 const LAST_SNAPSHOTS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Writer of the snapshots of all sites.
+/// Writer of the snapshots of the sites of a partition.
 pub(super) struct SnapshotWriter {
     registry: Arc<SiteRegistry>,
+    replica: PartitionReplica,
     signals: Arc<CoverageSignals>,
     /// Newest floor that this replica knows to be stored.
     floor: Position,
@@ -40,10 +41,11 @@ pub(super) struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    pub(super) fn new(registry: Arc<SiteRegistry>) -> SnapshotWriter {
-        let signals = registry.replica.signals().clone();
+    pub(super) fn new(registry: Arc<SiteRegistry>, replica: PartitionReplica) -> SnapshotWriter {
+        let signals = replica.signals().clone();
         SnapshotWriter {
             registry,
+            replica,
             signals,
             floor: Position::START,
             next_floor: Instant::now(),
@@ -80,7 +82,7 @@ impl SnapshotWriter {
 
     /// Stores a snapshot of every site that the condition selects.
     async fn store_where(&self, is_selected: impl Fn(&Coverage, Option<Day>) -> bool) {
-        let sites = self.registry.replica.sites().into_iter();
+        let sites = self.replica.sites().into_iter();
         let is_due = |site: &Arc<SiteReplica>| {
             // Read before the lock: an entry is applied in the opposite order.
             let snapshot = site.now();
@@ -101,15 +103,16 @@ impl SnapshotWriter {
     async fn retire_absent_sites(&mut self) {
         let settings = self.facts();
         self.absent_since.retain(|subject, _| !settings.contains_key(subject));
-        for site in self.registry.replica.sites() {
+        let log = self.replica.partition.ledger;
+        for site in self.replica.sites() {
             if settings.contains_key(&site.subject) || site.now().site.day().is_none() {
                 continue;
             }
             let since = self.absent_since.entry(site.subject.clone()).or_insert_with(Instant::now);
-            if LEDGER.retention.is_none_or(|retention| since.elapsed() < retention) {
+            if log.retention.is_none_or(|retention| since.elapsed() < retention) {
                 continue;
             }
-            if let Ok(None) = self.registry.ledger.last(&LEDGER, &site.subject).await {
+            if let Ok(None) = self.registry.ledger.last(&log, &site.subject).await {
                 tracing::info!(subject = site.subject.as_str(), "a retired site leaves");
                 site.reset();
             }
@@ -128,8 +131,9 @@ impl SnapshotWriter {
             let mut coverage = site.coverage.lock();
             (coverage.take_uncovered(), coverage.void)
         };
-        let ledger = &*self.registry.ledger;
-        let stored = store_snapshot(ledger, &site.subject, facts, site.now(), void).await;
+        let (ledger, partition) = (&*self.registry.ledger, &self.replica.partition);
+        let stored =
+            store_snapshot(ledger, partition, &site.subject, facts, site.now(), void).await;
         let mut coverage = site.coverage.lock();
         let subject = site.subject.as_str();
         match stored {
@@ -155,7 +159,7 @@ impl SnapshotWriter {
     /// Stores the position up to which all sites are covered.
     async fn store_floor(&mut self) {
         let followed = self.signals.followed();
-        let sites = self.registry.replica.sites();
+        let sites = self.replica.sites();
         let floors = sites.iter().map(|site| site.coverage.lock().floor(followed));
         let floor = floors.min().unwrap_or(followed);
         let is_void = self.signals.take_reset();
@@ -163,7 +167,7 @@ impl SnapshotWriter {
             return;
         }
         self.next_floor = Instant::now() + FLOOR_INTERVAL;
-        match store_floor(&*self.registry.ledger, floor, is_void).await {
+        match store_floor(&*self.registry.ledger, &self.replica.partition, floor, is_void).await {
             Ok(()) => self.floor = floor,
             Err(error) => {
                 tracing::warn!(%error, "cannot store the floor of the snapshots, retrying later");

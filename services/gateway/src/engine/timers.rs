@@ -9,8 +9,12 @@ use super::registry::{SiteHandles, SiteRegistry};
 use super::site_worker::{MIN_TIMER_GAP, SiteWorker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// Interval of the looks at a site whose ledger is still being read.
+const CATCH_UP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Timers of all sites.
 pub(super) struct SiteTimers {
@@ -75,14 +79,12 @@ impl SiteTimers {
     }
 
     async fn run_rounds(&mut self) {
-        let signals = self.registry.replica.signals().clone();
-        let follower = self.registry.context.follower.clone();
+        let changed = self.registry.replica.changed().clone();
         loop {
-            follower.until_caught_up().await;
             let next = self.schedule.next();
             let is_set = tokio::select! {
                 () = sleep_until(next) => false,
-                () = signals.changed.notified() => false,
+                () = changed.notified() => false,
                 () = clock_set(&mut self.clock) => true,
             };
             self.update_workers();
@@ -90,7 +92,7 @@ impl SiteTimers {
                 let now = Instant::now();
                 self.workers.keys().for_each(|site| self.schedule.set(*site, now));
             }
-            self.look(signals.changed.take());
+            self.look(changed.take());
             // What changes meanwhile is looked at together.
             tokio::time::sleep(MIN_TIMER_GAP).await;
         }
@@ -103,7 +105,10 @@ impl SiteTimers {
         for site in sites {
             // A site that is not in the settings has no timers.
             if let Some(worker) = self.workers.get(&site) {
-                let wait = worker.run_timers();
+                let follower = self.registry.context.followers.of(&worker.replica.partition);
+                // What is not read yet may be done already. The end of catching up wakes the site.
+                let wait =
+                    if follower.caught_up() { worker.run_timers() } else { CATCH_UP_INTERVAL };
                 self.schedule.set(site, Instant::now() + wait);
             }
         }
@@ -138,7 +143,6 @@ async fn clock_set(clock: &mut Option<watch::Receiver<i64>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
     async fn each_site_has_one_next_look() {

@@ -6,6 +6,7 @@ use crate::codec::snapshot::SiteSnapshotParts;
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
 use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::partitions::Partition;
 use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, StoredEntry, Subject};
 use parking_lot::Mutex;
@@ -105,6 +106,8 @@ impl SiteSnapshot {
 /// first.
 pub(super) struct SiteReplica {
     pub(super) subject: Subject,
+    /// Partition of the ledger that holds its entries.
+    pub(super) partition: Partition,
     /// Number of the site in this process.
     pub(super) id: SiteNumber,
     snapshot: watch::Sender<SiteSnapshot>,
@@ -120,12 +123,14 @@ pub(super) struct SiteReplica {
 impl SiteReplica {
     pub(super) fn new(
         subject: Subject,
+        partition: Partition,
         id: SiteNumber,
         observer: DecisionObserver,
         signals: Arc<CoverageSignals>,
     ) -> Self {
         SiteReplica {
             subject,
+            partition,
             id,
             snapshot: watch::Sender::default(),
             pending: Mutex::default(),

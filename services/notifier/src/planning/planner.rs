@@ -8,13 +8,14 @@ use paihao_cache::Cache;
 use paihao_chassis::trace::{self, Span, SpanKind};
 use paihao_contracts::commit::Commit;
 use paihao_contracts::envelope::NewerForm;
-use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
+use paihao_contracts::partitions::Partition;
+use paihao_contracts::streams::{NOTICES, PLANNER};
 use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, PartTraces, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most commits planned at once.
+/// Most commits of a partition planned at once.
 const MAX_IN_FLIGHT: usize = 64;
 
 /// Most writes of one commit at once.
@@ -23,10 +24,14 @@ const MAX_CONCURRENT_WRITES: usize = 16;
 /// Delay after a store did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Creates the worker of the planner's consumer.
-pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
+/// Creates the worker of the planner's consumer of a partition.
+pub(crate) fn worker(
+    partition: Partition,
+    ledger: Arc<dyn Ledger>,
+    cache: Arc<dyn Cache>,
+) -> Worker<impl Handler> {
     let planner = handler(ledger.clone(), cache);
-    Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), MAX_IN_FLIGHT, planner)
+    Worker::new(ledger, Source::Consumer(partition.ledger, PLANNER), MAX_IN_FLIGHT, planner)
 }
 
 /// Creates the handler of the planner's consumer.

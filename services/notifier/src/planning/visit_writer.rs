@@ -4,7 +4,8 @@
 
 use paihao_contracts::commit::Commit;
 use paihao_contracts::envelope::{MalformedForm, NewerForm};
-use paihao_contracts::streams::{HISTORY, LEDGER, VISIT_WRITER};
+use paihao_contracts::partitions::Partition;
+use paihao_contracts::streams::{HISTORY, VISIT_WRITER};
 use paihao_contracts::visit::history_entry;
 use paihao_ledger::worker::Source;
 use paihao_ledger::{
@@ -13,16 +14,16 @@ use paihao_ledger::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most commits handled at once.
+/// Most commits of a partition handled at once.
 const MAX_IN_FLIGHT: usize = 64;
 
 /// Delay after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Creates the worker of the visit writer's consumer.
-pub(crate) fn worker(ledger: Arc<dyn Ledger>) -> Worker<impl Handler> {
+/// Creates the worker of the visit writer's consumer of a partition.
+pub(crate) fn worker(partition: Partition, ledger: Arc<dyn Ledger>) -> Worker<impl Handler> {
     let writer = VisitWriter { ledger: ledger.clone() };
-    Worker::new(ledger, Source::Consumer(LEDGER, VISIT_WRITER), MAX_IN_FLIGHT, writer)
+    Worker::new(ledger, Source::Consumer(partition.ledger, VISIT_WRITER), MAX_IN_FLIGHT, writer)
 }
 
 struct VisitWriter {

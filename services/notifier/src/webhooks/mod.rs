@@ -26,6 +26,7 @@ use delivery_log::DeliveryLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::{Handler, Ledger};
 use std::sync::Arc;
@@ -44,8 +45,10 @@ pub fn start(
     }
     let client = client::Client::new(&settings.private_targets)?;
     let settings = Arc::new(settings);
-    planner::worker(settings.clone(), ledger.clone(), clock.clone())
-        .start("webhook-planner", tasks);
+    for partition in ledger.partitions().all() {
+        planner::worker(partition, settings.clone(), ledger.clone(), clock.clone())
+            .start("webhook-planner", tasks);
+    }
     let log = Arc::new(DeliveryLog::new(cache, clock.clone()));
     log.clone().start(tasks);
     sender::worker(settings, client, log, ledger, clock).start("webhook-sender", tasks);
@@ -60,5 +63,5 @@ pub fn sender(
 ) -> Result<impl Handler<Message = WebhookMessage>, BuildError> {
     let client = client::Client::new(&settings.private_targets)?;
     let log = Arc::new(DeliveryLog::new(cache, clock.clone()));
-    Ok(sender::handler(Arc::new(settings), client, log, clock))
+    Ok(sender::handler(Partitions::ONE, Arc::new(settings), client, log, clock))
 }

@@ -6,15 +6,16 @@ use paihao_chassis::clock::Clock;
 use paihao_chassis::trace;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::partitions::Partition;
 use paihao_contracts::public_event::to_public_events;
-use paihao_contracts::streams::{LEDGER, WEBHOOK_PLANNER, WEBHOOKS};
+use paihao_contracts::streams::{WEBHOOK_PLANNER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Unavailable, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most commits planned at once.
+/// Most commits of a partition planned at once.
 const MAX_IN_FLIGHT: usize = 16;
 
 /// Most messages of one commit that are enqueued at once.
@@ -23,14 +24,15 @@ const MAX_CONCURRENT_ENQUEUES: usize = 16;
 /// Delay after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Creates the worker of the webhook planner's consumer.
+/// Creates the worker of the webhook planner's consumer of a partition.
 pub(super) fn worker(
+    partition: Partition,
     settings: Arc<Settings>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 ) -> Worker<impl Handler> {
     let planner = Planner { settings, ledger: ledger.clone(), clock };
-    Worker::new(ledger, Source::Consumer(LEDGER, WEBHOOK_PLANNER), MAX_IN_FLIGHT, planner)
+    Worker::new(ledger, Source::Consumer(partition.ledger, WEBHOOK_PLANNER), MAX_IN_FLIGHT, planner)
 }
 
 struct Planner {

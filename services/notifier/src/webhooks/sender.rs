@@ -10,7 +10,8 @@ use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
 use paihao_chassis::permits::Permits;
 use paihao_contracts::envelope::{self, Form, MalformedForm, NewerForm};
-use paihao_contracts::public_event::PublicEventKind;
+use paihao_contracts::partitions::Partitions;
+use paihao_contracts::public_event::{PublicEvent, PublicEventKind};
 use paihao_contracts::streams::WEBHOOKS;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_contracts::webhook_deliveries::WebhookDelivery;
@@ -42,21 +43,25 @@ pub(super) fn worker(
 ) -> Worker<impl Handler> {
     // One more than the webhooks' permits together, to find out that all are in use.
     let in_flight = (settings.in_flight * settings.endpoints.len() + 1).min(MAX_IN_FLIGHT);
-    let sender = handler(settings, client, log, clock);
+    let sender = handler(ledger.partitions(), settings, client, log, clock);
     Worker::new(ledger, Source::Queue(WEBHOOKS), in_flight, sender)
 }
 
 /// Creates the handler of the webhook queue.
 pub(super) fn handler(
+    partitions: Partitions,
     settings: Arc<Settings>,
     client: Client,
     log: Arc<DeliveryLog>,
     clock: Arc<dyn Clock>,
 ) -> impl Handler<Message = WebhookMessage> {
-    WebhookSender { settings, client, log, clock, permits: Permits::default() }
+    let is_divided = partitions != Partitions::ONE;
+    WebhookSender { is_divided, settings, client, log, clock, permits: Permits::default() }
 }
 
 struct WebhookSender {
+    /// True if the ledger has several partitions.
+    is_divided: bool,
     settings: Arc<Settings>,
     client: Client,
     log: Arc<DeliveryLog>,
@@ -126,6 +131,13 @@ impl Handler for WebhookSender {
 }
 
 impl WebhookSender {
+    /// Id by which a receiver of several sites tells the messages apart: positions are those of a
+    /// partition, so that two sites can have an event of one id.
+    fn message_id(&self, event: &PublicEvent) -> String {
+        let PublicEvent { id, site, .. } = event;
+        if self.is_divided { format!("{site}-{id}") } else { id.to_string() }
+    }
+
     async fn post(
         &self,
         hook: &WebhookEndpoint,
@@ -134,7 +146,7 @@ impl WebhookSender {
         let body = serde_json::to_vec(&message.event).expect("string keys only");
         let seconds = self.clock.now_ms().div_euclid(1000);
         let signature = signature::sign(&hook.secrets, seconds, &body);
-        let id = message.event.id.to_string();
+        let id = self.message_id(&message.event);
         let standard = standard_signature::sign(&hook.secrets, &id, seconds, &body);
         let headers = [
             (signature::SIGNATURE_HEADER, &*signature),

@@ -12,6 +12,7 @@ use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::http::ConnectionLimits;
 use paihao_chassis::telemetry;
 use paihao_contracts::envelope::WriteVersion;
+use paihao_contracts::partitions::{MAX_PARTITIONS, Partitions};
 use paihao_contracts::streams::{LOGS, WORK_QUEUES};
 use paihao_gateway::http::client_ip::TrustedProxies;
 use paihao_gateway::http::csp::{InvalidOrigin, Origin};
@@ -185,6 +186,23 @@ impl Config {
         if ![1, 3, 5].contains(&self.ledger.replicas) {
             let description = format!("{} copies", self.ledger.replicas);
             problems.add("ledger.replicas", description, "use 1, 3 or 5");
+        }
+        match Partitions::new(self.ledger.partitions) {
+            None => {
+                let description = format!("{} partitions", self.ledger.partitions);
+                let advice = format!("use 1 to {MAX_PARTITIONS}");
+                problems.add("ledger.partitions", description, advice);
+            }
+            Some(partitions)
+                if partitions != Partitions::ONE && self.ledger.kind == LedgerKind::Sqlite =>
+            {
+                problems.add(
+                    "ledger.partitions",
+                    "a SQLite file has one writer, which partitions do not divide",
+                    "use 1, or ledger.kind = \"nats\"",
+                );
+            }
+            Some(_) => {}
         }
         for (key, name) in [
             ("ledger.namespace", &self.ledger.namespace),

@@ -115,6 +115,7 @@ section!(Ledger {
     namespace: String,
     monitor: String,
     replicas: usize,
+    partitions: usize,
     user: String,
     password: Option<SecretText> = "Option::default",
     tls_ca: PathBuf,

@@ -199,6 +199,8 @@ findings! {
         "检查 ledger.url 和网络", "look at ledger.url and the network";
     NATS_REFUSED = "nats_refused", Bad, "NATS 不接受所配置的用户，或配置有误", "NATS does not accept the configured user, or the configuration is wrong",
         "改正 ledger.user、ledger.password 和 ledger.url", "correct ledger.user, ledger.password and ledger.url";
+    NATS_PARTITIONS = "nats_partitions", Bad, "账本的分区数与配置不同", "The ledger has another number of partitions than configured",
+        "把 ledger.partitions 改成账本的数目", "set ledger.partitions to the number of the ledger";
     STREAMS_OK = "streams_ok", Ok, "所有数据流都存盘，保留期正确", "Every stream is on disk, with the right retention",
         "", "";
     STREAMS_MISSING = "streams_missing", Warning, "有的数据流还没有，首次启动时会建立", "Some streams are not there yet; the first start creates them",

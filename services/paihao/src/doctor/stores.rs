@@ -30,6 +30,7 @@ pub(super) async fn nats(config: &Ledger, context: &ProbeContext) -> Vec<Finding
                 ConnectError::Unreachable(_) => findings::NATS_AWAY,
                 ConnectError::TooOld { .. } => findings::NATS_OLD,
                 ConnectError::NoJetStream => findings::NATS_NO_JETSTREAM,
+                ConnectError::Partitions { .. } => findings::NATS_PARTITIONS,
                 _ => findings::NATS_REFUSED,
             };
             vec![finding(LEDGER, kind, error.to_string())]

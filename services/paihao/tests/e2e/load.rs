@@ -1,16 +1,16 @@
 //! Load test: 1000 people at 20 sites, with every callback delivered to two gateways at once, on
 //! one NATS server and on three.
 
-use crate::support::cluster::{Cluster, ClusterSetup, STAFF_KEY, log_entries, site_id};
+use crate::support::cluster::{Cluster, ClusterSetup, STAFF_KEY, commits, log_entries, site_id};
 use crate::support::http::staff_request;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
 use harness::wait_until;
-use paihao_contracts::commit::{Commit, Event};
+use paihao_contracts::commit::Event;
 use paihao_contracts::notice::{DeliveryOutcome, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
-use paihao_contracts::streams::{LEDGER, OUTCOMES};
+use paihao_contracts::streams::OUTCOMES;
 use reqwest::StatusCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,18 +29,33 @@ enum FaultMode {
     /// Kills the server that leads the ledger, of three, while people scan and while they are
     /// called, and starts it again.
     KillLeader,
+    /// The same with a ledger in four partitions, of which the server leads one at least.
+    KillPartitionLeader,
 }
 
 impl FaultMode {
     /// Number of NATS servers.
     fn servers(self) -> usize {
-        if self == FaultMode::KillLeader { 3 } else { 1 }
+        if self.kills_leader() { 3 } else { 1 }
+    }
+
+    /// Number of partitions of the ledger.
+    fn partitions(self) -> usize {
+        if self == FaultMode::KillPartitionLeader { 4 } else { 1 }
+    }
+
+    fn kills_leader(self) -> bool {
+        matches!(self, FaultMode::KillLeader | FaultMode::KillPartitionLeader)
     }
 }
 
 /// Kills the server that leads the ledger, and returns it.
 fn kill_leader(cluster: &Cluster) -> usize {
-    let leader = cluster.nats.leader_of("PAIHAO_LEDGER").expect("the ledger has a leader");
+    let stream = match cluster.setup.partitions {
+        1 => "PAIHAO_LEDGER",
+        _ => "PAIHAO_LEDGER_3",
+    };
+    let leader = cluster.nats.leader_of(stream).expect("the ledger has a leader");
     cluster.nats.servers()[leader].kill();
     leader
 }
@@ -60,9 +75,14 @@ async fn the_same_holds_on_three_servers_when_the_leader_is_killed() {
     run_load(FaultMode::KillLeader).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_holds_in_four_partitions_when_the_leader_of_one_is_killed() {
+    run_load(FaultMode::KillPartitionLeader).await;
+}
+
 async fn run_load(faults: FaultMode) {
-    let servers = faults.servers();
-    let setup = ClusterSetup { sites: SITES, servers, ..ClusterSetup::default() };
+    let (servers, partitions) = (faults.servers(), faults.partitions());
+    let setup = ClusterSetup { sites: SITES, servers, partitions, ..ClusterSetup::default() };
     let mut cluster = Cluster::start_setup(setup).await;
     let mut codes = Vec::new();
     for i in 0..SITES {
@@ -124,7 +144,7 @@ async fn scan_everybody(
             "a number twice at {site}"
         );
         completed += 1;
-        if faults == FaultMode::KillLeader {
+        if faults.kills_leader() {
             match completed {
                 200 => killed = kill_leader(cluster),
                 400 => tokio::task::block_in_place(|| cluster.nats.servers()[killed].restart()),
@@ -215,7 +235,7 @@ async fn call_everybody(
         }
     });
     let kills = async {
-        if faults == FaultMode::KillLeader {
+        if faults.kills_leader() {
             let accepted = async || cluster.wechat.stats().messages_accepted >= 100;
             wait_until("100 messages are accepted", Duration::from_secs(60), accepted).await;
             let killed = kill_leader(cluster);
@@ -282,7 +302,7 @@ async fn notice_outcomes(cluster: &Cluster) -> Vec<NoticeOutcome> {
 async fn assert_ledger_matches(cluster: &Cluster, numbers: &BTreeMap<String, BTreeSet<String>>) {
     let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut called: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for commit in log_entries::<Commit>(cluster, &LEDGER).await {
+    for commit in commits(cluster).await {
         let site = commit.site.id.to_string();
         for event in commit.decisions.iter().flat_map(|decision| &decision.events) {
             match event {

@@ -93,6 +93,17 @@ pub struct Head {
     pub program: String,
     /// True if no process used the store when the backup was begun.
     pub stopped: bool,
+    /// Number of partitions of the ledger.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub partitions: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 /// Reason why a backup cannot be read.
@@ -279,7 +290,8 @@ mod tests {
     use super::*;
 
     fn head() -> Head {
-        Head { taken_at: 1_795_140_000_000, program: "0.1.0".to_owned(), stopped: false }
+        let program = "0.1.0".to_owned();
+        Head { taken_at: 1_795_140_000_000, program, stopped: false, partitions: 1 }
     }
 
     fn entry(position: u64) -> Record {

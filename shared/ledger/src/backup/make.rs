@@ -11,15 +11,18 @@ use crate::{Position, StoredEntry, Unavailable};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{
-    CONSUMERS, Consumer, DEAD_LETTERS, HISTORY, Keep, LEDGER, Log, OUTCOMES, SETTINGS, SNAPSHOTS,
-    STAFF, STAFF_SESSIONS, WORK_QUEUES, WorkQueue,
+    Consumer, DEAD_LETTERS, HISTORY, Keep, LEDGER, Log, OUTCOMES, SETTINGS, STAFF, STAFF_SESSIONS,
+    WORK_QUEUES, WorkQueue,
 };
 use tokio::io::AsyncWrite;
 
 /// Logs in the order of a backup.
-pub(crate) const LOG_ORDER: [Log; 8] =
-    [SNAPSHOTS, LEDGER, SETTINGS, STAFF, STAFF_SESSIONS, HISTORY, DEAD_LETTERS, OUTCOMES];
+fn log_order(partitions: Partitions) -> impl Iterator<Item = Log> {
+    let of_lines = partitions.all().flat_map(|partition| [partition.snapshots, partition.ledger]);
+    of_lines.chain([SETTINGS, STAFF, STAFF_SESSIONS, HISTORY, DEAD_LETTERS, OUTCOMES])
+}
 
 /// Messages of a queue that are read at once.
 const QUEUE_PAGE: usize = 256;
@@ -27,6 +30,9 @@ const QUEUE_PAGE: usize = 256;
 /// Store of which a backup is made. It only reads.
 #[async_trait]
 pub trait BackupSource: Send + Sync {
+    /// Returns the number of partitions of the store's ledger.
+    fn partitions(&self) -> Partitions;
+
     /// Returns whether no process uses the store.
     async fn is_stopped(&self) -> Result<bool, Unavailable>;
 
@@ -79,10 +85,11 @@ pub async fn make_backup<W: AsyncWrite + Unpin + Send>(
 ) -> Result<(W, Summary), BackupError> {
     let was_stopped = source.is_stopped().await?;
     let program = env!("CARGO_PKG_VERSION").to_owned();
-    let head = Head { taken_at, program, stopped: was_stopped };
+    let partitions = source.partitions();
+    let head = Head { taken_at, program, stopped: was_stopped, partitions: partitions.count() };
     let mut writer = BackupWriter::begin(out, head).await?;
     let mut summary = Summary::default();
-    for (log, consumer) in CONSUMERS {
+    for (log, consumer) in partitions.consumers() {
         if let Some(progress) = source.consumer_progress(&log, &consumer).await? {
             let ConsumerProgress { after, open } = progress;
             let record = Record::Consumer {
@@ -98,7 +105,7 @@ pub async fn make_backup<W: AsyncWrite + Unpin + Send>(
         write_queue(source, &queue, &mut writer, &mut summary).await?;
     }
     let mut heads = Vec::new();
-    for log in LOG_ORDER {
+    for log in log_order(partitions) {
         heads.push((log, write_log(source, &log, &mut writer, &mut summary).await?));
     }
     let still_stopped = was_stopped && heads_stand(source, &heads).await?;
@@ -141,7 +148,7 @@ async fn write_log<W: AsyncWrite + Unpin + Send>(
     let mut reached = Position::START;
     let mut until = source.head(log).await?;
     let last = match until {
-        _ if *log != LEDGER => Position::START,
+        _ if log.family() != LEDGER.name => Position::START,
         // Snapshots name positions of entries that have aged out.
         Position::START => source.last_position(log).await?,
         head => head,
@@ -188,18 +195,24 @@ async fn heads_stand(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::streams::LOGS;
+    use paihao_contracts::partitions::MAX_PARTITIONS;
 
     #[test]
     fn every_log_has_its_place_in_the_order() {
-        let sorted = |logs: &[Log]| {
-            let mut names: Vec<_> = logs.iter().map(|log| log.name).collect();
-            names.sort_unstable();
-            names
-        };
-        assert_eq!(sorted(&LOG_ORDER), sorted(&LOGS));
-        let place = |log: Log| LOG_ORDER.iter().position(|other| *other == log).unwrap();
-        assert!(place(SNAPSHOTS) < place(LEDGER), "the ledger includes what snapshots name");
-        assert_eq!(place(OUTCOMES), LOG_ORDER.len() - 1, "no outcome of a message is missing");
+        for partitions in (1..=MAX_PARTITIONS).filter_map(Partitions::new) {
+            let order: Vec<_> = log_order(partitions).collect();
+            let sorted = |logs: &mut dyn Iterator<Item = Log>| {
+                let mut names: Vec<_> = logs.map(|log| log.name).collect();
+                names.sort_unstable();
+                names
+            };
+            assert_eq!(sorted(&mut order.iter().copied()), sorted(&mut partitions.logs()));
+            let place = |log: Log| order.iter().position(|other| *other == log).unwrap();
+            for partition in partitions.all() {
+                let [snapshots, ledger] = [partition.snapshots, partition.ledger].map(place);
+                assert!(snapshots < ledger, "the ledger includes what snapshots name");
+            }
+            assert_eq!(place(OUTCOMES), order.len() - 1, "no outcome of a message is missing");
+        }
     }
 }

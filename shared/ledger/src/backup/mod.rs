@@ -17,7 +17,7 @@ pub use make::{BackupError, BackupSource, make_backup};
 pub use restore::{RestoreError, RestoreOptions, RestoreTarget, restore};
 
 use crate::{Entry, Position};
-use paihao_contracts::streams::{LOGS, Log, WORK_QUEUES, WorkQueue};
+use paihao_contracts::streams::{WORK_QUEUES, WorkQueue};
 use std::collections::BTreeMap;
 
 /// Progress of a shared consumer.
@@ -63,11 +63,6 @@ impl Summary {
     fn count(&mut self, name: &'static str) {
         *self.counts.entry(name).or_default() += 1;
     }
-}
-
-/// Returns the log of this name.
-pub(crate) fn log_by_name(name: &str) -> Option<Log> {
-    LOGS.into_iter().find(|log| log.name == name)
 }
 
 /// Returns the queue of this name.

@@ -3,16 +3,21 @@
 //! A backup is of some moment, and the world has gone on since: messages that were waiting then may
 //! have been sent. So a restore sends none of them, unless the operator says that the store has not
 //! been used since. Browser sessions that were ended since must not be good again.
+//!
+//! The backup of a ledger in one partition can be restored into a store with any number. Entries
+//! of a site go to its partition at their positions, so that whatever names one stays true. The
+//! other way two sites could have one position.
 
 use super::format::{BackupReader, FormatError, Record};
-use super::{ConsumerProgress, QueuedMessage, Summary, log_by_name, queue_by_name};
+use super::{ConsumerProgress, QueuedMessage, Summary, queue_by_name};
 use crate::{Entry, Position, StoredEntry, Subject, Unavailable};
 use async_trait::async_trait;
 use bytes::Bytes;
 use paihao_contracts::dead_letter::HANDLED_SUBJECT;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{
-    CONSUMERS, Consumer, DEAD_LETTERS, LEDGER, Log, NOTICES, PLANNER, REDRIVER, STAFF_SESSIONS,
-    WorkQueue,
+    Consumer, DEAD_LETTERS, LEDGER, Log, NOTICES, PLANNER, REDRIVER, SNAPSHOT_FLOOR, SNAPSHOTS,
+    STAFF_SESSIONS, WorkQueue,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::io::AsyncRead;
@@ -38,11 +43,14 @@ pub enum Placement {
 /// [`RestoreTarget::finish`].
 #[async_trait]
 pub trait RestoreTarget: Send {
+    /// Returns the number of partitions that the store's ledger is to have.
+    fn partitions(&self) -> Partitions;
+
     /// Refuses a store that is in use or holds anything, and keeps processes away from it.
     async fn begin(&mut self) -> Result<(), RestoreError>;
 
     /// Adds an entry, and returns its position. Entries of a log come in order, one log after the
-    /// other.
+    /// other; those of a ledger that is divided come among each other.
     async fn put_entry(
         &mut self,
         log: &Log,
@@ -100,6 +108,16 @@ pub enum RestoreError {
         "an earlier restore into {0} has not come to its end: repeat it with --discard-partial"
     )]
     Partial(String),
+    /// The ledger of the backup is in several partitions, and the store's in another number.
+    #[error(
+        "the backup is of a ledger with {of_backup} partitions, and `ledger.partitions` is {of_store}: set it to {of_backup}; only a ledger with one can be divided (docs/guide/partitions.md)"
+    )]
+    Partitions {
+        /// Number of the backup.
+        of_backup: usize,
+        /// Number of the store.
+        of_store: usize,
+    },
     /// The backup was made while the store was in use.
     #[error(
         "the backup was made while the store was in use, so it cannot be resumed: restore it without --resume"
@@ -126,27 +144,41 @@ pub async fn restore<R: AsyncRead + Unpin + Send>(
     if options.resume && !head.stopped {
         return Err(RestoreError::NotStopped);
     }
+    let of_store = target.partitions();
+    let source = match Partitions::new(head.partitions) {
+        Some(source) if source == of_store || source == Partitions::ONE => source,
+        _ => {
+            let (of_backup, of_store) = (head.partitions, of_store.count());
+            return Err(RestoreError::Partitions { of_backup, of_store });
+        }
+    };
     target.begin().await?;
     let restored = Restore {
+        source,
+        divided: (source != of_store).then_some(of_store),
         target,
         options,
         summary: Summary::default(),
         consumers: Vec::new(),
         letters: BTreeMap::new(),
-        last_kept: None,
+        last_kept: BTreeMap::new(),
     };
     restored.run(reader).await
 }
 
 struct Restore<'a> {
+    /// Partitions of the backup.
+    source: Partitions,
+    /// Partitions of the store, if it has another number.
+    divided: Option<Partitions>,
     target: &'a mut dyn RestoreTarget,
     options: RestoreOptions,
     summary: Summary,
     consumers: Vec<MovedConsumer>,
     /// New positions of dead letters, which the records of their handling name.
     letters: BTreeMap<u64, Position>,
-    /// Position of the newest entry that keeps it.
-    last_kept: Option<Position>,
+    /// Positions of the newest entries that keep them, by the names of their logs.
+    last_kept: BTreeMap<&'static str, Position>,
 }
 
 /// Consumer whose progress is translated to the new positions as its log passes by.
@@ -199,7 +231,7 @@ impl Restore<'_> {
                 self.put_message(&queue, message).await
             }
             Record::Entry { log, subject, position, at, headers } => {
-                let log = log_by_name(&log).ok_or(FormatError::UnknownPart(log))?;
+                let log = self.log_by_name(&log).ok_or(FormatError::UnknownPart(log))?;
                 let subject = Subject::parse(&subject)
                     .map_err(|_| FormatError::Altered("a subject is none"))?;
                 let entry = Entry { payload, headers };
@@ -207,9 +239,12 @@ impl Restore<'_> {
                 self.put_entry(&log, StoredEntry { position, subject, at_ms: at, entry }).await
             }
             Record::LogEnd { log, last } => {
-                let log = log_by_name(&log).ok_or(FormatError::UnknownPart(log))?;
-                let leave_gap = log == LEDGER && !self.options.resume;
-                self.target.end_log(&log, Position(last), leave_gap).await
+                let log = self.log_by_name(&log).ok_or(FormatError::UnknownPart(log))?;
+                let leave_gap = log.family() == LEDGER.name && !self.options.resume;
+                for log in self.destinations(&log) {
+                    self.target.end_log(&log, Position(last), leave_gap).await?;
+                }
+                Ok(())
             }
             Record::Head(_) | Record::End { .. } => {
                 Err(FormatError::Altered("a second head").into())
@@ -224,19 +259,49 @@ impl Restore<'_> {
         after: u64,
         open: Vec<u64>,
     ) -> Result<(), RestoreError> {
-        let known =
-            CONSUMERS.into_iter().find(|(of, consumer)| of.name == log && consumer.name == name);
+        let mut consumers = self.source.consumers();
+        let known = consumers.find(|(of, consumer)| of.name == log && consumer.name == name);
         let (log, consumer) =
             known.ok_or_else(|| FormatError::UnknownPart(format!("{log}/{name}")))?;
-        self.consumers.push(MovedConsumer {
-            log,
-            consumer,
-            after,
-            open: open.into_iter().collect(),
-            skips: !self.options.resume && [PLANNER, REDRIVER].contains(&consumer),
-            moved: ConsumerProgress::default(),
-        });
+        let open: BTreeSet<_> = open.into_iter().collect();
+        let skips = !self.options.resume && [PLANNER, REDRIVER].contains(&consumer);
+        for log in self.destinations(&log) {
+            let (open, moved) = (open.clone(), ConsumerProgress::default());
+            self.consumers.push(MovedConsumer { log, consumer, after, open, skips, moved });
+        }
         Ok(())
+    }
+
+    /// Returns the log of this name in the backup.
+    fn log_by_name(&self, name: &str) -> Option<Log> {
+        self.source.logs().find(|log| log.name == name)
+    }
+
+    /// Returns the logs of the store into which a log of the backup goes.
+    fn destinations(&self, log: &Log) -> Vec<Log> {
+        match (self.divided, log.family()) {
+            (Some(store), family) if family == LEDGER.name => {
+                store.all().map(|partition| partition.ledger).collect()
+            }
+            (Some(store), family) if family == SNAPSHOTS.name => {
+                store.all().map(|partition| partition.snapshots).collect()
+            }
+            _ => vec![*log],
+        }
+    }
+
+    /// Returns the log of the store into which an entry goes; `None` if it is of no use there.
+    fn destination(&self, log: &Log, subject: &Subject) -> Option<Log> {
+        let Some(store) = self.divided else { return Some(*log) };
+        let partition = store.of(subject.as_str());
+        match log.family() {
+            family if family == LEDGER.name => Some(partition.ledger),
+            // Without its floor a partition is read from its beginning.
+            family if family == SNAPSHOTS.name => {
+                (subject.as_str() != SNAPSHOT_FLOOR).then_some(partition.snapshots)
+            }
+            _ => Some(*log),
+        }
     }
 
     async fn put_message(
@@ -267,20 +332,19 @@ impl Restore<'_> {
                 HandlingSubject::Gone => return Ok(()),
             }
         }
-        let placement = if *log == LEDGER { Placement::Kept } else { Placement::Next };
+        let keeps = log.family() == LEDGER.name;
+        let placement = if keeps { Placement::Kept } else { Placement::Next };
         let before = stored.position;
-        if placement == Placement::Kept {
-            if self.last_kept.is_some_and(|last| before <= last) {
-                return Err(FormatError::Altered("a position is given twice").into());
-            }
-            self.last_kept = Some(before);
+        if keeps && self.last_kept.insert(log.name, before).is_some_and(|last| before <= last) {
+            return Err(FormatError::Altered("a position is given twice").into());
         }
-        let position = self.target.put_entry(log, stored, placement).await?;
+        let Some(log) = self.destination(log, &stored.subject) else { return Ok(()) };
+        let position = self.target.put_entry(&log, stored, placement).await?;
         self.summary.count(log.name);
-        if *log == DEAD_LETTERS {
+        if log == DEAD_LETTERS {
             self.letters.insert(before.0, position);
         }
-        for consumer in self.consumers.iter_mut().filter(|consumer| consumer.log == *log) {
+        for consumer in self.consumers.iter_mut().filter(|consumer| consumer.log == log) {
             self.summary.unplanned += u64::from(consumer.pass(before.0, position));
         }
         Ok(())

@@ -6,6 +6,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
 
@@ -15,6 +16,11 @@ use std::time::Duration;
 pub trait LedgerLayer: Send + Sync + 'static {
     /// Ledger behind the layer.
     fn inner(&self) -> &dyn Ledger;
+
+    /// Stands for [`Ledger::partitions`].
+    fn partitions(&self) -> Partitions {
+        self.inner().partitions()
+    }
 
     /// Stands for [`Ledger::append`].
     async fn append(
@@ -60,6 +66,10 @@ pub trait LedgerLayer: Send + Sync + 'static {
 
 #[async_trait]
 impl<L: LedgerLayer> Ledger for L {
+    fn partitions(&self) -> Partitions {
+        LedgerLayer::partitions(self)
+    }
+
     async fn append(
         &self,
         log: &Log,

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::ops::Range;
 use std::sync::Arc;
@@ -127,6 +128,10 @@ fn end_of_string(json: &[u8], start: usize) -> Option<usize> {
 
 #[async_trait]
 impl Ledger for NextLedger {
+    fn partitions(&self) -> Partitions {
+        self.inner.partitions()
+    }
+
     async fn append(
         &self,
         log: &Log,

@@ -39,8 +39,8 @@ impl RoutedLedger {
     /// Store of a log; `None` if there is none.
     fn store(&self, log: &Log) -> Option<&dyn Ledger> {
         match &self.snapshots {
-            SnapshotStore::Other(other) if *log == SNAPSHOTS => Some(&**other),
-            SnapshotStore::Absent if *log == SNAPSHOTS => None,
+            SnapshotStore::Other(other) if log.family() == SNAPSHOTS.name => Some(&**other),
+            SnapshotStore::Absent if log.family() == SNAPSHOTS.name => None,
             _ => Some(&*self.inner),
         }
     }
@@ -84,7 +84,7 @@ impl LedgerLayer for RoutedLedger {
         log: &Log,
         after: Position,
     ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
-        if *log == LEDGER {
+        if log.family() == LEDGER.name {
             self.followed_after.lock().push(after);
         }
         match self.store(log) {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::{
     Acknowledge, AppendError, Deliveries, Delivery, Disposition, EnqueueOutcome, Entry,
@@ -268,6 +269,10 @@ impl Acknowledge for Handle {
 
 #[async_trait]
 impl Ledger for Memory {
+    fn partitions(&self) -> Partitions {
+        Partitions::ONE
+    }
+
     async fn append(
         &self,
         _: &Log,

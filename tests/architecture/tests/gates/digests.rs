@@ -6,7 +6,7 @@ use crate::repository::{list_files, read_file};
 /// Files of programs that make a digest without a key, and of what. A person, or a push about one,
 /// has a keyed tag instead (`shared/wechat/src/person_tags.rs`): whoever reads a store and has a
 /// list of openids must not find them in it.
-const DIGESTS: [(&str, &str); 26] = [
+const DIGESTS: [(&str, &str); 27] = [
     ("services/gateway/src/engine/view.rs", "the state of a site, for comparing replicas"),
     ("services/gateway/src/http/api/api_keys.rs", "an API key, which is random"),
     ("services/gateway/src/http/api/logins.rs", "the secret of a login, which is random"),
@@ -27,6 +27,7 @@ const DIGESTS: [(&str, &str); 26] = [
     ("services/notifier/src/delivery/finish.rs", "the key of a notice: site, day and ticket"),
     ("services/notifier/src/delivery/ticket_log.rs", "the name of a ticket"),
     ("services/token/src/server/keys.rs", "a key of another system"),
+    ("shared/contracts/src/partitions.rs", "the subject of a site: account and site"),
     ("shared/ledger/src/backup/format.rs", "a backup"),
     ("shared/notice-text/src/render.rs", "account and key of a notice"),
     ("shared/wechat/src/callback/message.rs", "a push, in memory: only its keyed tag is stored"),

@@ -9,7 +9,8 @@ use async_nats::jetstream::consumer::pull;
 use harness::{NatsCluster, NatsServer, Program, RedisServer, free_port};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_contracts::commit::{Commit, Event};
-use paihao_contracts::streams::{LEDGER, PLANNER};
+use paihao_contracts::partitions::Partitions;
+use paihao_contracts::streams::PLANNER;
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::fmt::Write as _;
@@ -37,6 +38,7 @@ pub struct Deployment {
     pub notifier: RoleProcess,
     wechat: Simulator,
     sites: usize,
+    partitions: Partitions,
     program: PathBuf,
 }
 
@@ -58,6 +60,24 @@ impl Deployment {
         sites: usize,
         wechat_answers_in: Duration,
     ) -> anyhow::Result<Deployment> {
+        Deployment::start_as(servers, Partitions::ONE, sites, wechat_answers_in).await
+    }
+
+    /// The same on one server of NATS, with a ledger in partitions.
+    pub async fn start_divided(
+        partitions: Partitions,
+        sites: usize,
+        wechat_answers_in: Duration,
+    ) -> anyhow::Result<Deployment> {
+        Deployment::start_as(1, partitions, sites, wechat_answers_in).await
+    }
+
+    async fn start_as(
+        servers: usize,
+        partitions: Partitions,
+        sites: usize,
+        wechat_answers_in: Duration,
+    ) -> anyhow::Result<Deployment> {
         let wechat = Simulator::start(SimConfig {
             accounts: vec![SimAccount::default(), secure_account()],
             quotas: Quotas::unlimited(),
@@ -74,14 +94,24 @@ impl Deployment {
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
             RoleProcess::start(&program, role, |port, admin| {
-                configuration(sites, NO_LIMITS, [port, admin], &stores(&nats, &redis), &wechat)
+                let stores = stores(&nats, partitions, &redis);
+                configuration(sites, NO_LIMITS, [port, admin], &stores, &wechat)
             })
         };
         let gateway = start("gateway");
         let token = start("token");
         let notifier = start("notifier");
-        let deployment =
-            Deployment { nats, redis, gateway, token, notifier, wechat, sites, program };
+        let deployment = Deployment {
+            nats,
+            redis,
+            gateway,
+            token,
+            notifier,
+            wechat,
+            sites,
+            partitions,
+            program,
+        };
         for member in [&deployment.gateway, &deployment.token, &deployment.notifier] {
             member.wait_until_ready().await?;
         }
@@ -100,9 +130,10 @@ impl Deployment {
 
     /// Starts a further notifier, without waiting until it is ready.
     pub fn add_notifier(&self) -> RoleProcess {
-        let Deployment { sites, nats, redis, wechat, program, .. } = self;
+        let Deployment { sites, partitions, nats, redis, wechat, program, .. } = self;
         RoleProcess::start(program, "notifier", |port, admin| {
-            configuration(*sites, NO_LIMITS, [port, admin], &stores(nats, redis), wechat)
+            let stores = stores(nats, *partitions, redis);
+            configuration(*sites, NO_LIMITS, [port, admin], &stores, wechat)
         })
     }
 
@@ -115,7 +146,8 @@ impl Deployment {
     pub async fn ledger(&self) -> anyhow::Result<NatsLedger> {
         let replicas = self.nats.servers().len();
         let url = self.nats.url();
-        let options = NatsOptions { url, replicas, ..NatsOptions::default() };
+        let partitions = self.partitions;
+        let options = NatsOptions { url, replicas, partitions, ..NatsOptions::default() };
         Ok(NatsLedger::connect(options).await?)
     }
 
@@ -126,9 +158,10 @@ impl Deployment {
     }
 
     async fn start_gateway(&self, settings: &str) -> anyhow::Result<RoleProcess> {
-        let Deployment { sites, nats, redis, wechat, program, .. } = self;
+        let Deployment { sites, partitions, nats, redis, wechat, program, .. } = self;
         let member = RoleProcess::start(program, "gateway", |port, admin| {
-            configuration(*sites, settings, [port, admin], &stores(nats, redis), wechat)
+            let stores = stores(nats, *partitions, redis);
+            configuration(*sites, settings, [port, admin], &stores, wechat)
         });
         member.wait_until_ready().await?;
         Ok(member)
@@ -146,7 +179,8 @@ impl Deployment {
         let ledger = self.ledger().await?;
         for i in 0..self.sites {
             let subject = Subject::new(&[ACCOUNT, &site_id(i)])?;
-            let Some(last) = ledger.last(&LEDGER, &subject).await? else { continue };
+            let log = ledger.partition_of(&subject).ledger;
+            let Some(last) = ledger.last(&log, &subject).await? else { continue };
             let commit: Commit = serde_json::from_slice(&last.entry.payload)?;
             // The first commit of a day also opens the day.
             if let [decision] = &commit.decisions[..]
@@ -190,14 +224,17 @@ impl Deployment {
     pub async fn wait_until_planned(&self, limit: Duration) -> anyhow::Result<u64> {
         let client = async_nats::connect(self.nats.url()).await?;
         let context = async_nats::jetstream::new(client);
-        let stream = format!("paihao_{}", LEDGER.name).to_uppercase();
         let started = Instant::now();
         loop {
-            let consumer =
-                context.get_consumer_from_stream::<pull::Config, _, _>(PLANNER.name, &stream);
-            let consumer = consumer.await.context("the planner has no consumer")?;
-            let info = consumer.cached_info();
-            let unread = info.num_pending + info.num_ack_pending as u64;
+            let mut unread = 0;
+            for log in self.partitions.all().map(|partition| partition.ledger) {
+                let stream = format!("paihao_{}", log.name).replace('-', "_").to_uppercase();
+                let consumer =
+                    context.get_consumer_from_stream::<pull::Config, _, _>(PLANNER.name, &stream);
+                let consumer = consumer.await.context("the planner has no consumer")?;
+                let info = consumer.cached_info();
+                unread += info.num_pending + info.num_ack_pending as u64;
+            }
             if unread == 0 || started.elapsed() > limit {
                 return Ok(unread);
             }
@@ -223,8 +260,10 @@ impl Deployment {
 }
 
 /// Settings of NATS and Redis.
-fn stores(nats: &NatsCluster, redis: &RedisServer) -> String {
-    shared_stores(&nats.url(), nats.servers().len(), redis)
+fn stores(nats: &NatsCluster, partitions: Partitions, redis: &RedisServer) -> String {
+    let shared = shared_stores(&nats.url(), nats.servers().len(), redis);
+    let partitions = format!("[ledger]\n        partitions = {}", partitions.count());
+    shared.replace("[ledger]", &partitions)
 }
 
 /// Settings of one or more servers of NATS with so many copies, and of Redis.

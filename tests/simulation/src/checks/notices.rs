@@ -8,7 +8,7 @@ use crate::world::World;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::notice::{Channel, DeliveryOutcome, Notice, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
-use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, NOTICES, OUTCOMES};
+use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, OUTCOMES};
 use paihao_ledger::dead_letter::Cause;
 use paihao_notice_text::AccountPolicies;
 use paihao_notice_text::render;
@@ -37,7 +37,7 @@ pub fn expected_notices(outside: &Outside, policies: &AccountPolicies) -> Vec<Ex
             outcomes.entry(ended.key.clone()).or_default().push(ended);
         }
     }
-    let commits = outside.store.past(&LEDGER).into_iter();
+    let commits = outside.store.decisions().into_iter();
     let commits =
         commits.filter_map(|stored| serde_json::from_slice::<Commit>(&stored.entry.payload).ok());
     let mut notices = Vec::new();

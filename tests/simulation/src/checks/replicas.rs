@@ -7,12 +7,11 @@ use crate::process::{GatewayProcess, Outside};
 use crate::stores::ledger::{SimulatedLedger, Store};
 use crate::world::World;
 use paihao_chassis::Tasks;
-use paihao_contracts::streams::LEDGER;
 use paihao_gateway::engine::Engine;
 use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::settings::SiteSettings;
 use paihao_ledger::conformance::next_release::Release;
-use paihao_ledger::{ExpectedPosition, Position};
+use paihao_ledger::{ExpectedPosition, Position, StoredEntry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,10 +96,13 @@ async fn replay(
     closed: &CancellationToken,
     tasks: &Tasks,
 ) -> Option<Engine> {
-    let copy = Store::new(Arc::new(|| 0), Arc::new(|_, _| {}));
-    for stored in outside.store.past(&LEDGER) {
-        let appended = copy.append(&LEDGER, &stored.subject, ExpectedPosition::Any, &stored.entry);
-        assert_eq!(appended, Ok(stored.position), "the copy is complete");
+    let partitions = outside.store.partitions();
+    let copy = Store::new(partitions, Arc::new(|| 0), Arc::new(|_, _| {}));
+    for log in partitions.all().map(|partition| partition.ledger) {
+        for StoredEntry { subject, position, entry, .. } in outside.store.past(&log) {
+            let appended = copy.append(&log, &subject, ExpectedPosition::Any, &entry);
+            assert_eq!(appended, Ok(position), "the copy is complete");
+        }
     }
     let mut settings: BTreeMap<String, Arc<SiteSettings>> = BTreeMap::new();
     for site in sites {

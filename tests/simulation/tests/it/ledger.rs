@@ -1,5 +1,6 @@
 //! Conformance of the simulated ledger, without faults.
 
+use paihao_contracts::partitions::Partitions;
 use paihao_ledger::Ledger;
 use simulation::link::Link;
 use simulation::stores::ledger::{SimulatedLedger, Store};
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 async fn make() -> (Arc<dyn Ledger>, ()) {
     let started = Instant::now();
     let clock = Arc::new(move || 1_000 + started.elapsed().as_millis() as i64);
-    let store = Store::new(clock, Arc::new(|_, _| {}));
+    let store = Store::new(Partitions::ONE, clock, Arc::new(|_, _| {}));
     (Arc::new(SimulatedLedger::new(store, Link::perfect())), ())
 }
 

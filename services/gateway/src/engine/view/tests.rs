@@ -2,6 +2,7 @@
 
 use super::*;
 use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::partitions::Partitions;
 use paihao_domain::{CommandId, CounterId, Outcome, Timestamp};
 
 fn facts() -> SiteFacts {
@@ -13,10 +14,11 @@ fn facts() -> SiteFacts {
 /// Replica with the number of decisions that its observer received.
 fn observed_replica() -> (SiteReplica, Arc<Mutex<usize>>) {
     let subject = Subject::new(&["shop", "hall"]).unwrap();
+    let partition = Partitions::ONE.of(subject.as_str());
     let observed = Arc::new(Mutex::new(0));
     let count = observed.clone();
     let observer = Arc::new(move |_: &_, _: &_| *count.lock() += 1);
-    (SiteReplica::new(subject, SiteNumber(0), observer, Arc::default()), observed)
+    (SiteReplica::new(subject, partition, SiteNumber(0), observer, Arc::default()), observed)
 }
 
 fn opening(counter: &str) -> Decision {

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::envelope;
 use paihao_contracts::public_event::{EventId, PublicEvent, to_public_events};
-use paihao_contracts::streams::LEDGER;
+use paihao_contracts::streams::Log;
 use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +31,10 @@ const QUIET_INTERVAL: Duration = Duration::from_secs(15);
 /// Reader of one site's events.
 pub(crate) struct FeedReader {
     ledger: Arc<dyn Ledger>,
+    /// Log of the partition of the site.
+    log: Log,
     site: Subject,
-    /// Head of the ledger when reading began: a reader that has come so far has all of the site's
+    /// Head of the log when reading began: a reader that has come so far has all of the site's
     /// entries of that moment.
     pub(crate) head: Position,
     /// Newest entry of the site when reading began.
@@ -62,7 +64,9 @@ impl FeedReader {
         entries: BoxStream<'static, LogItem>,
     ) -> FeedReader {
         let (head, last) = (Position(u64::MAX), Position(u64::MAX));
-        FeedReader { ledger, site, head, last, entries, first: None, after: None, reached: None }
+        let log = ledger.partition_of(&site).ledger;
+        let (first, after, reached) = (None, None, None);
+        FeedReader { ledger, log, site, head, last, entries, first, after, reached }
     }
 
     pub(super) async fn open(
@@ -70,8 +74,9 @@ impl FeedReader {
         site: Subject,
         after: Cursor,
     ) -> Result<FeedReader, FeedError> {
-        let head = ledger.head(&LEDGER).await?;
-        let last = ledger.last(&LEDGER, &site).await?;
+        let log = ledger.partition_of(&site).ledger;
+        let head = ledger.head(&log).await?;
+        let last = ledger.last(&log, &site).await?;
         let last = last.map_or(Position::START, |stored| stored.position);
         let (anchor, last_index) = match after {
             Cursor::Beginning => (None, None),
@@ -84,14 +89,14 @@ impl FeedReader {
         let mut first = None;
         if let Some(anchor) = anchor {
             // The entry at the cursor may be of any site.
-            let at_cursor = ledger.get(&LEDGER, anchor).await?.ok_or(FeedError::Gone)?;
+            let at_cursor = ledger.get(&log, anchor).await?.ok_or(FeedError::Gone)?;
             first = Some(at_cursor).filter(|stored| stored.subject == site);
         }
-        let entries = ledger.follow_subject(&LEDGER, &site, start).await?;
+        let entries = ledger.follow_subject(&log, &site, start).await?;
         let after =
             anchor.zip(last_index).map(|(anchor, index)| EventId { position: anchor.0, index });
         let reached = anchor.filter(|_| first.is_none());
-        Ok(FeedReader { ledger, site, head, last, entries, first, after, reached })
+        Ok(FeedReader { ledger, log, site, head, last, entries, first, after, reached })
     }
 
     /// Returns the cursor up to which the ledger has been read.
@@ -144,8 +149,8 @@ impl FeedReader {
     /// of the site.
     async fn quiet_progress(&mut self) -> Option<Position> {
         let reached = self.reached.unwrap_or(Position::START);
-        let head = self.ledger.head(&LEDGER).await.ok().filter(|head| *head > reached)?;
-        let last = self.ledger.last(&LEDGER, &self.site).await.ok()?;
+        let head = self.ledger.head(&self.log).await.ok().filter(|head| *head > reached)?;
+        let last = self.ledger.last(&self.log, &self.site).await.ok()?;
         last.is_none_or(|stored| stored.position <= reached).then_some(head)
     }
 }

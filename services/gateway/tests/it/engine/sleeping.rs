@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::clock::{Clock, RuntimeClock};
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_domain::{Act, QueueRules, TicketId, TicketStatus};
 use paihao_ledger::{
@@ -25,6 +26,10 @@ struct SingleEntryLedger(Mutex<BTreeMap<&'static str, StoredEntry>>);
 
 #[async_trait]
 impl Ledger for SingleEntryLedger {
+    fn partitions(&self) -> Partitions {
+        Partitions::ONE
+    }
+
     async fn append(
         &self,
         log: &Log,

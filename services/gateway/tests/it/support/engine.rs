@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::partitions::Partitions;
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Outcome, Person,
     QueueId, QueueRules, Rules,
@@ -29,33 +30,50 @@ pub fn deployment_settings() -> DeploymentSettings {
 
 /// Settings of the hall with these rules of its queue.
 pub fn settings_with_queue(queue: QueueRules) -> DeploymentSettings {
+    settings_of_sites(&["hall"], &rules_with_queue(queue))
+}
+
+/// Rules of a site with one queue.
+pub fn rules_with_queue(queue: QueueRules) -> Rules {
     let counter = |name: &str| CounterRules::new(name, vec![QueueId::new("a")]);
-    let rules = Rules {
+    Rules {
         queues: [(QueueId::new("a"), queue)].into(),
         counters: [(CounterId::new("1"), counter("1号")), (CounterId::new("2"), counter("2号"))]
             .into(),
         several_counters: false,
-    };
-    let facts = SiteFacts {
-        account: "shop".into(),
-        id: "hall".into(),
-        name: "大厅".into(),
-        zone: "Asia/Shanghai".into(),
-    };
-    let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
-    let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let site = Arc::new(SiteSettings::new(facts, subject, rules, calendar));
-    DeploymentSettings {
-        sites: [("hall".to_owned(), site)].into(),
-        ..DeploymentSettings::default()
     }
+}
+
+/// Settings of sites with these rules.
+pub fn settings_of_sites(ids: &[&str], rules: &Rules) -> DeploymentSettings {
+    let site = |id: &&str| {
+        let facts = SiteFacts {
+            account: "shop".into(),
+            id: (*id).into(),
+            name: "大厅".into(),
+            zone: "Asia/Shanghai".into(),
+        };
+        let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
+        let subject = Subject::new(&["shop", id]).unwrap();
+        ((*id).to_owned(), Arc::new(SiteSettings::new(facts, subject, rules.clone(), calendar)))
+    };
+    DeploymentSettings { sites: ids.iter().map(site).collect(), ..DeploymentSettings::default() }
 }
 
 /// Opens an embedded ledger in a temporary folder.
 pub fn open_ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
+    open_divided_ledger(clock, Partitions::ONE)
+}
+
+/// Opens an embedded ledger whose entries age out in every partition.
+pub fn open_divided_ledger(
+    clock: &ManualClock,
+    partitions: Partitions,
+) -> (Arc<SqliteLedger>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let now = clock.clone();
     let mut options = SqliteOptions::new(Arc::new(move || now.now_ms()));
+    options.retention_overrides = partitions.all().map(|partition| partition.ledger).collect();
     options.retention_interval = Duration::from_secs(600); // cheaper where days pass in a test
     (Arc::new(SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap()), folder)
 }

@@ -2,6 +2,7 @@
 
 mod content;
 mod full;
+mod partitions;
 mod programs;
 mod refusals;
 mod store;

@@ -2,6 +2,7 @@
 
 use harness::{NatsServer, nats_server_oldest};
 use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{LEDGER, Log};
 use paihao_ledger::backup::{
     BackupSource, RestoreError, RestoreOptions, RestoreTarget, Summary, make_backup, restore,
@@ -54,15 +55,22 @@ pub const PAIRS: [(Shape, Shape); 4] = [
 /// A store that is made at its first use.
 pub struct Store {
     pub shape: Shape,
+    partitions: Partitions,
     folder: TempDir,
     namespace: String,
 }
 
 impl Store {
     pub fn new(shape: Shape) -> Store {
+        Store::divided(shape, 1)
+    }
+
+    /// Store with a ledger in partitions.
+    pub fn divided(shape: Shape, partitions: usize) -> Store {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let namespace = format!("keep-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        Store { shape, folder: tempfile::tempdir().unwrap(), namespace }
+        let partitions = Partitions::new(partitions).unwrap();
+        Store { shape, partitions, folder: tempfile::tempdir().unwrap(), namespace }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -71,7 +79,7 @@ impl Store {
 
     fn options(&self) -> NatsOptions {
         let (url, namespace) = (self.shape.nats().url(), self.namespace.clone());
-        NatsOptions { url, namespace, ..NatsOptions::default() }
+        NatsOptions { url, namespace, partitions: self.partitions, ..NatsOptions::default() }
     }
 
     /// Opens the store, once the one who had it before has let go of it.

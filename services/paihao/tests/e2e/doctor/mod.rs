@@ -393,6 +393,11 @@ async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
     assert_eq!(of_stores(&not_durable), expected, "{:#}", not_durable.report);
 
     let plain = NatsServer::with_setup(NatsSetup { jetstream: false, ..NatsSetup::default() });
+    let divided = cluster_configuration(&wechat, &nats.url(), &redis.url())
+        .replace("kind = 'nats'", "kind = 'nats'\npartitions = 4");
+    let run = run_doctor(&divided).await;
+    assert!(of_stores(&run).contains("ledger nats_partitions"), "{:#}", run.report);
+
     let away = format!("nats://127.0.0.1:{}", free_port());
     for (url, finding) in [
         (plain.url(), "ledger nats_no_jetstream"),

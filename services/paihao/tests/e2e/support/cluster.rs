@@ -6,6 +6,8 @@ use crate::support::leaks::leaks;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use harness::{ClockOffset, NatsCluster, Program, Proxy, RedisServer, free_port, wait_until};
+use paihao_contracts::commit::Commit;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::Log;
 use paihao_ledger::{Ledger, LogItem, Position, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
@@ -44,6 +46,8 @@ pub struct ClusterSetup {
     pub sites: usize,
     /// Number of NATS servers, and of replicas of each stream.
     pub servers: usize,
+    /// Number of partitions of the ledger.
+    pub partitions: usize,
     /// Further sections of every process's configuration.
     pub extra_config: String,
     /// Sites in those sections, where staff may act too.
@@ -65,6 +69,7 @@ impl Default for ClusterSetup {
             processes: [2, 2, 2],
             sites: 1,
             servers: 1,
+            partitions: 1,
             extra_config: String::new(),
             extra_sites: Vec::new(),
             environment: Vec::new(),
@@ -189,6 +194,7 @@ impl Cluster {
             kind = 'nats'
             url = '{nats}'
             replicas = {replicas}
+            partitions = {partitions}
             [cache]
             kind = 'redis'
             url = '{redis}'
@@ -208,6 +214,7 @@ impl Cluster {
             fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
             ",
             replicas = self.setup.servers,
+            partitions = self.setup.partitions,
             redis = self.redis.url(),
             wechat = self.wechat.base_url(),
             sites = staff_sites.join(","),
@@ -304,8 +311,10 @@ impl Cluster {
 
 /// Connects to the ledger of a deployment as a further process.
 pub async fn connect_ledger(cluster: &Cluster) -> NatsLedger {
-    let replicas = cluster.setup.servers;
-    let options = NatsOptions { url: cluster.nats.url(), replicas, ..NatsOptions::default() };
+    let ClusterSetup { servers: replicas, partitions, .. } = cluster.setup;
+    let partitions = Partitions::new(partitions).unwrap();
+    let url = cluster.nats.url();
+    let options = NatsOptions { url, replicas, partitions, ..NatsOptions::default() };
     NatsLedger::connect(options).await.unwrap()
 }
 
@@ -315,6 +324,16 @@ pub async fn log_entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> V
     let head = ledger.head(log).await.unwrap();
     let follower = ledger.follow(log, Position::START).await.unwrap();
     entries_until(follower, head).await
+}
+
+/// Reads all commits, of every partition.
+pub async fn commits(cluster: &Cluster) -> Vec<Commit> {
+    let partitions = Partitions::new(cluster.setup.partitions).unwrap();
+    let mut commits = Vec::new();
+    for partition in partitions.all() {
+        commits.extend(log_entries::<Commit>(cluster, &partition.ledger).await);
+    }
+    commits
 }
 
 /// Reads all entries of one subject of a log.

@@ -15,6 +15,7 @@ pub use store::{AppendObserver, Store, StoreClock};
 use crate::link::{Link, NoAnswer};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
@@ -57,6 +58,10 @@ impl SimulatedLedger {
 
 #[async_trait]
 impl Ledger for SimulatedLedger {
+    fn partitions(&self) -> Partitions {
+        self.store.partitions()
+    }
+
     async fn append(
         &self,
         log: &Log,

@@ -3,6 +3,7 @@
 use super::claims::ClaimedBatch;
 use super::log::LogState;
 use super::queue::QueueState;
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log, WorkQueue};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{
@@ -23,6 +24,7 @@ pub type AppendObserver = Arc<dyn Fn(&Log, &StoredEntry) + Send + Sync>;
 
 /// Message store, which keeps everything in order and loses nothing.
 pub struct Store {
+    partitions: Partitions,
     clock: StoreClock,
     observer: AppendObserver,
     state: Mutex<State>,
@@ -101,8 +103,18 @@ impl State {
 
 impl Store {
     /// Creates an empty store.
-    pub fn new(clock: StoreClock, observer: AppendObserver) -> Arc<Store> {
-        Arc::new(Store { clock, observer, state: Mutex::default() })
+    pub fn new(partitions: Partitions, clock: StoreClock, observer: AppendObserver) -> Arc<Store> {
+        Arc::new(Store { partitions, clock, observer, state: Mutex::default() })
+    }
+
+    /// Returns the number of partitions of the ledger.
+    pub fn partitions(&self) -> Partitions {
+        self.partitions
+    }
+
+    /// Returns every decision that was ever appended, of all partitions.
+    pub fn decisions(&self) -> Vec<StoredEntry> {
+        self.partitions.all().flat_map(|partition| self.past(&partition.ledger)).collect()
     }
 
     /// Returns every entry that was ever appended to a log, also those that have aged out.

@@ -69,6 +69,7 @@ async fn start_cluster(zones: &TimeZones, rounds: usize) -> Cluster {
         processes: [3, 0, 0],
         sites: rounds,
         servers: 3,
+        partitions: 1,
         extra_config,
         extra_sites: (0..zones.len()).map(turning_site).collect(),
         environment,
