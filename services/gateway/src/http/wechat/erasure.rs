@@ -103,8 +103,8 @@ impl Erasure<'_> {
     /// Removes what the cache holds about the person.
     pub(super) async fn erase_from_cache(&self) -> Result<(), ErasureError> {
         let tags = self.state.person_tags().await.map_err(|_| ErasureError::Ledger)?;
-        let cache = &*self.state.cache;
-        erase_from_cache(cache, self.account, self.person, &tags).await.map_err(|error| {
+        let erased = erase_from_cache(self.state, self.account, self.person, &tags).await;
+        erased.map_err(|error| {
             tracing::warn!(%error, "cannot remove a customer from the cache");
             ErasureError::Cache
         })

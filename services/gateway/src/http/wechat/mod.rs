@@ -20,6 +20,7 @@ mod ticket_list;
 mod erasure;
 pub(crate) mod late_erasures;
 pub(crate) mod late_receipts;
+pub(crate) mod open_windows;
 pub(crate) mod receipts;
 mod refused_recipients;
 mod send_window;
