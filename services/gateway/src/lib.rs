@@ -41,6 +41,7 @@ use http::template_cache::TemplateCache;
 use http::wechat::fault::{self, CallbackFaults};
 use http::wechat::forwarder::Forwarder;
 use http::wechat::late_receipts::LateReceipts;
+use http::wechat::open_windows::{self, OpenWindows};
 use http::wechat::receipts;
 use identity::browser_sessions::{BrowserSessions, SessionLifetime};
 use identity::login::first_manager;
@@ -339,6 +340,7 @@ fn start_with(
 
     let private_targets = deployment.account_limits.private_targets.clone();
     let callback_faults = Arc::new(CallbackFaults::default());
+    let open_windows = Arc::new(OpenWindows::default());
     let state = AppState(Arc::new(AppStateInner {
         deployment: deployment.clone(),
         live_settings: live_settings.clone(),
@@ -379,6 +381,7 @@ fn start_with(
         examinations: Examinations::new(doctor, clock.clone(), &edge_tasks),
         rehearsals,
         late_receipts: LateReceipts::default(),
+        open_windows: open_windows.clone(),
         forwarder: Forwarder::new(private_targets),
         page_codes,
         feed,
@@ -389,6 +392,7 @@ fn start_with(
     }));
     http::wechat::late_erasures::start(state.clone(), &edge_tasks);
     receipts::start(state.clone(), &edge_tasks);
+    open_windows::start(open_windows, state.cache.clone(), &edge_tasks);
     http::wechat::shared_faults::start(state.clone(), &edge_tasks);
     serve(&edge_tasks, live_settings.clone(), http::routers(state));
     tasks.spawn("closing", async move {

@@ -3,8 +3,8 @@
 use paihao_cache::Unavailable;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult,
-    ScriptInvocation, ServerErrorKind,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError,
+    RedisResult, ScriptInvocation, ServerErrorKind,
 };
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -20,6 +20,8 @@ pub(crate) enum Retry {
 /// A request to Redis.
 pub(crate) enum Request<'a> {
     Command(Cmd),
+    /// Commands whose answers tell nothing but that they were carried out.
+    Pipeline(Pipeline),
     Script(ScriptInvocation<'a>),
 }
 
@@ -27,6 +29,7 @@ impl Request<'_> {
     async fn send<T: FromRedisValue>(&self, mut to: MultiplexedConnection) -> RedisResult<T> {
         match self {
             Request::Command(command) => command.query_async(&mut to).await,
+            Request::Pipeline(pipeline) => pipeline.query_async(&mut to).await,
             Request::Script(script) => script.invoke_async(&mut to).await,
         }
     }

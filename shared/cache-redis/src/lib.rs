@@ -13,8 +13,8 @@ pub use inspect::{MIN_SERVER_VERSION, RedisServerInfo};
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::{Connection, Request, Retry};
-use paihao_cache::{Cache, CasOutcome, Lease, Unavailable};
-use redis::{Client, IntoConnectionInfo, cmd};
+use paihao_cache::{Cache, CacheValue, CasOutcome, Lease, Unavailable};
+use redis::{Client, Cmd, IntoConnectionInfo, cmd};
 use scripts::Scripts;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
@@ -115,6 +115,10 @@ impl RedisCache {
         format!("{}:v:{key}", self.namespace)
     }
 
+    fn set_command(&self, key: &str, value: &[u8], ttl: Duration) -> Cmd {
+        cmd("SET").arg(self.key(key)).arg(value).arg("PX").arg(ttl_millis(ttl)).take()
+    }
+
     /// Key of the lease, and key of its fencing token, which outlives it. The braces keep both on
     /// one node of a Redis cluster.
     fn lease_keys(&self, name: &str) -> [String; 2] {
@@ -138,9 +142,19 @@ impl Cache for RedisCache {
     }
 
     async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable> {
-        let command =
-            cmd("SET").arg(self.key(key)).arg(&value[..]).arg("PX").arg(ttl_millis(ttl)).take();
+        let command = self.set_command(key, &value, ttl);
         self.connection.run(Retry::Yes, Request::Command(command)).await
+    }
+
+    async fn put_all(&self, values: Vec<CacheValue>) -> Result<(), Unavailable> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let mut pipeline = redis::pipe();
+        for CacheValue { key, value, ttl } in values {
+            pipeline.add_command(self.set_command(&key, &value, ttl)).ignore();
+        }
+        self.connection.run(Retry::Yes, Request::Pipeline(pipeline)).await
     }
 
     async fn put_if_absent(

@@ -6,7 +6,7 @@
 
 pub mod layer;
 
-use crate::{Cache, CasOutcome, Lease};
+use crate::{Cache, CacheValue, CasOutcome, Lease};
 use bytes::Bytes;
 use futures::future::join_all;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub async fn run(cache: Arc<dyn Cache>, run: &str) {
     suite.check().await;
     suite.absent_is_absent().await;
     suite.put_is_got_and_replaced().await;
+    suite.all_of_many_are_put().await;
     suite.any_bytes_any_key().await;
     suite.expired_is_absent().await;
     suite.put_renews_the_expiry().await;
@@ -112,6 +113,27 @@ impl Suite {
         assert_eq!(self.get(&key).await, Some(bytes("a")));
         self.cache.put(&key, bytes("b"), HOUR).await.expect("put");
         assert_eq!(self.get(&key).await, Some(bytes("b")), "over whatever was there");
+    }
+
+    async fn all_of_many_are_put(&self) {
+        for count in [0, 1, 300] {
+            let key = |i: usize| self.key(&format!("many {count} {i}"));
+            let value = |i: usize, text: &str, ttl| CacheValue {
+                key: key(i),
+                value: bytes(&format!("{text} {i}")),
+                ttl,
+            };
+            // Of two values with one key the later one stays, for its own time.
+            let earlier = (0..count).map(|i| value(i, "earlier", SHORT_TTL));
+            let later = (0..count).map(|i| value(i, "later", HOUR));
+            let short = value(count, "short", SHORT_TTL);
+            let values = earlier.chain(later).chain([short]).collect();
+            self.cache.put_all(values).await.expect("put_all");
+            self.wait_until_expired(&key(count)).await;
+            for i in 0..count {
+                assert_eq!(self.get(&key(i)).await, Some(bytes(&format!("later {i}"))));
+            }
+        }
     }
 
     async fn any_bytes_any_key(&self) {

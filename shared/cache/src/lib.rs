@@ -20,6 +20,17 @@ use std::time::Duration;
 #[error("the cache is unavailable: {0}")]
 pub struct Unavailable(pub String);
 
+/// Value to store for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheValue {
+    /// Key of the value.
+    pub key: String,
+    /// Bytes that the cache does not interpret.
+    pub value: Bytes,
+    /// Time after which it is absent.
+    pub ttl: Duration,
+}
+
 /// Result of a compare-and-set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CasOutcome {
@@ -49,6 +60,15 @@ pub trait Cache: Send + Sync + 'static {
 
     /// Stores a value for `ttl`, replacing any other.
     async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable>;
+
+    /// Stores values in their order, each for its time, in one request where the cache has such a
+    /// one. After an error some of them may be there.
+    async fn put_all(&self, values: Vec<CacheValue>) -> Result<(), Unavailable> {
+        for CacheValue { key, value, ttl } in values {
+            self.put(&key, value, ttl).await?;
+        }
+        Ok(())
+    }
 
     /// Stores a value if there is none; true if it did.
     async fn put_if_absent(

@@ -4,6 +4,7 @@
 //! takes no new one and ends. It never interrupts a unit of work. The **hard** stop,
 //! [`Tasks::abort`], drops the tasks that have not ended.
 
+use crate::trace;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use std::any::Any;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tracing::{Instrument, debug, error};
+use tracing::{debug, error};
 
 /// The failure of an essential task, which stops the process.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -215,7 +216,7 @@ impl Tasks {
             }
             drop(tokens);
         };
-        tokio::spawn(watched.in_current_span());
+        tokio::spawn(trace::logged_here(watched));
     }
 }
 

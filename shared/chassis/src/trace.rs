@@ -9,7 +9,7 @@ use crate::entropy;
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
-use tracing::Instrument;
+use tokio_util::either::Either;
 
 /// Name of the header, in HTTP and in messages.
 pub const TRACEPARENT_HEADER: &str = "traceparent";
@@ -30,10 +30,14 @@ pub struct InvalidTraceparent;
 impl Traceparent {
     /// Starts a new trace, marked as sampled if this process records it.
     pub fn new_root() -> Traceparent {
+        // One question to the system for both. Zero means "none" in the format.
+        let random: [u8; 24] = entropy::bytes();
+        let (mut trace, mut parent) = ([0; 16], [0; 8]);
+        trace.copy_from_slice(&random[..16]);
+        parent.copy_from_slice(&random[16..]);
         Traceparent {
-            // Zero means "none" in the format.
-            trace: u128::from_be_bytes(entropy::bytes()).max(1),
-            parent: new_parent(),
+            trace: u128::from_be_bytes(trace).max(1),
+            parent: u64::from_be_bytes(parent).max(1),
             flags: u8::from(span::draw_sampled().unwrap_or_default()),
         }
     }
@@ -119,13 +123,27 @@ fn is_lower_hex(field: &str, digits: usize) -> bool {
 
 tokio::task_local! {
     static CURRENT: Span;
+    /// Position that log lines name: of the current task, or of the one that started it.
+    static LOGGED: Traceparent;
 }
 
 /// Runs `work` as a span: [`current`] returns its position inside, and log lines carry the id of
 /// its trace.
 pub async fn scope<F: Future>(span: Span, work: F) -> F::Output {
-    let logged = tracing::info_span!("trace", id = span.at().trace_id());
-    CURRENT.scope(span, work).instrument(logged).await
+    CURRENT.scope(span, work).await
+}
+
+/// Trace that a log line belongs to.
+pub(crate) fn logged() -> Option<Traceparent> {
+    current().or_else(|| LOGGED.try_with(|at| *at).ok())
+}
+
+/// Has log lines of `work`, which becomes another task, carry the trace of this one.
+pub(crate) fn logged_here<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    match logged() {
+        Some(at) => Either::Left(LOGGED.scope(at, work)),
+        None => Either::Right(work),
+    }
 }
 
 /// Trace position of the current task; `None` outside of [`scope`].

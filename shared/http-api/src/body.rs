@@ -31,11 +31,13 @@ pub async fn read<S: ApiState>(body: Body, limit: usize) -> Result<Bytes, Proble
 
 async fn read_to_end<S: ApiState>(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut chunks = body.into_data_stream();
+    // Most bodies come in one piece, which needs no copy.
+    let mut only = Bytes::new();
     let mut read = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk
             .map_err(|_| Problem::new(S::MALFORMED_REQUEST).with_detail("the body broke off"))?;
-        if read.len() + chunk.len() > limit {
+        if only.len() + read.len() + chunk.len() > limit {
             let mut remaining = MAX_DISCARDED_BYTES;
             let discard = async {
                 while let Some(Ok(chunk)) = chunks.next().await {
@@ -50,9 +52,14 @@ async fn read_to_end<S: ApiState>(body: Body, limit: usize) -> Result<Bytes, Pro
             let detail = format!("more than {limit} bytes");
             return Err(Problem::new(S::BODY_TOO_LARGE).with_detail(detail));
         }
-        read.extend_from_slice(&chunk);
+        if only.is_empty() && read.is_empty() {
+            only = chunk;
+        } else {
+            read.extend_from_slice(&std::mem::take(&mut only));
+            read.extend_from_slice(&chunk);
+        }
     }
-    Ok(read.into())
+    Ok(if read.is_empty() { only } else { read.into() })
 }
 
 /// Reads a body of at most `limit` bytes and parses it like [`parse_object`].

@@ -56,12 +56,12 @@ pub(crate) async fn publish(
     streams: &Streams,
     kind: StreamKind,
     subject: &str,
-    headers: &HeaderMap,
+    headers: impl Fn() -> HeaderMap,
     payload: &Bytes,
 ) -> Result<PublishOutcome, Unavailable> {
     streams.ensure_once(kind).await?;
     for first_try in [true, false] {
-        match connection.request(subject.to_owned(), headers.clone(), payload.clone()).await {
+        match connection.request(subject.to_owned(), headers(), payload.clone()).await {
             Ok(response) => return parse_response(&response.payload),
             // No stream accepted the message, so it may be sent once more.
             Err(CallError::NoResponders) if first_try => streams.ensure(kind).await?,
@@ -84,15 +84,18 @@ pub(crate) async fn append(
         return Err(AppendError::TooLarge { size: entry.size(), limit });
     }
     let full_subject = streams.namespace().log_subject(log, subject);
-    let mut headers = message::headers(&entry);
     let expected = match expect {
         ExpectedPosition::Any => None,
         ExpectedPosition::Empty => Some(Position::START),
         ExpectedPosition::At(position) => Some(position),
     };
-    if let Some(Position(sequence)) = expected {
-        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string().as_str());
-    }
+    let headers = || {
+        let mut headers = message::headers(&entry);
+        if let Some(Position(sequence)) = expected {
+            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string().as_str());
+        }
+        headers
+    };
     let deadline = tokio::time::Instant::now() + connection.timeout();
     loop {
         let kind = StreamKind::Log(*log);

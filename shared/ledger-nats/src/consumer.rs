@@ -359,8 +359,15 @@ impl AckHandle {
             .map_err(|_| Unavailable("a name that is no subject".to_owned()))?;
         let full_subject = streams.namespace().log_subject(&DEAD_LETTERS, &subject);
         let kind = StreamKind::Log(DEAD_LETTERS);
-        match publish(connection, streams, kind, &full_subject, &headers, &dead_letter.payload)
-            .await?
+        match publish(
+            connection,
+            streams,
+            kind,
+            &full_subject,
+            || headers.clone(),
+            &dead_letter.payload,
+        )
+        .await?
         {
             PublishOutcome::Stored { .. } => Ok(()),
             PublishOutcome::Rejected(error) => Err(unavailable(&error)),

@@ -10,6 +10,7 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
 use async_nats::jetstream::context::Context;
 use async_nats::{Message, StatusCode, Subscriber, jetstream};
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::Log;
@@ -51,6 +52,9 @@ struct Session {
     received: u64,
     last_received: Instant,
     connect_count: u64,
+    /// Context that is lent to each message to read its origin, since a copy of it costs as much as
+    /// the reading.
+    context: Option<Context>,
 }
 
 /// Meaning of a message of a session.
@@ -107,19 +111,27 @@ impl Follower {
                 continue;
             };
             let silence = session.last_received + self.heartbeat * 3;
-            let event = tokio::select! {
-                biased;
-                message = session.subscriber.next() => match message {
-                    Some(message) => {
-                        session.handle_message(&self.connection, &self.streams, &self.log, message).await
+            // A message that is there already needs neither the timer nor the signals.
+            let received = match session.subscriber.next().now_or_never() {
+                Some(message) => Ok(message),
+                None => tokio::select! {
+                    biased;
+                    message = session.subscriber.next() => Ok(message),
+                    () = reconnected(&mut self.connection_state, session.connect_count) => {
+                        Err("the connection is a new one")
                     }
-                    None => SessionEvent::Broken("the subscription has ended"),
+                    _ = self.recreations.changed() => Err("a stream was recreated"),
+                    () = tokio::time::sleep_until(silence) => Err("the server is silent"),
                 },
-                () = reconnected(&mut self.connection_state, session.connect_count) => {
-                    SessionEvent::Broken("the connection is a new one")
+            };
+            let event = match received {
+                Ok(Some(message)) => {
+                    session
+                        .handle_message(&self.connection, &self.streams, &self.log, message)
+                        .await
                 }
-                _ = self.recreations.changed() => SessionEvent::Broken("a stream was recreated"),
-                () = tokio::time::sleep_until(silence) => SessionEvent::Broken("the server is silent"),
+                Ok(None) => SessionEvent::Broken("the subscription has ended"),
+                Err(reason) => SessionEvent::Broken(reason),
             };
             match event {
                 SessionEvent::Entry(recorded) => {
@@ -197,6 +209,7 @@ impl Follower {
             received: 0,
             last_received: Instant::now(),
             connect_count,
+            context: None,
         });
         Ok(false)
     }
@@ -263,7 +276,9 @@ impl Session {
             return self.handle_status(connection, status, message).await;
         }
         let subject = streams.namespace().parse_subject(log, &message.subject);
-        let message = jetstream::Message { message, context: connection.jetstream().clone() };
+        let context = self.context.take();
+        let context = context.unwrap_or_else(|| connection.jetstream().clone());
+        let message = jetstream::Message { message, context };
         let Ok(info) = message.info() else {
             return SessionEvent::Broken("a message without origin");
         };
@@ -273,6 +288,8 @@ impl Session {
         self.received += 1;
         let position = Position(info.stream_sequence);
         let published = info.published;
+        let jetstream::Message { message, context } = message;
+        self.context = Some(context);
         let Some(subject) = subject else {
             tracing::warn!(
                 log = log.name,
@@ -281,7 +298,6 @@ impl Session {
             );
             return SessionEvent::Ignored;
         };
-        let message = message.message;
         let at_ms = message::appended_at(message.headers.as_ref(), published);
         let entry = message::entry(message.headers.as_ref(), message.payload);
         SessionEvent::Entry(StoredEntry { position, subject, at_ms, entry })

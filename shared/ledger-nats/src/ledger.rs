@@ -148,7 +148,9 @@ impl Ledger for NatsLedger {
         }
         let subject = streams.namespace().queue_subject(queue);
         let kind = StreamKind::Queue(*queue);
-        match publish(connection, streams, kind, &subject, &headers, &entry.payload).await? {
+        match publish(connection, streams, kind, &subject, || headers.clone(), &entry.payload)
+            .await?
+        {
             PublishOutcome::Stored { duplicate: true, .. } => Ok(EnqueueOutcome::Duplicate),
             PublishOutcome::Stored { .. } => Ok(EnqueueOutcome::New),
             PublishOutcome::Rejected(error) => Err(unavailable(&error)),

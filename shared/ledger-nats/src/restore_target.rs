@@ -269,7 +269,7 @@ impl RestoreTarget for NatsRestore {
         }
         let subject = streams.namespace().queue_subject(queue);
         let kind = StreamKind::Queue(*queue);
-        match publish(connection, streams, kind, &subject, &headers, payload).await? {
+        match publish(connection, streams, kind, &subject, || headers.clone(), payload).await? {
             PublishOutcome::Stored { .. } => Ok(()),
             PublishOutcome::Rejected(error) => Err(unavailable(&error).into()),
         }

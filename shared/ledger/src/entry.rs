@@ -97,7 +97,10 @@ impl Subject {
 
     /// Parses the text form that [`Subject::as_str`] returns.
     pub fn parse(text: &str) -> Result<Self, InvalidSubject> {
-        Subject::new(&text.split('.').collect::<Vec<_>>())
+        if !text.split('.').all(is_name) {
+            return Err(InvalidSubject);
+        }
+        Ok(Subject(text.into()))
     }
 
     /// Returns the text form, the parts separated by dots.

@@ -9,6 +9,7 @@ use crate::callback::Message;
 use crate::secret::OpenId;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// Purpose of the key that follows from the deployment's secret.
 const PURPOSE: &[u8] = b"tags of people";
@@ -16,10 +17,17 @@ const PURPOSE: &[u8] = b"tags of people";
 /// Maker of tags.
 #[derive(Clone)]
 pub struct PersonTags {
-    /// Key; `None` if the deployment's secret is not known.
-    key: Option<[u8; 32]>,
+    /// HMAC that has taken its key; `None` if the deployment's secret is not known.
+    keyed: Option<Hmac<Sha256>>,
     /// True if every program that runs knows keyed tags, so that no other is written.
     are_keyed: bool,
+}
+
+impl fmt::Debug for PersonTags {
+    /// Prints without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonTags").field("are_keyed", &self.are_keyed).finish_non_exhaustive()
+    }
 }
 
 impl PersonTags {
@@ -27,19 +35,28 @@ impl PersonTags {
     pub fn new(deployment_secret: &str, are_keyed: bool) -> PersonTags {
         let mut mac = hmac_of(deployment_secret.as_bytes());
         mac.update(PURPOSE);
-        PersonTags { key: Some(mac.finalize().into_bytes().into()), are_keyed }
+        PersonTags { keyed: Some(hmac_of(&mac.finalize().into_bytes())), are_keyed }
     }
 
     /// Creates the maker of tags of former versions alone, for where the secret is not known and
     /// they may be written.
     pub fn of_former_versions() -> PersonTags {
-        PersonTags { key: None, are_keyed: false }
+        PersonTags { keyed: None, are_keyed: false }
+    }
+
+    /// Returns the same maker, which writes keyed tags or none.
+    #[must_use]
+    pub fn writing_keyed(self, are_keyed: bool) -> PersonTags {
+        PersonTags { are_keyed, ..self }
     }
 
     /// Returns the tag of a person of an account under which something is stored: 32 hex digits.
     pub fn tag(&self, account: &str, person: &OpenId) -> String {
-        let [written, _] = self.both(account, person);
-        written.unwrap_or_default()
+        if self.are_keyed {
+            self.keyed_tag(account, person).unwrap_or_default()
+        } else {
+            former_tag(account, person)
+        }
     }
 
     /// Returns the tags under which something may be found, first that under which it is stored.
@@ -48,10 +65,14 @@ impl PersonTags {
     }
 
     fn both(&self, account: &str, person: &OpenId) -> [Option<String>; 2] {
-        let parts = ["person", account, person.expose()].map(str::as_bytes);
-        let keyed = self.mac(&parts).map(|mac| hex::encode(&mac[..16]));
+        let keyed = self.keyed_tag(account, person);
         let former = Some(former_tag(account, person));
         if self.are_keyed { [keyed, former] } else { [former, keyed] }
+    }
+
+    fn keyed_tag(&self, account: &str, person: &OpenId) -> Option<String> {
+        let parts = ["person", account, person.expose()].map(str::as_bytes);
+        self.mac(&parts).map(|mac| hex::encode(&mac[..16]))
     }
 
     /// Returns the ids by which the same push is known, first the one that is stored.
@@ -73,7 +94,7 @@ impl PersonTags {
     }
 
     fn mac(&self, parts: &[&[u8]]) -> Option<[u8; 32]> {
-        let mut mac = hmac_of(self.key.as_ref()?);
+        let mut mac = self.keyed.clone()?;
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);

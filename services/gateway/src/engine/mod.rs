@@ -6,6 +6,8 @@
 //! - `replica`: the projection of each partition of the ledger onto its sites;
 //! - `followers`: the followers of all partitions;
 //! - `site_worker`: the worker that decides the commands of a site and appends the decisions;
+//! - `command_queue`: the commands that wait for a worker, and their answers;
+//! - `first_run`: the run of a worker within the request that began it;
 //! - `changed_sites`: signals to the timers;
 //! - `timers`: the task that proposes what is due by time, of all sites;
 //! - `registry`: the current sites with their settings and workers;
@@ -18,7 +20,9 @@
 mod append_spans;
 pub(crate) mod as_of;
 mod changed_sites;
+mod command_queue;
 mod coverage;
+mod first_run;
 mod followers;
 mod past_decisions;
 mod registry;
@@ -29,7 +33,8 @@ mod snapshot_writer;
 mod timers;
 mod view;
 
-pub use site_worker::{CommandOutcome, Forecasts, SUBMIT_TIMEOUT, SubmitError};
+pub use command_queue::{CommandOutcome, SubmitError};
+pub use site_worker::{Forecasts, SUBMIT_TIMEOUT};
 pub use view::{DecisionObserver, SiteSnapshot};
 
 use crate::site::SiteSettings;
@@ -43,13 +48,14 @@ use paihao_ledger::projection::Follow;
 use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
 use replica::{PartitionReplica, Replica};
-use site_worker::{PendingCommand, WorkerContext};
+use site_worker::WorkerContext;
 use snapshot_log::SnapshotRestorer;
 use snapshot_writer::SnapshotWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timers::SiteTimers;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Engine of this deployment. Cheap to clone.
@@ -126,22 +132,22 @@ impl Engine {
         site: &str,
         command: Command,
     ) -> Result<CommandOutcome, SubmitError> {
-        self.submit_known_as(site, command, Vec::new()).await
+        self.submit_known_as(site, command, Vec::new(), Instant::now() + SUBMIT_TIMEOUT).await
     }
 
-    /// Submits the act of a push. The first id is stored; by another one a program of another
-    /// generation may have decided it.
+    /// Submits the act of a push, and returns by the deadline at the latest. The first id is
+    /// stored; by another one a program of another generation may have decided it.
     pub async fn submit_of_push(
         &self,
         site: &str,
         ids: &[CommandId],
-        actor: Actor,
-        act: Act,
-        day: Option<Day>,
+        (actor, act, day): (Actor, Act, Option<Day>),
+        deadline: Instant,
     ) -> Result<CommandOutcome, SubmitError> {
         let Some((id, other_ids)) = ids.split_first() else { return Err(SubmitError::Unavailable) };
         let command = Command { id: *id, fingerprint: 0, actor, act, day };
-        self.submit_known_as(site, command, other_ids.to_vec()).await
+        let deadline = deadline.min(Instant::now() + SUBMIT_TIMEOUT);
+        self.submit_known_as(site, command, other_ids.to_vec(), deadline).await
     }
 
     async fn submit_known_as(
@@ -149,17 +155,13 @@ impl Engine {
         site: &str,
         command: Command,
         other_ids: Vec<CommandId>,
+        deadline: Instant,
     ) -> Result<CommandOutcome, SubmitError> {
         let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
         trace::note_site(site);
-        let (reply, response) = oneshot::channel();
-        let request =
-            PendingCommand { command, other_ids, trace: trace::current(), reply, expires_at: None };
-        if !handle.submit([request]) {
-            return Err(SubmitError::Unavailable);
-        }
-        match tokio::time::timeout(SUBMIT_TIMEOUT, response).await {
-            Ok(Ok(result)) => result,
+        let answer = handle.submit(command, other_ids).ok_or(SubmitError::Unavailable)?;
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(Some(result)) => result,
             _ => Err(SubmitError::Unavailable),
         }
     }

@@ -4,6 +4,10 @@
 //! command is lost: the worker waits until its replica has the missing entries, and decides again.
 
 use super::append_spans::AppendSpans;
+use super::command_queue::{
+    Answer, CommandOutcome, CommandQueue, MAX_BATCH_COMMANDS, PendingCommand, SubmitError,
+};
+use super::first_run::{FirstRun, Run, StartsTasks};
 use super::followers::Followers;
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
@@ -11,10 +15,10 @@ use crate::site::SiteSettings;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, ClockReading, ClockTrust};
 use paihao_chassis::tasks::Tasks;
-use paihao_chassis::trace::Traceparent;
+use paihao_chassis::trace;
 use paihao_domain::{
-    Act, Command, CommandId, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome,
-    Refusal, Site, Timestamp, day_close_command, decide, due_commands, next_due_after,
+    Act, Command, CommandId, Decision, DecisionInput, DecisionResult, ForecastModel, Site,
+    day_close_command, decide, due_commands, next_due_after,
 };
 use paihao_ledger::{AppendError, ExpectedPosition, Ledger, Position, Subject};
 use parking_lot::{Mutex, RwLock};
@@ -29,12 +33,6 @@ use tokio_util::sync::CancellationToken;
 /// Longest time for a command to become durable; after it the sender gets an error instead.
 /// WeChat waits five seconds for its answer.
 pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Most commands in one entry, which keeps it far below the largest that a store takes.
-const MAX_BATCH_COMMANDS: usize = 256;
-
-/// Commands that may wait for one site's worker; more are declined at once.
-const MAX_QUEUED_COMMANDS: usize = 4096;
 
 /// Shortest time between two rounds of the timers.
 pub(super) const MIN_TIMER_GAP: Duration = Duration::from_millis(20);
@@ -62,58 +60,6 @@ pub trait Forecasts: Send + Sync {
     fn model(&self, site: &Subject) -> ForecastModel;
 }
 
-/// Outcome of a command, decided now or when the command came first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandOutcome {
-    /// The outcome.
-    pub outcome: Outcome,
-    /// Time of the decision.
-    pub at: Timestamp,
-}
-
-/// Reason why there is no outcome.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// The rules refuse the command.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// There is no such site.
-    #[error("there is no such site")]
-    UnknownSite,
-    /// The ledger did not take the decision in time.
-    #[error("the ledger did not take it in time")]
-    Unavailable,
-    /// A newer program wrote to this site's ledger.
-    #[error("a newer program wrote what this one cannot read")]
-    Unreadable,
-}
-
-/// Command with the channel for its answer.
-pub(super) struct PendingCommand {
-    pub(super) command: Command,
-    /// Other ids by which the command may have been decided.
-    pub(super) other_ids: Vec<CommandId>,
-    /// Trace of the request, which the entry continues.
-    pub(super) trace: Option<Traceparent>,
-    pub(super) reply: oneshot::Sender<Answer>,
-    /// Time at which the answer is no longer wanted; `None` if the sender drops its end then.
-    pub(super) expires_at: Option<Instant>,
-}
-
-impl PendingCommand {
-    /// Returns the command under the id by which the site knows it, if it does.
-    fn as_known_by(&self, site: &Site) -> Cow<'_, Command> {
-        match self.other_ids.iter().find(|id| site.has_decided(id)) {
-            Some(id) => Cow::Owned(Command { id: *id, ..self.command.clone() }),
-            None => Cow::Borrowed(&self.command),
-        }
-    }
-
-    fn is_wanted(&self) -> bool {
-        !self.reply.is_closed() && self.expires_at.is_none_or(|end| Instant::now() < end)
-    }
-}
-
 /// Context that the workers of all sites share.
 pub(super) struct WorkerContext {
     pub(super) forecasts: Arc<dyn Forecasts>,
@@ -125,7 +71,8 @@ pub(super) struct WorkerContext {
 }
 
 /// Worker that decides for one site, each time with the settings of that moment. A site that nobody
-/// asks about has no task: the first command starts one, which ends when none is left.
+/// asks about has no task. The first command is decided by its own request; what has come meanwhile
+/// starts a task, which ends when no command is left.
 pub(super) struct SiteWorker {
     settings: RwLock<Arc<SiteSettings>>,
     pub(super) replica: Arc<SiteReplica>,
@@ -134,16 +81,6 @@ pub(super) struct SiteWorker {
     /// Answers to the commands that were proposed last.
     proposed: Mutex<Vec<oneshot::Receiver<Answer>>>,
 }
-
-/// Commands that wait for the worker.
-#[derive(Default)]
-struct CommandQueue {
-    waiting: Vec<PendingCommand>,
-    /// True while a task takes them.
-    is_running: bool,
-}
-
-type Answer = Result<CommandOutcome, SubmitError>;
 
 /// Decisions on a batch, made on a given snapshot.
 struct DecidedBatch {
@@ -183,57 +120,68 @@ impl SiteWorker {
         }
     }
 
-    /// Puts commands into the queue, and starts a task if none takes them. Returns whether they
-    /// were accepted.
+    /// Decides a command of a request, in its turn. `None` if it is declined.
     pub(super) fn submit(
         self: &Arc<Self>,
-        commands: impl IntoIterator<Item = PendingCommand>,
-    ) -> bool {
-        if self.context.closed.is_cancelled() {
-            return false;
-        }
-        let mut queue = self.queue.lock();
-        if queue.waiting.len() >= MAX_QUEUED_COMMANDS {
-            return false;
-        }
-        queue.waiting.extend(commands);
-        if !std::mem::replace(&mut queue.is_running, true) {
-            self.context.tasks.spawn_vital("site-worker", self.clone().run());
-        }
-        true
+        command: Command,
+        other_ids: Vec<CommandId>,
+    ) -> Option<FirstRun> {
+        let (reply, answer) = oneshot::channel();
+        let trace = trace::current();
+        let pending = PendingCommand { command, other_ids, trace, reply, expires_at: None };
+        let is_first = self.enqueue([pending])?;
+        let run = is_first.then(|| Box::pin(self.clone().run_once()) as Run);
+        Some(FirstRun::new(run, answer, self.clone()))
     }
 
-    /// Decides what is in the queue. It decides nothing before the replica has caught up: all
-    /// entries of the site may have aged out, so that an append on the empty state would succeed
-    /// although its snapshot holds a line.
+    fn enqueue(&self, commands: impl IntoIterator<Item = PendingCommand>) -> Option<bool> {
+        if self.context.closed.is_cancelled() {
+            return None;
+        }
+        self.queue.lock().add(commands)
+    }
+
+    /// Decides what is in the queue until nothing is.
     async fn run(self: Arc<Self>) {
+        if self.is_ready().await {
+            while let Some(batch) = self.take_batch() {
+                self.process_batch(batch).await;
+            }
+        }
+    }
+
+    /// Decides what is in the queue now, and leaves what comes meanwhile to a task.
+    async fn run_once(self: Arc<Self>) {
+        if !self.is_ready().await {
+            return;
+        }
+        if let Some(batch) = self.take_batch() {
+            self.process_batch(batch).await;
+        }
+        if self.queue.lock().goes_on() {
+            self.start_task(Box::pin(self.clone().run()));
+        }
+    }
+
+    // The lock is held for the call alone, and not while the batch is decided.
+    fn take_batch(&self) -> Option<Vec<PendingCommand>> {
+        self.queue.lock().take_batch()
+    }
+
+    /// Waits until the replica has caught up. Nothing is decided before: all entries of the site
+    /// may have aged out, so that an append on the empty state would succeed although its snapshot
+    /// holds a line. Gives the commands up and returns `false` if the engine closes before.
+    async fn is_ready(&self) -> bool {
         let WorkerContext { followers, closed, .. } = &*self.context;
         let follower = followers.of(&self.replica.partition);
         if !follower.caught_up() {
             let caught_up = closed.run_until_cancelled(follower.until_caught_up()).await;
             if caught_up.is_none() {
                 *self.queue.lock() = CommandQueue::default();
-                return;
+                return false;
             }
         }
-        while let Some(batch) = self.next_batch() {
-            metrics::histogram!("paihao_desk_batch_commands").record(batch.len() as f64);
-            self.process_batch(batch).await;
-        }
-    }
-
-    /// Takes the commands that have gathered; with none the task ends.
-    fn next_batch(&self) -> Option<Vec<PendingCommand>> {
-        let mut queue = self.queue.lock();
-        if queue.waiting.is_empty() {
-            // What a storm of commands took is given back.
-            *queue = CommandQueue::default();
-            return None;
-        }
-        if queue.waiting.len() <= MAX_BATCH_COMMANDS {
-            return Some(std::mem::take(&mut queue.waiting));
-        }
-        Some(queue.waiting.drain(..MAX_BATCH_COMMANDS).collect())
+        true
     }
 
     fn decision_input(&self, settings: &SiteSettings, reading: ClockReading) -> DecisionInput {
@@ -286,7 +234,9 @@ impl SiteWorker {
             })
             .unzip();
         *self.proposed.lock() = answers;
-        self.submit(batch);
+        if self.enqueue(batch) == Some(true) {
+            self.start_task(Box::pin(self.clone().run()));
+        }
     }
 
     /// Returns whether due commands are still without an answer, and logs the answers.
@@ -308,6 +258,7 @@ impl SiteWorker {
 
     /// Decides every command of the batch, appends the decisions and answers.
     async fn process_batch(&self, mut batch: Vec<PendingCommand>) {
+        metrics::histogram!("paihao_desk_batch_commands").record(batch.len() as f64);
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         // Halved while the entry is larger than the ledger accepts.
         let mut max_commands = MAX_BATCH_COMMANDS;
@@ -474,6 +425,12 @@ impl SiteWorker {
         let caught_up =
             snapshots.wait_for(|snapshot| snapshot.position >= target || snapshot.position < start);
         let _ = tokio::time::timeout(CATCH_UP_TIMEOUT, caught_up).await;
+    }
+}
+
+impl StartsTasks for SiteWorker {
+    fn start_task(&self, run: Run) {
+        self.context.tasks.spawn_vital("site-worker", run);
     }
 }
 

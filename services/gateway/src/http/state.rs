@@ -19,6 +19,7 @@ use crate::http::template_cache::TemplateCache;
 use crate::http::wechat::fault::CallbackFaults;
 use crate::http::wechat::forwarder::Forwarder;
 use crate::http::wechat::late_receipts::LateReceipts;
+use crate::http::wechat::open_windows::OpenWindows;
 use crate::identity::browser_sessions::BrowserSessions;
 use crate::identity::error::IdentityError;
 use crate::identity::login::{self, LoginDestination};
@@ -93,6 +94,7 @@ pub(crate) struct AppStateInner {
     pub(crate) examinations: Arc<Examinations>,
     pub(crate) rehearsals: Option<Arc<dyn Rehearsals>>,
     pub(crate) late_receipts: LateReceipts,
+    pub(crate) open_windows: Arc<OpenWindows>,
     pub(crate) forwarder: Forwarder,
     pub(crate) page_codes: PageCodes,
     pub(crate) feed: Feed,

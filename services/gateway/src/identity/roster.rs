@@ -18,6 +18,8 @@ pub(crate) const FIRST_IN_BROWSER: &str = "first-in-browser";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roster {
     secret: Option<String>,
+    /// Maker of keyed tags under the secret.
+    person_tags: Option<PersonTags>,
     members: BTreeMap<String, MemberEntry>,
     keys: BTreeMap<String, KeyEntry>,
     /// Ids of all keys that were ever created.
@@ -84,6 +86,7 @@ impl Roster {
     pub(crate) fn apply(&mut self, entry: &StaffEntry) {
         match entry.event.clone() {
             StaffEvent::SecretMade { secret, .. } => {
+                self.person_tags = Some(PersonTags::new(secret.as_stored(), true));
                 self.secret = Some(secret.as_stored().to_owned());
             }
             StaffEvent::SigningKeyMade { kid, pkcs8, made_at } => {
@@ -305,7 +308,7 @@ impl Roster {
     /// Returns the maker of the tags that stand for customers. `are_keyed` says whether keyed ones
     /// are written.
     pub(crate) fn person_tags(&self, are_keyed: bool) -> Option<PersonTags> {
-        Some(PersonTags::new(self.secret.as_ref()?, are_keyed))
+        Some(self.person_tags.clone()?.writing_keyed(are_keyed))
     }
 
     /// Computes the hash of a person, who is an openid at an account.

@@ -142,8 +142,11 @@ impl Span {
         span
     }
 
-    /// Begins a part of another span.
+    /// Begins a part of another span. One that is not recorded has no place of its own.
     pub fn child_of(parent: Traceparent, kind: SpanKind, name: &str) -> Span {
+        if !parent.sampled() || !is_recording() {
+            return Span::from(parent);
+        }
         Span::open(parent.child(), Some(parent), kind, || name.to_owned())
     }
 

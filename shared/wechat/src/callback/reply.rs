@@ -5,6 +5,7 @@
 
 use crate::secret::OpenId;
 use crate::text::fit_text;
+use std::fmt::{self, Display};
 
 /// WeChat's limit on articles; a reply to a text or a scan shows only one.
 pub const MAX_ARTICLES: usize = 8;
@@ -12,8 +13,8 @@ pub const MAX_ARTICLES: usize = 8;
 /// Builds a text reply, cut to what WeChat takes. WeChat treats an empty text as an error: answer
 /// `success` instead.
 pub fn text_reply(to: &OpenId, from: &str, create_time: i64, text: &str) -> String {
-    let content = format!("<Content>{}</Content>", cdata(&fit_text(text)));
-    reply_xml(to, from, create_time, "text", &content)
+    let text = fit_text(text);
+    reply_xml(to, from, create_time, "text", format_args!("<Content>{}</Content>", cdata(&text)))
 }
 
 /// Builds the reply that hands a message on to human customer service: to one of its accounts, or
@@ -26,7 +27,7 @@ pub fn transfer_reply(
 ) -> String {
     let account = kf_account
         .map(|account| format!("<TransInfo><KfAccount>{}</KfAccount></TransInfo>", cdata(account)));
-    reply_xml(to, from, create_time, "transfer_customer_service", &account.unwrap_or_default())
+    reply_xml(to, from, create_time, "transfer_customer_service", account.unwrap_or_default())
 }
 
 /// An entry of a news reply (图文).
@@ -58,10 +59,16 @@ pub fn news_reply(to: &OpenId, from: &str, create_time: i64, articles: &[Article
         ));
     }
     content.push_str("</Articles>");
-    reply_xml(to, from, create_time, "news", &content)
+    reply_xml(to, from, create_time, "news", content)
 }
 
-fn reply_xml(to: &OpenId, from: &str, create_time: i64, kind: &str, content: &str) -> String {
+fn reply_xml(
+    to: &OpenId,
+    from: &str,
+    create_time: i64,
+    kind: &str,
+    content: impl Display,
+) -> String {
     format!(
         "<xml><ToUserName>{}</ToUserName><FromUserName>{}</FromUserName>\
          <CreateTime>{create_time}</CreateTime><MsgType><![CDATA[{kind}]]></MsgType>{content}</xml>",
@@ -73,11 +80,25 @@ fn reply_xml(to: &OpenId, from: &str, create_time: i64, kind: &str, content: &st
 /// Writes a text as CDATA; `]]>` inside it is divided between two sections. Characters that XML
 /// cannot hold are left out (controls other than tab and line feed; a carriage return would be read
 /// back as a line feed).
-pub(super) fn cdata(text: &str) -> String {
-    let allowed: String = text
-        .chars()
-        .filter(|&c| matches!(c, '\t' | '\n') || !c.is_control())
-        .filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'))
-        .collect();
-    format!("<![CDATA[{}]]>", allowed.replace("]]>", "]]]]><![CDATA[>"))
+pub(super) fn cdata(text: &str) -> Cdata<'_> {
+    Cdata(text)
+}
+
+/// Text that is written as CDATA.
+pub(super) struct Cdata<'a>(&'a str);
+
+impl Display for Cdata<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0;
+        // Almost no text has anything to leave out or to divide.
+        if text.chars().all(is_allowed) && !text.contains("]]>") {
+            return write!(f, "<![CDATA[{text}]]>");
+        }
+        let allowed: String = text.chars().filter(|c| is_allowed(*c)).collect();
+        write!(f, "<![CDATA[{}]]>", allowed.replace("]]>", "]]]]><![CDATA[>"))
+    }
+}
+
+fn is_allowed(c: char) -> bool {
+    (matches!(c, '\t' | '\n') || !c.is_control()) && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }

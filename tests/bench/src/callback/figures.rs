@@ -103,6 +103,8 @@ pub struct OpenLoopFigures {
     /// Time from the due moment of a request to its sending: the generator's own delay and the wait
     /// for a free connection.
     pub late: Latency,
+    /// Longest latency among the requests of each second, round after round.
+    pub slowest_by_second_ms: Vec<f64>,
     /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
     #[serde(rename = "others")]
     pub other_cpu_share: f64,

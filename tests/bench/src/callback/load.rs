@@ -57,6 +57,8 @@ pub struct LoadResult {
     pub latency: Histogram<u64>,
     /// Time from the due moment of a request to its sending; open loop only.
     pub lateness: Histogram<u64>,
+    /// Longest latency among the requests that became due in each second; open loop only.
+    pub slowest_by_second: Vec<u64>,
     /// Site and serial of every number.
     pub serials: Vec<(usize, u32)>,
     /// Number of unexpected answers.
@@ -77,6 +79,7 @@ impl LoadResult {
             time,
             latency: histogram(),
             lateness: histogram(),
+            slowest_by_second: Vec::new(),
             serials: Vec::new(),
             unexpected: 0,
             first_bad: None,
@@ -94,10 +97,20 @@ impl LoadResult {
         self.recorded += other.recorded;
         self.latency.add(&other.latency).expect("the same bounds");
         self.lateness.add(&other.lateness).expect("the same bounds");
+        for (second, slowest) in other.slowest_by_second.into_iter().enumerate() {
+            self.record_slowest(second, slowest);
+        }
         self.serials.extend(other.serials);
         self.unexpected += other.unexpected;
         self.first_bad = self.first_bad.take().or(other.first_bad);
         self.sample = self.sample.take().or(other.sample);
+    }
+
+    fn record_slowest(&mut self, second: usize, latency: u64) {
+        let seconds = self.slowest_by_second.len().max(second + 1);
+        self.slowest_by_second.resize(seconds, 0);
+        let slowest = &mut self.slowest_by_second[second];
+        *slowest = latency.max(*slowest);
     }
 
     fn record_reply(&mut self, reply: &HttpReply<'_>, expected: ExpectedReply, site: usize) {
@@ -234,7 +247,10 @@ pub fn run_open_loop(
                         tally.record_reply(&reply, target.expected, site);
                         if due >= recording_from {
                             tally.recorded += 1;
-                            tally.latency.saturating_record(nanos(due.elapsed()));
+                            let latency = nanos(due.elapsed());
+                            tally.latency.saturating_record(latency);
+                            tally
+                                .record_slowest((due - recording_from).as_secs() as usize, latency);
                             tally.lateness.saturating_record(nanos(lateness));
                         }
                     }

@@ -72,6 +72,8 @@ impl ServerTurn {
         per_second: f64,
         turns: Vec<ServerTurn>,
     ) -> OpenLoopFigures {
+        let seconds = turns.iter().flat_map(|turn| turn.tally.slowest_by_second.iter());
+        let slowest_by_second_ms = seconds.map(|nanos| *nanos as f64 / 1e6).collect();
         let merged = ServerTurn::merge(turns);
         OpenLoopFigures {
             server,
@@ -79,6 +81,7 @@ impl ServerTurn {
             requests: merged.tally.recorded,
             latency: (&merged.tally.latency).into(),
             late: (&merged.tally.lateness).into(),
+            slowest_by_second_ms,
             other_cpu_share: merged.other_cpu_share,
         }
     }

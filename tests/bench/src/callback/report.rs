@@ -112,6 +112,12 @@ fn open(servers: &[OpenLoopFigures], out: &mut String) -> std::fmt::Result {
             server.other_cpu_share * 100.0,
         )?;
     }
+    writeln!(out, "  Slowest request of each second, in ms")?;
+    for server in servers {
+        let seconds: Vec<_> =
+            server.slowest_by_second_ms.iter().map(|slowest| format!("{slowest:.0}")).collect();
+        writeln!(out, "  {:<9} {}", server.server, seconds.join(" "))?;
+    }
     Ok(())
 }
 

@@ -57,8 +57,8 @@ pub(super) enum Handled {
 
 impl PushHandler<'_> {
     pub(super) async fn handle(&self) -> Result<Reply, Problem> {
-        let (handled, (), ()) =
-            futures::join!(self.dispatch(), self.open_send_window(), self.forward_copy());
+        self.open_send_window();
+        let (handled, ()) = futures::join!(self.dispatch(), self.forward_copy());
         match handled? {
             Handled::Ours(reply) => Ok(reply),
             Handled::Foreign => Ok(self.reply_to_foreign().await),

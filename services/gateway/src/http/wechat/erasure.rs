@@ -5,7 +5,7 @@
 //! is. If both were away, WeChat's refusal of a later message tells it again.
 
 use super::send_window::erase_from_cache;
-use crate::engine::SubmitError;
+use crate::engine::{SUBMIT_TIMEOUT, SubmitError};
 use crate::http::state::AppState;
 use crate::settings::SiteSettings;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use paihao_ledger::Entry;
 use paihao_wechat::OpenId;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Sites that forget a customer at the same time.
 const FORGET_CONCURRENCY: usize = 64;
@@ -91,7 +92,9 @@ impl Erasure<'_> {
         }
         let act = Act::Forget { person: self.person.clone() };
         let actor = Actor::Customer(self.person.clone());
-        match self.state.engine.submit_of_push(site, &self.commands, actor, act, None).await {
+        let deadline = Instant::now() + SUBMIT_TIMEOUT;
+        let command = (actor, act, None);
+        match self.state.engine.submit_of_push(site, &self.commands, command, deadline).await {
             Ok(_) | Err(SubmitError::Refused(Refusal::PersonUnknown)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -100,8 +103,8 @@ impl Erasure<'_> {
     /// Removes what the cache holds about the person.
     pub(super) async fn erase_from_cache(&self) -> Result<(), ErasureError> {
         let tags = self.state.person_tags().await.map_err(|_| ErasureError::Ledger)?;
-        let cache = &*self.state.cache;
-        erase_from_cache(cache, self.account, self.person, &tags).await.map_err(|error| {
+        let erased = erase_from_cache(self.state, self.account, self.person, &tags).await;
+        erased.map_err(|error| {
             tracing::warn!(%error, "cannot remove a customer from the cache");
             ErasureError::Cache
         })

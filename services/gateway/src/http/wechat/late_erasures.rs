@@ -112,8 +112,8 @@ impl Handler for CacheErasures {
         };
         for person in &queued.people {
             let person = Person::new(&person.person);
-            let cache = &*self.state.cache;
-            if let Err(error) = erase_from_cache(cache, &queued.account, &person, &tags).await {
+            let erased = erase_from_cache(&self.state, &queued.account, &person, &tags).await;
+            if let Err(error) = erased {
                 tracing::debug!(%error, "cannot remove a customer from the cache, retrying");
                 return Ok(Disposition::RetryAfter(RETRY_INTERVAL));
             }

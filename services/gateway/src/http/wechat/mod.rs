@@ -20,6 +20,7 @@ mod ticket_list;
 mod erasure;
 pub(crate) mod late_erasures;
 pub(crate) mod late_receipts;
+pub(crate) mod open_windows;
 pub(crate) mod receipts;
 mod refused_recipients;
 mod send_window;
@@ -30,9 +31,9 @@ use crate::http::guesses::Guess;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::AppState;
-use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use dispatch::{PushHandler, Reply};
 use fault::{CallbackFault, CallbackOrigin};
@@ -122,6 +123,7 @@ async fn verify(
         return faults.answer_unknown_account(now_ms);
     };
     let mut origin = CallbackOrigin { account: &name, is_probe: false, now_ms };
+    let query = query.as_deref().unwrap_or_default();
     let query = match authenticate(&state, &mut origin, &account.protection(), query) {
         Ok(query) => query,
         Err((fault, detail)) => {
@@ -156,11 +158,11 @@ async fn receive(
     State(state): State<AppState>,
     Path(name): Path<String>,
     client_ip: ClientIp,
-    RawQuery(raw_query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + REPLY_TIMEOUT;
+    let (Parts { uri, headers, .. }, body) = request.into_parts();
+    let raw_query = uri.query().unwrap_or_default();
     let now_ms = state.clock.now_ms();
     let faults = &state.callback_faults;
     let Some(account) = state.deployment.account(&name) else {
@@ -168,7 +170,7 @@ async fn receive(
     };
     let protection = account.protection();
     let mut origin = CallbackOrigin { account: &name, is_probe: false, now_ms };
-    let query = match authenticate(&state, &mut origin, &protection, raw_query.clone()) {
+    let query = match authenticate(&state, &mut origin, &protection, raw_query) {
         Ok(query) => query,
         Err((fault, detail)) => {
             note_guess(&state, fault, client_ip).await;
@@ -196,11 +198,8 @@ async fn receive(
         return faults.answer(&origin, CallbackFault::Misdated, "");
     }
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
-    let raw = RawPush {
-        query: raw_query.as_deref().unwrap_or_default(),
-        content_type: headers.get(header::CONTENT_TYPE),
-        body: &body,
-    };
+    let raw =
+        RawPush { query: raw_query, content_type: headers.get(header::CONTENT_TYPE), body: &body };
     let tags = match timeout_at(deadline, state.person_tags()).await {
         Ok(tags) => tags?,
         Err(_) => return Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
@@ -267,9 +266,9 @@ fn authenticate(
     state: &AppState,
     origin: &mut CallbackOrigin<'_>,
     protection: &Protection,
-    query: Option<String>,
+    query: &str,
 ) -> Result<CallbackQuery, (CallbackFault, String)> {
-    let query = CallbackQuery::parse(query.as_deref().unwrap_or_default())
+    let query = CallbackQuery::parse(query)
         .map_err(|error| (CallbackFault::BadQuery, error.to_string()))?;
     origin.is_probe = probe::is_probe(&query);
     if !protection.verify(&query) {

@@ -173,7 +173,6 @@ impl PushHandler<'_> {
     ) -> Result<CommandOutcome, SubmitError> {
         let actor = Actor::Customer(self.person());
         let ids = self.command_ids();
-        let decided = self.state.engine.submit_of_push(site, &ids, actor, act, day);
-        timeout_at(self.deadline, decided).await.unwrap_or(Err(SubmitError::Unavailable))
+        self.state.engine.submit_of_push(site, &ids, (actor, act, day), self.deadline).await
     }
 }

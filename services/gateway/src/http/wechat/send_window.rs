@@ -1,8 +1,9 @@
 //! Send windows: an action of a customer permits messages for a while. The notifier reads them.
 
 use super::dispatch::PushHandler;
+use crate::http::state::AppState;
 use bytes::Bytes;
-use paihao_cache::Cache;
+use paihao_cache::CacheValue;
 use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams;
 use paihao_domain::Person;
@@ -10,12 +11,9 @@ use paihao_wechat::callback::{Event, MessageKind};
 use paihao_wechat::{OpenId, PersonTags};
 use std::time::Duration;
 
-/// Time limit for storing a send window, which delays the reply and may be lost.
-const RECORD_TIMEOUT: Duration = Duration::from_millis(200);
-
 impl PushHandler<'_> {
-    /// Stores the send window that the push opens.
-    pub(super) async fn open_send_window(&self) {
+    /// Has the send window stored that the push opens.
+    pub(super) fn open_send_window(&self) {
         let Some(kind) = window_for(&self.message.kind).filter(|_| self.account.sends_texts) else {
             return;
         };
@@ -26,27 +24,29 @@ impl PushHandler<'_> {
         let person = self.tags.tag(self.account_name, &self.message.from_user);
         let key = streams::send_window_key(self.account_name, &person, kind.name());
         let value = Bytes::from(serde_json::to_vec(&window).expect("string keys only"));
-        let stored = self.state.cache.put(&key, value, Duration::from_millis(remaining));
-        match tokio::time::timeout(RECORD_TIMEOUT, stored).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "cannot store the send window"),
-            Err(_) => tracing::debug!("cannot store the send window in time"),
-        }
+        self.state.open_windows.add(CacheValue {
+            key,
+            value,
+            ttl: Duration::from_millis(remaining),
+        });
     }
 }
 
-/// Removes the cached data about a customer of an account.
+/// Removes the cached data about a customer of an account, and what waits to be cached.
 pub(super) async fn erase_from_cache(
-    cache: &dyn Cache,
+    state: &AppState,
     account: &str,
     person: &Person,
     tags: &PersonTags,
 ) -> Result<(), paihao_cache::Unavailable> {
     for tag in tags.all(account, &OpenId::new(person.as_str())) {
-        for window in SendWindowKind::ALL {
-            cache.remove(&streams::send_window_key(account, &tag, window.name())).await?;
+        let windows = SendWindowKind::ALL
+            .map(|window| streams::send_window_key(account, &tag, window.name()));
+        state.open_windows.discard(&windows).await;
+        for window in &windows {
+            state.cache.remove(window).await?;
         }
-        cache.remove(&streams::sent_index_key(account, &tag)).await?;
+        state.cache.remove(&streams::sent_index_key(account, &tag)).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod agreement;
 mod changing;
 mod clocks;
 mod crowds;
+mod leaving;
 mod partitions;
 mod sleeping;
 mod snapshot_faults;

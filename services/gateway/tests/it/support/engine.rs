@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_chassis::tasks::TaskFailure;
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::partitions::Partitions;
 use paihao_domain::{
@@ -124,6 +125,11 @@ impl RunningEngine {
         let sites = &settings.sites;
         let engine = Engine::start(sites, ledger, clock, visits, observer, &closed, &tasks);
         RunningEngine { engine, tasks, closed }
+    }
+
+    /// Reason for which the process would stop.
+    pub fn failure(&self) -> Option<TaskFailure> {
+        self.tasks.failure()
     }
 
     /// Stops the replica softly.

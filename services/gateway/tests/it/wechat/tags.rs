@@ -4,6 +4,7 @@
 use crate::support::cluster::{Cluster, GatewaySetup};
 use crate::support::engine::take_ticket;
 use crate::support::gateway::Gateway;
+use crate::support::wait_until;
 use crate::support::wechat::{LEAVE, push_body};
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_contracts::envelope::WriteVersion;
@@ -71,7 +72,9 @@ async fn no_store_has_an_unkeyed_hash_of_a_person() {
     for (generation, are_there) in [(1, true), (2, false)] {
         let (cluster, cache) = (Cluster::new(), cache());
         let gateway = cluster.start(setup(&cluster, generation, &cache)).await;
+        let before = cache.len();
         act(&gateway).await;
+        wait_until("the window is stored", async || cache.len() > before).await;
         let stored = cluster.stored_bytes();
         let is_stored =
             |hash: &&String| stored.windows(hash.len()).any(|window| window == hash.as_bytes());
@@ -116,7 +119,7 @@ async fn whoever_unfollows_is_forgotten_under_the_tags_of_both_generations() {
     let two = cluster.start(setup(&cluster, 2, &cache)).await;
     act(&one).await;
     let former = PersonTags::of_former_versions().tag(ACCOUNT, &OpenId::new(ANN));
-    assert!(has_window(&cache, &former).await);
+    wait_until("the window is stored", async || has_window(&cache, &former).await).await;
     assert_eq!(two.push_unsubscribe(ANN).await, 200);
     assert!(!has_window(&cache, &former).await);
     cluster.tasks.abort();
