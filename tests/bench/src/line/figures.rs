@@ -7,12 +7,6 @@ use std::fmt::Write;
 /// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
-    pub build: &'static str,
-    pub processors: usize,
-    /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
-    #[serde(rename = "others")]
-    pub other_cpu_share: f64,
     pub pure: Vec<DomainFigures>,
     pub stored: Vec<LedgerFigures>,
     pub hot: Vec<HotSiteFigures>,
@@ -103,16 +97,7 @@ impl Figures {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let others = self.other_cpu_share * 100.0;
-        writeln!(
-            out,
-            "The line: {} build, {} processors, others took {others:.0} % of them",
-            self.build, self.processors
-        )?;
-        if self.build != "release" {
-            writeln!(out, "NOT A RELEASE BUILD: these figures say nothing about the product.")?;
-        }
-        writeln!(out, "\nThe domain alone, by how many wait: median (least..most)")?;
+        writeln!(out, "The domain alone, by how many wait: median (least..most)")?;
         for one in &self.pure {
             writeln!(
                 out,
