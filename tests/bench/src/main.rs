@@ -1,6 +1,6 @@
 //! Benchmarks of the product and of simpler alternatives: `bench callback`, `bench
 //! estimate`, `bench history`, `bench line`, `bench memory`, `bench notify`, `bench qr`, `bench
-//! siege`, `bench token`, `bench watchers`, `bench writes`.
+//! siege`, `bench start`, `bench token`, `bench watchers`, `bench writes`.
 
 mod member;
 mod process;
@@ -17,6 +17,7 @@ mod memory;
 mod notify;
 mod qr;
 mod siege;
+mod start;
 mod token;
 mod watchers;
 mod writes;
@@ -62,6 +63,8 @@ enum BenchCommand {
     Qr(qr::Options),
     /// Callbacks while strangers do what they can, beside the same in peace.
     Siege(siege::Options),
+    /// From the start of a gateway until it is ready, over a million events; and a whole replay.
+    Start(start::Options),
     /// Thousands of screens on one gateway: delay of a call, memory and processor time.
     Watchers(watchers::Options),
     /// What a scan and a call with its message write: entries, acknowledgements, syncs, requests.
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         BenchCommand::Callers(options) => token::serve(&options),
         BenchCommand::Qr(options) => qr::run(&options),
         BenchCommand::Siege(options) => siege::run(&options),
+        BenchCommand::Start(options) => start::run(&options),
         BenchCommand::Watchers(options) => watchers::run(&options),
         BenchCommand::Writes(options) => writes::run(&options),
         BenchCommand::Serve(options) => callback::serve(&options),

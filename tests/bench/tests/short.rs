@@ -266,3 +266,23 @@ fn the_short_form_of_history_reads_every_visit() {
     }
     assert!(report.contains("read by a gateway"), "{report}");
 }
+
+#[test]
+fn the_short_form_of_start_restores_every_site_and_replays_every_event() {
+    let (figures, report) = run_short("start");
+    let count = |figure: &str| figures[figure].as_u64().unwrap();
+    assert_eq!(count("sites"), 8, "{figures}");
+    assert!(count("events") >= 800, "{figures}");
+    assert!(
+        count("tail_entries") >= 8 * 5 && count("tail_entries") < count("entries"),
+        "{figures}"
+    );
+    assert!(count("snapshot_bytes") > 8 * 100, "{figures}");
+    // A gateway whose sites were behind at its readiness fails the run, as does a lost event.
+    for figure in ["empty_seconds", "ready_seconds", "drop_seconds", "replay_seconds", "ratio"] {
+        assert!(figures[figure]["least"].as_f64().unwrap() > 0.0, "{figure}: {figures}");
+    }
+    for part in ["is ready after", "over an empty ledger", "applied in"] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+}

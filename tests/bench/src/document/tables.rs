@@ -199,6 +199,32 @@ const WATCHERS: &[Table] = &[
     },
 ];
 
+const START: &[Table] = &[
+    Table {
+        caption: "From the start of a gateway process until it is ready:",
+        rows: "",
+        columns: &[
+            Column("sites", "/sites", Count),
+            Column("snapshots", "/snapshot_bytes", Scaled(1e-6, 1, "MB")),
+            Column("entries behind them", "/tail_entries", Count),
+            Column("ready after", "/ready_seconds", Spread(2, "s")),
+            Column("over an empty ledger", "/empty_seconds", Spread(2, "s")),
+        ],
+    },
+    Table {
+        caption: "The whole ledger without snapshots:",
+        rows: "",
+        columns: &[
+            Column("events", "/events", Count),
+            Column("entries", "/entries", Count),
+            Column("bytes", "/bytes", Scaled(1e-6, 0, "MB")),
+            Column("read and dropped", "/drop_seconds", Spread(2, "s")),
+            Column("read and applied", "/replay_seconds", Spread(2, "s")),
+            Column("applied ÷ dropped, speed", "/ratio", Spread(2, "")),
+        ],
+    },
+];
+
 const NOTIFY: &[Table] = &[Table {
     caption: "Notices a second:",
     rows: "/rounds",
@@ -286,6 +312,7 @@ const TABLES: &[(&str, &[Table])] = &[
     ("qr", QR),
     ("line", LINE),
     ("watchers", WATCHERS),
+    ("start", START),
     ("notify", NOTIFY),
     ("writes", WRITES),
     ("siege", SIEGE),

@@ -5,10 +5,10 @@
 //! an engine on a ledger, [`replay`] a start, [`snapshots`] what is written for it; [`figures`]
 //! holds and formats the results.
 
-mod sites;
+pub mod sites;
 
 mod pure;
-mod stored;
+pub mod stored;
 
 mod replay;
 mod snapshots;
