@@ -1,4 +1,4 @@
-//! Benchmarks of the product and of simpler alternatives: `bench callback`, `bench
+//! Benchmarks of the product and of simpler alternatives: `bench appends`, `bench callback`, `bench
 //! estimate`, `bench history`, `bench line`, `bench memory`, `bench notify`, `bench qr`, `bench
 //! siege`, `bench start`, `bench token`, `bench watchers`, `bench writes`.
 
@@ -9,6 +9,7 @@ mod run;
 
 mod document;
 
+mod appends;
 mod callback;
 mod estimate;
 mod history;
@@ -39,6 +40,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum BenchCommand {
+    /// What an append to the file costs until it is on the disk, compared with plain inserts.
+    Appends(appends::Options),
     /// From a callback to a durable number, compared with a floor, a null handler and the
     /// tutorial's gateway.
     Callback(callback::Options),
@@ -82,6 +85,7 @@ enum BenchCommand {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().what {
+        BenchCommand::Appends(options) => appends::run(&options),
         BenchCommand::Callback(options) => callback::run(&options),
         BenchCommand::Estimate(options) => estimate::run(&options),
         BenchCommand::Document(options) => document::run(&options),

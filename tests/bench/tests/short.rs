@@ -286,3 +286,18 @@ fn the_short_form_of_start_restores_every_site_and_replays_every_event() {
         assert!(report.contains(part), "no {part:?} in\n{report}");
     }
 }
+
+#[test]
+fn the_short_form_of_appends_finds_every_way() {
+    let (figures, report) = run_short("appends");
+    let ways: Vec<_> = figures["ways"].as_array().unwrap().iter().map(|one| &one["way"]).collect();
+    let expected = ["a page, synced", "insert", "inserts together", "append", "appends at once"];
+    assert_eq!(ways, expected);
+    for way in figures["ways"].as_array().unwrap() {
+        assert!(way["per_second"]["least"].as_f64().unwrap() > 0.0, "{way}");
+        assert!(report.contains(way["way"].as_str().unwrap()), "{report}");
+    }
+    let ratios = figures["ratios"].as_array().unwrap();
+    assert_eq!(ratios.len(), 2, "{figures}");
+    assert!(ratios.iter().all(|one| one["ratio"]["least"].as_f64().unwrap() > 0.0), "{figures}");
+}

@@ -225,6 +225,27 @@ const START: &[Table] = &[
     },
 ];
 
+const APPENDS: &[Table] = &[
+    Table {
+        caption: "Entries on the disk:",
+        rows: "/ways",
+        columns: &[
+            Column("way", "/way", Text),
+            Column("a second", "/per_second", Spread(0, "")),
+            Column("each", "/entry_us", Spread(1, "µs")),
+        ],
+    },
+    Table {
+        caption: "Rate of the ledger divided by that of SQLite alone:",
+        rows: "/ratios",
+        columns: &[
+            Column("of", "/of", Text),
+            Column("÷", "/to", Text),
+            Column("ratio", "/ratio", Spread(2, "")),
+        ],
+    },
+];
+
 const NOTIFY: &[Table] = &[Table {
     caption: "Notices a second:",
     rows: "/rounds",
@@ -313,6 +334,7 @@ const TABLES: &[(&str, &[Table])] = &[
     ("line", LINE),
     ("watchers", WATCHERS),
     ("start", START),
+    ("appends", APPENDS),
     ("notify", NOTIFY),
     ("writes", WRITES),
     ("siege", SIEGE),
