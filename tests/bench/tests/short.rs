@@ -171,7 +171,7 @@ fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
     assert_eq!(waiting("pure"), [20, 200]);
     assert_eq!(waiting("stored"), [20, 200, 20, 200]);
     for one in list("pure") {
-        for spread in ["decision_us", "to_first", "look_us"] {
+        for spread in ["decision_us", "to_first", "look_us", "quote_us"] {
             more(&one[spread]["least"]);
         }
     }

@@ -115,6 +115,7 @@ const LINE: &[Table] = &[
             Column("a decision", "/decision_us", Spread(1, "µs")),
             Column("÷ that of the first", "/to_first", Spread(2, "")),
             Column("a timer check", "/look_us", Spread(1, "µs")),
+            Column("a quote", "/quote_us", Spread(1, "µs")),
             Column("memory for each", "/bytes_per_ticket", Number(0, "B")),
         ],
     },

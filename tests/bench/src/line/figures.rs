@@ -23,6 +23,8 @@ pub struct DomainFigures {
     pub to_first: RoundSpread,
     /// Time to find the due timers, in microseconds.
     pub look_us: RoundSpread,
+    /// Time to quote one wait at the end of the line, in microseconds.
+    pub quote_us: RoundSpread,
     /// Resident memory per waiting ticket.
     pub bytes_per_ticket: f64,
 }
@@ -101,11 +103,12 @@ impl Figures {
         for one in &self.pure {
             writeln!(
                 out,
-                "  {:>7}  {} µs a decision, {} × the first; {} µs a look; {:.0} bytes a ticket",
+                "  {:>7}  {} µs a decision, {} × the first; {} µs a look, {} µs a quote; {:.0} bytes a ticket",
                 one.waiting,
                 spread_text(&one.decision_us),
                 spread_text(&one.to_first),
                 spread_text(&one.look_us),
+                spread_text(&one.quote_us),
                 one.bytes_per_ticket
             )?;
         }

@@ -21,6 +21,11 @@ pub const COUNTERS_PER_SITE: u64 = 16;
 /// Commands in one round of a counter: take a ticket, call next, finish.
 pub const COMMANDS_PER_ROUND: u64 = 3;
 
+/// The queue that people join.
+pub fn queue() -> QueueId {
+    QueueId::new("a")
+}
+
 fn counter_id(i: u64) -> CounterId {
     CounterId::new(&(i % COUNTERS_PER_SITE + 1).to_string())
 }
