@@ -1,7 +1,8 @@
 //! `bench history`: time that a gateway needs to read the visit log at its start, and the memory
 //! that it keeps, compared with reading the same log and dropping it.
 
-use anyhow::Context as _;
+use crate::process::process_usage;
+use crate::run::{self, Kind, Report, RunOptions};
 use clap::Args;
 use futures::{StreamExt, stream};
 use paihao_chassis::Tasks;
@@ -16,6 +17,7 @@ use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +29,7 @@ const HISTORY_START_MS: i64 = 1_767_225_600_000;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// Size of the visit log, which is written first.
-#[derive(Args)]
+#[derive(Args, Debug, Clone)]
 pub struct Options {
     /// Sites.
     #[arg(long, default_value_t = 5)]
@@ -38,13 +40,37 @@ pub struct Options {
     /// Visits to each site a day.
     #[arg(long, default_value_t = 300)]
     visits: u32,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
+/// Figures of a run.
+#[derive(Serialize)]
+struct Figures {
+    visits: u64,
+    write_seconds: f64,
+    drop_seconds: f64,
+    read_seconds: f64,
+    /// Speed of the gateway, relative to reading the log and dropping its entries.
+    ratio: f64,
+    before_mib: u64,
+    after_mib: u64,
+}
+
+/// Measures and prints the figures.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(options))
+    run::run("history", Kind::Timed, &options.run, || {
+        let mut options = options.clone();
+        if options.run.short {
+            (options.sites, options.days, options.visits) = (2, 5, 20);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let figures = runtime.block_on(measure(&options))?;
+        Report::new(figures.text(), &figures)
+    })
 }
 
-async fn measure(options: &Options) -> anyhow::Result<()> {
+async fn measure(options: &Options) -> anyhow::Result<Figures> {
     let folder = tempfile::tempdir()?;
     let at = HISTORY_START_MS + i64::from(options.days) * DAY_MS;
     let store_options = SqliteOptions::new(Arc::new(move || at));
@@ -59,14 +85,14 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
         .map(|(site, entry)| ledger.append(&HISTORY, site, ExpectedPosition::Any, entry))
         .buffered(512);
     let started = Instant::now();
-    let mut written = 0;
+    let mut written: u64 = 0;
     let mut position = Position::START;
     while let Some(appended) = appends.next().await {
         position = appended?;
         written += 1;
     }
     drop(appends);
-    println!("{written} visits written in {:.1} s", started.elapsed().as_secs_f64());
+    let write_seconds = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
     let mut entries = ledger.follow(&HISTORY, Position::START).await?;
@@ -77,7 +103,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     }
     drop(entries);
     let raw_read = started.elapsed();
-    let before = resident_mb()?;
+    let before = resident_mib()?;
     let started = Instant::now();
     let clock = Arc::new(ManualClock::at(at));
     let observer = Arc::new(|_: &Subject, _: &_| {});
@@ -91,11 +117,28 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     visits.until_caught_up().await;
     let engine_read = started.elapsed();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let ratio = raw_read.as_secs_f64() / engine_read.as_secs_f64();
-    println!("read and dropped in {:.2} s", raw_read.as_secs_f64());
-    println!("read by a gateway in {:.2} s: {ratio:.2} of that", engine_read.as_secs_f64());
-    println!("resident memory: {before} MB before, {} MB after", resident_mb()?);
-    Ok(())
+    Ok(Figures {
+        visits: written,
+        write_seconds,
+        drop_seconds: raw_read.as_secs_f64(),
+        read_seconds: engine_read.as_secs_f64(),
+        ratio: raw_read.as_secs_f64() / engine_read.as_secs_f64(),
+        before_mib: before,
+        after_mib: resident_mib()?,
+    })
+}
+
+impl Figures {
+    fn text(&self) -> String {
+        let Figures { visits, write_seconds, drop_seconds, read_seconds, ratio, .. } = self;
+        let Figures { before_mib, after_mib, .. } = self;
+        format!(
+            "{visits} visits written in {write_seconds:.1} s\n\
+             read and dropped in {drop_seconds:.2} s\n\
+             read by a gateway in {read_seconds:.2} s: {ratio:.2} of that\n\
+             resident memory: {before_mib} MiB before, {after_mib} MiB after"
+        )
+    }
 }
 
 fn bench_settings(subjects: &[Subject]) -> DeploymentSettings {
@@ -146,9 +189,6 @@ fn visit_entry(day: u32, n: u32) -> Entry {
     Entry::new(serde_json::to_vec(&entry).expect("string keys only"))
 }
 
-fn resident_mb() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kb = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
-    Ok(kb.parse::<u64>()? / 1024)
+fn resident_mib() -> anyhow::Result<u64> {
+    Ok(process_usage(std::process::id())?.resident >> 20)
 }

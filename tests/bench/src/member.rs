@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use harness::{Program, free_port};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
@@ -48,6 +49,13 @@ impl RoleProcess {
         value.map_or(Ok(0.0), |value| value.parse().context("not a number"))
     }
 
+    /// Answer of the admin port, as JSON.
+    pub fn admin(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = admin_get(self.admin, path).with_context(|| path.to_owned())?;
+        let (_, body) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
+        serde_json::from_str(body).with_context(|| format!("{path}: {answer}"))
+    }
+
     /// Last lines of the log.
     pub fn log_tail(&self) -> String {
         let output = self.program.output();
@@ -78,7 +86,7 @@ pub async fn wait_until(description: &str, condition: impl Fn() -> bool) -> anyh
             started.elapsed() < READY_TIMEOUT,
             "still not after {READY_TIMEOUT:?}: {description}"
         );
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     Ok(())
 }

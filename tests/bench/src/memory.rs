@@ -5,11 +5,11 @@
 
 use crate::callback::deployment::Deployment;
 use crate::process::process_usage;
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Sites of each account in a deployment; it has two accounts.
@@ -24,12 +24,8 @@ pub struct Options {
     /// Seconds from readiness to the measurement.
     #[arg(long, default_value_t = 30.0)]
     rest: f64,
-    /// Small numbers, which show that the benchmark works.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Memory of one role.
@@ -47,15 +43,17 @@ struct RoleFigures {
 /// All figures of a run.
 #[derive(Serialize)]
 struct Figures {
-    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
-    build: &'static str,
     roles: Vec<RoleFigures>,
 }
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("memory", Kind::Counted, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         (options.sites, options.rest) = (vec![4, 20], 1.0);
     }
     ensure!(options.sites.iter().all(|sites| *sites > 0 && sites % ACCOUNTS == 0), "even numbers");
@@ -64,13 +62,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     for sites in &options.sites {
         roles.extend(runtime.block_on(measure(*sites, Duration::from_secs_f64(options.rest)))?);
     }
-    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let figures = Figures { build, roles };
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    Ok(())
+    let figures = Figures { roles };
+    Report::new(figures.text(), &figures)
 }
 
 /// Measures the roles of a deployment that nobody uses.
@@ -102,7 +95,7 @@ async fn measure(sites: usize, rest: Duration) -> anyhow::Result<Vec<RoleFigures
 impl Figures {
     /// Formats the whole report.
     fn text(&self) -> String {
-        let mut text = format!("Resident memory at rest in MiB, {} build\n", self.build);
+        let mut text = String::from("Resident memory at rest in MiB\n");
         for one in &self.roles {
             let RoleFigures { sites, role, resident_mib, own_mib, program_mib } = one;
             writeln!(

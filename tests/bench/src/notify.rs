@@ -7,6 +7,7 @@
 use crate::callback::deployment::Deployment;
 use crate::callback::scans::{ACCOUNT, site_id};
 use crate::process::{machine_cpu_time, process_usage, processors};
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::{Context, ensure};
 use clap::Args;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -17,7 +18,6 @@ use paihao_contracts::streams::NOTICES;
 use paihao_ledger::{Entry, Ledger};
 use serde::Serialize;
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -48,20 +48,13 @@ pub struct Options {
     /// Seconds that a backlog would take if only the places counted.
     #[arg(long, default_value_t = 15.0)]
     seconds: f64,
-    /// Small numbers, which show that the benchmark works and not how fast anything is.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// All figures of a run.
 #[derive(Serialize)]
 struct Figures {
-    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
-    build: &'static str,
-    processors: usize,
     servers: usize,
     rounds: Vec<RoundFigures>,
 }
@@ -85,8 +78,12 @@ struct RoundFigures {
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("notify", Kind::Timed, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         (options.wechat_ms, options.replicas, options.seconds) = (vec![200], vec![1, 2], 1.0);
     }
     ensure!(!options.replicas.contains(&0) && options.seconds > 0.0, "nothing to measure");
@@ -95,14 +92,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     for wechat_ms in &options.wechat_ms {
         rounds.extend(runtime.block_on(measure(*wechat_ms, &options))?);
     }
-    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let servers = options.servers;
-    let figures = Figures { build, processors: processors(), servers, rounds };
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    Ok(())
+    let figures = Figures { servers: options.servers, rounds };
+    Report::new(figures.text(), &figures)
 }
 
 /// Measures each number of notifiers with one latency of WeChat.
@@ -242,13 +233,9 @@ pub async fn enqueue(ledger: &impl Ledger, tickets: std::ops::Range<u32>) -> any
 impl Figures {
     /// Formats the whole report.
     fn text(&self) -> String {
-        let Figures { build, processors, servers, .. } = self;
-        let mut text = format!(
-            "Notices a second, {PLACES} places each: {build} build, {processors} processors, {servers} servers of NATS\n"
-        );
-        if *build != "release" {
-            text.push_str("NOT A RELEASE BUILD: these figures say nothing about the product.\n");
-        }
+        let servers = self.servers;
+        let mut text =
+            format!("Notices a second, {PLACES} places each, {servers} servers of NATS\n");
         for one in &self.rounds {
             writeln!(
                 text,

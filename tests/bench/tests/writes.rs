@@ -53,8 +53,8 @@ fn a_scan_and_a_call_write_no_more_than_before() {
         .unwrap();
     let report = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{}\n{report}", String::from_utf8_lossy(&run.stderr));
-    let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
-    let steps = figures["steps"].as_array().unwrap();
+    let record: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let steps = record["figures"]["steps"].as_array().unwrap();
     assert_eq!(steps.len(), BOUNDS.len(), "{report}");
     for (step, bound) in steps.iter().zip(BOUNDS) {
         assert_eq!((&step["shape"], &step["step"]), (&bound.shape.into(), &bound.step.into()));

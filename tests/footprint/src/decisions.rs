@@ -51,7 +51,8 @@ pub fn run_domain(rounds: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn apply(
+/// Decides a command and applies the decision.
+pub(crate) fn apply(
     site: &mut Site,
     rules: &Rules,
     command: &Command,

@@ -3,6 +3,7 @@
 
 use clap::Parser;
 use footprint::decisions;
+use footprint::looks::{self, Look};
 
 /// The allocator of the product.
 #[global_allocator]
@@ -18,10 +19,19 @@ struct Options {
     /// By the domain alone, without an engine and a ledger.
     #[arg(long)]
     domain: bool,
+    /// Asks this of one line instead, once a round.
+    #[arg(long, conflicts_with = "domain")]
+    look: Option<Look>,
+    /// People who wait in the line that is asked.
+    #[arg(long, default_value_t = 1_000, requires = "look")]
+    waiting: u64,
 }
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    if let Some(look) = options.look {
+        return looks::run(look, options.waiting, options.rounds);
+    }
     if options.domain {
         return decisions::run_domain(options.rounds);
     }

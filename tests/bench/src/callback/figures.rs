@@ -6,9 +6,6 @@ use serde::Serialize;
 /// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
-    pub build: &'static str,
-    pub processors: usize,
     pub nats_server: String,
     pub connections: usize,
     pub sites: usize,

@@ -26,9 +26,9 @@ mod report;
 
 pub use servers::{ServeOptions, serve};
 
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
-use std::path::PathBuf;
 
 /// Size of the measurement.
 #[derive(Args, Debug, Clone)]
@@ -60,19 +60,14 @@ pub struct Options {
     /// The same as --callbacks 1000000.
     #[arg(long)]
     million: bool,
-    /// Small numbers, below half a minute, which show that the benchmark works and not how fast
-    /// anything is.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 impl Options {
     fn with_defaults(&self) -> Options {
         let mut options = self.clone();
-        if self.short {
+        if self.run.short {
             options.seconds = 0.5;
             options.rounds = 1;
             options.connections = 8;
@@ -89,18 +84,17 @@ impl Options {
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("callback", Kind::Timed, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let options = options.with_defaults();
     ensure!(options.rounds > 0 && options.connections > 0, "nothing to measure");
     ensure!((1..=100_000).contains(&options.sites), "1 to 100000 sites");
     ensure!(options.seconds > 0.0 && options.open_seconds > 0.0, "no time to measure in");
     let figures = rounds::measure(&options)?;
-    println!("{}", report::text(&figures));
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    ensure!(
-        figures.validity.is_valid(),
-        "the figures are not to be trusted: see the report's last lines"
-    );
-    Ok(())
+    let report = Report::new(report::text(&figures), &figures)?;
+    Ok(report.hold(figures.validity.is_valid(), || {
+        "the figures are not to be trusted: see the report's last lines".to_owned()
+    }))
 }

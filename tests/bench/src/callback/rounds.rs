@@ -8,7 +8,7 @@ use super::measured_server::{MeasuredServer, ServerTurn};
 use super::peers;
 use super::scans::ScanGenerator;
 use super::servers::BaselineKind;
-use crate::process::{Usage, process_usage, processors};
+use crate::process::{Usage, process_usage};
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const BASELINES: [(&str, BaselineKind); 5] = [
     ("floor+expect", BaselineKind::Expecting),
     ("floor+follow", BaselineKind::Following),
     ("null", BaselineKind::Null),
-    ("article", BaselineKind::Article),
+    ("tutorial", BaselineKind::Article),
 ];
 
 /// Positions of the gateway and the floor in the list of servers.
@@ -98,8 +98,6 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
         servers[1..].iter().map(|other| servers[GATEWAY_INDEX].rate_ratio(other)).collect();
     let [gateway, floor] = open;
     Ok(Figures {
-        build: if cfg!(debug_assertions) { "debug" } else { "release" },
-        processors: processors(),
         nats_server,
         connections: options.connections,
         sites: options.sites,

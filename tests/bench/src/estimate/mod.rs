@@ -28,6 +28,7 @@ mod gate;
 mod hall_report;
 mod report;
 
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
 use figures::{Figures, SettingFigures};
@@ -37,7 +38,6 @@ use hall_observer::{HallScorer, HallScores};
 use hall_settings::Hall;
 use observer::{EstimatorObserver, EstimatorScores};
 use settings::Setting;
-use std::path::PathBuf;
 
 /// Days at the beginning that only train the estimators.
 const TRAINING_DAYS: u32 = 60;
@@ -58,17 +58,17 @@ pub struct Options {
     /// the first 20 train.
     #[arg(long, default_value_t = 260)]
     days: u32,
-    /// Five seeds of 120 days, compared with the errors recorded for them. A test runs this.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Simulates, prints, and fails if the estimator is worse than allowed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let (seeds, days, against) = if options.short {
+    run::run("estimate", Kind::Counted, &options.run, || simulate_all(options))
+}
+
+fn simulate_all(options: &Options) -> anyhow::Result<Report> {
+    let (seeds, days, against) = if options.run.short {
         (SHORT_SEEDS_AND_DAYS.0, SHORT_SEEDS_AND_DAYS.1, Baseline::Record)
     } else {
         (options.seeds, options.days, Baseline::Table)
@@ -76,16 +76,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(seeds > 0 && days > TRAINING_DAYS, "at least one seed and {} days", TRAINING_DAYS + 1);
     let settings = measure(seeds, days)?;
     let (hall_seeds, hall_scored) =
-        if options.short { SHORT_HALL_SEEDS_AND_DAYS } else { (seeds, days - TRAINING_DAYS) };
+        if options.run.short { SHORT_HALL_SEEDS_AND_DAYS } else { (seeds, days - TRAINING_DAYS) };
     let halls = measure_halls(hall_seeds, hall_scored)?;
     let figures = Figures { seeds, days, discarded: TRAINING_DAYS, settings, halls };
-    println!("{}\n{}", report::text(&figures), hall_report::text(&figures));
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
+    let text = format!("{}\n{}", report::text(&figures), hall_report::text(&figures));
     let faults = gate::regressions(&figures, against);
-    ensure!(faults.is_empty(), "not good enough:\n{}", faults.join("\n"));
-    Ok(())
+    let report = Report::new(text, &figures)?;
+    Ok(report.hold(faults.is_empty(), || format!("not good enough:\n{}", faults.join("\n"))))
 }
 
 fn measure(seeds: u64, days: u32) -> anyhow::Result<Vec<SettingFigures>> {

@@ -7,12 +7,6 @@ use std::fmt::Write;
 /// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
-    pub build: &'static str,
-    pub processors: usize,
-    /// Share of the machine's processors that other processes used meanwhile, 0 to 1.
-    #[serde(rename = "others")]
-    pub other_cpu_share: f64,
     pub pure: Vec<DomainFigures>,
     pub stored: Vec<LedgerFigures>,
     pub hot: Vec<HotSiteFigures>,
@@ -29,6 +23,8 @@ pub struct DomainFigures {
     pub to_first: RoundSpread,
     /// Time to find the due timers, in microseconds.
     pub look_us: RoundSpread,
+    /// Time to quote one wait at the end of the line, in microseconds.
+    pub quote_us: RoundSpread,
     /// Resident memory per waiting ticket.
     pub bytes_per_ticket: f64,
 }
@@ -103,24 +99,16 @@ impl Figures {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let others = self.other_cpu_share * 100.0;
-        writeln!(
-            out,
-            "The line: {} build, {} processors, others took {others:.0} % of them",
-            self.build, self.processors
-        )?;
-        if self.build != "release" {
-            writeln!(out, "NOT A RELEASE BUILD: these figures say nothing about the product.")?;
-        }
-        writeln!(out, "\nThe domain alone, by how many wait: median (least..most)")?;
+        writeln!(out, "The domain alone, by how many wait: median (least..most)")?;
         for one in &self.pure {
             writeln!(
                 out,
-                "  {:>7}  {} µs a decision, {} × the first; {} µs a look; {:.0} bytes a ticket",
+                "  {:>7}  {} µs a decision, {} × the first; {} µs a look, {} µs a quote; {:.0} bytes a ticket",
                 one.waiting,
                 spread_text(&one.decision_us),
                 spread_text(&one.to_first),
                 spread_text(&one.look_us),
+                spread_text(&one.quote_us),
                 one.bytes_per_ticket
             )?;
         }

@@ -5,17 +5,17 @@
 //! an engine on a ledger, [`replay`] a start, [`snapshots`] what is written for it; [`figures`]
 //! holds and formats the results.
 
-mod sites;
+pub mod sites;
 
 mod pure;
-mod stored;
+pub mod stored;
 
 mod replay;
 mod snapshots;
 
 mod figures;
 
-use crate::process::{machine_cpu_time, process_usage, processors};
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
 use figures::Figures;
@@ -24,10 +24,8 @@ use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_ledger::Ledger;
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Limit of the rounds of the replay.
 const MAX_REPLAY_ROUNDS: usize = 3;
@@ -53,9 +51,6 @@ pub struct Options {
     /// Events of the replay.
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
-    /// Small numbers, which show that the benchmark works and not how fast anything is.
-    #[arg(long, alias = "quick")]
-    short: bool,
     /// Only the domain, without a ledger.
     #[arg(long)]
     pure: bool,
@@ -71,24 +66,24 @@ pub struct Options {
     /// Entries of each site in a round of the snapshots. One is due after a thousand.
     #[arg(long, default_value_t = 5_000)]
     snapshot_entries: u64,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("line", Kind::Timed, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         (options.waiting, options.decisions) = (vec![20, 200], 30);
         (options.rounds, options.seconds, options.sites) = (1, 0.2, 20);
         (options.events, options.snapshot_entries) = (5_000, 50);
     }
     ensure!(options.rounds > 0 && options.decisions >= 3, "nothing to measure");
     ensure!(!options.waiting.contains(&0), "somebody has to wait");
-    let started = Instant::now();
-    let machine_cpu_before = machine_cpu_time()?;
-    let own_cpu_before = process_usage(std::process::id())?.cpu;
     let pure = if options.replay || options.snapshots {
         Vec::new()
     } else {
@@ -96,9 +91,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         pure::measure(&options.waiting, options.rounds, options.decisions, &rules)?
     };
     let mut figures = Figures {
-        build: if cfg!(debug_assertions) { "debug" } else { "release" },
-        processors: processors(),
-        other_cpu_share: 0.0,
         pure,
         stored: Vec::new(),
         hot: Vec::new(),
@@ -109,16 +101,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(measure_ledgers(&options, &mut figures))?;
     }
-    // The others include NATS, which is part of only some of the measurements.
-    let spent = process_usage(std::process::id())?.cpu.saturating_sub(own_cpu_before);
-    let others =
-        machine_cpu_time()?.saturating_sub(machine_cpu_before).saturating_sub(spent).as_secs_f64();
-    figures.other_cpu_share = others / (started.elapsed().as_secs_f64() * processors() as f64);
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    Ok(())
+    Report::new(figures.text(), &figures)
 }
 
 /// Measures each part on new, empty stores.

@@ -6,14 +6,26 @@ use crate::callback::figures::RoundSpread;
 use crate::process::process_usage;
 use anyhow::{Context, anyhow};
 use paihao_domain::{
-    COMMAND_RETENTION_MS, Command, Day, DecisionInput, DecisionResult, Rules, Site, Timestamp,
-    decide, due_commands, next_due_at,
+    COMMAND_RETENTION_MS, Command, Day, DecisionInput, DecisionResult, Rules, Site, TicketId,
+    Timestamp, decide, due_commands, next_due_at,
 };
 use std::hint::black_box;
 use tokio::time::Instant;
 
 /// Simulated time between two decisions.
 const DECISION_INTERVAL_MS: i64 = 100;
+
+/// Quotes of one evaluation.
+const QUOTES: u64 = 2;
+
+/// Site with what was measured of it, in microseconds by round.
+struct MeasuredSite {
+    site: InMemorySite,
+    bytes: u64,
+    deciding: Vec<f64>,
+    looking: Vec<f64>,
+    quoting: Vec<f64>,
+}
 
 /// Site in memory.
 struct InMemorySite {
@@ -67,6 +79,16 @@ impl InMemorySite {
         self.decide(&sites::finish_command(self.rounds, self.rounds))
     }
 
+    /// Quotes the wait to somebody who would join now, and to the holder of the last ticket.
+    fn quote(&self) -> anyhow::Result<()> {
+        let queue = sites::queue();
+        let last = self.site.ticket(TicketId(u32::try_from(self.people)?));
+        let last = last.context("the last ticket is not there")?;
+        black_box(self.site.quote_for_new_ticket(&self.rules, &queue, &self.now));
+        black_box(self.site.current_quote(&self.rules, last, &self.now));
+        Ok(())
+    }
+
     /// Evaluates the timers, as each replica does after a commit.
     fn evaluate_timers(&self) {
         black_box(due_commands(&self.site, &self.rules, &self.now));
@@ -87,10 +109,16 @@ pub fn measure(
         let before = resident()?;
         let site = InMemorySite::with_waiting(size, rules.clone())?;
         let bytes = resident()?.saturating_sub(before);
-        sites.push((site, bytes, Vec::new(), Vec::new()));
+        sites.push(MeasuredSite {
+            site,
+            bytes,
+            deciding: Vec::new(),
+            looking: Vec::new(),
+            quoting: Vec::new(),
+        });
     }
     for _ in 0..rounds {
-        for (site, _, deciding, looking) in &mut sites {
+        for MeasuredSite { site, deciding, looking, quoting, .. } in &mut sites {
             let started = Instant::now();
             for _ in 0..decisions / COMMANDS_PER_ROUND {
                 site.run_round()?;
@@ -103,11 +131,16 @@ pub fn measure(
             let views = (decisions / 100).max(1);
             (0..views).for_each(|_| site.evaluate_timers());
             looking.push(started.elapsed().as_secs_f64() * 1e6 / views as f64);
+            let started = Instant::now();
+            for _ in 0..views {
+                site.quote()?;
+            }
+            quoting.push(started.elapsed().as_secs_f64() * 1e6 / (views * QUOTES) as f64);
         }
     }
-    let first = sites.first().context("no size to measure")?.2.clone();
+    let first = sites.first().context("no size to measure")?.deciding.clone();
     let to_figures =
-        |(size, (_, bytes, deciding, looking)): (&u64, (_, u64, Vec<f64>, Vec<f64>))| {
+        |(size, MeasuredSite { bytes, deciding, looking, quoting, .. }): (&u64, MeasuredSite)| {
             DomainFigures {
                 waiting: *size,
                 decision_us: RoundSpread::from_values(deciding.iter().copied()),
@@ -115,6 +148,7 @@ pub fn measure(
                     deciding.iter().zip(&first).map(|(own, first)| own / first),
                 ),
                 look_us: RoundSpread::from_values(looking),
+                quote_us: RoundSpread::from_values(quoting),
                 bytes_per_ticket: bytes as f64 / *size as f64,
             }
         };

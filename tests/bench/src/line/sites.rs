@@ -21,6 +21,11 @@ pub const COUNTERS_PER_SITE: u64 = 16;
 /// Commands in one round of a counter: take a ticket, call next, finish.
 pub const COMMANDS_PER_ROUND: u64 = 3;
 
+/// The queue that people join.
+pub fn queue() -> QueueId {
+    QueueId::new("a")
+}
+
 fn counter_id(i: u64) -> CounterId {
     CounterId::new(&(i % COUNTERS_PER_SITE + 1).to_string())
 }
@@ -51,22 +56,29 @@ pub fn site_id(i: usize) -> String {
     format!("s{i:05}")
 }
 
+/// Facts of the i-th site.
+pub fn bench_facts(i: usize) -> SiteFacts {
+    SiteFacts {
+        account: "shop".into(),
+        id: site_id(i).into(),
+        name: "大厅".into(),
+        zone: "Asia/Shanghai".into(),
+    }
+}
+
+/// Settings of the i-th site.
+pub fn bench_site(i: usize, calendar: Calendar) -> anyhow::Result<SiteSettings> {
+    let subject = Subject::new(&["shop", &site_id(i)])?;
+    Ok(SiteSettings::new(bench_facts(i), subject, site_rules(), calendar))
+}
+
 /// Settings with this number of sites.
 pub fn bench_settings(sites: usize) -> anyhow::Result<DeploymentSettings> {
     let zone = TimeZone::get("Asia/Shanghai")?;
     let mut settings = DeploymentSettings::default();
     for i in 0..sites {
-        let id = site_id(i);
-        let facts = SiteFacts {
-            account: "shop".into(),
-            id: id.as_str().into(),
-            name: "大厅".into(),
-            zone: "Asia/Shanghai".into(),
-        };
-        let subject = Subject::new(&["shop", &id])?;
-        let calendar = Calendar::new(zone.clone(), 4);
-        let site = SiteSettings::new(facts, subject, site_rules(), calendar);
-        settings.sites.insert(id, Arc::new(site));
+        let site = bench_site(i, Calendar::new(zone.clone(), 4))?;
+        settings.sites.insert(site_id(i), Arc::new(site));
     }
     Ok(settings)
 }

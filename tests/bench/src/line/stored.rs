@@ -39,8 +39,17 @@ pub struct BenchEngine {
 
 impl BenchEngine {
     pub async fn open(settings: &DeploymentSettings, ledger: Arc<dyn Ledger>) -> BenchEngine {
+        BenchEngine::open_at(START_MS, settings, ledger).await
+    }
+
+    /// The same with a clock that stands at an instant.
+    pub async fn open_at(
+        at_ms: i64,
+        settings: &DeploymentSettings,
+        ledger: Arc<dyn Ledger>,
+    ) -> BenchEngine {
         let (clock, tasks, closed) =
-            (ManualClock::at(START_MS), Tasks::new(), CancellationToken::new());
+            (ManualClock::at(at_ms), Tasks::new(), CancellationToken::new());
         let events = Arc::new(AtomicU64::new(0));
         let counted = events.clone();
         let observer = Arc::new(move |_: &Subject, decision: &Decision| {

@@ -10,9 +10,9 @@ mod rounds;
 
 mod figures;
 
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
-use std::path::PathBuf;
 
 /// Size of the measurement.
 #[derive(Args, Debug, Clone)]
@@ -35,18 +35,18 @@ pub struct Options {
     /// Codes in the pool.
     #[arg(long, default_value_t = 64)]
     pool: usize,
-    /// Small numbers, which show that the benchmark works and not how fast anything is.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("qr", Kind::Timed, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         (options.seconds, options.rounds, options.connections) = (1.0, 1, 16);
         (options.rate, options.pool) = (10.0, 32);
     }
@@ -54,11 +54,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.seconds > 0.0 && options.rate > 0.0, "no time to measure in");
     ensure!((1..=1000).contains(&options.pool), "a pool of 1 to 1000");
     let figures = rounds::measure(&options)?;
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    ensure!(figures.bad_answers == 0, "answers without a code: {:?}", figures.first_bad);
-    ensure!(figures.shown_twice == 0, "{} codes were shown twice", figures.shown_twice);
-    Ok(())
+    let report = Report::new(figures.text(), &figures)?;
+    let twice = figures.shown_twice;
+    Ok(report
+        .hold(figures.bad_answers == 0, || {
+            format!("answers without a code: {:?}", figures.first_bad)
+        })
+        .hold(twice == 0, || format!("{twice} codes were shown twice")))
 }

@@ -66,7 +66,7 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
         gateway("pool", pool, size)?,
         gateway("without", without_pool, 0)?,
         StrategyRun {
-            strategy: "article",
+            strategy: "tutorial",
             port: article.port,
             pid: article.program.pid().context("a server does not run")?,
             gateway: None,
@@ -191,8 +191,6 @@ fn figures(options: &Options, nats_server: String, runs: &mut [StrategyRun]) -> 
     });
     let ways = ways.collect();
     Figures {
-        build: if cfg!(debug_assertions) { "debug" } else { "release" },
-        processors: processors(),
         nats_server,
         wechat_answers_in_ms: options.wechat_ms,
         per_second: options.rate,

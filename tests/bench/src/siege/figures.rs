@@ -8,9 +8,6 @@ use std::fmt::Write;
 /// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
-    pub build: &'static str,
-    pub processors: usize,
     /// Callbacks that became due each second.
     pub per_second: f64,
     pub turns: Vec<TurnFigures>,
@@ -44,6 +41,9 @@ pub struct SiegeFigures {
     pub open: usize,
     /// Connections that the gateway closed, and that were opened again.
     pub closed: usize,
+    /// Answers to the flood with a code, and for its limits.
+    pub codes_given: usize,
+    pub codes_refused: usize,
     /// Answers to the flood, by status; 0 is none.
     pub answers: BTreeMap<u16, usize>,
     /// Calls to WeChat during the siege.
@@ -61,10 +61,7 @@ impl Figures {
             "{idle} idle sockets, {streams} streams, {slow_bodies} slow bodies, {flood_per_second} \
              codes a second, from {addresses} addresses"
         ));
-        line(format!(
-            "{} build, {} processors, {:.0} callbacks a second\n",
-            self.build, self.processors, self.per_second
-        ));
+        line(format!("{:.0} callbacks a second\n", self.per_second));
         line(format!(
             "{:<12} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
             "callbacks", "answered", "p50 ms", "p99 ms", "p99.9 ms", "most ms", "MiB"

@@ -11,9 +11,9 @@ mod rounds;
 mod figures;
 
 use crate::process::raise_file_limit;
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
-use std::path::PathBuf;
 
 /// File descriptors that are needed in addition to those of the siege.
 const SPARE_FILE_DESCRIPTORS: usize = 1024;
@@ -45,18 +45,18 @@ pub struct Options {
     /// Sites at which people scan.
     #[arg(long, default_value_t = 100)]
     sites: usize,
-    /// Small numbers, which show that the benchmark works and not how fast anything is.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("siege", Kind::Timed, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         (options.idle, options.streams, options.slow_bodies) = (100, 60, 10);
         (options.flood, options.addresses) = (50, 10);
         (options.rate, options.seconds, options.sites) = (25.0, 3.0, 10);
@@ -67,10 +67,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let sockets = options.idle + options.streams + options.slow_bodies;
     raise_file_limit((sockets + SPARE_FILE_DESCRIPTORS) as u64)?;
     let figures = rounds::measure(&options)?;
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    ensure!(figures.validity.is_valid(), "callbacks were lost: {:?}", figures.first_bad);
-    Ok(())
+    let report = Report::new(figures.text(), &figures)?;
+    Ok(report.hold(figures.validity.is_valid(), || {
+        format!("callbacks were lost: {:?}", figures.first_bad)
+    }))
 }

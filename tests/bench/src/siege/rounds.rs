@@ -7,7 +7,7 @@ use crate::callback::deployment::Deployment;
 use crate::callback::figures::{Latency, ValidityChecks};
 use crate::callback::load::{ExpectedReply, LoadSpan, Target, run_open_loop};
 use crate::callback::scans::ScanGenerator;
-use crate::process::{process_usage, processors};
+use crate::process::process_usage;
 use anyhow::Context;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -69,9 +69,8 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     log("everything has stopped");
     let SiegeRun { mut serials, mut validity, first_bad, .. } = run;
     validity.check_serials(&mut serials);
+    let answers = counts.answers.lock().clone();
     Ok(Figures {
-        build: if cfg!(debug_assertions) { "debug" } else { "release" },
-        processors: processors(),
         per_second: options.rate,
         turns: vec![before, besieged, after],
         siege: SiegeFigures {
@@ -82,7 +81,9 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
             addresses: options.addresses + 1,
             open,
             closed: counts.closed.load(Ordering::Relaxed),
-            answers: counts.answers.lock().clone(),
+            codes_given: answers.get(&201).copied().unwrap_or_default(),
+            codes_refused: answers.get(&429).copied().unwrap_or_default(),
+            answers,
             calls_to_wechat: calls,
         },
         validity,

@@ -16,11 +16,11 @@ mod report;
 
 pub use callers::{CallerProcessOptions, serve};
 
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
 use report::ScenarioResult;
 use scenarios::Scenario;
-use std::path::PathBuf;
 use strategies::TokenStrategy;
 use tokio::runtime::Builder;
 
@@ -30,19 +30,19 @@ pub struct Options {
     /// Callers in all, divided among three processes.
     #[arg(long, default_value_t = 64)]
     callers: usize,
-    /// Shorter stretches, which show that the benchmark works. The bounds are the same.
-    #[arg(long)]
-    short: bool,
     /// Only this scenario.
     #[arg(long, value_enum)]
     scene: Option<Scenario>,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Measures, prints, and fails if the product exceeds a bound.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("token", Kind::Timed, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     ensure!(options.callers >= 3, "three processes need a caller each");
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut rows = Vec::new();
@@ -57,11 +57,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             }
         }
     }
-    println!("{}", report::text(&rows));
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&rows)?)?;
-    }
-    let missed: Vec<&ScenarioResult> = rows.iter().filter(|row| row.held == Some(false)).collect();
-    ensure!(missed.is_empty(), "{} rows miss their figure: see the table", missed.len());
-    Ok(())
+    let report = Report::new(report::text(&rows), &rows)?;
+    let missed = rows.iter().filter(|row: &&ScenarioResult| row.held == Some(false)).count();
+    Ok(report.hold(missed == 0, || format!("{missed} rows miss their figure: see the table")))
 }

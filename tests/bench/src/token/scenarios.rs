@@ -104,7 +104,7 @@ pub async fn run_scenario(
     way: TokenStrategy,
     options: &Options,
 ) -> anyhow::Result<ScenarioResult> {
-    let short = options.short;
+    let short = options.run.short;
     let mut deployment = TokenDeployment::start(way, options.callers).await?;
     if let Some(lifetime) = scenario.token_lifetime(short) {
         deployment.wechat.change_behaviour(|behaviour| behaviour.token_life = lifetime);

@@ -7,9 +7,13 @@ use std::fmt::Write;
 /// All figures of a run.
 #[derive(Serialize)]
 pub struct Figures {
-    /// Build that was measured: `release`, or `debug`, whose figures mean nothing.
-    pub build: &'static str,
-    pub processors: usize,
+    /// The screens of one site, and those of many.
+    pub runs: Vec<WatchersFigures>,
+}
+
+/// Figures of so many screens.
+#[derive(Serialize)]
+pub struct WatchersFigures {
     pub streams: usize,
     pub sites: usize,
     pub calls: usize,
@@ -39,19 +43,16 @@ impl Figures {
     /// Formats the whole report.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        self.write(&mut text).expect("writing to memory");
+        for run in &self.runs {
+            run.write(&mut text).expect("writing to memory");
+        }
         text
     }
+}
 
+impl WatchersFigures {
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(
-            out,
-            "{} event streams of {} sites on one gateway: {} build, {} processors",
-            self.streams, self.sites, self.build, self.processors
-        )?;
-        if self.build != "release" {
-            writeln!(out, "NOT A RELEASE BUILD: these figures say nothing about the product.")?;
-        }
+        writeln!(out, "{} event streams of {} sites on one gateway", self.streams, self.sites)?;
         writeln!(
             out,
             "{} calls, one every {} ms; an event of a board has {} bytes, of a customer {}; {} screens missed one\n",
@@ -79,7 +80,7 @@ impl Figures {
         )?;
         writeln!(
             out,
-            "Processor time of the gateway: {:.1} % of one at rest (others took {:.0} % of all), {:.1} % while calling",
+            "Processor time of the gateway: {:.1} % of one at rest (others took {:.0} % of all), {:.1} % while calling\n",
             self.at_rest_percent,
             self.others_at_rest * 100.0,
             self.calling_percent

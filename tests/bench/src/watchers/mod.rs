@@ -13,9 +13,10 @@ mod rounds;
 mod figures;
 
 use crate::process::raise_file_limit;
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
-use std::path::PathBuf;
+use figures::Figures;
 
 /// File descriptors that are needed in addition to those of the streams.
 const SPARE_FILE_DESCRIPTORS: u64 = 512;
@@ -38,29 +39,41 @@ pub struct Options {
     /// Seconds without calls, in which the cost at rest is measured.
     #[arg(long, default_value_t = 60.0)]
     rest: f64,
-    /// Small numbers, which show that the benchmark works and not how fast anything is.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+impl Options {
+    /// The screens of one site alone, as many as each site has, and a tenth of the calls.
+    fn one_site(&self) -> Options {
+        Options {
+            streams: self.streams / self.sites,
+            sites: 1,
+            calls: self.calls.div_ceil(10),
+            rest: self.rest / 10.0,
+            ..self.clone()
+        }
+    }
 }
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("watchers", Kind::Timed, &options.run, || measure_all(options))
+}
+
+fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         (options.streams, options.sites, options.calls) = (60, 3, 9);
         (options.every_ms, options.rest) = (50, 1.0);
     }
     ensure!(options.sites > 0 && options.streams >= options.sites, "a stream a site at least");
     ensure!(options.calls > 0 && options.rest > 0.0, "nothing to measure");
     raise_file_limit(options.streams as u64 + SPARE_FILE_DESCRIPTORS)?;
-    let figures = rounds::measure(&options)?;
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    ensure!(figures.missed == 0, "{} screens missed a call", figures.missed);
-    Ok(())
+    let one_site = options.one_site();
+    let runs = vec![rounds::measure(&one_site)?, rounds::measure(&options)?];
+    let figures = Figures { runs };
+    let report = Report::new(figures.text(), &figures)?;
+    let missed: usize = figures.runs.iter().map(|run| run.missed).sum();
+    Ok(report.hold(missed == 0, || format!("{missed} screens missed a call")))
 }

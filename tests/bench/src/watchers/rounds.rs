@@ -3,7 +3,7 @@
 use super::Options;
 use super::clients::{SiteScreens, watch_stream};
 use super::deployment::{WatchedGateway, call_next, site_id};
-use super::figures::Figures;
+use super::figures::WatchersFigures;
 use crate::callback::wire::HttpConnection;
 use crate::process::{machine_cpu_time, process_usage, processors};
 use anyhow::{Context, ensure};
@@ -23,12 +23,12 @@ const SCREEN_TIMEOUT: Duration = Duration::from_secs(20);
 const CONCURRENT_CONNECTS: usize = 200;
 
 /// Runs the whole measurement.
-pub fn measure(options: &Options) -> anyhow::Result<Figures> {
+pub fn measure(options: &Options) -> anyhow::Result<WatchersFigures> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure_all(options))
 }
 
-async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
+async fn measure_all(options: &Options) -> anyhow::Result<WatchersFigures> {
     let started = Instant::now();
     let log =
         |step_name: &str| eprintln!("[{:6.1} s] {step_name}", started.elapsed().as_secs_f64());
@@ -93,9 +93,7 @@ async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
     .await?;
     let calling = process_usage(pid)?.cpu - cpu;
     let duration = start.elapsed().as_secs_f64();
-    let figures = Figures {
-        build: if cfg!(debug_assertions) { "debug" } else { "release" },
-        processors: processors(),
+    let figures = WatchersFigures {
         streams: options.streams,
         sites: options.sites,
         calls: tally.last_screen.len() as usize,

@@ -8,6 +8,7 @@ mod counts;
 mod deployment;
 pub mod figures;
 
+use crate::run::{self, Kind, Report, RunOptions};
 use clap::Args;
 use deployment::{Shape, WrittenDeployment};
 use figures::{Figures, StepFigures};
@@ -29,18 +30,18 @@ pub struct Options {
     /// without it.
     #[arg(long)]
     program: Option<PathBuf>,
-    /// Small numbers, which show that the benchmark works.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Counts and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("writes", Kind::Counted, &options.run, || count_all(options))
+}
+
+fn count_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         (options.people, options.backlog) = (10, 50);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -49,11 +50,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.extend(runtime.block_on(count(*shape, &options))?);
     }
     let figures = Figures { steps };
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    Ok(())
+    Report::new(figures.text(), &figures)
 }
 
 /// Counts every step in one shape.

@@ -33,6 +33,32 @@ fn count_run(options: &[&str], rounds: u64) -> u64 {
     count.trim().parse().expect("a count is a number")
 }
 
+/// Lengths of the line between which a question is compared. A simulation ends after 200 calls.
+const LINES: [u64; 2] = [300, 1_500];
+
+/// Most that the longer line may take of the instructions of the shorter one: some more levels of
+/// the trees that hold the line.
+const MAX_GROWTH: f64 = 2.0;
+
+#[test]
+fn what_is_asked_of_a_line_does_not_grow_with_those_who_wait() {
+    for look in ["due", "quote", "simulated-quote"] {
+        let [short, long] = LINES.map(|waiting| {
+            let waiting = waiting.to_string();
+            let options = ["--look", look, "--waiting", &waiting];
+            (count_run(&options, 120) - count_run(&options, 20)) / 100
+        });
+        assert!(short > 500, "nothing was asked: {look} takes {short} instructions");
+        let growth = long as f64 / short as f64;
+        assert!(
+            growth <= MAX_GROWTH,
+            "{look} takes {short} instructions with {} waiting and {long} with {}: {growth:.1} times",
+            LINES[0],
+            LINES[1]
+        );
+    }
+}
+
 #[test]
 fn a_decision_takes_no_more_instructions_than_before() {
     let counts = COUNTED.map(|(name, options, rounds)| {
