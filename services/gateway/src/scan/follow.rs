@@ -1,7 +1,7 @@
 //! Stream of what happens to a scan session, for a browser that waits for it.
 //!
-//! Its progress comes from the ledger, which this replica follows, and scans that got no number from
-//! the cache, which is read once for all browsers.
+//! Its progress comes from the ledger, which this replica follows, and scans that got no number
+//! from the cache, which is read once for all browsers.
 
 use super::sessions::{ProgressWatch, ScanSessions};
 use futures::{Stream, stream};

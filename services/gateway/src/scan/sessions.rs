@@ -233,8 +233,8 @@ impl ScanSessions {
         }
     }
 
-    /// Stores that somebody who scanned got no number, so that the page tells it: in the session for
-    /// a page that comes later, and for those that wait. The code works on.
+    /// Stores that somebody who scanned got no number, so that the page tells it: in the session
+    /// for a page that comes later, and for those that wait. The code works on.
     pub async fn store_refusal(&self, uuid: Uuid, mut session: ScanSession, refused: RefusedScan) {
         session.refused = Some(refused.clone());
         let ttl = self.remaining(&session, self.clock.now_ms()) + EXPIRED_SESSION_RETENTION;

@@ -99,7 +99,7 @@ mod tests {
         for (message, subscription) in every_own() {
             for text in [None, Some("请到{counter}")] {
                 let called = notice(message, subscription, text);
-                let forward = json!([{ "name": "crm", "url": "https://crm.example.com/wechat", "pushes": ["text"] }]);
+                let forward = json!([{ "name": "crm", "url": "https://crm.example.com/wechat", "pushes": ["texts"] }]);
                 let own = json!({ "greeting": "您好", "called": called, "forward": forward });
                 let own = taken_over(setup(own), &AccountSetup::default());
                 let in_rehearsal = rehearsed(own.clone(), &sample());

@@ -1,5 +1,5 @@
-//! Tests of the button that begins another rehearsal: in every state in which an owner may want one,
-//! with what is there in the rehearsal, and with what is there when it is over.
+//! Tests of the button that begins another rehearsal: in every state in which an owner may want
+//! one, with what is there in the rehearsal, and with what is there when it is over.
 
 use crate::browser::PAGE_TIMEOUT;
 use crate::demo::{chat_selector, kiosk_code_link, scan};

@@ -152,8 +152,8 @@ async fn each_command_takes_an_account_of_the_page_as_one_of_the_file() {
     deployment.visit("oFirstOfTheClinic").await;
     assert_eq!(process.sources().await, sources([("clinic", "settings"), ("shop", "file")]));
 
-    // The menu, the repair of a site, the way to another account. Of an account that nobody has, each
-    // says so.
+    // The menu, the repair of a site, the way to another account. Of an account that nobody has,
+    // each says so.
     let buttons = json!([{ "name": "取号", "action": { "take": {} } }]);
     for account in ["shop", "clinic"] {
         let path = format!("/book/accounts/{account}");

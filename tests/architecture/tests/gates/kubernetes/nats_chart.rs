@@ -4,13 +4,12 @@
 //! The keys stand in a file, each with the kind of its default: `free` takes anything below it.
 
 use crate::repository::read_file;
-use paihao::config::Config;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 const VALUES: [&str; 2] = ["nats.yaml", "nats.one-node.yaml"];
 
-/// Keys of `helm/charts/nats/values.yaml` of github.com/nats-io/k8s, version 2.14.2.
+/// Keys of the values of the chart in github.com/nats-io/k8s, version 2.14.2.
 const CHART: &str = include_str!("nats-chart-2.14.2.txt");
 
 fn values(file: &str) -> Value {
@@ -79,7 +78,6 @@ fn the_values_name_the_secrets_the_user_and_the_hosts_of_this_deployment() {
     let chart = values("nats.yaml");
     let text = read_file("deploy/kubernetes/base/paihao.toml");
     let config: toml::Table = text.parse().unwrap();
-    Config::from_text("in paihao.toml", &text).expect("it is a configuration");
     let authorization = &chart["config"]["merge"]["authorization"];
     assert_eq!(authorization["user"], config["ledger"]["user"].as_str().unwrap());
     // The chart takes the quotes off, and the server reads the variable of its environment.
