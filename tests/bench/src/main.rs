@@ -1,6 +1,6 @@
 //! Benchmarks of the product and of simpler alternatives: `bench appends`, `bench callback`, `bench
-//! estimate`, `bench history`, `bench line`, `bench memory`, `bench notify`, `bench qr`, `bench
-//! siege`, `bench start`, `bench token`, `bench watchers`, `bench writes`.
+//! estimate`, `bench history`, `bench line`, `bench memory`, `bench notify`, `bench partitions`,
+//! `bench qr`, `bench siege`, `bench start`, `bench token`, `bench watchers`, `bench writes`.
 
 mod member;
 mod process;

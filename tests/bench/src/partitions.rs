@@ -9,6 +9,7 @@ use crate::callback::deployment::Deployment;
 use crate::callback::figures::RoundSpread;
 use crate::callback::load::{ExpectedReply, LoadSpan, Target, run_closed_loop};
 use crate::callback::scans::{ACCOUNT, ScanGenerator, site_id};
+use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::{Context, ensure};
 use async_nats::jetstream::{self, message::PublishMessage};
 use bytes::Bytes;
@@ -53,19 +54,13 @@ pub struct Options {
     /// Seconds of each turn.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
-    /// Small numbers, which show that the benchmark works and not how fast anything is.
-    #[arg(long)]
-    short: bool,
-    /// File to which the figures are also written, as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// All figures of a run.
 #[derive(Serialize)]
 struct Figures {
-    build: &'static str,
-    processors: usize,
     nats: String,
     /// Folder of the stores.
     folder: PathBuf,
@@ -80,6 +75,8 @@ struct Row {
     /// Appends or connections at once.
     at_once: usize,
     per_second: RoundSpread,
+    /// Rates divided by those with the first number of partitions, round by round.
+    to_first: RoundSpread,
 }
 
 /// Turn that is measured once in each round.
@@ -92,8 +89,12 @@ struct Turn {
 
 /// Measures and prints the figures, and stops all processes that it started.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    run::run("partitions", Kind::Timed, &options.run, || measure(options))
+}
+
+fn measure(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
-    if options.short {
+    if options.run.short {
         options.partitions = vec![1, 2];
         options.writers = vec![1, 8];
         (options.connections, options.sites) = (8, 50);
@@ -107,18 +108,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let (mut rows, nats) = appends(&runtime, &options, &numbers)?;
     rows.extend(callbacks(&runtime, &options, &numbers)?);
-    let figures = Figures {
-        build: if cfg!(debug_assertions) { "debug" } else { "release" },
-        processors: crate::process::processors(),
-        nats,
-        folder: std::env::temp_dir(),
-        rows,
-    };
-    println!("{}", figures.text());
-    if let Some(file) = &options.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
-    }
-    Ok(())
+    let figures = Figures { nats, folder: std::env::temp_dir(), rows };
+    Report::new(figures.text(), &figures)
 }
 
 /// Site of a writer: where it appends, and behind what.
@@ -153,7 +144,7 @@ fn appends(
     }
     let client = runtime.block_on(async_nats::connect(server.url()))?;
     let version = format!("nats-server {}", client.server_info().version);
-    Ok((turns.into_iter().map(Row::from).collect(), version))
+    Ok((rows(turns), version))
 }
 
 async fn append_rate(
@@ -247,54 +238,45 @@ fn callbacks(
             turn.rates.push(load.rate());
         }
     }
-    let mut rows = Vec::new();
+    let mut measured = Vec::new();
     for (turn, deployment, _) in turns {
         let unread = runtime.block_on(deployment.wait_until_planned(Duration::from_secs(300)))?;
         ensure!(unread == 0, "the notifier has not read {unread} entries");
         runtime.block_on(deployment.stop())?;
-        rows.push(turn.into());
+        measured.push(turn);
     }
-    Ok(rows)
+    Ok(rows(measured))
 }
 
-impl From<Turn> for Row {
-    fn from(turn: Turn) -> Row {
+fn rows(turns: Vec<Turn>) -> Vec<Row> {
+    let row = |turn: &Turn| {
         let Turn { what, partitions, at_once, rates } = turn;
-        let per_second = RoundSpread::from_values(rates.into_iter());
-        Row { what, partitions: partitions.count(), at_once, per_second }
-    }
+        let is_alike = |other: &&Turn| (other.what, other.at_once) == (*what, *at_once);
+        let first = turns.iter().find(is_alike).unwrap_or(turn);
+        let to_first = rates.iter().zip(&first.rates).map(|(rate, first)| rate / first);
+        Row {
+            what,
+            partitions: partitions.count(),
+            at_once: *at_once,
+            per_second: RoundSpread::from_values(rates.iter().copied()),
+            to_first: RoundSpread::from_values(to_first),
+        }
+    };
+    turns.iter().map(row).collect()
 }
 
 impl Figures {
     fn text(&self) -> String {
-        let Figures { build, processors, nats, folder, rows } = self;
-        let folder = folder.display();
-        let mut text =
-            format!("{build} build, {processors} processors, {nats}, stores in {folder}\n\n");
-        text.push_str(
-            "| | partitions | at once | a second (least to most) | ÷ one partition | ÷ floor |\n",
-        );
-        text.push_str("| --- | ---: | ---: | ---: | ---: | ---: |\n");
-        for row in rows {
-            let RoundSpread { least, median, most } = row.per_second;
-            let ratio = |is_other: &dyn Fn(&Row) -> bool| {
-                let other =
-                    rows.iter().find(|other| other.at_once == row.at_once && is_other(other));
-                other.map_or("–".to_owned(), |other| {
-                    format!("{:.2}", median / other.per_second.median)
-                })
-            };
-            let to_one = ratio(&|other| other.what == row.what && other.partitions == 1);
-            let to_floor = match row.what {
-                "append" => {
-                    ratio(&|other| other.what == FLOOR && other.partitions == row.partitions)
-                }
-                _ => "–".to_owned(),
-            };
+        let Figures { nats, folder, rows } = self;
+        let mut text = format!("{nats}, stores in {}\n\n", folder.display());
+        text += "| | partitions | at once | a second (least to most) | ÷ the first number |\n";
+        text += "| --- | ---: | ---: | ---: | ---: |\n";
+        for Row { what, partitions, at_once, per_second, to_first } in rows {
+            let RoundSpread { least, median, most } = per_second;
             writeln!(
                 text,
-                "| {} | {} | {} | {median:.0} ({least:.0} to {most:.0}) | {to_one} | {to_floor} |",
-                row.what, row.partitions, row.at_once
+                "| {what} | {partitions} | {at_once} | {median:.0} ({least:.0} to {most:.0}) | {:.2} |",
+                to_first.median
             )
             .expect("writing to memory");
         }

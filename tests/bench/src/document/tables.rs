@@ -301,6 +301,18 @@ const SIEGE: &[Table] = &[
     },
 ];
 
+const PARTITIONS: &[Table] = &[Table {
+    caption: "On one server that writes each entry to the disk:",
+    rows: "/rows",
+    columns: &[
+        Column("", "/what", Text),
+        Column("partitions", "/partitions", Count),
+        Column("at once", "/at_once", Count),
+        Column("a second", "/per_second", Spread(0, "")),
+        Column("÷ one partition", "/to_first", Spread(2, "")),
+    ],
+}];
+
 const HISTORY: &[Table] = &[Table {
     caption: "The visit log at the start of a gateway:",
     rows: "",
@@ -339,6 +351,7 @@ const TABLES: &[(&str, &[Table])] = &[
     ("notify", NOTIFY),
     ("writes", WRITES),
     ("siege", SIEGE),
+    ("partitions", PARTITIONS),
     ("history", HISTORY),
     ("memory", MEMORY),
 ];
