@@ -173,7 +173,7 @@ impl SiteWorker {
     /// holds a line. Gives the commands up and returns `false` if the engine closes before.
     async fn is_ready(&self) -> bool {
         let WorkerContext { followers, closed, .. } = &*self.context;
-        let follower = followers.of(&self.replica.partition);
+        let follower = followers.of(self.replica.partition());
         if !follower.caught_up() {
             let caught_up = closed.run_until_cancelled(follower.until_caught_up()).await;
             if caught_up.is_none() {
@@ -399,7 +399,7 @@ impl SiteWorker {
             snapshot,
             PendingWrite { payload: entry.payload.clone(), decisions, site },
         );
-        let log = &self.replica.partition.ledger;
+        let log = &self.replica.partition().ledger;
         self.context.ledger.append(log, &settings.subject, expect, spans.add_to(entry)).await
     }
 
@@ -407,7 +407,7 @@ impl SiteWorker {
     /// the missing ones. Returns `None` if the ledger does not answer. Only the newest state may
     /// lead to a refusal.
     async fn is_current(&self, snapshot: &SiteSnapshot) -> Option<bool> {
-        let log = &self.replica.partition.ledger;
+        let log = &self.replica.partition().ledger;
         let last = self.context.ledger.last(log, &self.replica.subject).await.ok()?;
         let newest = last.map(|entry| entry.position);
         if newest.is_none_or(|newest| newest <= snapshot.position) {
