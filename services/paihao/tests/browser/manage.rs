@@ -160,7 +160,7 @@ async fn the_sections_are_one_row_on_a_phone_with_the_current_one_in_view() {
         }
         keep_picture(&page, &format!("manage-sections-{name}")).await;
     }
-    browser.quit(&["status of 401"]).await;
+    browser.quit(&["status of 401", "status of 404"]).await;
 }
 
 const NAMES_SCRIPT: &str = "
