@@ -15,7 +15,6 @@ mod ledger;
 mod options;
 
 mod connection;
-mod partitions;
 mod quorum;
 mod streams;
 
