@@ -7,8 +7,9 @@ use crate::options::{
     ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SYNC_SERVER_VERSION, NatsOptions,
     UNFIT_SERVER_VERSIONS, UnfitVersions,
 };
+use crate::partitions::{first_ledgers, partitions_told_by};
 use crate::server_time;
-use crate::streams::{StreamKind, first_ledgers, max_messages_per_subject, partitions_told_by};
+use crate::streams::{StreamKind, max_messages_per_subject};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use paihao_ledger::{StoreTime, Unavailable};

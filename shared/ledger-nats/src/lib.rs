@@ -15,6 +15,7 @@ mod ledger;
 mod options;
 
 mod connection;
+mod partitions;
 mod quorum;
 mod streams;
 

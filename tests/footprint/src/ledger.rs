@@ -43,6 +43,8 @@ impl Ledger for MemoryLedger {
         expect: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError> {
+        // A ledger takes a moment, in which the commands of others gather.
+        tokio::task::yield_now().await;
         let mut state = self.0.lock();
         let found = state.newest.get(&(log.name, subject.clone())).map(|stored| stored.position);
         let holds = match expect {
