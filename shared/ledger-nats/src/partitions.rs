@@ -39,7 +39,7 @@ pub(crate) fn description(log: &Log, partitions: Partitions) -> Option<String> {
 impl Streams {
     /// Stream of the first partition.
     pub(crate) fn first_ledger(&self) -> StreamKind {
-        first_ledger(self.options.partitions)
+        first_ledger(self.partitions())
     }
 
     /// Refuses a deployment whose ledger is missing although it was there: `must_exist` says so, or

@@ -2,6 +2,7 @@
 
 use super::changed_sites::ChangedSites;
 use paihao_contracts::envelope::NewerForm;
+use paihao_contracts::partitions::Partition;
 use paihao_domain::Day;
 use paihao_ledger::Position;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,8 +24,9 @@ const DAY_SETTLE_DELAY: Duration = Duration::from_secs(5);
 
 /// Signals from the replica of a partition, which applies entries, to its writer of snapshots and
 /// to the timers.
-#[derive(Default)]
 pub(super) struct CoverageSignals {
+    /// The partition.
+    pub(super) partition: Partition,
     followed: AtomicU64,
     /// True after the ledger was made anew, until the floor of the snapshots is stored again.
     was_reset: AtomicBool,
@@ -37,8 +39,15 @@ pub(super) struct CoverageSignals {
 
 impl CoverageSignals {
     /// Creates the signals of a partition.
-    pub(super) fn new(changed: Arc<ChangedSites>) -> CoverageSignals {
-        CoverageSignals { changed, ..CoverageSignals::default() }
+    pub(super) fn new(partition: Partition, changed: Arc<ChangedSites>) -> CoverageSignals {
+        CoverageSignals {
+            partition,
+            followed: AtomicU64::new(0),
+            was_reset: AtomicBool::new(false),
+            newer: OnceLock::new(),
+            wake: Notify::new(),
+            changed,
+        }
     }
 
     /// Position of the newest entry that the follower has applied, with all before it.

@@ -191,7 +191,7 @@ impl Engine {
     pub async fn latest_snapshot(&self, site: &str) -> Result<SiteSnapshot, SubmitError> {
         let handle = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
         let read = async {
-            let partition = &handle.replica.partition;
+            let partition = handle.replica.partition();
             self.followers.of(partition).until_caught_up().await;
             let subject = &handle.replica.subject;
             let last = self.registry.ledger.last(&partition.ledger, subject).await;

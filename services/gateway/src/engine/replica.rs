@@ -37,8 +37,8 @@ pub(super) struct PartitionReplica {
 impl Replica {
     pub(super) fn new(partitions: Partitions, observer: DecisionObserver) -> Replica {
         let changed = Arc::<ChangedSites>::default();
-        let signals = || Arc::new(CoverageSignals::new(changed.clone()));
-        let signals = partitions.all().map(|_| signals()).collect();
+        let signals = |partition| Arc::new(CoverageSignals::new(partition, changed.clone()));
+        let signals = partitions.all().map(signals).collect();
         let by_subject = Mutex::default();
         Replica(Arc::new(Inner { by_subject, observer, partitions, signals, changed }))
     }
@@ -80,7 +80,7 @@ impl Replica {
             (self.0.observer.clone(), self.0.signals[partition.index].clone());
         // No site leaves this map, so its length names the next one.
         let id = SiteNumber(sites.len() as u32);
-        let site = Arc::new(SiteReplica::new(subject.clone(), partition, id, observer, signals));
+        let site = Arc::new(SiteReplica::new(subject.clone(), id, observer, signals));
         sites.insert(subject.clone(), site.clone());
         site
     }
@@ -95,7 +95,7 @@ impl PartitionReplica {
     /// Returns the replicas of the sites of the partition.
     pub(super) fn sites(&self) -> Vec<Arc<SiteReplica>> {
         let mut sites = self.replica.sites();
-        sites.retain(|site| site.partition == self.partition);
+        sites.retain(|site| site.partition().index == self.partition.index);
         sites
     }
 

@@ -208,7 +208,7 @@ impl SiteWorker {
     /// although its snapshot holds a line.
     async fn run(self: Arc<Self>) {
         let WorkerContext { followers, closed, .. } = &*self.context;
-        let follower = followers.of(&self.replica.partition);
+        let follower = followers.of(self.replica.partition());
         if !follower.caught_up() {
             let caught_up = closed.run_until_cancelled(follower.until_caught_up()).await;
             if caught_up.is_none() {
@@ -448,7 +448,7 @@ impl SiteWorker {
             snapshot,
             PendingWrite { payload: entry.payload.clone(), decisions, site },
         );
-        let log = &self.replica.partition.ledger;
+        let log = &self.replica.partition().ledger;
         self.context.ledger.append(log, &settings.subject, expect, spans.add_to(entry)).await
     }
 
@@ -456,7 +456,7 @@ impl SiteWorker {
     /// the missing ones. Returns `None` if the ledger does not answer. Only the newest state may
     /// lead to a refusal.
     async fn is_current(&self, snapshot: &SiteSnapshot) -> Option<bool> {
-        let log = &self.replica.partition.ledger;
+        let log = &self.replica.partition().ledger;
         let last = self.context.ledger.last(log, &self.replica.subject).await.ok()?;
         let newest = last.map(|entry| entry.position);
         if newest.is_none_or(|newest| newest <= snapshot.position) {

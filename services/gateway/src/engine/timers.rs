@@ -105,7 +105,7 @@ impl SiteTimers {
         for site in sites {
             // A site that is not in the settings has no timers.
             if let Some(worker) = self.workers.get(&site) {
-                let follower = self.registry.context.followers.of(&worker.replica.partition);
+                let follower = self.registry.context.followers.of(worker.replica.partition());
                 // What is not read yet may be done already. The end of catching up wakes the site.
                 let wait =
                     if follower.caught_up() { worker.run_timers() } else { CATCH_UP_INTERVAL };

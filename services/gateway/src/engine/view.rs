@@ -106,8 +106,6 @@ impl SiteSnapshot {
 /// first.
 pub(super) struct SiteReplica {
     pub(super) subject: Subject,
-    /// Partition of the ledger that holds its entries.
-    pub(super) partition: Partition,
     /// Number of the site in this process.
     pub(super) id: SiteNumber,
     snapshot: watch::Sender<SiteSnapshot>,
@@ -123,14 +121,12 @@ pub(super) struct SiteReplica {
 impl SiteReplica {
     pub(super) fn new(
         subject: Subject,
-        partition: Partition,
         id: SiteNumber,
         observer: DecisionObserver,
         signals: Arc<CoverageSignals>,
     ) -> Self {
         SiteReplica {
             subject,
-            partition,
             id,
             snapshot: watch::Sender::default(),
             pending: Mutex::default(),
@@ -139,6 +135,11 @@ impl SiteReplica {
             signals,
             began_at: OnceLock::new(),
         }
+    }
+
+    /// Returns the partition of the ledger that holds the entries of the site.
+    pub(super) fn partition(&self) -> &Partition {
+        &self.signals.partition
     }
 
     pub(super) fn now(&self) -> SiteSnapshot {

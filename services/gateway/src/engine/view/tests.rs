@@ -18,7 +18,8 @@ fn observed_replica() -> (SiteReplica, Arc<Mutex<usize>>) {
     let observed = Arc::new(Mutex::new(0));
     let count = observed.clone();
     let observer = Arc::new(move |_: &_, _: &_| *count.lock() += 1);
-    (SiteReplica::new(subject, partition, SiteNumber(0), observer, Arc::default()), observed)
+    let signals = Arc::new(CoverageSignals::new(partition, Arc::default()));
+    (SiteReplica::new(subject, SiteNumber(0), observer, signals), observed)
 }
 
 fn opening(counter: &str) -> Decision {
