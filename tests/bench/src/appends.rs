@@ -191,7 +191,7 @@ struct LedgerFile {
 impl LedgerFile {
     fn create(path: &Path) -> anyhow::Result<LedgerFile> {
         let options = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
-        Ok(LedgerFile { ledger: SqliteLedger::open(path.to_owned(), options)?, newest: Vec::new() })
+        Ok(LedgerFile { ledger: SqliteLedger::open(path, options)?, newest: Vec::new() })
     }
 
     /// Lets so many writers append, each to a subject of its own and on the entry before. Returns
