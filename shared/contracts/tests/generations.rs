@@ -20,6 +20,7 @@ const GENERATIONS: &[&[(&str, u32)]] = &[
         ("send window", 1),
         ("scan session", 1),
         ("open invitations", 1),
+        ("refused scans", 1),
         ("settings entry", 1),
         ("site snapshot", 1),
         ("snapshot floor", 1),

@@ -1,6 +1,6 @@
 //! Counts of a gateway's core in one thread, on simulated time and on a ledger in memory: what a
-//! decision costs in instructions ([`decisions`]), what is asked of a long line ([`looks`]), and what
-//! is kept in bytes ([`memory`]).
+//! decision costs in instructions ([`decisions`]), what is asked of a long line ([`looks`]), and
+//! what is kept in bytes ([`memory`]).
 //!
 //! Neither depends on what else the machine does. The allocator is that of whoever links this.
 

@@ -9,4 +9,5 @@ pub mod qr;
 mod refused_scans;
 pub mod scene;
 pub mod sessions;
+mod shared_read;
 pub(crate) mod template_tests;

@@ -4,13 +4,12 @@
 //! is asked once in an interval.
 
 use super::sessions::{ScanSessions, SessionError};
+use super::shared_read::SharedRead;
 use paihao_contracts::session::ScanProgress;
 use parking_lot::Mutex as SyncMutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Interval in which the progress of a session is read.
@@ -27,21 +26,17 @@ pub enum PolledProgress {
     Unknown,
 }
 
-/// Last read of one session, and when.
-#[derive(Default)]
-struct SharedRead(Mutex<Option<(Instant, PolledProgress)>>);
-
 /// Polls of the sessions that somebody waits for.
 pub struct ProgressPolls {
     sessions: Arc<ScanSessions>,
-    reads: SyncMutex<HashMap<Uuid, Arc<SharedRead>>>,
+    reads: SyncMutex<HashMap<Uuid, Arc<SharedRead<PolledProgress>>>>,
 }
 
 /// Poll of one session by one who waits for it.
 pub struct ProgressPoll {
     polls: Arc<ProgressPolls>,
     uuid: Uuid,
-    shared: Arc<SharedRead>,
+    shared: Arc<SharedRead<PolledProgress>>,
 }
 
 impl ProgressPolls {
@@ -52,7 +47,8 @@ impl ProgressPolls {
 
     /// Begins to poll a session.
     pub fn poll(self: &Arc<Self>, uuid: Uuid) -> ProgressPoll {
-        let shared = self.reads.lock().entry(uuid).or_default().clone();
+        let new = || Arc::new(SharedRead::new(POLL_INTERVAL));
+        let shared = self.reads.lock().entry(uuid).or_insert_with(new).clone();
         ProgressPoll { polls: self.clone(), uuid, shared }
     }
 }
@@ -60,19 +56,14 @@ impl ProgressPolls {
 impl ProgressPoll {
     /// Returns the progress, as anybody has read it within the interval.
     pub async fn read(&self) -> PolledProgress {
-        let mut last = self.shared.0.lock().await;
-        if let Some((at, progress)) = &*last
-            && at.elapsed() < POLL_INTERVAL
-        {
-            return progress.clone();
-        }
-        let progress = match self.polls.sessions.find(self.uuid).await {
-            Ok(session) => PolledProgress::Current(session.progress),
-            Err(SessionError::Expired | SessionError::Unknown) => PolledProgress::Ended,
-            Err(_) => PolledProgress::Unknown,
+        let read = async {
+            match self.polls.sessions.find(self.uuid).await {
+                Ok(session) => PolledProgress::Current(session.progress),
+                Err(SessionError::Expired | SessionError::Unknown) => PolledProgress::Ended,
+                Err(_) => PolledProgress::Unknown,
+            }
         };
-        *last = Some((Instant::now(), progress.clone()));
-        progress
+        self.shared.get(read).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Newest scans of sessions that got no number, in one value of the cache that every replica reads
 //! for all browsers that wait there.
 
+use super::shared_read::SharedRead;
 use paihao_cache::{Cache, Unavailable, update};
 use paihao_contracts::envelope::read_stored;
 use paihao_contracts::session::{RefusedScan, RefusedScans, SessionRefusal};
@@ -8,8 +9,6 @@ use paihao_contracts::streams;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Shortest time between two reads of the value.
@@ -21,18 +20,15 @@ const RETENTION: Duration = Duration::from_secs(60);
 /// Most scans of the value. The oldest one leaves first.
 const MAX_SCANS: usize = 200;
 
-/// Scans as they were last read, and when.
-type LastRead = (Instant, HashMap<String, RefusedScan>);
-
 /// Refused scans of a deployment.
 pub(super) struct RefusedScanLog {
     cache: Arc<dyn Cache>,
-    last: Mutex<Option<LastRead>>,
+    scans: SharedRead<Arc<HashMap<String, RefusedScan>>>,
 }
 
 impl RefusedScanLog {
     pub(super) fn new(cache: Arc<dyn Cache>) -> RefusedScanLog {
-        RefusedScanLog { cache, last: Mutex::default() }
+        RefusedScanLog { cache, scans: SharedRead::new(READ_INTERVAL) }
     }
 
     /// Adds a scan of a session, in the place of a former one.
@@ -53,15 +49,12 @@ impl RefusedScanLog {
     /// Returns the newest refused scan of a session, as anybody has read it within the interval.
     /// There is none while the cache does not answer.
     pub(super) async fn newest(&self, uuid: Uuid) -> Option<RefusedScan> {
-        let mut last = self.last.lock().await;
-        let is_new = last.as_ref().is_some_and(|(at, _)| at.elapsed() < READ_INTERVAL);
-        if !is_new {
+        let read = async {
             let stored = self.cache.get(streams::refused_scans_key()).await;
             let scans = stored.and_then(|stored| read(stored.as_deref())).unwrap_or_default();
-            let scans = scans.into_iter().map(|scan| (scan.uuid, scan.refused)).collect();
-            *last = Some((Instant::now(), scans));
-        }
-        last.as_ref().and_then(|(_, scans)| scans.get(&uuid.to_string()).cloned())
+            Arc::new(scans.into_iter().map(|scan| (scan.uuid, scan.refused)).collect())
+        };
+        self.scans.get(read).await.get(&uuid.to_string()).cloned()
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Settings go both ways, but for what belongs to an account at WeChat ([`account_setup`]);
 //! credentials, codes, tickets, people, notices and statistics go neither way. Staff and sessions
-//! go into the rehearsal, so that whoever is logged in stays so, and none of them comes back but the
-//! session that ends it, if its holder was a member before.
+//! go into the rehearsal, so that whoever is logged in stays so, and none of them comes back but
+//! the session that ends it, if its holder was a member before.
 
 use super::account_setup;
 use crate::stored_settings::{self, entries};

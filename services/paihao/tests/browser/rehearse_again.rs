@@ -13,7 +13,7 @@ use harness::{free_port, wait_until};
 use serde_json::{Value, json};
 use wechat_sim::{PushMode, Routing, SimAccount, SimConfig, SimTemplate, Simulator};
 
-const AGAIN: &str = "#rehearse-again .remove";
+const AGAIN_BUTTON: &str = "#rehearse-again .remove";
 const FIRST: &str = "#first-steps [data-step=wechat] .primary";
 const KEEP: &str = "#first-steps [data-step=real] .remove:nth-of-type(1)";
 const FORGET: &str = "#first-steps [data-step=real] .remove:nth-of-type(2)";
@@ -65,7 +65,7 @@ async fn press_twice(page: &Window, button: &str) {
 
 /// Begins a rehearsal with a button, and waits until it is there.
 async fn begin(page: &Window, button: &str) {
-    if button == AGAIN {
+    if button == AGAIN_BUTTON {
         page.click(button).await;
         page.wait_for_text(button, "真的公众号停着；再按一次就开始").await;
     }
@@ -73,7 +73,7 @@ async fn begin(page: &Window, button: &str) {
     page.wait_for_text(".rehearsal", "彩排中").await;
     page.wait_for_text("#accounts", "彩排用的模拟公众号").await;
     page.wait_for_text("#first-steps [data-step=real]", "换成真的公众号").await;
-    assert!(page.texts(AGAIN).await.is_empty(), "one is under way");
+    assert!(page.texts(AGAIN_BUTTON).await.is_empty(), "one is under way");
 }
 
 /// Ends the rehearsal with a button, and waits until it is over.
@@ -105,7 +105,7 @@ async fn another_rehearsal_can_begin_with_and_without_sites_and_an_account() {
 
     // With each button once: the rehearsal has the sites, and forgets its own if it is told to.
     let rehearse = async |button: &str, other: &str, expected: &[&str]| {
-        let hidden = if button == AGAIN { FIRST } else { AGAIN };
+        let hidden = if button == AGAIN_BUTTON { FIRST } else { AGAIN_BUTTON };
         page.wait_for_text(button, "彩排").await;
         assert!(page.texts(hidden).await.is_empty(), "{hidden} is shown beside {button}");
         begin(&page, button).await;
@@ -121,7 +121,7 @@ async fn another_rehearsal_can_begin_with_and_without_sites_and_an_account() {
     end(&page, KEEP).await;
     assert_eq!(sites(&page).await, ["one", "two"]);
     page.wait_for_text("#first-steps [data-step=wechat]", "门店在等公众号「shop」").await;
-    rehearse(AGAIN, "three", &["one", "two"]).await;
+    rehearse(AGAIN_BUTTON, "three", &["one", "two"]).await;
 
     // The account, before WeChat has verified its address and after.
     let credentials = json!({
@@ -130,7 +130,7 @@ async fn another_rehearsal_can_begin_with_and_without_sites_and_an_account() {
     send(&page, "PUT", "/api/v1/accounts/shop", credentials).await;
     open_all_sites(&page, &pages).await;
     page.wait_for_text("#first-steps [data-step=wechat]", "公众号已添加").await;
-    rehearse(AGAIN, "three", &["one", "two"]).await;
+    rehearse(AGAIN_BUTTON, "three", &["one", "two"]).await;
     // Nothing but the cache, which ends with the process, knows that an address was verified.
     let url = format!("{pages}/wechat/shop");
     let verify = async || {
@@ -139,7 +139,7 @@ async fn another_rehearsal_can_begin_with_and_without_sites_and_an_account() {
     verify().await;
     open_all_sites(&page, &pages).await;
     page.wait_for_text("#first-steps [data-step=try]", "下一步").await;
-    rehearse(AGAIN, "three", &["one", "two"]).await;
+    rehearse(AGAIN_BUTTON, "three", &["one", "two"]).await;
     for site in ["one", "two"] {
         send(&page, "DELETE", &format!("/api/v1/book/sites/{site}"), Value::Null).await;
     }
@@ -147,7 +147,7 @@ async fn another_rehearsal_can_begin_with_and_without_sites_and_an_account() {
     open_all_sites(&page, &pages).await;
     page.wait_for_text("#first-steps [data-step=shop]", "下一步").await;
     take_pictures(&page, "rehearse-again-no-site", OWNER_SCREENS).await;
-    rehearse(AGAIN, "three", &[]).await;
+    rehearse(AGAIN_BUTTON, "three", &[]).await;
     page.wait_for_text(FIRST, "先彩排").await;
     browser
         .quit(&["status of 401", "status of 404", "status of 409", "status of 503", "ERR_"])
@@ -178,11 +178,11 @@ async fn a_shop_in_service_is_rehearsed_again_and_stands_as_it_stood() {
 
     // The steps may be hidden: the way to a rehearsal stays.
     open_all_sites(page, &shop.pages).await;
-    page.wait_for_text(AGAIN, "再彩排一次").await;
+    page.wait_for_text(AGAIN_BUTTON, "再彩排一次").await;
     page.click("#place .name .ghost").await;
     page.wait_until_hidden("#first-steps").await;
     take_pictures(page, "rehearse-again", OWNER_SCREENS).await;
-    begin(page, AGAIN).await;
+    begin(page, AGAIN_BUTTON).await;
     assert_eq!(sites(page).await, ["hall", "other"]);
     for site in ["hall", "other"] {
         assert_eq!(numbers(page, site).await, [] as [&str; 0], "{site} has a line of its own");
@@ -236,7 +236,7 @@ async fn a_shop_in_service_is_rehearsed_again_and_stands_as_it_stood() {
     .await;
     assert_eq!(wechat.messages("oFirstGuest")[0].template_id, "OWN-TEMPLATE-OF-THE-SHOP");
     assert!(wechat.messages("oSecondGuest").is_empty());
-    page.wait_for_text(AGAIN, "再彩排一次").await;
+    page.wait_for_text(AGAIN_BUTTON, "再彩排一次").await;
     shop.browser
         .quit(&["status of 401", "status of 404", "status of 409", "status of 503", "ERR_"])
         .await;

@@ -87,7 +87,7 @@ async fn a_new_sites_address_is_free_whoever_else_sets_one_up_and_another_can_be
     fill_control(&page, "#new-site details input", "old-street").await;
     fill_control(&page, TRADE, "barber").await;
     make(&page, "old-street").await;
-    browser.quit(&["status of 401"]).await;
+    browser.quit(&["status of 401", "status of 404"]).await;
 }
 
 #[tokio::test]

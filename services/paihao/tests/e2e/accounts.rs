@@ -131,6 +131,20 @@ impl<'a> Deployment<'a> {
         added
     }
 
+    /// Binds a template for the call, by which it is told.
+    pub(crate) async fn bind_template(&self) {
+        let template = json!({
+            "template_id": SimTemplate::DEMO_CALLED,
+            "fields": {
+                "thing1": "{site}",
+                "character_string2": "{number}",
+                "thing3": "{counter}",
+                "time4": "{time}",
+            },
+        });
+        self.put("/book/accounts/clinic", json!({"called": template})).await;
+    }
+
     /// Sets the clinic up, and opens its counter.
     pub(crate) async fn set_up_site(&self) {
         let site = json!({
@@ -152,16 +166,7 @@ impl<'a> Deployment<'a> {
     async fn story(&self) -> String {
         let account = clinic();
         let added = self.connect().await;
-        let template = json!({
-            "template_id": SimTemplate::DEMO_CALLED,
-            "fields": {
-                "thing1": "{site}",
-                "character_string2": "{number}",
-                "thing3": "{counter}",
-                "time4": "{time}",
-            },
-        });
-        self.put("/book/accounts/clinic", json!({"called": template})).await;
+        self.bind_template().await;
         self.set_up_site().await;
         self.visit("oFirstOfTheClinic").await;
 

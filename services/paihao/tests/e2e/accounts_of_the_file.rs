@@ -148,6 +148,7 @@ async fn each_command_takes_an_account_of_the_page_as_one_of_the_file() {
     let process = Process::start("").await;
     let deployment = Deployment::new(vec![process.url.clone()], &process.wechat);
     deployment.connect().await;
+    deployment.bind_template().await;
     deployment.set_up_site().await;
     deployment.visit("oFirstOfTheClinic").await;
     assert_eq!(process.sources().await, sources([("clinic", "settings"), ("shop", "file")]));
@@ -192,7 +193,7 @@ async fn each_command_takes_an_account_of_the_page_as_one_of_the_file() {
     }
     // What is exported has no credentials, and is imported again as it is.
     let (done, exported) = process.run(&["settings", "export"]).await;
-    assert!(done && exported.contains("[accounts.clinic]"), "{exported}");
+    assert!(done && exported.contains("[accounts.clinic.called]"), "{exported}");
     assert!(exported.contains("[sites.clinic]") && !exported.contains(&clinic().appid));
     let settings = process.program.folder().join("settings.toml");
     std::fs::write(&settings, &exported).unwrap();

@@ -1,18 +1,13 @@
 //! Send windows that have just opened, in the memory of this replica until they are stored.
 //!
-//! Those of the pushes of a moment are stored in one request. Nothing waits for it, and a window
-//! that is lost with this replica costs a template message in place of a text.
+//! Those that open while others are being stored are stored in one request. Nothing waits for it,
+//! and a window that is lost with this replica costs a template message in place of a text.
 
 use paihao_cache::{Cache, CacheValue};
 use paihao_chassis::Tasks;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::sleep;
-
-/// Time for which windows are gathered. A call that follows the scan sooner finds none.
-const GATHER_TIME: Duration = Duration::from_millis(5);
 
 /// Most windows that wait: those of a second, for which the cache may not answer.
 const MAX_WAITING: usize = 10_000;
@@ -31,7 +26,6 @@ pub(crate) fn start(windows: Arc<OpenWindows>, cache: Arc<dyn Cache>, tasks: &Ta
     let stop = tasks.stop().clone();
     tasks.spawn("send-windows", async move {
         while stop.run_until_cancelled(windows.opened.notified()).await.is_some() {
-            sleep(GATHER_TIME).await;
             windows.store(&*cache).await;
         }
     });
@@ -70,6 +64,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use paihao_cache::MemoryCache;
+    use std::time::Duration;
 
     fn window(i: usize) -> CacheValue {
         let value = Bytes::from(i.to_string());
