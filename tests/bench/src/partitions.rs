@@ -62,7 +62,8 @@ pub struct Options {
 #[derive(Serialize)]
 struct Figures {
     nats: String,
-    /// Folder of the stores.
+    /// Folder of the stores, which is of this machine alone.
+    #[serde(skip)]
     folder: PathBuf,
     rows: Vec<Row>,
 }
