@@ -261,20 +261,24 @@ impl Deployment {
 
 /// Settings of NATS and Redis.
 fn stores(nats: &NatsCluster, partitions: Partitions, redis: &RedisServer) -> String {
-    let shared = shared_stores(&nats.url(), nats.servers().len(), redis);
-    let partitions = format!("[ledger]\n        partitions = {}", partitions.count());
-    shared.replace("[ledger]", &partitions)
+    shared_stores(&nats.url(), nats.servers().len(), partitions, redis)
 }
 
 /// Settings of one or more servers of NATS with so many copies, and of Redis.
-pub fn shared_stores(nats: &str, replicas: usize, redis: &RedisServer) -> String {
-    let redis = redis.url();
+pub fn shared_stores(
+    nats: &str,
+    replicas: usize,
+    partitions: Partitions,
+    redis: &RedisServer,
+) -> String {
+    let (partitions, redis) = (partitions.count(), redis.url());
     format!(
         "
         [ledger]
         kind = 'nats'
         url = '{nats}'
         replicas = {replicas}
+        partitions = {partitions}
         [cache]
         kind = 'redis'
         url = '{redis}'

@@ -1,9 +1,11 @@
 //! A gateway process over a ledger with sites.
 
+use crate::callback::deployment::shared_stores;
 use crate::line::sites::bench_facts;
 use crate::member::RoleProcess;
 use anyhow::{Context, ensure};
 use harness::{NatsServer, RedisServer};
+use paihao_contracts::partitions::Partitions;
 use paihao_ledger::Position;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -36,16 +38,10 @@ pub async fn start_gateway(
             size = 0
             [admin]
             listen = '127.0.0.1:{admin}'
-            [ledger]
-            kind = 'nats'
-            url = '{nats}'
-            [cache]
-            kind = 'redis'
-            url = '{redis}'
+            {stores}
             {configuration}
             ",
-            nats = nats.url(),
-            redis = redis.url(),
+            stores = shared_stores(&nats.url(), 1, Partitions::ONE, redis),
         )
     });
     gateway.wait_until_ready().await?;

@@ -3,10 +3,12 @@
 
 use super::callers::{CallPlan, CallResults};
 use super::strategies::{ACCOUNT, TokenStrategy};
+use crate::callback::deployment::shared_stores;
 use crate::member::{RoleProcess, wait_until};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use harness::{NatsServer, Program, RedisServer, free_port};
+use paihao_contracts::partitions::Partitions;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,12 +95,7 @@ impl TokenDeployment {
             listen = '127.0.0.1:{port}'
             [admin]
             listen = '127.0.0.1:{admin}'
-            [ledger]
-            kind = 'nats'
-            url = '{nats}'
-            [cache]
-            kind = 'redis'
-            url = '{redis}'
+            {stores}
             [wechat]
             api = '{wechat}'
             mp = '{wechat}'
@@ -110,8 +107,7 @@ impl TokenDeployment {
             callback_token = '{token}'
             mode = 'plain'
             ",
-            nats = self.nats.url(),
-            redis = self.redis.url(),
+            stores = shared_stores(&self.nats.url(), 1, Partitions::ONE, &self.redis),
             wechat = self.wechat.base_url(),
             appid = account.appid,
             secret = account.secret,

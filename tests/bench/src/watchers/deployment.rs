@@ -1,5 +1,6 @@
 //! Gateway on NATS and Redis, with sites whose lines are full.
 
+use crate::callback::deployment::shared_stores;
 use crate::callback::wire::HttpConnection;
 use crate::member::RoleProcess;
 use anyhow::{Context, ensure};
@@ -7,6 +8,7 @@ use harness::{NatsServer, RedisServer};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_chassis::entropy;
 use paihao_contracts::commit::{Commit, Event};
+use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::LEDGER;
 use paihao_contracts::ticket_link::TicketLink;
 use paihao_ledger::{Ledger, Subject};
@@ -142,12 +144,7 @@ fn configuration(
         size = 0
         [admin]
         listen = '127.0.0.1:{admin}'
-        [ledger]
-        kind = 'nats'
-        url = '{nats}'
-        [cache]
-        kind = 'redis'
-        url = '{redis}'
+        {stores}
         [accounts.shop]
         appid = 'wx1'
         secret = 'not-asked-for'
@@ -157,8 +154,7 @@ fn configuration(
         key = '{STAFF_KEY}'
         sites = ['*']
         ",
-        nats = nats.url(),
-        redis = redis.url(),
+        stores = shared_stores(&nats.url(), 1, Partitions::ONE, redis),
     );
     for i in 0..sites {
         write!(

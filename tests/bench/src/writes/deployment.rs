@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use harness::{NatsCluster, RedisServer};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_chassis::entropy;
+use paihao_contracts::partitions::Partitions;
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use serde::Serialize;
 use std::fmt;
@@ -79,7 +80,7 @@ impl WrittenDeployment {
         let servers =
             (shape != Shape::File).then(|| (NatsCluster::start(replicas), RedisServer::start()));
         let stores = match &servers {
-            Some((nats, redis)) => shared_stores(&nats.url(), replicas, redis),
+            Some((nats, redis)) => shared_stores(&nats.url(), replicas, Partitions::ONE, redis),
             None => "[ledger]\nfile = '{dir}/ledger.sqlite'\n".to_owned(),
         };
         let mut roles = Vec::new();

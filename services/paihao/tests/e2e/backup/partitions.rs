@@ -1,10 +1,8 @@
 //! Tests of backups of a ledger in partitions, and of the move by which a ledger is divided.
 
-use super::content::{
-    advance_consumers, contents, fill_logs, fill_queues, left_open, read_log, remaining, subject,
-    without_position,
-};
+use super::content::{contents, left_open, read_log, remaining, subject, without_position};
 use super::store::{Shape, Store};
+use super::stores::{filled_store, until_stopped};
 use super::world::{WAIT_TIMEOUT, World, assert_ran, text};
 use crate::support::cluster::STAFF_KEY;
 use futures::future::join_all;
@@ -18,16 +16,8 @@ use std::collections::BTreeSet;
 
 /// Fills a store with a ledger in one partition.
 async fn filled(shape: Shape) -> (Store, Vec<u8>) {
-    let store = Store::new(shape);
-    let ledger = store.open().await;
-    fill_logs(&*ledger).await;
-    fill_queues(&*ledger).await;
-    advance_consumers(&*ledger).await;
-    drop(ledger);
-    wait_until("nobody uses the store", WAIT_TIMEOUT, async || {
-        store.source().await.is_stopped().await.unwrap()
-    })
-    .await;
+    let store = filled_store(shape).await;
+    until_stopped(&store).await;
     let backup = store.back_up().await;
     (store, backup)
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Fills a store and closes it, so that nobody uses it.
-async fn filled_store(shape: Shape) -> Store {
+pub(super) async fn filled_store(shape: Shape) -> Store {
     let store = Store::new(shape);
     let ledger = store.open().await;
     fill_logs(&*ledger).await;
@@ -27,7 +27,7 @@ async fn filled_store(shape: Shape) -> Store {
 }
 
 /// Waits until nobody uses a store that was closed.
-async fn until_stopped(store: &Store) {
+pub(super) async fn until_stopped(store: &Store) {
     harness::wait_until("nobody uses the store", Duration::from_secs(40), async || {
         store.source().await.is_stopped().await.unwrap()
     })
