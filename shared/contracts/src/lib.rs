@@ -8,6 +8,7 @@
 pub mod envelope;
 pub mod partitions;
 pub mod streams;
+mod tagged;
 
 pub mod account_credentials;
 pub mod callback_faults;

@@ -28,9 +28,6 @@ pub(crate) enum DecodeError {
     /// The payload is not a commit of a known form.
     #[error(transparent)]
     Malformed(MalformedForm),
-    /// An id or fingerprint is not hexadecimal of the right length.
-    #[error("a command id or fingerprint is malformed")]
-    Hex,
     /// The payload of a snapshot cannot be decompressed.
     #[error("cannot be decompressed: {0}")]
     Compression(#[from] std::io::Error),
@@ -57,7 +54,7 @@ pub(super) fn encode(facts: &c::SiteFacts, decisions: &[d::Decision]) -> Entry {
 
 pub(super) fn decode(payload: &[u8]) -> Result<Vec<d::Decision>, DecodeError> {
     let commit: c::Commit = envelope::decode(payload)?;
-    commit.decisions.into_iter().map(decision_from_stored).collect()
+    Ok(commit.decisions.into_iter().map(decision_from_stored).collect())
 }
 
 /// Decodes the facts of the site in a commit.
@@ -67,8 +64,8 @@ pub(super) fn decode_facts(payload: &[u8]) -> Option<c::SiteFacts> {
 
 fn decision_to_stored(decision: &d::Decision) -> c::Decision {
     c::Decision {
-        command: hex::encode(decision.command.0),
-        fingerprint: hex::encode(decision.fingerprint.to_be_bytes()),
+        command: decision.command.0,
+        fingerprint: decision.fingerprint.to_be_bytes(),
         at: decision.at.0,
         by: decision.by.as_ref().map(author_to_stored),
         outcome: outcome_to_stored(&decision.outcome),
@@ -76,27 +73,15 @@ fn decision_to_stored(decision: &d::Decision) -> c::Decision {
     }
 }
 
-fn command_id_from_stored(hex: &str) -> Result<d::CommandId, DecodeError> {
-    let mut id = [0; 16];
-    hex::decode_to_slice(hex, &mut id).map_err(|_| DecodeError::Hex)?;
-    Ok(d::CommandId(id))
-}
-
-fn fingerprint_from_stored(hex: &str) -> Result<u64, DecodeError> {
-    let mut fingerprint = [0; 8];
-    hex::decode_to_slice(hex, &mut fingerprint).map_err(|_| DecodeError::Hex)?;
-    Ok(u64::from_be_bytes(fingerprint))
-}
-
-fn decision_from_stored(decision: c::Decision) -> Result<d::Decision, DecodeError> {
-    Ok(d::Decision {
-        command: command_id_from_stored(&decision.command)?,
-        fingerprint: fingerprint_from_stored(&decision.fingerprint)?,
+fn decision_from_stored(decision: c::Decision) -> d::Decision {
+    d::Decision {
+        command: d::CommandId(decision.command),
+        fingerprint: u64::from_be_bytes(decision.fingerprint),
         at: d::Timestamp(decision.at),
         by: decision.by.map(author_from_stored),
         outcome: outcome_from_stored(decision.outcome),
         events: decision.events.into_iter().map(event_from_stored).collect(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +118,6 @@ mod tests {
         assert!(matches!(decode(b"{\"v\":1}"), Err(DecodeError::Malformed(_))));
         let commit = FIXTURES[0].lines().next().unwrap();
         let bad = commit.replacen("\"command\":\"01", "\"command\":\"zz", 1);
-        assert!(matches!(decode(bad.as_bytes()), Err(DecodeError::Hex)));
+        assert!(matches!(decode(bad.as_bytes()), Err(DecodeError::Malformed(_))));
     }
 }

@@ -4,6 +4,7 @@
 use super::coverage::StoredSnapshot;
 use super::replica::PartitionReplica;
 use super::view::SiteSnapshot;
+use crate::codec::snapshot::SiteSnapshotParts;
 use crate::codec::{DecodeError, snapshot as form};
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -23,6 +24,30 @@ use tokio::time::Instant;
 /// Subject of the floor.
 fn floor_subject() -> Subject {
     Subject::new(&[SNAPSHOT_FLOOR]).expect("the name is plain")
+}
+
+/// Snapshots that are decoded beside each other.
+const DECODED_AHEAD: usize = 4;
+
+/// Snapshot that was read.
+struct DecodedSnapshot {
+    /// Position of its entry.
+    entry: Position,
+    subject: Subject,
+    /// `None` for the floor, which is no snapshot of a site.
+    parts: Option<Result<SiteSnapshotParts, DecodeError>>,
+}
+
+/// Decodes a snapshot on another thread. `None` if the log was made anew.
+async fn decode(item: LogItem) -> Option<DecodedSnapshot> {
+    let LogItem::Entry(StoredEntry { position, subject, entry, .. }) = item else { return None };
+    let decoding =
+        (subject != floor_subject()).then(|| blocking::run(move || form::decode(&entry.payload)));
+    let parts = match decoding {
+        Some(decoding) => Some(decoding.await),
+        None => None,
+    };
+    Some(DecodedSnapshot { entry: position, subject, parts })
 }
 
 /// Restores the replicas of the sites of a partition from their snapshots.
@@ -103,17 +128,18 @@ impl SnapshotRestorer {
         if head == Position::START {
             return Ok(true);
         }
-        let mut entries = self.ledger.follow(&self.snapshots(), Position::START).await?;
+        let entries = self.ledger.follow(&self.snapshots(), Position::START).await?;
+        let mut snapshots = entries.map(decode).buffered(DECODED_AHEAD);
         let mut broken = BTreeSet::new();
         let mut position = Position::START;
         // A snapshot that is replaced meanwhile comes again at the end.
         while position < head {
-            let Some(LogItem::Entry(stored)) = entries.next().await else {
+            let Some(Some(snapshot)) = snapshots.next().await else {
                 return Err(Unavailable("the log of snapshots was made anew".to_owned()));
             };
-            position = stored.position;
-            let subject = stored.subject.clone();
-            if subject == floor_subject() || self.restore_site(stored).await {
+            position = snapshot.entry;
+            let subject = snapshot.subject.clone();
+            if self.restore_site(snapshot) {
                 broken.remove(&subject);
             } else {
                 broken.insert(subject);
@@ -126,13 +152,13 @@ impl SnapshotRestorer {
     }
 
     /// Restores a site. Returns `false` if its snapshot cannot be decoded.
-    async fn restore_site(&self, stored: StoredEntry) -> bool {
-        let StoredEntry { position, subject, entry, .. } = stored;
-        let decoded = blocking::run(move || form::decode(&entry.payload)).await;
+    fn restore_site(&self, snapshot: DecodedSnapshot) -> bool {
+        let DecodedSnapshot { entry, subject, parts } = snapshot;
+        let Some(parts) = parts else { return true };
         let site = self.replica.site(&subject);
-        match decoded {
+        match parts {
             Ok(parts) => {
-                site.restore(parts, position);
+                site.restore(parts, entry);
                 true
             }
             Err(error) => {

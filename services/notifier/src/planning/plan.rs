@@ -84,8 +84,8 @@ mod tests {
 
     fn commit(events: Vec<Event>) -> Commit {
         let decision = Decision {
-            command: "00".repeat(16),
-            fingerprint: "00".repeat(8),
+            command: [0; 16],
+            fingerprint: [0; 8],
             at: 1000,
             by: None,
             outcome: Outcome::CounterOpen { counter: "1".into() },

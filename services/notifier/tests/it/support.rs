@@ -236,8 +236,8 @@ impl TestEnv {
     pub fn commit(&self, account: &str, events: Vec<Event>) -> Commit {
         let at = self.clock.now_ms();
         let decision = Decision {
-            command: "00".repeat(16),
-            fingerprint: "00".repeat(8),
+            command: [0; 16],
+            fingerprint: [0; 8],
             at,
             by: None,
             outcome: CommandOutcome::CounterOpen { counter: "1".into() },

@@ -104,10 +104,12 @@ pub struct SiteFacts {
 /// One command with its outcome and events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Id of the command, 32 hexadecimal digits.
-    pub command: String,
-    /// Fingerprint of the request's content, 16 hexadecimal digits.
-    pub fingerprint: String,
+    /// Id of the command, stored as 32 hexadecimal digits.
+    #[serde(with = "hex::serde")]
+    pub command: [u8; 16],
+    /// Fingerprint of the request's content, stored as 16 hexadecimal digits.
+    #[serde(with = "hex::serde")]
+    pub fingerprint: [u8; 8],
     /// Time of the decision, in Unix milliseconds.
     pub at: i64,
     /// Originator of the command; absent in version 1.

@@ -2,6 +2,7 @@
 
 use super::is_zero;
 use super::ticket::{Number, QuotedWait};
+use crate::tagged::tagged_enum;
 use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -37,66 +38,68 @@ pub struct NotificationTrigger {
     pub valid_until: i64,
 }
 
-/// Kinds of notification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reached", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "documented at the domain's type of the same name")]
-pub enum NotificationKind {
-    Joined {
-        #[serde(rename = "told")]
-        quoted: QuotedWait,
-    },
-    Near {
-        #[serde(rename = "told")]
-        quoted: QuotedWait,
-    },
-    Next {
-        #[serde(rename = "told")]
-        quoted: QuotedWait,
-    },
-    Called {
-        counter_name: Arc<str>,
-        call: u32,
-    },
-    Recalled {
-        counter_name: Arc<str>,
-        call: u32,
-    },
-    Missed {
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        until: Option<i64>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        places: Option<u32>,
-    },
-    Returned {
-        #[serde(rename = "through")]
-        cause: ReturnCause,
-        #[serde(rename = "told")]
-        quoted: QuotedWait,
-        /// What older programs do not know of it; absent in their entries.
-        #[serde(flatten)]
-        detail: ReturnDetail,
-    },
-    Slipped {
-        #[serde(rename = "told")]
-        quoted: QuotedWait,
-    },
-    Halted {
-        #[serde(rename = "told")]
-        quoted: QuotedWait,
-        /// Hold by staff, if it is not the queue that calls nobody. To a program that does not know
-        /// it, nobody is called.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        hold: Option<HoldNotice>,
-    },
-    QueueClosed {
-        /// How the queue ended; absent if it has ended for today.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        end: Option<QueueEnd>,
-        /// Removal of the ticket alone. To a program that does not know it, the queue has ended.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        removed: Option<RemovalNotice>,
-    },
+tagged_enum! { "reached", "NotificationKind",
+    /// Kinds of notification.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
+    pub enum NotificationKind {
+        Joined {
+            #[serde(rename = "told")]
+            quoted: QuotedWait,
+        },
+        Near {
+            #[serde(rename = "told")]
+            quoted: QuotedWait,
+        },
+        Next {
+            #[serde(rename = "told")]
+            quoted: QuotedWait,
+        },
+        Called {
+            counter_name: Arc<str>,
+            call: u32,
+        },
+        Recalled {
+            counter_name: Arc<str>,
+            call: u32,
+        },
+        Missed {
+            #[serde(skip_serializing_if = "Option::is_none", default)]
+            until: Option<i64>,
+            #[serde(skip_serializing_if = "Option::is_none", default)]
+            places: Option<u32>,
+        },
+        Returned {
+            #[serde(rename = "through")]
+            cause: ReturnCause,
+            #[serde(rename = "told")]
+            quoted: QuotedWait,
+            /// What older programs do not know of it; absent in their entries.
+            #[serde(flatten)]
+            detail: ReturnDetail,
+        },
+        Slipped {
+            #[serde(rename = "told")]
+            quoted: QuotedWait,
+        },
+        Halted {
+            #[serde(rename = "told")]
+            quoted: QuotedWait,
+            /// Hold by staff, if it is not the queue that calls nobody. To a program that does not
+            /// know it, nobody is called.
+            #[serde(skip_serializing_if = "Option::is_none", default)]
+            hold: Option<HoldNotice>,
+        },
+        QueueClosed {
+            /// How the queue ended; absent if it has ended for today.
+            #[serde(skip_serializing_if = "Option::is_none", default)]
+            end: Option<QueueEnd>,
+            /// Removal of the ticket alone. To a program that does not know it, the queue has
+            /// ended.
+            #[serde(skip_serializing_if = "Option::is_none", default)]
+            removed: Option<RemovalNotice>,
+        },
+    }
 }
 
 /// What a notification of a return holds beside its cause and the wait.

@@ -3,6 +3,7 @@
 use super::event::QueueState;
 use super::is_zero;
 use super::progress::{ForecastBasis, VisitProgress};
+use crate::tagged::tagged_enum;
 use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -124,43 +125,44 @@ pub struct Ticket {
     pub worked_ms: i64,
 }
 
-/// State of a ticket, with the facts of that state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "each field is documented at the domain's state of the same name")]
-pub enum TicketState {
-    Waiting,
-    Called {
-        counter: Arc<str>,
-        at: i64,
-        call: u32,
-        round: u32,
-        last: i64,
-        deadline: i64,
-    },
-    Serving {
-        counter: Arc<str>,
-        since: i64,
-        at: i64,
-    },
-    Held {
-        at: i64,
-        hold: Hold,
-    },
-    Missed {
-        at: i64,
-        until: Option<i64>,
-    },
-    Done {
-        at: i64,
-    },
-    Closed {
-        at: i64,
-        reason: CloseReason,
-        /// Words of staff; absent in the entries of older programs.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        note: Option<Arc<str>>,
-    },
+tagged_enum! { "state", "TicketState",
+    /// State of a ticket, with the facts of that state.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[allow(missing_docs, reason = "each field is documented at the domain's state of the same name")]
+    pub enum TicketState {
+        Waiting,
+        Called {
+            counter: Arc<str>,
+            at: i64,
+            call: u32,
+            round: u32,
+            last: i64,
+            deadline: i64,
+        },
+        Serving {
+            counter: Arc<str>,
+            since: i64,
+            at: i64,
+        },
+        Held {
+            at: i64,
+            hold: Hold,
+        },
+        Missed {
+            at: i64,
+            until: Option<i64>,
+        },
+        Done {
+            at: i64,
+        },
+        Closed {
+            at: i64,
+            reason: CloseReason,
+            /// Words of staff; absent in the entries of older programs.
+            #[serde(skip_serializing_if = "Option::is_none", default)]
+            note: Option<Arc<str>>,
+        },
+    }
 }
 
 impl TicketState {

@@ -185,10 +185,12 @@ pub struct RecentCall {
 /// Command that may be repeated, with its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentCommand {
-    /// Id of the command, 32 hexadecimal digits.
-    pub command: String,
-    /// Fingerprint of the request's content, 16 hexadecimal digits.
-    pub fingerprint: String,
+    /// Id of the command, stored as 32 hexadecimal digits.
+    #[serde(with = "hex::serde")]
+    pub command: [u8; 16],
+    /// Fingerprint of the request's content, stored as 16 hexadecimal digits.
+    #[serde(with = "hex::serde")]
+    pub fingerprint: [u8; 8],
     /// Time of the decision, in Unix milliseconds.
     pub at: i64,
     /// Answer to the requester.

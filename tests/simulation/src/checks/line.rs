@@ -27,7 +27,7 @@ struct Line {
     to_carry: BTreeSet<u32>,
     /// Number of tickets that further entries carry over.
     carrying: u32,
-    commands: BTreeMap<String, i64>,
+    commands: BTreeMap<[u8; 16], i64>,
     /// Persons with each number that they ever had.
     held: BTreeSet<(String, String)>,
     calls: BTreeMap<String, u64>,
@@ -95,10 +95,10 @@ type Problems = Vec<(FindingKind, String)>;
 impl Line {
     fn decide(&mut self, decision: &Decision, problems: &mut Problems) {
         let at = decision.at;
-        if let Some(before) = self.commands.insert(decision.command.clone(), at)
+        if let Some(before) = self.commands.insert(decision.command, at)
             && at - before <= COMMAND_RETENTION_MS
         {
-            let text = format!("the command {} was decided twice", decision.command);
+            let text = format!("the command {:02x?} was decided twice", decision.command);
             problems.push((FindingKind::CommandTwice, text));
         }
     }

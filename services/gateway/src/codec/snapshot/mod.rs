@@ -6,9 +6,9 @@
 mod line;
 mod ticket;
 
+use super::DecodeError;
 use super::outcome::{outcome_from_stored, outcome_to_stored};
 use super::values::{number_from_stored, number_to_stored};
-use super::{DecodeError, command_id_from_stored, fingerprint_from_stored};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -61,7 +61,7 @@ pub(crate) fn decode(payload: &[u8]) -> Result<SiteSnapshotParts, DecodeError> {
     let snapshot: s::Snapshot = envelope::decode(&text)?;
     Ok(SiteSnapshotParts {
         position: Position(snapshot.position),
-        site: d::Site::from_parts(state_from_stored(snapshot.state)?),
+        site: d::Site::from_parts(state_from_stored(snapshot.state)),
         previous_day: snapshot.previous_day.map(previous_day_from_stored),
     })
 }
@@ -115,22 +115,25 @@ fn state_to_stored(parts: d::SiteParts) -> s::SiteState {
     }
 }
 
-fn state_from_stored(state: s::SiteState) -> Result<d::SiteParts, DecodeError> {
-    let commands = state.recent_commands.into_iter().map(recent_command_from_stored);
-    Ok(d::SiteParts {
+fn state_from_stored(state: s::SiteState) -> d::SiteParts {
+    d::SiteParts {
         day: state.day.map(d::Day),
         lines: state.lines.into_iter().map(line_from_stored).collect(),
         counters: state.counters.into_iter().map(counter_from_stored).collect(),
         tickets: tickets_from_stored(state.tickets),
         recent_calls: state.recent_calls.into_iter().map(recent_call_from_stored).collect(),
-        recent_commands: commands.collect::<Result<_, _>>()?,
+        recent_commands: state
+            .recent_commands
+            .into_iter()
+            .map(recent_command_from_stored)
+            .collect(),
         last_arrival: state.last_arrival.map(d::Timestamp),
         pending_carry_over: tickets_from_stored(state.pending_carry_over),
         spent_days: state.spent_days.map(|spent| d::SpentDays {
             until: d::Day(spent.until),
             last_ticket: d::TicketId(spent.last_ticket),
         }),
-    })
+    }
 }
 
 fn tickets_from_stored(tickets: Vec<s::Ticket>) -> Vec<Arc<d::Ticket>> {
@@ -211,22 +214,20 @@ fn recent_call_from_stored(stored: s::RecentCall) -> d::RecentCall {
 
 fn recent_command_to_stored((id, answer): &(d::CommandId, d::RecordedAnswer)) -> s::RecentCommand {
     s::RecentCommand {
-        command: hex::encode(id.0),
-        fingerprint: hex::encode(answer.fingerprint.to_be_bytes()),
+        command: id.0,
+        fingerprint: answer.fingerprint.to_be_bytes(),
         at: answer.at.0,
         outcome: outcome_to_stored(&answer.outcome),
     }
 }
 
-fn recent_command_from_stored(
-    stored: s::RecentCommand,
-) -> Result<(d::CommandId, d::RecordedAnswer), DecodeError> {
+fn recent_command_from_stored(stored: s::RecentCommand) -> (d::CommandId, d::RecordedAnswer) {
     let answer = d::RecordedAnswer {
-        fingerprint: fingerprint_from_stored(&stored.fingerprint)?,
+        fingerprint: u64::from_be_bytes(stored.fingerprint),
         at: d::Timestamp(stored.at),
         outcome: outcome_from_stored(stored.outcome),
     };
-    Ok((command_id_from_stored(&stored.command)?, answer))
+    (d::CommandId(stored.command), answer)
 }
 
 #[cfg(test)]

@@ -154,9 +154,10 @@ mod tests {
     use paihao_ledger::{Entry, ExpectedPosition, LogItem, Position, StoredEntry};
 
     fn entry(position: u64, site: &str) -> LogItem {
+        let id = "00".repeat(16);
         let commit = format!(
             r#"{{"v":1,"site":{{"account":"shop","id":"{site}","name":"大厅","zone":"UTC"}},"decisions":[
-            {{"command":"","fingerprint":"","at":1,"outcome":{{"outcome":"forgotten"}},
+            {{"command":"{id}","fingerprint":"0000000000000000","at":1,"outcome":{{"outcome":"forgotten"}},
             "events":[{{"event":"day_opened","day":1}},{{"event":"counter_opened","counter":"1"}}]}}]}}"#
         );
         LogItem::Entry(StoredEntry {

@@ -15,13 +15,15 @@ use std::collections::BTreeMap;
 /// Checks a history against the ledger. Returns a sentence for each violation.
 pub fn check(ledger: &[Decision], history: &[Operation], counters: Counters) -> Vec<String> {
     let mut violations = Vec::new();
-    let mut positions: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut positions = BTreeMap::new();
     for (at, decision) in ledger.iter().enumerate() {
-        if positions.insert(&decision.command, at).is_some() {
-            violations.push(format!("the command {} was decided twice", decision.command));
+        let command = hex::encode(decision.command);
+        if positions.contains_key(&command) {
+            violations.push(format!("the command {command} was decided twice"));
         }
+        positions.insert(command, at);
     }
-    let position = |op: &Operation| positions.get(&*op.command).copied();
+    let position = |op: &Operation| positions.get(&op.command).copied();
     for op in history {
         check_answer(op, position(op).map(|at| &ledger[at]), &mut violations);
     }

@@ -10,11 +10,18 @@ fn counters() -> Counters {
     ["1", "2"].map(|counter| (counter.to_owned(), vec!["a".to_owned()])).into()
 }
 
+/// Id of the command with this name.
+fn command_id(name: &str) -> String {
+    let mut id = [0; 16];
+    id[..name.len()].copy_from_slice(name.as_bytes());
+    hex::encode(id)
+}
+
 /// Builds a decision from its stored form, which every later version can read.
 fn decision(command: &str, outcome: Value, event: Value) -> Decision {
     let fingerprint = "00".repeat(8);
     let decision = json!({
-        "command": command, "fingerprint": fingerprint, "at": 1, "outcome": outcome,
+        "command": command_id(command), "fingerprint": fingerprint, "at": 1, "outcome": outcome,
         "events": [event],
     });
     serde_json::from_value(decision).unwrap()
@@ -82,7 +89,8 @@ fn leave_step(ticket: u32) -> (Decision, Operation) {
 
 fn operation(command: &str, request: Request, body: Value) -> Operation {
     let answered = Some((0, Answer::Done(body)));
-    Operation { command: command.into(), request, invoked_at: 0, answered, retried: false }
+    let command = command_id(command);
+    Operation { command, request, invoked_at: 0, answered, retried: false }
 }
 
 /// Builds a history without overlaps: requests at 10, 20, …, and responses at 15, 25, …
