@@ -16,7 +16,7 @@ use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
 use crate::{compose, first_manager, health, new_accounts, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
-use paihao_chassis::config::{ConfigError, render};
+use paihao_chassis::config::{ConfigError, ReadFiles, render};
 use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, memory, open_files, telemetry};
 use paihao_gateway::http::rehearsal::Rehearsals;
 use paihao_gateway::identity::login::first_manager::FIRST_MANAGER_CODE_TTL;
@@ -243,7 +243,10 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
             return Exit::FailedToStart;
         }
     };
-    let checked = source.read().and_then(|config| Ok((config.resolve(role)?, config)));
+    let (checked, read_files) = ReadFiles::record(|| {
+        let config = source.read()?;
+        Ok::<_, ConfigError>((config.resolve(role)?, config))
+    });
     let (resolved, config) = match checked {
         Ok(checked) => checked,
         Err(error) => return exit_of(Err(error)),
@@ -277,7 +280,8 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
         );
         let started = async {
             let rehearsals = rehearsals.await?;
-            let services = Services { role, source, config: &config, resolved: &resolved };
+            let (config, resolved) = (&config, &resolved);
+            let services = Services { role, source, read_files, config, resolved };
             services.start(rehearsals, lifecycle.draining(), lifecycle.tasks()).await
         };
         match lifecycle.start(started).await {
@@ -302,6 +306,7 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
 struct Services<'a> {
     role: Role,
     source: ConfigSource,
+    read_files: ReadFiles,
     config: &'a Config,
     resolved: &'a ResolvedConfig,
 }
@@ -314,7 +319,7 @@ impl Services<'_> {
         draining: &CancellationToken,
         tasks: &Tasks,
     ) -> anyhow::Result<Option<Ports>> {
-        let Services { role, source, config, resolved } = self;
+        let Services { role, source, read_files, config, resolved } = self;
         if role == Role::Sim {
             simulator::start(config, resolved, tasks).await?;
             return Ok(None);
@@ -346,7 +351,8 @@ impl Services<'_> {
                 }
             });
         }
-        reload::watch(source, role, started, resolved.token.reload_interval, tasks);
+        let interval = resolved.token.reload_interval;
+        reload::watch(source, role, started, read_files, interval, tasks);
         Ok(Some(ports))
     }
 }

@@ -3,7 +3,7 @@
 use super::check::parse_listen_address;
 use super::{Config, Gateway, LedgerKind};
 use crate::acme::AcmeOptions;
-use paihao_chassis::config::ConfigProblems;
+use paihao_chassis::config::{ConfigProblems, read_file};
 use paihao_chassis::http::{Certificate, CertificateError};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -187,7 +187,7 @@ fn acme_host(url: &Url, problems: &mut ConfigProblems) -> Option<String> {
 }
 
 fn read(key: &str, file: &Path, problems: &mut ConfigProblems) -> Option<Vec<u8>> {
-    let read = std::fs::read(file);
+    let read = read_file(file);
     if let Err(error) = &read {
         let description = format!("{} cannot be read: {error}", file.display());
         problems.add(key, description, "name a file that this user may read");

@@ -2,6 +2,7 @@
 //! what to change.
 
 use super::problem::{ConfigError, ConfigProblem, ConfigProblems};
+use super::read_files::read_text;
 use super::secret::SecretSources;
 use super::tree::{Path as KeyPath, Tree};
 use serde::de::DeserializeOwned;
@@ -34,7 +35,7 @@ impl Layers {
     /// Adds a file. Paths of secrets in it are relative to its folder.
     #[must_use]
     pub fn file(mut self, path: &Path) -> Layers {
-        match std::fs::read_to_string(path) {
+        match read_text(path) {
             Ok(text) => {
                 self.secret_sources.folder = path.parent().map(Path::to_owned).unwrap_or_default();
                 self.text(&format!("in {}", path.display()), &text)

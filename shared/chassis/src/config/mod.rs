@@ -15,11 +15,13 @@
 
 mod layers;
 mod problem;
+mod read_files;
 mod secret;
 mod tree;
 
 pub use layers::{ENV_PREFIX, Layers};
 pub use problem::{ConfigError, ConfigProblem, ConfigProblems};
+pub use read_files::{ReadFiles, read_file};
 pub use secret::SecretText;
 
 use serde::Serialize;

@@ -1,5 +1,6 @@
 //! Secrets in a configuration: given as text, or better by reference to a file or a variable.
 
+use super::read_files::read_text;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -93,7 +94,7 @@ impl SecretSources {
 
     fn read_file(&self, path: &Path) -> Result<String, String> {
         let at = self.folder.join(path);
-        let text = std::fs::read_to_string(&at)
+        let text = read_text(&at)
             .map_err(|problem| format!("the secret's file {}: {problem}", at.display()))?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
