@@ -15,6 +15,7 @@ use paihao_ledger::Unavailable;
 use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -206,7 +207,7 @@ impl Connection {
             Ok(Some(result)) => Ok(result),
             Ok(None) => Err(Unavailable("the connection has been closed".to_owned())),
             Err(_) if self.state.borrow().connected => {
-                self.change_server().await;
+                Box::pin(self.change_server()).await;
                 Err(Unavailable(format!("no response from NATS within {:?}", self.timeout)))
             }
             Err(_) => Err(Unavailable("no connection to NATS".to_owned())),
@@ -222,7 +223,9 @@ impl Connection {
     ) -> Result<Message, CallError> {
         // One timeout suffices: the one that also counts the wait for a connection.
         let request = Request::new().headers(headers).payload(payload).timeout(None);
-        let response = self.with_timeout(self.client.send_request(subject, request)).await;
+        // Pinned here, since each call that takes a future has a place of its own for it.
+        let call = pin!(self.client.send_request(subject, request));
+        let response = self.with_timeout(call).await;
         response.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => CallError::NoResponders,
             _ => CallError::Unavailable(Unavailable("the call to NATS failed".to_owned())),

@@ -189,7 +189,9 @@ impl Streams {
         if self.known.lock().contains(kind.name()) {
             return Ok(());
         }
-        self.ensure(kind).await
+        // Apart, as everything rare is: a future is as large as the largest it may hold, and that
+        // of an append is moved to the heap each time.
+        Box::pin(self.ensure(kind)).await
     }
 
     /// Creates the stream if it is missing, unless it had been there.

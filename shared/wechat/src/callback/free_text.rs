@@ -56,18 +56,16 @@ const CDATA_END: &str = "]]>";
 /// Finds the first text behind this offset.
 fn next_free_text(document: &str, from: usize) -> Option<FreeText> {
     let rest = &document[from..];
-    // Most pushes are events without a text.
-    let found = FREE_TEXT_ELEMENTS.iter().filter_map(|element| {
-        let section_start = rest.find(&format!("<{element}>{CDATA_START}"))? + element.len() + 2;
+    rest.match_indices(CDATA_START).find_map(|(section_start, _)| {
+        let (_, name) = rest[..section_start].strip_suffix('>')?.rsplit_once('<')?;
+        let element = FREE_TEXT_ELEMENTS.into_iter().find(|element| *element == name)?;
         let last = rest.rfind(&format!("{CDATA_END}</{element}>"))?;
-        let section_end = last + CDATA_END.len();
         (section_start + CDATA_START.len() <= last).then_some(FreeText {
             element,
             section_start: from + section_start,
-            section_end: from + section_end,
+            section_end: from + last + CDATA_END.len(),
         })
-    });
-    found.min_by_key(|text| text.section_start)
+    })
 }
 
 #[cfg(test)]

@@ -65,6 +65,8 @@ impl PushHandler<'_> {
         }
     }
 
+    /// Scans are handled within this future, and what is rarer in one of its own: a future is as
+    /// large as the largest that it may hold, and each push moves its own to the heap.
     async fn dispatch(&self) -> Result<Handled, Problem> {
         let reply = match &self.message.kind {
             MessageKind::Event(Event::Scan { scene, .. } | Event::Subscribe { scene, .. }) => {
@@ -80,25 +82,27 @@ impl PushHandler<'_> {
                 }
             }
             MessageKind::Event(Event::Click { key }) => match self.action_of_key(key) {
-                Some(action) => self.run_action(action).await,
+                Some(action) => Box::pin(self.run_action(action)).await,
                 None => return Ok(Handled::Foreign),
             },
             MessageKind::Text { content, chosen, .. } => {
-                return Ok(self.answer_text(content, chosen.as_deref()).await);
+                return Ok(Box::pin(self.answer_text(content, chosen.as_deref())).await);
             }
             MessageKind::Voice { recognition, .. } => {
-                return Ok(self.answer_text(recognition, None).await);
+                return Ok(Box::pin(self.answer_text(recognition, None)).await);
             }
-            MessageKind::Event(Event::Unsubscribe) => self.forget_person(&self.person()).await?,
+            MessageKind::Event(Event::Unsubscribe) => {
+                Box::pin(self.forget_person(&self.person())).await?
+            }
             MessageKind::Event(Event::Authorization {
                 change: AuthorizationChange::Cancelled,
                 person: Some(person),
-            }) => self.forget_person(&Person::new(person.expose())).await?,
+            }) => Box::pin(self.forget_person(&Person::new(person.expose()))).await?,
             MessageKind::Event(Event::TemplateSent { message, result }) => {
-                self.record_template_receipt(*message, result).await
+                Box::pin(self.record_template_receipt(*message, result)).await
             }
             MessageKind::Event(Event::SubscriptionSent(sent)) => {
-                self.record_notice_receipts(sent).await
+                Box::pin(self.record_notice_receipts(sent)).await
             }
             _ => return Ok(Handled::Foreign),
         };
@@ -130,4 +134,18 @@ impl PushHandler<'_> {
 /// Scene of a code that this system made.
 pub(super) fn own_scene(scene: Option<&str>) -> Option<Scene> {
     scene.and_then(Scene::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_future_of_a_push_is_small() {
+        fn size<F>(_: fn(&'static PushHandler<'static>) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = size(PushHandler::handle);
+        assert!(bytes <= 3_072, "{bytes} bytes");
+    }
 }

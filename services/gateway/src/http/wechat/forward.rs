@@ -19,7 +19,7 @@ impl PushHandler<'_> {
     pub(super) async fn reply_to_foreign(&self) -> Reply {
         let is_follow = matches!(self.message.kind, MessageKind::Event(Event::Subscribe { .. }));
         let forwarded = match self.target() {
-            Some(target) => self.forward(target).await,
+            Some(target) => Box::pin(self.forward(target)).await,
             None => None,
         };
         match forwarded {
@@ -52,7 +52,7 @@ impl PushHandler<'_> {
             _ => false,
         };
         if is_shared && let Some(target) = self.target_of(PushClass::Events, None) {
-            self.forward(target).await;
+            Box::pin(self.forward(target)).await;
         }
     }
 

@@ -40,11 +40,13 @@ impl PushHandler<'_> {
     pub(super) async fn handle_scan(&self, scene: Scene) -> Reply {
         let (reply, outcome) = match self.resolve_scene(scene).await {
             Ok(ScanIntent::Ticket(intent)) => self.take_ticket(*intent).await,
-            Ok(ScanIntent::Login(uuid, request)) => self.handle_login_scan(uuid, request).await,
-            Ok(ScanIntent::Invitation(uuid, invitation)) => {
-                self.handle_invitation_scan(uuid, invitation).await
+            Ok(ScanIntent::Login(uuid, request)) => {
+                Box::pin(self.handle_login_scan(uuid, request)).await
             }
-            Ok(ScanIntent::TemplateTest(uuid)) => self.handle_template_test(&uuid).await,
+            Ok(ScanIntent::Invitation(uuid, invitation)) => {
+                Box::pin(self.handle_invitation_scan(uuid, invitation)).await
+            }
+            Ok(ScanIntent::TemplateTest(uuid)) => Box::pin(self.handle_template_test(&uuid)).await,
             Err(reply) => (reply, "no_wish"),
         };
         metrics::counter!("paihao_gateway_scans_total", "outcome" => outcome).increment(1);
@@ -127,7 +129,7 @@ impl PushHandler<'_> {
                 (reply, if new { "taken" } else { "shown" })
             }
             Err(SubmitError::Refused(refusal)) => {
-                self.tell_refusal(&settings, &refusal, session).await;
+                Box::pin(self.tell_refusal(&settings, &refusal, session)).await;
                 let now_ms = self.message.create_time * 1000;
                 let reply = replies::refusal_reply(&settings, &refusal, now_ms);
                 (self.text_reply(reply), "refused")
