@@ -4,6 +4,7 @@
 
 mod member;
 mod process;
+mod staff;
 
 mod run;
 

@@ -227,7 +227,21 @@ fn the_short_form_of_notify_sends_every_notice_once() {
             assert!(one[figure].as_f64().unwrap() > 0.0, "{one}");
         }
     }
-    assert!(report.contains("of the places"), "{report}");
+    let queues =
+        figures["door"].as_array().unwrap().iter().map(|one| one["queue"].as_str().unwrap());
+    assert_eq!(queues.collect::<Vec<_>>(), ["idle", "busy"]);
+    for one in figures["door"].as_array().unwrap() {
+        assert_eq!(one["presses"], 3, "{one}");
+        assert!(one["latency"]["p50_ms"].as_f64().unwrap() > 0.0, "{one}");
+    }
+    assert!(figures["beside"][0]["ratio"].as_f64().unwrap() > 0.0, "{figures}");
+    let receipts = figures["receipts"].as_array().unwrap();
+    let processes = receipts.iter().map(|one| one["process"].as_str().unwrap());
+    let expected = ["notifier", "gateway", "nats-server", "redis-server"];
+    assert_eq!(processes.collect::<Vec<_>>(), expected);
+    for part in ["of the places", "WeChat's door", "beside one", "a receipt"] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
 }
 
 #[test]
@@ -274,8 +288,9 @@ fn every_number_of_partitions_takes_appends_and_callbacks() {
             .into_iter()
             .flat_map(move |at_once| ["floor", "append"].map(|what| (what, partitions, at_once)))
     });
-    let expected: Vec<_> = appends.chain([("callback", 1, 8), ("callback", 2, 8)]).collect();
-    assert_eq!(found, expected);
+    let batches = [1, 8].map(|at_once| ("atomic batch", 1, at_once));
+    let callbacks = [1, 2].map(|partitions| ("callback", partitions, 8));
+    assert_eq!(found, appends.chain(batches).chain(callbacks).collect::<Vec<_>>());
     assert!(report.contains("÷ the first number"), "{report}");
 }
 

@@ -4,6 +4,7 @@
 use super::scans::{ACCOUNT, QUEUE, SECURE_ACCOUNT, secure_account, secure_site_id, site_id};
 use super::servers::BaselineKind;
 use crate::member::{RoleProcess, wait_until};
+use crate::staff;
 use anyhow::{Context, ensure};
 use async_nats::jetstream::consumer::pull;
 use harness::{NatsCluster, NatsServer, Program, RedisServer, free_port};
@@ -29,6 +30,10 @@ pub const NO_LIMITS: &str = "
         strangers_percent = 0
         ";
 
+/// Fields of the template of a call.
+const CALLED_FIELDS: &str =
+    "thing1 = '{site}', character_string2 = '{number}', thing3 = '{counter}', time4 = '{time}'";
+
 /// The running deployment.
 pub struct Deployment {
     pub nats: NatsCluster,
@@ -36,7 +41,7 @@ pub struct Deployment {
     pub gateway: RoleProcess,
     pub token: RoleProcess,
     pub notifier: RoleProcess,
-    wechat: Simulator,
+    pub wechat: Simulator,
     sites: usize,
     partitions: Partitions,
     program: PathBuf,
@@ -306,6 +311,7 @@ pub fn configuration(
         [admin]
         listen = '127.0.0.1:{admin}'
         {stores}
+        {staff}
         [wechat]
         api = '{wechat}'
         mp = '{wechat}'
@@ -322,8 +328,12 @@ pub fn configuration(
         aes_key = '{aes_key}'
         [accounts.{ACCOUNT}.called]
         template_id = '{template}'
-        fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
+        fields = {{ {CALLED_FIELDS} }}
+        [accounts.{SECURE_ACCOUNT}.called]
+        template_id = '{template}'
+        fields = {{ {CALLED_FIELDS} }}
         ",
+        staff = staff::settings(),
         wechat = wechat.base_url(),
         appid = account.appid,
         sealed_appid = secure_account().appid,

@@ -247,19 +247,55 @@ const APPENDS: &[Table] = &[
     },
 ];
 
-const NOTIFY: &[Table] = &[Table {
-    caption: "Notices a second:",
-    rows: "/rounds",
-    columns: &[
-        Column("WeChat answers in", "/wechat_ms", Number(0, "ms")),
-        Column("notifiers", "/replicas", Count),
-        Column("a second", "/per_second", Count),
-        Column("of the places", "/to_places", Number(2, "")),
-        Column("× the first", "/to_first", Number(2, "")),
-        Column("CPU each", "/cpu_us", Number(0, "µs")),
-        Column("processors busy", "/busy_share", Percent),
-    ],
-}];
+const NOTIFY: &[Table] = &[
+    Table {
+        caption: "Notices a second:",
+        rows: "/rounds",
+        columns: &[
+            Column("WeChat answers in", "/wechat_ms", Number(0, "ms")),
+            Column("notifiers", "/replicas", Count),
+            Column("a second", "/per_second", Count),
+            Column("of the places", "/to_places", Number(2, "")),
+            Column("× the first", "/to_first", Number(2, "")),
+            Column("CPU each", "/cpu_us", Number(0, "µs")),
+            Column("processors busy", "/busy_share", Percent),
+        ],
+    },
+    Table {
+        caption: "From the press of *next* to WeChat's door:",
+        rows: "/door",
+        columns: &[
+            Column("queue", "/queue", Text),
+            Column("others a second", "/others_per_second", Count),
+            Column("presses", "/presses", Count),
+            Column("p50", "/latency/p50_ms", Number(0, "ms")),
+            Column("p99", "/latency/p99_ms", Number(0, "ms")),
+            Column("most", "/latency/max_ms", Number(0, "ms")),
+        ],
+    },
+    Table {
+        caption: "An account beside one that WeChat answers slowly, one notifier:",
+        rows: "/beside",
+        columns: &[
+            Column("WeChat answers in", "/wechat_ms", Number(0, "ms")),
+            Column("the slow one in", "/slow_ms", Number(0, "ms")),
+            Column("its notices", "/slow_notices", Count),
+            Column("alone, a second", "/alone_per_second", Count),
+            Column("beside it", "/beside_per_second", Count),
+            Column("ratio", "/ratio", Number(2, "")),
+        ],
+    },
+    Table {
+        caption: "Processor time for a message, and for its receipt:",
+        rows: "/receipts",
+        columns: &[
+            Column("process", "/process", Text),
+            Column("without a receipt", "/without_us", Number(0, "µs")),
+            Column("with one", "/with_us", Number(0, "µs")),
+            Column("a receipt", "/receipt_us", Number(0, "µs")),
+        ],
+    },
+];
 
 const WRITES: &[Table] = &[Table {
     caption: "Written for each:",

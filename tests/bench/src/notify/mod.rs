@@ -1,34 +1,30 @@
 //! `bench notify`: notices that one, two and four notifiers send a second, as a share of what the
-//! places in flight allow while WeChat takes its time.
+//! places in flight allow while WeChat takes its time; the time from the press of *next* to
+//! WeChat's door; an account beside a slow one; and what a receipt costs.
 //!
-//! A backlog is on the queue before the notifiers start. The rate is that between two shares of the
+//! A backlog is on the queue before the notifiers start. Its rate is that between two shares of the
 //! backlog, by the calls that the simulator has counted.
 
+pub mod backlog;
+
+mod door;
+mod receipts;
+mod slow_account;
+
 use crate::callback::deployment::Deployment;
-use crate::callback::scans::{ACCOUNT, site_id};
-use crate::process::{machine_cpu_time, process_usage, processors};
 use crate::run::{self, Kind, Report, RunOptions};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
+use backlog::{Backlog, enqueue};
 use clap::Args;
-use futures::stream::{self, StreamExt, TryStreamExt};
-use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_contracts::commit::Number;
-use paihao_contracts::notice::{Notice, NoticeContent};
-use paihao_contracts::streams::NOTICES;
-use paihao_ledger::{Entry, Ledger};
+use door::DoorFigures;
+use receipts::ReceiptFigures;
 use serde::Serialize;
+use slow_account::BesideFigures;
 use std::fmt::Write;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Messages of one account that a notifier has in flight, as it has by default.
 const PLACES: u64 = 64;
-
-/// Notices that are put on the queue at once.
-const CONCURRENT_ENQUEUES: usize = 256;
-
-/// Shares of the backlog between which the rate is measured.
-const MEASURED_SHARES: [f64; 2] = [0.2, 0.9];
 
 /// Limit of the time for a backlog, as a multiple of what the places allow.
 const MAX_SLOWNESS: f64 = 30.0;
@@ -48,6 +44,12 @@ pub struct Options {
     /// Seconds that a backlog would take if only the places counted.
     #[arg(long, default_value_t = 15.0)]
     seconds: f64,
+    /// Presses of *next* over an idle queue, and over a busy one.
+    #[arg(long, default_value_t = 150)]
+    presses: u32,
+    /// Leave out all but the rates of backlogs.
+    #[arg(long)]
+    backlogs_only: bool,
     #[command(flatten)]
     run: RunOptions,
 }
@@ -57,6 +59,9 @@ pub struct Options {
 struct Figures {
     servers: usize,
     rounds: Vec<RoundFigures>,
+    door: Vec<DoorFigures>,
+    beside: Vec<BesideFigures>,
+    receipts: Vec<ReceiptFigures>,
 }
 
 /// Figures of so many notifiers.
@@ -85,14 +90,25 @@ fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let mut options = options.clone();
     if options.run.short {
         (options.wechat_ms, options.replicas, options.seconds) = (vec![200], vec![1, 2], 1.0);
+        options.presses = 3;
     }
     ensure!(!options.replicas.contains(&0) && options.seconds > 0.0, "nothing to measure");
+    ensure!(!options.wechat_ms.is_empty() && options.presses > 0, "nothing to measure");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut rounds = Vec::new();
     for wechat_ms in &options.wechat_ms {
         rounds.extend(runtime.block_on(measure(*wechat_ms, &options))?);
     }
-    let figures = Figures { servers: options.servers, rounds };
+    let mut figures = Figures {
+        servers: options.servers,
+        rounds,
+        door: Vec::new(),
+        beside: Vec::new(),
+        receipts: Vec::new(),
+    };
+    if !options.backlogs_only {
+        runtime.block_on(measure_rest(&options, &mut figures))?;
+    }
     Report::new(figures.text(), &figures)
 }
 
@@ -102,27 +118,28 @@ async fn measure(wechat_ms: u64, options: &Options) -> anyhow::Result<Vec<RoundF
     let mut deployment = Deployment::start_on(options.servers, 1, latency).await?;
     deployment.notifier.program.stop();
     let ledger = deployment.ledger().await?;
-    let of_places = PLACES as f64 * 1_000.0 / wechat_ms as f64;
     let mut rounds = Vec::<RoundFigures>::new();
     let mut first_ticket = 1;
     for replicas in &options.replicas {
-        let bound = of_places * *replicas as f64;
+        let bound = of_places(wechat_ms) * *replicas as f64;
         let notices = (bound * options.seconds) as u32;
         eprintln!("{replicas} notifiers, WeChat answers in {wechat_ms} ms: {notices} notices");
-        enqueue(&ledger, first_ticket..first_ticket + notices).await?;
+        enqueue(&ledger, Backlog::Usual, first_ticket..first_ticket + notices).await?;
         first_ticket += notices;
         let limit = Duration::from_secs_f64(options.seconds * MAX_SLOWNESS);
-        let backlog = measure_backlog(&deployment, *replicas, u64::from(notices), limit).await?;
-        let first = rounds.first().map_or(backlog.per_second, |first| first.per_second);
+        let sent = || deployment.sent_templates();
+        let rate =
+            backlog::measure(&deployment, *replicas, u64::from(notices), limit, sent).await?;
+        let first = rounds.first().map_or(rate.per_second, |first| first.per_second);
         rounds.push(RoundFigures {
             wechat_ms,
             replicas: *replicas,
             notices: u64::from(notices),
-            per_second: backlog.per_second,
-            to_places: backlog.per_second / bound,
-            to_first: backlog.per_second / first,
-            cpu_us: backlog.cpu_us,
-            busy_share: backlog.busy_share,
+            per_second: rate.per_second,
+            to_places: rate.per_second / bound,
+            to_first: rate.per_second / first,
+            cpu_us: rate.cpu_us,
+            busy_share: rate.busy_share,
         });
     }
     deployment.notifier = deployment.add_notifier();
@@ -131,111 +148,39 @@ async fn measure(wechat_ms: u64, options: &Options) -> anyhow::Result<Vec<RoundF
     Ok(rounds)
 }
 
-/// Rate of one backlog.
-struct BacklogFigures {
-    per_second: f64,
-    cpu_us: f64,
-    busy_share: f64,
+/// Measures the rest, with the first latency of WeChat.
+async fn measure_rest(options: &Options, figures: &mut Figures) -> anyhow::Result<()> {
+    let wechat_ms = options.wechat_ms[0];
+    let wechat = Duration::from_millis(wechat_ms);
+    let half = figures.rounds[0].per_second / 2.0;
+    for (queue, others_per_second) in [("idle", 0.0), ("busy", half)] {
+        eprintln!("{} presses of next over a queue that is {queue}", options.presses);
+        figures.door.push(door::measure(queue, others_per_second, options.presses, wechat).await?);
+    }
+    let notices = (of_places(wechat_ms) * options.seconds) as u32;
+    eprintln!("{notices} notices alone, and beside a slow account");
+    figures.beside.push(slow_account::measure(wechat, notices).await?);
+    eprintln!("{notices} notices without receipts, and with them");
+    figures.receipts = receipts::measure(wechat, notices).await?;
+    Ok(())
 }
 
-/// State at one moment of a backlog.
-struct Moment {
-    at: Instant,
-    sent: u64,
-    cpu: Duration,
-    machine: Duration,
-}
-
-/// Starts notifiers, lets them send the backlog and stops them.
-async fn measure_backlog(
-    deployment: &Deployment,
-    replicas: usize,
-    notices: u64,
-    limit: Duration,
-) -> anyhow::Result<BacklogFigures> {
-    let before = deployment.sent_templates();
-    let mut notifiers = Vec::new();
-    for _ in 0..replicas {
-        notifiers.push(deployment.add_notifier());
-    }
-    let mut pids = Vec::new();
-    for notifier in &notifiers {
-        pids.push(notifier.program.pid().context("a notifier has ended")?);
-    }
-    let moment = || -> anyhow::Result<Moment> {
-        let mut cpu = Duration::ZERO;
-        for pid in &pids {
-            cpu += process_usage(*pid)?.cpu;
-        }
-        let sent = deployment.sent_templates() - before;
-        Ok(Moment { at: Instant::now(), sent, cpu, machine: machine_cpu_time()? })
-    };
-    let started = Instant::now();
-    let mut moments = Vec::new();
-    for share in MEASURED_SHARES {
-        while deployment.sent_templates() - before < (notices as f64 * share) as u64 {
-            let log = || notifiers[0].log_tail();
-            ensure!(started.elapsed() < limit, "the notices are not sent in time\n{}", log());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        moments.push(moment()?);
-    }
-    while deployment.sent_templates() - before < notices {
-        ensure!(started.elapsed() < limit, "the last notices are not sent in time");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    for mut notifier in notifiers {
-        let code = notifier.program.stop();
-        ensure!(code == Some(0), "a notifier ended with {code:?}\n{}", notifier.log_tail());
-    }
-    ensure!(deployment.sent_templates() - before == notices, "a notice was sent twice");
-    let [first, last] = &moments[..] else { unreachable!("two shares") };
-    let (seconds, sent) = ((last.at - first.at).as_secs_f64(), (last.sent - first.sent) as f64);
-    let busy = last.machine.saturating_sub(first.machine).as_secs_f64();
-    Ok(BacklogFigures {
-        per_second: sent / seconds,
-        cpu_us: last.cpu.saturating_sub(first.cpu).as_secs_f64() * 1e6 / sent,
-        busy_share: busy / (seconds * processors() as f64),
-    })
-}
-
-/// Puts a call of each of these tickets on the queue.
-pub async fn enqueue(ledger: &impl Ledger, tickets: std::ops::Range<u32>) -> anyhow::Result<()> {
-    let now_ms = SystemClock.now_ms();
-    let site = site_id(0);
-    let notices = stream::iter(tickets).map(|ticket| {
-        let key = format!("{site}/20777/{ticket}/called#1");
-        let notice = Notice {
-            v: 1,
-            key: key.clone(),
-            account: ACCOUNT.into(),
-            site_name: "城南大厅".into(),
-            zone: "UTC".into(),
-            person: format!("oNobody{ticket:021}").into(),
-            number: Number { prefix: "A".into(), serial: ticket },
-            queue_name: "综合业务".into(),
-            content: NoticeContent::Called { counter_name: "1号窗口".into(), call: 1 },
-            order: 1,
-            at: now_ms,
-            valid_until: now_ms + 3_600_000,
-            link: None,
-            replied: false,
-        };
-        async move {
-            let entry = Entry::new(serde_json::to_vec(&notice)?);
-            ledger.enqueue(&NOTICES, &key, entry, Duration::ZERO).await?;
-            Ok::<_, anyhow::Error>(())
-        }
-    });
-    notices.buffer_unordered(CONCURRENT_ENQUEUES).try_collect().await
+/// Notices a second that the places of one notifier allow.
+fn of_places(wechat_ms: u64) -> f64 {
+    PLACES as f64 * 1_000.0 / wechat_ms as f64
 }
 
 impl Figures {
     /// Formats the whole report.
     fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).expect("writing to memory");
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
         let servers = self.servers;
-        let mut text =
-            format!("Notices a second, {PLACES} places each, {servers} servers of NATS\n");
+        writeln!(text, "Notices a second, {PLACES} places each, {servers} servers of NATS")?;
         for one in &self.rounds {
             writeln!(
                 text,
@@ -247,9 +192,34 @@ impl Figures {
                 one.to_first,
                 one.cpu_us,
                 one.busy_share * 100.0,
-            )
-            .expect("writing to memory");
+            )?;
         }
-        text
+        if self.door.is_empty() {
+            return Ok(());
+        }
+        writeln!(text, "From the press of next to WeChat's door, in ms")?;
+        for DoorFigures { queue, others_per_second, presses, latency } in &self.door {
+            writeln!(
+                text,
+                "  queue {queue}, {others_per_second:.0} others a second: p50 {}, p99 {}, most {} of {presses}",
+                latency.p50_ms, latency.p99_ms, latency.max_ms,
+            )?;
+        }
+        for BesideFigures { alone_per_second, beside_per_second, ratio, slow_ms, .. } in
+            &self.beside
+        {
+            writeln!(
+                text,
+                "An account alone {alone_per_second:.0} a second, beside one that WeChat answers in {slow_ms} ms {beside_per_second:.0}: {ratio:.2}",
+            )?;
+        }
+        writeln!(text, "CPU µs a message, without a receipt and with one")?;
+        for ReceiptFigures { process, without_us, with_us, receipt_us } in &self.receipts {
+            writeln!(
+                text,
+                "  {process:<12} {without_us:>6.0} {with_us:>6.0}: {receipt_us:.0} a receipt",
+            )?;
+        }
+        Ok(())
     }
 }

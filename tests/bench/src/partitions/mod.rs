@@ -1,9 +1,12 @@
 //! `bench partitions`: conditional appends and callbacks a second with a ledger in one, two and
 //! four partitions, while every entry is on the disk before it is acknowledged.
 //!
-//! The floor publishes the same bytes with the same expectation to streams that are divided alike.
+//! The floor publishes the same bytes with the same expectation to streams that are divided alike,
+//! and atomic batches publish them to one.
 //! What is measured side by side takes turns in each round. The stores are in the folder for
 //! temporary files: `TMPDIR` chooses the disk.
+
+mod batches;
 
 use crate::callback::deployment::Deployment;
 use crate::callback::figures::RoundSpread;
@@ -30,8 +33,10 @@ use tokio::time::Instant;
 /// Bytes of a measured entry: a commit of one ticket.
 const ENTRY_BYTES: usize = 700;
 
-/// Namespace of the streams of the floor.
+/// What publishes: the floor, the adapter, or atomic batches.
 const FLOOR: &str = "floor";
+const APPEND: &str = "append";
+const BATCH: &str = "atomic batch";
 
 /// Size of the measurement.
 #[derive(Args, Debug, Clone)]
@@ -129,18 +134,29 @@ fn appends(
     let mut turns = Vec::new();
     for partitions in numbers.iter().copied() {
         for at_once in options.writers.iter().copied() {
-            for what in ["floor", "append"] {
+            for what in [FLOOR, APPEND] {
                 turns.push(Turn { what, partitions, at_once, rates: Vec::new() });
             }
         }
+    }
+    // One stream, in batches of as many messages as are otherwise under way at once.
+    for at_once in options.writers.iter().copied() {
+        turns.push(Turn { what: BATCH, partitions: Partitions::ONE, at_once, rates: Vec::new() });
     }
     for round in 0..options.rounds {
         for turn in &mut turns {
             // Streams of its own, so that no turn meets what another one left.
             let number = turn.partitions.count();
-            let namespace = format!("{}-{number}-{}-{round}", turn.what, turn.at_once);
-            let measuring = append_rate(&server, namespace, turn, options);
-            turn.rates.push(runtime.block_on(measuring)?);
+            let what = turn.what.replace(' ', "-");
+            let namespace = format!("{what}-{number}-{}-{round}", turn.at_once);
+            let rate = if turn.what == BATCH {
+                let time = Duration::from_secs_f64(options.seconds);
+                let (url, sites) = (server.url(), options.sites);
+                runtime.block_on(batches::rate(&url, &namespace, turn.at_once, sites, time))?
+            } else {
+                runtime.block_on(append_rate(&server, namespace, turn, options))?
+            };
+            turn.rates.push(rate);
         }
     }
     let client = runtime.block_on(async_nats::connect(server.url()))?;

@@ -3,20 +3,17 @@
 use crate::callback::deployment::shared_stores;
 use crate::callback::wire::HttpConnection;
 use crate::member::RoleProcess;
+use crate::staff::{self, post};
 use anyhow::{Context, ensure};
 use harness::{NatsServer, RedisServer};
 use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_chassis::entropy;
 use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::LEDGER;
 use paihao_contracts::ticket_link::TicketLink;
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
-use serde_json::Value;
 use std::fmt::Write as _;
-
-const STAFF_KEY: &str = "a-key-of-the-bench-alone";
 
 /// Tickets of each site that are never called; their customers watch.
 const WAITING_PER_SITE: usize = 10;
@@ -110,24 +107,6 @@ impl WatchedGateway {
     }
 }
 
-/// Calls next at a site and returns the number.
-pub async fn call_next(wire: &mut HttpConnection, site: &str) -> anyhow::Result<String> {
-    let called = post(wire, site, "counters/1/call-next").await?;
-    Ok(called["number"].as_str().context("a call without a number")?.to_owned())
-}
-
-async fn post(wire: &mut HttpConnection, site: &str, path: &str) -> anyhow::Result<Value> {
-    let request = format!(
-        "POST /api/v1/sites/{site}/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
-         Authorization: Bearer {STAFF_KEY}\r\nIdempotency-Key: {}\r\n\r\n",
-        entropy::uuid()
-    );
-    let reply = wire.request(request.as_bytes()).await?;
-    let body = String::from_utf8_lossy(reply.body);
-    ensure!(reply.status == 200, "{path}: {} {body}", reply.status);
-    Ok(serde_json::from_slice(reply.body)?)
-}
-
 fn configuration(
     sites: usize,
     day_starts_at: i64,
@@ -150,10 +129,9 @@ fn configuration(
         secret = 'not-asked-for'
         callback_token = 'tokenOfTheseTests'
         mode = 'plain'
-        [staff.bench]
-        key = '{STAFF_KEY}'
-        sites = ['*']
+        {staff}
         ",
+        staff = staff::settings(),
         stores = shared_stores(&nats.url(), 1, Partitions::ONE, redis),
     );
     for i in 0..sites {

@@ -2,10 +2,11 @@
 
 use super::Options;
 use super::clients::{SiteScreens, watch_stream};
-use super::deployment::{WatchedGateway, call_next, site_id};
+use super::deployment::{WatchedGateway, site_id};
 use super::figures::WatchersFigures;
 use crate::callback::wire::HttpConnection;
 use crate::process::{machine_cpu_time, process_usage, processors};
+use crate::staff::call_next;
 use anyhow::{Context, ensure};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;

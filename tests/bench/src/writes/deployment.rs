@@ -4,12 +4,12 @@ use crate::callback::deployment::{NO_LIMITS, configuration, shared_stores};
 use crate::callback::scans::{ACCOUNT, ScanGenerator, site_id};
 use crate::callback::wire::HttpConnection;
 use crate::member::{RoleProcess, wait_until};
-use crate::notify;
+use crate::notify::backlog::{Backlog, enqueue};
+use crate::staff;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use harness::{NatsCluster, RedisServer};
 use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_chassis::entropy;
 use paihao_contracts::partitions::Partitions;
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use serde::Serialize;
@@ -17,8 +17,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wechat_sim::{Quotas, SimConfig, Simulator};
-
-const STAFF_KEY: &str = "a-key-of-the-bench-alone";
 
 /// Time after the last act in which everything that follows of it is written.
 const SETTLE_TIME: Duration = Duration::from_secs(5);
@@ -148,7 +146,7 @@ impl WrittenDeployment {
         let ledger = NatsLedger::connect(options).await?;
         let mut notifier = self.roles.pop().context("a notifier")?;
         ensure!(notifier.program.stop() == Some(0), "the notifier did not stop");
-        notify::enqueue(&ledger, self.queued..self.queued + messages).await?;
+        enqueue(&ledger, Backlog::Usual, self.queued..self.queued + messages).await?;
         self.queued += messages;
         Ok(())
     }
@@ -191,21 +189,13 @@ impl WrittenDeployment {
 
     async fn act(&self, act: &str) -> anyhow::Result<()> {
         let mut wire = HttpConnection::connect(self.roles[0].port).await?;
-        let request = format!(
-            "POST /api/v1/sites/{}/counters/1/{act} HTTP/1.1\r\nHost: localhost\r\n\
-             Content-Length: 0\r\nAuthorization: Bearer {STAFF_KEY}\r\nIdempotency-Key: {}\r\n\r\n",
-            site_id(0),
-            entropy::uuid()
-        );
-        let reply = wire.request(request.as_bytes()).await?;
-        ensure!(reply.status == 200, "{act}: {}", String::from_utf8_lossy(reply.body));
+        staff::post(&mut wire, &site_id(0), &format!("counters/1/{act}")).await?;
         Ok(())
     }
 }
 
 fn start_role(program: &Path, name: &str, stores: &str, wechat: &Simulator) -> RoleProcess {
-    let settings = format!("{NO_LIMITS}\n[staff.bench]\nkey = '{STAFF_KEY}'\nsites = ['*']\n");
     RoleProcess::start(program, name, |port, admin| {
-        configuration(1, &settings, [port, admin], stores, wechat)
+        configuration(1, NO_LIMITS, [port, admin], stores, wechat)
     })
 }
