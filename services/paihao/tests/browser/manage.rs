@@ -23,9 +23,12 @@ pub async fn open_section(page: &Window, name: &str, title: &str) {
 
 /// Sets the text of a control with the events of typing.
 pub async fn fill_control(page: &Window, css: &str, text: &str) {
-    page.wait_for_text("#place h2", "").await;
+    let is_there = async || page.run_script(THERE_SCRIPT, json!([css])).await == true;
+    page.wait_until(css, is_there).await;
     page.run_script(FILL_SCRIPT, json!([css, text])).await;
 }
+
+const THERE_SCRIPT: &str = "return document.querySelector(arguments[0]) !== null;";
 
 const FILL_SCRIPT: &str = "
 const control = document.querySelector(arguments[0]);
