@@ -121,6 +121,10 @@ fn configuration(
         listen = '127.0.0.1:{port}'
         [gateway.pool]
         size = 0
+        [gateway.limits]
+        streams = 0
+        streams_per_address = 0
+        connections_per_address = 8192
         [admin]
         listen = '127.0.0.1:{admin}'
         {stores}
