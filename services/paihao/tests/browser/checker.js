@@ -68,6 +68,9 @@ const rgba = colour => {
 };
 const chain = element => (element ? [...chain(element.parentElement), element] : []);
 const solid = element => chain(element).reduce((opacity, one) => opacity * Number(style(one).opacity), 1);
+// What fades in or out has the one contrast no more, and the other not yet.
+const fades = element => chain(element).some(one => one.getAnimations().some(
+  change => change instanceof CSSTransition && change.transitionProperty === 'opacity' && change.playState === 'running'));
 const over = ([r, g, b, a], below) => [r, g, b].map((part, i) => part * a + below[i] * (1 - a));
 const paper = matchMedia('(prefers-color-scheme: dark)').matches ? [18, 18, 18] : [255, 255, 255];
 const behind = element => chain(element).reduce((below, one) => {
@@ -96,7 +99,7 @@ for (const element of all) {
   if (chinese && language.startsWith('en')) say('Chinese that calls itself English', element);
   if (!chinese && /[A-Za-z]{3,}/.test(own) && language.startsWith('zh') && element.translate) say('English that calls itself Chinese', element);
   if (!element.closest('header, main, footer, nav, aside, dialog, [role=status], [role=alert], [role=dialog]')) say('text in no landmark', element);
-  if (byEar(element) || element.closest(':disabled')) continue;
+  if (byEar(element) || fades(element) || element.closest(':disabled')) continue;
   const { color, fontSize, fontWeight, backgroundImage } = style(element);
   if (backgroundImage !== 'none') say('text on a picture, which this cannot judge', element);
   const [r, g, b, a] = rgba(color);

@@ -175,9 +175,6 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
         for &(screen, width, height) in screens {
             for light in ["light", "dark"] {
                 page.set_screen(width, height, light).await;
-                // What fades in or out has neither the one contrast nor the other.
-                let rests = async || page.run_script(AT_REST_SCRIPT, json!([])).await == true;
-                page.wait_until("nothing fades", rests).await;
                 let file_name = format!("{name}-{screen}-{light}-{language}");
                 let findings = page.run_script(OVERFLOW_SCRIPT, json!([width])).await;
                 let overflowing = serde_json::from_value::<Vec<String>>(findings).expect("texts");
@@ -193,10 +190,6 @@ pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
     page.set_screen(1440, 900, "light").await;
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
-
-const AT_REST_SCRIPT: &str = "
-return document.getAnimations().every(one =>
-  !(one instanceof CSSTransition) || one.playState !== 'running');";
 
 /// Switches the page's language. Returns `false` if it has no other.
 pub async fn switch_language(page: &Window) -> bool {
