@@ -37,13 +37,13 @@ struct Ended {
     before: usize,
 }
 
-/// Place of a notice, until it is dropped.
-pub(super) struct Place {
+/// AccountPlace of a notice, until it is dropped.
+pub(super) struct AccountPlace {
     account: Arc<Account>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Place {
+impl Drop for AccountPlace {
     fn drop(&mut self) {
         self.account.ended.lock().count();
     }
@@ -91,7 +91,7 @@ impl AccountPlaces {
 
     /// Takes a place of an account. `None` if none becomes free in time, or if enough wait already:
     /// then the queue is a better place to wait.
-    pub(super) async fn take(&self, name: &Arc<str>) -> Option<Place> {
+    pub(super) async fn take(&self, name: &Arc<str>) -> Option<AccountPlace> {
         let account = self.account(name);
         let free = Arc::clone(&account.free);
         let permit = match Arc::clone(&free).try_acquire_owned() {
@@ -106,7 +106,7 @@ impl AccountPlaces {
                 tokio::time::timeout(MAX_WAIT, free.acquire_owned()).await.ok()?.ok()?
             }
         };
-        Some(Place { account, _permit: permit })
+        Some(AccountPlace { account, _permit: permit })
     }
 
     fn account(&self, name: &Arc<str>) -> Arc<Account> {
