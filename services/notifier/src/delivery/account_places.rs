@@ -37,7 +37,7 @@ struct Ended {
     before: usize,
 }
 
-/// AccountPlace of a notice, until it is dropped.
+/// Place of a notice, until it is dropped.
 pub(super) struct AccountPlace {
     account: Arc<Account>,
     _permit: OwnedSemaphorePermit,
