@@ -8,6 +8,7 @@ use crate::codec::snapshot::SiteSnapshotParts;
 use crate::codec::{DecodeError, snapshot as form};
 use async_trait::async_trait;
 use futures::StreamExt;
+use futures::future::OptionFuture;
 use paihao_chassis::blocking;
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::partitions::Partition;
@@ -43,10 +44,7 @@ async fn decode(item: LogItem) -> Option<DecodedSnapshot> {
     let LogItem::Entry(StoredEntry { position, subject, entry, .. }) = item else { return None };
     let decoding =
         (subject != floor_subject()).then(|| blocking::run(move || form::decode(&entry.payload)));
-    let parts = match decoding {
-        Some(decoding) => Some(decoding.await),
-        None => None,
-    };
+    let parts = OptionFuture::from(decoding).await;
     Some(DecodedSnapshot { entry: position, subject, parts })
 }
 

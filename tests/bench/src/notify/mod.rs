@@ -7,7 +7,7 @@
 
 pub mod backlog;
 
-mod door;
+mod call_latency;
 mod receipts;
 mod slow_account;
 
@@ -15,8 +15,8 @@ use crate::callback::deployment::Deployment;
 use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use backlog::{Backlog, enqueue};
+use call_latency::DoorFigures;
 use clap::Args;
-use door::DoorFigures;
 use receipts::ReceiptFigures;
 use serde::Serialize;
 use slow_account::BesideFigures;
@@ -155,7 +155,9 @@ async fn measure_rest(options: &Options, figures: &mut Figures) -> anyhow::Resul
     let half = figures.rounds[0].per_second / 2.0;
     for (queue, others_per_second) in [("idle", 0.0), ("busy", half)] {
         eprintln!("{} presses of next over a queue that is {queue}", options.presses);
-        figures.door.push(door::measure(queue, others_per_second, options.presses, wechat).await?);
+        figures
+            .door
+            .push(call_latency::measure(queue, others_per_second, options.presses, wechat).await?);
     }
     let notices = (of_places(wechat_ms) * options.seconds) as u32;
     eprintln!("{notices} notices alone, and beside a slow account");
@@ -201,7 +203,7 @@ impl Figures {
         for DoorFigures { queue, others_per_second, presses, latency } in &self.door {
             writeln!(
                 text,
-                "  queue {queue}, {others_per_second:.0} others a second: p50 {}, p99 {}, most {} of {presses}",
+                "  queue {queue}, {others_per_second:.0} others a second: p50 {:.0}, p99 {:.0}, most {:.0} of {presses}",
                 latency.p50_ms, latency.p99_ms, latency.max_ms,
             )?;
         }

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 /// Bytes of a measured entry: a commit of one ticket.
 const ENTRY_BYTES: usize = 700;
 
-/// What publishes: the floor, the adapter, or atomic batches.
+/// Names of the publishers: the floor, the adapter, and atomic batches.
 const FLOOR: &str = "floor";
 const APPEND: &str = "append";
 const BATCH: &str = "atomic batch";

@@ -74,21 +74,15 @@ pub async fn measure(
     };
     let all = || (0..pressed.len()).all(|person| accepted_at(person).is_some());
     wait_until("WeChat has a message for every press", all).await?;
-    let mut to_door = Histogram::<u64>::new_with_bounds(1, 600_000, 3)?;
+    let mut to_door = Histogram::<u64>::new_with_bounds(1_000_000, 600_000_000_000, 3)?;
     for (person, pressed_ms) in pressed.iter().enumerate() {
         let accepted_ms = accepted_at(person).context("a message that was there")?;
         // WeChat accepts a message when it answers.
         let at_door_ms = accepted_ms - wechat.as_millis() as i64;
-        to_door.saturating_record((at_door_ms - pressed_ms).max(1) as u64);
+        to_door.saturating_record((at_door_ms - pressed_ms).max(1) as u64 * 1_000_000);
     }
     deployment.stop().await?;
-    let of = |quantile: f64| to_door.value_at_quantile(quantile) as f64;
-    let latency = Latency {
-        p50_ms: of(0.5),
-        p99_ms: of(0.99),
-        p999_ms: of(0.999),
-        max_ms: to_door.max() as f64,
-    };
+    let latency = (&to_door).into();
     Ok(DoorFigures { queue, others_per_second, presses, latency })
 }
 
