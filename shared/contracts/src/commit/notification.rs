@@ -74,7 +74,7 @@ tagged_enum! { "reached", "NotificationKind",
             cause: ReturnCause,
             #[serde(rename = "told")]
             quoted: QuotedWait,
-            /// What older programs do not know of it; absent in their entries.
+            /// Part that older programs do not know; absent in their entries.
             #[serde(flatten)]
             detail: ReturnDetail,
         },
@@ -91,7 +91,7 @@ tagged_enum! { "reached", "NotificationKind",
             hold: Option<HoldNotice>,
         },
         QueueClosed {
-            /// How the queue ended; absent if it has ended for today.
+            /// End of the queue; absent if it has ended for today.
             #[serde(skip_serializing_if = "Option::is_none", default)]
             end: Option<QueueEnd>,
             /// Removal of the ticket alone. To a program that does not know it, the queue has

@@ -22,7 +22,7 @@ tagged_enum! { "outcome", "Outcome",
             new: bool,
             #[serde(skip_serializing_if = "TicketStatus::is_usual", default)]
             state: TicketStatus,
-            /// What else was told; absent in the entries of older programs.
+            /// Rest of what was told; absent in the entries of older programs.
             #[serde(skip_serializing_if = "Option::is_none", default)]
             standing: Option<Standing>,
         },
@@ -54,7 +54,7 @@ tagged_enum! { "outcome", "Outcome",
             queue: Arc<str>,
             state: TicketStatus,
             ahead: u32,
-            /// What else was told; absent in the entries of older programs.
+            /// Rest of what was told; absent in the entries of older programs.
             #[serde(skip_serializing_if = "Option::is_none", default)]
             standing: Option<Standing>,
         },
