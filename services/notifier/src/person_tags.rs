@@ -39,11 +39,11 @@ pub(crate) struct PersonTagsReader {
 
 impl PersonTagsReader {
     /// Returns the tags of a notice's recipient; `None` while the secret is not known by which they
-    /// are stored.
+    /// are stored, or may still be read.
     pub(crate) fn of(&self, notice: &Notice) -> Option<TagsOfPerson> {
         let tags = match self.follower.now() {
             Some(tags) => tags,
-            None if self.are_keyed => return None,
+            None if self.are_keyed || !self.follower.caught_up() => return None,
             None => PersonTags::of_former_versions(),
         };
         Some(TagsOfPerson(tags.all(&notice.account, &OpenId::new(&*notice.person))))

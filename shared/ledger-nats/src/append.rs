@@ -1,6 +1,7 @@
 //! Publishing with an expected sequence, and reading the newest entry.
 
 use crate::connection::{CallError, Connection, unavailable};
+use crate::group_commit::{Admission, BatchMessage, GroupCommits};
 use crate::message;
 use crate::streams::{StreamKind, Streams};
 use async_nats::HeaderMap;
@@ -75,6 +76,7 @@ pub(crate) async fn publish(
 pub(crate) async fn append(
     connection: &Connection,
     streams: &Streams,
+    commits: &GroupCommits,
     log: &Log,
     subject: &Subject,
     expect: ExpectedPosition,
@@ -95,6 +97,19 @@ pub(crate) async fn append(
             headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string().as_str());
         }
         headers
+    };
+    // Held until this append has ended.
+    let _permit = match commits.of(log) {
+        None => None,
+        Some(group) => {
+            let payload = entry.payload.clone();
+            let message =
+                || BatchMessage { subject: full_subject.clone(), headers: headers(), payload };
+            match group.admit(message).await? {
+                Admission::Written(position) => return Ok(position),
+                Admission::Single(permit) => Some(permit),
+            }
+        }
     };
     let deadline = tokio::time::Instant::now() + connection.timeout();
     loop {
@@ -284,6 +299,7 @@ mod tests {
         type Append<F> = fn(
             &'static Connection,
             &'static Streams,
+            &'static GroupCommits,
             &'static Log,
             &'static Subject,
             ExpectedPosition,

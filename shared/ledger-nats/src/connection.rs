@@ -1,6 +1,6 @@
 //! Connection to the servers, with a timeout on every call.
 
-use crate::options::{ConnectError, MIN_SERVER_VERSION, NatsOptions};
+use crate::options::{ConnectError, MIN_BATCH_SERVER_VERSION, MIN_SERVER_VERSION, NatsOptions};
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State as ClientState;
 use async_nats::jetstream::{self, ErrorCode};
@@ -176,6 +176,12 @@ impl Connection {
         self.client.server_info().version
     }
 
+    /// Returns whether the server takes atomic batches.
+    pub(crate) fn takes_batches(&self) -> bool {
+        let version = parse_version(&self.server_version());
+        version.is_some_and(|version| version >= MIN_BATCH_SERVER_VERSION)
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -256,6 +262,17 @@ impl Connection {
     pub(crate) async fn subscribe(&self, subject: String) -> Result<Subscriber, Unavailable> {
         let subscribed = self.with_timeout(self.client.subscribe(subject)).await?;
         subscribed.map_err(|_| Unavailable("NATS does not accept a subscription".to_owned()))
+    }
+
+    /// Publishes with headers and without a response. Belongs inside [`Connection::with_timeout`].
+    pub(crate) async fn send(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<(), Unavailable> {
+        let sent = self.client.publish_with_headers(subject, headers, payload).await;
+        sent.map_err(|_| Unavailable("NATS does not accept a message".to_owned()))
     }
 
     /// Publishes without a response.

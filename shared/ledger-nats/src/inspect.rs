@@ -9,7 +9,8 @@ use crate::options::{
 };
 use crate::partitions::{first_ledgers, partitions_told_by};
 use crate::server_time;
-use crate::streams::{StreamKind, max_messages_per_subject};
+use crate::stream_config::max_messages_per_subject;
+use crate::streams::StreamKind;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use paihao_ledger::{StoreTime, Unavailable};

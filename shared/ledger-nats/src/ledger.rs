@@ -6,6 +6,7 @@ use crate::connection::{Connection, unavailable};
 use crate::consumer::{LedgerContext, Source, deliveries};
 use crate::erase::erase;
 use crate::follow::follow;
+use crate::group_commit::GroupCommits;
 use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
@@ -27,6 +28,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct NatsLedger {
     context: LedgerContext,
+    commits: Arc<GroupCommits>,
     heartbeat: Duration,
 }
 
@@ -48,8 +50,9 @@ impl NatsLedger {
         // Another process may have been at its first start, with another number.
         streams.require_partitions().await?;
         let abandoned = AbandonedQueue::start(Arc::clone(&connection));
+        let commits = GroupCommits::new(Arc::clone(&connection), Arc::clone(&streams));
         let context = LedgerContext { connection, streams, abandoned };
-        Ok(NatsLedger { context, heartbeat: options.heartbeat })
+        Ok(NatsLedger { context, commits: Arc::new(commits), heartbeat: options.heartbeat })
     }
 }
 
@@ -72,7 +75,7 @@ impl Ledger for NatsLedger {
         entry: Entry,
     ) -> Result<Position, AppendError> {
         let LedgerContext { connection, streams, .. } = &self.context;
-        append::append(connection, streams, log, subject, expect, entry).await
+        append::append(connection, streams, &self.commits, log, subject, expect, entry).await
     }
 
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {

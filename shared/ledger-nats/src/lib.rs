@@ -17,12 +17,14 @@ mod options;
 mod connection;
 mod partitions;
 mod quorum;
+mod stream_config;
 mod streams;
 
 mod append;
 mod erase;
 mod follow;
 mod gather;
+mod group_commit;
 mod server_time;
 
 mod abandoned;

@@ -35,6 +35,9 @@ pub struct UnfitVersions {
 /// acknowledged.
 pub const MIN_SYNC_SERVER_VERSION: (u64, u64, u64) = (2, 10, 0);
 
+/// The oldest server with atomic batches.
+pub const MIN_BATCH_SERVER_VERSION: (u64, u64, u64) = (2, 12, 0);
+
 /// The newest server that the suite has been run against; a newer one is not refused.
 pub const MAX_TESTED_SERVER_VERSION: (u64, u64, u64) = (2, 15, 1);
 

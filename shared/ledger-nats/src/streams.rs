@@ -5,13 +5,13 @@ use crate::ledger::all_streams;
 use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
-use crate::partitions::description;
 use crate::quorum::Quorum;
+use crate::stream_config;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, Info, StorageType};
 use paihao_contracts::partitions::Partitions;
-use paihao_contracts::streams::{Keep, Log, WorkQueue};
+use paihao_contracts::streams::{Log, WorkQueue};
 use paihao_ledger::{QueueBacklog, StoreUsage, Unavailable};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -22,9 +22,6 @@ use tokio::time::Instant;
 
 /// Time of a confirmation above which servers may have been frozen, or have elected a leader.
 const PROMPT_CONFIRMATION: Duration = Duration::from_millis(200);
-
-/// Time for which the server remembers the key of a message.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StreamKind {
@@ -41,25 +38,12 @@ impl StreamKind {
     }
 
     /// Name by which the options name the stream, one for all partitions.
-    fn family(&self) -> &'static str {
+    pub(crate) fn family(&self) -> &'static str {
         match self {
             StreamKind::Log(log) => log.family(),
             StreamKind::Queue(queue) => queue.name,
         }
     }
-}
-
-/// Entries of a subject that a log keeps; 0 for no limit.
-pub(crate) fn max_messages_per_subject(log: &Log) -> i64 {
-    match log.keep {
-        Keep::All => 0,
-        Keep::Newest => 1,
-    }
-}
-
-/// The configuration without the limit of its size, if it has one.
-fn without_limit(config: &Config) -> Option<Config> {
-    (config.max_bytes > 0).then(|| Config { max_bytes: -1, ..config.clone() })
 }
 
 fn warn_unlimited(stream: &str, reason: &str) {
@@ -125,6 +109,10 @@ impl Streams {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) fn options(&self) -> &NatsOptions {
+        &self.options
     }
 
     pub(crate) fn partitions(&self) -> Partitions {
@@ -198,7 +186,7 @@ impl Streams {
     pub(crate) async fn ensure(&self, kind: StreamKind) -> Result<(), StreamError> {
         let _guard = self.ensure_lock.lock().await;
         let name = self.name(kind);
-        let expected = self.config(kind);
+        let expected = self.stream_config(kind);
         match self.info(&name).await? {
             Some(info) => self.update(info, expected).await?,
             None => {
@@ -339,7 +327,7 @@ impl Streams {
     /// Creates a stream. A server without room for the limit of its size gets it without one, since
     /// the server reserves as much.
     async fn create(&self, expected: Config) -> Result<(), StreamError> {
-        let unlimited = without_limit(&expected);
+        let unlimited = stream_config::without_limit(&expected);
         match self.create_exactly(expected).await {
             Err(StreamError::Refused { stream, reason }) if unlimited.is_some() => {
                 warn_unlimited(&stream, &reason);
@@ -378,39 +366,15 @@ impl Streams {
             let reason = "there is a stream of another kind with this name".to_owned();
             return Err(StreamError::Refused { stream, reason });
         }
-        let configured = |config: &Config| {
-            (
-                config.subjects.clone(),
-                config.max_age,
-                config.duplicate_window,
-                config.num_replicas.max(1),
-                // Without a limit it is -1; an older server leaves it out.
-                config.max_messages_per_subject.max(0),
-                config.discard == DiscardPolicy::New,
-            )
-        };
-        // Without a limit of ours an operator's is kept.
-        let is_limited = expected.max_bytes <= 0 || found.config.max_bytes == expected.max_bytes;
-        if configured(&found.config) == configured(&expected) && is_limited {
+        if stream_config::is_as_expected(&found.config, &expected) {
             return Ok(());
         }
-        let changed = Config {
-            subjects: expected.subjects,
-            max_age: expected.max_age,
-            duplicate_window: expected.duplicate_window,
-            num_replicas: expected.num_replicas,
-            max_messages_per_subject: expected.max_messages_per_subject,
-            discard: expected.discard,
-            max_bytes: match expected.max_bytes {
-                limit @ 1.. => limit,
-                _ => found.config.max_bytes,
-            },
-            ..found.config
-        };
+        let changes_limit = stream_config::changes_limit(&found.config, &expected);
+        let changed = stream_config::updated(&found.config, expected);
         let unlimited = Config { max_bytes: found.config.max_bytes, ..changed.clone() };
         match self.update_exactly(changed).await {
             // The server reserves the limit, and has not as much room.
-            Err(StreamError::Refused { reason, .. }) if !is_limited => {
+            Err(StreamError::Refused { reason, .. }) if changes_limit => {
                 warn_unlimited(&stream, &reason);
                 self.update_exactly(unlimited).await
             }
@@ -426,11 +390,6 @@ impl Streams {
             Ok(_) => Ok(()),
             Err(error) => Err(StreamError::Refused { stream, reason: error.to_string() }),
         }
-    }
-
-    fn max_bytes(&self, kind: StreamKind) -> Option<i64> {
-        let limit = *self.options.max_bytes.get(kind.family())?;
-        Some(i64::try_from(limit).unwrap_or(i64::MAX))
     }
 
     /// Sizes of all streams, with their limits.
@@ -457,41 +416,5 @@ impl Streams {
             let oldest_at_ms = Some(message::unix_millis(state.first_timestamp));
             QueueBacklog { messages: state.messages, oldest_at_ms }
         }))
-    }
-
-    fn max_age(&self, log: Log) -> Option<Duration> {
-        self.options.with_retention(log).retention
-    }
-
-    fn config(&self, kind: StreamKind) -> Config {
-        let common = Config {
-            name: self.name(kind),
-            storage: StorageType::File,
-            num_replicas: self.options.replicas.max(1),
-            duplicate_window: DUPLICATE_WINDOW,
-            // A full stream refuses what is new, and never drops what it has confirmed.
-            discard: DiscardPolicy::New,
-            max_bytes: self.max_bytes(kind).unwrap_or(-1),
-            ..Config::default()
-        };
-        match kind {
-            StreamKind::Log(log) => Config {
-                subjects: vec![self.namespace.log_wildcard(&log)],
-                description: description(&log, self.partitions()),
-                retention: RetentionPolicy::Limits,
-                max_age: self.max_age(log).unwrap_or_default(),
-                duplicate_window: self
-                    .max_age(log)
-                    .unwrap_or(DUPLICATE_WINDOW)
-                    .min(DUPLICATE_WINDOW),
-                max_messages_per_subject: max_messages_per_subject(&log),
-                ..common
-            },
-            StreamKind::Queue(queue) => Config {
-                subjects: vec![self.namespace.queue_subject(&queue)],
-                retention: RetentionPolicy::WorkQueue,
-                ..common
-            },
-        }
     }
 }

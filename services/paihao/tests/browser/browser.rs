@@ -13,6 +13,10 @@ use std::time::Duration;
 /// Timeout of every wait, with room for a busy machine.
 pub const PAGE_TIMEOUT: Duration = Duration::from_secs(40);
 
+/// Timeout of a script, such as one that fills a hall on a machine where others run: longer than a
+/// test may take, so that the test's own timeout tells what hangs.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(900);
+
 /// Running browser with its windows.
 pub struct Browser {
     client: Client,
@@ -29,6 +33,7 @@ impl Browser {
             "goog:chromeOptions": { "binary": driver.chromium(), "args": driver.arguments(),
                 "prefs": { "intl.accept_languages": "zh-CN,zh" } },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+            "timeouts": { "script": SCRIPT_TIMEOUT.as_millis() as u64 },
         });
         let Value::Object(capabilities) = capabilities else { unreachable!("written above") };
         let mut builder = ClientBuilder::new(HttpConnector::new());
