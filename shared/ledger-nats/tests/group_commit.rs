@@ -103,10 +103,10 @@ async fn a_conflict_refuses_its_own_append_alone() {
     let first = append_to_all(&ledger, &LEDGER, |_| ExpectedPosition::Empty, "first").await;
     let first = all_written(first);
     // Of every seventh site something else was written meanwhile.
-    let is_behind = |number: usize| number % 7 == 0;
-    let expected = |number: usize| match is_behind(number) {
-        true => ExpectedPosition::Empty,
-        false => ExpectedPosition::At(first[number]),
+    let is_behind = |number: usize| number.is_multiple_of(7);
+    let expected = |number: usize| {
+        let behind = is_behind(number);
+        if behind { ExpectedPosition::Empty } else { ExpectedPosition::At(first[number]) }
     };
     let second = append_to_all(&ledger, &LEDGER, expected, "second").await;
     for (number, result) in second.into_iter().enumerate() {
@@ -168,7 +168,7 @@ async fn appends_to_one_site_are_all_written() {
 async fn who_no_longer_waits_is_written_once_or_not_at_all_and_holds_up_nobody() {
     let server = syncing_server();
     let ledger = connect(&server).await;
-    let is_patient = |number: usize| number % 2 == 0;
+    let is_patient = |number: usize| number.is_multiple_of(2);
     server.freeze();
     let appends = (0..SITES).map(|number| {
         let ledger = &ledger;
