@@ -12,7 +12,12 @@ use paihao_ledger::projection::Follow;
 use paihao_ledger::{Follower, Ledger, Projection, StoredEntry};
 use paihao_wechat::{OpenId, PersonTags};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// Longest wait for the log of staff at the start.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Tags of a person, first that under which this program stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +43,16 @@ pub(crate) struct PersonTagsReader {
 }
 
 impl PersonTagsReader {
-    /// Returns the tags of a notice's recipient; `None` while the secret is not known by which they
-    /// are stored, or may still be read.
-    pub(crate) fn of(&self, notice: &Notice) -> Option<TagsOfPerson> {
+    /// Returns the tags of a notice's recipient, once it is known whether there is a secret; `None`
+    /// if that takes longer than a moment, or if there is none by which they could be stored.
+    pub(crate) async fn of(&self, notice: &Notice) -> Option<TagsOfPerson> {
+        if self.follower.now().is_none() {
+            let read = timeout(READ_TIMEOUT, self.follower.until_caught_up()).await;
+            read.ok()?;
+        }
         let tags = match self.follower.now() {
             Some(tags) => tags,
-            None if self.are_keyed || !self.follower.caught_up() => return None,
+            None if self.are_keyed => return None,
             None => PersonTags::of_former_versions(),
         };
         Some(TagsOfPerson(tags.all(&notice.account, &OpenId::new(&*notice.person))))

@@ -287,8 +287,8 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
         match lifecycle.start(started).await {
             Ok(ports) => {
                 let shutdown_timeout = resolved.shutdown_timeout;
-                // Both hold every site once more.
-                drop((config, resolved));
+                // Each holds every site once more.
+                drop((deployment, config, resolved));
                 let returning = memory::return_regularly(lifecycle.tasks().stop().clone());
                 lifecycle.tasks().spawn("memory", returning);
                 let exit = lifecycle.run(shutdown_timeout).await;

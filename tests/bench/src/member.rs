@@ -21,7 +21,8 @@ pub struct RoleProcess {
 }
 
 impl RoleProcess {
-    /// Starts a role of this program. `configuration` makes its text from the two ports.
+    /// Starts a role of this program or of the product's own. `configuration` makes its text from
+    /// the two ports.
     pub fn start(
         program: &Path,
         role: &str,
@@ -30,7 +31,9 @@ impl RoleProcess {
         let port = free_port();
         let admin = free_port();
         let text = configuration(port, admin);
-        let arguments = ["role", "--", "--config", "{dir}/paihao.toml", role];
+        let is_this = std::env::current_exe().is_ok_and(|this| this == program);
+        let prefix = if is_this { &["role", "--"][..] } else { &[] };
+        let arguments = [prefix, &["--config", "{dir}/paihao.toml", role]].concat();
         let program = Program::start(program, &arguments, &[("paihao.toml", &*text)]);
         RoleProcess { program, port, admin }
     }

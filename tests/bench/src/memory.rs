@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Sites of each account in a deployment; it has two accounts.
@@ -21,9 +22,13 @@ pub struct Options {
     /// Numbers of sites, from few to many; even ones.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000])]
     sites: Vec<usize>,
-    /// Seconds from readiness to the measurement.
-    #[arg(long, default_value_t = 30.0)]
+    /// Seconds from readiness to the measurement, more than the minute after which memory of the
+    /// start is given back.
+    #[arg(long, default_value_t = 80.0)]
     rest: f64,
+    /// Program that plays the roles: the product's own, without the benchmarks.
+    #[arg(long)]
+    program: Option<PathBuf>,
     #[command(flatten)]
     run: RunOptions,
 }
@@ -60,16 +65,20 @@ fn measure_all(options: &Options) -> anyhow::Result<Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut roles = Vec::new();
     for sites in &options.sites {
-        roles.extend(runtime.block_on(measure(*sites, Duration::from_secs_f64(options.rest)))?);
+        roles.extend(runtime.block_on(measure(&options, *sites))?);
     }
     let figures = Figures { roles };
     Report::new(figures.text(), &figures)
 }
 
 /// Measures the roles of a deployment that nobody uses.
-async fn measure(sites: usize, rest: Duration) -> anyhow::Result<Vec<RoleFigures>> {
-    let deployment = Deployment::start(sites / ACCOUNTS, Duration::ZERO).await?;
-    tokio::time::sleep(rest).await;
+async fn measure(options: &Options, sites: usize) -> anyhow::Result<Vec<RoleFigures>> {
+    let of_account = sites / ACCOUNTS;
+    let deployment = match &options.program {
+        Some(program) => Deployment::start_product(program.canonicalize()?, of_account).await?,
+        None => Deployment::start(of_account, Duration::ZERO).await?,
+    };
+    tokio::time::sleep(Duration::from_secs_f64(options.rest)).await;
     let roles = [
         ("gateway", &deployment.gateway),
         ("token", &deployment.token),

@@ -51,10 +51,10 @@ pub fn deployment_settings() -> DeploymentSettings {
     DeploymentSettings {
         accounts: [(ACCOUNT.to_owned(), Arc::new(account))].into(),
         staff_keys: vec![StaffKey::new("manager", MANAGER_KEY, [ALL_SITES.to_owned()].into())],
-        configured: ConfiguredDocuments {
-            sites: BTreeMap::new(),
-            accounts: [(ACCOUNT.to_owned(), configured)].into(),
-        },
+        configured: ConfiguredDocuments::new(
+            BTreeMap::new(),
+            [(ACCOUNT.to_owned(), configured)].into(),
+        ),
         ..DeploymentSettings::default()
     }
 }

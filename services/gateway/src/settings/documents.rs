@@ -18,13 +18,28 @@ use std::sync::Arc;
 /// Largest number of changes in memory; older ones are in the ledger only.
 const MAX_RETAINED_CHANGES: usize = 10_000;
 
-/// Documents of the configuration.
+/// Documents of the configuration, shared by all who have them.
 #[derive(Debug, Clone, Default)]
 pub struct ConfiguredDocuments {
     /// Sites, by id.
-    pub sites: BTreeMap<String, SiteSetup>,
+    pub sites: BTreeMap<String, Arc<SettingsDocument<SiteSetup>>>,
     /// Accounts, by name.
-    pub accounts: BTreeMap<String, AccountSetup>,
+    pub accounts: BTreeMap<String, Arc<SettingsDocument<AccountSetup>>>,
+}
+
+impl ConfiguredDocuments {
+    /// Creates the documents of sites by id, and of accounts by name.
+    pub fn new(
+        sites: BTreeMap<String, SiteSetup>,
+        accounts: BTreeMap<String, AccountSetup>,
+    ) -> ConfiguredDocuments {
+        fn documents<T>(setups: BTreeMap<String, T>) -> BTreeMap<String, Arc<SettingsDocument<T>>> {
+            let document =
+                |setup| SettingsDocument { setup: Some(setup), revision: Position::START };
+            setups.into_iter().map(|(id, setup)| (id, Arc::new(document(setup)))).collect()
+        }
+        ConfiguredDocuments { sites: documents(sites), accounts: documents(accounts) }
+    }
 }
 
 /// Kind of a document.
@@ -112,7 +127,7 @@ pub struct SettingsDocuments {
     /// Names of the accounts that the log has added, in the order in which they first were.
     pub(super) account_order: Vec<String>,
     /// Last name of every queue that a site has or has had, by site and queue.
-    queue_names: BTreeMap<String, BTreeMap<String, String>>,
+    queue_names: BTreeMap<String, Arc<BTreeMap<String, String>>>,
     /// Changes, oldest first.
     pub changes: Vec<Arc<SettingsChange>>,
     /// Position of the newest applied entry.
@@ -124,22 +139,15 @@ pub struct SettingsDocuments {
 impl SettingsDocuments {
     /// Returns the documents of the configuration.
     pub fn from_configuration(base: &ConfiguredDocuments) -> SettingsDocuments {
-        fn configured<T: Clone>(
-            base: &BTreeMap<String, T>,
-        ) -> BTreeMap<String, Arc<SettingsDocument<T>>> {
-            let document = |setup: &T| SettingsDocument {
-                setup: Some(setup.clone()),
-                revision: Position::START,
-            };
-            base.iter().map(|(id, setup)| (id.clone(), Arc::new(document(setup)))).collect()
-        }
         let mut documents = SettingsDocuments {
-            sites: configured(&base.sites),
-            accounts: configured(&base.accounts),
+            sites: base.sites.clone(),
+            accounts: base.accounts.clone(),
             ..SettingsDocuments::default()
         };
-        for (id, setup) in &base.sites {
-            documents.note_queue_names(id, setup);
+        for (id, document) in &base.sites {
+            if let Some(setup) = &document.setup {
+                documents.note_queue_names(id, setup);
+            }
         }
         documents
     }
@@ -150,7 +158,7 @@ impl SettingsDocuments {
     }
 
     fn note_queue_names(&mut self, site: &str, setup: &SiteSetup) {
-        let names = self.queue_names.entry(site.to_owned()).or_default();
+        let names = Arc::make_mut(self.queue_names.entry(site.to_owned()).or_default());
         names.extend(setup.queues.iter().map(|(id, queue)| (id.clone(), queue.name.clone())));
     }
 

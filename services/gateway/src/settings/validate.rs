@@ -169,7 +169,11 @@ fn build_site<'a>(
     };
     let subject = Subject::new(&[&site.account, name]).ok()?;
     let calendar = Calendar::new(zone.ok()?, site.day_starts_at);
-    let hours = hours.into_iter().map(|(name, hours)| (QueueId::new(name), hours)).collect();
+    // A queue without hours is always open.
+    let has_hours =
+        |hours: &WeekHours| *hours != WeekHours::default() || dates != DateHours::default();
+    let hours = hours.into_iter().filter(|(_, hours)| has_hours(hours));
+    let hours = hours.map(|(name, hours)| (QueueId::new(name), hours)).collect();
     let shifts = shifts.into_iter().map(|(name, shifts)| (CounterId::new(name), shifts)).collect();
     let calendar = calendar.with_hours(hours).with_dates(dates).with_shifts(shifts);
     let joined_wording = site.wording.get("joined").and_then(|wording| wording.text.as_deref());

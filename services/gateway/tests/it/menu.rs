@@ -13,9 +13,11 @@ use paihao_domain::{
 };
 use paihao_gateway::settings::SiteSettings;
 use paihao_gateway::settings::calendar::{Calendar, WeekHours};
+use paihao_gateway::settings::documents::ConfiguredDocuments;
 use paihao_gateway::settings::menu;
 use paihao_ledger::Subject;
 use reqwest::StatusCode;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const ADDRESS: &str = "城南路 1 号";
@@ -37,7 +39,8 @@ fn account() -> AccountSetup {
 fn hall_setup(cluster: &Cluster) -> GatewaySetup {
     let mut setup = cluster.account_setup();
     setup.deployment.accounts["shop"].update(&account());
-    setup.deployment.configured.accounts = [("shop".to_owned(), account())].into();
+    setup.deployment.configured =
+        ConfiguredDocuments::new(BTreeMap::new(), [("shop".to_owned(), account())].into());
     setup
 }
 

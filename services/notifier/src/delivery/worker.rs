@@ -159,7 +159,7 @@ impl DeliveryWorker {
     async fn advance(&self, notice: &Notice, entry: &Entry) -> Result<NextStep, StoreError> {
         let ports = &self.ports;
         let policy = self.templates.now().policy(notice)?;
-        let Some(person_tags) = self.person_tags.of(notice) else {
+        let Some(person_tags) = self.person_tags.of(notice).await else {
             let unknown = "the deployment's secret has not been read";
             return Err(StoreError::Unavailable(unknown.to_owned()));
         };

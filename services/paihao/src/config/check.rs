@@ -21,6 +21,7 @@ use paihao_gateway::http::rate_limit::RateLimitSettings;
 use paihao_gateway::http::stream_budget::StreamLimits;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::DeploymentSettings;
+use paihao_gateway::settings::documents::ConfiguredDocuments;
 use paihao_gateway::settings::menu;
 use paihao_gateway::settings::validate::{self, check_id};
 use paihao_notice_text::check::MAX_PUBLIC_URL_BYTES;
@@ -414,6 +415,7 @@ impl Config {
         for (key, name) in self.accounts_elsewhere() {
             check_id(&key, &name, problems);
         }
+        let (mut sites, mut accounts) = (BTreeMap::new(), BTreeMap::new());
         for (name, site) in &self.sites {
             let at = format!("sites.{name}");
             let site = site.setup();
@@ -425,17 +427,18 @@ impl Config {
             {
                 settings.sites.insert(name.clone(), Arc::new(checked));
             }
-            settings.configured.sites.insert(name.clone(), site);
+            sites.insert(name.clone(), site);
         }
         for (name, account) in &self.accounts {
             let setup = account.setup();
-            let sites = settings.configured.sites.iter().map(|(id, site)| (&**id, site));
-            let sites: BTreeMap<_, _> = sites.filter(|(_, site)| site.account == *name).collect();
+            let own = sites.iter().map(|(id, site)| (&**id, site));
+            let own: BTreeMap<_, _> = own.filter(|(_, site)| site.account == *name).collect();
             let at = format!("accounts.{name}");
-            menu::check::check(&format!("{at}.buttons"), &account.buttons, &sites, problems);
-            paihao_notice_text::check::exactness(&at, &setup, sites, problems);
-            settings.configured.accounts.insert(name.clone(), setup);
+            menu::check::check(&format!("{at}.buttons"), &account.buttons, &own, problems);
+            paihao_notice_text::check::exactness(&at, &setup, own, problems);
+            accounts.insert(name.clone(), setup);
         }
+        settings.configured = ConfiguredDocuments::new(sites, accounts);
         for (name, staff) in &self.staff {
             settings.staff_keys.push(staff::staff_key(name, staff, &self.sites, problems));
         }

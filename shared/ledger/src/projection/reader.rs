@@ -4,7 +4,7 @@ use super::{Decoder, Follow, Follower, Progress, Projection, Restore};
 use crate::newer::NewerForms;
 use crate::{Ledger, LogItem, Position, StoredEntry, TRUNCATION_GRACE, Unavailable};
 use futures::FutureExt;
-use futures::stream::{self, BoxStream, Peekable, Stream, StreamExt};
+use futures::stream::{self, BoxStream, Peekable, StreamExt};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::{CancellationToken, blocking};
 use paihao_contracts::envelope::{NewerForm, ReadError};
@@ -12,7 +12,8 @@ use paihao_contracts::streams::Log;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Shortest delay before a log is followed again.
@@ -24,6 +25,8 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 const CHUNK_ENTRIES: usize = 256;
 /// Chunks decoded ahead while another one is applied.
 const CHUNKS_AHEAD: usize = 2;
+/// Chunks read ahead of these.
+const CHUNKS_READ_AHEAD: usize = 2;
 
 /// Returns the reader's handle of a projection, and the task that follows its log.
 pub(super) fn prepare<P: Projection, D: Send + 'static>(
@@ -156,9 +159,10 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
         }
         loop {
             if behind && expected.is_none() {
-                if !self.catch_up(&mut entries, goal).await {
+                let Some(rest) = self.catch_up(entries, goal).await else {
                     return Ok(End::StreamEnded);
-                }
+                };
+                entries = rest;
                 backoff.reset();
                 self.finish_catch_up();
                 behind = false;
@@ -208,14 +212,21 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
         Ok(true)
     }
 
-    /// Applies the entries up to `goal`. Returns `false` if the stream ends before. Nothing is
-    /// published meanwhile, so readers never see an incomplete state.
-    async fn catch_up(&mut self, entries: &mut Entries, goal: Position) -> bool {
+    /// Applies the entries up to `goal`. Returns the rest of the stream; `None` if it ends before.
+    /// Nothing is published meanwhile, so readers never see an incomplete state.
+    async fn catch_up(&mut self, mut entries: Entries, goal: Position) -> Option<Entries> {
         let Some(Ahead { decode, apply }) = &self.ahead else {
-            return self.catch_up_in_place(entries, goal).await;
+            return self.catch_up_in_place(&mut entries, goal).await.then_some(entries);
         };
         let (decode, apply) = (decode.clone(), *apply);
-        let decoded = chunks(entries, goal).map(|chunk| decode_chunk(chunk, decode.clone()));
+        let (sender, receiver) = mpsc::channel(CHUNKS_READ_AHEAD);
+        // Reading has a task of its own, for another processor. It ends with this set.
+        let mut reading = JoinSet::new();
+        reading.spawn(read_chunks(entries, goal, sender));
+        let chunks = stream::unfold(receiver, async |mut receiver| {
+            receiver.recv().await.map(|chunk| (chunk, receiver))
+        });
+        let decoded = chunks.map(|chunk| decode_chunk(chunk, decode.clone()));
         let mut chunks = pin!(decoded.buffered(CHUNKS_AHEAD));
         let mut complete = false;
         while let Some(chunk) = chunks.next().await {
@@ -234,7 +245,8 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
             }
             tokio::task::yield_now().await;
         }
-        complete
+        let rest = reading.join_next().await?.ok()?;
+        complete.then_some(rest)
     }
 
     async fn catch_up_in_place(&mut self, entries: &mut Entries, goal: Position) -> bool {
@@ -318,21 +330,32 @@ fn before(position: Position) -> Position {
     Position(position.0.saturating_sub(1))
 }
 
-/// Groups the entries up to `goal` into chunks. Ends with the entry at `goal` or with a restart.
-fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<LogItem>> + Send {
-    stream::unfold(Some(entries), move |entries| async move {
-        let entries = entries?;
+/// Reads the entries up to `goal` in chunks, the last of which ends with the entry at `goal` or with
+/// a restart. Returns the rest of the stream.
+async fn read_chunks(
+    mut entries: Entries,
+    goal: Position,
+    chunks: mpsc::Sender<Vec<LogItem>>,
+) -> Entries {
+    let mut is_last = false;
+    while !is_last {
         let mut chunk = Vec::with_capacity(CHUNK_ENTRIES);
-        while chunk.len() < CHUNK_ENTRIES {
-            let Some(next) = entries.next().await else { return Some((chunk, None)) };
-            let is_last = !matches!(&next, LogItem::Entry(recorded) if recorded.position < goal);
-            chunk.push(next);
-            if is_last {
-                return Some((chunk, None));
+        while chunk.len() < CHUNK_ENTRIES && !is_last {
+            match entries.next().await {
+                Some(next) => {
+                    let precedes =
+                        matches!(&next, LogItem::Entry(recorded) if recorded.position < goal);
+                    is_last = !precedes;
+                    chunk.push(next);
+                }
+                None => is_last = true,
             }
         }
-        Some((chunk, Some(entries)))
-    })
+        if chunks.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    entries
 }
 
 /// Decodes a chunk on another thread. `None` marks a restart of the log.

@@ -65,7 +65,13 @@ impl Deployment {
         sites: usize,
         wechat_answers_in: Duration,
     ) -> anyhow::Result<Deployment> {
-        Deployment::start_as(servers, Partitions::ONE, sites, wechat_answers_in).await
+        Deployment::start_as(this_program()?, servers, Partitions::ONE, sites, wechat_answers_in)
+            .await
+    }
+
+    /// Starts roles of this program, the product's own, for which WeChat answers at once.
+    pub async fn start_product(program: PathBuf, sites: usize) -> anyhow::Result<Deployment> {
+        Deployment::start_as(program, 1, Partitions::ONE, sites, Duration::ZERO).await
     }
 
     /// The same on one server of NATS, with a ledger in partitions.
@@ -74,10 +80,11 @@ impl Deployment {
         sites: usize,
         wechat_answers_in: Duration,
     ) -> anyhow::Result<Deployment> {
-        Deployment::start_as(1, partitions, sites, wechat_answers_in).await
+        Deployment::start_as(this_program()?, 1, partitions, sites, wechat_answers_in).await
     }
 
     async fn start_as(
+        program: PathBuf,
         servers: usize,
         partitions: Partitions,
         sites: usize,
@@ -96,7 +103,6 @@ impl Deployment {
         });
         let nats = NatsCluster::start(servers);
         let redis = RedisServer::start();
-        let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
             RoleProcess::start(&program, role, |port, admin| {
                 let stores = stores(&nats, partitions, &redis);
@@ -262,6 +268,10 @@ impl Deployment {
         self.wechat.stop().await;
         Ok(())
     }
+}
+
+fn this_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("this program does not know its file")
 }
 
 /// Settings of NATS and Redis.

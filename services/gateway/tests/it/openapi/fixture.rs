@@ -366,10 +366,10 @@ pub fn deployment_settings() -> DeploymentSettings {
     let far_key = |name: &str| StaffKey::new(name, &key_of(name), ["other".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
     DeploymentSettings {
-        configured: ConfiguredDocuments {
-            sites: ["hall", "other"].map(|id| (id.to_owned(), setup.clone())).into(),
-            accounts: [("shop".to_owned(), setup_of_account)].into(),
-        },
+        configured: ConfiguredDocuments::new(
+            ["hall", "other"].map(|id| (id.to_owned(), setup.clone())).into(),
+            [("shop".to_owned(), setup_of_account)].into(),
+        ),
         accounts: [("shop".to_owned(), Arc::new(account))].into(),
         sites: ["hall", "other"].map(site).into(),
         staff_keys: vec![

@@ -77,7 +77,7 @@ pub fn deployment_settings(base: &str) -> DeploymentSettings {
             StaffKey::new("boss", MANAGER_KEY, only_site("hall")),
             StaffKey::new("ann", STAFF_KEY, only_site("hall")).with_role(KeyRole::Staff, counters),
         ],
-        configured: ConfiguredDocuments { sites: file.sites, accounts: file.accounts },
+        configured: ConfiguredDocuments::new(file.sites, file.accounts),
         ..DeploymentSettings::default()
     }
 }

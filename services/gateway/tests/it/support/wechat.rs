@@ -5,11 +5,13 @@ use super::engine::MORNING_MS;
 use super::gateway::Gateway;
 use async_trait::async_trait;
 use paihao_contracts::settings::{AccountSetup, KeywordAction};
+use paihao_gateway::settings::documents::ConfiguredDocuments;
 use paihao_gateway::settings::{AccountLimits, AccountSettings};
 use paihao_wechat::callback::{Protection, signature};
 use paihao_wechat::private_targets::PrivateTargets;
 use paihao_wechat::{AccessToken, AppId, CallbackToken, TokenSource, TokenUnavailable};
 use reqwest::StatusCode;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Token of the account.
@@ -67,7 +69,8 @@ impl Cluster {
         let mut setup = self.hall_setup();
         let settings = AccountSettings::new(protection, &account);
         setup.deployment.accounts = [("shop".to_owned(), Arc::new(settings))].into();
-        setup.deployment.configured.accounts = [("shop".to_owned(), account)].into();
+        setup.deployment.configured =
+            ConfiguredDocuments::new(BTreeMap::new(), [("shop".to_owned(), account)].into());
         setup.deployment.account_limits = AccountLimits {
             private_targets: PrivateTargets::parse(["127.0.0.1"]).unwrap(),
             has_public_address: true,

@@ -114,7 +114,8 @@ async fn a_kiosk_tells_who_has_taken_as_many_as_one_may_and_that_staff_lift_it()
     let cluster = Cluster::new();
     let cache: Arc<dyn Cache> = Arc::new(MemoryCache::new(MemoryOptions::default()));
     let setup = || {
-        let account = cluster.account_setup().deployment.configured.accounts["shop"].clone();
+        let documents = cluster.account_setup().deployment.configured;
+        let account = documents.accounts["shop"].setup.clone().unwrap();
         let account = AccountSetup { codes: CodeKind::Page, ..account };
         let mut setup = cluster.setup_with_account(account);
         setup.cache = cache.clone();

@@ -20,7 +20,8 @@ const ANN: &str = "oAnn0123456789abcdefghijk";
 const ACCOUNT: &str = "shop";
 
 fn setup(cluster: &Cluster, generation: u32, cache: &Arc<MemoryCache>) -> GatewaySetup {
-    let mut account = cluster.account_setup().deployment.configured.accounts[ACCOUNT].clone();
+    let documents = cluster.account_setup().deployment.configured;
+    let mut account = documents.accounts[ACCOUNT].setup.clone().unwrap();
     account.channels = Some(vec![Channel::CustomerService]);
     let mut setup = cluster.setup_with_account(account);
     setup.settings.write_version = WriteVersion::clamped(generation);
