@@ -148,9 +148,15 @@ impl Deployment {
         })
     }
 
-    /// Process of the first server of NATS.
-    pub fn nats_pid(&self) -> Option<u32> {
-        self.nats.servers().first().and_then(NatsServer::pid)
+    /// Address of one server of NATS, which names the others.
+    fn first_nats_url(&self) -> anyhow::Result<String> {
+        self.nats.servers().first().map(NatsServer::url).context("there is no NATS")
+    }
+
+    /// Processes of the servers of NATS.
+    pub fn nats_pids(&self) -> anyhow::Result<Vec<u32>> {
+        let pids = self.nats.servers().iter().map(NatsServer::pid);
+        pids.collect::<Option<_>>().context("NATS does not run")
     }
 
     /// Connects to the ledger.
@@ -215,11 +221,13 @@ impl Deployment {
         let commit = std::str::from_utf8(commit)?;
         let port_text = port.to_string();
         let sites = self.sites.to_string();
+        let replicas = self.nats.servers().len().to_string();
         let nats = self.nats.url();
         let wechat = self.wechat.base_url();
         let arguments = [
             &["serve", &*name][..],
             &["--port", &port_text, "--nats", &nats, "--namespace", &name],
+            &["--replicas", &replicas],
             &["--wechat", &wechat, "--sites", &sites],
             &["--commit", "{dir}/commit", "--reply", "{dir}/reply"],
         ];
@@ -233,7 +241,7 @@ impl Deployment {
     /// Waits until the notifier has read the whole ledger. Returns the number of unread entries,
     /// which is not 0 after the time limit.
     pub async fn wait_until_planned(&self, limit: Duration) -> anyhow::Result<u64> {
-        let client = async_nats::connect(self.nats.url()).await?;
+        let client = async_nats::connect(self.first_nats_url()?).await?;
         let context = async_nats::jetstream::new(client);
         let started = Instant::now();
         loop {
@@ -255,7 +263,7 @@ impl Deployment {
 
     /// Version of the server: `nats-server 2.x.y`.
     pub async fn nats_version(&self) -> anyhow::Result<String> {
-        let client = async_nats::connect(self.nats.url()).await?;
+        let client = async_nats::connect(self.first_nats_url()?).await?;
         Ok(format!("nats-server {}", client.server_info().version))
     }
 

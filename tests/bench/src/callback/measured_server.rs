@@ -27,13 +27,13 @@ impl ServerTurn {
     /// Runs the load and measures processor time.
     pub fn run(
         server: &[u32],
-        nats: u32,
+        nats: &[u32],
         load: impl FnOnce() -> anyhow::Result<LoadResult>,
     ) -> anyhow::Result<ServerTurn> {
-        let (nats, own) = ([nats], [std::process::id()]);
+        let own = [std::process::id()];
         let cpu_times = || -> anyhow::Result<_> {
             let mut cpu = [Duration::ZERO; 3];
-            for (cpu, pids) in cpu.iter_mut().zip([server, &nats, &own]) {
+            for (cpu, pids) in cpu.iter_mut().zip([server, nats, &own]) {
                 for pid in pids {
                     *cpu += process_usage(*pid)?.cpu;
                 }

@@ -45,6 +45,9 @@ pub struct Options {
     /// Sites at which people scan.
     #[arg(long, default_value_t = 1000)]
     sites: usize,
+    /// Servers of NATS, and copies of each stream on them.
+    #[arg(long, default_value_t = 1)]
+    servers: usize,
     /// Seconds of each of the three rounds of the open loop.
     #[arg(long, default_value_t = 10.0)]
     open_seconds: f64,

@@ -48,7 +48,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     // This runtime is for the simulator and for waiting; the load has its own.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let wechat = Duration::from_millis(options.wechat_ms);
-    let mut all = runtime.block_on(Deployment::start(options.sites, wechat))?;
+    let mut all = runtime.block_on(Deployment::start_on(options.servers, options.sites, wechat))?;
     let at_rest = process_usages(&all)?;
     // The notifier reads every commit, which would take processor time from the measured servers.
     all.notifier.program.stop();
@@ -125,7 +125,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
 struct CallbackRun<'a> {
     options: &'a Options,
     scans: Arc<ScanGenerator>,
-    nats: u32,
+    nats: Vec<u32>,
     servers: Vec<MeasuredServer>,
     /// Servers that are left out, with the reason.
     absent: Vec<String>,
@@ -142,7 +142,7 @@ impl<'a> CallbackRun<'a> {
         Ok(CallbackRun {
             options,
             scans: Arc::new(ScanGenerator::new(options.sites)),
-            nats: all.nats_pid().context("NATS does not run")?,
+            nats: all.nats_pids()?,
             servers: vec![MeasuredServer::new("gateway", vec![pid], target)],
             absent: Vec::new(),
             validity: ValidityChecks::default(),
@@ -224,7 +224,7 @@ impl<'a> CallbackRun<'a> {
 
     fn run_closed(&mut self, server: usize, span: LoadSpan) -> anyhow::Result<ServerTurn> {
         let MeasuredServer { pids, target, .. } = &self.servers[server];
-        let server_turn = ServerTurn::run(pids, self.nats, || {
+        let server_turn = ServerTurn::run(pids, &self.nats, || {
             load::run_closed_loop(*target, &self.scans, self.options.connections, span)
         })?;
         self.record(server, &server_turn.tally);
@@ -241,7 +241,7 @@ impl<'a> CallbackRun<'a> {
             min_requests: MIN_TURN_REQUESTS,
             max_requests: u64::MAX,
         };
-        let server_turn = ServerTurn::run(pids, self.nats, || {
+        let server_turn = ServerTurn::run(pids, &self.nats, || {
             load::run_open_loop(*target, &self.scans, self.options.connections, rate, span)
         })?;
         self.record(server, &server_turn.tally);
@@ -288,10 +288,10 @@ fn process_usages(all: &Deployment) -> anyhow::Result<Vec<(&'static str, Usage)>
         ("gateway", all.gateway.program.pid()),
         ("token", all.token.program.pid()),
         ("notifier", all.notifier.program.pid()),
-        ("nats-server", all.nats_pid()),
         ("redis-server", all.redis.pid()),
     ];
-    let usages = processes.into_iter().map(|(name, pid)| {
+    let nats = all.nats_pids()?.into_iter().map(|pid| ("nats-server", Some(pid)));
+    let usages = processes.into_iter().chain(nats).map(|(name, pid)| {
         let pid = pid.with_context(|| format!("{name} does not run"))?;
         Ok((name, process_usage(pid)?))
     });

@@ -56,6 +56,9 @@ pub struct ServeOptions {
     /// Namespace of its streams.
     #[arg(long)]
     namespace: String,
+    /// Copies of its streams.
+    #[arg(long, default_value_t = 1)]
+    replicas: usize,
     #[arg(long)]
     wechat: String,
     #[arg(long)]
@@ -130,9 +133,9 @@ impl PublishBaseline {
     ) -> anyhow::Result<PublishBaseline> {
         // The product's adapter creates the streams, so that they are the same as the ledger's.
         let namespace = options.namespace.clone();
-        let url = options.nats.clone();
-        let ledger =
-            NatsLedger::connect(NatsOptions { url, namespace, ..NatsOptions::default() }).await?;
+        let (url, replicas) = (options.nats.clone(), options.replicas);
+        let nats = NatsOptions { url, namespace, replicas, ..NatsOptions::default() };
+        let ledger = NatsLedger::connect(nats).await?;
         if kind == BaselineKind::Following {
             let mut entries = ledger.follow(&LEDGER, Position::START).await?;
             #[expect(clippy::disallowed_methods, reason = "ends with this process")]
@@ -142,8 +145,10 @@ impl PublishBaseline {
             let name = format!("{}.{}.{ACCOUNT}.{}", options.namespace, LEDGER.name, site_id(i));
             Site { subject: Subject::from(name), last: Mutex::new(0) }
         };
+        // It names the others of a cluster.
+        let first = options.nats.split(',').next().unwrap_or_default();
         Ok(PublishBaseline {
-            jetstream: jetstream::new(async_nats::connect(&options.nats).await?),
+            jetstream: jetstream::new(async_nats::connect(first).await?),
             sites: (0..options.sites).map(subject).collect(),
             next: AtomicUsize::new(0),
             commit: std::fs::read(&options.commit).context("no commit to publish")?.into(),

@@ -73,7 +73,8 @@ pub async fn measure(wechat: Duration, notices: u32) -> anyhow::Result<Vec<Recei
 /// Processor time so far of the gateway and of the stores.
 fn cpu_times(deployment: &Deployment) -> anyhow::Result<[Duration; 3]> {
     let gateway = deployment.gateway.program.pid();
-    let pids = [gateway, deployment.nats_pid(), deployment.redis.pid()];
+    let nats = deployment.nats_pids()?.first().copied();
+    let pids = [gateway, nats, deployment.redis.pid()];
     let mut times = [Duration::ZERO; 3];
     for (time, pid) in times.iter_mut().zip(pids) {
         *time = process_usage(pid.context("a process has ended")?)?.cpu;

@@ -126,7 +126,7 @@ impl StrategyRun {
         time: Duration,
     ) -> anyhow::Result<Turn> {
         let mut pids = vec![self.pid, std::process::id()];
-        pids.extend(deployment.nats_pid());
+        pids.extend(deployment.nats_pids()?);
         pids.extend(deployment.redis.pid());
         let spent = || -> anyhow::Result<(Duration, Duration)> {
             let cpu = pids.iter().map(|pid| Ok(process_usage(*pid)?.cpu));
