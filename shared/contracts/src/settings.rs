@@ -68,10 +68,11 @@ setup!(
         accent: Option<String>,
         #[serde(default)]
         dates: Vec<String>,
+        // Boxed: a map makes room for eleven values at its first.
         #[serde(default)]
-        queues: BTreeMap<String, QueueSetup>,
+        queues: BTreeMap<String, Box<QueueSetup>>,
         #[serde(default)]
-        counters: BTreeMap<String, CounterSetup>,
+        counters: BTreeMap<String, Box<CounterSetup>>,
         #[serde(default)]
         wording: BTreeMap<String, Wording>,
     }
@@ -338,8 +339,8 @@ impl SiteSetup {
     /// Returns the oldest version of the settings log that expresses these settings.
     pub fn form_version(&self) -> u32 {
         let is_of_version_1 = self.name_en.is_none()
-            && self.queues.values().all(QueueSetup::is_of_version_1)
-            && self.counters.values().all(CounterSetup::is_of_version_1)
+            && self.queues.values().all(|queue| queue.is_of_version_1())
+            && self.counters.values().all(|counter| counter.is_of_version_1())
             && self.kiosk_slips == 0
             && !self.paired_kiosks_only
             && self.accent.is_none();

@@ -287,8 +287,8 @@ section!(Site {
     paired_kiosks_only: bool = "bool::default",
     accent: Option<String> = "Option::default",
     dates: Vec<String> = "Vec::new",
-    queues: BTreeMap<String, QueueSetup> = "BTreeMap::new",
-    counters: BTreeMap<String, CounterSetup> = "BTreeMap::new",
+    queues: BTreeMap<String, Box<QueueSetup>> = "BTreeMap::new",
+    counters: BTreeMap<String, Box<CounterSetup>> = "BTreeMap::new",
     wording: BTreeMap<String, Wording> = "BTreeMap::new",
     webhooks: BTreeMap<String, Webhook> = "BTreeMap::new",
 });

@@ -330,8 +330,8 @@ fn before(position: Position) -> Position {
     Position(position.0.saturating_sub(1))
 }
 
-/// Reads the entries up to `goal` in chunks, the last of which ends with the entry at `goal` or with
-/// a restart. Returns the rest of the stream.
+/// Reads the entries up to `goal` in chunks, the last of which ends with the entry at `goal` or
+/// with a restart. Returns the rest of the stream.
 async fn read_chunks(
     mut entries: Entries,
     goal: Position,

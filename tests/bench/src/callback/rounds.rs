@@ -288,10 +288,10 @@ fn process_usages(all: &Deployment) -> anyhow::Result<Vec<(&'static str, Usage)>
         ("gateway", all.gateway.program.pid()),
         ("token", all.token.program.pid()),
         ("notifier", all.notifier.program.pid()),
-        ("redis-server", all.redis.pid()),
     ];
     let nats = all.nats_pids()?.into_iter().map(|pid| ("nats-server", Some(pid)));
-    let usages = processes.into_iter().chain(nats).map(|(name, pid)| {
+    let redis = [("redis-server", all.redis.pid())];
+    let usages = processes.into_iter().chain(nats).chain(redis).map(|(name, pid)| {
         let pid = pid.with_context(|| format!("{name} does not run"))?;
         Ok((name, process_usage(pid)?))
     });

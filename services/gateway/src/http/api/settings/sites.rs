@@ -63,13 +63,13 @@ pub(super) fn routes() -> Routes {
                 .json_body::<HoursSetup>()
                 .refuses(&[&refusals::UNKNOWN_QUEUE]),
         );
-    let queues = SiteSection::<QueueSetup> {
+    let queues = SiteSection::<Box<QueueSetup>> {
         path_segment: "queues",
         path_parameter: "queue",
         entries: |site| &mut site.queues,
         unknown: &refusals::UNKNOWN_QUEUE,
     };
-    let counters = SiteSection::<CounterSetup> {
+    let counters = SiteSection::<Box<CounterSetup>> {
         path_segment: "counters",
         path_parameter: "counter",
         entries: |site| &mut site.counters,
