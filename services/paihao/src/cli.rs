@@ -232,24 +232,10 @@ fn exit_of(result: Result<(), ConfigError>) -> Exit {
 /// Runs one role until a signal stops the process.
 fn serve(mut source: ConfigSource, role: Role) -> Exit {
     memory::use_small_pages();
-    let deployment = match source.read() {
-        Ok(config) => config,
-        Err(error) => return exit_of(Err(error)),
-    };
-    source.rehearsal = match rehearsal::resume(&deployment, role) {
-        Ok(simulated) => simulated,
-        Err(error) => {
-            eprintln!("{error:#}");
-            return Exit::FailedToStart;
-        }
-    };
-    let (checked, read_files) = ReadFiles::record(|| {
-        let config = source.read()?;
-        Ok::<_, ConfigError>((config.resolve(role)?, config))
-    });
-    let (resolved, config) = match checked {
+    let (checked, read_files) = ReadFiles::record(|| CheckedConfig::read(&mut source, role));
+    let CheckedConfig { deployment, rehearsed, resolved } = match checked {
         Ok(checked) => checked,
-        Err(error) => return exit_of(Err(error)),
+        Err(exit) => return exit,
     };
     if let Err(problem) = telemetry::init(&resolved.log) {
         eprintln!("{problem}");
@@ -280,7 +266,7 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
         );
         let started = async {
             let rehearsals = rehearsals.await?;
-            let (config, resolved) = (&config, &resolved);
+            let (config, resolved) = (rehearsed.as_ref().unwrap_or(&deployment), &resolved);
             let services = Services { role, source, read_files, config, resolved };
             services.start(rehearsals, lifecycle.draining(), lifecycle.tasks()).await
         };
@@ -288,7 +274,7 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
             Ok(ports) => {
                 let shutdown_timeout = resolved.shutdown_timeout;
                 // Each holds every site once more.
-                drop((deployment, config, resolved));
+                drop((deployment, rehearsed, resolved));
                 let returning = memory::return_regularly(lifecycle.tasks().stop().clone());
                 lifecycle.tasks().spawn("memory", returning);
                 let exit = lifecycle.run(shutdown_timeout).await;
@@ -300,6 +286,34 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
             Err(exit) => exit,
         }
     })
+}
+
+/// Configuration that a role starts with. It is read once: with thousands of sites that takes a
+/// tenth of a second, and memory that is not all given back.
+struct CheckedConfig {
+    deployment: Config,
+    /// The same in the rehearsal that is under way.
+    rehearsed: Option<Config>,
+    resolved: ResolvedConfig,
+}
+
+impl CheckedConfig {
+    /// Reads and checks it, and notes the rehearsal in its source. Tells what is wrong.
+    fn read(source: &mut ConfigSource, role: Role) -> Result<CheckedConfig, Exit> {
+        let refused = |error| exit_of(Err(error));
+        let deployment = source.read().map_err(refused)?;
+        source.rehearsal = rehearsal::resume(&deployment, role).map_err(|error| {
+            eprintln!("{error:#}");
+            Exit::FailedToStart
+        })?;
+        let rehearsed = source.rehearsal.as_ref().map(|rehearsal| {
+            let mut config = deployment.clone();
+            rehearsal.apply(&mut config);
+            config
+        });
+        let resolved = rehearsed.as_ref().unwrap_or(&deployment).resolve(role).map_err(refused)?;
+        Ok(CheckedConfig { deployment, rehearsed, resolved })
+    }
 }
 
 /// Role to be started, with its configuration.

@@ -25,8 +25,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Appends under way to a log above which others wait: so many are written as fast one by one.
+/// Appends under way to a log above which others wait.
 const MAX_SINGLE_APPENDS: usize = 32;
+
+/// Time that a batch takes whatever its size. Appends that take less one by one go without.
+const BATCH_TIME: Duration = Duration::from_millis(8);
 
 /// Fewest entries of a batch.
 const MIN_BATCH_ENTRIES: usize = 32;
@@ -99,7 +102,7 @@ pub(crate) struct SinglePermit(Arc<GroupCommit>);
 
 impl Drop for SinglePermit {
     fn drop(&mut self) {
-        self.0.advance(|queue| queue.singles -= 1);
+        self.0.advance(CommitQueue::end_single);
     }
 }
 
@@ -115,6 +118,10 @@ struct CommitQueue {
     singles: usize,
     batch_under_way: bool,
     waiting: VecDeque<WaitingAppend>,
+    /// End of the last append that left others waiting.
+    ended_at: Option<Instant>,
+    /// Time from one such end to the next, smoothed.
+    append_time: Duration,
     disabled_until: Option<Instant>,
 }
 
@@ -130,6 +137,25 @@ impl CommitQueue {
         self.disabled_until.is_none_or(|until| Instant::now() >= until)
     }
 
+    /// Records the end of an append that was made by itself.
+    fn end_single(&mut self) {
+        self.singles -= 1;
+        let now = Instant::now();
+        let since = self.ended_at.replace(now).map(|ended_at| now - ended_at);
+        if self.waiting.is_empty() {
+            self.ended_at = None;
+        } else if let Some(since) = since {
+            self.append_time = (self.append_time * 7 + since) / 8;
+        }
+    }
+
+    /// Returns whether a batch is faster than all that waits one by one.
+    fn is_batch_due(&self) -> bool {
+        let count = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        self.waiting.len() >= MIN_BATCH_ENTRIES
+            && self.append_time.saturating_mul(count) >= BATCH_TIME
+    }
+
     /// Takes the appends that are admitted now, and counts them as under way.
     fn release(&mut self) -> Released {
         let mut released = Released::default();
@@ -139,7 +165,7 @@ impl CommitQueue {
         // Whoever no longer waits must not be written later.
         self.waiting.retain(|waiting| !waiting.admission.is_closed());
         let takes_batches = self.takes_batches();
-        if takes_batches && self.waiting.len() >= MIN_BATCH_ENTRIES {
+        if takes_batches && self.is_batch_due() {
             let batch = self.take_batch();
             if batch.len() >= MIN_BATCH_ENTRIES {
                 self.batch_under_way = true;
@@ -233,7 +259,7 @@ impl GroupCommit {
             Ok(BatchOutcome::Refused { disabled: true } | BatchOutcome::NotABatch)
         );
         self.advance(|queue| {
-            queue.batch_under_way = false;
+            (queue.batch_under_way, queue.ended_at) = (false, None);
             queue.singles += singles;
             if disabled {
                 queue.disabled_until = Some(Instant::now() + DISABLED_PAUSE);
