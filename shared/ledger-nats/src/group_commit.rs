@@ -162,10 +162,10 @@ impl CommitQueue {
         if self.batch_under_way {
             return released;
         }
-        // Whoever no longer waits must not be written later.
-        self.waiting.retain(|waiting| !waiting.admission.is_closed());
         let takes_batches = self.takes_batches();
         if takes_batches && self.is_batch_due() {
+            // Whoever no longer waits must not be written later.
+            self.waiting.retain(|waiting| !waiting.admission.is_closed());
             let batch = self.take_batch();
             if batch.len() >= MIN_BATCH_ENTRIES {
                 self.batch_under_way = true;
@@ -174,10 +174,13 @@ impl CommitQueue {
             }
             batch.into_iter().rev().for_each(|waiting| self.waiting.push_front(waiting));
         }
-        let free = MAX_SINGLE_APPENDS.saturating_sub(self.singles);
-        let count = if takes_batches { self.waiting.len().min(free) } else { self.waiting.len() };
-        released.singles.extend(self.waiting.drain(..count));
-        self.singles += count;
+        while !takes_batches || self.singles < MAX_SINGLE_APPENDS {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            if !waiting.admission.is_closed() {
+                self.singles += 1;
+                released.singles.push(waiting);
+            }
+        }
         released
     }
 
