@@ -1,7 +1,8 @@
 //! The ledger on NATS JetStream, for roles in separate processes.
 //!
 //! A log is a stream with a NATS subject for each subject of the log; an append is one publish that
-//! carries its expected sequence and waits for the acknowledgement. A work queue is a stream that
+//! carries its expected sequence and waits for the acknowledgement, or a message of a batch of them
+//! where many would wait for the disk. A work queue is a stream that
 //! keeps each message until it is acknowledged. Streams and consumers are created on first use and
 //! again when they are found missing. While the server is unavailable every call ends within its
 //! timeout, and followers and workers wait and then continue.

@@ -69,11 +69,6 @@ impl Deployment {
             .await
     }
 
-    /// Starts roles of this program, the product's own, for which WeChat answers at once.
-    pub async fn start_product(program: PathBuf, sites: usize) -> anyhow::Result<Deployment> {
-        Deployment::start_as(program, 1, Partitions::ONE, sites, Duration::ZERO).await
-    }
-
     /// The same on one server of NATS, with a ledger in partitions.
     pub async fn start_divided(
         partitions: Partitions,
@@ -81,6 +76,11 @@ impl Deployment {
         wechat_answers_in: Duration,
     ) -> anyhow::Result<Deployment> {
         Deployment::start_as(this_program()?, 1, partitions, sites, wechat_answers_in).await
+    }
+
+    /// Starts roles of this program, the product's own, for which WeChat answers at once.
+    pub async fn start_product(program: PathBuf, sites: usize) -> anyhow::Result<Deployment> {
+        Deployment::start_as(program, 1, Partitions::ONE, sites, Duration::ZERO).await
     }
 
     async fn start_as(

@@ -1,23 +1,22 @@
 //! Atomic batches of NATS: messages to many subjects, each with its own expectation, which the
 //! server takes together or not at all.
 //!
-//! The product writes none: this measures what a group commit over the sites of a partition would
-//! gain. The protocol is that of NATS's ADR-50, for servers from 2.12 on.
+//! They bound the product's group commit, with nothing around them. The protocol is that of NATS's
+//! ADR-50, for servers from 2.12 on.
 
 use super::ENTRY_BYTES;
 use anyhow::{Context, ensure};
 use async_nats::HeaderMap;
-use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
+use async_nats::header::{
+    NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
+    NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+};
 use bytes::Bytes;
 use paihao_chassis::entropy;
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
-
-const BATCH_ID: &str = "Nats-Batch-Id";
-const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
-const BATCH_COMMIT: &str = "Nats-Batch-Commit";
 
 /// Acknowledgement of a batch.
 #[derive(Deserialize)]
@@ -56,15 +55,15 @@ pub async fn rate(
         let of_batch: Vec<usize> = next.by_ref().take(messages).collect();
         for (index, site) in of_batch.iter().enumerate() {
             let mut headers = HeaderMap::new();
-            headers.insert(BATCH_ID, batch.as_str());
-            headers.insert(BATCH_SEQUENCE, (index + 1).to_string());
+            headers.insert(NATS_BATCH_ID, batch.as_str());
+            headers.insert(NATS_BATCH_SEQUENCE, (index + 1).to_string());
             headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, newest[*site].to_string());
             let subject = format!("{stream}.{site}");
             if index + 1 < messages {
                 client.publish_with_headers(subject, headers, payload.clone()).await?;
                 continue;
             }
-            headers.insert(BATCH_COMMIT, "1");
+            headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
             let ack = client.request_with_headers(subject, headers, payload.clone()).await?;
             let ack: BatchAck = serde_json::from_slice(&ack.payload)
                 .with_context(|| format!("{:?}", ack.payload))?;
