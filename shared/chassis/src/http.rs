@@ -1,5 +1,5 @@
-//! HTTP server with graceful shutdown: requests in progress are answered, streams end, and no
-//! connection is left behind.
+//! HTTP server with graceful shutdown: requests in progress or on their way are answered, streams
+//! end, and no connection is left behind.
 
 mod certificate;
 mod connections;
@@ -14,7 +14,8 @@ pub use redirect::redirect_to;
 use crate::tasks::Tasks;
 use axum::Router;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
 use certificate::CHALLENGE_PROTOCOL;
 use connections::{Connections, GuardedBody};
 use futures::stream::{Stream, StreamExt};
@@ -42,6 +43,10 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Timeout of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time after the stop in which open connections are not closed before an answer: a request may be
+/// on its way, the first one of a connection that was just accepted or another one of a kept one.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// Bound port of HTTP, or of HTTPS if it has a certificate.
 pub struct Listener {
@@ -113,12 +118,18 @@ async fn accept(tasks: Tasks, listener: Listener, router: Router, connections: A
                 }
                 let router = router.clone();
                 let (evicted, used) = (place.evicted(), place.clone());
+                let stopping = stop.clone();
                 let service = service_fn(move |mut request: Request<Incoming>| {
                     request.extensions_mut().insert(ConnectInfo(peer));
                     let guard = used.begin_request();
                     let response = router.call(request);
+                    let stopping = stopping.clone();
                     async move {
-                        let response = response.await?;
+                        let mut response = response.await?;
+                        if stopping.is_cancelled() {
+                            let close = HeaderValue::from_static("close");
+                            response.headers_mut().insert(CONNECTION, close);
+                        }
                         Ok::<_, Infallible>(
                             response.map(|body| GuardedBody { body, _guard: guard }),
                         )
@@ -155,6 +166,10 @@ async fn accept(tasks: Tasks, listener: Listener, router: Router, connections: A
         }
     }
     drop(listener);
+    tokio::select! {
+        () = tasks.wait() => {}
+        () = tokio::time::sleep(LINGER) => {}
+    }
     graceful.shutdown().await;
     tasks.wait().await;
 }
