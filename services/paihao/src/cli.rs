@@ -4,6 +4,7 @@ use crate::account::{self, AccountOptions};
 use crate::backup::{self, BackupOptions, MoveOptions, RestoreArguments};
 use crate::config::{Config, DEFAULTS, ResolvedConfig, Role};
 use crate::demo::{self, DemoOptions};
+use crate::divide::{self, DivideOptions};
 use crate::doctor::page::DeploymentDoctor;
 use crate::doctor::{self, DoctorOptions};
 use crate::menu::{self, MenuOptions};
@@ -14,10 +15,11 @@ use crate::restart::{self, Restart};
 use crate::service::{self, ServiceOptions};
 use crate::settings::{self, SettingsOptions};
 use crate::site::{self, SiteOptions};
+use crate::sockets::ListeningSockets;
 use crate::{compose, first_manager, health, new_accounts, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, ReadFiles, render};
-use paihao_chassis::{CancellationToken, Exit, Lifecycle, Tasks, memory, open_files, telemetry};
+use paihao_chassis::{Exit, Lifecycle, memory, open_files, telemetry};
 use paihao_gateway::http::rehearsal::Rehearsals;
 use paihao_gateway::identity::login::first_manager::FIRST_MANAGER_CODE_TTL;
 use std::ffi::OsString;
@@ -88,6 +90,8 @@ enum Command {
     Restore(RestoreArguments),
     /// Moves the ledger of stopped processes to the store of another configuration.
     Move(MoveOptions),
+    /// Divides the ledger on NATS into partitions, while processes use it.
+    Divide(DivideOptions),
     /// Checks readiness at the admin port of a process on this machine; for container checks.
     Health {
         /// The admin port's address; the configuration's unless given.
@@ -211,6 +215,10 @@ pub fn main(
                 Err(error) => exit_of(Err(error)),
             }
         }
+        Command::Divide(options) => match config() {
+            Ok(config) => block_on(divide::run(config.ledger, options)),
+            Err(error) => exit_of(Err(error)),
+        },
         Command::Health { admin: Some(admin) } => block_on(health::check_ready(admin)),
         Command::Health { admin: None } => match config().and_then(|c| c.resolve(Role::All)) {
             Ok(resolved) => block_on(health::check_ready(resolved.admin_listen)),
@@ -232,6 +240,7 @@ fn exit_of(result: Result<(), ConfigError>) -> Exit {
 /// Runs one role until a signal stops the process.
 fn serve(mut source: ConfigSource, role: Role) -> Exit {
     memory::use_small_pages();
+    let sockets = ListeningSockets::inherited();
     let (checked, read_files) = ReadFiles::record(|| CheckedConfig::read(&mut source, role));
     let CheckedConfig { deployment, rehearsed, resolved } = match checked {
         Ok(checked) => checked,
@@ -267,12 +276,15 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
         let started = async {
             let rehearsals = rehearsals.await?;
             let (config, resolved) = (rehearsed.as_ref().unwrap_or(&deployment), &resolved);
-            let services = Services { role, source, read_files, config, resolved };
-            services.start(rehearsals, lifecycle.draining(), lifecycle.tasks()).await
+            let (sockets, restart) = (&sockets, restart.clone());
+            let services =
+                Services { role, source, read_files, config, resolved, sockets, restart };
+            services.start(rehearsals, &lifecycle).await
         };
         match lifecycle.start(started).await {
             Ok(ports) => {
                 let shutdown_timeout = resolved.shutdown_timeout;
+                sockets.close_unused();
                 // Each holds every site once more.
                 drop((deployment, rehearsed, resolved));
                 let returning = memory::return_regularly(lifecycle.tasks().stop().clone());
@@ -281,7 +293,7 @@ fn serve(mut source: ConfigSource, role: Role) -> Exit {
                 if let Some(ports) = ports {
                     ports.close().await;
                 }
-                if restart.is_requested() { restart::replace_process() } else { exit }
+                if restart.is_requested() { restart::replace_process(&sockets) } else { exit }
             }
             Err(exit) => exit,
         }
@@ -323,6 +335,8 @@ struct Services<'a> {
     read_files: ReadFiles,
     config: &'a Config,
     resolved: &'a ResolvedConfig,
+    sockets: &'a ListeningSockets,
+    restart: Restart,
 }
 
 impl Services<'_> {
@@ -330,15 +344,17 @@ impl Services<'_> {
     async fn start(
         self,
         rehearsals: Option<Arc<DeploymentRehearsals>>,
-        draining: &CancellationToken,
-        tasks: &Tasks,
+        lifecycle: &Lifecycle,
     ) -> anyhow::Result<Option<Ports>> {
-        let Services { role, source, read_files, config, resolved } = self;
+        let Services { role, source, read_files, config, resolved, sockets, restart } = self;
+        let tasks = lifecycle.tasks();
         if role == Role::Sim {
             simulator::start(config, resolved, tasks).await?;
             return Ok(None);
         }
         let ports = Ports::open(config).await?;
+        let leaving = restart::before_a_division(restart, ports.ledger.clone());
+        tasks.spawn("division", leaving);
         if matches!(role, Role::All | Role::Gateway) {
             new_accounts::check(config, &ports).await?;
         }
@@ -355,7 +371,7 @@ impl Services<'_> {
             rehearsals: rehearsals.map(|rehearsals| rehearsals as Arc<dyn Rehearsals>),
         };
         let started =
-            compose::start(role, resolved, &ports, pages, callbacks, draining, tasks).await?;
+            compose::start(role, resolved, &ports, pages, callbacks, sockets, lifecycle).await?;
         if let Some(gateway) = &started.gateway {
             let code = gateway.first_manager_code(FIRST_MANAGER_CODE_TTL);
             let pages = first_manager::pages_url(config, resolved.gateway_listen);

@@ -5,6 +5,7 @@ use crate::backlog;
 use crate::config::{CertificateSource, ResolvedConfig, Role};
 use crate::operator_key;
 use crate::ports::Ports;
+use crate::sockets::ListeningSockets;
 use crate::storage;
 use crate::trace_export;
 use anyhow::Context;
@@ -13,7 +14,7 @@ use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_chassis::admin::{Admin, ReadinessCheck};
 use paihao_chassis::clock::Clock;
 use paihao_chassis::http::{ConnectionLimits, Listener, ServedCertificate};
-use paihao_chassis::{CancellationToken, Tasks, http, metrics};
+use paihao_chassis::{CancellationToken, Lifecycle, Tasks, http, metrics};
 use paihao_gateway::Gateway;
 use paihao_gateway::http::examinations::Doctor;
 use paihao_gateway::http::rehearsal::Rehearsals;
@@ -72,37 +73,37 @@ pub struct PagePorts {
     pub rehearsals: Option<Arc<dyn Rehearsals>>,
 }
 
-/// Binds the listeners of a role, then starts its services and the admin port, which is ready until
-/// `draining`. A port for callbacks may be bound already.
+/// Opens the listeners of a role, then starts its services and the admin port, which is ready until
+/// the process drains. A port for callbacks may be bound already.
 pub async fn start(
     role: Role,
     resolved: &ResolvedConfig,
     ports: &Ports,
     pages: PagePorts,
     callbacks: Option<TcpListener>,
-    draining: &CancellationToken,
-    tasks: &Tasks,
+    sockets: &ListeningSockets,
+    lifecycle: &Lifecycle,
 ) -> anyhow::Result<RunningServices> {
     operator_key::require(ports).await?;
-    let admin = listen(resolved.admin_listen).await?;
+    let admin = sockets.listen(resolved.admin_listen).await?;
     let https = resolved.https.as_ref();
     let certificate = https.map(|https| match &https.source {
         CertificateSource::Files(certificate) => ServedCertificate::new(certificate.clone()),
         CertificateSource::Acme(_) => ServedCertificate::default(),
     });
     let redirect = match https.and_then(|https| https.redirect_listen) {
-        Some(address) => Some(listen(address).await?),
+        Some(address) => Some(sockets.listen(address).await?),
         None => None,
     };
     let gateway = if matches!(role, Role::All | Role::Gateway) {
-        let public = listen(resolved.gateway_listen).await?;
+        let public = sockets.listen(resolved.gateway_listen).await?;
         let public = match &certificate {
             Some(certificate) => Listener::https(public, certificate.clone()),
             None => public.into(),
         };
         let callbacks = match (callbacks, resolved.callback_listen) {
             (Some(bound), _) => Some(bound),
-            (None, Some(address)) => Some(listen(address).await?),
+            (None, Some(address)) => Some(sockets.listen(address).await?),
             (None, None) => None,
         };
         Some(paihao_gateway::Listeners { public, callbacks })
@@ -111,11 +112,12 @@ pub async fn start(
     };
     let token_server = match &resolved.token.server {
         Some((address, _)) if matches!(role, Role::All | Role::Token) => {
-            Some(listen(*address).await?)
+            Some(sockets.listen(*address).await?)
         }
         _ => None,
     };
     let listeners = Listeners { admin, gateway, redirect, certificate, token_server };
+    let (draining, tasks) = (lifecycle.draining(), lifecycle.tasks());
     start_with_listeners(role, resolved, ports, pages, listeners, draining, tasks)
 }
 

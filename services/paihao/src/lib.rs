@@ -6,8 +6,10 @@
 //! size, `backlog` what waits in them, and [`trace_export`] hands on their traces; [`reload`]
 //! applies changes of the configuration while they run; [`demo`] and [`simulator`] serve first
 //! looks and tests; [`rehearsal`] lets everything be tried before there is an account, on the
-//! WeChat that a demo has (`simulated`), and `restart` has the process start again; [`doctor`]
-//! checks deployments, and `stored_settings` reads theirs; [`backup`] copies its ledger;
+//! WeChat that a demo has (`simulated`), and `restart` has the process start again, on the
+//! [`sockets`] that it has; [`doctor`]
+//! checks deployments, and `stored_settings` reads theirs; [`backup`] copies its ledger, and
+//! [`divide`] divides it;
 //! [`first_manager`] lets its first manager in; [`service`] installs it for systemd; [`settings`],
 //! [`menu`], [`account`], [`site`] and [`health`] are commands that call a running process;
 //! [`cli`] parses the command line.
@@ -23,6 +25,7 @@ pub mod reload;
 pub mod account;
 pub mod backup;
 pub mod demo;
+pub mod divide;
 pub mod doctor;
 pub mod first_manager;
 mod gateway_client;
@@ -39,6 +42,7 @@ pub mod settings;
 mod simulated;
 pub mod simulator;
 pub mod site;
+pub mod sockets;
 mod storage;
 mod stored_settings;
 pub mod trace_export;

@@ -41,7 +41,7 @@ struct PublishResponse {
     error: Option<async_nats::jetstream::Error>,
 }
 
-fn parse_response(response: &[u8]) -> Result<PublishOutcome, Unavailable> {
+pub(crate) fn parse_response(response: &[u8]) -> Result<PublishOutcome, Unavailable> {
     match serde_json::from_slice(response) {
         Ok(PublishResponse { error: Some(error), .. }) => Ok(PublishOutcome::Rejected(error)),
         Ok(PublishResponse { seq: Some(seq), duplicate, .. }) => {
@@ -121,7 +121,7 @@ pub(crate) async fn append(
             PublishOutcome::Rejected(error) => error,
         };
         let code = error.error_code();
-        if WRONG_LAST_SEQUENCE_ERRORS.contains(&code) {
+        if is_conflict(&error) {
             let found = match parse_last_sequence(&error.to_string()) {
                 Some(found) => found,
                 None => {
@@ -145,6 +145,11 @@ pub(crate) async fn append(
         }
         tokio::time::sleep(BUSY_RETRY_DELAY).await;
     }
+}
+
+/// Returns whether the server refused a message since its expectation does not hold.
+pub(crate) fn is_conflict(error: &async_nats::jetstream::Error) -> bool {
+    WRONG_LAST_SEQUENCE_ERRORS.contains(&error.error_code())
 }
 
 /// Parses the position in "wrong last sequence: 12", where 0 is none. Some responses omit it.
@@ -242,6 +247,13 @@ pub(crate) async fn read_message<M>(
         }
     };
     connection.with_timeout(call).await?
+}
+
+/// Largest position that was given to an entry so far, there or not.
+pub(crate) async fn last_position(streams: &Streams, log: &Log) -> Result<Position, Unavailable> {
+    let kind = StreamKind::Log(*log);
+    let info = streams.confirmed_info(kind).await?;
+    Ok(Position(info.map_or(0, |info| info.state.last_sequence)))
 }
 
 pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unavailable> {

@@ -4,6 +4,7 @@ use crate::abandoned::AbandonedQueue;
 use crate::append::{self, read_message};
 use crate::connection::{Connection, unavailable};
 use crate::consumer::LedgerContext;
+use crate::division::watch::settled_partitions;
 use crate::follow::follow;
 use crate::ledger::all_streams;
 use crate::message;
@@ -39,6 +40,8 @@ impl NatsBackup {
     pub async fn connect(options: NatsOptions) -> Result<NatsBackup, ConnectError> {
         let namespace = Namespace::new(&options.namespace)?;
         let connection = Arc::new(Connection::connect(&options).await?);
+        let partitions = settled_partitions(&connection, &namespace, &options).await?;
+        let options = NatsOptions { partitions, ..options };
         let streams = Arc::new(Streams::new(connection.clone(), namespace, options.clone()));
         streams.require_restored().await?;
         streams.require_partitions().await?;
@@ -59,18 +62,10 @@ impl NatsBackup {
         let context = LedgerContext { connection, streams, abandoned };
         Ok(NatsBackup { context, heartbeat: options.heartbeat, present })
     }
-
-    async fn consumer_info(
-        &self,
-        kind: StreamKind,
-        name: &str,
-    ) -> Result<Option<Info>, Unavailable> {
-        consumer_info(&self.context, kind, name).await
-    }
 }
 
 /// Reads the server's information on a consumer, `None` if it does not exist.
-async fn consumer_info(
+pub(crate) async fn consumer_info(
     context: &LedgerContext,
     kind: StreamKind,
     name: &str,
@@ -140,7 +135,7 @@ impl BackupSource for NatsBackup {
         log: &Log,
         consumer: &Consumer,
     ) -> Result<Option<ConsumerProgress>, Unavailable> {
-        let info = self.consumer_info(StreamKind::Log(*log), consumer.name).await?;
+        let info = consumer_info(&self.context, StreamKind::Log(*log), consumer.name).await?;
         // The server does not tell what beyond is done, and every handler can meet an entry twice.
         Ok(info.map(|info| ConsumerProgress {
             after: Position(info.ack_floor.stream_sequence),
@@ -191,9 +186,7 @@ impl BackupSource for NatsBackup {
     }
 
     async fn last_position(&self, log: &Log) -> Result<Position, Unavailable> {
-        let streams = &self.context.streams;
-        let info = streams.info(&streams.name(StreamKind::Log(*log))).await?;
-        Ok(Position(info.map_or(0, |info| info.state.last_sequence)))
+        append::last_position(&self.context.streams, log).await
     }
 
     async fn entries(
@@ -202,20 +195,26 @@ impl BackupSource for NatsBackup {
         after: Position,
         until: Position,
     ) -> Result<BoxStream<'static, Result<StoredEntry, Unavailable>>, Unavailable> {
-        let entries = follow(self.context.clone(), *log, None, after, self.heartbeat).await?;
-        let bounded = BoundedEntries {
-            entries,
-            streams: self.context.streams.clone(),
-            log: *log,
-            reached: after,
-            until,
-        };
-        Ok(stream::unfold(bounded, async |mut bounded| {
-            let next = bounded.next().await?;
-            Some((next, bounded))
-        })
-        .boxed())
+        bounded_entries(self.context.clone(), self.heartbeat, log, after, until).await
     }
+}
+
+/// Streams the entries of a log up to a position, oldest first, and ends.
+pub(crate) async fn bounded_entries(
+    context: LedgerContext,
+    heartbeat: Duration,
+    log: &Log,
+    after: Position,
+    until: Position,
+) -> Result<BoxStream<'static, Result<StoredEntry, Unavailable>>, Unavailable> {
+    let streams = context.streams.clone();
+    let entries = follow(context, *log, None, after, heartbeat).await?;
+    let bounded = BoundedEntries { entries, streams, log: *log, reached: after, until };
+    Ok(stream::unfold(bounded, async |mut bounded| {
+        let next = bounded.next().await?;
+        Some((next, bounded))
+    })
+    .boxed())
 }
 
 /// Entries of a log up to a position.

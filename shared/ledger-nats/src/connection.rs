@@ -28,6 +28,9 @@ const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Longest delay after failures in a row.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
+/// Time in which the server says that nobody listens, which it does at once.
+const LISTENER_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// State of the connection, and the number of connections so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ConnectionState {
@@ -256,6 +259,17 @@ impl Connection {
             tracing::warn!("the NATS server does not answer, connecting anew");
             self.rotation.turn();
             let _ = self.client.force_reconnect().await;
+        }
+    }
+
+    /// Publishes, and returns whether anybody listens on any server.
+    pub(crate) async fn has_listeners(&self, subject: String) -> Result<bool, Unavailable> {
+        let request = Request::new().timeout(Some(LISTENER_TIMEOUT));
+        let response = self.with_timeout(self.client.send_request(subject, request)).await?;
+        match response.map_err(|error| error.kind()) {
+            Err(RequestErrorKind::NoResponders) => Ok(false),
+            Ok(_) | Err(RequestErrorKind::TimedOut) => Ok(true),
+            Err(kind) => Err(unavailable(&kind)),
         }
     }
 

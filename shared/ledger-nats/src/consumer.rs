@@ -72,6 +72,26 @@ pub(crate) struct LedgerContext {
     pub(crate) abandoned: AbandonedQueue,
 }
 
+/// Configuration of a consumer that workers share.
+pub(crate) fn durable(
+    name: &str,
+    ack_wait: Duration,
+    deliver_policy: DeliverPolicy,
+) -> pull::Config {
+    pull::Config {
+        durable_name: Some(name.to_owned()),
+        deliver_policy,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait,
+        max_deliver: -1,
+        // Every worker has its own limit; delayed messages count here too and must not block
+        // others.
+        max_ack_pending: -1,
+        max_waiting: 4096,
+        ..pull::Config::default()
+    }
+}
+
 struct DeliveryStream {
     context: LedgerContext,
     source: Source,
@@ -174,25 +194,14 @@ impl DeliveryStream {
         self.connect_count = self.connection_state.borrow_and_update().connect_count;
         let LedgerContext { connection, streams, .. } = &self.context;
         streams.ensure(self.source.kind()).await?;
-        let config = pull::Config {
-            durable_name: Some(self.source.consumer_name().to_owned()),
-            deliver_policy: DeliverPolicy::All,
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: self.source.ack_wait(),
-            max_deliver: -1,
-            // Every worker has its own limit; delayed messages count here too and must not block
-            // others.
-            max_ack_pending: -1,
-            max_waiting: 4096,
-            ..pull::Config::default()
-        };
+        let name = self.source.consumer_name();
+        let config = durable(name, self.source.ack_wait(), DeliverPolicy::All);
         let stream = streams.name(self.source.kind());
         let jetstream = connection.jetstream();
         let created =
             connection.with_timeout(jetstream.create_consumer_on_stream(config, &stream)).await?;
         if let Err(error) = created {
             // A restored one begins elsewhere than at the first entry.
-            let name = self.source.consumer_name();
             let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(name, &stream);
             if connection.with_timeout(found).await?.is_err() {
                 return Err(unavailable(&error));

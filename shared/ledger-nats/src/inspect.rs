@@ -1,20 +1,22 @@
 //! Read-only inspection of the servers, for an operator before the first start.
 
 use crate::connection::{CallError, Connection, parse_version};
+use crate::division::watch::settled_partitions;
 use crate::ledger::all_streams;
 use crate::naming::Namespace;
 use crate::options::{
     ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SYNC_SERVER_VERSION, NatsOptions,
     UNFIT_SERVER_VERSIONS, UnfitVersions,
 };
-use crate::partitions::{first_ledgers, partitions_told_by};
 use crate::server_time;
 use crate::stream_config::max_messages_per_subject;
-use crate::streams::StreamKind;
+use crate::streams::{StreamKind, Streams};
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use paihao_contracts::partitions::Partitions;
 use paihao_ledger::{StoreTime, Unavailable};
 use serde::Deserialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Facts about the servers.
@@ -28,6 +30,8 @@ pub struct ServerInfo {
     pub unfit: Option<&'static str>,
     /// True if the server can write each entry to the disk before it acknowledges it.
     pub can_sync: bool,
+    /// Partitions of the ledger, which may have been divided since the options were written.
+    pub partitions: Partitions,
     /// Existing streams of this namespace.
     pub streams: Vec<StreamInfo>,
     /// Missing streams; the first start creates them.
@@ -70,7 +74,6 @@ struct StreamState {
 /// Durations are nanoseconds on the wire.
 #[derive(Deserialize)]
 struct StreamConfig {
-    description: Option<String>,
     storage: String,
     retention: String,
     #[serde(default)]
@@ -97,7 +100,7 @@ pub fn loss_by(version: &str) -> Option<&'static str> {
 /// Inspects the servers of these options. A server that is unfit altogether is an error.
 pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> {
     let namespace = Namespace::new(&options.namespace)?;
-    let connection = Connection::connect(options).await?;
+    let connection = Arc::new(Connection::connect(options).await?);
     let version = connection.server_version();
     let parsed = parse_version(&version);
     let unfit = loss_by(&version);
@@ -106,20 +109,16 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
         untested: parsed.is_some_and(|version| version > MAX_TESTED_SERVER_VERSION),
         unfit,
         can_sync: parsed.is_some_and(|version| version >= MIN_SYNC_SERVER_VERSION),
+        partitions: options.partitions,
         streams: Vec::new(),
         missing: Vec::new(),
         time_ms: None,
     };
-    for stream in first_ledgers() {
-        let name = namespace.stream_name(stream.name());
-        let config = stream_info(&connection, &name).await?.0.and_then(|found| found.config);
-        let Some(config) = config else { continue };
-        let found = partitions_told_by(stream, config.description.as_deref());
-        let expected = options.partitions.count();
-        if found != expected {
-            return Err(ConnectError::Partitions { found, expected });
-        }
-    }
+    let partitions = settled_partitions(&connection, &namespace, options).await?;
+    let options = &NatsOptions { partitions, ..options.clone() };
+    server.partitions = partitions;
+    let streams = Streams::new(connection.clone(), namespace.clone(), options.clone());
+    streams.require_partitions().await?;
     for kind in all_streams(options.partitions) {
         let name = namespace.stream_name(kind.name());
         let (parsed, time) = stream_info(&connection, &name).await?;

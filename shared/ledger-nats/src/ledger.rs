@@ -4,6 +4,7 @@ use crate::abandoned::AbandonedQueue;
 use crate::append::{self, PublishOutcome, publish};
 use crate::connection::{Connection, unavailable};
 use crate::consumer::{LedgerContext, Source, deliveries};
+use crate::division::watch::{DivisionWatch, settled_partitions};
 use crate::erase::erase;
 use crate::follow::follow;
 use crate::group_commit::GroupCommits;
@@ -29,15 +30,19 @@ use std::time::Duration;
 pub struct NatsLedger {
     context: LedgerContext,
     commits: Arc<GroupCommits>,
+    division: Arc<DivisionWatch>,
     heartbeat: Duration,
 }
 
 impl NatsLedger {
-    /// Connects, checks that the server is supported, and creates every missing stream. It tries
+    /// Connects, checks that the server is supported, and creates every missing stream. Waits while
+    /// the ledger is being divided, and takes the number of partitions that it has then. It tries
     /// once: on [`ConnectError::Unreachable`] a caller that starts before the server retries.
     pub async fn connect(options: NatsOptions) -> Result<Self, ConnectError> {
         let namespace = Namespace::new(&options.namespace)?;
         let connection = Arc::new(Connection::connect(&options).await?);
+        let partitions = settled_partitions(&connection, &namespace, &options).await?;
+        let options = NatsOptions { partitions, ..options };
         let streams = Arc::new(Streams::new(Arc::clone(&connection), namespace, options.clone()));
         streams.require_restored().await?;
         streams.require_partitions().await?;
@@ -51,8 +56,14 @@ impl NatsLedger {
         streams.require_partitions().await?;
         let abandoned = AbandonedQueue::start(Arc::clone(&connection));
         let commits = GroupCommits::new(Arc::clone(&connection), Arc::clone(&streams));
+        let division = DivisionWatch::new(Arc::clone(&connection), Arc::clone(&streams));
         let context = LedgerContext { connection, streams, abandoned };
-        Ok(NatsLedger { context, commits: Arc::new(commits), heartbeat: options.heartbeat })
+        Ok(NatsLedger {
+            context,
+            commits: Arc::new(commits),
+            division: Arc::new(division),
+            heartbeat: options.heartbeat,
+        })
     }
 }
 
@@ -193,6 +204,10 @@ impl Ledger for NatsLedger {
     }
 
     async fn until_lost(&self) -> String {
-        self.context.streams.until_lost().await
+        self.division.until_lost().await
+    }
+
+    async fn until_sent_away(&self) {
+        self.division.until_sent_away().await;
     }
 }

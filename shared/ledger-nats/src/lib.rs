@@ -33,13 +33,16 @@ mod consumer;
 mod pull_request;
 
 mod backup_source;
+mod division;
 mod inspect;
+mod log_writer;
 mod restore_target;
 
 mod message;
 mod naming;
 
 pub use backup_source::NatsBackup;
+pub use division::{Division, DivisionError, DivisionProgress};
 pub use restore_target::NatsRestore;
 
 pub use inspect::{ServerInfo, StreamInfo, inspect, loss_by};

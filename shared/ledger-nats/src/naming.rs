@@ -37,6 +37,26 @@ impl Namespace {
         format!("{}.restore", self.0)
     }
 
+    /// Name of the stream that tells how far a division of the ledger has come.
+    pub(crate) fn division_stream(&self) -> String {
+        self.stream_name("division")
+    }
+
+    /// The one subject of that stream.
+    pub(crate) fn division_subject(&self) -> String {
+        format!("{}.division", self.0)
+    }
+
+    /// Subject on which processes are asked to look at that stream.
+    pub(crate) fn division_call(&self) -> String {
+        format!("{}.division-call", self.0)
+    }
+
+    /// The one subject of a log to which nobody may append.
+    pub(crate) fn detached_subject(&self, name: &str) -> String {
+        format!("{}.detached.{name}", self.0)
+    }
+
     /// Pattern of all subjects of a log.
     pub(crate) fn log_wildcard(&self, log: &Log) -> String {
         format!("{}.{}.>", self.0, log.name)

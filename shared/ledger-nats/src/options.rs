@@ -165,7 +165,7 @@ pub enum ConnectError {
     },
     /// The ledger has another number of partitions.
     #[error(
-        "the ledger has {found} partitions and `ledger.partitions` is {expected}: set it to {found}, or move the ledger by a backup (docs/guide/partitions.md)"
+        "the ledger has {found} partitions and `ledger.partitions` is {expected}: set it to {found} (docs/guide/partitions.md)"
     )]
     Partitions {
         /// Number of the ledger.

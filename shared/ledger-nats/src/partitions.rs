@@ -1,6 +1,7 @@
 //! Streams of the ledger that are there: the number of partitions that they tell, and those that
 //! are missing although they were there.
 
+use crate::division::log::{DivisionLog, DivisionRecord, Step};
 use crate::ledger::all_streams;
 use crate::options::ConnectError;
 use crate::streams::{StreamError, StreamKind, Streams};
@@ -80,13 +81,28 @@ impl Streams {
     /// would give one number twice.
     pub(crate) async fn require_partitions(&self) -> Result<(), ConnectError> {
         let expected = self.partitions().count();
+        let division = self.division().await?;
         for stream in first_ledgers() {
             let Some(info) = self.info(&self.name(stream)).await? else { continue };
             let found = partitions_told_by(stream, info.config.description.as_deref());
+            if division.is_some_and(|division| division.supersedes(found)) {
+                continue;
+            }
             if found != expected {
                 return Err(ConnectError::Partitions { found, expected });
             }
         }
-        Ok(())
+        // Divided since this process began to connect.
+        match division {
+            Some(DivisionRecord { step: Step::Done, into: found }) if found != expected => {
+                Err(ConnectError::Partitions { found, expected })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn division(&self) -> Result<Option<DivisionRecord>, StreamError> {
+        let log = DivisionLog::new(self.connection_handle(), self.namespace().clone());
+        Ok(log.newest().await.map_err(StreamError::Unavailable)?.record)
     }
 }

@@ -5,36 +5,27 @@ use crate::abandoned::AbandonedQueue;
 use crate::append::{PublishOutcome, publish};
 use crate::backup_source::is_in_use;
 use crate::connection::{Connection, unavailable};
-use crate::consumer::{LedgerContext, Source, deliveries};
+use crate::consumer::{LedgerContext, Source, deliveries, durable};
 use crate::ledger::all_streams;
+use crate::log_writer::{LogWriter, MAX_IN_FLIGHT};
 use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
 use crate::streams::{StreamKind, Streams};
-use async_nats::HeaderMap;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::DeliverPolicy;
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::stream::{FuturesOrdered, StreamExt};
 use paihao_contracts::partitions::Partitions;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::backup::restore::Placement;
 use paihao_ledger::backup::{ConsumerProgress, QueuedMessage, RestoreError, RestoreTarget};
 use paihao_ledger::{Entry, Position, StoredEntry};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Positions that are left out behind the ledger, so that none is given twice that was given after
 /// the backup.
 const POSITION_GAP: u64 = 10_000;
-
-/// Messages that are written ahead of their acknowledgement.
-const MAX_IN_FLIGHT: usize = 256;
-
-/// Last part of the subject of the messages that stand in for positions without an entry.
-const FILLER: &str = "filler-of-a-restore";
 
 /// A namespace to be restored.
 pub struct NatsRestore {
@@ -46,18 +37,7 @@ pub struct NatsRestore {
 
 struct OpenNamespace {
     context: LedgerContext,
-    /// Progress of the streams that are written, by the names of their logs.
-    logs: HashMap<&'static str, LogProgress>,
-    in_flight: FuturesOrdered<BoxFuture<'static, Result<(), RestoreError>>>,
-}
-
-/// Progress of a stream that is written.
-#[derive(Default)]
-struct LogProgress {
-    /// Sequence of the newest message.
-    last: u64,
-    /// True if it has fillers.
-    has_fillers: bool,
+    writer: LogWriter,
 }
 
 impl NatsRestore {
@@ -98,90 +78,6 @@ async fn require_empty(context: &LedgerContext, name: String) -> Result<(), Rest
     Ok(())
 }
 
-impl OpenNamespace {
-    /// Publishes a message that has to get this sequence.
-    async fn send(
-        &mut self,
-        kind: StreamKind,
-        subject: String,
-        headers: HeaderMap,
-        payload: Bytes,
-    ) -> Result<(), RestoreError> {
-        // Before the first message: those behind it must not overtake it.
-        self.context.streams.ensure_once(kind).await.map_err(store_failed)?;
-        let progress = self.progress(kind);
-        progress.last += 1;
-        let expected = progress.last;
-        let connection = &self.context.connection;
-        // In order: the call returns once the message has been handed to the connection.
-        let sending = connection.jetstream().publish_with_headers(subject, headers, payload);
-        let sent = connection.with_timeout(sending).await?.map_err(|e| unavailable(&e))?;
-        self.in_flight.push_back(Box::pin(async move {
-            let acknowledged = sent.await.map_err(|e| unavailable(&e))?;
-            if acknowledged.sequence == expected {
-                Ok(())
-            } else {
-                let text = "a message got another sequence, somebody else writes to the streams";
-                Err(RestoreError::Store(text.to_owned()))
-            }
-        }));
-        while self.in_flight.len() >= MAX_IN_FLIGHT {
-            self.settle_next().await?;
-        }
-        Ok(())
-    }
-
-    async fn settle_next(&mut self) -> Result<(), RestoreError> {
-        self.in_flight.next().await.unwrap_or(Ok(()))
-    }
-
-    async fn settle(&mut self) -> Result<(), RestoreError> {
-        while let Some(settled) = self.in_flight.next().await {
-            settled?;
-        }
-        Ok(())
-    }
-
-    fn progress(&mut self, kind: StreamKind) -> &mut LogProgress {
-        self.logs.entry(kind.name()).or_default()
-    }
-
-    /// Brings the next sequence of a log to `next`.
-    async fn skip_to(&mut self, log: &Log, next: u64) -> Result<(), RestoreError> {
-        let kind = StreamKind::Log(*log);
-        if self.progress(kind).last == 0 && next > 1 {
-            // An empty stream can begin anywhere.
-            self.jump(kind, next).await?;
-        }
-        let subject = self.filler_subject(log);
-        while self.progress(kind).last + 1 < next {
-            self.progress(kind).has_fillers = true;
-            self.send(kind, subject.clone(), HeaderMap::new(), Bytes::new()).await?;
-        }
-        Ok(())
-    }
-
-    async fn jump(&mut self, kind: StreamKind, next: u64) -> Result<(), RestoreError> {
-        let LedgerContext { connection, streams, .. } = &self.context;
-        let name = streams.name(kind);
-        streams.ensure_once(kind).await.map_err(store_failed)?;
-        let jetstream = connection.jetstream();
-        let purged = connection.with_timeout(async {
-            let stream = jetstream.get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
-            stream.purge().sequence(next).await.map_err(|e| unavailable(&e))
-        });
-        purged.await??;
-        let info = streams.info(&name).await.map_err(store_failed)?;
-        self.progress(kind).last = info.map_or(0, |info| info.state.last_sequence);
-        Ok(())
-    }
-
-    fn filler_subject(&self, log: &Log) -> String {
-        let wildcard = self.context.streams.namespace().log_wildcard(log);
-        wildcard.replace('>', FILLER)
-    }
-}
-
 #[async_trait]
 impl RestoreTarget for NatsRestore {
     fn partitions(&self) -> Partitions {
@@ -206,8 +102,8 @@ impl RestoreTarget for NatsRestore {
         }
         require_empty(&context, self.name()).await?;
         context.streams.create_marker().await.map_err(store_failed)?;
-        self.open =
-            Some(OpenNamespace { context, logs: HashMap::new(), in_flight: FuturesOrdered::new() });
+        let writer = LogWriter::new(context.clone());
+        self.open = Some(OpenNamespace { context, writer });
         Ok(())
     }
 
@@ -217,16 +113,7 @@ impl RestoreTarget for NatsRestore {
         stored: StoredEntry,
         placement: Placement,
     ) -> Result<Position, RestoreError> {
-        let namespace = self.open()?;
-        if placement == Placement::Kept {
-            namespace.skip_to(log, stored.position.0).await?;
-        }
-        let subject = namespace.context.streams.namespace().log_subject(log, &stored.subject);
-        let mut headers = message::headers(&stored.entry);
-        message::set_appended_at(&mut headers, stored.at_ms);
-        let kind = StreamKind::Log(*log);
-        namespace.send(kind, subject, headers, stored.entry.payload).await?;
-        Ok(Position(namespace.progress(kind).last))
+        Ok(self.open()?.writer.put(log, stored, placement).await?)
     }
 
     async fn end_log(
@@ -235,20 +122,8 @@ impl RestoreTarget for NatsRestore {
         last: Position,
         leave_gap: bool,
     ) -> Result<(), RestoreError> {
-        let namespace = self.open()?;
-        let kind = StreamKind::Log(*log);
-        namespace.context.streams.ensure_once(kind).await.map_err(store_failed)?;
-        let last = last.0.max(namespace.progress(kind).last);
-        let next = last + 1 + if leave_gap { POSITION_GAP } else { 0 };
-        if last > 0 || leave_gap {
-            namespace.skip_to(log, next).await?;
-        }
-        namespace.settle().await?;
-        if namespace.progress(kind).has_fillers {
-            let subject = namespace.filler_subject(log);
-            namespace.context.streams.purge_subject(kind, &subject).await.map_err(store_failed)?;
-        }
-        Ok(())
+        let gap = if leave_gap { POSITION_GAP } else { 0 };
+        Ok(self.open()?.writer.end(log, last, gap).await?)
     }
 
     async fn put_message(
@@ -285,19 +160,11 @@ impl RestoreTarget for NatsRestore {
         let ConsumerProgress { after, open } = progress;
         let open: HashSet<Position> = open.into_iter().collect();
         let first = open.iter().min().copied().unwrap_or(Position(after.0 + 1));
-        let config = pull::Config {
-            durable_name: Some(consumer.name.to_owned()),
-            deliver_policy: match first.0 {
-                0 | 1 => DeliverPolicy::All,
-                start_sequence => DeliverPolicy::ByStartSequence { start_sequence },
-            },
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: consumer.ack_wait,
-            max_deliver: -1,
-            max_ack_pending: -1,
-            max_waiting: 4096,
-            ..pull::Config::default()
+        let deliver_policy = match first.0 {
+            0 | 1 => DeliverPolicy::All,
+            start_sequence => DeliverPolicy::ByStartSequence { start_sequence },
         };
+        let config = durable(consumer.name, consumer.ack_wait, deliver_policy);
         let stream = context.streams.name(StreamKind::Log(*log));
         let jetstream = context.connection.jetstream();
         let created = context

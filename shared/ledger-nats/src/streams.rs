@@ -1,6 +1,7 @@
 //! Creation of streams: on first use, and again when they are found missing.
 
 use crate::connection::{Connection, unavailable};
+use crate::division::log::DivisionLog;
 use crate::ledger::all_streams;
 use crate::message;
 use crate::naming::Namespace;
@@ -109,6 +110,10 @@ impl Streams {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) fn connection_handle(&self) -> Arc<Connection> {
+        self.connection.clone()
     }
 
     pub(crate) fn options(&self) -> &NatsOptions {
@@ -224,19 +229,46 @@ impl Streams {
 
     /// Removes the marker of a restore, which is complete.
     pub(crate) async fn delete_marker(&self) -> Result<(), StreamError> {
-        self.delete(self.namespace.restore_marker()).await
+        self.delete_named(self.namespace.restore_marker()).await
+    }
+
+    /// Creates the log of divisions, unless it is there.
+    pub(crate) async fn create_division_log(&self) -> Result<(), StreamError> {
+        let config = DivisionLog::stream_config(&self.namespace, self.options.replicas);
+        self.create_exactly(config).await
+    }
+
+    /// Lets nobody append to a log. [`Streams::ensure`] lets them again.
+    pub(crate) async fn detach(&self, kind: StreamKind) -> Result<(), StreamError> {
+        let name = self.name(kind);
+        let Some(info) = self.info(&name).await? else { return Err(self.missing(name)) };
+        let subjects = vec![self.namespace.detached_subject(kind.name())];
+        self.update_exactly(Config { subjects, ..info.config }).await
+    }
+
+    /// Returns whether nobody can append to a log.
+    pub(crate) async fn is_detached(&self, kind: StreamKind) -> Result<bool, StreamError> {
+        let info = self.info(&self.name(kind)).await?;
+        let subjects = [self.namespace.detached_subject(kind.name())];
+        Ok(info.is_some_and(|info| info.config.subjects == subjects))
     }
 
     /// Removes all streams of a restore that was broken off, and its marker last.
     pub(crate) async fn delete_all(&self) -> Result<(), StreamError> {
         for kind in all_streams(self.partitions()) {
-            self.delete(self.name(kind)).await?;
-            self.known.lock().remove(kind.name());
+            self.delete(kind).await?;
         }
         self.delete_marker().await
     }
 
-    async fn delete(&self, name: String) -> Result<(), StreamError> {
+    /// Removes a stream, if it is there.
+    pub(crate) async fn delete(&self, kind: StreamKind) -> Result<(), StreamError> {
+        self.delete_named(self.name(kind)).await?;
+        self.known.lock().remove(kind.name());
+        Ok(())
+    }
+
+    async fn delete_named(&self, name: String) -> Result<(), StreamError> {
         let deleted =
             self.connection.with_timeout(self.connection.jetstream().delete_stream(&name)).await;
         let deleted = deleted.map_err(StreamError::Unavailable)?;

@@ -152,7 +152,8 @@ impl From<StoreTime> for ReferenceTime {
 /// Message store. Every method may be called from many tasks at once.
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
-    /// Returns the number of partitions of the store's ledger, which never changes.
+    /// Returns the number of partitions of the store's ledger, which never changes while a process
+    /// uses it.
     fn partitions(&self) -> Partitions;
 
     /// Returns the partition of a site, by its subject.
@@ -285,6 +286,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// Waits until a part of the store is missing that had been there, and returns its name. The
     /// process should stop: it must not go on with an empty ledger.
     async fn until_lost(&self) -> String {
+        std::future::pending().await
+    }
+
+    /// Waits until this process is to leave the store, so that its ledger can be divided. It should
+    /// stop, and start again. Until its connection ends it counts as one that may append.
+    async fn until_sent_away(&self) {
         std::future::pending().await
     }
 }

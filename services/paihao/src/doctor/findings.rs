@@ -201,6 +201,8 @@ findings! {
         "改正 ledger.user、ledger.password 和 ledger.url", "correct ledger.user, ledger.password and ledger.url";
     NATS_PARTITIONS = "nats_partitions", Bad, "账本的分区数与配置不同", "The ledger has another number of partitions than configured",
         "把 ledger.partitions 改成账本的数目", "set ledger.partitions to the number of the ledger";
+    NATS_DIVIDED = "nats_divided", Warning, "账本已经分区，配置里还是原来的数目", "The ledger has been divided, and the configuration has the former number",
+        "把 ledger.partitions 改成账本的数目，以后从这份配置启动的进程才不靠记录", "set ledger.partitions to the number of the ledger, so that processes started from this configuration need no record of it";
     STREAMS_OK = "streams_ok", Ok, "所有数据流都存盘，保留期正确", "Every stream is on disk, with the right retention",
         "", "";
     STREAMS_MISSING = "streams_missing", Warning, "有的数据流还没有，首次启动时会建立", "Some streams are not there yet; the first start creates them",

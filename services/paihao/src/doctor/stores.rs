@@ -19,6 +19,11 @@ pub(super) async fn nats(config: &Ledger, context: &ProbeContext) -> Vec<Finding
     match inspect(&nats_options(config)).await {
         Ok(facts) => {
             let mut found = nats_findings(&facts, config.replicas);
+            let partitions = facts.partitions.count();
+            if partitions != config.partitions {
+                let detail = format!("{partitions}, ledger.partitions = {}", config.partitions);
+                found.push(finding(LEDGER, findings::NATS_DIVIDED, detail));
+            }
             if let Some(remote_ms) = facts.time_ms {
                 found.push(context.compare_clock(LEDGER, remote_ms, sent, context.now_ms()));
             }
@@ -169,6 +174,7 @@ fn redis_findings(facts: &RedisServerInfo) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paihao_contracts::partitions::Partitions;
     use paihao_ledger_nats::StreamInfo;
 
     fn codes(findings: &[Finding]) -> Vec<&str> {
@@ -191,6 +197,7 @@ mod tests {
             untested: false,
             unfit: None,
             can_sync: true,
+            partitions: Partitions::ONE,
             streams: vec![stream.clone()],
             missing: Vec::new(),
             time_ms: None,

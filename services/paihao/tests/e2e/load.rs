@@ -1,5 +1,5 @@
 //! Load test: 1000 people at 20 sites, with every callback delivered to two gateways at once, on
-//! one NATS server and on three.
+//! one NATS server and on three, and while its ledger is divided.
 
 use crate::support::cluster::{Cluster, ClusterSetup, STAFF_KEY, commits, log_entries, site_id};
 use crate::support::http::staff_request;
@@ -13,7 +13,9 @@ use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::streams::OUTCOMES;
 use reqwest::StatusCode;
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, Output};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use wechat_sim::{ActionOutcome, Routing};
 
 const SITES: usize = 20;
@@ -31,12 +33,20 @@ enum FaultMode {
     KillLeader,
     /// The same with a ledger in four partitions, of which the server leads one at least.
     KillPartitionLeader,
+    /// Divides the ledger of three servers into four partitions while people scan, and leaves the
+    /// configuration as it is.
+    Divide,
 }
 
 impl FaultMode {
     /// Number of NATS servers.
     fn servers(self) -> usize {
-        if self.kills_leader() { 3 } else { 1 }
+        if self.kills_leader() || self == FaultMode::Divide { 3 } else { 1 }
+    }
+
+    /// Returns whether every delivery is to be answered, and with a number.
+    fn refuses_nobody(self) -> bool {
+        matches!(self, FaultMode::NoFaults | FaultMode::Divide)
     }
 
     /// Number of partitions of the ledger.
@@ -80,6 +90,19 @@ async fn the_same_holds_in_four_partitions_when_the_leader_of_one_is_killed() {
     run_load(FaultMode::KillPartitionLeader).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_refused_while_the_ledger_is_divided() {
+    run_load(FaultMode::Divide).await;
+}
+
+/// Runs `paihao divide` as an operator does.
+fn divide(cluster: &Cluster) -> JoinHandle<Output> {
+    let folder = cluster.gateways[0].program.folder().to_owned();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paihao"));
+    command.current_dir(folder).args(["--config", "paihao.toml", "divide", "--into", "4"]);
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+}
+
 async fn run_load(faults: FaultMode) {
     let (servers, partitions) = (faults.servers(), faults.partitions());
     let setup = ClusterSetup { sites: SITES, servers, partitions, ..ClusterSetup::default() };
@@ -100,6 +123,9 @@ async fn run_load(faults: FaultMode) {
 
     if faults == FaultMode::KillProcesses {
         cluster.notifiers[0].program.restart();
+    }
+    if faults == FaultMode::Divide {
+        cluster.setup.partitions = 4;
     }
     assert_everybody_notified_once(&cluster).await;
     assert_eq!(cluster.wechat.stats().tokens_issued, 1);
@@ -138,6 +164,7 @@ async fn scan_everybody(
     let mut scans = stream::iter((0..PEOPLE).map(scan)).buffer_unordered(48);
     let mut completed = 0;
     let mut killed = 0;
+    let mut dividing = None;
     while let Some((site, number)) = scans.next().await {
         assert!(
             numbers.entry(site.clone()).or_default().insert(number),
@@ -159,8 +186,21 @@ async fn scan_everybody(
                 _ => {}
             }
         }
+        if faults == FaultMode::Divide && completed == 200 {
+            dividing = Some(divide(cluster));
+        }
     }
     drop(scans);
+    if let Some(dividing) = dividing {
+        let divided = dividing.await.unwrap();
+        let said = String::from_utf8_lossy(&divided.stderr);
+        assert!(divided.status.success(), "{said}");
+        assert!(said.contains("divided, after a pause of"), "{said}");
+        for process in cluster.gateways.iter().chain(&cluster.tokens).chain(&cluster.notifiers) {
+            cluster.wait_until_ready(process).await;
+            assert!(process.program.output().contains("the ledger is being divided"));
+        }
+    }
     cluster.wait_until_ready(&cluster.gateways[1]).await;
     numbers
 }
@@ -169,7 +209,7 @@ async fn scan_everybody(
 /// did not append it in time.
 fn number_in(outcome: &ActionOutcome, faults: FaultMode) -> Option<String> {
     let deliveries: Vec<_> = outcome.pushes.iter().flat_map(|push| &push.deliveries).collect();
-    if faults == FaultMode::NoFaults {
+    if faults.refuses_nobody() {
         let answered = deliveries.iter().filter(|d| d.status == Some(200)).count();
         assert!(answered >= 2, "a delivery was not answered: {deliveries:#?}");
     }
@@ -177,6 +217,7 @@ fn number_in(outcome: &ActionOutcome, faults: FaultMode) -> Option<String> {
         deliveries.iter().filter(|d| d.status == Some(200)).map(|d| format!("{:?}", d.body));
     let replies: BTreeSet<_> = bodies.filter(|body| !body.contains("没有取到号")).collect();
     assert!(replies.len() <= 1, "not one and the same reply: {deliveries:#?}");
+    assert!(!(faults.refuses_nobody() && replies.is_empty()), "no number: {deliveries:#?}");
     let reply = replies.first()?;
     let at = reply.find("A0").unwrap_or_else(|| panic!("no number in {reply}"));
     Some(reply[at..at + 4].to_owned())

@@ -146,4 +146,8 @@ impl<L: LedgerLayer> Ledger for L {
     async fn until_lost(&self) -> String {
         self.inner().until_lost().await
     }
+
+    async fn until_sent_away(&self) {
+        self.inner().until_sent_away().await;
+    }
 }
