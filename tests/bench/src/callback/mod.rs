@@ -1,9 +1,9 @@
 //! `bench callback`: time from WeChat's callback to a durable number, compared with simpler servers
-//! that bound it, and with one that a public SDK's users would write.
+//! that bound it, and with those that users of public SDKs would write.
 //!
 //! In reading order: [`scans`] generates scans, [`wire`] and [`load`] send them to a server and
-//! measure; [`deployment`] starts the product, [`servers`] has the baselines and [`peers`] the SDK;
-//! [`measured_server`] measures one server under load and [`rounds`] is the course of a run;
+//! measure; [`deployment`] starts the product, [`servers`] has the baselines and [`peers`] those of
+//! SDKs; [`measured_server`] measures one server under load and [`rounds`] is the course of a run;
 //! [`figures`] holds the results and [`report`] formats them.
 
 pub mod scans;
@@ -29,6 +29,7 @@ pub use servers::{ServeOptions, serve};
 use crate::run::{self, Kind, Report, RunOptions};
 use anyhow::ensure;
 use clap::Args;
+use std::path::PathBuf;
 
 /// Size of the measurement.
 #[derive(Args, Debug, Clone)]
@@ -63,6 +64,12 @@ pub struct Options {
     /// The same as --callbacks 1000000.
     #[arg(long)]
     million: bool,
+    /// Folder `node_modules` with koa and co-wechat; co-wechat is left out without one.
+    #[arg(long, value_name = "FOLDER")]
+    node_modules: Option<PathBuf>,
+    /// Program of the package in tests/bench/peers/wechat-oa-sdk; left out without one.
+    #[arg(long, value_name = "PROGRAM")]
+    wechat_oa_sdk: Option<PathBuf>,
     #[command(flatten)]
     run: RunOptions,
 }

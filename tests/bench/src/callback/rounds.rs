@@ -151,7 +151,7 @@ impl<'a> CallbackRun<'a> {
         })
     }
 
-    /// Starts and warms up the baseline servers.
+    /// Starts and warms up the baseline servers and the peers.
     fn start_baselines(
         &mut self,
         runtime: &Runtime,
@@ -173,16 +173,20 @@ impl<'a> CallbackRun<'a> {
             self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
             started.push(baseline);
         }
-        match runtime.block_on(peers::start_wechatpy()) {
-            Ok(peer) => {
-                let target = Target { port: peer.port, expected: ExpectedReply::Number };
-                let pid = peer.program.pid().context("a server does not run")?;
-                let pids = peers::with_children(pid);
-                self.servers.push(MeasuredServer::new(peers::WECHATPY, pids, target));
-                self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
-                started.push(peer);
+        let Options { node_modules, wechat_oa_sdk, .. } = self.options;
+        for peer in peers::all(node_modules.as_deref(), wechat_oa_sdk.as_deref()) {
+            let name = peer.name;
+            match runtime.block_on(peer.start()) {
+                Ok(server) => {
+                    let target = Target { port: server.port, expected: ExpectedReply::Number };
+                    let pid = server.program.pid().context("a server does not run")?;
+                    let pids = peers::with_children(pid);
+                    self.servers.push(MeasuredServer::new(name, pids, target));
+                    self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
+                    started.push(server);
+                }
+                Err(error) => self.absent.push(format!("{name}: {error:#}")),
             }
-            Err(error) => self.absent.push(format!("{}: {error:#}", peers::WECHATPY)),
         }
         // The gateway takes part a second time, with an account in secure mode.
         let MeasuredServer { pids, target, .. } = &self.servers[GATEWAY_INDEX];

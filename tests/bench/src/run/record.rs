@@ -12,7 +12,7 @@ use std::process::Command;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunRecord {
     pub bench: String,
-    /// Arguments of the program, without the file of this record.
+    /// Arguments of the program, without the file of this record and the paths of its machine.
     pub command: String,
     /// Day of the run, in UTC.
     pub date: String,
@@ -112,15 +112,29 @@ impl Machine {
     }
 }
 
-/// Joins arguments, without `--json` and its file.
-fn command(arguments: impl Iterator<Item = String>) -> String {
+/// Options with a path of the machine, each with what the record has in its place.
+const PATH_OPTIONS: [(&str, Option<&str>); 3] = [
+    ("--json", None),
+    ("--node-modules", Some("--node-modules FOLDER")),
+    ("--wechat-oa-sdk", Some("--wechat-oa-sdk PROGRAM")),
+];
+
+/// Joins arguments, without `--json` and its file, and without the path of another option.
+fn command(mut arguments: impl Iterator<Item = String>) -> String {
     let mut kept = Vec::new();
-    let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
-        match &*argument {
-            "--json" => drop(arguments.next()),
-            with if with.starts_with("--json=") => {}
-            _ => kept.push(argument),
+        let (option, is_whole) = match argument.split_once('=') {
+            Some((option, _)) => (option, true),
+            None => (&*argument, false),
+        };
+        match PATH_OPTIONS.iter().find(|(name, _)| *name == option) {
+            Some((_, recorded)) => {
+                if !is_whole {
+                    arguments.next();
+                }
+                kept.extend(recorded.map(str::to_owned));
+            }
+            None => kept.push(argument),
         }
     }
     kept.join(" ")
@@ -148,5 +162,16 @@ mod tests {
         let text = |arguments: &[&str]| command(arguments.iter().map(ToString::to_string));
         assert_eq!(text(&["line", "--json", "a.json", "--rounds", "2"]), "line --rounds 2");
         assert_eq!(text(&["line", "--json=a.json", "--pure"]), "line --pure");
+    }
+
+    #[test]
+    fn a_path_of_the_machine_has_no_name_in_the_command() {
+        let text = |arguments: &[&str]| command(arguments.iter().map(ToString::to_string));
+        for (option, value) in [("--node-modules", "FOLDER"), ("--wechat-oa-sdk", "PROGRAM")] {
+            let recorded = format!("callback {option} {value} --noisy");
+            assert_eq!(text(&["callback", option, "/home/me", "--noisy"]), recorded);
+            let whole = format!("{option}=/home/me");
+            assert_eq!(text(&["callback", &whole, "--noisy"]), recorded);
+        }
     }
 }
